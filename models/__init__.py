@@ -1,0 +1,97 @@
+"""What the world is: the rows of the bureau, their enums, and who may see them."""
+
+from models.assistance import AssistanceRequest, AssistanceStatus, DutyReport
+from models.camera import Camera
+from models.case import Case, CaseStatus, PenaltyKind
+from models.command import CommandKind, CommandUnit
+from models.dispatch import DISPATCH_OVER, Dispatch, DispatchStatus
+from models.district import District
+from models.enterprise import Enterprise, RiskGrade
+from models.evidence import Evidence, HazardEvidence, InspectionEvidence
+from models.expert import Expert
+from models.hazard import (
+    HAZARD_SETTLED,
+    HAZARD_TERMINAL,
+    DeadlineExtension,
+    ExtensionStatus,
+    Hazard,
+    HazardLevel,
+    HazardStatus,
+)
+from models.inspection import (
+    Inspection,
+    InspectionInspector,
+    InspectionKind,
+    InspectionResult,
+    InspectionStatus,
+)
+from models.inspector import Inspector
+from models.measure import ControlMeasure, MeasureKind
+from models.ring import ControlGrade, ControlRing, EnterpriseRing
+from models.team import Team, TeamKind
+from models.town import Town
+from models.types import Row
+from models.venue import Venue, VenueKind
+from models.visibility import PERSONAL_DATA, Right, Role, Scope, Viewer, Visibility
+from models.warehouse import StockItem, Warehouse
+from models.warning import Warning, WarningKind, WarningLevel
+from models.zone import Zone, ZoneFocus
+
+__all__ = [
+    "DISPATCH_OVER",
+    "HAZARD_SETTLED",
+    "HAZARD_TERMINAL",
+    "PERSONAL_DATA",
+    "AssistanceRequest",
+    "AssistanceStatus",
+    "Camera",
+    "Case",
+    "CaseStatus",
+    "CommandKind",
+    "CommandUnit",
+    "ControlGrade",
+    "ControlMeasure",
+    "ControlRing",
+    "DeadlineExtension",
+    "Dispatch",
+    "DispatchStatus",
+    "District",
+    "DutyReport",
+    "Enterprise",
+    "EnterpriseRing",
+    "Evidence",
+    "Expert",
+    "ExtensionStatus",
+    "Hazard",
+    "HazardEvidence",
+    "HazardLevel",
+    "HazardStatus",
+    "Inspection",
+    "InspectionEvidence",
+    "InspectionInspector",
+    "InspectionKind",
+    "InspectionResult",
+    "InspectionStatus",
+    "Inspector",
+    "MeasureKind",
+    "PenaltyKind",
+    "Right",
+    "RiskGrade",
+    "Role",
+    "Row",
+    "Scope",
+    "StockItem",
+    "Team",
+    "TeamKind",
+    "Town",
+    "Venue",
+    "VenueKind",
+    "Viewer",
+    "Visibility",
+    "Warehouse",
+    "Warning",
+    "WarningKind",
+    "WarningLevel",
+    "Zone",
+    "ZoneFocus",
+]

@@ -1,0 +1,55 @@
+"""Cases (案件): from the proposal to file one (立案) to the penalty (处罚) and its execution."""
+
+import datetime as dt
+import enum
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import ListOf, Row, UtcTime, Versioned, named
+
+
+class CaseStatus(enum.Enum):
+    PROPOSED = "proposed"
+    FILED = "filed"
+    NOT_FILED = "not filed"
+    INVESTIGATING = "investigating"
+    NOTIFIED = "notified"
+    HEARING = "hearing"
+    DECIDED = "decided"
+    NO_PENALTY = "no penalty"
+    TRANSFERRED = "transferred"
+    WITHDRAWN = "withdrawn"
+    EXECUTING = "executing"
+    CLOSED = "closed"
+
+
+class PenaltyKind(enum.Enum):
+    WARNING = "warning"
+    FINE = "fine"
+    CONFISCATION = "confiscation"
+    SUSPENSION = "suspension"
+    REVOCATION = "revocation"
+
+
+class Case(Versioned, Row, table=True):
+    """A case against an enterprise, from an inspection; the penalty's columns are null until one is decided."""
+
+    __tablename__ = "case_filing"
+    __table_args__ = (
+        sa.CheckConstraint("fine_yuan >= 0", name="fine"),
+        sa.Index(None, "inspection_id", "id"),
+        sa.Index(None, "enterprise_id", "id"),
+        sa.Index(None, "status", "id"),
+    )
+
+    number: str | None = Field(default=None, unique=True)
+    inspection_id: int = Field(foreign_key="inspection.id")
+    enterprise_id: int = Field(foreign_key="enterprise.id")
+    status: CaseStatus = Field(sa_type=named(CaseStatus, "status"))
+    grounds: str
+    penalty_kinds: list[PenaltyKind] | None = Field(default=None, sa_type=ListOf(PenaltyKind))
+    fine_yuan: int | None = None
+    filed_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    decided_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    closed_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)

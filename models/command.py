@@ -1,0 +1,30 @@
+"""The command (一办六组四战区): one office, six groups, four zone headquarters."""
+
+import enum
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import Row, named
+
+
+class CommandKind(enum.Enum):
+    OFFICE = "office"
+    GROUP = "group"
+    ZONE_HQ = "zone headquarters"
+
+
+class CommandUnit(Row, table=True):
+    """A part of the command. `members` is a list of {name, phone}."""
+
+    __tablename__ = "command_unit"
+    __table_args__ = (sa.UniqueConstraint("zone_id"), sa.Index(None, "district_id", "id"))
+
+    district_id: int = Field(foreign_key="district.id")
+    kind: CommandKind = Field(sa_type=named(CommandKind, "kind"))
+    name: str
+    duties: str
+    lead_name: str | None = None
+    lead_phone: str | None = None
+    zone_id: int | None = Field(default=None, foreign_key="zone.id")
+    members: list[dict[str, str]] = Field(default_factory=list, sa_type=sa.JSON)

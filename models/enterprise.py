@@ -1,0 +1,64 @@
+"""Enterprises and what stands in their safety files (安全档案): measures and cameras; the rest has files of its own."""
+
+import datetime as dt
+import enum
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import NEVER, Located, Name, Ranked, Row, UtcTime, Versioned, indexes, located, now, ranked
+
+
+class RiskGrade(enum.Enum):
+    """Ordered: a higher number is graver."""
+
+    BLUE = 1
+    YELLOW = 2
+    ORANGE = 3
+    RED = 4
+
+
+class Enterprise(Versioned, Located, Row, table=True):
+    """A place of work that is guarded.
+
+    `open_hazards` (neither CLOSED nor DISMISSED) and `last_inspected_at` (latest submission) are what counting the
+    enterprise's own rows would give, kept by whatever changes those rows, so that enterprises can be sorted by them.
+    """
+
+    __table_args__ = (
+        located(),
+        ranked("risk_grade", RiskGrade),
+        sa.CheckConstraint("major_hazard_level BETWEEN 1 AND 4", name="major_hazard_level"),
+        sa.CheckConstraint("open_hazards >= 0", name="open_hazards"),
+        sa.Index(None, "town_id", "id"),
+        sa.Index(None, "latitude", "longitude"),
+        *indexes(
+            {"enterprise_": [], "enterprise_zone_": ["zone_id"]},
+            {
+                "name": "name",
+                "risk": sa.text("coalesce(risk_grade, 0)"),
+                "open_hazards": "open_hazards",
+                "last_inspected": sa.text(f"coalesce(last_inspected_at, {NEVER})"),
+                "updated": "updated_at",
+            },
+        ),
+        sa.Index(None, "zone_id", "id"),
+    )
+
+    credit_code: str | None = Field(default=None, max_length=18, unique=True)
+    external_id: str | None = Field(default=None, unique=True)
+    name: str = Field(sa_type=Name)
+    address: str | None = None
+    town_id: int | None = Field(default=None, foreign_key="town.id")
+    zone_id: int | None = Field(default=None, foreign_key="zone.id")
+    risk_grade: RiskGrade | None = Field(default=None, sa_type=Ranked(RiskGrade))
+    industry: str | None = None
+    hazardous_chemicals: bool = False
+    major_hazard_level: int | None = Field(default=None, sa_type=sa.SmallInteger)
+    legal_name: str | None = None
+    legal_phone: str | None = None
+    safety_name: str | None = None
+    safety_phone: str | None = None
+    open_hazards: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    last_inspected_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    updated_at: dt.datetime = Field(default_factory=now, sa_type=UtcTime)

@@ -1,0 +1,35 @@
+"""Evidence: the photographs and papers that prove what was found and mended."""
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import Row, UtcTime
+
+
+class Evidence(Row, table=True):
+    """A photograph or a paper, named by the hash of its bytes."""
+
+    __table_args__ = (sa.CheckConstraint("bytes >= 0", name="bytes"),)
+
+    media_type: str
+    bytes: int
+    sha256: str = Field(max_length=64, unique=True)
+    taken_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class HazardEvidence(Row, table=True):
+    __tablename__ = "hazard_evidence"
+    __table_args__ = (sa.UniqueConstraint("hazard_id", "evidence_id"), sa.Index(None, "evidence_id"))
+
+    hazard_id: int = Field(foreign_key="hazard.id")
+    evidence_id: int = Field(foreign_key="evidence.id")
+
+
+class InspectionEvidence(Row, table=True):
+    __tablename__ = "inspection_evidence"
+    __table_args__ = (sa.UniqueConstraint("inspection_id", "evidence_id"), sa.Index(None, "evidence_id"))
+
+    inspection_id: int = Field(foreign_key="inspection.id")
+    evidence_id: int = Field(foreign_key="evidence.id")

@@ -1,0 +1,92 @@
+"""Hazards (隐患), their five fixes (五落实), extensions of their deadlines, and the evidence for them."""
+
+import datetime as dt
+import enum
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import ALWAYS, Ranked, Row, UtcTime, Versioned, indexes, named, ranked
+
+
+class HazardLevel(enum.Enum):
+    """Ordered: a higher number is graver."""
+
+    GENERAL = 1
+    MAJOR = 2
+
+
+class HazardStatus(enum.Enum):
+    FOUND = "found"
+    UNDER_REVIEW = "under review"
+    ASSIGNED = "assigned"
+    RECTIFYING = "rectifying"
+    PENDING_ACCEPTANCE = "pending acceptance"
+    ACCEPTED = "accepted"
+    CLOSED = "closed"
+    DISMISSED = "dismissed"
+
+
+HAZARD_TERMINAL = frozenset({HazardStatus.CLOSED, HazardStatus.DISMISSED})
+# A deadline no longer runs against a hazard whose rectification was accepted, or that is no hazard.
+HAZARD_SETTLED = frozenset({HazardStatus.ACCEPTED, *HAZARD_TERMINAL})
+
+
+class Hazard(Versioned, Row, table=True):
+    """Something dangerous at an enterprise.
+
+    `deadline` is the one in force, extensions included; `rectified_at` the latest submission not sent back.
+    """
+
+    __table_args__ = (
+        ranked("level", HazardLevel),
+        sa.CheckConstraint("(status = 'CLOSED') = (closed_at IS NOT NULL)", name="closed"),
+        *indexes(
+            {"hazard_": [], "hazard_enterprise_": ["enterprise_id"]},
+            {"found": "found_at", "deadline": sa.text(f"coalesce(deadline, {ALWAYS})"), "level": "level"},
+        ),
+        sa.Index("ix_hazard_inspection_by_found", "inspection_id", "found_at", "id"),
+        sa.Index("ix_hazard_status", "status", "enterprise_id"),
+        sa.Index("ix_hazard_enterprise_status", "enterprise_id", "status", "deadline"),
+    )
+
+    enterprise_id: int = Field(foreign_key="enterprise.id")
+    inspection_id: int | None = Field(default=None, foreign_key="inspection.id")
+    level: HazardLevel = Field(sa_type=Ranked(HazardLevel))
+    status: HazardStatus = Field(sa_type=named(HazardStatus, "status"))
+    category: str | None = None
+    description: str
+    found_at: dt.datetime = Field(sa_type=UtcTime)
+    deadline: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    rectified_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    accepted_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    closed_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    owner_name: str | None = None
+    owner_phone: str | None = None
+    fix_responsibility: str | None = None
+    fix_measures: str | None = None
+    fix_funds: str | None = None
+    fix_deadline: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    fix_contingency_plan: str | None = None
+    rectification: str | None = None
+
+
+class ExtensionStatus(enum.Enum):
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+class DeadlineExtension(Row, table=True):
+    """A request to move a hazard's deadline, and what became of it."""
+
+    __tablename__ = "deadline_extension"
+    __table_args__ = (sa.Index(None, "hazard_id", "id"),)
+
+    hazard_id: int = Field(foreign_key="hazard.id")
+    from_deadline: dt.datetime = Field(sa_type=UtcTime)
+    to_deadline: dt.datetime = Field(sa_type=UtcTime)
+    reason: str
+    status: ExtensionStatus = Field(sa_type=named(ExtensionStatus, "status"))
+    requested_at: dt.datetime = Field(sa_type=UtcTime)
+    decided_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)

@@ -1,0 +1,82 @@
+"""Inspections (检查), who carries them out, and what was photographed there."""
+
+import datetime as dt
+import enum
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import NEVER, Row, UtcTime, Versioned, indexes, named
+
+
+class InspectionKind(enum.Enum):
+    ROUTINE = "routine"
+    SPECIAL = "special"
+    ASSISTANCE = "assistance"
+    REINSPECTION = "re-inspection"
+    COMPLAINT = "complaint"
+
+
+class InspectionStatus(enum.Enum):
+    PLANNED = "planned"
+    DISPATCHED = "dispatched"
+    ACKNOWLEDGED = "acknowledged"
+    EN_ROUTE = "en route"
+    ON_SITE = "on site"
+    SUBMITTED = "submitted"
+    IN_REVIEW = "in review"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+class InspectionResult(enum.Enum):
+    PASS = "pass"
+    HAZARDS_FOUND = "hazards found"
+    REFUSED = "refused"
+    NOT_OPERATING = "not operating"
+    NOT_APPLICABLE = "not applicable"
+
+
+class Inspection(Versioned, Row, table=True):
+    """A visit to an enterprise, from plan to close. `assistance_request_id` is the call for help that it serves."""
+
+    __table_args__ = (
+        *indexes(
+            {"inspection_": [], "inspection_enterprise_": ["enterprise_id"]},
+            {
+                "planned": sa.text(f"coalesce(planned_for, {NEVER})"),
+                "submitted": sa.text(f"coalesce(submitted_at, {NEVER})"),
+            },
+        ),
+        sa.Index(None, "status", "enterprise_id"),
+        sa.Index(None, "reinspection_of_id"),
+        sa.Index(None, "assistance_request_id"),
+    )
+
+    enterprise_id: int = Field(foreign_key="enterprise.id")
+    kind: InspectionKind = Field(sa_type=named(InspectionKind, "kind"))
+    status: InspectionStatus = Field(sa_type=named(InspectionStatus, "status"))
+    result: InspectionResult | None = Field(default=None, sa_type=named(InspectionResult, "result"))
+    planned_for: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    dispatched_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    acknowledged_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    departed_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    arrived_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    submitted_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    closed_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    summary: str | None = None
+    reinspection_of_id: int | None = Field(default=None, foreign_key="inspection.id")
+    assistance_request_id: int | None = Field(default=None, foreign_key="assistance_request.id")
+
+
+class InspectionInspector(Row, table=True):
+    """Who carries out an inspection."""
+
+    __tablename__ = "inspection_inspector"
+    __table_args__ = (
+        sa.UniqueConstraint("inspection_id", "inspector_id"),
+        sa.Index(None, "inspector_id", "inspection_id"),
+    )
+
+    inspection_id: int = Field(foreign_key="inspection.id")
+    inspector_id: int = Field(foreign_key="inspector.id")

@@ -1,0 +1,21 @@
+"""Inspectors: the officers in the field."""
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import Located, Row, UtcTime, located
+
+
+class Inspector(Located, Row, table=True):
+    """An officer; latitude and longitude are the latest position and are overwritten."""
+
+    __table_args__ = (located(), sa.Index(None, "latitude", "longitude"))
+
+    badge: str = Field(unique=True)
+    full_name: str
+    phone: str | None = None
+    on_duty: bool = False
+    position_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    zone_id: int | None = Field(default=None, foreign_key="zone.id", index=True)

@@ -1,0 +1,33 @@
+"""Control measures (管控措施): what keeps an enterprise's danger in hand."""
+
+import datetime as dt
+import enum
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import Row, UtcTime, Versioned, named
+
+
+class MeasureKind(enum.Enum):
+    ELIMINATION = "elimination"
+    ENGINEERING = "engineering"
+    ADMINISTRATIVE = "administrative"
+    TRAINING = "training"
+    PPE = "personal protective equipment"
+    EMERGENCY = "emergency"
+
+
+class ControlMeasure(Versioned, Row, table=True):
+    """A measure (管控措施) in force from `since` until it is lifted."""
+
+    __tablename__ = "control_measure"
+    __table_args__ = (sa.Index(None, "enterprise_id", "id"),)
+
+    enterprise_id: int = Field(foreign_key="enterprise.id")
+    kind: MeasureKind = Field(sa_type=named(MeasureKind, "kind"))
+    description: str
+    responsible_name: str | None = None
+    responsible_phone: str | None = None
+    since: dt.date
+    lifted_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)

@@ -1,0 +1,41 @@
+"""Control rings (管控圈) around venues, and what is inside them."""
+
+import enum
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import Ranked, Row, ranked
+
+
+class ControlGrade(enum.Enum):
+    """Ordered: a higher number is stricter."""
+
+    ALERT = 1
+    CONTROL = 2
+    STRICT = 3
+
+
+class ControlRing(Row, table=True):
+    """Everything within `radius_metres` of a venue."""
+
+    __tablename__ = "control_ring"
+    __table_args__ = (
+        sa.UniqueConstraint("venue_id", "grade"),
+        sa.CheckConstraint("radius_metres > 0", name="radius"),
+        ranked("grade", ControlGrade),
+    )
+
+    venue_id: int = Field(foreign_key="venue.id")
+    grade: ControlGrade = Field(sa_type=Ranked(ControlGrade))
+    radius_metres: int
+
+
+class EnterpriseRing(Row, table=True):
+    """An enterprise inside a ring, so that what is in a ring is read by key and not measured anew."""
+
+    __tablename__ = "enterprise_ring"
+    __table_args__ = (sa.UniqueConstraint("ring_id", "enterprise_id"), sa.Index(None, "enterprise_id", "ring_id"))
+
+    ring_id: int = Field(foreign_key="control_ring.id")
+    enterprise_id: int = Field(foreign_key="enterprise.id")

@@ -1,0 +1,33 @@
+"""Rescue teams."""
+
+import enum
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import Located, Name, Row, Versioned, named, placed
+
+
+class TeamKind(enum.Enum):
+    FIRE = "fire"
+    HAZMAT = "hazardous materials"
+    MEDICAL = "medical"
+    WATER_RESCUE = "water rescue"
+    ENGINEERING = "engineering"
+    POWER = "power"
+    SECURITY = "security"
+    VOLUNTEER = "volunteer"
+
+
+class Team(Versioned, Located, Row, table=True):
+    """A rescue team; `strength` is its number of people."""
+
+    __table_args__ = (*placed(), sa.CheckConstraint("strength >= 0", name="strength"))
+
+    name: str = Field(sa_type=Name)
+    kind: TeamKind = Field(sa_type=named(TeamKind, "kind"))
+    strength: int
+    leader_name: str | None = None
+    leader_phone: str | None = None
+    zone_id: int | None = Field(default=None, foreign_key="zone.id")
+    on_standby: bool = False

@@ -1,0 +1,147 @@
+"""Column types that mean the same on SQLite and on PostgreSQL, and the base of every table."""
+
+import datetime as dt
+import enum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Dialect, TypeDecorator
+from sqlalchemy.schema import SchemaItem
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcTime(TypeDecorator[dt.datetime]):
+    """An instant. PostgreSQL keeps a timestamptz; SQLite, which has no zones, ISO 8601 text of fixed width in UTC."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[dt.datetime]:
+        return dt.datetime
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.String(32) if dialect.name == "sqlite" else sa.DateTime(timezone=True))
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without its zone")
+        value = value.astimezone(dt.UTC)
+        return value.isoformat(timespec="microseconds") if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        return dt.datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(dt.UTC)
+
+
+class Ranked(TypeDecorator[enum.Enum]):
+    """An enum with an order of its own (its values are 1, 2, …), stored as that number so that SQL sorts it right."""
+
+    impl = sa.SmallInteger
+    cache_ok = True
+
+    def __init__(self, of: type[enum.Enum]) -> None:
+        super().__init__()
+        self.of = of
+
+    @property
+    def python_type(self) -> type[enum.Enum]:
+        return self.of
+
+    def process_bind_param(self, value: enum.Enum | None, dialect: Dialect) -> int | None:
+        return None if value is None else value.value
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> enum.Enum | None:
+        return None if value is None else self.of(value)
+
+
+class ListOf(TypeDecorator[list[Any]]):
+    """A short list of texts, or of an enum's members, as a JSON array."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def __init__(self, of: type[enum.Enum] | None = None) -> None:
+        super().__init__(none_as_null=True)
+        self.of = of
+
+    def process_bind_param(self, value: list[Any] | None, dialect: Dialect) -> Any:
+        return [v.name for v in value] if value is not None and self.of else value
+
+    def process_result_value(self, value: list[str] | None, dialect: Dialect) -> list[Any] | None:
+        return [self.of[v] for v in value] if value is not None and self.of else value
+
+
+def named(of: type[enum.Enum], name: str) -> sa.Enum:
+    """An enum stored by the names of its members, with a check constraint of that name."""
+    return sa.Enum(of, native_enum=False, create_constraint=True, name=name, length=32)
+
+
+# Where a time is absent, what stands for it in an order: SQL literals that both databases compare with their times.
+NEVER = "'0001-01-01T00:00:00.000000+00:00'"
+ALWAYS = "'9999-12-31T00:00:00.000000+00:00'"
+
+# Byte order, so that a page's order does not depend on the machine's language settings.
+Name = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+
+
+def ranked(column: str, of: type[enum.Enum]) -> sa.CheckConstraint:
+    return sa.CheckConstraint(f"{column} BETWEEN 1 AND {len(of)}", name=column)
+
+
+def indexes(scopes: dict[str, list[str]], orders: dict[str, sa.TextClause | str]) -> list[sa.Index]:
+    """For each scope (a prefix of names and its columns) an index for each order, ending in the primary key.
+
+    The names are `ix_<scope><order>`; paging by keyset costs the same on every page because of these.
+    """
+    return [
+        sa.Index(f"ix_{scope}by_{order}", *columns, key, "id")
+        for scope, columns in scopes.items()
+        for order, key in orders.items()
+    ]
+
+
+def located() -> sa.CheckConstraint:
+    return sa.CheckConstraint(
+        "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
+        name="location",
+    )
+
+
+def placed() -> tuple[SchemaItem, ...]:
+    """For what lies in a zone and is looked for nearby. Each table needs its own, so this makes them."""
+    return (located(), sa.Index(None, "zone_id", "id"), sa.Index(None, "latitude", "longitude"))
+
+
+class Row(SQLModel):
+    """What every table has."""
+
+    id: int = Field(default=None, primary_key=True)
+
+
+class Located(SQLModel):
+    """A place in WGS-84 degrees; both are null where it is not known."""
+
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+class Versioned(SQLModel):
+    """A row that two people may change at once: its version rises by one with every change."""
+
+    version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,32 @@
+"""Venues and the control rings around them (面区圈点)."""
+
+import enum
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import Located, Name, Row, located, named
+
+
+class VenueKind(enum.Enum):
+    COMPETITION = "competition"
+    VILLAGE = "village"
+    TRANSPORT = "transport"
+    OTHER = "other"
+
+
+class Venue(Located, Row, table=True):
+    """A place of the event, guarded by rings."""
+
+    __table_args__ = (
+        located(),
+        sa.Index(None, "zone_id", "id"),
+        sa.Index(None, "latitude", "longitude"),
+    )
+
+    code: str = Field(unique=True)
+    name: str = Field(sa_type=Name)
+    name_en: str | None = None
+    kind: VenueKind = Field(sa_type=named(VenueKind, "kind"))
+    use: str | None = None
+    zone_id: int | None = Field(default=None, foreign_key="zone.id")

@@ -1,0 +1,36 @@
+"""Warehouses and the emergency supplies in them."""
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import Located, Name, Row, Versioned, placed
+
+
+class Warehouse(Located, Row, table=True):
+    """A store of emergency supplies."""
+
+    __table_args__ = placed()
+
+    name: str = Field(sa_type=Name)
+    keeper_name: str | None = None
+    keeper_phone: str | None = None
+    zone_id: int | None = Field(default=None, foreign_key="zone.id")
+
+
+class StockItem(Versioned, Row, table=True):
+    """One kind of supply in one warehouse; `code` has the 7 digits of GB/T 38565-2020."""
+
+    __tablename__ = "stock_item"
+    __table_args__ = (
+        sa.UniqueConstraint("warehouse_id", "code"),
+        sa.Index(None, "warehouse_id", "id"),
+        sa.Index(None, "code"),
+        sa.CheckConstraint("quantity >= 0 AND reserved BETWEEN 0 AND quantity", name="stock"),
+    )
+
+    warehouse_id: int = Field(foreign_key="warehouse.id")
+    code: str = Field(max_length=7)
+    name: str
+    unit: str
+    quantity: int = 0
+    reserved: int = 0
