@@ -1,0 +1,174 @@
+"""Orders and pages: a page begins at a cursor, which names the last row that was seen, never a number of rows."""
+
+import base64
+import binascii
+import datetime as dt
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, bindparam
+
+from models.types import ALWAYS, NEVER
+from resolvers.clauses import table_column
+from resolvers.refusals import Code, Refused, checked_text
+
+PAGE_DEFAULT = 20
+PAGE_MAXIMUM = 1000
+INTEGER_MAXIMUM = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """What rows are sorted by: a column, and where it can be null the SQL literal that stands for null."""
+
+    column: Any
+    absent: str | None = None
+
+    def sql(self) -> ColumnElement[Any]:
+        column = table_column(self.column)
+        return column if self.absent is None else sa.func.coalesce(column, sa.literal_column(self.absent, column.type))
+
+    def value(self, row: Any) -> Any:
+        """The key of a row, as a cursor keeps it."""
+        value = getattr(row, table_column(self.column).key)
+        if isinstance(value, enum.Enum):
+            return value.value
+        if isinstance(value, dt.datetime):
+            return value.isoformat(timespec="microseconds")
+        return orjson.loads(self.absent.replace("'", '"')) if value is None and self.absent is not None else value
+
+    def parse(self, value: Any) -> Any:
+        """The value that `value` made, as a parameter. Raises ValueError, KeyError or TypeError."""
+        of = table_column(self.column).type.python_type
+        if of is dt.datetime:
+            parsed = dt.datetime.fromisoformat(value)
+            if parsed.tzinfo is None:
+                raise ValueError
+            return parsed
+        if type(value) is not (int if issubclass(of, enum.Enum) else of):
+            raise TypeError
+        if isinstance(value, int) and abs(value) > INTEGER_MAXIMUM:
+            raise ValueError
+        return checked_text(value) if isinstance(value, str) else value
+
+    def parameter(self, name: str) -> ColumnElement[Any]:
+        column = table_column(self.column)
+        ranked = issubclass(column.type.python_type, enum.Enum)
+        return bindparam(name, type_=sa.SmallInteger() if ranked else column.type)
+
+
+def never(column: Any) -> Key:
+    """Rows without the time come before all that have it."""
+    return Key(column, NEVER)
+
+
+def always(column: Any) -> Key:
+    """Rows without the time come after all that have it."""
+    return Key(column, ALWAYS)
+
+
+def lowest(column: Any) -> Key:
+    """Rows without the grade come before all that have it."""
+    return Key(column, "0")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A total order: a key, then the primary key, both in one direction. `name` is what a cursor must have been for."""
+
+    name: str
+    key: Key
+    primary: Key
+    descending: bool = False
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        return (self.key,) if self.key is self.primary else (self.key, self.primary)
+
+    def sql(self, backward: bool = False) -> list[ColumnElement[Any]]:
+        descending = self.descending is not backward
+        return [k.sql().desc() if descending else k.sql().asc() for k in self.keys]
+
+    def beyond(self, prefix: str, backward: bool) -> ColumnElement[bool]:
+        """Rows after (or, backward, before) the cursor whose values are the parameters `prefix`0 and `prefix`1."""
+        left = [k.sql() for k in self.keys]
+        right = [k.parameter(f"{prefix}{i}") for i, k in enumerate(self.keys)]
+        less = self.descending is not backward
+        if len(left) == 1:
+            return left[0] < right[0] if less else left[0] > right[0]
+        rows, bound = sa.tuple_(*left), sa.tuple_(*right)
+        return rows < bound if less else rows > bound
+
+    def cursor(self, row: Any) -> str:
+        sign = "-" if self.descending else "+"
+        text = orjson.dumps([self.name + sign, *(k.value(row) for k in self.keys)])
+        return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+    def parse(self, cursor: str) -> list[Any]:
+        """The values of a cursor made by this order. Raises Refused for any other text."""
+        try:
+            padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+            name, *values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            if name != self.name + ("-" if self.descending else "+"):
+                raise Refused(Code.BAD_CURSOR, "The cursor was made for another list or another order.")
+            return [key.parse(value) for key, value in zip(self.keys, values, strict=True)]
+        except (ValueError, TypeError, KeyError, binascii.Error):
+            raise Refused(Code.BAD_CURSOR, "That is not a cursor of this graph.") from None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which rows of an ordered list: from a cursor on, or up to one, and how many from which end."""
+
+    order: Order
+    size: int
+    backward: bool = False
+    after: tuple[Any, ...] | None = None
+    before: tuple[Any, ...] | None = None
+
+    @property
+    def shape(self) -> "Page":
+        """The page without its values: pages of one shape share a statement."""
+        blank = ()
+        return replace(self, size=0, after=self.after and blank, before=self.before and blank)
+
+    def parameters(self) -> dict[str, Any]:
+        """The values of the cursors; and one row more than asked tells whether there are more."""
+        bounds = {"a": self.after or (), "b": self.before or ()}
+        values = {f"{p}{i}": value for p, bound in bounds.items() for i, value in enumerate(bound)}
+        return {"n": self.size + 1, **values}
+
+
+def page(
+    order: Order, first: int | None = None, after: str | None = None, last: int | None = None, before: str | None = None
+) -> Page:
+    """The page that a connection's arguments ask for. Raises Refused."""
+    if first is not None and last is not None:
+        raise Refused(Code.BAD_PAGE, "Give either `first` or `last`, not both.")
+    name, size = ("last", last) if last is not None else ("first", PAGE_DEFAULT if first is None else first)
+    if not 1 <= size <= PAGE_MAXIMUM:
+        raise Refused(Code.BAD_PAGE, f"`{name}` must be from 1 to {PAGE_MAXIMUM:,}.")
+    bounds = [None if cursor is None else tuple(order.parse(cursor)) for cursor in (after, before)]
+    return Page(order, size, last is not None, *bounds)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows of a page, in the order of the list, and whether there are more on either side."""
+
+    rows: Sequence[Any]
+    has_next: bool
+    has_previous: bool
+
+
+def cut(wanted: Page, rows: Sequence[Any]) -> Slice:
+    """What a page's statement gave, made the page: without the row too many, and in the list's order."""
+    more = len(rows) > wanted.size
+    kept = rows[: wanted.size]
+    if wanted.backward:
+        return Slice(kept[::-1], wanted.before is not None, more)
+    return Slice(kept, more, wanted.after is not None)

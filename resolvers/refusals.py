@@ -1,0 +1,40 @@
+"""What a client got wrong, with a code it can act on. Everything else that goes wrong is masked."""
+
+import enum
+
+
+class Code(enum.Enum):
+    """Stands in `extensions.code` of an error; the values are promised to clients."""
+
+    BAD_REQUEST = "BAD_REQUEST"  # the request is not one of GraphQL over HTTP
+    BAD_DOCUMENT = "BAD_DOCUMENT"  # the document does not parse, or is not valid for this schema
+    BAD_VARIABLES = "BAD_VARIABLES"  # the variables do not fit the document
+    BAD_ID = "BAD_ID"
+    BAD_CURSOR = "BAD_CURSOR"
+    BAD_PAGE = "BAD_PAGE"
+    BAD_INPUT = "BAD_INPUT"
+    FORBIDDEN = "FORBIDDEN"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    NO_DISTRICT = "NO_DISTRICT"
+    INTERNAL = "INTERNAL"  # a fault of ours; the log has it under the id that the error gives
+
+
+class Refused(Exception):
+    """A request that cannot be answered as it stands."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def checked_text(value: str) -> str:
+    """The text, if both databases can hold it.
+
+    NUL and lone surrogates are valid in JSON and in Python, and neither database takes both.
+    """
+    if "\0" in value:
+        raise Refused(Code.BAD_INPUT, "A text has a NUL character.")
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise Refused(Code.BAD_INPUT, "A text has half of a surrogate pair.")
+    return value

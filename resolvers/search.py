@@ -1,0 +1,126 @@
+"""Finding by a part of a text, Chinese or Latin, on plain SQL: an exact text first, then beginnings, then the rest."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, bindparam
+
+import models
+from models.visibility import PERSONAL_DATA, Visibility
+from resolvers import reading, rights
+from resolvers.clauses import fold, folded, like_part, table_column
+from resolvers.paging import PAGE_MAXIMUM
+from resolvers.reading import Reader
+from resolvers.refusals import Code, Refused
+
+TEXT_MAXIMUM = 200
+
+
+class SearchKind(enum.Enum):
+    ENTERPRISE = "enterprise"
+    VENUE = "venue"
+    EXPERT = "expert"
+    TEAM = "team"
+    WAREHOUSE = "warehouse"
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Which texts of a table are looked through, the most telling first; `personal` ones need the right."""
+
+    row: Any
+    columns: tuple[Any, ...]
+    personal: tuple[Any, ...] = ()
+
+    def visible(self, visibility: Visibility) -> tuple[Any, ...]:
+        return (*(self.personal if visibility.allows(PERSONAL_DATA) else ()), *self.columns)
+
+
+SEARCHED: dict[SearchKind, Searched] = {
+    SearchKind.ENTERPRISE: Searched(
+        models.Enterprise,
+        (
+            models.Enterprise.name,
+            models.Enterprise.credit_code,
+            models.Enterprise.external_id,
+            models.Enterprise.address,
+        ),
+    ),
+    SearchKind.VENUE: Searched(models.Venue, (models.Venue.name, models.Venue.name_en, models.Venue.code)),
+    SearchKind.EXPERT: Searched(models.Expert, (models.Expert.specialties,), personal=(models.Expert.full_name,)),
+    SearchKind.TEAM: Searched(models.Team, (models.Team.name,)),
+    SearchKind.WAREHOUSE: Searched(models.Warehouse, (models.Warehouse.name,)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A row that was found, and the text in which the search found it."""
+
+    matched: str
+    item: tuple[Any, int]
+
+
+async def find(
+    reader: Reader, parents: Sequence[tuple[()]], *, text: str, kinds: list[SearchKind] | None = None, first: int = 20
+) -> list[list[Hit]]:
+    """The best hits among the kinds, all of them without `kinds`; one statement a kind. Raises Refused."""
+    wanted = text.strip()
+    if not 1 <= len(wanted) <= TEXT_MAXIMUM:
+        raise Refused(Code.BAD_INPUT, f"`text` must have from 1 to {TEXT_MAXIMUM} characters besides blanks.")
+    if not 1 <= first <= PAGE_MAXIMUM:
+        raise Refused(Code.BAD_PAGE, f"`first` must be from 1 to {PAGE_MAXIMUM:,}.")
+    hits: list[tuple[Any, Hit]] = []
+    for order, kind in enumerate(dict.fromkeys(kinds if kinds is not None else SearchKind)):
+        searched = SEARCHED[kind]
+        columns = searched.visible(reader.viewer.visibility)
+        conditions = rights.scope(searched.row, reader.viewer.visibility)
+        part = like_part(wanted)
+        values = {"whole": fold(wanted), "beginning": part[1:], "part": part, "n": first}
+        statement = _statement(searched.row, columns, conditions, reader.sqlite)
+        for row in await reader.rows(statement, {**reading.parameters(conditions, reader), **values}):
+            hit = Hit(_matched(row, wanted), (searched.row, row.id))
+            hits.append(((row.rank, row.length, order, row.id), hit))
+    best = [hit for _, hit in sorted(hits, key=lambda h: h[0])[:first]]
+    return [best for _ in parents]
+
+
+def _statement(row: Any, columns: tuple[Any, ...], conditions: Sequence[Any], sqlite: bool) -> sa.Select[Any]:
+    """The best rows of one table; `rank` is 3 for each column passed over, plus 0 if whole, 1 if it begins so, or 2."""
+    texts = [_text(c) for c in columns]
+    patterns = [bindparam(n, type_=sa.String) for n in ("whole", "beginning", "part")]
+    cases = [
+        (folded(text, sqlite).like(pattern, escape="\\") if degree else folded(text, sqlite) == pattern, 3 * i + degree)
+        for i, text in enumerate(texts)
+        for degree, pattern in enumerate(patterns)
+    ]
+    rank = sa.case(*cases).label("rank")
+    # The shorter of two texts that match alike is the closer match.
+    length = sa.func.length(texts[0]).label("length")
+    id_ = row.__table__.c.id
+    return (
+        sa.select(id_, rank, length, *(t.label(f"t{i}") for i, t in enumerate(texts)))
+        .where(
+            sa.or_(*(folded(t, sqlite).like(patterns[2], escape="\\") for t in texts)),
+            *reading.where([c.clause for c in conditions], sqlite),
+        )
+        .order_by(rank, length, id_)
+        .limit(bindparam("n", type_=sa.Integer))
+    )
+
+
+def _text(column: Any) -> ColumnElement[Any]:
+    found = table_column(column)
+    return sa.cast(found, sa.Text) if isinstance(found.type, sa.TypeDecorator) else found
+
+
+def _matched(row: Any, wanted: str) -> str:
+    """The text in which it was found; of a list of texts, the one."""
+    text: str = row[3 + row.rank // 3]
+    if text.startswith("["):
+        return next((t for t in orjson.loads(text) if fold(wanted) in fold(t)), text)
+    return text

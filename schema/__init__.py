@@ -1,0 +1,1 @@
+"""What clients see: graph types, inputs and results, and how an operation is executed."""

@@ -1,0 +1,31 @@
+"""The district."""
+
+from typing import TYPE_CHECKING
+
+import models
+from schema.connection import node, to_list
+from schema.declare import Node, column, compute
+from schema.values import GeoJSON, geometry
+
+if TYPE_CHECKING:
+    from schema.command import CommandUnit
+    from schema.zone import Zone
+
+
+@node(models.District)
+class District(Node):
+    """The district that is guarded (区)."""
+
+    name: str = column(models.District.name, "Name.")
+    name_en: str | None = column(models.District.name_en, "English name; null if it has none.")
+    area_code: str | None = column(
+        models.District.area_code, "Administrative code of 6 digits (GB/T 2260); null if it has none."
+    )
+    time_zone: str = column(models.District.time_zone, "IANA name of the time zone in which days are counted.")
+    boundary: GeoJSON | None = compute(
+        geometry, models.District.boundary, description="Outline; null if it is not known."
+    )
+    zones: "list[Zone]" = to_list(models.Zone.district_id, "Its zones.")
+    command: "list[CommandUnit]" = to_list(
+        models.CommandUnit.district_id, "Its command: office, groups and zone headquarters; empty for an enterprise."
+    )

@@ -1,0 +1,178 @@
+"""Executing an operation: parsed and validated once a document, run for one viewer, every error given its code."""
+
+import datetime as dt
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    OperationType,
+    execute,
+    get_operation_ast,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation import NoSchemaIntrospectionCustomRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from models.database import Database
+from models.visibility import Viewer
+from resolvers.reader import OperationReader
+from resolvers.refusals import Code, Refused
+from schema.context import Context
+from schema.root import Graph
+
+log = structlog.get_logger(__name__)
+
+TOKENS_MAXIMUM = 20_000
+DOCUMENTS_KEPT = 1_000
+DOCUMENT_KEPT_CHARACTERS = 100_000
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a client asks for."""
+
+    query: str
+    variables: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`started` is false where the request itself is wrong and nothing was executed; then there is no data at all."""
+
+    data: dict[str, Any] | None = None
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    started: bool = True
+
+    def body(self) -> dict[str, Any]:
+        """The response of the GraphQL specification, section 7."""
+        errors = {"errors": self.errors} if self.errors else {}
+        return {**errors, "data": self.data} if self.started else errors
+
+
+class Documents:
+    """Parsed and validated documents, the latest used kept."""
+
+    def __init__(self, graph: Graph, *, introspection: bool) -> None:
+        self._graph = graph
+        self._rules = [*specified_rules, OneOfInputValidationRule]
+        if not introspection:
+            self._rules.append(NoSchemaIntrospectionCustomRule)
+        self._kept: OrderedDict[str, DocumentNode | list[GraphQLError]] = OrderedDict()
+
+    def get(self, query: str) -> DocumentNode | list[GraphQLError]:
+        """The document, or what is wrong with it."""
+        if query in self._kept:
+            self._kept.move_to_end(query)
+            return self._kept[query]
+        found = self._read(query)
+        if len(query) <= DOCUMENT_KEPT_CHARACTERS:
+            self._kept[query] = found
+            if len(self._kept) > DOCUMENTS_KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+    def _read(self, query: str) -> DocumentNode | list[GraphQLError]:
+        try:
+            document = parse(query, max_tokens=TOKENS_MAXIMUM)
+            return validate(self._graph._schema, document, self._rules) or document
+        except GraphQLError as error:
+            return [error]
+        except RecursionError:
+            return [GraphQLError("The document is nested too deeply.")]
+
+
+class Execution:
+    """Operations on one graph and one database. `clock` and `zone` say when now is, and in which zone days are."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        database: Database,
+        zone: Callable[[], ZoneInfo],
+        clock: Callable[[], dt.datetime],
+        *,
+        introspection: bool = True,
+    ) -> None:
+        self._graph, self._database, self._zone, self._clock = graph, database, zone, clock
+        self._documents = Documents(graph, introspection=introspection)
+
+    def kind(self, operation: Operation) -> OperationType | None:
+        """Query, mutation or subscription; None where the document does not say."""
+        document = self._documents.get(operation.query)
+        if isinstance(document, list):
+            return None
+        found = get_operation_ast(document, operation.name)
+        return found.operation if found else None
+
+    async def run(self, operation: Operation, viewer: Viewer) -> Answer:
+        document = self._documents.get(operation.query)
+        if isinstance(document, list):
+            return refused([told(error, Code.BAD_DOCUMENT) for error in document])
+        if get_operation_ast(document, operation.name) is None:
+            return refused([error_of(Code.BAD_DOCUMENT, "Name the one operation of the document that is meant.")])
+        context = Context(OperationReader(self._database, viewer, self._clock(), self._zone()))
+        try:
+            running = execute(
+                self._graph._schema,
+                document,
+                context_value=context,
+                variable_values=operation.variables,
+                operation_name=operation.name,
+            )
+            result: ExecutionResult = await running if isawaitable(running) else running
+        finally:
+            await context.reader.close()
+        errors = result.errors or []
+        if result.data is None and not any(error.path for error in errors):
+            return refused([told(error, Code.BAD_VARIABLES) for error in errors])
+        return Answer(result.data, [told(error) for error in errors])
+
+
+def refused(errors: list[dict[str, Any]]) -> Answer:
+    return Answer(errors=errors, started=False)
+
+
+def error_of(code: Code, message: str) -> dict[str, Any]:
+    return {"message": message, "extensions": {"code": code.value}}
+
+
+def told(error: GraphQLError, code: Code | None = None) -> dict[str, Any]:
+    """An error as the client is told of it: with its code, and what it was not told of in the log.
+
+    `code` is for errors of graphql-core itself.
+    """
+    cause = error.original_error
+    found = dict(error.formatted)
+    if isinstance(cause, Refused):
+        return {**found, "message": cause.message, "extensions": {"code": cause.code.value}}
+    if code is not None or error.message.startswith("Argument "):
+        return {**found, "extensions": {"code": (code or Code.BAD_INPUT).value}}
+    incident = secrets.token_hex(8)
+    cause = cause or error
+    # The message may hold a row's values, which may be personal: the kind of error and where it arose must do.
+    log.error("unexpected error", incident=incident, error=type(cause).__name__, where=origin(cause), path=error.path)
+    message = f"Something went wrong here. The log has it as {incident}."
+    return {**found, "message": message, "extensions": {"code": Code.INTERNAL.value, "incident": incident}}
+
+
+def origin(error: BaseException) -> list[str]:
+    """The calls that led to an error, innermost last, without any values."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return frames[-6:]

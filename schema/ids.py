@@ -1,0 +1,35 @@
+"""Global ids: opaque to clients, and each says which type it is of."""
+
+import base64
+import binascii
+
+from resolvers.paging import INTEGER_MAXIMUM
+from resolvers.refusals import Code, Refused
+
+
+def encode(name: str, key: int) -> str:
+    return base64.urlsafe_b64encode(f"{name}:{key}".encode()).decode().rstrip("=")
+
+
+def decode(text: str) -> tuple[str, int]:
+    """The type's name and the row's key. Raises Refused for a text that `encode` never made."""
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        name, _, digits = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").partition(":")
+    except (ValueError, binascii.Error):
+        name, digits = "", ""
+    # No leading zero and no sign: one row has one id.
+    if not (digits.isdigit() and digits.isascii() and digits[0] != "0" and len(digits) <= 10):
+        raise Refused(Code.BAD_ID, "That is not an id of this graph.")
+    key = int(digits)
+    if key > INTEGER_MAXIMUM or encode(name, key) != text:
+        raise Refused(Code.BAD_ID, "That is not an id of this graph.")
+    return name, key
+
+
+def key_of(text: str, name: str) -> int:
+    """The key of an id that must be of the type `name`."""
+    found, key = decode(text)
+    if found != name:
+        raise Refused(Code.BAD_ID, f"That is the id of another type; an id of {name} is wanted.")
+    return key

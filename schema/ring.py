@@ -1,0 +1,34 @@
+"""Control rings."""
+
+from typing import TYPE_CHECKING
+
+import models
+from models import ControlGrade
+from resolvers import rings
+from schema.connection import Connection, node, to_many
+from schema.declare import Node, batch, column, to_one
+from schema.values import GeoJSON
+
+if TYPE_CHECKING:
+    from schema.enterprise import Enterprise
+    from schema.venue import Venue
+
+
+@node(models.ControlRing)
+class ControlRing(Node):
+    """Everything within a radius of a venue; a smaller ring's enterprises are in the larger ones too (圈)."""
+
+    grade: ControlGrade = column(models.ControlRing.grade, "How strictly it is controlled.")
+    radius_metres: int = column(models.ControlRing.radius_metres, "Radius in metres along the ground.")
+    boundary: GeoJSON | None = batch(
+        rings.boundaries,
+        models.ControlRing.venue_id,
+        models.ControlRing.radius_metres,
+        description="Outline, a polygon of 64 corners; null where the venue has no location.",
+    )
+    venue: "Venue" = to_one(models.ControlRing.venue_id, "The venue in its middle.")
+    enterprises: "Connection[Enterprise]" = to_many(
+        models.EnterpriseRing.ring_id,
+        "The enterprises inside.",
+        through=(models.Enterprise.id, models.EnterpriseRing.enterprise_id),
+    )

@@ -1,0 +1,35 @@
+"""The schema: every type of the graph, put together."""
+
+import sys
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.schema.config import StrawberryConfig
+
+from schema import camera, command, evidence, measure, ring, town  # noqa: F401  (their types register themselves)
+from schema.declare import NODES, OF_ROW, check_columns
+from schema.nearby import Nearby
+from schema.query import Query
+from schema.search import SearchHit
+from schema.values import SCALARS
+from schema.viewer import Viewer
+
+
+class Graph(strawberry.Schema):
+    """Errors are told to the client, and logged, by whoever serves the schema."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        pass
+
+
+def build() -> Graph:
+    # Types name each other across files in quotes; only here are all of them there.
+    for of in [*OF_ROW.values(), Nearby, SearchHit, Viewer]:
+        names = sys.modules[of.__module__].__dict__
+        for name, other in NODES.items():
+            names.setdefault(name, other)
+    for of in OF_ROW.values():
+        check_columns(of)
+    config = StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False)
+    return Graph(Query, types=list(NODES.values()), config=config)

@@ -1,0 +1,43 @@
+"""Plain values that several types have: contacts, points, geometry."""
+
+from typing import Any, NewType
+
+import strawberry
+
+GeoJSON = NewType("GeoJSON", dict[str, Any])
+"""An RFC 7946 geometry: longitude first, WGS-84."""
+
+SCALARS: dict[object, Any] = {
+    GeoJSON: strawberry.scalar(
+        name="GeoJSON",
+        description="An RFC 7946 geometry: longitude first, WGS-84.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc7946",
+    )
+}
+
+
+@strawberry.type(description="A place in WGS-84.")
+class Point:
+    latitude: float = strawberry.field(description="Degrees north of the equator, -90 to 90.")
+    longitude: float = strawberry.field(description="Degrees east of Greenwich, -180 to 180.")
+
+
+@strawberry.input(description="A place in WGS-84.")
+class PointInput:
+    latitude: float = strawberry.field(description="Degrees north of the equator, -90 to 90.")
+    longitude: float = strawberry.field(description="Degrees east of Greenwich, -180 to 180.")
+
+
+@strawberry.type(description="A person to talk to. Null, or null inside, for a viewer who may not see personal data.")
+class Contact:
+    name: str | None = strawberry.field(description="Full name; null if not known.")
+    phone: str | None = strawberry.field(description="Telephone number; null if not known.")
+
+
+def contacts(members: list[dict[str, str]]) -> list[Contact]:
+    """A column of {name, phone} as contacts."""
+    return [Contact(name=m.get("name"), phone=m.get("phone")) for m in members]
+
+
+def geometry(boundary: dict[str, Any] | None) -> GeoJSON | None:
+    return None if boundary is None else GeoJSON(boundary)

@@ -1,0 +1,1 @@
+"""What has changed: the log of events, and who is told of them."""

