@@ -19,6 +19,10 @@ from schema.viewer import Viewer
 class Graph(strawberry.Schema):
     """Errors are told to the client, and logged, by whoever serves the schema."""
 
+    def as_str(self) -> str:
+        # @oneOf is of the GraphQL specification, like @deprecated; Strawberry defines it anew.
+        return super().as_str().replace("directive @oneOf on INPUT_OBJECT\n\n", "", 1)
+
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         pass
 
