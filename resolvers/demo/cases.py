@@ -1,0 +1,86 @@
+"""Cases (案件) that came of inspections."""
+
+import datetime as dt
+from random import Random
+
+import models
+from models import CaseStatus, PenaltyKind
+from resolvers.demo.clock import Clock, at_work, later, local_date
+from resolvers.demo.draws import between, pick, urn, whole
+from resolvers.demo.scene import Scene
+
+NEW_DAYS = 10
+YOUNG_DAYS = 100  # by then most cases are decided
+GROUNDS = (
+    "未按规定对安全设备进行经常性维护、保养和定期检测",
+    "未如实记录安全生产教育和培训情况",
+    "未采取措施消除事故隐患",
+    "特种作业人员未按规定取得相应资格上岗作业",
+    "危险物品未按规定分区分类储存",
+    "疏散通道、安全出口被占用、堵塞",
+    "未为从业人员提供符合标准的劳动防护用品",
+)
+PENALTIES = urn(
+    ([PenaltyKind.FINE], 6),
+    ([PenaltyKind.WARNING], 4),
+    ([PenaltyKind.WARNING, PenaltyKind.FINE], 4),
+    ([PenaltyKind.FINE, PenaltyKind.SUSPENSION], 2),
+    ([PenaltyKind.FINE, PenaltyKind.CONFISCATION], 1),
+    ([PenaltyKind.REVOCATION], 1),
+)
+S = CaseStatus
+# The statuses that a case went through after it was proposed. Every end takes the shortest way there.
+WAYS = {
+    S.PROPOSED: (),
+    S.NOT_FILED: (S.NOT_FILED,),
+    S.FILED: (S.FILED,),
+    S.INVESTIGATING: (S.FILED, S.INVESTIGATING),
+    S.NOTIFIED: (S.FILED, S.INVESTIGATING, S.NOTIFIED),
+    S.HEARING: (S.FILED, S.INVESTIGATING, S.NOTIFIED, S.HEARING),
+    S.DECIDED: (S.FILED, S.INVESTIGATING, S.NOTIFIED, S.DECIDED),
+    S.NO_PENALTY: (S.FILED, S.INVESTIGATING, S.NO_PENALTY),
+    S.TRANSFERRED: (S.FILED, S.INVESTIGATING, S.TRANSFERRED),
+    S.WITHDRAWN: (S.FILED, S.INVESTIGATING, S.WITHDRAWN),
+    S.EXECUTING: (S.FILED, S.INVESTIGATING, S.NOTIFIED, S.DECIDED, S.EXECUTING),
+    S.CLOSED: (S.FILED, S.INVESTIGATING, S.NOTIFIED, S.DECIDED, S.EXECUTING, S.CLOSED),
+}
+WITHOUT_PENALTY = (S.FILED, S.INVESTIGATING, S.NO_PENALTY, S.CLOSED)
+DECISIONS = frozenset({S.DECIDED, S.NO_PENALTY, S.TRANSFERRED, S.WITHDRAWN})
+
+
+def propose(scene: Scene, rng: Random, enterprise: int, inspection: int, submitted: dt.datetime) -> None:
+    """Add the case of a submitted inspection, as far as it has come."""
+    days = (scene.clock.midnight - submitted).total_seconds() / 86_400
+    old = days >= YOUNG_DAYS
+    status = S.PROPOSED if days < NEW_DAYS else (scene.old_cases if old else scene.young_cases).deal()
+    way = WITHOUT_PENALTY if status is S.CLOSED and rng.random() < 0.1 else WAYS[status]
+    times = _times(scene.clock, rng, submitted, len(way))
+    case = scene.rows.add(
+        models.Case,
+        inspection_id=inspection,
+        enterprise_id=enterprise,
+        status=status,
+        grounds=pick(rng, GROUNDS),
+        version=1 + len(way),
+    )
+    for step, at in zip(way, times, strict=True):
+        if step is S.FILED:
+            case.update(filed_at=at, number=f"（杭萧）应急立〔{local_date(at).year}〕{case['id']:06d} 号")
+        elif step in DECISIONS:
+            case["decided_at"] = at
+        elif step is S.CLOSED:
+            case["closed_at"] = at
+    if S.DECIDED in way:
+        kinds = pick(rng, PENALTIES)
+        case["penalty_kinds"] = kinds
+        case["fine_yuan"] = 1_000 * whole(rng, 2, 100) if PenaltyKind.FINE in kinds else None
+
+
+def _times(clock: Clock, rng: Random, submitted: dt.datetime, steps: int) -> list[dt.datetime]:
+    """One after another, some two weeks apart, or less where midnight comes sooner."""
+    hours = min(14 * 24.0, (clock.midnight - submitted).total_seconds() / 3600 / (steps + 1))
+    at, times = submitted, []
+    for _ in range(steps):
+        at = clock.earlier(at_work(later(at, between(rng, 0.3, 1) * hours)))
+        times.append(at)
+    return times

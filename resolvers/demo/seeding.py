@@ -1,0 +1,103 @@
+"""Making the demo and writing it, in batches of bounded size."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+import models
+from models import Row
+from models.database import Database
+from resolvers.demo import cameras, command, dispatches, enterprises, resources, supplies, warnings
+from resolvers.demo.clock import Clock
+from resolvers.demo.dispatches import Target
+from resolvers.demo.geography import lay
+from resolvers.demo.rows import Rows
+from resolvers.demo.scene import Scene
+from resolvers.demo.writing import Writer
+
+BATCH = 2_000  # enterprises, with some forty rows each
+
+Counts = Counter[str]  # rows by the name of their table
+Taken = dict[type[Row], list[dict[str, Any]]]
+
+
+class DistrictExists(Exception):
+    """The database already has a district, and there is one to a database."""
+
+
+async def seed(
+    database: Database,
+    *,
+    enterprises: int = 2_000,
+    today: dt.date,
+    progress: Callable[[int, int], None] | None = None,
+) -> Counts:
+    """Write the demo as of the first midnight of `today`, a day of the district's own calendar.
+
+    The same day and number of enterprises, at most a million, give the same rows in every database. A batch is one
+    transaction, and up to 2,000 enterprises are one batch: an interrupted demo of that size leaves nothing behind.
+    `progress` is called after each batch is committed, with the enterprises written so far and in all.
+    Raises DistrictExists, having written nothing, where there is a district.
+    """
+    writer = Writer(database.engine.dialect)
+    counts: Counts = Counter()
+    done = 0
+    for batch in batches(enterprises, today):
+        async with database.write() as session:
+            connection = await session.connection()
+            if not counts:
+                await _claim(connection)
+            counts += await _write(connection, writer, batch)
+        done += len(batch.get(models.Enterprise, ()))
+        if progress:
+            progress(done, enterprises)
+    return counts
+
+
+def batches(number: int, today: dt.date) -> Iterator[Taken]:
+    """The rows of the demo, by table, a batch at a time. The first has the district and its resources in it too."""
+    if not 0 <= number <= enterprises.MOST:
+        raise ValueError(f"the demo has 0 to {enterprises.MOST} enterprises")
+    scene = _set(number, today)
+    for first in range(1, max(number, 1) + 1, BATCH):
+        for enterprise in range(first, min(first + BATCH, number + 1)):
+            enterprises.found(scene, enterprise)
+        yield scene.rows.take()
+
+
+def _set(number: int, today: dt.date) -> Scene:
+    """The scene before any enterprise: everything that there is once."""
+    rows = Rows()
+    scene = Scene(Clock.on(today), lay(rows), rows, number)
+    command.raise_command(scene)
+    resources.gather(scene)
+    stock = supplies.store(scene)
+    cameras.mount_at_venues(scene)
+    warnings.issue(scene)
+    venues = [venue for venue in scene.geography.venues if venue.zone_id is not None]
+    targets = [Target(venue.latitude, venue.longitude, venue_id=venue.id) for venue in venues]
+    # Only enterprises of the first batch, so that whatever a row names is written no later than the row.
+    for enterprise in range(1, min(number, BATCH, 60) + 1):
+        _, _, (latitude, longitude) = enterprises.place(scene, enterprise)
+        targets.append(Target(latitude, longitude, enterprise_id=enterprise))
+    dispatches.send(scene, targets, stock)
+    return scene
+
+
+async def _claim(connection: AsyncConnection) -> None:
+    """Make sure that this is the only district, also against another who seeds at the same time."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.text("LOCK TABLE district IN SHARE ROW EXCLUSIVE MODE"))
+    if await connection.scalar(sa.select(sa.func.count()).select_from(models.District)):
+        raise DistrictExists("the database already has a district")
+
+
+async def _write(connection: AsyncConnection, writer: Writer, batch: Taken) -> Counts:
+    """Write one batch. Where this returns the batch is complete and its transaction still open."""
+    counts = await writer.write(connection, batch)
+    await writer.follow(connection, counts)
+    return counts
