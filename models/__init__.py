@@ -7,6 +7,7 @@ from models.command import CommandKind, CommandUnit
 from models.dispatch import DISPATCH_OVER, Dispatch, DispatchStatus
 from models.district import District
 from models.enterprise import Enterprise, RiskGrade
+from models.event import ClientMutation, Event, EventKind, EventLog, Keys, Subject
 from models.evidence import Evidence, HazardEvidence, InspectionEvidence
 from models.expert import Expert
 from models.hazard import (
@@ -27,6 +28,7 @@ from models.inspection import (
 )
 from models.inspector import Inspector
 from models.measure import ControlMeasure, MeasureKind
+from models.rainfall import RainfallReading
 from models.ring import ControlGrade, ControlRing, EnterpriseRing
 from models.team import Team, TeamKind
 from models.town import Town
@@ -47,6 +49,7 @@ __all__ = [
     "Camera",
     "Case",
     "CaseStatus",
+    "ClientMutation",
     "CommandKind",
     "CommandUnit",
     "ControlGrade",
@@ -59,6 +62,9 @@ __all__ = [
     "DutyReport",
     "Enterprise",
     "EnterpriseRing",
+    "Event",
+    "EventKind",
+    "EventLog",
     "Evidence",
     "Expert",
     "ExtensionStatus",
@@ -73,14 +79,17 @@ __all__ = [
     "InspectionResult",
     "InspectionStatus",
     "Inspector",
+    "Keys",
     "MeasureKind",
     "PenaltyKind",
+    "RainfallReading",
     "Right",
     "RiskGrade",
     "Role",
     "Row",
     "Scope",
     "StockItem",
+    "Subject",
     "Team",
     "TeamKind",
     "Town",

@@ -83,9 +83,9 @@ class ListOf(TypeDecorator[list[Any]]):
         return [self.of[v] for v in value] if value is not None and self.of else value
 
 
-def named(of: type[enum.Enum], name: str) -> sa.Enum:
-    """An enum stored by the names of its members, with a check constraint of that name."""
-    return sa.Enum(of, native_enum=False, create_constraint=True, name=name, length=32)
+def named(of: type[enum.Enum], name: str, *, constrained: bool = True) -> sa.Enum:
+    """An enum stored by the names of its members, with a check constraint of that name; without, where it will grow."""
+    return sa.Enum(of, native_enum=False, create_constraint=constrained, name=name, length=32)
 
 
 # Where a time is absent, what stands for it in an order: SQL literals that both databases compare with their times.

@@ -56,14 +56,21 @@ class Visibility:
 class Viewer:
     """Who asks: visibility, and which person it is.
 
-    `enterprise` in the visibility and `inspector` are keys of rows; `name` is personal data.
+    `enterprise` in the visibility and `inspector` are keys of rows; `subject` is who the token was made for; `name` is
+    personal data.
     """
 
     visibility: Visibility
     inspector: int | None = None
+    subject: str = ""
     name: str | None = None
     expires_at: dt.datetime | None = None
 
     @property
     def role(self) -> Role:
         return self.visibility.role
+
+    @property
+    def identity(self) -> str:
+        """Equal for two tokens of the same person or program."""
+        return f"{self.role.name}:{self.visibility.enterprise or ''}:{self.inspector or ''}:{self.subject}"

@@ -33,24 +33,26 @@ class Key:
         return column if self.absent is None else sa.func.coalesce(column, sa.literal_column(self.absent, column.type))
 
     def value(self, row: Any) -> Any:
-        """The key of a row, as a cursor keeps it."""
+        """The key of a row, as a cursor keeps it: null for null."""
         value = getattr(row, table_column(self.column).key)
         if isinstance(value, enum.Enum):
             return value.value
-        if isinstance(value, dt.datetime):
-            return value.isoformat(timespec="microseconds")
-        return orjson.loads(self.absent.replace("'", '"')) if value is None and self.absent is not None else value
+        return value.isoformat(timespec="microseconds") if isinstance(value, dt.datetime) else value
 
     def parse(self, value: Any) -> Any:
-        """The value that `value` made, as a parameter. Raises ValueError, KeyError or TypeError."""
+        """The value that `value` made, as a parameter. Raises ValueError, OverflowError or TypeError."""
+        if value is None and self.absent is not None:
+            return dt.datetime(1, 1, 1, tzinfo=dt.UTC) if self.absent == NEVER else None
         of = table_column(self.column).type.python_type
         if of is dt.datetime:
             parsed = dt.datetime.fromisoformat(value)
             if parsed.tzinfo is None:
                 raise ValueError
-            return parsed
+            return parsed.astimezone(dt.UTC)
         if type(value) is not (int if issubclass(of, enum.Enum) else of):
             raise TypeError
+        if issubclass(of, enum.Enum):
+            return of(value).value
         if isinstance(value, int) and abs(value) > INTEGER_MAXIMUM:
             raise ValueError
         return checked_text(value) if isinstance(value, str) else value
@@ -58,7 +60,9 @@ class Key:
     def parameter(self, name: str) -> ColumnElement[Any]:
         column = table_column(self.column)
         ranked = issubclass(column.type.python_type, enum.Enum)
-        return bindparam(name, type_=sa.SmallInteger() if ranked else column.type)
+        bound = bindparam(name, type_=sa.SmallInteger() if ranked else column.type)
+        # The literal as text here too: as a parameter, asyncpg makes minus infinity of the first instant of year 1.
+        return bound if self.absent is None else sa.func.coalesce(bound, sa.literal_column(self.absent, column.type))
 
 
 def never(column: Any) -> Key:
@@ -116,7 +120,7 @@ class Order:
             if name != self.name + ("-" if self.descending else "+"):
                 raise Refused(Code.BAD_CURSOR, "The cursor was made for another list or another order.")
             return [key.parse(value) for key, value in zip(self.keys, values, strict=True)]
-        except (ValueError, TypeError, KeyError, binascii.Error):
+        except (ValueError, TypeError, OverflowError, binascii.Error):
             raise Refused(Code.BAD_CURSOR, "That is not a cursor of this graph.") from None
 
 
@@ -166,9 +170,11 @@ class Slice:
 
 
 def cut(wanted: Page, rows: Sequence[Any]) -> Slice:
-    """What a page's statement gave, made the page: without the row too many, and in the list's order."""
+    """What a page's statement gave, made the page: without the row too many, and in the list's order.
+
+    Beyond a cursor there is taken to be a row: the one that it was made of.
+    """
     more = len(rows) > wanted.size
     kept = rows[: wanted.size]
-    if wanted.backward:
-        return Slice(kept[::-1], wanted.before is not None, more)
-    return Slice(kept, more, wanted.after is not None)
+    before, after = wanted.after is not None, wanted.before is not None
+    return Slice(kept[::-1], after, before or more) if wanted.backward else Slice(kept, after or more, before)

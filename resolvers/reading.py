@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.visibility import Viewer
-from resolvers.clauses import Clause, Conditions, JsonArray, among, table_column
+from resolvers.clauses import Clause, Conditions, JsonArray, Moment, among, table_column
 from resolvers.paging import Page
 
 PARENT = "parent_key"
@@ -55,7 +55,7 @@ class Relation:
         return self.table.join(self.key.table, self.through[0] == self.through[1])
 
 
-def parameters(conditions: Conditions, reader: Reader) -> dict[str, Any]:
+def parameters(conditions: Conditions, reader: Moment) -> dict[str, Any]:
     """The values of conditions, by the names that `where` gives them."""
     values = {f"w{i}": c.clause.convert(c.value, reader) for i, c in enumerate(conditions) if c.clause.takes_value}
     return {"now": reader.now, **values}

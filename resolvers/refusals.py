@@ -11,6 +11,9 @@ class Code(enum.Enum):
     BAD_VARIABLES = "BAD_VARIABLES"  # the variables do not fit the document
     BAD_ID = "BAD_ID"
     BAD_CURSOR = "BAD_CURSOR"
+    CURSOR_FOREIGN = "CURSOR_FOREIGN"  # of another log, or of before a restore
+    CURSOR_AHEAD = "CURSOR_AHEAD"  # beyond the end of the log
+    CURSOR_TOO_OLD = "CURSOR_TOO_OLD"  # behind the retention
     BAD_PAGE = "BAD_PAGE"
     BAD_INPUT = "BAD_INPUT"
     FORBIDDEN = "FORBIDDEN"

@@ -1,13 +1,14 @@
 """Which rows a viewer may have, one line a table. Every statement that reads rows asks here.
 
-Roles see every row but for two limits: an enterprise has only what is its own, and some tables are personal data
-as a whole. Which fields of a row are personal data is declared with the field, in the schema.
+Roles see every row but for three limits: an enterprise has only what is its own, a program without the scope `read`
+has nothing, and some tables are personal data as a whole. Which fields of a row are personal data is declared with the
+field, in the schema.
 """
 
 from typing import Any
 
 import models
-from models.visibility import PERSONAL_DATA, Right, Role, Visibility
+from models.visibility import PERSONAL_DATA, Right, Role, Scope, Visibility
 from resolvers.clauses import AnyOf, Clause, Condition, Equal, Nothing, Within
 
 NOTHING = Nothing()
@@ -67,6 +68,7 @@ OWN: dict[Any, Clause | None] = {
     models.Dispatch: Equal(models.Dispatch.enterprise_id),
     models.DutyReport: Equal(models.DutyReport.enterprise_id),
     models.AssistanceRequest: Equal(models.AssistanceRequest.enterprise_id),
+    models.Event: Equal(models.Event.enterprise_id),
 }
 
 # Tables that nobody sees without a right.
@@ -77,6 +79,8 @@ def scope(row: Any, visibility: Visibility) -> list[Condition]:
     """The conditions that limit a table to what this viewer may have. KeyError for a table not named above."""
     own = OWN[row]
     if not visibility.allows(SEES.get(row)):
+        return [Condition(NOTHING)]
+    if visibility.role is Role.INTEGRATOR and Scope.READ not in visibility.scopes:
         return [Condition(NOTHING)]
     if visibility.role is not Role.ENTERPRISE or own is None:
         return []

@@ -9,16 +9,17 @@ from resolvers.nearby import SPHERE
 from resolvers.reading import Reader
 
 CORNERS = 64
+NOWHERE: dict[str, Any] = {"type": "Polygon", "coordinates": []}  # RFC 7946, section 3.1: to be read as no place at all
 
 
-async def boundaries(reader: Reader, parents: Sequence[tuple[int, int]]) -> list[dict[str, Any] | None]:
-    """For each ring (venue's key, radius in metres) a GeoJSON polygon around the venue; None where it has no point."""
+async def boundaries(reader: Reader, parents: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    """For each ring (venue's key, radius in metres) a GeoJSON polygon around the venue; empty where it has no point."""
     table = models.Venue.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     columns = [table.c.id, table.c.latitude, table.c.longitude]
     statement = reading.by_key(columns, reading.relation(models.Venue), (), reader.sqlite)
     rows = await reader.rows(statement, {"keys": sorted({venue for venue, _ in parents})})
     points = {r.id: (r.latitude, r.longitude) for r in rows if r.latitude is not None}
-    return [circle(*points[venue], radius) if venue in points else None for venue, radius in parents]
+    return [circle(*points[venue], radius) if venue in points else NOWHERE for venue, radius in parents]
 
 
 def circle(latitude: float, longitude: float, radius_metres: float) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class CommandUnit(Node):
 
     kind: CommandKind = column(models.CommandUnit.kind, "Which level.")
     name: str = column(models.CommandUnit.name, "Name.")
-    duties: str = column(models.CommandUnit.duties, "What it answers for.")
+    duties: str | None = column(models.CommandUnit.duties, "What it answers for; null if that was not said.")
     lead: Contact | None = part(
         "Who leads it; null if vacant, or for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,

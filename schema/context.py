@@ -7,6 +7,7 @@ from typing import Any
 
 from strawberry.dataloader import DataLoader
 
+from models.database import Database
 from resolvers import reading, rights
 from resolvers.clauses import Condition
 from resolvers.paging import Page, Slice, cut
@@ -41,11 +42,19 @@ class Rows:
         return self.relation, tuple((c.clause, repr(c.value)) for c in self.conditions)
 
 
+@dataclass(frozen=True)
+class Writing:
+    """Where mutations write, and what is called after a commit that left events."""
+
+    database: Database
+    rung: Callable[[], Awaitable[None]]
+
+
 class Context:
     """One operation's viewer, clock and loaders."""
 
-    def __init__(self, reader: OperationReader) -> None:
-        self.reader = reader
+    def __init__(self, reader: OperationReader, writing: Writing | None = None) -> None:
+        self.reader, self.writing = reader, writing
         self.viewer = reader.viewer
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
 
@@ -64,14 +73,17 @@ class Context:
         conditions = [*rows.conditions, *rights.scope(rows.model, self.viewer.visibility)]
         return [c.clause for c in conditions], reading.parameters(conditions, self.reader)
 
-    async def one(self, model: Any, key: Any, column: Any = None) -> Record | None:
-        """The row whose `column` (by default the primary key) is `key`."""
+    async def one(self, model: Any, key: Any, column: Any = None, *, written: bool = False) -> Record | None:
+        """The row whose `column` (by default the primary key) is `key`.
+
+        `written` says that this operation has written it: who writes a row may see it, though not what hangs on it.
+        """
         rows = Rows(model, reading.relation(model, column))
 
         async def read(keys: list[Any]) -> list[Any]:
-            return [found[0] if found else None for found in await self._by_key(rows, keys)]
+            return [found[0] if found else None for found in await self._by_key(rows, keys, scoped=not written)]
 
-        record: Record | None = await self.load(("one", model, column and column.key), read, key)
+        record: Record | None = await self.load(("one", model, column and column.key, written), read, key)
         return record
 
     async def all(self, rows: Rows, order: Callable[[Record], Any], key: Any) -> list[Record]:
@@ -84,8 +96,8 @@ class Context:
         records: list[Record] = await self.load(("all", rows.key), read, key)
         return records
 
-    async def _by_key(self, rows: Rows, keys: list[Any]) -> list[list[Record]]:
-        clauses, values = self._scoped(rows)
+    async def _by_key(self, rows: Rows, keys: list[Any], *, scoped: bool = True) -> list[list[Record]]:
+        clauses, values = self._scoped(rows) if scoped else ([], {})
         columns = list(rows.relation.table.c)
         statement = reading.by_key(columns, rows.relation, clauses, self.reader.sqlite)
         return grouped(rows.model, keys, await self.reader.rows(statement, {**values, "keys": keys}))

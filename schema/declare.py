@@ -253,14 +253,14 @@ class Batch(Load):
         made = []
         for p in parameters:
             given = self.given[p.name]
+            # A client may give null for what has a default, and then gets the default.
+            required = p.default is inspect.Parameter.empty
             if isinstance(given, Given):
-                optional = p.default is not inspect.Parameter.empty
-                made.append(
-                    argument(p.name, given.description, given.annotation(), strawberry.UNSET if optional else p.default)
-                )
+                default = p.default if required else strawberry.UNSET
+                made.append(argument(p.name, given.description, given.annotation(), default))
             else:
                 default = strawberry.UNSET if p.default is None else p.default
-                made.append(argument(p.name, given, hints[p.name], default))
+                made.append(argument(p.name, given, hints[p.name] if required else hints[p.name] | None, default))
         return made
 
     def plain(self, arguments: dict[str, Any], context: Context) -> dict[str, Any]:

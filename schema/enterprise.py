@@ -15,6 +15,7 @@ from resolvers.paging import lowest, never
 from schema.connection import Connection, any_id, asks, day, flag, node, part_of, to_list, to_many
 from schema.declare import Node, batch, column, part, to_one
 from schema.enums import Direction
+from schema.event import log_of
 from schema.nearby import Nearby
 from schema.values import Contact, Point
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from schema.camera import Camera
     from schema.case import Case
     from schema.dispatch import Dispatch
+    from schema.event import Event
     from schema.hazard import Hazard
     from schema.inspection import Inspection
     from schema.measure import ControlMeasure
@@ -164,5 +166,6 @@ class Enterprise(Node):
         description="What is nearest to it, however far; empty where it has no location.",
         arguments={"kinds": "What to look for.", "first": "So many of each kind, 1 to 1,000."},
     )
+    timeline: "Connection[Event]" = log_of(models.Event.enterprise_id, "What happened at it and to it, newest first.")
     version: int = column(models.Enterprise.version, "Rises by one with every change of the file's own data.")
     updated_at: dt.datetime = column(models.Enterprise.updated_at, "When the file's own data last changed.")

@@ -3,7 +3,7 @@
 import datetime as dt
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
@@ -13,8 +13,14 @@ import structlog
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
+    InlineFragmentNode,
+    OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
     execute,
     get_operation_ast,
     parse,
@@ -25,13 +31,16 @@ from graphql.validation import NoSchemaIntrospectionCustomRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from models.database import Database
-from models.visibility import Viewer
+from models.visibility import Role, Viewer, Visibility
 from resolvers.reader import OperationReader
 from resolvers.refusals import Code, Refused
-from schema.context import Context
+from schema.context import Context, Writing
 from schema.root import Graph
 
 log = structlog.get_logger(__name__)
+
+# A program without any scope, who sees nothing.
+NOBODY = Viewer(Visibility(Role.INTEGRATOR))
 
 TOKENS_MAXIMUM = 20_000
 DOCUMENTS_KEPT = 1_000
@@ -93,8 +102,15 @@ class Documents:
             return [GraphQLError("The document is nested too deeply.")]
 
 
+async def unheard() -> None:
+    """The bell of a process in which nobody listens."""
+
+
 class Execution:
-    """Operations on one graph and one database. `clock` and `zone` say when now is, and in which zone days are."""
+    """Operations on one graph and one database.
+
+    `clock` and `zone` say when now is, and in which zone days are; `rung` is called after a commit that left events.
+    """
 
     def __init__(
         self,
@@ -103,9 +119,11 @@ class Execution:
         zone: Callable[[], ZoneInfo],
         clock: Callable[[], dt.datetime],
         *,
+        rung: Callable[[], Awaitable[None]] = unheard,
         introspection: bool = True,
     ) -> None:
         self._graph, self._database, self._zone, self._clock = graph, database, zone, clock
+        self._writing = Writing(database, rung)
         self._documents = Documents(graph, introspection=introspection)
 
     def kind(self, operation: Operation) -> OperationType | None:
@@ -116,13 +134,20 @@ class Execution:
         found = get_operation_ast(document, operation.name)
         return found.operation if found else None
 
-    async def run(self, operation: Operation, viewer: Viewer) -> Answer:
+    async def run(self, operation: Operation, viewer: Viewer | None) -> Answer:
+        """Execute for a viewer; for nobody, what asks for the schema and nothing else."""
         document = self._documents.get(operation.query)
         if isinstance(document, list):
             return refused([told(error, Code.BAD_DOCUMENT) for error in document])
-        if get_operation_ast(document, operation.name) is None:
+        found = get_operation_ast(document, operation.name)
+        if found is None:
             return refused([error_of(Code.BAD_DOCUMENT, "Name the one operation of the document that is meant.")])
-        context = Context(OperationReader(self._database, viewer, self._clock(), self._zone()))
+        if viewer is None:
+            if not asks_only_for_schema(document, found):
+                return refused([error_of(Code.UNAUTHENTICATED, "Send a bearer token.")])
+            viewer = NOBODY
+        reader = OperationReader(self._database, viewer, self._clock(), self._zone())
+        context = Context(reader, self._writing)
         try:
             running = execute(
                 self._graph._schema,
@@ -138,6 +163,29 @@ class Execution:
         if result.data is None and not any(error.path for error in errors):
             return refused([told(error, Code.BAD_VARIABLES) for error in errors])
         return Answer(result.data, [told(error) for error in errors])
+
+
+def asks_only_for_schema(document: DocumentNode, operation: OperationDefinitionNode) -> bool:
+    """Whether the operation begins with nothing but introspection, fragments included."""
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    seen: set[str] = set()
+
+    def only(selections: SelectionSetNode) -> bool:
+        for node in selections.selections:
+            if isinstance(node, FieldNode):
+                if not node.name.value.startswith("__"):
+                    return False
+            elif isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                if name not in seen:
+                    seen.add(name)
+                    if not only(fragments[name].selection_set):
+                        return False
+            elif isinstance(node, InlineFragmentNode) and not only(node.selection_set):
+                return False
+        return True
+
+    return only(operation.selection_set)
 
 
 def refused(errors: list[dict[str, Any]]) -> Answer:

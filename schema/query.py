@@ -8,7 +8,7 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
 import models
-from resolvers import nearby, search, viewers
+from resolvers import events, nearby, search, viewers
 from resolvers.refusals import Code, Refused, checked_text
 from schema import ids
 from schema.assistance import AssistanceRequest
@@ -19,6 +19,7 @@ from schema.declare import NODES, Given, Load, LoadField, Node, argument, batch,
 from schema.dispatch import Dispatch
 from schema.district import District
 from schema.enterprise import Enterprise
+from schema.event import Event, whole_log
 from schema.expert import Expert
 from schema.hazard import Hazard
 from schema.inspection import Inspection
@@ -129,6 +130,11 @@ class EnterpriseKey:
 
 @strawberry.type(description="Where every reading operation begins.")
 class Query:
+    cursor: str = batch(
+        events.head,
+        description="The log's end, at the moment of this operation. A client that loads with it and then subscribes"
+        " `after` it misses nothing.",
+    )
     node: Node | None = declared(Find(), "Anything by its global id; null if it does not exist or is not yours to see.")
     nodes: list[Node | None] = declared(FindAll(), "Many of them at once, in the order of the ids.")
     viewer: Viewer = batch(viewers.asking, description="Who asks.")
@@ -157,6 +163,7 @@ class Query:
     teams: Connection[Team] = to_many(None, "The teams.")
     warehouses: Connection[Warehouse] = to_many(None, "The warehouses.")
     inspectors: Connection[Inspector] = to_many(None, "The inspectors.")
+    events: Connection[Event] = whole_log("The log, oldest first; an edge's cursor is its event's.")
     nearby: list[Nearby] = batch(
         nearby.near_point,
         description="What is around a point, nearest first.",

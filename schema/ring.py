@@ -20,11 +20,11 @@ class ControlRing(Node):
 
     grade: ControlGrade = column(models.ControlRing.grade, "How strictly it is controlled.")
     radius_metres: int = column(models.ControlRing.radius_metres, "Radius in metres along the ground.")
-    boundary: GeoJSON | None = batch(
+    boundary: GeoJSON = batch(
         rings.boundaries,
         models.ControlRing.venue_id,
         models.ControlRing.radius_metres,
-        description="Outline, a polygon of 64 corners; null where the venue has no location.",
+        description="Outline, a polygon of 64 corners; one without any where the venue has no location.",
     )
     venue: "Venue" = to_one(models.ControlRing.venue_id, "The venue in its middle.")
     enterprises: "Connection[Enterprise]" = to_many(

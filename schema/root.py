@@ -7,7 +7,8 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 
-from schema import camera, command, evidence, measure, ring, town  # noqa: F401  (their types register themselves)
+from schema import camera, command, evidence, measure, mutations, problem, ring, town  # noqa: F401  (their types register themselves)
+from schema import event as events
 from schema.declare import NODES, OF_ROW, check_columns
 from schema.nearby import Nearby
 from schema.query import Query
@@ -29,11 +30,11 @@ class Graph(strawberry.Schema):
 
 def build() -> Graph:
     # Types name each other across files in quotes; only here are all of them there.
-    for of in [*OF_ROW.values(), Nearby, SearchHit, Viewer]:
+    for of in [*OF_ROW.values(), events.Event, problem.Problem, Nearby, SearchHit, Viewer]:
         names = sys.modules[of.__module__].__dict__
-        for name, other in NODES.items():
+        for name, other in {"Event": events.Event, **NODES}.items():
             names.setdefault(name, other)
     for of in OF_ROW.values():
         check_columns(of)
     config = StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False)
-    return Graph(Query, types=list(NODES.values()), config=config)
+    return Graph(Query, mutation=mutations.root(), types=list(NODES.values()), config=config)

@@ -6,7 +6,7 @@ import models
 from models import ZoneFocus
 from schema.connection import Connection, node, to_list, to_many
 from schema.declare import Node, column, compute, to_one_back
-from schema.values import GeoJSON, geometry
+from schema.values import GeoJSON
 
 # Not among the names that the build supplies: Python has a Warning of its own, and would take that.
 from schema.warning import Warning
@@ -32,7 +32,7 @@ class Zone(Node):
     name_en: str | None = column(models.Zone.name_en, "English name; null if it has none.")
     focus: list[ZoneFocus] = column(models.Zone.focus, "What it is guarded against above all.")
     plan: str = column(models.Zone.plan, "Its plan of protection.")
-    boundary: GeoJSON | None = compute(geometry, models.Zone.boundary, description="Outline.")
+    boundary: GeoJSON = compute(GeoJSON, models.Zone.boundary, description="Outline.")
     towns: "list[Town]" = to_list(models.Town.zone_id, "Its towns and streets.")
     venues: "list[Venue]" = to_list(models.Venue.zone_id, "The venues in it.")
     command: "CommandUnit | None" = to_one_back(

@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("bytes", sa.Integer(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("taken_at", UTC_TIME, nullable=True),
-        sa.CheckConstraint("bytes >= 0", name="ck_evidence_bytes"),
+        sa.CheckConstraint("bytes >= 0", name=op.f("ck_evidence_bytes")),
         sa.PrimaryKeyConstraint("id", name="pk_evidence"),
         sa.UniqueConstraint("sha256", name="uq_evidence_sha256"),
     )
@@ -83,7 +83,7 @@ def upgrade() -> None:
         sa.Column("on_standby", sa.Boolean(), nullable=False),
         sa.CheckConstraint(
             "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
-            name="ck_expert_location",
+            name=op.f("ck_expert_location"),
         ),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name="fk_expert_zone_id_zone"),
         sa.PrimaryKeyConstraint("id", name="pk_expert"),
@@ -103,7 +103,7 @@ def upgrade() -> None:
         sa.Column("zone_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
-            name="ck_inspector_location",
+            name=op.f("ck_inspector_location"),
         ),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name="fk_inspector_zone_id_zone"),
         sa.PrimaryKeyConstraint("id", name="pk_inspector"),
@@ -143,9 +143,9 @@ def upgrade() -> None:
         sa.Column("on_standby", sa.Boolean(), nullable=False),
         sa.CheckConstraint(
             "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
-            name="ck_team_location",
+            name=op.f("ck_team_location"),
         ),
-        sa.CheckConstraint("strength >= 0", name="ck_team_strength"),
+        sa.CheckConstraint("strength >= 0", name=op.f("ck_team_strength")),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name="fk_team_zone_id_zone"),
         sa.PrimaryKeyConstraint("id", name="pk_team"),
     )
@@ -162,7 +162,7 @@ def upgrade() -> None:
         sa.Column("zone_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
-            name="ck_town_location",
+            name=op.f("ck_town_location"),
         ),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name="fk_town_zone_id_zone"),
         sa.PrimaryKeyConstraint("id", name="pk_town"),
@@ -195,7 +195,7 @@ def upgrade() -> None:
         sa.Column("zone_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
-            name="ck_venue_location",
+            name=op.f("ck_venue_location"),
         ),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name="fk_venue_zone_id_zone"),
         sa.PrimaryKeyConstraint("id", name="pk_venue"),
@@ -214,7 +214,7 @@ def upgrade() -> None:
         sa.Column("zone_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
-            name="ck_warehouse_location",
+            name=op.f("ck_warehouse_location"),
         ),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name="fk_warehouse_zone_id_zone"),
         sa.PrimaryKeyConstraint("id", name="pk_warehouse"),
@@ -247,7 +247,7 @@ def upgrade() -> None:
         sa.Column("issued_at", UTC_TIME, nullable=False),
         sa.Column("lifted_at", UTC_TIME, nullable=True),
         sa.Column("automatic", sa.Boolean(), nullable=False),
-        sa.CheckConstraint("level BETWEEN 1 AND 4", name="ck_warning_level"),
+        sa.CheckConstraint("level BETWEEN 1 AND 4", name=op.f("ck_warning_level")),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name="fk_warning_zone_id_zone"),
         sa.PrimaryKeyConstraint("id", name="pk_warning"),
     )
@@ -259,8 +259,8 @@ def upgrade() -> None:
         sa.Column("venue_id", sa.Integer(), nullable=False),
         sa.Column("grade", sa.SmallInteger(), nullable=False),
         sa.Column("radius_metres", sa.Integer(), nullable=False),
-        sa.CheckConstraint("grade BETWEEN 1 AND 3", name="ck_control_ring_grade"),
-        sa.CheckConstraint("radius_metres > 0", name="ck_control_ring_radius"),
+        sa.CheckConstraint("grade BETWEEN 1 AND 3", name=op.f("ck_control_ring_grade")),
+        sa.CheckConstraint("radius_metres > 0", name=op.f("ck_control_ring_radius")),
         sa.ForeignKeyConstraint(["venue_id"], ["venue.id"], name="fk_control_ring_venue_id_venue"),
         sa.PrimaryKeyConstraint("id", name="pk_control_ring"),
         sa.UniqueConstraint("venue_id", "grade", name="uq_control_ring_venue_id_grade"),
@@ -290,11 +290,11 @@ def upgrade() -> None:
         sa.Column("updated_at", UTC_TIME, nullable=False),
         sa.CheckConstraint(
             "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
-            name="ck_enterprise_location",
+            name=op.f("ck_enterprise_location"),
         ),
-        sa.CheckConstraint("major_hazard_level BETWEEN 1 AND 4", name="ck_enterprise_major_hazard_level"),
-        sa.CheckConstraint("open_hazards >= 0", name="ck_enterprise_open_hazards"),
-        sa.CheckConstraint("risk_grade BETWEEN 1 AND 4", name="ck_enterprise_risk_grade"),
+        sa.CheckConstraint("major_hazard_level BETWEEN 1 AND 4", name=op.f("ck_enterprise_major_hazard_level")),
+        sa.CheckConstraint("open_hazards >= 0", name=op.f("ck_enterprise_open_hazards")),
+        sa.CheckConstraint("risk_grade BETWEEN 1 AND 4", name=op.f("ck_enterprise_risk_grade")),
         sa.ForeignKeyConstraint(["town_id"], ["town.id"], name="fk_enterprise_town_id_town"),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name="fk_enterprise_zone_id_zone"),
         sa.PrimaryKeyConstraint("id", name="pk_enterprise"),
@@ -320,7 +320,7 @@ def upgrade() -> None:
         sa.Column("unit", sa.String(), nullable=False),
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("reserved", sa.Integer(), nullable=False),
-        sa.CheckConstraint("quantity >= 0 AND reserved BETWEEN 0 AND quantity", name="ck_stock_item_stock"),
+        sa.CheckConstraint("quantity >= 0 AND reserved BETWEEN 0 AND quantity", name=op.f("ck_stock_item_stock")),
         sa.ForeignKeyConstraint(["warehouse_id"], ["warehouse.id"], name="fk_stock_item_warehouse_id_warehouse"),
         sa.PrimaryKeyConstraint("id", name="pk_stock_item"),
         sa.UniqueConstraint("warehouse_id", "code", name="uq_stock_item_warehouse_id_code"),
@@ -340,7 +340,7 @@ def upgrade() -> None:
         sa.Column("stream_url", sa.String(), nullable=True),
         sa.CheckConstraint(
             "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
-            name="ck_camera_location",
+            name=op.f("ck_camera_location"),
         ),
         sa.ForeignKeyConstraint(["enterprise_id"], ["enterprise.id"], name="fk_camera_enterprise_id_enterprise"),
         sa.ForeignKeyConstraint(["venue_id"], ["venue.id"], name="fk_camera_venue_id_venue"),
@@ -420,14 +420,14 @@ def upgrade() -> None:
         sa.Column("completed_at", UTC_TIME, nullable=True),
         sa.CheckConstraint(
             "(CASE WHEN team_id IS NULL THEN 0 ELSE 1 END) + (CASE WHEN expert_id IS NULL THEN 0 ELSE 1 END) + (CASE WHEN stock_item_id IS NULL THEN 0 ELSE 1 END) <= 1",
-            name="ck_dispatch_resource",
+            name=op.f("ck_dispatch_resource"),
         ),
         sa.CheckConstraint(
-            "(quantity IS NULL) = (stock_item_id IS NULL) AND quantity > 0", name="ck_dispatch_quantity"
+            "(quantity IS NULL) = (stock_item_id IS NULL) AND quantity > 0", name=op.f("ck_dispatch_quantity")
         ),
-        sa.CheckConstraint("drawn BETWEEN 0 AND quantity", name="ck_dispatch_drawn"),
+        sa.CheckConstraint("drawn BETWEEN 0 AND quantity", name=op.f("ck_dispatch_drawn")),
         sa.CheckConstraint(
-            "latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180", name="ck_dispatch_location"
+            "latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180", name=op.f("ck_dispatch_location")
         ),
         sa.ForeignKeyConstraint(["enterprise_id"], ["enterprise.id"], name="fk_dispatch_enterprise_id_enterprise"),
         sa.ForeignKeyConstraint(["expert_id"], ["expert.id"], name="fk_dispatch_expert_id_expert"),
@@ -450,7 +450,7 @@ def upgrade() -> None:
         sa.Column("measures_in_place", sa.String(), nullable=False),
         sa.Column("supplies", sa.String(), nullable=False),
         sa.Column("experts_on_standby", sa.Integer(), nullable=False),
-        sa.CheckConstraint("experts_on_standby >= 0", name="ck_duty_report_experts"),
+        sa.CheckConstraint("experts_on_standby >= 0", name=op.f("ck_duty_report_experts")),
         sa.ForeignKeyConstraint(["enterprise_id"], ["enterprise.id"], name="fk_duty_report_enterprise_id_enterprise"),
         sa.PrimaryKeyConstraint("id", name="pk_duty_report"),
     )
@@ -616,7 +616,7 @@ def upgrade() -> None:
         sa.Column("filed_at", UTC_TIME, nullable=True),
         sa.Column("decided_at", UTC_TIME, nullable=True),
         sa.Column("closed_at", UTC_TIME, nullable=True),
-        sa.CheckConstraint("fine_yuan >= 0", name="ck_case_filing_fine"),
+        sa.CheckConstraint("fine_yuan >= 0", name=op.f("ck_case_filing_fine")),
         sa.ForeignKeyConstraint(["enterprise_id"], ["enterprise.id"], name="fk_case_filing_enterprise_id_enterprise"),
         sa.ForeignKeyConstraint(["inspection_id"], ["inspection.id"], name="fk_case_filing_inspection_id_inspection"),
         sa.PrimaryKeyConstraint("id", name="pk_case_filing"),
@@ -665,8 +665,8 @@ def upgrade() -> None:
         sa.Column("fix_deadline", UTC_TIME, nullable=True),
         sa.Column("fix_contingency_plan", sa.String(), nullable=True),
         sa.Column("rectification", sa.String(), nullable=True),
-        sa.CheckConstraint("(status = 'CLOSED') = (closed_at IS NOT NULL)", name="ck_hazard_closed"),
-        sa.CheckConstraint("level BETWEEN 1 AND 2", name="ck_hazard_level"),
+        sa.CheckConstraint("(status = 'CLOSED') = (closed_at IS NOT NULL)", name=op.f("ck_hazard_closed")),
+        sa.CheckConstraint("level BETWEEN 1 AND 2", name=op.f("ck_hazard_level")),
         sa.ForeignKeyConstraint(["enterprise_id"], ["enterprise.id"], name="fk_hazard_enterprise_id_enterprise"),
         sa.ForeignKeyConstraint(["inspection_id"], ["inspection.id"], name="fk_hazard_inspection_id_inspection"),
         sa.PrimaryKeyConstraint("id", name="pk_hazard"),

@@ -1,0 +1,22 @@
+"""Rainfall readings, from which warnings are raised."""
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.types import Row, UtcTime
+
+
+class RainfallReading(Row, table=True):
+    """What fell on a zone since the reading before it, in millimetres."""
+
+    __tablename__ = "rainfall_reading"
+    __table_args__ = (
+        sa.UniqueConstraint("zone_id", "at"),
+        sa.CheckConstraint("millimetres >= 0", name="millimetres"),
+    )
+
+    zone_id: int = Field(foreign_key="zone.id")
+    at: dt.datetime = Field(sa_type=UtcTime)
+    millimetres: float

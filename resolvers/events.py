@@ -1,0 +1,73 @@
+"""The log, told to those who ask for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from models import PERSONAL_DATA, Role
+from resolvers.clauses import Fixed, among
+from resolvers.reading import Reader
+from subscriptions import log
+from subscriptions.interest import Interest
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it; the name for those who may see it."""
+
+    role: Role
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """What became of one field, as text."""
+
+    field: str
+    from_: str | None
+    to: str | None
+
+
+class Of(Fixed):
+    """Events of an interest."""
+
+    def __init__(self, interest: Interest) -> None:
+        self.interest = interest
+
+    def sql(self, name: str, sqlite: bool) -> sa.ColumnElement[bool]:
+        return sa.and_(sa.true(), *self.interest.conditions())
+
+
+async def state(reader: Reader) -> log.LogState:
+    """The log, at the operation's moment."""
+    [row] = await reader.rows(log.state_statement(), {})
+    return log.LogState(row.epoch, row.head)
+
+
+async def head(reader: Reader, parents: Sequence[tuple[()]]) -> list[str]:
+    return [(await state(reader)).cursor] * len(parents)
+
+
+async def cursors(reader: Reader, parents: Sequence[tuple[int]]) -> list[str]:
+    """The cursor of each event."""
+    found = await state(reader)
+    return [found.name(number) for (number,) in parents]
+
+
+async def actors(reader: Reader, parents: Sequence[tuple[Role | None, str | None]]) -> list[Actor | None]:
+    """Who did it, from an event's columns; None where nobody did, as when rain raises a warning."""
+    named = reader.viewer.visibility.allows(PERSONAL_DATA)
+    return [None if role is None else Actor(role, name if named else None) for role, name in parents]
+
+
+async def changes(reader: Reader, parents: Sequence[tuple[int]]) -> list[list[FieldChange]]:
+    """What each event changed, without personal data for those who may not see it."""
+    statement = sa.select(log.EVENT.c.id, log.EVENT.c.changes).where(among(log.EVENT.c.id, "keys", reader.sqlite))
+    rows = await reader.rows(statement, {"keys": [number for (number,) in parents]})
+    named = reader.viewer.visibility.allows(PERSONAL_DATA)
+    found = {
+        row.id: [FieldChange(c["field"], c["from"], c["to"]) for c in row.changes if named or not c["personal"]]
+        for row in rows
+    }
+    return [found.get(number, []) for (number,) in parents]

@@ -1,0 +1,19 @@
+"""Where every changing operation begins: the mutations of all nouns."""
+
+from typing import Any
+
+import strawberry
+
+from schema.mutations import assistance, case, dispatch, enterprise, hazard, inspection, resource, warning
+
+MODULES = (inspection, hazard, case, assistance, dispatch, enterprise, resource, warning)
+
+
+def root() -> Any:
+    """The type Mutation."""
+    fields = [field for module in MODULES for field in module.MUTATIONS]
+    body = {field.graphql_name: field for field in fields}
+    made = type(
+        "Mutation", (), {"__annotations__": {n: f.type_annotation.raw_annotation for n, f in body.items()}, **body}
+    )
+    return strawberry.type(made, description="Where every changing operation begins.")

@@ -1,0 +1,85 @@
+"""Mutations of cases."""
+
+from resolvers import cases
+from schema.case import Case
+from schema.mutation import Of, mutation
+
+MUTATIONS = (
+    mutation(
+        "casePropose",
+        cases.propose,
+        "Propose a case on a submitted inspection (拟立案).",
+        {"inspection": Of("Inspection", "Which inspection."), "grounds": "Why."},
+        {"case": Case},
+        success="CaseProposed",
+        subject=False,
+    ),
+    mutation(
+        "caseFile",
+        cases.file,
+        "File it (立案).",
+        {"case": Of("Case", "Which case."), "number": "Its number in the files; without one, it gets one."},
+        {"case": Case},
+        success="CaseFiled",
+    ),
+    mutation(
+        "caseDecline",
+        cases.decline,
+        "Do not file it (不予立案).",
+        {"case": Of("Case", "Which case."), "reason": "Why."},
+        {"case": Case},
+        success="CaseDeclined",
+    ),
+    mutation(
+        "caseInvestigate",
+        cases.go_on,
+        "Begin to investigate (调查取证).",
+        {"case": Of("Case", "Which case.")},
+        {"case": Case},
+        success="CaseInvestigated",
+    ),
+    mutation(
+        "caseNotify",
+        cases.go_on,
+        "Notify the enterprise (告知).",
+        {"case": Of("Case", "Which case.")},
+        {"case": Case},
+        success="CaseNotified",
+    ),
+    mutation(
+        "caseHear",
+        cases.go_on,
+        "Begin a hearing (听证).",
+        {"case": Of("Case", "Which case.")},
+        {"case": Case},
+        success="CaseHeard",
+    ),
+    mutation(
+        "caseDecide",
+        cases.decide,
+        "Decide it, with a penalty or without (处罚决定).",
+        {
+            "case": Of("Case", "Which case."),
+            "outcome": "DECIDED with a penalty, or NO_PENALTY, TRANSFERRED or WITHDRAWN.",
+            "penalty": "The penalty, with DECIDED.",
+        },
+        {"case": Case},
+        success="CaseDecided",
+    ),
+    mutation(
+        "caseExecute",
+        cases.go_on,
+        "Begin to execute the penalty (执行).",
+        {"case": Of("Case", "Which case.")},
+        {"case": Case},
+        success="CaseExecuted",
+    ),
+    mutation(
+        "caseClose",
+        cases.close,
+        "Close it (结案).",
+        {"case": Of("Case", "Which case.")},
+        {"case": Case},
+        success="CaseClosed",
+    ),
+)

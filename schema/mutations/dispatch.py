@@ -1,0 +1,94 @@
+"""Mutations of dispatches."""
+
+from resolvers import dispatches
+from schema.dispatch import Dispatch
+from schema.mutation import Of, mutation
+from schema.problem import StockExhausted
+
+MUTATIONS = (
+    mutation(
+        "dispatchRequest",
+        dispatches.request,
+        "Ask for something at a place (请求调度).",
+        {
+            "purpose": "What for.",
+            "to": "Where to; without it, where the enterprise or else the venue is.",
+            "enterprise": Of("Enterprise", "The enterprise it is for."),
+            "venue": Of("Venue", "The venue it is for."),
+        },
+        {"dispatch": Dispatch},
+        success="DispatchRequested",
+        subject=False,
+    ),
+    mutation(
+        "dispatchAssign",
+        dispatches.assign,
+        "Choose a team, an expert, or a quantity of a stock item, which is reserved (指派).",
+        {
+            "dispatch": Of("Dispatch", "Which dispatch."),
+            "team": Of("Team", "A team on standby."),
+            "expert": Of("Expert", "An expert on standby."),
+            "stock_item": Of("StockItem", "A stock item."),
+            "quantity": "How many units of the stock item, at least 1.",
+        },
+        {"dispatch": Dispatch},
+        success="DispatchAssigned",
+        problems=(StockExhausted,),
+    ),
+    mutation(
+        "dispatchAcknowledge",
+        dispatches.go_on,
+        "Whoever is sent knows of it (确认).",
+        {"dispatch": Of("Dispatch", "Which dispatch.")},
+        {"dispatch": Dispatch},
+        success="DispatchAcknowledged",
+    ),
+    mutation(
+        "dispatchDepart",
+        dispatches.go_on,
+        "They set out (出发).",
+        {"dispatch": Of("Dispatch", "Which dispatch.")},
+        {"dispatch": Dispatch},
+        success="DispatchDeparted",
+    ),
+    mutation(
+        "dispatchArrive",
+        dispatches.arrive,
+        "They are there (到场).",
+        {"dispatch": Of("Dispatch", "Which dispatch.")},
+        {"dispatch": Dispatch},
+        success="DispatchArrived",
+    ),
+    mutation(
+        "dispatchComplete",
+        dispatches.complete,
+        "The work is done; what was used of the stock is drawn (完成).",
+        {"dispatch": Of("Dispatch", "Which dispatch."), "drawn": "How many units were used; for stock."},
+        {"dispatch": Dispatch},
+        success="DispatchCompleted",
+    ),
+    mutation(
+        "dispatchRelease",
+        dispatches.release,
+        "They are free again, and so is the stock that was not used (释放).",
+        {"dispatch": Of("Dispatch", "Which dispatch.")},
+        {"dispatch": Dispatch},
+        success="DispatchReleased",
+    ),
+    mutation(
+        "dispatchDecline",
+        dispatches.call_off,
+        "Whoever was chosen cannot come (谢绝).",
+        {"dispatch": Of("Dispatch", "Which dispatch."), "reason": "Why."},
+        {"dispatch": Dispatch},
+        success="DispatchDeclined",
+    ),
+    mutation(
+        "dispatchCancel",
+        dispatches.call_off,
+        "Call it off (取消).",
+        {"dispatch": Of("Dispatch", "Which dispatch."), "reason": "Why."},
+        {"dispatch": Dispatch},
+        success="DispatchCancelled",
+    ),
+)

@@ -1,0 +1,105 @@
+"""Mutations of inspections."""
+
+from resolvers import inspections
+from schema.hazard import Hazard
+from schema.inspection import Inspection
+from schema.mutation import Of, mutation
+
+MUTATIONS = (
+    mutation(
+        "inspectionPlan",
+        inspections.plan,
+        "Plan an inspection; an inspector for their own round.",
+        {
+            "enterprise": Of("Enterprise", "Which enterprise."),
+            "kind": "Why. ASSISTANCE is made by assistanceDispatch.",
+            "planned_for": "When.",
+            "inspectors": Of("Inspector", "Who, if it is known already."),
+            "reinspection_of": Of("Inspection", "The inspection that a REINSPECTION repeats."),
+        },
+        {"inspection": Inspection},
+        success="InspectionPlanned",
+        subject=False,
+    ),
+    mutation(
+        "inspectionDispatch",
+        inspections.dispatch,
+        "Send inspectors who are on duty (派出).",
+        {
+            "inspection": Of("Inspection", "Which inspection."),
+            "inspectors": Of("Inspector", "Who; without any, those who were planned."),
+        },
+        {"inspection": Inspection},
+        success="InspectionDispatched",
+    ),
+    mutation(
+        "inspectionAcknowledge",
+        inspections.acknowledge,
+        "The inspectors know of it (确认).",
+        {"inspection": Of("Inspection", "Which inspection.")},
+        {"inspection": Inspection},
+        success="InspectionAcknowledged",
+    ),
+    mutation(
+        "inspectionDepart",
+        inspections.depart,
+        "The inspectors set out (出发).",
+        {"inspection": Of("Inspection", "Which inspection.")},
+        {"inspection": Inspection},
+        success="InspectionDeparted",
+    ),
+    mutation(
+        "inspectionArrive",
+        inspections.arrive,
+        "The inspectors are there (到场).",
+        {"inspection": Of("Inspection", "Which inspection.")},
+        {"inspection": Inspection},
+        success="InspectionArrived",
+    ),
+    mutation(
+        "inspectionSubmit",
+        inspections.submit,
+        "Enter the result, with the hazards that were found (提交).",
+        {
+            "inspection": Of("Inspection", "Which inspection."),
+            "result": "What was found.",
+            "summary": "What the inspectors write.",
+            "findings": "The hazards, at most 100.",
+            "evidence": Of("Evidence", "What proves it."),
+        },
+        {"inspection": Inspection, "hazards": list[Hazard]},
+        success="InspectionSubmitted",
+    ),
+    mutation(
+        "inspectionReview",
+        inspections.review,
+        "Begin to look at the result (审核).",
+        {"inspection": Of("Inspection", "Which inspection.")},
+        {"inspection": Inspection},
+        success="InspectionReviewed",
+    ),
+    mutation(
+        "inspectionReturn",
+        inspections.send_back,
+        "Send it back to the inspectors (退回).",
+        {"inspection": Of("Inspection", "Which inspection."), "reason": "Why."},
+        {"inspection": Inspection},
+        success="InspectionReturned",
+    ),
+    mutation(
+        "inspectionClose",
+        inspections.close,
+        "Close it: every hazard is terminal, or a re-inspection carries it (办结).",
+        {"inspection": Of("Inspection", "Which inspection.")},
+        {"inspection": Inspection},
+        success="InspectionClosed",
+    ),
+    mutation(
+        "inspectionCancel",
+        inspections.cancel,
+        "Call it off; a request for help that it served is open again (取消).",
+        {"inspection": Of("Inspection", "Which inspection."), "reason": "Why."},
+        {"inspection": Inspection},
+        success="InspectionCancelled",
+    ),
+)

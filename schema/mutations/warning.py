@@ -1,0 +1,44 @@
+"""Mutations of warnings and readings."""
+
+from resolvers import warnings
+from schema.mutation import Of, mutation
+from schema.warning import Warning
+from schema.zone import Zone
+
+MUTATIONS = (
+    mutation(
+        "rainfallReport",
+        warnings.report_rainfall,
+        "What fell on a zone since the reading before; it raises and lifts warnings by itself (雨量上报).",
+        {
+            "zone": Of("Zone", "Which zone."),
+            "millimetres": "How much, in millimetres.",
+            "at": "When it was read; now without it.",
+        },
+        {"zone": Zone, "warnings": list[Warning]},
+        success="RainfallReported",
+        subject=False,
+    ),
+    mutation(
+        "warningIssue",
+        warnings.issue,
+        "Issue a warning (发布预警).",
+        {
+            "kind": "Of what.",
+            "level": "How grave.",
+            "headline": "What it says.",
+            "zone": Of("Zone", "For which zone; without it, for the whole district."),
+        },
+        {"warning": Warning},
+        success="WarningIssued",
+        subject=False,
+    ),
+    mutation(
+        "warningLift",
+        warnings.lift,
+        "Lift a warning (解除预警).",
+        {"warning": Of("Warning", "Which warning.")},
+        {"warning": Warning},
+        success="WarningLifted",
+    ),
+)

@@ -1,0 +1,88 @@
+"""What a mutation can fail with, as clients see it."""
+
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+
+from resolvers import problems
+from schema import ids
+from schema.context import Context
+from schema.declare import OF_ROW, Load, LoadField, Node, declared, ref
+
+if TYPE_CHECKING:
+    from schema.warehouse import StockItem
+
+
+@strawberry.interface(description="Why a mutation did nothing.")
+class Problem:
+    message: str = strawberry.field(description="What went wrong, for people to read.")
+
+
+class Told:
+    """A problem as a value: GraphQL takes an exception that is returned for one that is raised."""
+
+    def __init__(self, problem: problems.Problem) -> None:
+        self.__dict__.update(vars(problem))
+        self.of = type(problem)
+
+
+class Missing(Load):
+    """The id of the row that is not there."""
+
+    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        model, key = source.missing
+        return ids.encode(OF_ROW[model].__name__, key)
+
+
+def problem_type(of: type[problems.Problem]) -> Any:
+    """The type of a problem that actions raise."""
+
+    def decorate(cls: Any) -> Any:
+        cls.is_type_of = classmethod(lambda cls, value, info: isinstance(value, Told) and value.of is of)
+        return strawberry.type(cls, description=cls.__doc__)
+
+    return decorate
+
+
+@problem_type(problems.NotFound)
+class NotFound(Problem):
+    """A row that is named does not exist, or is not the viewer's to see."""
+
+    missing: strawberry.ID = declared(Missing(), "Its id.")
+
+
+@problem_type(problems.Forbidden)
+class Forbidden(Problem):
+    """The viewer may not do this, or not with this row."""
+
+
+@problem_type(problems.InvalidInput)
+class InvalidInput(Problem):
+    """A field of the input cannot be taken."""
+
+    field: str = strawberry.field(description="Which field, from the input down, such as `findings.deadline`.")
+
+
+@problem_type(problems.IllegalTransition)
+class IllegalTransition(Problem):
+    """The life cycle does not lead there."""
+
+    current: str = strawberry.field(description="The status as it is.")
+    wanted: str = strawberry.field(description="The status that was asked for.")
+    legal: list[str] = strawberry.field(description="The statuses that can follow; empty at the end of the life cycle.")
+
+
+@problem_type(problems.Conflict)
+class Conflict(Problem):
+    """Somebody else has changed the row meanwhile: look at it, and decide anew."""
+
+    current_version: int = strawberry.field(description="Its version now.")
+    current: Node = ref("current", "The row as it is now.")
+
+
+@problem_type(problems.StockExhausted)
+class StockExhausted(Problem):
+    """There is less stock than was asked for."""
+
+    item: "StockItem" = ref("item", "Of what.")
+    available: int = strawberry.field(description="How many units can be promised now.")

@@ -1,0 +1,68 @@
+"""Which events somebody is interested in: one predicate over the event's row, for SQL and for rows in memory alike."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+
+from models import EventKind, RiskGrade, Subject
+from subscriptions.log import EVENT
+
+
+@dataclass(frozen=True)
+class Interest:
+    """None is no limit; an empty set matches nothing. Keys are primary keys. `own` is the enterprise that asks.
+
+    `zones`, `rings` and `venues` match an event that was in any of them before or after what it tells of.
+    """
+
+    zones: frozenset[int] | None = None
+    rings: frozenset[int] | None = None
+    venues: frozenset[int] | None = None
+    enterprises: frozenset[int] | None = None
+    kinds: frozenset[EventKind] | None = None
+    subjects: frozenset[Subject] | None = None
+    minimum_risk: RiskGrade | None = None
+    major_only: bool = False
+    own: int | None = None
+
+    def matches(self, event: Any) -> bool:
+        """Whether a row of the log, an object with its columns as attributes, is of interest."""
+        places = ((self.zones, event.zones), (self.rings, event.rings), (self.venues, event.venues))
+        return (
+            all(wanted is None or not wanted.isdisjoint(found) for wanted, found in places)
+            and (self.enterprises is None or event.enterprise_id in self.enterprises)
+            and (self.kinds is None or event.kind in self.kinds)
+            and (self.subjects is None or event.subject in self.subjects)
+            and (self.minimum_risk is None or (event.risk is not None and event.risk.value >= self.minimum_risk.value))
+            and (not self.major_only or event.major)
+            and (self.own is None or event.enterprise_id == self.own)
+        )
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same in SQL."""
+        c = EVENT.c
+        found: list[ColumnElement[bool]] = []
+        for column, keys in ((c.zones, self.zones), (c.rings, self.rings), (c.venues, self.venues)):
+            if keys is not None:
+                found.append(_any_of(column, keys))
+        if self.enterprises is not None:
+            found.append(c.enterprise_id.in_(sorted(self.enterprises)))
+        if self.kinds is not None:
+            found.append(c.kind.in_(sorted(self.kinds, key=lambda kind: kind.name)))
+        if self.subjects is not None:
+            found.append(c.subject.in_(sorted(self.subjects, key=lambda subject: subject.name)))
+        if self.minimum_risk is not None:
+            found.append(c.risk >= self.minimum_risk)
+        if self.major_only:
+            found.append(c.major.is_(sa.true()))
+        if self.own is not None:
+            found.append(c.enterprise_id == self.own)
+        return found
+
+
+def _any_of(column: ColumnElement[Any], keys: Iterable[int]) -> ColumnElement[bool]:
+    text = sa.type_coerce(column, sa.String)
+    return sa.or_(sa.false(), *(text.like(f"%,{key},%") for key in sorted(keys)))
