@@ -41,6 +41,7 @@ class Case(Versioned, Row, table=True):
         sa.Index(None, "inspection_id", "id"),
         sa.Index(None, "enterprise_id", "id"),
         sa.Index(None, "status", "id"),
+        sa.Index(None, "filed_at"),
     )
 
     number: str | None = Field(default=None, unique=True)

@@ -1,11 +1,13 @@
 """The database: one address for SQLite and PostgreSQL, reads that see one moment, writes that take their turn."""
 
+import datetime as dt
 import math
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import sqlalchemy as sa
@@ -21,6 +23,13 @@ def great_circle_metres(latitude: float, longitude: float, other_latitude: float
     half = math.sin((q - p) / 2) ** 2
     half += math.cos(p) * math.cos(q) * math.sin(math.radians(other_longitude - longitude) / 2) ** 2
     return 2 * EARTH_RADIUS_METRES * math.asin(min(1.0, math.sqrt(half)))
+
+
+def local_day(time: str | None, zone: str) -> str | None:
+    """The day of an instant, ISO 8601 text, in a zone: what PostgreSQL's `timezone(zone, time)::date` gives."""
+    if time is None:
+        return None
+    return dt.datetime.fromisoformat(time).astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 def driver_url(url: str) -> sa.URL:
@@ -100,3 +109,4 @@ def prepare_sqlite_connection(connection: "sqlite3.Connection | Any") -> None:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
     connection.create_function("great_circle_metres", 4, great_circle_metres, deterministic=True)
+    connection.create_function("local_day", 2, local_day, deterministic=True)

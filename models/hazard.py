@@ -47,6 +47,8 @@ class Hazard(Versioned, Row, table=True):
         ),
         sa.Index("ix_hazard_inspection_by_found", "inspection_id", "found_at", "id"),
         sa.Index("ix_hazard_status", "status", "enterprise_id"),
+        sa.Index(None, "closed_at"),
+        sa.Index(None, "accepted_at"),
         sa.Index("ix_hazard_enterprise_status", "enterprise_id", "status", "deadline"),
     )
 

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
+
 import models
 from models import Role
+from models.database import Database
 from resolvers.reading import Reader
 
 
@@ -34,3 +37,33 @@ async def asking(reader: Reader, parents: Sequence[tuple[()]]) -> list[Asking]:
         viewer.expires_at,
     )
     return [found for _ in parents]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a token stands for: keys of rows, and a name if the register has one."""
+
+    inspector: int | None = None
+    enterprise: int | None = None
+    name: str | None = None
+
+
+async def find(database: Database, role: Role, badge: str | None, code: str | None) -> Person | None:
+    """The inspector with this badge, or the enterprise with this credit code or external id; None if there is none.
+
+    Other roles stand for nobody in the register.
+    """
+    inspector = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+    if role is Role.INSPECTOR:
+        statement = sa.select(inspector.c.id, inspector.c.full_name).where(inspector.c.badge == badge)
+    elif role is Role.ENTERPRISE:
+        keys = sa.or_(enterprise.c.credit_code == code, enterprise.c.external_id == code)
+        statement = sa.select(enterprise.c.id, enterprise.c.name).where(keys).order_by(enterprise.c.id)
+    else:
+        return Person()
+    async with database.read() as connection:
+        row = (await connection.execute(statement)).first()
+    if row is None:
+        return None
+    return Person(inspector=row.id, name=row.full_name) if role is Role.INSPECTOR else Person(enterprise=row.id)

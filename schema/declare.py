@@ -7,7 +7,7 @@ Lists of rows, with their filters and pages, are in schema/connection.py.
 import dataclasses
 import datetime as dt
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple, dataclass_transform, get_type_hints
 
@@ -243,7 +243,7 @@ class Given:
 class Batch(Load):
     function: Callable[..., Awaitable[Sequence[Any]]]
     needs: Sequence[Any]
-    given: dict[str, str | Given]
+    given: Mapping[str, str | Given]
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         hints = get_type_hints(self.function)
@@ -288,7 +288,7 @@ def batch(
     function: Callable[Concatenate[Reader, Sequence[tuple[*N]], P], Awaitable[Sequence[Any]]],
     *needs: *N,
     description: str,
-    arguments: dict[str, str | Given] | None = None,
+    arguments: Mapping[str, str | Given] | None = None,
     sees: Right | None = None,
 ) -> Any:
     """One call for all parents: (reader, a tuple of the needed columns for each parent, arguments) → one result each.

@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING
 
 import models
+from resolvers import portraits
 from schema.connection import node, to_list
-from schema.declare import Node, column, compute
+from schema.declare import Node, batch, column, compute
+from schema.portrait import WINDOW, Portrait
 from schema.values import GeoJSON, geometry
 
 if TYPE_CHECKING:
@@ -28,4 +30,10 @@ class District(Node):
     zones: "list[Zone]" = to_list(models.Zone.district_id, "Its zones.")
     command: "list[CommandUnit]" = to_list(
         models.CommandUnit.district_id, "Its command: office, groups and zone headquarters; empty for an enterprise."
+    )
+    portrait: Portrait | None = batch(
+        portraits.of_districts,
+        models.District.id,
+        description="Its indicators; null for a viewer who may not see them.",
+        arguments=WINDOW,
     )

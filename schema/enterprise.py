@@ -8,7 +8,7 @@ import strawberry
 
 import models
 from models import HAZARD_SETTLED, PERSONAL_DATA, RiskGrade
-from resolvers import nearby
+from resolvers import nearby, portraits
 from resolvers.clauses import AllOf, Among, AnyOf, Equal, Exceeds, Null, OneOf, Past, Within, before, since
 from resolvers.clauses import Not as NotClause
 from resolvers.paging import lowest, never
@@ -17,6 +17,7 @@ from schema.declare import Node, batch, column, part, to_one
 from schema.enums import Direction
 from schema.event import log_of
 from schema.nearby import Nearby
+from schema.portrait import WINDOW, Portrait
 from schema.values import Contact, Point
 
 if TYPE_CHECKING:
@@ -167,5 +168,11 @@ class Enterprise(Node):
         arguments={"kinds": "What to look for.", "first": "So many of each kind, 1 to 1,000."},
     )
     timeline: "Connection[Event]" = log_of(models.Event.enterprise_id, "What happened at it and to it, newest first.")
+    portrait: Portrait | None = batch(
+        portraits.of_enterprises,
+        models.Enterprise.id,
+        description="Its indicators; null for a viewer who may not see them.",
+        arguments=WINDOW,
+    )
     version: int = column(models.Enterprise.version, "Rises by one with every change of the file's own data.")
     updated_at: dt.datetime = column(models.Enterprise.updated_at, "When the file's own data last changed.")

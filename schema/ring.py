@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import models
 from models import ControlGrade
-from resolvers import rings
+from resolvers import portraits, rings
 from schema.connection import Connection, node, to_many
 from schema.declare import Node, batch, column, to_one
+from schema.portrait import WINDOW, Portrait
 from schema.values import GeoJSON
 
 if TYPE_CHECKING:
@@ -31,4 +32,10 @@ class ControlRing(Node):
         models.EnterpriseRing.ring_id,
         "The enterprises inside.",
         through=(models.Enterprise.id, models.EnterpriseRing.enterprise_id),
+    )
+    portrait: Portrait | None = batch(
+        portraits.of_rings,
+        models.ControlRing.id,
+        description="Its indicators; null for a viewer who may not see them.",
+        arguments=WINDOW,
     )

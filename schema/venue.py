@@ -6,11 +6,12 @@ import strawberry
 
 import models
 from models import VenueKind
-from resolvers import nearby
+from resolvers import nearby, portraits
 from resolvers.clauses import Equal
 from schema.connection import Connection, filtered, node, one_id, to_list, to_many
 from schema.declare import Node, batch, column, part, to_one
 from schema.nearby import Nearby
+from schema.portrait import WINDOW, Portrait
 from schema.values import Point
 
 if TYPE_CHECKING:
@@ -52,4 +53,10 @@ class Venue(Node):
             "first": "So many of each kind, 1 to 1,000.",
             "filter": filtered("Enterprise", "Of enterprises only those."),
         },
+    )
+    portrait: Portrait | None = batch(
+        portraits.of_venues,
+        models.Venue.id,
+        description="Its indicators; null for a viewer who may not see them.",
+        arguments=WINDOW,
     )

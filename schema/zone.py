@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 import models
 from models import ZoneFocus
+from resolvers import portraits
 from schema.connection import Connection, node, to_list, to_many
-from schema.declare import Node, column, compute, to_one_back
+from schema.declare import Node, batch, column, compute, to_one_back
+from schema.portrait import WINDOW, Portrait
 from schema.values import GeoJSON
 
 # Not among the names that the build supplies: Python has a Warning of its own, and would take that.
@@ -53,3 +55,9 @@ class Zone(Node):
     teams: "Connection[Team]" = to_many(models.Team.zone_id, "The teams in it.")
     warehouses: "Connection[Warehouse]" = to_many(models.Warehouse.zone_id, "The warehouses in it.")
     warnings: Connection[Warning] = to_many(models.Warning.zone_id, "The warnings for it, newest first.")
+    portrait: Portrait | None = batch(
+        portraits.of_zones,
+        models.Zone.id,
+        description="Its indicators; null for a viewer who may not see them.",
+        arguments=WINDOW,
+    )

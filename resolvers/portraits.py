@@ -1,0 +1,408 @@
+"""Portraits (画像): the indicators of a district, a zone, a ring, a venue or an enterprise over a span of days.
+
+Found in the window: `found_at` in it, not DISMISSED. Inspections of the window: `submitted_at` in it. A day begins at
+midnight in the district's zone. Formulas marked [V] are those of published bulletins of emergency bureaus (Shanghai
+2025Q1 and others, see tests/resolvers/indicator_checks.csv); the rest are Huhang's own, named in the reference case.
+
+- rectification rate 整改率 [V]: found in the window and now ACCEPTED or CLOSED, of those found
+- closure rate 闭环率: found in the window and now CLOSED, of those found
+- on-time rate 按期整改率: of hazards whose deadline in force lies in the window and has passed, not DISMISSED: those
+  whose rectification was submitted by it, later accepted or not yet judged
+- coverage 覆盖率: distinct enterprises inspected in the window, of the enterprises in scope now
+- filing rate 立案率: inspections of the window with a case filed, of those inspections
+- penalty rate 检查处罚率: inspections of the window with a case DECIDED, EXECUTING or CLOSED with a penalty, of those
+- (major) hazards per thousand inspections [V]: 1,000 × those found in the window by inspections ÷ inspections
+
+The number of statements is the same for any number of portraits of one kind.
+"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, bindparam
+
+import models
+from models import HAZARD_SETTLED, HAZARD_TERMINAL, CaseStatus, HazardLevel, HazardStatus, RiskGrade, Role
+from models.types import ALWAYS, NEVER, UtcTime
+from resolvers import events
+from resolvers.clauses import among
+from resolvers.reading import Reader
+from resolvers.refusals import Code, Refused
+
+WINDOW_DEFAULT = 30
+WINDOW_MAXIMUM = 3_660
+PENALISED = (CaseStatus.DECIDED, CaseStatus.EXECUTING, CaseStatus.CLOSED)
+RECTIFIED = (HazardStatus.ACCEPTED, HazardStatus.CLOSED)
+
+ENTERPRISE: sa.Table = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+HAZARD: sa.Table = models.Hazard.__table__  # type: ignore[attr-defined]  # as above
+INSPECTION: sa.Table = models.Inspection.__table__  # type: ignore[attr-defined]  # as above
+CASE: sa.Table = models.Case.__table__  # type: ignore[attr-defined]  # as above
+INSIDE: sa.Table = models.EnterpriseRing.__table__  # type: ignore[attr-defined]  # as above
+RING: sa.Table = models.ControlRing.__table__  # type: ignore[attr-defined]  # as above
+DISTRICT: sa.Table = models.District.__table__  # type: ignore[attr-defined]  # as above
+
+Days = tuple[dt.date, dt.date]  # both inclusive
+
+
+@dataclass(frozen=True, slots=True)
+class RiskCount:
+    """How many enterprises have a grade; None is those without one."""
+
+    risk_grade: RiskGrade | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day of a trend."""
+
+    day: dt.date
+    hazards_found: int
+    hazards_rectified: int
+    inspections: int
+    cases_filed: int
+    hazards_open_at_end: int
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """Indicators; rates are fractions, None where the denominator is 0."""
+
+    as_of: dt.datetime
+    cursor: str
+    from_: dt.date
+    to: dt.date
+    enterprises: int
+    by_risk: list[RiskCount]
+    hazards_open: int
+    hazards_overdue: int
+    major_hazards_open: int
+    hazards_found: int
+    hazards_rectified: int
+    hazards_closed: int
+    inspections: int
+    enterprises_inspected: int
+    cases_filed: int
+    inspections_penalised: int
+    rectification_rate: float | None
+    on_time_rate: float | None
+    closure_rate: float | None
+    coverage: float | None
+    filing_rate: float | None
+    penalty_rate: float | None
+    hazards_per_thousand_inspections: float | None
+    major_hazards_per_thousand_inspections: float | None
+    trend: list[Day]
+
+
+# -- whose portrait: (parent, enterprise) for the parents in `keys` --
+
+
+def _of_district(sqlite: bool) -> sa.Select[Any]:
+    # There is one district, and every enterprise is in it.
+    every = sa.select(DISTRICT.c.id.label("parent"), ENTERPRISE.c.id.label("enterprise"))
+    return every.join_from(DISTRICT, ENTERPRISE, sa.true()).where(among(DISTRICT.c.id, "keys", sqlite))
+
+
+def _of_zone(sqlite: bool) -> sa.Select[Any]:
+    zone = ENTERPRISE.c.zone_id
+    return sa.select(zone.label("parent"), ENTERPRISE.c.id.label("enterprise")).where(among(zone, "keys", sqlite))
+
+
+def _of_ring(sqlite: bool) -> sa.Select[Any]:
+    ring = INSIDE.c.ring_id
+    return sa.select(ring.label("parent"), INSIDE.c.enterprise_id.label("enterprise")).where(
+        among(ring, "keys", sqlite)
+    )
+
+
+def _of_venue(sqlite: bool) -> sa.Select[Any]:
+    venue = RING.c.venue_id
+    inside = sa.select(venue.label("parent"), INSIDE.c.enterprise_id.label("enterprise")).distinct()
+    return inside.join_from(INSIDE, RING, RING.c.id == INSIDE.c.ring_id).where(among(venue, "keys", sqlite))
+
+
+def _of_enterprise(sqlite: bool) -> sa.Select[Any]:
+    key = ENTERPRISE.c.id
+    return sa.select(key.label("parent"), key.label("enterprise")).where(among(key, "keys", sqlite))
+
+
+def _portraits(
+    scope: Callable[[bool], sa.Select[Any]], *, own: bool = False
+) -> Callable[..., Awaitable[list[Portrait | None]]]:
+    async def portraits(
+        reader: Reader, parents: Sequence[tuple[int]], *, window: Days | None = None
+    ) -> list[Portrait | None]:
+        """For each parent's key its portrait; None where the viewer may not see it."""
+        keys = [key for (key,) in parents]
+        if reader.viewer.role is Role.ENTERPRISE:
+            keys = [key for key in keys if own and key == reader.viewer.visibility.enterprise]
+        if not keys:
+            return [None] * len(parents)
+        drawn = await draw(reader, scope, keys, span(reader, window))
+        return [drawn.get(key) for (key,) in parents]
+
+    return portraits
+
+
+of_districts = _portraits(_of_district)
+of_zones = _portraits(_of_zone)
+of_rings = _portraits(_of_ring)
+of_venues = _portraits(_of_venue)
+of_enterprises = _portraits(_of_enterprise, own=True)
+
+
+def span(reader: Reader, window: Days | None) -> Days:
+    """The days of a window; the last 30, today included, without one. Raises Refused."""
+    today = reader.now.astimezone(reader.zone).date()
+    if window is None:
+        return today - dt.timedelta(days=WINDOW_DEFAULT - 1), today
+    first, last = window
+    if first > last:
+        raise Refused(Code.BAD_INPUT, "A window's `from` is not after its `to`.")
+    if (last - first).days >= WINDOW_MAXIMUM or not 1900 <= first.year <= last.year < 9999:
+        raise Refused(Code.BAD_INPUT, f"A window has at most {WINDOW_MAXIMUM:,} days, from the year 1900 on.")
+    return window
+
+
+class Counts:
+    """What was counted for one parent: totals by name, and by name and day."""
+
+    def __init__(self) -> None:
+        self.total: Counter[str] = Counter()
+        self.daily: dict[str, Counter[dt.date]] = {}
+        self.risk: dict[RiskGrade | None, int] = {}
+
+    def by_day(self, name: str) -> Counter[dt.date]:
+        return self.daily.setdefault(name, Counter())
+
+
+async def draw(
+    reader: Reader, scope: Callable[[bool], sa.Select[Any]], keys: list[int], days: Days
+) -> dict[int, Portrait]:
+    """The portraits of these parents."""
+    counted = {key: Counts() for key in keys}
+    mapping = scope(reader.sqlite).subquery("scope")
+    values = {
+        "keys": keys,
+        "now": reader.now,
+        "start": _midnight(reader, days[0]),
+        "end": _midnight(reader, days[1] + dt.timedelta(days=1)),
+        "zone": str(reader.zone),
+    }
+    for row in await reader.rows(_by_risk(mapping), values):
+        counted[row.parent].risk[row.risk_grade] = row.count
+    for statement in (_standing(mapping), _due(mapping), _visits(mapping)):
+        for row in await reader.rows(statement, values):
+            for name, value in row._mapping.items():
+                if name != "parent":
+                    counted[row.parent].total[name] += int(value or 0)
+    for statement in _daily(mapping, reader.sqlite):
+        for row in await reader.rows(statement, values):
+            day = row.day if isinstance(row.day, dt.date) else dt.date.fromisoformat(row.day)
+            for name, value in row._mapping.items():
+                if name not in ("parent", "day"):
+                    counted[row.parent].by_day(name)[day] += int(value or 0)
+    cursor = (await events.state(reader)).cursor
+    return {key: _portrait(counts, reader.now, cursor, days) for key, counts in counted.items()}
+
+
+def _midnight(reader: Reader, day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), reader.zone).astimezone(dt.UTC)
+
+
+# -- what is counted --
+
+
+def _sum(condition: ColumnElement[bool], name: str) -> ColumnElement[int]:
+    return sa.func.sum(sa.case((condition, 1), else_=0)).label(name)
+
+
+def _time(name: str) -> ColumnElement[Any]:
+    return bindparam(name, type_=UtcTime)
+
+
+def _by_risk(scope: sa.Subquery) -> sa.Select[Any]:
+    count = sa.select(scope.c.parent, ENTERPRISE.c.risk_grade, sa.func.count().label("count"))
+    joined = count.join_from(scope, ENTERPRISE, ENTERPRISE.c.id == scope.c.enterprise)
+    return joined.group_by(scope.c.parent, ENTERPRISE.c.risk_grade)
+
+
+def _of(scope: sa.Subquery, table: sa.Table, *columns: ColumnElement[Any]) -> sa.Select[Any]:
+    """Columns of a table's rows at the enterprises of each parent."""
+    joined = sa.select(scope.c.parent, *columns).join_from(scope, table, table.c.enterprise_id == scope.c.enterprise)
+    return joined.group_by(scope.c.parent)
+
+
+def _members(column: ColumnElement[Any], members: Sequence[Any]) -> ColumnElement[bool]:
+    ordered = sorted(members, key=lambda member: member.name)
+    return column.in_([sa.literal(member, column.type, literal_execute=True) for member in ordered])
+
+
+def _standing(scope: sa.Subquery) -> sa.Select[Any]:
+    """As of now, whatever the window."""
+    status = HAZARD.c.status
+    overdue = sa.and_(~_members(status, list(HAZARD_SETTLED)), HAZARD.c.deadline < _time("now"))
+    # The open ones by name: the index on status finds them, and they are few.
+    running = _members(status, [s for s in HazardStatus if s not in HAZARD_TERMINAL])
+    return _of(
+        scope,
+        HAZARD,
+        sa.func.count().label("open"),
+        _sum(overdue, "overdue"),
+        _sum(HAZARD.c.level == HazardLevel.MAJOR, "major_open"),
+    ).where(running)
+
+
+def _due(scope: sa.Subquery) -> sa.Select[Any]:
+    """Hazards whose deadline lies in the window and has passed."""
+    deadline = sa.func.coalesce(HAZARD.c.deadline, sa.literal_column(ALWAYS, UtcTime()))
+    return _of(
+        scope, HAZARD, sa.func.count().label("due"), _sum(HAZARD.c.rectified_at <= HAZARD.c.deadline, "on_time")
+    ).where(
+        deadline >= _time("start"),
+        deadline < _time("end"),
+        deadline < _time("now"),
+        HAZARD.c.status != HazardStatus.DISMISSED,
+    )
+
+
+def _visits(scope: sa.Subquery) -> sa.Select[Any]:
+    """Inspections of the window: the enterprises, and those that led to a case."""
+
+    def with_case(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+        return sa.exists().where(CASE.c.inspection_id == INSPECTION.c.id, *conditions).correlate(INSPECTION)
+
+    penalised = with_case(_members(CASE.c.status, PENALISED), sa.cast(CASE.c.penalty_kinds, sa.Text).is_not(None))
+    return _of(
+        scope,
+        INSPECTION,
+        sa.func.count(INSPECTION.c.enterprise_id.distinct()).label("enterprises_inspected"),
+        _sum(with_case(CASE.c.filed_at.is_not(None)), "with_case"),
+        _sum(penalised, "penalised"),
+    ).where(*_submitted(_time("end")))
+
+
+def _submitted(end: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+    submitted = sa.func.coalesce(INSPECTION.c.submitted_at, sa.literal_column(NEVER, UtcTime()))
+    cancelled = models.InspectionStatus.CANCELLED
+    return [submitted >= _time("start"), submitted < end, INSPECTION.c.status != cancelled]
+
+
+def _daily(scope: sa.Subquery, sqlite: bool) -> list[sa.Select[Any]]:
+    """By day. What opens and closes hazards is counted on to now, so that what was open can be counted back from now."""
+
+    def per_day(table: sa.Table, time: ColumnElement[Any], *columns: ColumnElement[Any]) -> sa.Select[Any]:
+        day = _local_day(time, sqlite).label("day")
+        return _of(scope, table, day, *columns).group_by(day)
+
+    kept = HAZARD.c.status != HazardStatus.DISMISSED
+    seen = HAZARD.c.inspection_id.is_not(None)
+    found = per_day(
+        HAZARD,
+        HAZARD.c.found_at,
+        sa.func.count().label("found"),
+        _sum(_members(HAZARD.c.status, RECTIFIED), "rectified"),
+        _sum(HAZARD.c.status == HazardStatus.CLOSED, "closed_of_found"),
+        _sum(seen, "found_by_inspection"),
+        _sum(sa.and_(seen, HAZARD.c.level == HazardLevel.MAJOR), "major_by_inspection"),
+    ).where(HAZARD.c.found_at >= _time("start"), kept)
+    closed = per_day(HAZARD, HAZARD.c.closed_at, sa.func.count().label("closed")).where(
+        HAZARD.c.closed_at >= _time("start"), kept
+    )
+    accepted = per_day(HAZARD, HAZARD.c.accepted_at, sa.func.count().label("accepted")).where(
+        HAZARD.c.accepted_at >= _time("start"),
+        HAZARD.c.accepted_at < _time("end"),
+        _members(HAZARD.c.status, RECTIFIED),
+    )
+    inspections = per_day(INSPECTION, INSPECTION.c.submitted_at, sa.func.count().label("inspections")).where(
+        *_submitted(_time("end"))
+    )
+    filed = per_day(CASE, CASE.c.filed_at, sa.func.count().label("filed")).where(
+        CASE.c.filed_at >= _time("start"), CASE.c.filed_at < _time("end")
+    )
+    return [found, closed, accepted, inspections, filed]
+
+
+def _local_day(time: ColumnElement[Any], sqlite: bool) -> ColumnElement[Any]:
+    """The day in the district's zone; SQLite has the function from models.database."""
+    zone = bindparam("zone", type_=sa.String)
+    if sqlite:
+        return sa.func.local_day(sa.type_coerce(time, sa.String), zone, type_=sa.String)
+    return sa.cast(sa.func.timezone(zone, time), sa.Date)
+
+
+# -- what is made of it --
+
+
+def _rate(part: int, whole: int, per: int = 1) -> float | None:
+    return per * part / whole if whole else None
+
+
+def _portrait(counts: Counts, now: dt.datetime, cursor: str, days: Days) -> Portrait:
+    first, last = days
+    window = [first + dt.timedelta(days=i) for i in range((last - first).days + 1)]
+
+    def within(name: str) -> int:
+        by_day = counts.by_day(name)
+        return sum(by_day[day] for day in window)
+
+    total = counts.total
+    enterprises = sum(counts.risk.values())
+    found, inspections = within("found"), within("inspections")
+    rectified, closed = within("rectified"), within("closed_of_found")
+    grades: list[RiskGrade | None] = [*sorted(RiskGrade, key=lambda g: -g.value), None]
+    return Portrait(
+        as_of=now,
+        cursor=cursor,
+        from_=first,
+        to=last,
+        enterprises=enterprises,
+        by_risk=[RiskCount(grade, counts.risk.get(grade, 0)) for grade in grades],
+        hazards_open=total["open"],
+        hazards_overdue=total["overdue"],
+        major_hazards_open=total["major_open"],
+        hazards_found=found,
+        hazards_rectified=rectified,
+        hazards_closed=closed,
+        inspections=inspections,
+        enterprises_inspected=total["enterprises_inspected"],
+        cases_filed=within("filed"),
+        inspections_penalised=total["penalised"],
+        rectification_rate=_rate(rectified, found),
+        on_time_rate=_rate(total["on_time"], total["due"]),
+        closure_rate=_rate(closed, found),
+        coverage=_rate(total["enterprises_inspected"], enterprises),
+        filing_rate=_rate(total["with_case"], inspections),
+        penalty_rate=_rate(total["penalised"], inspections),
+        hazards_per_thousand_inspections=_rate(within("found_by_inspection"), inspections, 1_000),
+        major_hazards_per_thousand_inspections=_rate(within("major_by_inspection"), inspections, 1_000),
+        trend=_trend(counts, window),
+    )
+
+
+def _trend(counts: Counts, window: list[dt.date]) -> list[Day]:
+    found, closed = counts.by_day("found"), counts.by_day("closed")
+    # Open at the end of a day: open now, less what was found after that day, and what was closed after it again.
+    open_at_end = counts.total["open"]
+    open_at_end += sum(n for day, n in closed.items() if day > window[-1])
+    open_at_end -= sum(n for day, n in found.items() if day > window[-1])
+    days = []
+    for day in reversed(window):
+        days.append(
+            Day(
+                day,
+                found[day],
+                counts.by_day("accepted")[day],
+                counts.by_day("inspections")[day],
+                counts.by_day("filed")[day],
+                open_at_end,
+            )
+        )
+        open_at_end += closed[day] - found[day]
+    return days[::-1]

@@ -1,0 +1,85 @@
+"""Bearer tokens: JSON Web Tokens signed with the server's secret (HS256)."""
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from models.visibility import Role, Scope
+from resolvers.refusals import Code, Refused
+
+SECRET_MINIMUM = 32
+ALGORITHM = "HS256"
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a token says of whoever holds it. `inspector` is a badge, `enterprise` a credit code or external id."""
+
+    role: Role
+    expires_at: dt.datetime
+    subject: str = ""
+    name: str | None = None
+    inspector: str | None = None
+    enterprise: str | None = None
+    scopes: frozenset[Scope] = frozenset()
+
+
+class Tokens:
+    """Makes tokens and reads them."""
+
+    def __init__(self, secret: str) -> None:
+        if len(secret) < SECRET_MINIMUM:
+            raise ValueError(f"a secret needs at least {SECRET_MINIMUM} characters")
+        self._key = OctKey.import_key(secret.encode())
+
+    def make(self, claims: Claims) -> str:
+        written = {
+            "sub": claims.subject,
+            "role": claims.role.name,
+            "name": claims.name,
+            "inspector": claims.inspector,
+            "enterprise": claims.enterprise,
+            "scopes": sorted(scope.value for scope in claims.scopes),
+            "exp": int(claims.expires_at.timestamp()),
+        }
+        return jwt.encode({"alg": ALGORITHM}, {k: v for k, v in written.items() if v}, self._key)
+
+    def read(self, token: str, now: dt.datetime) -> Claims:
+        """Raises Refused for a token that is not ours, or has ended."""
+        try:
+            found = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
+            claims = _claims(found)
+        except (JoseError, ValueError, TypeError, KeyError, OverflowError):
+            raise Refused(Code.UNAUTHENTICATED, "That is not a token of this server.") from None
+        if claims.expires_at <= now:
+            raise Refused(Code.UNAUTHENTICATED, "The token has ended.")
+        return claims
+
+
+def _claims(found: dict[str, Any]) -> Claims:
+    """Raises ValueError, TypeError or KeyError for claims that `Tokens.make` never wrote."""
+    texts = {name: found.get(name) for name in ("name", "inspector", "enterprise")}
+    if not all(value is None or isinstance(value, str) for value in texts.values()):
+        raise TypeError
+    return Claims(
+        role=Role[found["role"]],
+        expires_at=dt.datetime.fromtimestamp(found["exp"], dt.UTC),
+        subject=str(found.get("sub", "")),
+        scopes=frozenset(Scope(scope) for scope in found.get("scopes", [])),
+        **texts,
+    )
+
+
+def demo_secret(path: Path) -> str:
+    """The demo's own secret: made at the first start, and readable by its user alone."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()
