@@ -5,7 +5,7 @@ from sqlmodel import col
 
 from models import Case, CaseStatus, EventKind, Inspection, PenaltyKind
 from resolvers.acting import Act, Result
-from resolvers.inputs import Sanction
+from resolvers.inputs import Sanction, short
 from resolvers.inspections import SUBMITTED, own
 from resolvers.problems import InvalidInput
 
@@ -30,7 +30,7 @@ async def file(act: Act, *, case: int, number: str | None = None) -> Result:
     """File it, under this number or one of its own."""
     row = await act.subject(Case, case)
     await _step(act, row)
-    row.number = number or f"{act.day.year}-{row.id:06d}"
+    row.number = short("number", number) or f"{act.day.year}-{row.id:06d}"
     if await act.exists(sa.select(col(Case.id)).where(col(Case.number) == row.number, col(Case.id) != row.id)):
         raise InvalidInput("number", "Another case has that number.")
     row.filed_at = act.now

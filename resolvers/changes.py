@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import models
-from models.types import Versioned, now
+from models.types import Versioned
 
 # Rows that only an action with an event about them may write.
 GUARDED: tuple[type[Any], ...] = (
@@ -37,20 +37,24 @@ PERSONAL_ENDINGS = ("_name", "phone")
 
 
 class Changes:
-    """By row: which columns changed, from what to what."""
+    """By row: which columns changed, from what to what. Of a row that is new all is, and nothing is told."""
 
     def __init__(self) -> None:
         self._rows: dict[int, Any] = {}
+        self._whole: set[int] = set()
         self._values: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._said: dict[int, dict[str, tuple[Any, Any]]] = {}
 
-    def note(self, session: Session) -> None:
+    def note(self, session: Session, now: dt.datetime) -> None:
         """What is about to be written. A row's version rises by one in an action, however often it is written."""
-        for row in session.new:
+        for row in (*session.new, *session.deleted):
             if isinstance(row, GUARDED):
                 self._rows[id(row)] = row
+                self._whole.add(id(row))
+                if isinstance(row, models.Enterprise):
+                    row.updated_at = now
         for row in session.dirty:
-            if not isinstance(row, GUARDED) or not session.is_modified(row):
+            if not isinstance(row, GUARDED) or id(row) in self._whole or not session.is_modified(row):
                 continue
             changed = _changed(row)
             if not changed:
@@ -60,7 +64,7 @@ class Changes:
                 if isinstance(row, Versioned):
                     row.version += 1
                 if isinstance(row, models.Enterprise):
-                    row.updated_at = now()
+                    row.updated_at = now
             values = self._values.setdefault(id(row), {})
             for name, (old, new) in changed.items():
                 values[name] = (values[name][0] if name in values else old, new)

@@ -8,6 +8,7 @@ from models import DISPATCH_OVER, Dispatch, DispatchStatus, EventKind, StockItem
 from resolvers.acting import Act, Result
 from resolvers.inputs import Place
 from resolvers.problems import InvalidInput, StockExhausted
+from resolvers.resources import record_stock
 
 
 async def request(
@@ -82,11 +83,7 @@ async def _reserve(act: Act, key: int, quantity: int) -> None:
     if available < quantity:
         raise StockExhausted((StockItem, key), available)
     item.reserved += quantity
-    _record(act, EventKind.STOCK_RESERVED, item)
-
-
-def _record(act: Act, kind: EventKind, item: StockItem) -> None:
-    act.record(kind, item)
+    await record_stock(act, EventKind.STOCK_RESERVED, item)
 
 
 async def _stock(act: Act, dispatch: Dispatch) -> StockItem | None:
@@ -120,7 +117,7 @@ async def complete(act: Act, *, dispatch: int, drawn: int | None = None) -> Resu
         item.quantity -= drawn
         item.reserved -= drawn
         if drawn:
-            _record(act, EventKind.STOCK_DRAWN, item)
+            await record_stock(act, EventKind.STOCK_DRAWN, item)
     row.drawn, row.completed_at = drawn, act.now
     return {"dispatch": row}
 
@@ -148,4 +145,4 @@ async def _free_stock(act: Act, dispatch: Dispatch, quantity: int) -> None:
     item = await _stock(act, dispatch)
     if item is not None and quantity:
         item.reserved -= quantity
-        _record(act, EventKind.STOCK_FREED, item)
+        await record_stock(act, EventKind.STOCK_FREED, item)

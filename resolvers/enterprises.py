@@ -10,7 +10,7 @@ import models
 from models import ControlMeasure, Enterprise, EnterpriseRing, EventKind, MeasureKind, RiskGrade
 from models.credit_code import is_valid
 from resolvers.acting import Act, Result
-from resolvers.inputs import KEEP, Person, Place
+from resolvers.inputs import KEEP, Person, Place, short
 from resolvers.places import Places
 from resolvers.problems import InvalidInput
 
@@ -41,6 +41,8 @@ async def upsert(
         "safety_contact": safety_contact,
     }
     given = {key: value for key, value in arguments.items() if value is not KEEP}
+    short("externalId", external_id)
+    short("name", given.get("name"))
     row = await _found(act, credit_code, external_id)
     new = row is None
     if row is None:

@@ -42,7 +42,7 @@ class Key:
     def parse(self, value: Any) -> Any:
         """The value that `value` made, as a parameter. Raises ValueError, OverflowError or TypeError."""
         if value is None and self.absent is not None:
-            return dt.datetime(1, 1, 1, tzinfo=dt.UTC) if self.absent == NEVER else None
+            return None
         of = table_column(self.column).type.python_type
         if of is dt.datetime:
             parsed = dt.datetime.fromisoformat(value)

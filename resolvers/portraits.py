@@ -135,6 +135,8 @@ def _of_enterprise(sqlite: bool) -> sa.Select[Any]:
 def _portraits(
     scope: Callable[[bool], sa.Select[Any]], *, own: bool = False
 ) -> Callable[..., Awaitable[list[Portrait | None]]]:
+    """A batch function for one kind of parent."""
+
     async def portraits(
         reader: Reader, parents: Sequence[tuple[int]], *, window: Days | None = None
     ) -> list[Portrait | None]:
@@ -150,11 +152,37 @@ def _portraits(
     return portraits
 
 
+async def next_turn(reader: Reader, portraits: Callable[..., Awaitable[Any]], key: int) -> dt.datetime:
+    """When a parent's portrait may change though nothing happens: a deadline passes, or a day begins in the district.
+
+    `portraits` is the batch function of its kind.
+    """
+    scope = SCOPES[portraits](reader.sqlite).subquery("scope")
+    running = _members(HAZARD.c.status, [s for s in HazardStatus if s not in HAZARD_SETTLED])
+    ahead = (
+        sa.select(sa.func.min(HAZARD.c.deadline))
+        .join_from(scope, HAZARD, HAZARD.c.enterprise_id == scope.c.enterprise)
+        .where(running, HAZARD.c.deadline > _time("now"))
+    )
+    [row] = await reader.rows(ahead, {"keys": [key], "now": reader.now})
+    midnight = _midnight(reader, reader.now.astimezone(reader.zone).date() + dt.timedelta(days=1))
+    return midnight if row[0] is None else min(midnight, row[0])
+
+
 of_districts = _portraits(_of_district)
 of_zones = _portraits(_of_zone)
 of_rings = _portraits(_of_ring)
 of_venues = _portraits(_of_venue)
 of_enterprises = _portraits(_of_enterprise, own=True)
+
+
+SCOPES: dict[Any, Callable[[bool], sa.Select[Any]]] = {
+    of_districts: _of_district,
+    of_zones: _of_zone,
+    of_rings: _of_ring,
+    of_venues: _of_venue,
+    of_enterprises: _of_enterprise,
+}
 
 
 def span(reader: Reader, window: Days | None) -> Days:
@@ -295,7 +323,7 @@ def _submitted(end: ColumnElement[Any]) -> list[ColumnElement[bool]]:
 
 
 def _daily(scope: sa.Subquery, sqlite: bool) -> list[sa.Select[Any]]:
-    """By day. What opens and closes hazards is counted on to now, so that what was open can be counted back from now."""
+    """By day. What was found and closed is counted on to now, so that what was open can be counted back from now."""
 
     def per_day(table: sa.Table, time: ColumnElement[Any], *columns: ColumnElement[Any]) -> sa.Select[Any]:
         day = _local_day(time, sqlite).label("day")

@@ -19,6 +19,7 @@ class Code(enum.Enum):
     FORBIDDEN = "FORBIDDEN"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     NO_DISTRICT = "NO_DISTRICT"
+    TOO_MANY = "TOO_MANY"  # operations at once on one connection
     INTERNAL = "INTERNAL"  # a fault of ours; the log has it under the id that the error gives
 
 

@@ -2,11 +2,17 @@
 
 import datetime as dt
 
-from models import EventKind, Expert, Inspector, Role, StockItem, Team
+from models import EventKind, Expert, Inspector, Role, StockItem, Team, Warehouse
 from resolvers.acting import Act, Result
 from resolvers.inputs import Place
 from resolvers.paging import INTEGER_MAXIMUM
 from resolvers.problems import Forbidden, InvalidInput
+
+
+async def record_stock(act: Act, kind: EventKind, item: StockItem) -> None:
+    """An event about stock, which is in the zone of its warehouse."""
+    warehouse = await act.session.get_one(Warehouse, item.warehouse_id)
+    act.record(kind, item, zone=warehouse.zone_id)
 
 
 async def _inspector(act: Act, key: int) -> Inspector:
@@ -52,5 +58,5 @@ async def receive_stock(act: Act, *, stock_item: int, quantity: int) -> Result:
     if quantity < 1 or row.quantity + quantity > INTEGER_MAXIMUM:
         raise InvalidInput("quantity", "At least 1, and no more than can be counted.")
     row.quantity += quantity
-    act.record(EventKind.STOCK_RECEIVED, row)
+    await record_stock(act, EventKind.STOCK_RECEIVED, row)
     return {"stock_item": row}

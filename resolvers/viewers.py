@@ -67,3 +67,21 @@ async def find(database: Database, role: Role, badge: str | None, code: str | No
     if row is None:
         return None
     return Person(inspector=row.id, name=row.full_name) if role is Role.INSPECTOR else Person(enterprise=row.id)
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first inspector's badge, and the first enterprise's credit code or external id."""
+
+    badge: str | None
+    code: str | None
+
+
+async def first(database: Database) -> First:
+    inspector = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+    code = sa.func.coalesce(enterprise.c.credit_code, enterprise.c.external_id)
+    async with database.read() as connection:
+        badge = (await connection.execute(sa.select(inspector.c.badge).order_by(inspector.c.id).limit(1))).scalar()
+        keyed = sa.select(code).where(code.is_not(None)).order_by(enterprise.c.id).limit(1)
+        return First(badge, (await connection.execute(keyed)).scalar())

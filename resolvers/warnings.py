@@ -7,6 +7,7 @@ none of them was reached.
 
 import datetime as dt
 import math
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -89,9 +90,7 @@ async def _judge(act: Act, zone: Zone) -> Warning | None:
         in_force.level, in_force.headline = level, f"{zone.name}: {level.name} rainstorm warning from readings"
         act.record(EventKind.WARNING_RAISED, in_force, zone=zone.id, automatic=True)
         return in_force
-    # It is calm since the last reading at which some threshold was still reached.
-    reached = [at for at, _ in readings if level_at(readings, at) is not None]
-    if latest - (reached[-1] if reached else in_force.issued_at) < CALM:
+    if latest - (reached_until(readings) or in_force.issued_at) < CALM:
         return None
     in_force.lifted_at = act.now
     act.record(EventKind.WARNING_LIFTED, in_force, zone=zone.id, automatic=True)
@@ -102,9 +101,25 @@ def level_at(readings: list[tuple[dt.datetime, float]], at: dt.datetime) -> Warn
     """The gravest level whose threshold the readings of the hours up to `at` reach, or None."""
     for level, hours, millimetres in THRESHOLDS:
         start = at - dt.timedelta(hours=hours)
-        if sum(fell for moment, fell in readings if start < moment <= at) >= millimetres:
+        if total(fell for moment, fell in readings if start < moment <= at) >= millimetres:
             return level
     return None
+
+
+def reached_until(readings: list[tuple[dt.datetime, float]]) -> dt.datetime | None:
+    """When the lowest threshold was last reached: as long as the first of the readings that reach it together counts."""
+    _, hours, millimetres = THRESHOLDS[-1]
+    ends = []
+    for first, _ in readings:
+        end = first + dt.timedelta(hours=hours)
+        if total(fell for moment, fell in readings if first <= moment < end) >= millimetres:
+            ends.append(end)
+    return max(ends, default=None)
+
+
+def total(millimetres: Iterable[float]) -> float:
+    """The sum, without what binary fractions lose: ten times 0.1 is 1."""
+    return round(math.fsum(millimetres), 6)
 
 
 async def _readings(act: Act, zone: int) -> list[tuple[dt.datetime, float]]:

@@ -258,7 +258,7 @@ class LogListed(Listed):
         self._epoch = ""
 
     async def _slice(self) -> Slice:
-        state = await events.state(self._context.reader)
+        state = await self._context.load("log", self._state, ())
         self._epoch = state.epoch
         try:
             numbers = {name: (state.number(cursor),) for name, cursor in self._bounds.items()}
@@ -267,6 +267,10 @@ class LogListed(Listed):
         plain = self._page
         wanted = Page(plain.order, plain.size, plain.backward, numbers.get("after"), numbers.get("before"))
         return await self._context.page(self._rows, wanted, self._key)
+
+    async def _state(self, keys: list[Any]) -> list[Any]:
+        """Once for all the lists of an operation."""
+        return [await events.state(self._context.reader)] * len(keys)
 
     def _cursor(self, record: Record) -> str:
         return f"{self._epoch}-{record.row.id}"

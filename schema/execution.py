@@ -54,6 +54,7 @@ class Operation:
     query: str
     variables: dict[str, Any] = field(default_factory=dict)
     name: str | None = None
+    extensions: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,14 @@ class Documents:
             return [GraphQLError("The document is nested too deeply.")]
 
 
+class BadDocument(Refused):
+    """A document that cannot be executed; `errors` are all that is wrong with it, as clients are told."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(Code.BAD_DOCUMENT, errors[0]["message"])
+        self.errors = errors
+
+
 async def unheard() -> None:
     """The bell of a process in which nobody listens."""
 
@@ -122,9 +131,18 @@ class Execution:
         rung: Callable[[], Awaitable[None]] = unheard,
         introspection: bool = True,
     ) -> None:
-        self._graph, self._database, self._zone, self._clock = graph, database, zone, clock
+        self.graph, self._database, self._zone, self._clock = graph, database, zone, clock
         self._writing = Writing(database, rung)
         self._documents = Documents(graph, introspection=introspection)
+
+    def document(self, operation: Operation) -> DocumentNode:
+        """The valid document of an operation that it has. Raises Refused."""
+        found = self._documents.get(operation.query)
+        if isinstance(found, list):
+            raise BadDocument([told(error, Code.BAD_DOCUMENT) for error in found])
+        if get_operation_ast(found, operation.name) is None:
+            raise Refused(Code.BAD_DOCUMENT, "Name the one operation of the document that is meant.")
+        return found
 
     def kind(self, operation: Operation) -> OperationType | None:
         """Query, mutation or subscription; None where the document does not say."""
@@ -136,12 +154,14 @@ class Execution:
 
     async def run(self, operation: Operation, viewer: Viewer | None) -> Answer:
         """Execute for a viewer; for nobody, what asks for the schema and nothing else."""
-        document = self._documents.get(operation.query)
-        if isinstance(document, list):
-            return refused([told(error, Code.BAD_DOCUMENT) for error in document])
+        try:
+            document = self.document(operation)
+        except BadDocument as error:
+            return refused(error.errors)
+        except Refused as error:
+            return refused([error_of(error.code, error.message)])
         found = get_operation_ast(document, operation.name)
-        if found is None:
-            return refused([error_of(Code.BAD_DOCUMENT, "Name the one operation of the document that is meant.")])
+        assert found is not None
         if viewer is None:
             if not asks_only_for_schema(document, found):
                 return refused([error_of(Code.UNAUTHENTICATED, "Send a bearer token.")])
@@ -150,7 +170,7 @@ class Execution:
         context = Context(reader, self._writing)
         try:
             running = execute(
-                self._graph._schema,
+                self.graph._schema,
                 document,
                 context_value=context,
                 variable_values=operation.variables,

@@ -80,12 +80,13 @@ class Perform(Load):
         plain = {name: self._plain(name, getattr(given, name)) for name in self.given}
         plain = {name: value for name, value in plain.items() if value is not strawberry.UNSET}
         expected = getattr(given, "expected_version", None)
+        expected = None if expected is strawberry.UNSET else expected
         named = self._plain("client_mutation_id", given.client_mutation_id)
         if isinstance(named, str) and len(named) > MUTATION_ID_MAXIMUM:
             raise Invalid("clientMutationId", f"At most {MUTATION_ID_MAXIMUM} characters.")
         # A dataclass, an enum and a time are written as what they hold, so equal inputs have equal fingerprints.
-        text = orjson.dumps([self.name, expected or None, plain], default=str, option=orjson.OPT_SORT_KEYS)
-        request = Request(self.name, plain, expected or None, named or None, hashlib.sha256(text).hexdigest())
+        text = orjson.dumps([self.name, expected, plain], default=str, option=orjson.OPT_SORT_KEYS)
+        request = Request(self.name, plain, expected, named or None, hashlib.sha256(text).hexdigest())
         writing, reader = context.writing, context.reader
         return await act(writing.database, context.viewer, reader.now, reader.zone, request, self.body, writing.rung)
 
@@ -115,8 +116,8 @@ def plain_value(path: str, value: Any, of: str | None = None) -> Any:
         return ids.key_of(value, of)
     if isinstance(value, str):
         return text(path, value)
-    if isinstance(value, dt.datetime) and value.tzinfo is None:
-        raise Invalid(path, "A time needs its offset, such as Z or +08:00.")
+    if isinstance(value, dt.datetime):
+        return moment(path, value)
     if hasattr(type(value), "__strawberry_definition__") and not isinstance(value, enum.Enum):
         return nested(path, value)
     return value
@@ -129,6 +130,15 @@ def text(path: str, value: str) -> str:
     if len(found) > TEXT_MAXIMUM:
         raise Invalid(path, f"At most {TEXT_MAXIMUM:,} characters.")
     return found
+
+
+def moment(path: str, value: dt.datetime) -> dt.datetime:
+    if value.tzinfo is None:
+        raise Invalid(path, "A time needs its offset, such as Z or +08:00.")
+    # Far from the ends of the calendar, so that hours can be added to it and taken from it.
+    if not 1900 <= value.year <= 2999:
+        raise Invalid(path, "A time between the years 1900 and 2999.")
+    return value.astimezone(dt.UTC)
 
 
 def nested(path: str, value: Any) -> Any:

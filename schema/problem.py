@@ -34,6 +34,13 @@ class Missing(Load):
         return ids.encode(OF_ROW[model].__name__, key)
 
 
+class Current(Load):
+    """The row that has changed: who may write it may see it."""
+
+    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        return context.one(*source.current, written=True)
+
+
 def problem_type(of: type[problems.Problem]) -> Any:
     """The type of a problem that actions raise."""
 
@@ -77,7 +84,7 @@ class Conflict(Problem):
     """Somebody else has changed the row meanwhile: look at it, and decide anew."""
 
     current_version: int = strawberry.field(description="Its version now.")
-    current: Node = ref("current", "The row as it is now.")
+    current: Node = declared(Current(), "The row as it is now.")
 
 
 @problem_type(problems.StockExhausted)

@@ -13,6 +13,7 @@ from schema.declare import NODES, OF_ROW, check_columns
 from schema.nearby import Nearby
 from schema.query import Query
 from schema.search import SearchHit
+from schema.subscription import Subscription
 from schema.values import SCALARS
 from schema.viewer import Viewer
 
@@ -37,4 +38,4 @@ def build() -> Graph:
     for of in OF_ROW.values():
         check_columns(of)
     config = StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False)
-    return Graph(Query, mutation=mutations.root(), types=list(NODES.values()), config=config)
+    return Graph(Query, mutation=mutations.root(), subscription=Subscription, types=list(NODES.values()), config=config)

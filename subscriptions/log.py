@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from models import Event, EventLog
 
 APPEND_LOCK = 20230924  # the key of PostgreSQL's advisory lock; models.migrate has the one before it
-CURSOR = re.compile(r"([0-9a-f]{16})-(0|[1-9][0-9]{0,9})", re.ASCII)
+EPOCH = re.compile(r"[0-9a-f]{16}")
+CURSOR = re.compile(rf"({EPOCH.pattern})-(0|[1-9][0-9]{{0,9}})")
 
 EVENT: sa.Table = Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
 LOG: sa.Table = EventLog.__table__  # type: ignore[attr-defined]  # as above
@@ -100,4 +100,6 @@ async def resumable(connection: AsyncConnection, number: int, retention: dt.time
 
 async def renew_epoch(session: AsyncSession, epoch: str) -> None:
     """After a restore: cursors given out before are refused from now on. `epoch` has 16 hexadecimal digits."""
+    if EPOCH.fullmatch(epoch) is None:
+        raise ValueError("an epoch has 16 hexadecimal digits, in lower case")
     await session.execute(sa.update(LOG).values(epoch=epoch))

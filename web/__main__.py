@@ -3,96 +3,143 @@
 import asyncio
 import datetime as dt
 import os
+import secrets
 import sys
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, NoReturn
 
+import asyncpg
+import sqlalchemy as sa
 import typer
-import uvicorn
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.database import Database
 from models.migrate import migrate as migrate_database
+from models.visibility import Role, Scope
 from resolvers import districts
 from resolvers.demo import DistrictExists
 from resolvers.demo import seed as seed_demo
 from schema.root import build
+from subscriptions.log import renew_epoch
+from web import server
 from web.app import PAGES
 from web.logs import configure
-from web.settings import Settings
+from web.settings import Settings, tokens
+from web.tokens import SECRET_MINIMUM, Claims
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Huhang: one graph of everything a district guards.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they would show what variables hold
+    help="Huhang: one graph of everything a district guards.",
+)
 seed_app = typer.Typer(no_args_is_help=True, help="Fill an empty database.")
 app.add_typer(seed_app, name="seed")
 console = Console(stderr=True)
 
-ENTERPRISES = 2000
+ENTERPRISES: int = Settings.model_fields["demo_enterprises"].default
+# What the drivers raise where a database cannot be had: SQLAlchemy wraps most of it, and not all.
+UNREACHABLE = (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
     demo: Annotated[bool, typer.Option("--demo", help="For trying out: migrate, and seed an empty database.")] = False,
 ) -> None:
     """The server."""
-    settings = Settings()
-    if not (demo or settings.demo):
-        console.print("Huhang has no rights yet, so it starts in demo mode only: python -m web serve --demo")
-        raise typer.Exit(2)
-    os.environ["HUHANG_DEMO"] = "true"
+    settings = _settings()
+    if demo:
+        # Also for the settings that the application reads for itself.
+        os.environ["HUHANG_DEMO"] = "true"
+        settings = _settings()
+    if not settings.demo and settings.secret is None:
+        _refuse(
+            f"HUHANG_SECRET is needed: at least {SECRET_MINIMUM} characters that nobody can guess. Or try --demo.", 2
+        )
     configure(settings.log_level)
-    asyncio.run(_prepare_demo(settings))
-    base = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0', '::') else host}:{port}"
-    if (PAGES / "graphiql" / "index.html").is_file():
-        console.print(f"GraphiQL   {base}/graphiql/")
-    else:
-        console.print("GraphiQL   not built: it needs Node 20 or later, then `make run` again. The graph is served.")
-    console.print(f"The graph  {base}/graphql\nThe schema {base}/schema.graphql\nCtrl-C stops the server.")
-    uvicorn.run(
-        "web.app:create",
-        factory=True,
-        host=host,
-        port=port,
-        log_config=None,
-        log_level=settings.log_level,
-        access_log=False,
-        timeout_graceful_shutdown=3,
-    )
+    # Before the demo is made, which takes a while: who cannot have the address is told at once.
+    try:
+        taken = server.bound(host, port)
+    except OSError as error:
+        _refuse(f"Cannot listen on {host} port {port}: {error.strerror}.")
+    if settings.demo:
+        _run(settings, lambda database: _prepare_demo(database, settings.demo_enterprises))
+    server.run(taken, lambda: _tell(server.address(taken)), log_level=settings.log_level)
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    restored: Annotated[
+        bool, typer.Option("--restored", help="The database was restored from a backup: refuse cursors of before.")
+    ] = False,
+) -> None:
     """Bring the database up to date; safe to run twice, and by two processes at once."""
 
-    async def run() -> None:
-        database = Database(Settings().database_url)
-        try:
-            await migrate_database(database)
-        finally:
-            await database.close()
+    async def work(database: Database) -> None:
+        await migrate_database(database)
+        if restored:
+            async with database.write() as session:
+                await renew_epoch(session, secrets.token_hex(8))
 
-    asyncio.run(run())
+    _run(_settings(), work)
+    console.print("The database is up to date.")
+
+
+@app.command()
+def token(
+    role: Annotated[Role, typer.Option(help="In which role.", case_sensitive=False)],
+    inspector: Annotated[str | None, typer.Option(help="An inspector's badge.")] = None,
+    enterprise: Annotated[str | None, typer.Option(help="An enterprise's credit code or external id.")] = None,
+    scopes: Annotated[str | None, typer.Option(help="What a program is allowed, with commas.")] = None,
+    name: Annotated[str | None, typer.Option(help="Who holds it, for the log.")] = None,
+    ttl: Annotated[str, typer.Option(help="How long it is good, such as 30m, 8h or 7d.")] = "8h",
+) -> None:
+    """A bearer token, alone on the last line of standard output."""
+    settings = _settings()
+    # Without a secret of one's own it is the demo's, which lies under var/.
+    signing = tokens(settings) or tokens(settings.model_copy(update={"demo": True}))
+    assert signing is not None
+    if (role is Role.INSPECTOR) != (inspector is not None) or (role is Role.ENTERPRISE) != (enterprise is not None):
+        _refuse("An inspector's token needs --inspector, an enterprise's --enterprise, and no other has either.", 2)
+    try:
+        allowed = frozenset(Scope(s.strip()) for s in (scopes or "").split(",") if s.strip())
+        until = dt.datetime.now(dt.UTC) + _span(ttl)
+    except ValueError as error:
+        _refuse(str(error), 2)
+    if allowed and role is not Role.INTEGRATOR:
+        _refuse("Scopes are for a program: --role integrator.", 2)
+    subject = inspector or enterprise or name or role.value
+    claims = Claims(role, until, subject, name, inspector, enterprise, allowed)
+    sys.stdout.write(signing.make(claims) + "\n")
+
+
+def _span(text: str) -> dt.timedelta:
+    """`30m`, `8h` or `7d`. Raises ValueError."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    number, unit = text[:-1], text[-1:]
+    if unit not in units or not (number.isascii() and number.isdigit()) or not 0 < int(number) <= 100_000:
+        raise ValueError(f"{text}: a time is a number with m, h or d, such as 8h")
+    return dt.timedelta(**{units[unit]: int(number)})
 
 
 @seed_app.command()
 def demo(
     enterprises: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many enterprises.")] = ENTERPRISES,
 ) -> None:
-    """The Xiaoshan demo: the same rows every time, dates relative to today."""
+    """The Xiaoshan demo: the same rows every time, dates relative to today. Brings the database up to date first."""
 
-    async def run() -> None:
-        database = Database(Settings().database_url)
-        try:
-            await _seed(database, enterprises)
-        finally:
-            await database.close()
+    async def fill(database: Database) -> None:
+        await migrate_database(database)
+        await _seed(database, enterprises)
 
     try:
-        asyncio.run(run())
+        _run(_settings(), fill)
     except DistrictExists:
-        console.print("The database has a district already; the demo is only for an empty one. Nothing was changed.")
-        raise typer.Exit(1) from None
+        _refuse("The database has a district already; the demo is only for an empty one. Nothing was changed.")
 
 
 @app.command()
@@ -101,19 +148,60 @@ def schema() -> None:
     sys.stdout.write(build().as_str() + "\n")
 
 
-async def _prepare_demo(settings: Settings) -> None:
-    database = Database(settings.database_url)
+def _settings() -> Settings:
     try:
-        await migrate_database(database)
-        if await districts.time_zone(database) is None:
-            await _seed(database, ENTERPRISES)
-    finally:
-        await database.close()
+        return Settings()
+    except ValidationError as error:
+        wrong = [(f"HUHANG_{e['loc'][0]}".upper(), e["msg"].removeprefix("Value error, ")) for e in error.errors()]
+        _refuse("\n".join(f"{name}: {reason}" for name, reason in wrong))
+
+
+def _refuse(reason: str, status: int = 1) -> NoReturn:
+    """End with a reason that a person can act on, and no traceback."""
+    # Neither broken into lines nor read as markup: it may hold an address.
+    console.print(reason, soft_wrap=True, markup=False, highlight=False)
+    raise typer.Exit(status)
+
+
+def _tell(base: str) -> None:
+    """Where to go, once somebody is there to answer."""
+    if (PAGES / "graphiql" / "index.html").is_file():
+        console.print(f"GraphiQL   {base}/graphiql/", soft_wrap=True)
+    else:
+        console.print("GraphiQL   not built: it needs Node 20 or later, then `make run` again. The graph is served.")
+    console.print(f"The graph  {base}/graphql\nThe schema {base}/schema.graphql", soft_wrap=True)
+    console.print("Ctrl-C stops the server.")
+
+
+def _run(settings: Settings, work: Callable[[Database], Awaitable[object]]) -> None:
+    """Do something with the database that the settings name, if it answers."""
+
+    async def run() -> None:
+        try:
+            database = Database(settings.database_url, pool_size=settings.pool_size)
+            async with database.read() as connection:
+                await connection.execute(sa.text("SELECT 1"))
+        except UNREACHABLE as error:
+            cause = getattr(error, "orig", None) or error
+            _refuse(f"The database of HUHANG_DATABASE_URL does not answer: {str(cause) or type(cause).__name__}")
+        try:
+            await work(database)
+        finally:
+            await database.close()
+
+    asyncio.run(run())
+
+
+async def _prepare_demo(database: Database, enterprises: int) -> None:
+    await migrate_database(database)
+    if await districts.time_zone(database) is None:
+        await _seed(database, enterprises)
 
 
 async def _seed(database: Database, enterprises: int) -> None:
     columns = (TextColumn("Seeding Xiaoshan"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
+    # A bar in a log is noise.
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=enterprises)
         await seed_demo(
             database,
@@ -121,6 +209,7 @@ async def _seed(database: Database, enterprises: int) -> None:
             today=dt.datetime.now(districts.DEFAULT_ZONE).date(),
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
+    console.print(f"Seeded the demo with {enterprises:,} enterprises.")
 
 
 if __name__ == "__main__":

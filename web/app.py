@@ -10,17 +10,22 @@ import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from models.database import Database
 from models.types import now
 from models.visibility import Role, Viewer, Visibility
 from resolvers import districts
 from schema.execution import Execution
+from schema.live import Live
 from schema.root import build
-from web.graphql import GraphQLEndpoint
-from web.settings import ROOT, Settings
+from web.graphql import METHODS, GraphQLEndpoint
+from web.reserved import ReservedEndpoint
+from web.settings import ROOT, Settings, tokens
+from web.sockets import SocketEndpoint
+from web.viewers import Viewers, demo_viewers
 
 log = structlog.get_logger(__name__)
 
@@ -45,37 +50,63 @@ class Pages(StaticFiles):
         return response
 
 
+def pages(name: str) -> ASGIApp:
+    """The built pages of one folder, or the reason why they are not there."""
+    if not (PAGES / name).is_dir():
+        return PlainTextResponse("Not built: that needs Node 20.19 or later, and then `make run` again.\n", 404)
+    return Pages(directory=PAGES / name, html=True)
+
+
 class Served:
     """What the application holds while it runs."""
 
     def __init__(self, settings: Settings, clock: Callable[[], dt.datetime]) -> None:
         self.settings = settings
+        found = tokens(settings)
+        if found is None:
+            raise ValueError("HUHANG_SECRET is needed where Huhang does not run as a demo")
+        self.tokens = found
         self.database = Database(settings.database_url, pool_size=settings.pool_size)
         self.zone = districts.DEFAULT_ZONE
         self.graph = build()
         self.execution = Execution(
-            self.graph, self.database, self.time_zone, clock, introspection=settings.introspection
+            self.graph, self.database, self.time_zone, clock, rung=self.ring, introspection=settings.introspection
         )
+        retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
+        self.live = Live(
+            self.execution, self.database, self.time_zone, clock, bus_url=settings.bus_url, retention=retention
+        )
+        # In demo mode whoever sends no token looks on as a screen does.
+        anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
+        self.viewers = Viewers(self.tokens, self.database, clock, anonymous)
 
     def time_zone(self) -> ZoneInfo:
         return self.zone
 
+    async def ring(self) -> None:
+        await self.live.ring()
+
     async def open(self) -> None:
         self.zone = await districts.time_zone(self.database) or districts.DEFAULT_ZONE
+        await self.live.start()
+
+    async def close(self) -> None:
+        await self.live.stop()
+        await self.database.close()
 
 
 def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = now) -> Starlette:
     """The application, to be given to a server. `clock` gives the time in UTC."""
     served = Served(settings or Settings(), clock)
-    # Until rights exist there is one viewer, who sees everything, and demo mode only.
-    viewer = Viewer(Visibility(Role.COMMANDER))
-    endpoint = GraphQLEndpoint(served.execution, viewer, body_limit=served.settings.body_limit)
+    endpoint = GraphQLEndpoint(served.execution, served.live, served.viewers, body_limit=served.settings.body_limit)
+    reserved = ReservedEndpoint(endpoint, served.execution, served.live)
+    sockets = SocketEndpoint(served.execution, served.live, served.viewers, clock)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await served.open()
         yield
-        await served.database.close()
+        await served.close()
 
     async def schema(request: Request) -> Response:
         return PlainTextResponse(served.graph.as_str() + "\n", media_type="text/plain; charset=utf-8")
@@ -87,20 +118,24 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
         try:
             async with served.database.read() as connection:
                 await connection.execute(sa.text("SELECT 1 FROM district"))
-        except (sa.exc.SQLAlchemyError, OSError) as error:
+        except Exception as error:  # whatever it is, the answer is no
             log.warning("not ready", error=type(error).__name__)
             return JSONResponse({"status": "the database does not answer, or is not migrated"}, 503)
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok", "doorbell": served.live.state.value})
 
     async def viewers(request: Request) -> Response:
-        return JSONResponse({"viewers": []})
+        """In demo mode, a token for each role, for GraphiQL to offer."""
+        offered = await demo_viewers(served.tokens, served.database, clock()) if served.settings.demo else []
+        return JSONResponse({"viewers": offered}, headers={"cache-control": "no-store"})
 
     return Starlette(
         routes=[
             Route("/", lambda request: RedirectResponse("/graphiql/")),
-            Route("/graphql", endpoint, methods=["GET", "POST"]),
+            Route("/graphql", endpoint.respond, methods=METHODS),
+            WebSocketRoute("/graphql", sockets),
+            Route("/graphql/stream", reserved.respond, methods=["PUT", "GET", "POST", "DELETE"]),
             Route("/graphiql/viewers.json", viewers),
-            Mount("/graphiql", Pages(directory=PAGES / "graphiql", html=True, check_dir=False)),
+            Mount("/graphiql", pages("graphiql")),
             Route("/schema.graphql", schema),
             Route("/healthz", alive),
             Route("/readyz", ready),

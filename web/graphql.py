@@ -1,46 +1,83 @@
 """GraphQL over HTTP, as the specification of that name has it (graphql.github.io/graphql-over-http)."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
-from graphql import OperationType
+from graphql import GraphQLError, OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from models.visibility import Viewer
 from resolvers.refusals import Code, Refused
-from schema.execution import Answer, Execution, Operation, error_of, refused
+from schema.execution import Answer, Execution, Operation, error_of, refused, told
+from schema.live import Live, refusals
+from web.streams import EVENTS, PARTS, offers, once, streamed
+from web.viewers import Viewers
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
+BEARER = {"www-authenticate": "Bearer"}
+METHODS = ["GET", "POST", "OPTIONS"]  # and HEAD, which goes with GET
 
 
 class GraphQLEndpoint:
     """Answers GET and POST at one path."""
 
-    def __init__(self, execution: Execution, viewer: Viewer, *, body_limit: int) -> None:
-        self._execution, self._viewer, self._body_limit = execution, viewer, body_limit
+    def __init__(self, execution: Execution, live: Live, viewers: Viewers, *, body_limit: int) -> None:
+        self._execution, self._live, self._viewers, self._body_limit = execution, live, viewers, body_limit
 
-    async def __call__(self, request: Request) -> Response:
-        media = accepted(request.headers.get("accept"))
+    async def respond(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"allow": ", ".join(["HEAD", *METHODS])})
+        accept = request.headers.get("accept")
+        # A client that takes nothing but a stream gets a single answer as one.
+        media = accepted(accept) or next((m for m in (EVENTS, PARTS) if offers(accept, m)), None)
         if media is None:
             return answered(refused([error_of(Code.BAD_REQUEST, f"Accept {GRAPHQL} or {JSON}.")]), GRAPHQL, 406)
         try:
-            operation = from_query(request) if request.method == "GET" else await self._from_body(request)
+            operation = await self.operation(request)
+            viewer = await self.viewer(request)
+            if self._execution.kind(operation) is OperationType.SUBSCRIPTION:
+                return await self._stream(request, operation, viewer, media)
+            return await self._execute(operation, viewer, media, safe=request.method != "POST")
         except Refused as error:
-            status = error.status if isinstance(error, BadBody) else 400
-            return answered(refused([error_of(error.code, error.message)]), media, status)
-        kind = self._execution.kind(operation)
-        if request.method == "GET" and kind is OperationType.MUTATION:
+            return turned_away(error, media)
+        except Exception as error:  # the last chance to answer as GraphQL, and to keep what went wrong to the log
+            return answered(refused([told(GraphQLError("", original_error=error))]), media, 500)
+
+    async def _execute(self, operation: Operation, viewer: Viewer | None, media: str, *, safe: bool) -> Response:
+        if safe and self._execution.kind(operation) is OperationType.MUTATION:
             errors = [error_of(Code.BAD_REQUEST, "A mutation is sent by POST.")]
             return answered(refused(errors), media, 405, {"allow": "POST"})
-        if kind is OperationType.SUBSCRIPTION:
-            errors = [error_of(Code.BAD_REQUEST, "A subscription needs a stream: a WebSocket or server-sent events.")]
-            return answered(refused(errors), media, 400)
-        answer = await self._execution.run(operation, self._viewer)
+        answer = await self._execution.run(operation, viewer)
+        if viewer is None and not answer.started and answer.errors[0]["extensions"]["code"] == "UNAUTHENTICATED":
+            return answered(answer, media, 401, BEARER)
         # A plain JSON client takes any other status for a fault of the network; the newer type tells them apart.
         status = 400 if not answer.started and media == GRAPHQL else 200
-        return answered(answer, media, status)
+        return once(answer) if media == EVENTS else answered(answer, media, status)
+
+    async def _stream(self, request: Request, operation: Operation, viewer: Viewer | None, media: str) -> Response:
+        accept = request.headers.get("accept")
+        stream = next((m for m in (EVENTS, PARTS) if offers(accept, m)), None)
+        if stream is None:
+            errors = [error_of(Code.BAD_REQUEST, f"A subscription needs a stream: a WebSocket, {EVENTS} or {PARTS}.")]
+            return answered(refused(errors), media, 400)
+        try:
+            resume = request.headers.get("last-event-id") or None
+            return streamed(self._live, await self._live.prepare(operation, viewer, resume), stream)
+        except Refused as error:
+            status = 401 if error.code is Code.UNAUTHENTICATED else 400
+            plain = media if media in (JSON, GRAPHQL) else JSON
+            return answered(refused(refusals(error)), plain, status, BEARER if status == 401 else None)
+
+    async def viewer(self, request: Request) -> Viewer | None:
+        """Who asks. Raises Refused."""
+        return await self._viewers.of(request.headers.get("authorization"))
+
+    async def operation(self, request: Request) -> Operation:
+        """What is asked. Raises Refused."""
+        return await self._from_body(request) if request.method == "POST" else from_query(request)
 
     async def _from_body(self, request: Request) -> Operation:
         """Raises Refused for whatever is not a request."""
@@ -69,6 +106,14 @@ class BadBody(Refused):
         self.status = status
 
 
+def turned_away(error: Refused, media: str) -> Response:
+    """A request that was not executed."""
+    answer = refused([error_of(error.code, error.message)])
+    if error.code is Code.UNAUTHENTICATED:
+        return answered(answer, media, 401, BEARER)
+    return answered(answer, media, error.status if isinstance(error, BadBody) else 400)
+
+
 def answered(answer: Answer, media: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     # A float that JSON cannot write does not occur in rows; dates are text before they come here.
     body = orjson.dumps(answer.body())
@@ -79,32 +124,44 @@ def accepted(header: str | None) -> str | None:
     """The media type to answer with, or None if the client takes neither; without a header plain JSON."""
     if not header:
         return JSON
-    best: tuple[float, str] | None = None
+    weights: dict[str, float] = {}
     for entry in header.split(","):
         name, *parameters = (part.strip().lower() for part in entry.split(";"))
-        media = {JSON: JSON, GRAPHQL: GRAPHQL, "application/*": JSON, "*/*": JSON}.get(name)
-        quality = weight(parameters)
-        if media and quality > 0 and (best is None or quality > best[0]):
-            best = (quality, media)
-    return best and best[1]
+        weights[name] = weight(parameters)
+
+    def wanted(media: str) -> float:
+        # A type by its name counts before a range that holds it.
+        return next((weights[name] for name in (media, "application/*", "*/*") if name in weights), 0.0)
+
+    # Of two wanted alike, the one named first; plain JSON for who names none, since it may not know the other.
+    named = [name for name in weights if name in (JSON, GRAPHQL)]
+    best = max([*named, JSON, GRAPHQL], key=wanted)
+    return best if wanted(best) > 0 else None
 
 
 def weight(parameters: list[str]) -> float:
+    """The q among a media range's parameters, from 0 to 1; a wrong one counts as a refusal."""
     for parameter in parameters:
         if parameter.startswith("q="):
             try:
-                return float(parameter[2:])
+                given = float(parameter[2:])
             except ValueError:
                 return 0.0
+            return min(given, 1.0) if given > 0 else 0.0
     return 1.0
 
 
 def from_query(request: Request) -> Operation:
     """Raises Refused for whatever is not a request."""
-    given: dict[str, Any] = dict(request.query_params)
+    try:
+        # Starlette would put replacement characters where the bytes are wrong, and a search would look for those.
+        pairs = parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise Refused(Code.BAD_REQUEST, "The address is not in UTF-8.") from None
+    given: dict[str, Any] = dict(pairs)
     for name in ("variables", "extensions"):
         if name in given:
-            given[name] = loaded(given[name].encode("utf-8", "surrogatepass"), f"`{name}`")
+            given[name] = loaded(given[name].encode(), f"`{name}`")
     return operation(given)
 
 
@@ -127,4 +184,4 @@ def operation(given: Any) -> Operation:
     for part in ("variables", "extensions"):
         if given.get(part) is not None and not isinstance(given[part], dict):
             raise Refused(Code.BAD_REQUEST, f"`{part}` must be an object.")
-    return Operation(query, variables or {}, name)
+    return Operation(query, variables or {}, name, given.get("extensions") or {})

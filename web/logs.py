@@ -28,3 +28,5 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=threshold, force=True)
+    # At every start it tells what kind of database it sees.
+    logging.getLogger("alembic").setLevel(threshold if threshold == logging.DEBUG else max(threshold, logging.WARNING))

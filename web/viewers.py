@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from models.database import Database
-from models.visibility import Role, Viewer, Visibility
+from models.visibility import Role, Scope, Viewer, Visibility
 from resolvers import viewers
 from resolvers.refusals import Code, Refused
 from web.tokens import Claims, Tokens
@@ -57,3 +57,20 @@ class Viewers:
             name=claims.name or person.name,
             expires_at=claims.expires_at,
         )
+
+
+DEMO_TTL = dt.timedelta(hours=12)
+
+
+async def demo_viewers(tokens: Tokens, database: Database, now: dt.datetime) -> list[dict[str, str]]:
+    """A token for each role of the demo: {label, token}. The inspector and the enterprise are the first ones."""
+    until = now + DEMO_TTL
+    claims = [Claims(Role.COMMANDER, until, subject="commander", name="演示指挥长")]
+    first = await viewers.first(database)
+    if first.badge is not None:
+        claims.append(Claims(Role.INSPECTOR, until, subject=first.badge, inspector=first.badge))
+    if first.code is not None:
+        claims.append(Claims(Role.ENTERPRISE, until, subject=first.code, enterprise=first.code))
+    claims.append(Claims(Role.WALL, until, subject="wall"))
+    claims.append(Claims(Role.INTEGRATOR, until, subject="program", scopes=frozenset(Scope)))
+    return [{"label": c.role.name.capitalize(), "token": tokens.make(c)} for c in claims]

@@ -1,0 +1,148 @@
+"""Where every stream begins: what a subscription asks for, as the feed takes it.
+
+A stream's document is executed once for each event and group, as a query whose root is the event. So it needs none of
+graphql-core's own machinery for subscriptions, which leaks with every event.
+"""
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Any
+
+import strawberry
+from strawberry.types.arguments import StrawberryArgument
+
+import models
+from models import Subject
+from models.visibility import Role, Visibility
+from resolvers import portraits
+from resolvers.portraits import Days
+from resolvers.refusals import Code, Refused
+from schema import ids
+from schema.context import Context
+from schema.declare import Load, LoadField, argument, declared, ref
+from schema.event import (
+    AssistanceUpdate,
+    CaseUpdate,
+    DispatchUpdate,
+    Event,
+    HazardUpdate,
+    InspectionUpdate,
+    UpdateFilter,
+    interest,
+)
+from schema.inspector import Inspector
+from schema.portrait import Portrait, Window
+from schema.values import Point
+from subscriptions.interest import Interest
+
+
+class Stream(Load):
+    """A root field of a subscription. Its value is what the stream hands it as the root."""
+
+    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        return source
+
+
+@dataclass(eq=False)
+class Updates(Stream):
+    """Events about some subjects, or about all."""
+
+    subjects: frozenset[Subject] | None = None
+
+    def arguments(self, field: LoadField) -> list[StrawberryArgument]:
+        return [
+            argument("filter", "Only those events.", UpdateFilter | None, strawberry.UNSET),
+            argument("after", "Begin after this cursor of the log; without it, now.", str | None, strawberry.UNSET),
+        ]
+
+    def interest(self, visibility: Visibility, given: dict[str, Any]) -> Interest:
+        """What the stream is about. Raises Refused."""
+        own = visibility.enterprise if visibility.role is Role.ENTERPRISE else None
+        return replace(interest(given.get("filter") or None), subjects=self.subjects, own=own)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Whose portrait, over which days: the key of a row of a model; `scope` draws it."""
+
+    model: Any
+    key: int
+    window: Days | None
+
+
+PORTRAITS = {
+    "District": (models.District, portraits.of_districts),
+    "Zone": (models.Zone, portraits.of_zones),
+    "ControlRing": (models.ControlRing, portraits.of_rings),
+    "Venue": (models.Venue, portraits.of_venues),
+    "Enterprise": (models.Enterprise, portraits.of_enterprises),
+}
+
+
+@dataclass(eq=False)
+class LivePortrait(Stream):
+    """A portrait, and again when it has changed."""
+
+    def arguments(self, field: LoadField) -> list[StrawberryArgument]:
+        return [
+            argument("of", "A district, zone, ring, venue or enterprise.", strawberry.ID),
+            argument("window", "The days; without it the last 30, today included.", Window | None, strawberry.UNSET),
+        ]
+
+    def scene(self, given: dict[str, Any]) -> tuple[str, int, Days | None]:
+        """The type, the key and the days. Raises Refused."""
+        name, key = ids.decode(given["of"])
+        if name not in PORTRAITS:
+            raise Refused(Code.BAD_ID, "A portrait is of a district, zone, ring, venue or enterprise.")
+        window = given.get("window")
+        return name, key, (window.from_, window.to) if window else None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an inspector is: (model, key) of the row, the point, and when it was reported."""
+
+    inspector: tuple[Any, int]
+    position: Any
+    at: dt.datetime
+
+
+@strawberry.type(description="Where an inspector is.")
+class InspectorPosition:
+    inspector: Inspector = ref("inspector", "Who.")
+    position: Point = strawberry.field(description="Where.")
+    at: dt.datetime = strawberry.field(description="When it was reported.")
+
+
+@dataclass(eq=False)
+class Positions(Stream):
+    """The latest positions of inspectors on duty."""
+
+    def arguments(self, field: LoadField) -> list[StrawberryArgument]:
+        return [argument("zone", "Only inspectors assigned to this zone.", strawberry.ID | None, strawberry.UNSET)]
+
+    def zone(self, given: dict[str, Any]) -> int | None:
+        """The zone's key. Raises Refused."""
+        return ids.key_of(given["zone"], "Zone") if given.get("zone") else None
+
+
+@strawberry.type(description="Where every stream begins.")
+class Subscription:
+    inspection_updates: InspectionUpdate = declared(
+        Updates(frozenset({Subject.INSPECTION})), "What happens to inspections."
+    )
+    hazard_updates: HazardUpdate = declared(Updates(frozenset({Subject.HAZARD})), "What happens to hazards.")
+    case_updates: CaseUpdate = declared(Updates(frozenset({Subject.CASE})), "What happens to cases.")
+    dispatch_updates: DispatchUpdate = declared(Updates(frozenset({Subject.DISPATCH})), "What happens to dispatches.")
+    assistance_updates: AssistanceUpdate = declared(
+        Updates(frozenset({Subject.ASSISTANCE})), "What happens to requests for help."
+    )
+    updates: Event = declared(Updates(), "Everything that happens, in one stream, for a wall.")
+    portrait: Portrait = declared(
+        LivePortrait(),
+        "The indicators now, and again when anything but `asOf` and `cursor` has changed, at most once a second.",
+    )
+    positions: InspectorPosition = declared(
+        Positions(),
+        "The latest position of each inspector on duty: all now, then each as it moves, at most once a second each.",
+    )

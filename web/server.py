@@ -1,0 +1,94 @@
+"""The process that serves: its address is taken before anything slow, told once it listens, and it ends in quiet."""
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from web import streams
+from web.wire import HttpWire, Wire
+
+MESSAGE_MAXIMUM = 1 << 20  # bytes of one message of a socket
+DRAIN_SECONDS = 3  # for what is under way when the process is told to end
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which calls `listening` as soon as clients can connect."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # uvicorn closes WebSockets by itself, and would wait for other streams to end.
+        streams.end_all()
+        await super().shutdown(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._listening()
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that has the address and does not listen yet. Raises OSError where the address cannot be had."""
+    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((host, port))
+    except OSError:
+        taken.close()
+        raise
+    return taken
+
+
+def address(taken: socket.socket) -> str:
+    """Where a browser on this machine finds what is served there."""
+    host, port = taken.getsockname()[:2]
+    here = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost", "::1": "localhost"}
+    host = here.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{host}:{port}"
+
+
+def run(taken: socket.socket, listening: Callable[[], None], *, log_level: str) -> None:
+    """Serve until the process is told to end, by Ctrl-C or by SIGTERM; returns then."""
+    config = uvicorn.Config(
+        "web.app:create",
+        factory=True,
+        log_config=None,
+        # What it tells at this level, that it started and ended, is told already.
+        log_level="warning" if log_level == "info" else log_level,
+        access_log=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        http=HttpWire,
+        ws=Wire,
+        # Compression would be done anew for each of a thousand screens.
+        ws_per_message_deflate=False,
+        ws_ping_interval=10,
+        ws_ping_timeout=10,
+        ws_max_size=MESSAGE_MAXIMUM,
+        backlog=4096,
+    )
+    server = Server(config, listening)
+    with _obeyed():
+        server.run(sockets=[taken])
+
+
+@contextmanager
+def _obeyed() -> Iterator[None]:
+    """While this holds, a signal to end does nothing but what uvicorn does at it.
+
+    uvicorn ends in order and then raises the signal once more for whoever had handled it before. It was an order to
+    end, and was carried out: without this a process that did as it was told would end with a failure.
+    """
+
+    def ignore(number: int, frame: object) -> None:
+        """Not SIG_IGN, which children would inherit."""
+
+    before = {number: signal.signal(number, ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,233 @@
+"""WebSockets in the protocol graphql-transport-ws (github.com/enisdenjo/graphql-ws, PROTOCOL.md).
+
+Queries and mutations run one by one; a subscription is a place in the feed, whose messages are written past ASGI: the
+payload is the same bytes for all who see the same, with each client's own operation id before it.
+"""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import structlog
+from graphql import OperationType
+from starlette.types import Message as AsgiMessage
+from starlette.types import Receive, Scope, Send
+
+from models.visibility import Viewer
+from resolvers.refusals import Code, Refused
+from schema.execution import Execution, Operation, error_of
+from schema.live import Live, Place, refusals
+from subscriptions.feed import Message
+from web import closing
+from web.closing import (
+    DRAIN_SECONDS,
+    ID_MAXIMUM,
+    INIT_SECONDS,
+    OPERATIONS_MAXIMUM,
+    PING_SECONDS,
+    WAITING_BYTES,
+    WAITING_MESSAGES,
+)
+from web.graphql import operation
+from web.viewers import Viewers
+from web.wire import EXTENSION, Wire, text_frame
+
+log = structlog.get_logger(__name__)
+
+PROTOCOL = "graphql-transport-ws"
+
+
+class SocketSink:
+    """One subscription of one socket."""
+
+    __slots__ = ("_end", "_prefix", "_socket", "_wire")
+
+    def __init__(self, socket: "Socket", wire: Wire, id: str) -> None:
+        self._socket, self._wire = socket, wire
+        self._prefix = b'{"id":%s,"type":"next","payload":' % orjson.dumps(id)
+        self._end = id
+
+    def send(self, message: Message) -> None:
+        # Clients mostly give the same ids, so the frame of one serves for many.
+        kept = message.frame
+        if kept is None or kept[0] != self._prefix:
+            kept = message.frame = (self._prefix, text_frame(self._prefix + message.payload + b"}"))
+        count, size = self._wire.write(kept[1])
+        if count > WAITING_MESSAGES or size > WAITING_BYTES:
+            self._socket.close(closing.TOO_SLOW)
+
+    async def drained(self) -> None:
+        if not await self._wire.room(DRAIN_SECONDS):
+            self._socket.close(closing.TOO_SLOW)
+
+    def fail(self) -> None:
+        errors = [error_of(Code.INTERNAL, "The stream failed; go on after the last cursor.")]
+        self._wire.write(text_frame(orjson.dumps({"id": self._end, "type": "error", "payload": errors})))
+        self._socket.places.pop(self._end, None)
+
+
+class Socket:
+    """One connection."""
+
+    def __init__(self, endpoint: "SocketEndpoint", scope: Scope, receive: Receive, send: Send) -> None:
+        self._endpoint, self._scope, self._receive, self._send = endpoint, scope, receive, send
+        self._wire: Wire = scope["extensions"][EXTENSION]
+        self._acknowledged = self._initialised = False
+        self._viewer: Viewer | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.places: dict[str, Place] = {}
+
+    def close(self, how: closing.Close) -> None:
+        self._leave()
+        self._wire.close_within(how.code, how.reason)
+
+    async def serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers.append(loop.call_later(INIT_SECONDS, self._unless_acknowledged))
+        try:
+            while (message := await self._receive())["type"] == "websocket.receive":
+                if (how := await self._hear(message)) is not None:
+                    self.close(how)
+        finally:
+            self._leave()
+
+    def _unless_acknowledged(self) -> None:
+        if not self._initialised:
+            self.close(closing.INIT_TIMEOUT)
+
+    def _leave(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        for task in self._tasks.values():
+            task.cancel()
+        for place in self.places.values():
+            place.leave()
+        self._timers.clear()
+        self._tasks.clear()
+        self.places.clear()
+
+    async def _say(self, message: dict[str, Any]) -> None:
+        await self._send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+
+    async def _hear(self, message: AsgiMessage) -> closing.Close | None:
+        """Answer one message; how to close, where it breaks the protocol."""
+        try:
+            said = orjson.loads(message.get("text") or b"")
+        except orjson.JSONDecodeError:
+            return closing.BAD_MESSAGE
+        if not isinstance(said, dict):
+            return closing.BAD_MESSAGE
+        payload = said.get("payload")
+        match said.get("type"):
+            case "connection_init":
+                return await self._init(payload)
+            case "ping":
+                await self._say({"type": "pong", **({"payload": payload} if isinstance(payload, dict) else {})})
+            case "pong":
+                pass
+            case "subscribe" if isinstance(said.get("id"), str) and 0 < len(said["id"]) <= ID_MAXIMUM:
+                return await self._subscribe(said["id"], payload)
+            case "complete" if isinstance(said.get("id"), str):
+                self._complete(said["id"])
+            case _:
+                return closing.BAD_MESSAGE
+        return None
+
+    async def _init(self, payload: Any) -> closing.Close | None:
+        if self._initialised:
+            return closing.INIT_AGAIN
+        self._initialised = True
+        given = payload if isinstance(payload, dict) else {}
+        header = next((v for k, v in given.items() if k.lower() == "authorization" and isinstance(v, str)), None)
+        if header is None:
+            headers = dict(self._scope["headers"])
+            header = headers[b"authorization"].decode("latin-1") if b"authorization" in headers else None
+        try:
+            self._viewer = await self._endpoint.viewers.of(header)
+        except Refused:
+            return closing.FORBIDDEN
+        loop = asyncio.get_running_loop()
+        if self._viewer is not None and self._viewer.expires_at is not None:
+            left = (self._viewer.expires_at - self._endpoint.clock()).total_seconds()
+            self._timers.append(loop.call_later(max(0.0, left), self.close, closing.EXPIRED))
+        self._acknowledged = True
+        await self._say({"type": "connection_ack", "payload": {"cursor": self._endpoint.live.cursor()}})
+        self._timers.append(loop.call_later(PING_SECONDS, self._ping))
+        return None
+
+    def _ping(self) -> None:
+        """The cursor goes with it, so that a client whose filter is quiet can resume from late on."""
+        said = {"type": "ping", "payload": {"cursor": self._endpoint.live.cursor(self.places.values())}}
+        self._wire.write(text_frame(orjson.dumps(said)))
+        self._timers[-1] = asyncio.get_running_loop().call_later(PING_SECONDS, self._ping)
+
+    async def _subscribe(self, id: str, payload: Any) -> closing.Close | None:
+        if not self._acknowledged:
+            return closing.UNAUTHORIZED
+        if id in self.places or id in self._tasks:
+            return closing.Close(4409, f"Subscriber for {id[:60]} already exists")
+        if len(self.places) + len(self._tasks) >= OPERATIONS_MAXIMUM:
+            await self._refuse(id, [error_of(Code.TOO_MANY, f"At most {OPERATIONS_MAXIMUM} operations at once.")])
+            return None
+        try:
+            asked = operation(payload)
+        except Refused as error:
+            await self._refuse(id, [error_of(error.code, error.message)])
+            return None
+        run = self._stream if self._endpoint.execution.kind(asked) is OperationType.SUBSCRIPTION else self._run
+        task = self._tasks[id] = asyncio.create_task(run(id, asked))
+        task.add_done_callback(lambda done: self._done(id, done))
+        return None
+
+    def _done(self, id: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(id) is task:
+            del self._tasks[id]
+        if not task.cancelled() and (error := task.exception()) is not None and self._wire.open:
+            log.error("socket operation failed", error=type(error).__name__)
+            self.close(closing.FAILED)
+
+    async def _run(self, id: str, asked: Operation) -> None:
+        answer = await self._endpoint.execution.run(asked, self._viewer)
+        if not answer.started:
+            await self._refuse(id, answer.errors)
+            return
+        await self._say({"id": id, "type": "next", "payload": answer.body()})
+        await self._say({"id": id, "type": "complete"})
+
+    async def _stream(self, id: str, asked: Operation) -> None:
+        try:
+            prepared = await self._endpoint.live.prepare(asked, self._viewer)
+        except Refused as error:
+            await self._refuse(id, refusals(error))
+            return
+        # Nothing is awaited from here on: a `complete` meanwhile would have cancelled this.
+        self.places[id] = prepared.join(SocketSink(self, self._wire, id))
+
+    async def _refuse(self, id: str, errors: list[dict[str, Any]]) -> None:
+        await self._say({"id": id, "type": "error", "payload": errors})
+
+    def _complete(self, id: str) -> None:
+        if (task := self._tasks.pop(id, None)) is not None:
+            task.cancel()
+        if (place := self.places.pop(id, None)) is not None:
+            place.leave()
+
+
+class SocketEndpoint:
+    """Takes sockets at one path."""
+
+    def __init__(self, execution: Execution, live: Live, viewers: Viewers, clock: Callable[[], dt.datetime]) -> None:
+        self.execution, self.live, self.viewers, self.clock = execution, live, viewers, clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        if PROTOCOL not in scope["subprotocols"]:
+            await send({"type": "websocket.accept"})
+            how = closing.BAD_PROTOCOL
+            await send({"type": "websocket.close", "code": how.code, "reason": how.reason})
+            return
+        await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        await Socket(self, scope, receive, send).serve()

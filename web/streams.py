@@ -1,0 +1,198 @@
+"""Streams over plain HTTP: server-sent events, as graphql-sse has them, and multipart responses, as Apollo has them.
+
+A stream ends without `complete` when the server ends: clients come back by themselves, and go on after what they had.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from schema.execution import Answer
+from schema.live import Live, Place, Prepared
+from subscriptions.feed import Message
+from web.closing import DRAIN_SECONDS, PING_SECONDS, WAITING_BYTES, WAITING_MESSAGES
+from web.wire import CUT
+
+EVENTS, PARTS = "text/event-stream", "multipart/mixed"
+BOUNDARY = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
+
+# Every stream of this process, to be ended with it.
+OPEN: set["Outlet"] = set()
+
+
+def end_all() -> None:
+    """The server ends: let every client go, to come back elsewhere."""
+    for outlet in list(OPEN):
+        outlet.end()
+
+
+class Outlet:
+    """What waits to be sent on one response. `end` lets what waits go out first; `cut` does not."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[bytes] = deque()
+        self._bytes = 0
+        self._news, self._room = asyncio.Event(), asyncio.Event()
+        self._room.set()
+        self.overfull = asyncio.Event()
+        self.ended = False
+
+    def put(self, chunk: bytes) -> None:
+        if self.ended:
+            return
+        self._waiting.append(chunk)
+        self._bytes += len(chunk)
+        if len(self._waiting) > WAITING_MESSAGES or self._bytes > WAITING_BYTES:
+            self.cut()
+            return
+        if len(self._waiting) > WAITING_MESSAGES // 2 or self._bytes > WAITING_BYTES // 2:
+            self._room.clear()
+        self._news.set()
+
+    async def drained(self) -> None:
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._room.wait()
+        except TimeoutError:
+            self.cut()
+
+    def end(self) -> None:
+        self.ended = True
+        self._news.set()
+
+    def cut(self) -> None:
+        self.overfull.set()
+        self._waiting.clear()
+        self.end()
+
+    async def take(self, seconds: float) -> bytes | None:
+        """All that waits; nothing after so many seconds of quiet; None at the end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        self._news.clear()
+        chunk = b"".join(self._waiting)
+        self._waiting.clear()
+        self._bytes = 0
+        self._room.set()
+        if self.ended:
+            self._news.set()
+            return chunk or None
+        return chunk
+
+
+class StreamSink:
+    """A subscription on an outlet; `frame` makes of a payload and its cursor what goes out."""
+
+    def __init__(self, outlet: Outlet, frame: Callable[[bytes, int], bytes], failed: bytes = b"") -> None:
+        self._outlet, self._frame, self._failed = outlet, frame, failed
+
+    def send(self, message: Message) -> None:
+        self._outlet.put(self._frame(message.payload, message.cursor))
+
+    async def drained(self) -> None:
+        await self._outlet.drained()
+
+    def fail(self) -> None:
+        if self._failed:
+            self._outlet.put(self._failed)
+        else:
+            self._outlet.end()
+
+
+class Streamed(Response):
+    """A response that goes on: what an outlet is given, and a sign of life in quiet times."""
+
+    def __init__(
+        self, outlet: Outlet, media_type: str, opening: bytes, alive: Callable[[], bytes], ending: bytes
+    ) -> None:
+        super().__init__(media_type=media_type)
+        self._outlet, self._opening, self._alive, self._ending = outlet, opening, alive, ending
+        self.left: Callable[[], None] = lambda: None
+        del self.headers["content-length"]
+        self.headers["cache-control"] = "no-cache, no-transform"
+        self.headers["x-accel-buffering"] = "no"  # a proxy that waits for more would hold an event back
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        OPEN.add(self._outlet)
+        cut = scope.get("extensions", {}).get(CUT)
+        writing = asyncio.create_task(self._write(send))
+        gone = asyncio.create_task(self._gone(receive))
+        watching = asyncio.create_task(self._stalled(cut))
+        try:
+            await asyncio.wait({writing, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            OPEN.discard(self._outlet)
+            self.left()
+            for task in (writing, gone, watching):
+                task.cancel()
+            await asyncio.gather(writing, gone, watching, return_exceptions=True)
+
+    async def _write(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self._opening, "more_body": True})
+        while (chunk := await self._outlet.take(PING_SECONDS)) is not None:
+            await send({"type": "http.response.body", "body": chunk or self._alive(), "more_body": True})
+        await send({"type": "http.response.body", "body": b"" if self._outlet.overfull.is_set() else self._ending})
+
+    async def _gone(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def _stalled(self, cut: Callable[[], None] | None) -> None:
+        """A client that does not read is not waited for."""
+        await self._outlet.overfull.wait()
+        if cut is not None:
+            cut()
+
+
+def event(kind: str, data: bytes, cursor: str | None = None) -> bytes:
+    """One server-sent event. Lines end with LF alone: some clients split on nothing else."""
+    line = b"" if cursor is None else b"id: " + cursor.encode() + b"\n"
+    return b"event: " + kind.encode() + b"\n" + line + b"data: " + data + b"\n\n"
+
+
+def part(data: bytes) -> bytes:
+    return b"\r\n--graphql\r\ncontent-type: application/json\r\n\r\n" + data
+
+
+def streamed(live: Live, prepared: Prepared, media: str) -> Streamed:
+    """The response that streams a subscription."""
+    outlet = Outlet()
+    places: list[Place] = []
+    if media == EVENTS:
+
+        def frame(payload: bytes, number: int) -> bytes:
+            return event("next", payload, live.name(number) if number else None)
+
+        def alive() -> bytes:
+            # An id without data moves the place that a client resumes from, and tells it nothing else.
+            return b"id: " + live.cursor(places).encode() + b"\n\n"
+
+        response = Streamed(outlet, EVENTS, b":\n\n", alive, b"")
+    else:
+
+        def frame(payload: bytes, number: int) -> bytes:
+            return part(b'{"payload":' + payload + b"}")
+
+        response = Streamed(outlet, BOUNDARY, b"", lambda: part(b"{}"), b"\r\n--graphql--\r\n")
+    place = prepared.join(StreamSink(outlet, frame))
+    places.append(place)
+    response.left = place.leave
+    return response
+
+
+def once(answer: Answer) -> Response:
+    """A single answer as server-sent events, for a client that takes nothing else."""
+    body = event("next", orjson.dumps(answer.body())) + event("complete", b"")
+    return Response(body, media_type=EVENTS, headers={"cache-control": "no-store"})
+
+
+def offers(header: str | None, media: str) -> bool:
+    """Whether an Accept header names this kind of stream."""
+    return any(entry.split(";")[0].strip().lower() == media for entry in (header or "").split(","))

@@ -1,0 +1,114 @@
+"""uvicorn's protocols, lending the application what plain ASGI cannot do: write a finished frame, know how much of it
+waits, close in bounded time, and cut a connection whose peer does not read.
+
+Every name of uvicorn that is used here and not documented is held by tests/web/test_wire.py.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections import deque
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+EXTENSION = "huhang.wire"
+CUT = "huhang.cut"
+KERNEL_BUFFER = 64 << 10  # else the kernel takes megabytes for a reader who has stalled, before anybody notices
+CLOSING_SECONDS = 3.0
+
+
+def text_frame(body: bytes) -> bytes:
+    """A whole, unmasked text frame (RFC 6455, section 5.2)."""
+    length = len(body)
+    if length < 126:
+        return bytes((0x81, length)) + body
+    if length < 1 << 16:
+        return b"\x81\x7e" + length.to_bytes(2, "big") + body
+    return b"\x81\x7f" + length.to_bytes(8, "big") + body
+
+
+def cut(transport: asyncio.Transport) -> None:
+    """End a connection at once; what still waits is thrown away."""
+    raw: Any = transport.get_extra_info("socket")
+    if raw is not None:
+        # Without this the kernel would keep what the peer does not read, and offer it on.
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+class Wire(WebSocketsSansIOProtocol):
+    """A WebSocket that the application may write to past ASGI."""
+
+    # The lengths of frames that the peer has not taken whole, and their sum.
+    _waiting: deque[int]
+    _written = 0
+
+    async def run_asgi(self) -> None:
+        self._waiting = deque()
+        cast(dict[str, Any], self.scope["extensions"])[EXTENSION] = self
+        await super().run_asgi()
+
+    @property
+    def open(self) -> bool:
+        return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
+
+    def write(self, frame: bytes) -> tuple[int, int]:
+        """Write a frame of `text_frame`. How many frames, and how many bytes, the peer has not taken yet."""
+        if not self.open:
+            return 0, 0
+        self.transport.write(frame)
+        size = self.transport.get_write_buffer_size()
+        if size == 0:
+            self._waiting.clear()
+            self._written = 0
+            return 0, 0
+        self._waiting.append(len(frame))
+        self._written += len(frame)
+        # Those whose bytes have all gone are not waiting any more.
+        while self._written - self._waiting[0] >= size:
+            self._written -= self._waiting.popleft()
+        return len(self._waiting), size
+
+    async def room(self, seconds: float) -> bool:
+        """Wait until the peer has taken enough for more; False where it has not in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.writable.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def close_within(self, code: int, reason: str, seconds: float = CLOSING_SECONDS) -> None:
+        """Close, behind what waits; the connection is cut when the peer has not taken it in time."""
+        if not self.open:
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.stop_keepalive()
+        self.close_timer = self.loop.call_later(seconds, cut, self.transport)
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        # A peer that answers no ping takes no close either.
+        cut(self.transport)
+
+
+class HttpWire(HttpToolsProtocol):
+    """HTTP whose streams can be cut; an upgrade to a WebSocket keeps the socket, and with it the buffer's size."""
+
+    def connection_made(self, transport: Any) -> None:
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
+        super().connection_made(transport)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        extensions = cast(dict[str, Any], self.scope.setdefault("extensions", {}))
+        extensions[CUT] = lambda: cut(self.transport)
