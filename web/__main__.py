@@ -4,11 +4,13 @@ import asyncio
 import datetime as dt
 import os
 import secrets
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, NoReturn
 
 import asyncpg
+import httpx
 import sqlalchemy as sa
 import typer
 from pydantic import ValidationError
@@ -27,6 +29,8 @@ from web import server
 from web.app import PAGES
 from web.logs import configure
 from web.settings import Settings, tokens
+from web.simulation import play
+from web.simulation.calls import Refusal
 from web.tokens import SECRET_MINIMUM, Claims
 
 app = typer.Typer(
@@ -39,6 +43,7 @@ seed_app = typer.Typer(no_args_is_help=True, help="Fill an empty database.")
 app.add_typer(seed_app, name="seed")
 console = Console(stderr=True)
 
+GENTLE_RATE = 0.7  # calls a second
 ENTERPRISES: int = Settings.model_fields["demo_enterprises"].default
 # What the drivers raise where a database cannot be had: SQLAlchemy wraps most of it, and not all.
 UNREACHABLE = (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -49,6 +54,9 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
     demo: Annotated[bool, typer.Option("--demo", help="For trying out: migrate, and seed an empty database.")] = False,
+    simulated: Annotated[
+        bool, typer.Option("--simulate/--no-simulate", help="In demo mode, play a working day on it, gently.")
+    ] = False,
 ) -> None:
     """The server."""
     settings = _settings()
@@ -68,7 +76,28 @@ def serve(
         _refuse(f"Cannot listen on {host} port {port}: {error.strerror}.")
     if settings.demo:
         _run(settings, lambda database: _prepare_demo(database, settings.demo_enterprises))
-    server.run(taken, lambda: _tell(server.address(taken)), log_level=settings.log_level)
+    playing: list[subprocess.Popen[bytes]] = []
+
+    def listening() -> None:
+        base = server.address(taken)
+        _tell(base)
+        if simulated:
+            playing.append(_played(base))
+            console.print("A working day is being played, so that something happens. Without it: --no-simulate")
+
+    try:
+        server.run(taken, listening, log_level=settings.log_level)
+    finally:
+        for process in playing:
+            process.terminate()
+            process.wait()
+
+
+def _played(base: str) -> "subprocess.Popen[bytes]":
+    """The simulation in a process of its own, gently."""
+    command = [sys.executable, "-m", "web", "simulate", "--url", base, "--rate", str(GENTLE_RATE)]
+    # In a group of its own, so that Ctrl-C ends the server first and the simulation by it.
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 @app.command()
@@ -115,6 +144,29 @@ def token(
     subject = inspector or enterprise or name or role.value
     claims = Claims(role, until, subject, name, inspector, enterprise, allowed)
     sys.stdout.write(signing.make(claims) + "\n")
+
+
+@app.command()
+def simulate(
+    url: Annotated[str, typer.Option(help="The server, of the demo.")] = "http://127.0.0.1:8000",
+    rate: Annotated[float, typer.Option(min=0.01, help="Calls a second.")] = 5.0,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="How long; without it until it is stopped.")] = None,
+    seed: Annotated[int, typer.Option(help="Which day; the same one plays alike.")] = 0,
+) -> None:
+    """A working day in the field, played through the public API. Ctrl-C stops it."""
+    settings = _settings()
+    signing = tokens(settings) or tokens(settings.model_copy(update={"demo": True}))
+    assert signing is not None
+    try:
+        summary = asyncio.run(play(url, signing, rate=rate, seconds=seconds, seed=seed))
+    except httpx.HTTPError as error:
+        _refuse(f"{url} does not answer: {type(error).__name__}. Start it with: python -m web serve --demo")
+    except Refusal as refusal:
+        _refuse(f"{url} answers, and refuses: {refusal}")
+    console.print(f"{summary.calls.total()} calls, {len(summary.refusals)} refused without being meant to.")
+    for reason in summary.refusals[:10]:
+        console.print(f"  {reason}", soft_wrap=True, markup=False, highlight=False)
+    raise typer.Exit(1 if summary.refusals else 0)
 
 
 def _span(text: str) -> dt.timedelta:

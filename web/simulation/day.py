@@ -1,0 +1,160 @@
+"""The day: flows begin as the hours have it and take turns in simulated time; the pace of the calls is the caller's."""
+
+import asyncio
+import datetime as dt
+import heapq
+import itertools
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from web.simulation import flows
+from web.simulation.calls import COMMANDER, GAUGE, Call, Desk, Flow, Pause, Refusal
+from web.simulation.flows import Enterprise, Inspector, World
+
+MINUTES = 12 * 60  # of a working day
+WORLD = """
+query World($zones: [ID!]) {
+  enterprises(first: 400, filter: { zones: $zones }) {
+    nodes { id creditCode externalId location { latitude longitude } }
+  }
+  inspectors(first: 200, filter: { available: true }) { nodes { id badge position { latitude longitude } } }
+  teams(first: 200, filter: { available: true }) {
+    nodes { id dispatches(first: 1, filter: { active: true }) { totalCount } }
+  }
+  experts(first: 200, filter: { available: true }) { nodes { id } }
+  warehouses(first: 50) { nodes { stock(first: 50) { nodes { id } } } }
+  zones { id }
+  dispatches(first: 1000, filter: { active: true }) { nodes { resource { ... on Expert { id } } } }
+}
+"""
+
+
+@dataclass
+class Summary:
+    """What was played: how often each mutation, and what was refused without being meant to."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    refusals: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Day:
+    """A day's work on one server. `wait` is called before each call, and sets the pace; `told` hears of each."""
+
+    desk: Desk
+    seed: int = 0
+    clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
+    summary: Summary = field(default_factory=Summary)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+        self._turns: list[tuple[float, int, Flow, Any]] = []
+        self._numbers = itertools.count()
+        self._minute = 0.0
+
+    def start(self, flow: Flow) -> None:
+        self._put(self._minute, flow, None)
+
+    def _put(self, minute: float, flow: Flow, reply: Any) -> None:
+        heapq.heappush(self._turns, (minute, next(self._numbers), flow, reply))
+
+    async def play(self, wait: Callable[[], Awaitable[bool]]) -> Summary:
+        """Until the day is over, or `wait` says that it is enough."""
+        world = await self._world()
+        self._schedule(world)
+        while self._turns:
+            self._minute, _, flow, reply = heapq.heappop(self._turns)
+            try:
+                wanted = flow.send(reply)
+            except StopIteration:
+                continue
+            if isinstance(wanted, Pause):
+                self._put(self._minute + wanted.minutes, flow, None)
+                continue
+            if not await wait():
+                break
+            try:
+                self._put(self._minute, flow, await self.desk.call(wanted))
+                self.summary.calls[wanted.mutation] += 1
+            except Refusal as refusal:
+                self.summary.refusals.append(str(refusal))
+            except httpx.HTTPError as error:
+                # The server is away; this thread of work ends, the day goes on.
+                self.summary.refusals.append(f"{wanted.mutation}: {type(error).__name__}")
+                await asyncio.sleep(1)
+        return self.summary
+
+    async def _world(self) -> World:
+        data = await self.desk.ask(WORLD, {})
+        enterprises = [
+            Enterprise(e["id"], code, e["location"]["latitude"], e["location"]["longitude"])
+            for e in data["enterprises"]["nodes"]
+            if e["location"] and (code := e["creditCode"] or e["externalId"])
+        ]
+        inspectors = [
+            Inspector(i["id"], i["badge"], i["position"]["latitude"], i["position"]["longitude"])
+            for i in data["inspectors"]["nodes"]
+            if i["position"]
+        ]
+        away = {d["resource"]["id"] for d in data["dispatches"]["nodes"] if d["resource"]}
+        return World(
+            random=self._random,
+            enterprises=enterprises,
+            inspectors=inspectors,
+            teams=[t["id"] for t in data["teams"]["nodes"] if not t["dispatches"]["totalCount"]],
+            experts=[e["id"] for e in data["experts"]["nodes"] if e["id"] not in away],
+            stock=[s["id"] for w in data["warehouses"]["nodes"] for s in w["stock"]["nodes"]],
+            zones=[z["id"] for z in data["zones"]],
+            now=self.clock,
+            start=self.start,
+        )
+
+    def _schedule(self, world: World) -> None:
+        """When work begins: busy mornings, a quiet noon, an afternoon."""
+        for _ in range(40):
+            self._put(self._random.triangular(0, MINUTES * 0.8, 90), flows.visit(world), None)
+        for _ in range(12):
+            self._put(self._random.uniform(0, MINUTES * 0.8), flows.duty(world), None)
+        for _ in range(8):
+            self._put(self._random.uniform(0, MINUTES * 0.8), flows.dispatch(world), None)
+        for zone in world.zones[:2]:
+            self._put(self._random.uniform(0, 60), rain(world, zone, self.clock()), None)
+        self._put(60, office(world), None)
+
+
+def rain(world: World, zone: str, now: dt.datetime) -> Flow:
+    """A front passes: a gauge sends its readings of the last half day on; a warning is raised, and lifted."""
+    begun = now - dt.timedelta(hours=12)
+    amounts = [2, 6, 14, 22, 26, 18, 9, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    for half_hours, amount in enumerate(amounts):
+        at = (begun + dt.timedelta(minutes=30 * half_hours)).isoformat()
+        fell = round(amount * world.random.uniform(0.9, 1.4), 1)
+        yield Call(GAUGE, "rainfallReport", {"zone": zone, "millimetres": fell, "at": at})
+        yield Pause(15)
+
+
+def office(world: World) -> Flow:
+    """What the command centre does besides."""
+    for _ in range(6):
+        enterprise = world.random.choice(world.enterprises)
+        grade = world.random.choice(["RED", "ORANGE", "YELLOW", "BLUE"])
+        yield Call(COMMANDER, "enterpriseGrade", {"enterprise": enterprise.id, "riskGrade": grade})
+        yield Pause(40)
+        measure = {"enterprise": enterprise.id, "kind": "ADMINISTRATIVE", "description": "赛时每日两次巡查"}
+        gives = "... on ControlMeasureAdded { controlMeasure { id } }"
+        added = yield Call(enterprise.who, "controlMeasureAdd", measure, gives)
+        yield Pause(40)
+        yield Call(enterprise.who, "controlMeasureLift", {"controlMeasure": added["controlMeasure"]["id"]})
+    issued = yield Call(
+        COMMANDER,
+        "warningIssue",
+        {"kind": "HEAT", "level": "YELLOW", "headline": "高温黄色预警"},
+        "... on WarningIssued { warning { id } }",
+    )
+    yield Pause(120)
+    yield Call(COMMANDER, "warningLift", {"warning": issued["warning"]["id"]})
