@@ -220,7 +220,7 @@ def _tell(base: str) -> None:
     if (PAGES / "graphiql" / "index.html").is_file():
         console.print(f"GraphiQL   {base}/graphiql/", soft_wrap=True)
     else:
-        console.print("GraphiQL   not built: it needs Node 20 or later, then `make run` again. The graph is served.")
+        console.print("GraphiQL   not built: that needs Node 20.19 or later, and then `make run` again.", soft_wrap=True)
     console.print(f"The graph  {base}/graphql\nThe schema {base}/schema.graphql", soft_wrap=True)
     console.print("Ctrl-C stops the server.")
 

@@ -100,7 +100,7 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
     served = Served(settings or Settings(), clock)
     endpoint = GraphQLEndpoint(served.execution, served.live, served.viewers, body_limit=served.settings.body_limit)
     reserved = ReservedEndpoint(endpoint, served.execution, served.live)
-    sockets = SocketEndpoint(served.execution, served.live, served.viewers, clock)
+    sockets = SocketEndpoint(served.execution, served.live, served.viewers)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -65,7 +65,8 @@ class GraphQLEndpoint:
             return answered(refused(errors), media, 400)
         try:
             resume = request.headers.get("last-event-id") or None
-            return streamed(self._live, await self._live.prepare(operation, viewer, resume), stream)
+            prepared = await self._live.prepare(operation, viewer, resume)
+            return streamed(self._live, prepared, stream, self.seconds_left(viewer))
         except Refused as error:
             status = 401 if error.code is Code.UNAUTHENTICATED else 400
             plain = media if media in (JSON, GRAPHQL) else JSON
@@ -74,6 +75,9 @@ class GraphQLEndpoint:
     async def viewer(self, request: Request) -> Viewer | None:
         """Who asks. Raises Refused."""
         return await self._viewers.of(request.headers.get("authorization"))
+
+    def seconds_left(self, viewer: Viewer | None) -> float | None:
+        return self._viewers.seconds_left(viewer)
 
     async def operation(self, request: Request) -> Operation:
         """What is asked. Raises Refused."""

@@ -9,13 +9,13 @@ import secrets
 from typing import Any
 
 import orjson
-from graphql import OperationType
+from graphql import GraphQLError, OperationType
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from models.visibility import Viewer
 from resolvers.refusals import Code, Refused
-from schema.execution import Execution, Operation, error_of, refused
+from schema.execution import Execution, Operation, error_of, refused, told
 from schema.live import Live, Place, refusals
 from web.closing import OPERATIONS_MAXIMUM
 from web.graphql import JSON, GraphQLEndpoint, answered, turned_away
@@ -33,20 +33,27 @@ class Reserved:
         self.viewer = viewer
         self.outlet = Outlet()
         self.opened = False
-        self.places: dict[str, Place] = {}
-        self.tasks: dict[str, asyncio.Task[None]] = {}
+        # By operation: its place in the feed, the task that runs it, or what stands for it while it is looked at.
+        self.operations: dict[str, Any] = {}
 
     def say(self, kind: str, said: dict[str, Any]) -> None:
         self.outlet.put(event(kind, orjson.dumps(said)))
 
+    def answer(self, id: str, payload: dict[str, Any]) -> None:
+        """The only, or the last, result of an operation."""
+        self.say("next", {"id": id, "payload": payload})
+        self.say("complete", {"id": id})
+        self.operations.pop(id, None)
+
     def complete(self, id: str) -> None:
-        if (place := self.places.pop(id, None)) is not None:
-            place.leave()
-        if (task := self.tasks.pop(id, None)) is not None:
-            task.cancel()
+        match self.operations.pop(id, None):
+            case asyncio.Task() as task:
+                task.cancel()
+            case Place() as place:
+                place.leave()
 
     def leave(self) -> None:
-        for id in [*self.places, *self.tasks]:
+        for id in list(self.operations):
             self.complete(id)
 
 
@@ -74,6 +81,8 @@ class ReservedEndpoint:
             return await self._start(request, stream)
         except Refused as error:
             return turned_away(error, JSON)
+        except Exception as error:  # the last chance to answer as GraphQL, and to keep what went wrong to the log
+            return answered(refused([told(GraphQLError("", original_error=error))]), JSON, 500)
 
     def _reserve(self, viewer: Viewer | None) -> Response:
         if len(self._streams) >= RESERVED_MAXIMUM:
@@ -91,7 +100,8 @@ class ReservedEndpoint:
         if stream.opened:
             return answered(refused([error_of(Code.BAD_REQUEST, "The stream is open already.")]), JSON, 409)
         stream.opened = True
-        response = Streamed(stream.outlet, EVENTS, b":\n\n", lambda: b":\n\n", b"")
+        seconds = self._endpoint.seconds_left(stream.viewer)
+        response = Streamed(stream.outlet, EVENTS, b":\n\n", lambda: b":\n\n", seconds)
 
         def left() -> None:
             self._streams.pop(token, None)
@@ -105,34 +115,43 @@ class ReservedEndpoint:
         id = asked.extensions.get("operationId")
         if not isinstance(id, str) or not id:
             raise Refused(Code.BAD_REQUEST, "`extensions.operationId` must be there, as a string.")
-        if id in stream.places or id in stream.tasks:
+        if id in stream.operations:
             return answered(refused([error_of(Code.BAD_REQUEST, "The operation exists already.")]), JSON, 409)
-        if len(stream.places) + len(stream.tasks) >= OPERATIONS_MAXIMUM:
+        if len(stream.operations) >= OPERATIONS_MAXIMUM:
             return answered(refused([error_of(Code.TOO_MANY, "Too many operations at once.")]), JSON, 429)
         if self._execution.kind(asked) is OperationType.SUBSCRIPTION:
             return await self._stream(id, asked, stream)
-        stream.tasks[id] = asyncio.create_task(self._run(id, asked, stream))
+        stream.operations[id] = asyncio.create_task(self._run(id, asked, stream))
         return Response(status_code=202)
 
     async def _run(self, id: str, asked: Operation, stream: Reserved) -> None:
-        answer = await self._execution.run(asked, stream.viewer)
-        stream.say("next", {"id": id, "payload": answer.body()})
-        stream.say("complete", {"id": id})
-        stream.tasks.pop(id, None)
+        try:
+            answer = await self._execution.run(asked, stream.viewer)
+        except Exception as error:  # the stream is not the operation's: its client is told, and goes on
+            answer = refused([told(GraphQLError("", original_error=error))])
+        await stream.outlet.drained()
+        stream.answer(id, answer.body())
 
     async def _stream(self, id: str, asked: Operation, stream: Reserved) -> Response:
+        mark = stream.operations[id] = object()
         try:
             prepared = await self._live.prepare(asked, stream.viewer)
-        except Refused as error:
-            return answered(refused(refusals(error)), JSON, 400)
+        except BaseException as error:
+            if stream.operations.get(id) is mark:
+                del stream.operations[id]
+            if isinstance(error, Refused):
+                return answered(refused(refusals(error)), JSON, 400)
+            raise
+        if stream.operations.get(id) is not mark:
+            # Ended meanwhile, or the whole stream was; what has the id now is another operation.
+            return Response(status_code=202)
         prefix = b'{"id":' + orjson.dumps(id) + b',"payload":'
 
         def frame(payload: bytes, number: int) -> bytes:
             return event("next", prefix + payload + b"}", self._live.name(number) if number else None)
 
-        errors = [error_of(Code.INTERNAL, "The stream failed; go on after the last cursor.")]
-        failed = event("next", prefix + orjson.dumps({"errors": errors}) + b"}") + event(
-            "complete", orjson.dumps({"id": id})
-        )
-        stream.places[id] = prepared.join(StreamSink(stream.outlet, frame, failed))
+        def failed() -> None:
+            stream.answer(id, {"errors": [error_of(Code.INTERNAL, "The stream failed; go on after the last cursor.")]})
+
+        stream.operations[id] = prepared.join(StreamSink(stream.outlet, frame, failed))
         return Response(status_code=202)

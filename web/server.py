@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from web import streams
+from web.closing import ALIVE_SECONDS
 from web.wire import HttpWire, Wire
 
 MESSAGE_MAXIMUM = 1 << 20  # bytes of one message of a socket
@@ -65,8 +66,8 @@ def run(taken: socket.socket, listening: Callable[[], None], *, log_level: str) 
         ws=Wire,
         # Compression would be done anew for each of a thousand screens.
         ws_per_message_deflate=False,
-        ws_ping_interval=10,
-        ws_ping_timeout=10,
+        ws_ping_interval=ALIVE_SECONDS,
+        ws_ping_timeout=ALIVE_SECONDS,
         ws_max_size=MESSAGE_MAXIMUM,
         backlog=4096,
     )

@@ -5,19 +5,18 @@ payload is the same bytes for all who see the same, with each client's own opera
 """
 
 import asyncio
-import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 import orjson
 import structlog
-from graphql import OperationType
+from graphql import GraphQLError, OperationType
 from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
+from models.outage import away
 from models.visibility import Viewer
 from resolvers.refusals import Code, Refused
-from schema.execution import Execution, Operation, error_of
+from schema.execution import Execution, Operation, error_of, origin, told
 from schema.live import Live, Place, refusals
 from subscriptions.feed import Message
 from web import closing
@@ -55,7 +54,8 @@ class SocketSink:
         if kept is None or kept[0] != self._prefix:
             kept = message.frame = (self._prefix, text_frame(self._prefix + message.payload + b"}"))
         count, size = self._wire.write(kept[1])
-        if count > WAITING_MESSAGES or size > WAITING_BYTES:
+        # One message alone may be of any size.
+        if count > WAITING_MESSAGES or (size > WAITING_BYTES and count > 1):
             self._socket.close(closing.TOO_SLOW)
 
     async def drained(self) -> None:
@@ -71,8 +71,8 @@ class SocketSink:
 class Socket:
     """One connection."""
 
-    def __init__(self, endpoint: "SocketEndpoint", scope: Scope, receive: Receive, send: Send) -> None:
-        self._endpoint, self._scope, self._receive, self._send = endpoint, scope, receive, send
+    def __init__(self, endpoint: "SocketEndpoint", scope: Scope, receive: Receive) -> None:
+        self._endpoint, self._scope, self._receive = endpoint, scope, receive
         self._wire: Wire = scope["extensions"][EXTENSION]
         self._acknowledged = self._initialised = False
         self._viewer: Viewer | None = None
@@ -91,8 +91,14 @@ class Socket:
             while (message := await self._receive())["type"] == "websocket.receive":
                 if (how := await self._hear(message)) is not None:
                     self.close(how)
+        except Exception as error:  # the last chance to say that it was not the client
+            self._failed(error)
         finally:
             self._leave()
+
+    def _failed(self, error: BaseException) -> None:
+        log.error("socket failed", error=type(error).__name__, where=origin(error))
+        self.close(closing.AWAY if away(error) else closing.FAILED)
 
     def _unless_acknowledged(self) -> None:
         if not self._initialised:
@@ -110,7 +116,11 @@ class Socket:
         self.places.clear()
 
     async def _say(self, message: dict[str, Any]) -> None:
-        await self._send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+        """Behind what waits; a client who does not read is not waited for long."""
+        if await self._wire.room(DRAIN_SECONDS):
+            self._wire.write(text_frame(orjson.dumps(message)))
+        else:
+            self.close(closing.TOO_SLOW)
 
     async def _hear(self, message: AsgiMessage) -> closing.Close | None:
         """Answer one message; how to close, where it breaks the protocol."""
@@ -150,9 +160,8 @@ class Socket:
         except Refused:
             return closing.FORBIDDEN
         loop = asyncio.get_running_loop()
-        if self._viewer is not None and self._viewer.expires_at is not None:
-            left = (self._viewer.expires_at - self._endpoint.clock()).total_seconds()
-            self._timers.append(loop.call_later(max(0.0, left), self.close, closing.EXPIRED))
+        if (left := self._endpoint.viewers.seconds_left(self._viewer)) is not None:
+            self._timers.append(loop.call_later(left, self.close, closing.EXPIRED))
         self._acknowledged = True
         await self._say({"type": "connection_ack", "payload": {"cursor": self._endpoint.live.cursor()}})
         self._timers.append(loop.call_later(PING_SECONDS, self._ping))
@@ -160,7 +169,10 @@ class Socket:
 
     def _ping(self) -> None:
         """The cursor goes with it, so that a client whose filter is quiet can resume from late on."""
-        said = {"type": "ping", "payload": {"cursor": self._endpoint.live.cursor(self.places.values())}}
+        said: dict[str, Any] = {"type": "ping"}
+        # A subscription that has no place yet may begin earlier.
+        if not self._tasks:
+            said["payload"] = {"cursor": self._endpoint.live.cursor(self.places.values())}
         self._wire.write(text_frame(orjson.dumps(said)))
         self._timers[-1] = asyncio.get_running_loop().call_later(PING_SECONDS, self._ping)
 
@@ -168,7 +180,7 @@ class Socket:
         if not self._acknowledged:
             return closing.UNAUTHORIZED
         if id in self.places or id in self._tasks:
-            return closing.Close(4409, f"Subscriber for {id[:60]} already exists")
+            return closing.Close(closing.EXISTS.code, f"Subscriber for {id} already exists")
         if len(self.places) + len(self._tasks) >= OPERATIONS_MAXIMUM:
             await self._refuse(id, [error_of(Code.TOO_MANY, f"At most {OPERATIONS_MAXIMUM} operations at once.")])
             return None
@@ -185,9 +197,13 @@ class Socket:
     def _done(self, id: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(id) is task:
             del self._tasks[id]
-        if not task.cancelled() and (error := task.exception()) is not None and self._wire.open:
-            log.error("socket operation failed", error=type(error).__name__)
-            self.close(closing.FAILED)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if away(error):
+            self._failed(error)  # clients come back by themselves after that
+        else:
+            errors = [told(GraphQLError("", original_error=error if isinstance(error, Exception) else None))]
+            self._wire.write(text_frame(orjson.dumps({"id": id, "type": "error", "payload": errors})))
 
     async def _run(self, id: str, asked: Operation) -> None:
         answer = await self._endpoint.execution.run(asked, self._viewer)
@@ -196,6 +212,8 @@ class Socket:
             return
         await self._say({"id": id, "type": "next", "payload": answer.body()})
         await self._say({"id": id, "type": "complete"})
+        # The id is free as soon as the client may know of it.
+        self._tasks.pop(id, None)
 
     async def _stream(self, id: str, asked: Operation) -> None:
         try:
@@ -205,6 +223,7 @@ class Socket:
             return
         # Nothing is awaited from here on: a `complete` meanwhile would have cancelled this.
         self.places[id] = prepared.join(SocketSink(self, self._wire, id))
+        del self._tasks[id]
 
     async def _refuse(self, id: str, errors: list[dict[str, Any]]) -> None:
         await self._say({"id": id, "type": "error", "payload": errors})
@@ -219,8 +238,8 @@ class Socket:
 class SocketEndpoint:
     """Takes sockets at one path."""
 
-    def __init__(self, execution: Execution, live: Live, viewers: Viewers, clock: Callable[[], dt.datetime]) -> None:
-        self.execution, self.live, self.viewers, self.clock = execution, live, viewers, clock
+    def __init__(self, execution: Execution, live: Live, viewers: Viewers) -> None:
+        self.execution, self.live, self.viewers = execution, live, viewers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
@@ -230,4 +249,4 @@ class SocketEndpoint:
             await send({"type": "websocket.close", "code": how.code, "reason": how.reason})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        await Socket(self, scope, receive, send).serve()
+        await Socket(self, scope, receive).serve()

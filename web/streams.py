@@ -20,6 +20,7 @@ from web.wire import CUT
 
 EVENTS, PARTS = "text/event-stream", "multipart/mixed"
 BOUNDARY = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
+PART_LINE = b"\r\n--graphql\r\n"
 
 # Every stream of this process, to be ended with it.
 OPEN: set["Outlet"] = set()
@@ -47,7 +48,8 @@ class Outlet:
             return
         self._waiting.append(chunk)
         self._bytes += len(chunk)
-        if len(self._waiting) > WAITING_MESSAGES or self._bytes > WAITING_BYTES:
+        # One alone may be of any size.
+        if len(self._waiting) > WAITING_MESSAGES or (self._bytes > WAITING_BYTES and len(self._waiting) > 1):
             self.cut()
             return
         if len(self._waiting) > WAITING_MESSAGES // 2 or self._bytes > WAITING_BYTES // 2:
@@ -87,9 +89,12 @@ class Outlet:
 
 
 class StreamSink:
-    """A subscription on an outlet; `frame` makes of a payload and its cursor what goes out."""
+    """A subscription on an outlet.
 
-    def __init__(self, outlet: Outlet, frame: Callable[[bytes, int], bytes], failed: bytes = b"") -> None:
+    `frame` makes of a payload and its cursor what goes out; `failed` is called when nothing more will come.
+    """
+
+    def __init__(self, outlet: Outlet, frame: Callable[[bytes, int], bytes], failed: Callable[[], None]) -> None:
         self._outlet, self._frame, self._failed = outlet, frame, failed
 
     def send(self, message: Message) -> None:
@@ -99,20 +104,20 @@ class StreamSink:
         await self._outlet.drained()
 
     def fail(self) -> None:
-        if self._failed:
-            self._outlet.put(self._failed)
-        else:
-            self._outlet.end()
+        self._failed()
 
 
 class Streamed(Response):
-    """A response that goes on: what an outlet is given, and a sign of life in quiet times."""
+    """A response that goes on: what an outlet is given, and a sign of life in quiet times.
+
+    It ends after so many seconds, when the client's token does.
+    """
 
     def __init__(
-        self, outlet: Outlet, media_type: str, opening: bytes, alive: Callable[[], bytes], ending: bytes
+        self, outlet: Outlet, media_type: str, opening: bytes, alive: Callable[[], bytes], seconds: float | None
     ) -> None:
         super().__init__(media_type=media_type)
-        self._outlet, self._opening, self._alive, self._ending = outlet, opening, alive, ending
+        self._outlet, self._opening, self._alive, self._seconds = outlet, opening, alive, seconds
         self.left: Callable[[], None] = lambda: None
         del self.headers["content-length"]
         self.headers["cache-control"] = "no-cache, no-transform"
@@ -124,11 +129,14 @@ class Streamed(Response):
         writing = asyncio.create_task(self._write(send))
         gone = asyncio.create_task(self._gone(receive))
         watching = asyncio.create_task(self._stalled(cut))
+        timer = self._seconds and asyncio.get_running_loop().call_later(self._seconds, self._outlet.end)
         try:
             await asyncio.wait({writing, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             OPEN.discard(self._outlet)
             self.left()
+            if timer:
+                timer.cancel()
             for task in (writing, gone, watching):
                 task.cancel()
             await asyncio.gather(writing, gone, watching, return_exceptions=True)
@@ -138,7 +146,7 @@ class Streamed(Response):
         await send({"type": "http.response.body", "body": self._opening, "more_body": True})
         while (chunk := await self._outlet.take(PING_SECONDS)) is not None:
             await send({"type": "http.response.body", "body": chunk or self._alive(), "more_body": True})
-        await send({"type": "http.response.body", "body": b"" if self._outlet.overfull.is_set() else self._ending})
+        await send({"type": "http.response.body", "body": b""})
 
     async def _gone(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -158,30 +166,32 @@ def event(kind: str, data: bytes, cursor: str | None = None) -> bytes:
 
 
 def part(data: bytes) -> bytes:
-    return b"\r\n--graphql\r\ncontent-type: application/json\r\n\r\n" + data
+    """A part and the line after it: clients take a part for whole when they see that."""
+    return b"content-type: application/json\r\n\r\n" + data + PART_LINE
 
 
-def streamed(live: Live, prepared: Prepared, media: str) -> Streamed:
-    """The response that streams a subscription."""
+def streamed(live: Live, prepared: Prepared, media: str, seconds: float | None) -> Streamed:
+    """The response that streams a subscription, for so many seconds at the most."""
     outlet = Outlet()
     places: list[Place] = []
+
+    def event_of(payload: bytes, number: int) -> bytes:
+        return event("next", payload, live.name(number) if number else None)
+
+    def part_of(payload: bytes, number: int) -> bytes:
+        return part(b'{"payload":' + payload + b"}")
+
+    def alive() -> bytes:
+        # An id without data moves the place that a client resumes from, and tells it nothing else.
+        return b"id: " + live.cursor(places).encode() + b"\n\n"
+
     if media == EVENTS:
-
-        def frame(payload: bytes, number: int) -> bytes:
-            return event("next", payload, live.name(number) if number else None)
-
-        def alive() -> bytes:
-            # An id without data moves the place that a client resumes from, and tells it nothing else.
-            return b"id: " + live.cursor(places).encode() + b"\n\n"
-
-        response = Streamed(outlet, EVENTS, b":\n\n", alive, b"")
+        response = Streamed(outlet, EVENTS, b":\n\n", alive, seconds)
+        sink = StreamSink(outlet, event_of, outlet.end)
     else:
-
-        def frame(payload: bytes, number: int) -> bytes:
-            return part(b'{"payload":' + payload + b"}")
-
-        response = Streamed(outlet, BOUNDARY, b"", lambda: part(b"{}"), b"\r\n--graphql--\r\n")
-    place = prepared.join(StreamSink(outlet, frame))
+        response = Streamed(outlet, BOUNDARY, PART_LINE, lambda: part(b"{}"), seconds)
+        sink = StreamSink(outlet, part_of, outlet.end)
+    place = prepared.join(sink)
     places.append(place)
     response.left = place.leave
     return response

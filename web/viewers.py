@@ -24,6 +24,12 @@ class Viewers:
         self._tokens, self._database, self._clock, self.anonymous = tokens, database, clock, anonymous
         self._kept: OrderedDict[str, tuple[Viewer, dt.datetime]] = OrderedDict()
 
+    def seconds_left(self, viewer: Viewer | None) -> float | None:
+        """How long a viewer's token is good; None where it does not end."""
+        if viewer is None or viewer.expires_at is None:
+            return None
+        return max(0.0, (viewer.expires_at - self._clock()).total_seconds())
+
     async def of(self, authorization: str | None) -> Viewer | None:
         """The viewer of an Authorization header. Raises Refused for a header that names nobody."""
         if authorization is None:

@@ -17,7 +17,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 EXTENSION = "huhang.wire"
 CUT = "huhang.cut"
 KERNEL_BUFFER = 64 << 10  # else the kernel takes megabytes for a reader who has stalled, before anybody notices
+# Beyond this the application is told to wait: sooner than too many messages wait (web/closing.py).
+HIGH_WATER = 4 << 10
 CLOSING_SECONDS = 3.0
+REASON_MAXIMUM = 123  # bytes (RFC 6455, section 5.5)
 
 
 def text_frame(body: bytes) -> bytes:
@@ -49,6 +52,7 @@ class Wire(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         self._waiting = deque()
+        self.transport.set_write_buffer_limits(HIGH_WATER)
         cast(dict[str, Any], self.scope["extensions"])[EXTENSION] = self
         await super().run_asgi()
 
@@ -77,7 +81,9 @@ class Wire(WebSocketsSansIOProtocol):
         """Wait until the peer has taken enough for more; False where it has not in time."""
         try:
             async with asyncio.timeout(seconds):
-                await self.writable.wait()
+                # Looked at again each time: of many who waited, another may have filled it.
+                while not self.writable.is_set():
+                    await self.writable.wait()
         except TimeoutError:
             return False
         return True
@@ -86,6 +92,7 @@ class Wire(WebSocketsSansIOProtocol):
         """Close, behind what waits; the connection is cut when the peer has not taken it in time."""
         if not self.open:
             return
+        reason = reason.encode()[:REASON_MAXIMUM].decode(errors="ignore")
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.conn.send_close(code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))

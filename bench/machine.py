@@ -1,0 +1,38 @@
+"""On what a measurement was made."""
+
+import os
+import platform
+import sqlite3
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("graphql-core", "SQLAlchemy", "asyncpg", "aiosqlite")
+
+
+def described(**more: str) -> list[str]:
+    """The lines of a Markdown list."""
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return [
+        f"- {os.cpu_count()} cores ({processor()}), {memory()} of memory, {platform.system()} {platform.machine()}",
+        f"- Python {platform.python_version()}, {packages}",
+        f"- SQLite {sqlite3.sqlite_version}" + "".join(f", {name} {value}" for name, value in more.items()),
+    ]
+
+
+def processor() -> str:
+    return _first("/proc/cpuinfo", "model name") or platform.processor() or "unknown"
+
+
+def memory() -> str:
+    kibibytes = _first("/proc/meminfo", "MemTotal")
+    return f"{int(kibibytes.split()[0]) / 2**20:.0f} GiB" if kibibytes else "an unknown amount"
+
+
+def _first(file: str, key: str) -> str | None:
+    """The value of the first line with this key in a file as Linux has them, if there is one."""
+    path = Path(file)
+    for line in path.read_text().splitlines() if path.exists() else ():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return None

@@ -1,0 +1,186 @@
+"""Servers of one stream in Python: Huhang's own feed without a database, plain Strawberry, and raw uvicorn.
+
+`python -m bench.peers.fanout NAME PORT`. GET /publish?event=… hands one event over in process and answers with the
+number of subscribers.
+"""
+
+import asyncio
+import datetime as dt
+import gc
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import strawberry
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from strawberry.asgi import GraphQL
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+
+from models import EventKind, Subject
+from models.database import Database
+from models.visibility import Role, Viewer, Visibility
+from schema.execution import Execution
+from schema.live import Live
+from schema.root import build
+from web.sockets import SocketEndpoint
+from web.tokens import Tokens
+from web.viewers import Viewers
+from web.wire import HttpWire, Wire
+
+
+@dataclass
+class Happened:
+    """An event's columns, as the log has them."""
+
+    id: int
+    from_status: str
+    at: dt.datetime
+    kind: EventKind = EventKind.INSPECTION_SUBMITTED
+    subject: Subject = Subject.INSPECTION
+    subject_id: int = 1
+    to_status: str = "SUBMITTED"
+    enterprise_id: int | None = None
+    zones: frozenset[int] = frozenset()
+    rings: frozenset[int] = frozenset()
+    venues: frozenset[int] = frozenset()
+    risk: None = None
+    major: bool = False
+
+
+class InProcess(Live):
+    """The streams of one process whose log is a list."""
+
+    events: list[Any]
+
+    async def _head(self) -> int:
+        self.events = []
+        self._epoch = "0" * 16
+        return 0
+
+    async def _after(self, number: int, limit: int) -> Sequence[Any]:
+        return self.events[number : number + limit]
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def huhang() -> Starlette:
+    database = Database(f"sqlite:///{tempfile.mkdtemp()}/unused.db")
+    zone = ZoneInfo("Asia/Shanghai")
+    execution = Execution(build(), database, lambda: zone, now)
+    live = InProcess(execution, database, lambda: zone, now, bus_url="memory://")
+    viewers = Viewers(Tokens("x" * 32), database, now, Viewer(Visibility(Role.WALL)))
+
+    async def publish(request: Request) -> PlainTextResponse:
+        event = json.loads(request.query_params["event"]) if "event" in request.query_params else None
+        if event is not None:
+            live.events.append(Happened(len(live.events) + 1, event["from"], now()))
+            live.feed.wake()
+        return PlainTextResponse(str(len(live.feed.memberships)))
+
+    async def life(app: Starlette) -> AsyncIterator[None]:
+        await live.start()
+        yield
+        await live.stop()
+
+    routes = [Route("/publish", publish), WebSocketRoute("/graphql", SocketEndpoint(execution, live, viewers))]
+    return Starlette(routes=routes, lifespan=asynccontextmanager(life))
+
+
+queues: set["asyncio.Queue[Any]"] = set()
+
+
+@strawberry.type
+class Update:
+    kind: str
+    at: str
+    from_: str | None = strawberry.field(name="from")
+    to: str | None
+    text: str
+
+
+@strawberry.type
+class Query:
+    ok: bool = True
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def updates(self) -> AsyncIterator[Update]:
+        queue: asyncio.Queue[Any] = asyncio.Queue()
+        queues.add(queue)
+        try:
+            while True:
+                event = await queue.get()
+                yield Update(
+                    kind=event["kind"], at=event["at"], from_=event["from"], to=event["to"], text=event["text"]
+                )
+        finally:
+            queues.discard(queue)
+
+
+def plain() -> Starlette:
+    async def publish(request: Request) -> PlainTextResponse:
+        if "event" in request.query_params:
+            event = json.loads(request.query_params["event"])
+            for queue in queues:
+                queue.put_nowait(event)
+        return PlainTextResponse(str(len(queues)))
+
+    view: Any = GraphQL(
+        strawberry.Schema(Query, subscription=Subscription), subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL]
+    )
+    return Starlette(routes=[Route("/publish", publish), WebSocketRoute("/graphql", view)])
+
+
+def raw() -> Starlette:
+    sockets: set[WebSocket] = set()
+
+    async def publish(request: Request) -> PlainTextResponse:
+        if "event" in request.query_params:
+            event = json.loads(request.query_params["event"])
+            text = json.dumps(
+                {"id": "1", "type": "next", "payload": {"data": {"updates": event}}}, separators=(",", ":")
+            )
+            for socket in list(sockets):
+                await socket.send_text(text)
+        return PlainTextResponse(str(len(sockets)))
+
+    async def serve(socket: WebSocket) -> None:
+        await socket.accept("graphql-transport-ws")
+        try:
+            while True:
+                said = await socket.receive_json()
+                if said["type"] == "connection_init":
+                    await socket.send_json({"type": "connection_ack"})
+                else:
+                    sockets.add(socket)
+        except WebSocketDisconnect:
+            sockets.discard(socket)
+
+    return Starlette(routes=[Route("/publish", publish), WebSocketRoute("/graphql", serve)])
+
+
+SERVERS = {"huhang": huhang, "strawberry": plain, "uvicorn": raw}
+
+if __name__ == "__main__":
+    name, port = sys.argv[1], int(sys.argv[2])
+    own: dict[str, Any] = {"ws": Wire, "http": HttpWire} if name == "huhang" else {"ws": "websockets-sansio"}
+    app = SERVERS[name]()
+    gc.collect()
+    gc.freeze()
+    uvicorn.run(
+        app, port=port, log_level="warning", access_log=False, ws_per_message_deflate=False, backlog=8192, **own
+    )

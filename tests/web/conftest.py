@@ -1,0 +1,57 @@
+"""The application for the tests that speak with it: in this process, and as a process of its own."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+from starlette.types import Receive, Scope, Send
+
+from tests.conftest import NOW, Databases
+from tests.web.process import Process, serving
+from web.app import create
+from web.settings import Settings
+
+RAW = b"x-raw-query"
+SECRET = SecretStr("a secret of the tests, of no use elsewhere")
+
+
+@asynccontextmanager
+async def talking(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application with these settings. An exception that the application lets through is a 500."""
+    app = create(settings, lambda: NOW)
+
+    async def with_raw_query(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        if RAW in headers:
+            scope = {**scope, "query_string": bytes.fromhex(headers[RAW].decode())}
+        await app(scope, receive, send)
+
+    transport = httpx.ASGITransport(with_raw_query, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://huhang.test") as client,
+    ):
+        yield client
+
+
+async def get_raw(client: httpx.AsyncClient, query: bytes, **headers: str) -> httpx.Response:
+    """GET with a query string of any bytes: sockets bring what httpx would not send."""
+    return await client.get("/graphql", headers={RAW.decode(): query.hex(), **headers})
+
+
+@pytest_asyncio.fixture(scope="session")
+async def client(databases: Databases, demo_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Speaks with the application on a copy of the demo, which stays as it is."""
+    async with talking(Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def served(scratch: Path) -> Iterator[Process]:
+    """The server on a small demo, for tests that only look."""
+    with serving(scratch / "served.log", f"sqlite:///{scratch / 'served.db'}") as process:
+        yield process

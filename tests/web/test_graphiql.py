@@ -1,0 +1,135 @@
+"""GraphiQL as a person meets it: the built page in a browser that reaches nothing but this server."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, Request, Route, expect
+
+from tests.web.browser import open_browser
+from tests.web.process import Process
+from web.app import PAGES
+
+# A proxy that nobody runs: whatever is not on this machine cannot be had, whoever asks.
+NOBODY = "http://127.0.0.1:9"
+PATIENCE = 15_000  # milliseconds
+
+
+class Watched:
+    """A page, with all that it asked for elsewhere and all that it complained of."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+        self.complaints: list[str] = []
+        self.foreign: list[str] = []
+        page.on("console", lambda message: self._hear(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("requestfailed", lambda request: self.complaints.append(f"{request.url}: {request.failure}"))
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(text)
+
+    async def only_here(self, route: Route) -> None:
+        url = urlsplit(route.request.url)
+        if url.scheme in ("http", "https", "ws", "wss") and f"http://{url.netloc}" != self.address:
+            self.foreign.append(route.request.url)
+            await route.abort()
+        elif early(route.request):
+            await route.fulfill(json={})
+        else:
+            await route.continue_()
+
+    async def play(self, operation: str) -> Any:
+        """Run the operation of the tab in front, and return what the server answers."""
+        for _ in range(20):
+            async with self.page.expect_request(lambda request: request.url.endswith("/graphql")) as asked:
+                await self.page.locator(".graphiql-execute-button").click()
+            request = await asked.value
+            response = await request.response()
+            assert response
+            if not early(request):
+                assert f'"operationName":"{operation}"' in (request.post_data or "")
+                return await response.json()
+        raise AssertionError(f"GraphiQL did not run {operation}")
+
+
+def early(request: Request) -> bool:
+    """Whether GraphiQL was too fast for itself.
+
+    For a moment after a change of tabs it asks the new document for the old one's operation, and nothing on the page
+    tells when that moment is over. Such a request is kept from the server, which would complain with reason.
+    """
+    asked: Any = request.post_data_json if request.url.endswith("/graphql") else None
+    return asked is not None and f"query {asked['operationName']} " not in asked["query"].replace("(", " (")
+
+
+@pytest_asyncio.fixture(scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    async with open_browser() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture
+async def graphiql(chromium: Browser, served: Process) -> AsyncIterator[Watched]:
+    """GraphiQL, ready for typing. In the end there was no complaint and nothing asked for elsewhere."""
+    assert (PAGES / "graphiql").is_dir(), "GraphiQL is not built: make setup"
+    proxy: Any = {"server": NOBODY, "bypass": "localhost,127.0.0.1"}
+    context = await chromium.new_context(proxy=proxy, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    watched = Watched(await context.new_page(), served.address)
+    await context.route("**/*", watched.only_here)
+    await watched.page.goto(f"{served.address}/graphiql/")
+    await watched.page.locator(".graphiql-query-editor .view-line").first.wait_for()
+    yield watched
+    await context.close()
+    assert watched.foreign == []
+    assert watched.complaints == []
+
+
+async def test_the_headline_file_is_the_first_thing_to_run(graphiql: Watched) -> None:
+    answer = await graphiql.play("HeadlineFile")
+    assert "errors" not in answer
+    enterprises = answer["data"]["zone"]["enterprises"]["nodes"]
+    assert enterprises
+    assert any(e["hazards"]["nodes"] for e in enterprises)
+    result = graphiql.page.locator(".graphiql-response .view-lines")
+    await expect(result).to_contain_text(answer["data"]["zone"]["name"], timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(("tab", "root"), [("OpeningScene", "venue"), ("PageOfHazards", "hazards")])
+async def test_the_other_examples_run_from_their_tabs(graphiql: Watched, tab: str, root: str) -> None:
+    await graphiql.page.get_by_role("tab", name=tab).click()
+    await expect(graphiql.page.locator(".graphiql-query-editor .view-lines")).to_contain_text(f"query\xa0{tab}")
+    answer = await graphiql.play(tab)
+    assert "errors" not in answer
+    assert answer["data"][root]
+
+
+async def test_the_documents_tell_of_the_schema(graphiql: Watched) -> None:
+    await graphiql.page.get_by_role("button", name="Show Documentation Explorer").click()
+    documents = graphiql.page.locator(".graphiql-doc-explorer")
+    await expect(documents).to_contain_text("Query", timeout=PATIENCE)
+    await documents.get_by_role("link", name="Query").first.click()
+    await expect(documents).to_contain_text("enterprises")
+    await expect(documents).to_contain_text("The enterprises.")
+
+
+async def test_the_explorer_offers_the_fields(graphiql: Watched) -> None:
+    await graphiql.page.get_by_role("button", name="Show GraphiQL Explorer").click()
+    explorer = graphiql.page.locator(".graphiql-plugin")
+    await expect(explorer).to_contain_text("enterprises", timeout=PATIENCE)
+    await explorer.get_by_text("warehouses", exact=True).first.click()
+    answer = await graphiql.play("HeadlineFile")
+    assert list(answer["data"]) == ["zone", "warehouses"]
+
+
+def test_the_page_has_a_policy_that_lets_nothing_leave(served: Process) -> None:
+    policy = httpx.get(f"{served.address}/graphiql/").headers["content-security-policy"]
+    directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert directives["default-src"] == "'self'"
+    assert directives["connect-src"] == "'self'"
+    assert "http" not in policy

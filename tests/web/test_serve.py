@@ -1,0 +1,102 @@
+"""The server as a process: what it says, what it serves, how it begins and how it ends."""
+
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+import web.app
+from schema.root import Graph
+from tests.conftest import Databases
+from tests.web.conftest import SECRET, talking
+from tests.web.process import FEW, serving
+from tests.web.process import web as run
+from web.settings import Settings
+
+COUNT = {"query": "{ enterprises(first: 1) { totalCount } }"}
+
+
+@pytest_asyncio.fixture
+async def url(databases: Databases) -> str:
+    """The address of an empty database, without even a table."""
+    return await databases.new()
+
+
+def test_it_makes_the_demo_once_and_serves_it(url: str, graph: Graph, tmp_path: Path) -> None:
+    with serving(tmp_path / "first", url) as server:
+        assert f"Seeded the demo with {FEW} enterprises." in server.said
+        assert httpx.get(f"{server.address}/healthz").json() == {"status": "ok"}
+        assert httpx.get(f"{server.address}/readyz").json()["status"] == "ok"
+        assert httpx.get(f"{server.address}/schema.graphql").text == graph.as_str() + "\n"
+        first = httpx.post(f"{server.address}/graphql", json=COUNT).json()
+        assert first == {"data": {"enterprises": {"totalCount": FEW}}}
+        assert server.end() == 0
+        assert "Traceback" not in server.said
+    with serving(tmp_path / "second", url) as server:
+        assert "Seeded" not in server.said
+        assert httpx.post(f"{server.address}/graphql", json=COUNT).json() == first
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_order_while_clients_are_connected(number: signal.Signals, tmp_path: Path) -> None:
+    with serving(tmp_path / "log", f"sqlite:///{tmp_path / 'huhang.db'}") as server, httpx.Client() as client:
+        # One that keeps its connection, and one that has not finished its request.
+        client.get(f"{server.address}/healthz")
+        with socket.create_connection(("127.0.0.1", int(server.address.rsplit(":", 1)[1]))) as half:
+            half.sendall(
+                b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+            )
+            assert server.end(number) == 0
+        assert "Traceback" not in server.said
+
+
+def test_without_demo_it_does_not_start(tmp_path: Path) -> None:
+    done = run("serve", "--port", "0", url=f"sqlite:///{tmp_path / 'huhang.db'}")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "HUHANG_SECRET is needed: at least 32 characters that nobody can guess. Or try --demo."
+    ]
+
+
+def test_a_port_in_use_is_told_at_once_and_nothing_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "huhang.db"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run("serve", "--demo", "--port", str(port), url=f"sqlite:///{file}")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [f"Cannot listen on 127.0.0.1 port {port}: Address already in use."]
+    assert not file.exists()
+
+
+async def test_without_built_pages_the_graph_is_served_and_the_page_says_why(
+    monkeypatch: pytest.MonkeyPatch, demo_url: str, databases: Databases, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(web.app, "PAGES", tmp_path)
+    async with talking(Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)) as client:
+        page = await client.get("/graphiql/")
+        assert page.status_code == 404
+        assert "Node" in page.text
+        assert (await client.post("/graphql", json=COUNT)).status_code == 200
+
+
+async def test_pages_come_with_a_policy_and_their_parts_are_kept(
+    monkeypatch: pytest.MonkeyPatch, demo_url: str, databases: Databases, tmp_path: Path
+) -> None:
+    (tmp_path / "graphiql" / "assets").mkdir(parents=True)
+    (tmp_path / "graphiql" / "index.html").write_text("<!doctype html>")
+    (tmp_path / "graphiql" / "assets" / "a-1234.js").write_text("1")
+    monkeypatch.setattr(web.app, "PAGES", tmp_path)
+    async with talking(Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)) as client:
+        assert (await client.get("/")).headers["location"] == "/graphiql/"
+        page, part = [await client.get(f"/graphiql/{name}") for name in ("", "assets/a-1234.js")]
+        assert page.headers["cache-control"] == "no-cache"
+        assert "immutable" in part.headers["cache-control"]
+        for response in (page, part):
+            assert "default-src 'self'" in response.headers["content-security-policy"]
+            assert response.headers["x-content-type-options"] == "nosniff"
+        again = await client.get("/graphiql/", headers={"if-none-match": page.headers["etag"]})
+        assert again.status_code == 304
+        assert (await client.get("/graphiql/../settings.py")).status_code == 404

@@ -1,0 +1,47 @@
+"""What the README and the other documents say of settings, commands and codes is what there is."""
+
+import re
+
+from resolvers.refusals import Code
+from tests.web import browser
+from web.settings import ROOT, Settings
+
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+ROW = re.compile(r"^\| `(HUHANG_\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
+
+
+def shown(default: object) -> str:
+    """A default as the table has it: as one writes it in the environment, paths from the top of the repository."""
+    if default is None:
+        return ""
+    text = str(default).lower() if isinstance(default, bool) else str(default)
+    return f"`{text.replace(f'{ROOT}/', '')}`"
+
+
+def test_the_table_has_every_setting_with_its_default_and_meaning() -> None:
+    fields = Settings.model_fields.items()
+    expected = [(f"HUHANG_{name}".upper(), shown(field.default), field.description) for name, field in fields]
+    assert ROW.findall(README) == expected
+
+
+def test_every_variable_that_the_readme_names_exists() -> None:
+    known = {f"HUHANG_{name}".upper() for name in Settings.model_fields} | {browser.SETTING}
+    assert set(re.findall(r"HUHANG_\w+", README)) == known
+
+
+def test_every_command_of_make_that_the_readme_names_exists() -> None:
+    named = set(re.findall(r"\bmake ([a-z]+)`", README)) | set(re.findall(r"^make ([a-z]+)", README, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    assert {"run", "test"} <= named <= targets
+
+
+def test_the_documents_have_every_code_of_an_error() -> None:
+    table = (ROOT / "docs" / "http.md").read_text()
+    assert re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE) == [code.value for code in Code]
+
+
+def test_what_the_readme_links_to_exists() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)", README) if not link.startswith("http")]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []

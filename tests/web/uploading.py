@@ -1,0 +1,136 @@
+"""Uploads for the tests: an application with a store of its own, and who speaks with it."""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+import models
+from models.database import Database
+from models.visibility import Role, Scope, Viewer
+from resolvers.evidence.signer import Signer
+from resolvers.evidence.stores import Directory, Store
+from schema.execution import Execution, Operation
+from schema.root import Graph
+from tests.conftest import NOW, SHANGHAI
+from web.evidence import EvidenceEndpoint
+from web.server import Server, bound
+from web.tokens import Claims, Tokens
+from web.viewers import Viewers
+
+SECRET = "a secret of the tests, of no use elsewhere"
+LIMIT = 10 * 2**20
+TABLES = ("evidence", "evidence_upload", "hazard_evidence", "inspection_evidence")
+
+
+class Desk:
+    """The application's part for evidence, with a clock that can be set."""
+
+    def __init__(self, graph: Graph, database: Database, store: Store, folder: Path, anonymous: Viewer | None = None):
+        self.database, self.store, self.folder, self.now = database, store, folder, NOW
+        self.tokens, self.signer = Tokens(SECRET), Signer(SECRET)
+        self.viewers = Viewers(self.tokens, database, self.clock, anonymous)
+        self.execution = Execution(graph, database, lambda: SHANGHAI, self.clock, signer=self.signer)
+        endpoint = EvidenceEndpoint(self.viewers, database, store, self.signer, self.clock, limit=LIMIT)
+        self.app = Starlette(routes=endpoint.routes)
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app, raise_app_exceptions=False), base_url="http://huhang.test"
+        )
+
+    def clock(self) -> dt.datetime:
+        return self.now
+
+    def bearer(self, role: Role, **more: Any) -> dict[str, str]:
+        claims = Claims(role, NOW + dt.timedelta(days=30), subject=more.pop("subject", role.name), **more)
+        return {"authorization": f"Bearer {self.tokens.make(claims)}"}
+
+    async def enterprise(self, key: int) -> dict[str, str]:
+        """Headers of the enterprise with this key."""
+        async with self.database.read() as connection:
+            table = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+            codes = sa.func.coalesce(table.c.credit_code, table.c.external_id)
+            code = await connection.scalar(sa.select(codes).where(table.c.id == key))
+        return self.bearer(Role.ENTERPRISE, enterprise=code)
+
+    async def inspector(self, key: int) -> dict[str, str]:
+        async with self.database.read() as connection:
+            table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+            badge = await connection.scalar(sa.select(table.c.badge).where(table.c.id == key))
+        return self.bearer(Role.INSPECTOR, inspector=badge)
+
+    @property
+    def commander(self) -> dict[str, str]:
+        return self.bearer(Role.COMMANDER)
+
+    @property
+    def integrator(self) -> dict[str, str]:
+        return self.bearer(Role.INTEGRATOR, scopes=frozenset(Scope))
+
+    async def post(
+        self,
+        data: bytes,
+        media_type: str = "image/jpeg",
+        *,
+        by: dict[str, str] | None = None,
+        options: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        headers = {"content-type": media_type, **(self.commander if by is None else by)}
+        return await self.client.post("/evidence", content=data, headers=headers, params=options)
+
+    async def ask(self, query: str, by: dict[str, str], **variables: Any) -> dict[str, Any]:
+        """What the graph answers, to a viewer by their headers."""
+        viewer = await self.viewers.of(by["authorization"])
+        answer = await self.execution.run(Operation(query, variables), viewer)
+        assert answer.errors == []
+        assert answer.data is not None
+        return answer.data
+
+    async def rows(self) -> dict[str, int]:
+        """How many rows there are of all that an upload could leave."""
+        async with self.database.read() as connection:
+            counts = [await connection.scalar(sa.text(f"SELECT count(*) FROM {table}")) for table in TABLES]
+        return dict(zip(TABLES, map(int, counts), strict=True))
+
+    def files(self) -> set[str]:
+        """Every file below the store, however it is called."""
+        return {str(file.relative_to(self.folder)) for file in self.folder.rglob("*") if file.is_file()}
+
+    async def left(self) -> tuple[dict[str, int], set[str]]:
+        """All that an upload could leave."""
+        return await self.rows(), self.files()
+
+
+@asynccontextmanager
+async def desk(graph: Graph, database: Database, folder: Path, **more: Any) -> AsyncIterator[Desk]:
+    """One that keeps its files in a directory."""
+    made = Desk(graph, database, Directory(folder), folder, **more)
+    async with made.client:
+        yield made
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
+    """The application behind a real socket: host and port."""
+    taken, started = bound("127.0.0.1", 0), asyncio.Event()
+    server = Server(uvicorn.Config(app, log_config=None, lifespan="off"), started.set)
+    running = asyncio.create_task(server.serve([taken]))
+    await started.wait()
+    try:
+        yield taken.getsockname()
+    finally:
+        server.should_exit = True
+        await running
+
+
+def code_of(response: httpx.Response) -> str:
+    [error] = response.json()["errors"]
+    assert error["message"]
+    return str(error["extensions"]["code"])
