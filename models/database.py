@@ -1,6 +1,7 @@
 """The database: one address for SQLite and PostgreSQL, reads that see one moment, writes that take their turn."""
 
 import datetime as dt
+import functools
 import math
 import sqlite3
 from collections.abc import AsyncIterator
@@ -11,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 EARTH_RADIUS_METRES = 6_371_008.8  # the mean radius R1 of the WGS-84 ellipsoid (IUGG)
 
@@ -29,6 +29,12 @@ def local_day(time: str | None, zone: str) -> str | None:
     """The day of an instant, ISO 8601 text, in a zone: what PostgreSQL's `timezone(zone, time)::date` gives."""
     if time is None:
         return None
+    # Since 1972 all clocks have been whole minutes from Greenwich: a minute's first instant tells for all of it.
+    return _day(time if time < "1973" else time[:16] + "+00:00", zone)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _day(time: str, zone: str) -> str:
     return dt.datetime.fromisoformat(time).astimezone(ZoneInfo(zone)).date().isoformat()
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.enterprise import RiskGrade
-from models.types import Ranked, UtcTime, named, now
+from models.types import Ranked, Row, UtcTime, named, now
 from models.visibility import Role
 
 
@@ -117,7 +117,7 @@ class Keys(sa.TypeDecorator[frozenset[int]]):
         return frozenset(int(key) for key in (value or "").split(",") if key)
 
 
-class Event(SQLModel, table=True):
+class Event(Row, table=True):
     """One row of the log.
 
     `zones`, `rings`, `venues` and `risk` are the enterprise's as they were then, before and after the change together
@@ -133,7 +133,6 @@ class Event(SQLModel, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int = Field(default=None, primary_key=True)
     at: dt.datetime = Field(sa_type=UtcTime)
     kind: EventKind = Field(sa_type=named(EventKind, "kind", constrained=False))
     subject: Subject = Field(sa_type=named(Subject, "subject"))

@@ -137,6 +137,12 @@ class Located(SQLModel):
     longitude: float | None = None
 
 
+class Registered(SQLModel):
+    """A row that a register from elsewhere may name: its key there, by which an import finds it again."""
+
+    external_id: str | None = Field(default=None, unique=True, index=True)
+
+
 class Versioned(SQLModel):
     """A row that two people may change at once: its version rises by one with every change."""
 

@@ -17,9 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, TypeDecorator, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.types import UtcTime
+from models.types import ListOf, UtcTime
 from models.visibility import PERSONAL_DATA, Visibility
 from resolvers.refusals import Code, Refused, checked_text
+
+PART_MAXIMUM = 1_000  # SQLite takes patterns of up to 50,000 bytes
+TextTest = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
 
 class Moment(Protocol):
@@ -60,7 +63,9 @@ def among(column: ColumnElement[Any], name: str, sqlite: bool) -> ColumnElement[
     if sqlite:
         values = sa.func.json_each(bindparam(name, type_=JsonArray(column.type))).table_valued("value")
         return column.in_(sa.select(values.c.value))
-    return column == sa.any_(bindparam(name, type_=ARRAY(column.type)))
+    # A client's number may be too great for the column, which then just has no such value.
+    item = sa.Integer() if isinstance(column.type, sa.SmallInteger) else column.type
+    return column == sa.any_(bindparam(name, type_=ARRAY(item)))
 
 
 def folded(column: ColumnElement[Any], sqlite: bool) -> ColumnElement[Any]:
@@ -74,9 +79,20 @@ def fold(text: str) -> str:
 
 
 def like_part(text: str) -> str:
-    """A LIKE pattern, with escape character `\\`, for texts that contain this one to the letter."""
+    """A LIKE pattern, with escape character `\\`, for texts that contain this one to the letter. Raises Refused."""
+    if len(text) > PART_MAXIMUM:
+        raise Refused(Code.BAD_INPUT, f"A part to look for may have at most {PART_MAXIMUM:,} characters.")
     escaped = fold(checked_text(text)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
+
+
+def holds(column: ColumnElement[Any], sqlite: bool, test: TextTest) -> ColumnElement[bool]:
+    """The test holds for the text of the column, or of a column of ListOf for any of its texts."""
+    if not isinstance(column.type, ListOf):
+        return test(folded(column, sqlite))
+    unnest = sa.func.json_each if sqlite else sa.func.json_array_elements_text
+    texts = unnest(column).table_valued(sa.column("value", sa.Text), name=f"{column.name}_texts", joins_implicitly=True)
+    return sa.exists(sa.select(sa.literal_column("1")).select_from(texts).where(test(folded(texts.c.value, sqlite))))
 
 
 class Clause:
@@ -99,6 +115,10 @@ class Clause:
     def visible(self, visibility: Visibility) -> "Clause | None":
         """The clause as this viewer may ask it: who may not see a value may not filter by it. None if not at all."""
         return self
+
+    def tables(self) -> frozenset[sa.Table]:
+        """The other tables whose rows decide."""
+        return frozenset()
 
 
 @dataclass(eq=False)
@@ -134,11 +154,9 @@ class Contains(Clause):
         return like_part(value)
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
-        texts = (
-            sa.cast(c, sa.Text) if isinstance(c.type, TypeDecorator) else c for c in map(table_column, self.columns)
-        )
         pattern = bindparam(name, type_=sa.String)
-        return sa.or_(*(folded(text, sqlite).like(pattern, escape="\\") for text in texts))
+        columns = map(table_column, (*self.columns, *self.personal))
+        return sa.or_(*(holds(c, sqlite, lambda text: text.like(pattern, escape="\\")) for c in columns))
 
     def visible(self, visibility: Visibility) -> Clause | None:
         return self if not self.personal or visibility.allows(PERSONAL_DATA) else self.impersonal
@@ -202,6 +220,9 @@ class Within(Clause):
         pick = table_column(self.pick)
         inner = sa.select(pick).select_from(pick.table).where(self.inner.sql(name, sqlite)).correlate(None)
         return table_column(self.column).in_(inner)
+
+    def tables(self) -> frozenset[sa.Table]:
+        return self.inner.tables() | {table_column(self.pick).table}
 
 
 class Fixed(Clause):
@@ -282,6 +303,9 @@ class _Joined(Clause):
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         return type(self).join(*(p.sql(name, sqlite) for p in self.parts))
 
+    def tables(self) -> frozenset[sa.Table]:
+        return frozenset[sa.Table]().union(*(p.tables() for p in self.parts))
+
 
 class AllOf(_Joined):
     join = staticmethod(sa.and_)
@@ -304,6 +328,9 @@ class Not(Clause):
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         return sa.not_(self.part.sql(name, sqlite))
 
+    def tables(self) -> frozenset[sa.Table]:
+        return self.part.tables()
+
 
 class Flag(Clause):
     """A Boolean that asks for a condition or for its opposite."""
@@ -315,6 +342,9 @@ class Flag(Clause):
 
     def chosen(self, value: Any) -> Clause:
         return self.when if value else self.otherwise
+
+    def tables(self) -> frozenset[sa.Table]:
+        return self.when.tables()
 
 
 @dataclass(frozen=True)

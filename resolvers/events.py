@@ -29,14 +29,14 @@ class FieldChange:
     to: str | None
 
 
+@dataclass(frozen=True)
 class Of(Fixed):
-    """Events of an interest."""
+    """Events of an interest. Equal for equal interests, so that the lists of many parents are read together."""
 
-    def __init__(self, interest: Interest) -> None:
-        self.interest = interest
+    interest: Interest
 
     def sql(self, name: str, sqlite: bool) -> sa.ColumnElement[bool]:
-        return sa.and_(sa.true(), *self.interest.conditions())
+        return sa.and_(sa.true(), *self.interest.conditions(sqlite))
 
 
 async def state(reader: Reader) -> log.LogState:

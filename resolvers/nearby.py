@@ -181,7 +181,10 @@ async def _within(
     """For each point the nearest rows inside the circle, in one statement."""
     conditions: list[Condition] = [*filter, *rights.scope(row, reader.viewer.visibility)]
     table, sqlite = row.__table__, reader.sqlite
-    boxes = [[i, lat, lon, own or 0, *box(lat, lon, metres)] for i, (lat, lon, own) in points.items()]
+    # Rounded to a ten-thousandth of a millimetre: the square of a far smaller number is an error to PostgreSQL.
+    boxes = [
+        [i, round(lat, 12), round(lon, 12), own or 0, *box(lat, lon, metres)] for i, (lat, lon, own) in points.items()
+    ]
     names = ("i", "latitude", "longitude", "own", "south", "north", "west", "east")
     source, at = _points(names, sqlite)
     metres_away = distance(at["latitude"], at["longitude"], table.c.latitude, table.c.longitude, sqlite).label("metres")

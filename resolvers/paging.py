@@ -105,7 +105,11 @@ class Order:
         if len(left) == 1:
             return left[0] < right[0] if less else left[0] > right[0]
         rows, bound = sa.tuple_(*left), sa.tuple_(*right)
-        return rows < bound if less else rows > bound
+        past: ColumnElement[bool] = rows < bound if less else rows > bound
+        if self.key.absent is None:
+            return past
+        # SQLite finds a pair in an index only where both are plain columns; for an expression it needs the bound alone.
+        return sa.and_(left[0] <= right[0] if less else left[0] >= right[0], past)
 
     def cursor(self, row: Any) -> str:
         sign = "-" if self.descending else "+"

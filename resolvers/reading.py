@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.visibility import Viewer
 from resolvers.clauses import Clause, Conditions, JsonArray, Moment, among, table_column
+from resolvers.evidence.signer import Signer
 from resolvers.paging import Page
 
 PARENT = "parent_key"
@@ -32,6 +33,8 @@ class Reader(Protocol):
     def zone(self) -> ZoneInfo: ...
     @property
     def sqlite(self) -> bool: ...
+    @property
+    def signer(self) -> Signer | None: ...
     def rows(self, statement: Select[Any], parameters: dict[str, Any]) -> Awaitable[Sequence[Any]]: ...
 
 

@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -10,9 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, bindparam
 
 import models
+from models.types import ListOf
 from models.visibility import PERSONAL_DATA, Visibility
 from resolvers import reading, rights
-from resolvers.clauses import fold, folded, like_part, table_column
+from resolvers.clauses import fold, holds, like_part, table_column
 from resolvers.paging import PAGE_MAXIMUM
 from resolvers.reading import Reader
 from resolvers.refusals import Code, Refused
@@ -83,7 +85,7 @@ async def find(
         values = {"whole": fold(wanted), "beginning": part[1:], "part": part, "n": first}
         statement = _statement(searched.row, columns, conditions, reader.sqlite)
         for row in await reader.rows(statement, {**reading.parameters(conditions, reader), **values}):
-            hit = Hit(_matched(row, wanted), (searched.row, row.id))
+            hit = Hit(_matched(row, columns, wanted), (searched.row, row.id))
             hits.append(((row.rank, row.length, order, row.id), hit))
     best = [hit for _, hit in sorted(hits, key=lambda h: h[0])[:first]]
     return [best for _ in parents]
@@ -91,36 +93,39 @@ async def find(
 
 def _statement(row: Any, columns: tuple[Any, ...], conditions: Sequence[Any], sqlite: bool) -> sa.Select[Any]:
     """The best rows of one table; `rank` is 3 for each column passed over, plus 0 if whole, 1 if it begins so, or 2."""
-    texts = [_text(c) for c in columns]
+    texts = [table_column(c) for c in columns]
     patterns = [bindparam(n, type_=sa.String) for n in ("whole", "beginning", "part")]
+    tests = [partial(_test, pattern, exact=pattern is patterns[0]) for pattern in patterns]
     cases = [
-        (folded(text, sqlite).like(pattern, escape="\\") if degree else folded(text, sqlite) == pattern, 3 * i + degree)
-        for i, text in enumerate(texts)
-        for degree, pattern in enumerate(patterns)
+        (holds(text, sqlite, test), 3 * i + degree) for i, text in enumerate(texts) for degree, test in enumerate(tests)
     ]
     rank = sa.case(*cases).label("rank")
     # The shorter of two texts that match alike is the closer match.
-    length = sa.func.length(texts[0]).label("length")
+    length = sa.func.length(_plain(texts[0])).label("length")
     id_ = row.__table__.c.id
     return (
-        sa.select(id_, rank, length, *(t.label(f"t{i}") for i, t in enumerate(texts)))
+        sa.select(id_, rank, length, *(_plain(t).label(f"t{i}") for i, t in enumerate(texts)))
         .where(
-            sa.or_(*(folded(t, sqlite).like(patterns[2], escape="\\") for t in texts)),
-            *reading.where([c.clause for c in conditions], sqlite),
+            sa.or_(*(holds(t, sqlite, tests[2]) for t in texts)), *reading.where([c.clause for c in conditions], sqlite)
         )
         .order_by(rank, length, id_)
         .limit(bindparam("n", type_=sa.Integer))
     )
 
 
-def _text(column: Any) -> ColumnElement[Any]:
-    found = table_column(column)
-    return sa.cast(found, sa.Text) if isinstance(found.type, sa.TypeDecorator) else found
+def _test(pattern: ColumnElement[Any], text: ColumnElement[Any], *, exact: bool) -> ColumnElement[bool]:
+    return text == pattern if exact else text.like(pattern, escape="\\")
 
 
-def _matched(row: Any, wanted: str) -> str:
-    """The text in which it was found; of a list of texts, the one."""
-    text: str = row[3 + row.rank // 3]
-    if text.startswith("["):
-        return next((t for t in orjson.loads(text) if fold(wanted) in fold(t)), text)
-    return text
+def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return sa.cast(column, sa.Text) if isinstance(column.type, ListOf) else column
+
+
+def _matched(row: Any, columns: Sequence[Any], wanted: str) -> str:
+    """The text in which it was found; of a list of texts, the best."""
+    place = row.rank // 3
+    text: str = row[3 + place]
+    if not isinstance(table_column(columns[place]).type, ListOf):
+        return text
+    found: list[str] = [t for t in orjson.loads(text) if fold(wanted) in fold(t)]
+    return min(found, key=lambda t: (fold(t) != fold(wanted), not fold(t).startswith(fold(wanted))))

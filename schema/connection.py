@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar, dataclass_transform
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
-from resolvers import reading
-from resolvers.clauses import Clause, Condition, Contains, table_column
+from resolvers import reading, rights
+from resolvers.clauses import Clause, Condition, Contains, Flag, table_column
 from resolvers.paging import Key, Order, Page, Slice, page
 from resolvers.reading import Relation
 from resolvers.refusals import Code, Refused
@@ -69,7 +69,7 @@ def one_id(of: str, clause: Clause, description: str) -> strawberry.ID | None:
 
 def flag(clause: Clause, description: str) -> bool | None:
     """Those for which the clause holds, or those for which it does not."""
-    return asks(clause, description)  # type: ignore[no-any-return]  # as above
+    return asks(Flag(clause), description)  # type: ignore[no-any-return]  # as above
 
 
 def day(clause: Clause, description: str) -> dt.date | None:
@@ -96,6 +96,8 @@ def conditions(node: Any, given: Any, context: Context) -> tuple[Condition, ...]
         clause = asked.clause.visible(context.viewer.visibility)
         if clause is None:
             raise Refused(Code.FORBIDDEN, f"The filter's `{camel(name)}` needs the right to see personal data.")
+        if not rights.may_ask(clause, context.viewer.visibility):
+            raise Refused(Code.FORBIDDEN, f"The filter's `{camel(name)}` looks into rows that are not yours to see.")
         found.append(Condition(clause.chosen(value), asked.plain(value)))
     return tuple(found)
 

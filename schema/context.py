@@ -61,13 +61,18 @@ class Context:
     async def load(self, name: Hashable, read: Read, key: Any) -> Any:
         if name not in self._loaders:
             self._loaders[name] = DataLoader(read)
-        # graphql-core cancels the siblings of a null; others who wait for the same row must not lose it with them.
-        return await asyncio.shield(self._loaders[name].load(key))
+        found: Any = self._loaders[name].load(key)
+        try:
+            # graphql-core cancels the siblings of a null; others who wait for the same row must not lose it with them.
+            return await asyncio.shield(found)
+        except asyncio.CancelledError:
+            found.add_done_callback(unheard)
+            raise
 
     async def renew(self) -> None:
         """Forget everything read so far: the database has changed."""
         self._loaders.clear()
-        await self.reader.close()
+        await self.reader.renew()
 
     def _scoped(self, rows: Rows) -> tuple[list[Any], dict[str, Any]]:
         conditions = [*rows.conditions, *rights.scope(rows.model, self.viewer.visibility)]
@@ -136,6 +141,12 @@ class Context:
 
         count: int = await self.load(("count", rows.key), read, key)
         return count
+
+
+def unheard(future: "asyncio.Future[Any]") -> None:
+    """Nobody waits for it any more: an error of it is none to the event loop either."""
+    if not future.cancelled():
+        future.exception()
 
 
 def grouped(model: Any, keys: list[Any], rows: Sequence[Any]) -> list[list[Record]]:

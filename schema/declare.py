@@ -18,6 +18,7 @@ from strawberry.types.base import StrawberryContainer, StrawberryList, has_objec
 from strawberry.types.field import StrawberryField
 
 from models.visibility import Right
+from resolvers import rights
 from resolvers.clauses import table_column
 from resolvers.reading import Reader
 from schema import ids
@@ -274,6 +275,8 @@ class Batch(Load):
         return values
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        if self.needs and not rights.reads(context.viewer.visibility):
+            return field.hidden  # the row is one that the viewer wrote, and this is more than the row
         values = self.plain(arguments, context)
         needs = tuple(source.get(column) for column in self.needs)
 

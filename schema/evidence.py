@@ -3,13 +3,9 @@
 import datetime as dt
 
 import models
+from resolvers.evidence.addresses import addresses
 from schema.connection import node
-from schema.declare import Node, column, compute
-
-
-def no_address(key: int) -> str | None:
-    """There is no store of evidence yet that could have an address."""
-    return None
+from schema.declare import Node, batch, column
 
 
 @node(models.Evidence)
@@ -19,7 +15,10 @@ class Evidence(Node):
     media_type: str = column(models.Evidence.media_type, "Its media type, such as image/jpeg.")
     bytes: int = column(models.Evidence.bytes, "Its size in bytes.")
     sha256: str = column(models.Evidence.sha256, "SHA-256 of its bytes, 64 hexadecimal digits.")
-    url: str | None = compute(
-        no_address, models.Evidence.id, description="Where it can be read for a short time; null if it is not in store."
+    url: str | None = batch(
+        addresses,
+        models.Evidence.sha256,
+        models.Evidence.stored_at,
+        description="Where it can be read for a short time; null if it is not in store.",
     )
     taken_at: dt.datetime | None = column(models.Evidence.taken_at, "When it was taken; null if not known.")

@@ -32,6 +32,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from models.database import Database
 from models.visibility import Role, Viewer, Visibility
+from resolvers.evidence.signer import Signer
 from resolvers.reader import OperationReader
 from resolvers.refusals import Code, Refused
 from schema.context import Context, Writing
@@ -118,7 +119,8 @@ async def unheard() -> None:
 class Execution:
     """Operations on one graph and one database.
 
-    `clock` and `zone` say when now is, and in which zone days are; `rung` is called after a commit that left events.
+    `clock` and `zone` say when now is, and in which zone days are; `rung` is called after a commit that left events;
+    `signer` makes the addresses under which evidence is read, and without it there are none.
     """
 
     def __init__(
@@ -130,9 +132,10 @@ class Execution:
         *,
         rung: Callable[[], Awaitable[None]] = unheard,
         introspection: bool = True,
+        signer: Signer | None = None,
     ) -> None:
         self.graph, self._database, self._zone, self._clock = graph, database, zone, clock
-        self._writing = Writing(database, rung)
+        self._writing, self._signer = Writing(database, rung), signer
         self._documents = Documents(graph, introspection=introspection)
 
     def document(self, operation: Operation) -> DocumentNode:
@@ -152,6 +155,10 @@ class Execution:
         found = get_operation_ast(document, operation.name)
         return found.operation if found else None
 
+    def reader(self, viewer: Viewer) -> OperationReader:
+        """Reads for one operation of this viewer, now."""
+        return OperationReader(self._database, viewer, self._clock(), self._zone(), self._signer)
+
     async def run(self, operation: Operation, viewer: Viewer | None) -> Answer:
         """Execute for a viewer; for nobody, what asks for the schema and nothing else."""
         try:
@@ -166,8 +173,7 @@ class Execution:
             if not asks_only_for_schema(document, found):
                 return refused([error_of(Code.UNAUTHENTICATED, "Send a bearer token.")])
             viewer = NOBODY
-        reader = OperationReader(self._database, viewer, self._clock(), self._zone())
-        context = Context(reader, self._writing)
+        context = Context(self.reader(viewer), self._writing)
         try:
             running = execute(
                 self.graph._schema,

@@ -2,35 +2,29 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
 from graphql import get_operation_ast
 
-import models
 from models.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
-from resolvers import portraits
-from resolvers.reader import OperationReader
 from resolvers.refusals import Code, Refused
 from schema.context import Context
 from schema.execution import BadDocument, Execution, Operation, error_of, told
+from schema.moving import MovingInspectors, MovingPortrait, Pause, Scene, Surroundings, pause
 from schema.streaming import EventTopic, Opening, Rendering, Unsound, opened
-from schema.subscription import PORTRAITS, LivePortrait, Position, Positions, Updates
-from schema.values import Point
+from schema.subscription import LivePortrait, Positions, Updates
 from subscriptions import log
-from subscriptions.channel import Channels
+from subscriptions.channel import Channels, Source
 from subscriptions.doorbell import Bell, Doorbell
 from subscriptions.feed import Feed, Sink
 from subscriptions.interest import Interest
 
-EVERY = 1.0  # seconds: a portrait, and an inspector's position, are told no oftener
-INSPECTOR: sa.Table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
 
-
+@runtime_checkable
 class Place(Protocol):
     """A subscriber's place in a stream. `position` is the event up to which they were sent all; None without a log."""
 
@@ -52,6 +46,7 @@ class Live:
         *,
         bus_url: str,
         retention: dt.timedelta | None = None,
+        pause: Pause = pause,
     ) -> None:
         self._execution, self._database, self._zone, self._clock = execution, database, zone, clock
         self._retention = retention
@@ -60,6 +55,7 @@ class Live:
         self.feed = Feed(self._after, self._head)
         self.bell = Doorbell(bus_url, self.feed.wake)
         self.channels = Channels()
+        self._around = Surroundings(database, self.context, clock, self.feed.watch, pause)
 
     def cursor(self, places: Iterable[Place] = ()) -> str:
         """How far a client who has these places was sent all that it asked for."""
@@ -85,6 +81,8 @@ class Live:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.channels.close()
+        await self.feed.close()
 
     async def _head(self) -> int:
         async with self._database.read() as connection:
@@ -115,16 +113,23 @@ class Live:
                 after = await self._admitted(resume or opening.after)
                 return PreparedEvents(self, opening, interest, after)
             case LivePortrait() as stream:
-                name, key, window = stream.scene(opening.arguments)
-                found = await self._portrait(visibility, name, key, window)
-                if found is None:
-                    raise Refused(Code.FORBIDDEN, "There is no such portrait, or it is not yours to see.")
-                return PreparedPortrait(self, opening, name, key, window)
+                scene = Scene(*stream.scene(opening.arguments))
+                await self._look(scene, visibility)
+                return PreparedChannel(self, opening, MovingPortrait(self._around, self.rendering(opening), scene))
             case Positions() as stream:
                 if visibility.role is Role.ENTERPRISE:
                     raise Refused(Code.FORBIDDEN, "Positions are not for an enterprise.")
-                return PreparedPositions(self, opening, stream.zone(opening.arguments))
+                zone = stream.zone(opening.arguments)
+                return PreparedChannel(self, opening, MovingInspectors(self._around, self.rendering(opening), zone))
         raise Refused(Code.BAD_DOCUMENT, "Ask for one of the streams of Subscription.")
+
+    async def _look(self, scene: Scene, visibility: Visibility) -> None:
+        context = self.context(visibility)
+        try:
+            if not await scene.seen(context):
+                raise Refused(Code.FORBIDDEN, "There is no such portrait, or it is not yours to see.")
+        finally:
+            await context.reader.close()
 
     def _opened(self, operation: Operation, visibility: Visibility) -> Opening:
         document = self._execution.document(operation)
@@ -153,88 +158,7 @@ class Live:
         return EventTopic(self.rendering(opening), interest, self._epoch)
 
     def context(self, visibility: Visibility) -> Context:
-        return Context(OperationReader(self._database, Viewer(visibility), self._clock(), self._zone()))
-
-    # -- what is drawn and not logged --
-
-    async def _portrait(
-        self, visibility: Visibility, name: str, key: int, window: portraits.Days | None
-    ) -> portraits.Portrait | None:
-        context = self.context(visibility)
-        try:
-            if await context.one(PORTRAITS[name][0], key) is None:
-                return None
-            [found] = await PORTRAITS[name][1](context.reader, [(key,)], window=window)
-            return found
-        finally:
-            await context.reader.close()
-
-    async def portrait_changes(
-        self, opening: Opening, name: str, key: int, window: portraits.Days | None
-    ) -> AsyncIterator[bytes]:
-        """The portrait now, and whenever anything but its moment has changed."""
-        stirred = asyncio.Event()
-        concerns = _scope(name, key)
-
-        def watch(event: Any) -> None:
-            # A batch of an import says nothing of where its rows are.
-            if event.kind is models.EventKind.REGISTER_IMPORTED or concerns.matches(event):
-                stirred.set()
-
-        unwatch = self.feed.watch(watch)
-        rendering = self.rendering(opening)
-        last: portraits.Portrait | None = None
-        try:
-            while True:
-                stirred.clear()
-                found = await self._portrait(opening.visibility, name, key, window)
-                if found is None:
-                    raise LookupError("what the portrait was of is gone")
-                if last is None or replace(found, as_of=last.as_of, cursor=last.cursor) != last:
-                    last = found
-                    yield await rendering.execute(found, found.cursor)
-                await asyncio.sleep(EVERY)
-                await self._until(stirred, await self._turning(name, key))
-        finally:
-            unwatch()
-
-    async def _turning(self, name: str, key: int) -> float:
-        """Seconds to when a portrait changes by itself: a deadline passes, or a day begins."""
-        context = self.context(Visibility(Role.COMMANDER))
-        try:
-            at = await portraits.next_turn(context.reader, PORTRAITS[name][1], key)
-        finally:
-            await context.reader.close()
-        # Just after it: a deadline has passed when it is in the past.
-        return max(0.0, (at - self._clock()).total_seconds()) + 0.001
-
-    async def _until(self, stirred: asyncio.Event, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await stirred.wait()
-        except TimeoutError:
-            pass
-
-    async def positions(self, zone: int | None) -> list[Position]:
-        """The latest position of each inspector on duty, by key."""
-        columns = (INSPECTOR.c.id, INSPECTOR.c.latitude, INSPECTOR.c.longitude, INSPECTOR.c.position_at)
-        known = (INSPECTOR.c.latitude.is_not(None), INSPECTOR.c.position_at.is_not(None))
-        wanted: list[sa.ColumnElement[bool]] = [INSPECTOR.c.on_duty.is_(sa.true()), *known]
-        if zone is not None:
-            wanted.append(INSPECTOR.c.zone_id == zone)
-        async with self._database.read() as connection:
-            rows = await connection.execute(sa.select(*columns).where(*wanted).order_by(INSPECTOR.c.id))
-        return [
-            Position((models.Inspector, r.id), Point(latitude=r.latitude, longitude=r.longitude), r.position_at)
-            for r in rows
-        ]
-
-
-def _scope(name: str, key: int) -> Interest:
-    """The events that can change a portrait."""
-    fields = {"Zone": "zones", "ControlRing": "rings", "Venue": "venues", "Enterprise": "enterprises"}
-    limits: dict[str, Any] = {fields[name]: frozenset({key})} if name in fields else {}
-    return replace(Interest(), **limits)
+        return Context(self._execution.reader(Viewer(visibility)))
 
 
 def refusals(error: Refused) -> list[dict[str, Any]]:
@@ -268,44 +192,8 @@ class PreparedEvents(Prepared):
 
 
 @dataclass(eq=False)
-class PreparedPortrait(Prepared):
-    name: str
-    key: int
-    window: portraits.Days | None
-    _last: bytes | None = None
+class PreparedChannel(Prepared):
+    source: Source
 
     def join(self, sink: Sink) -> Place:
-        return self.live.channels.join(self.opening.key, self, sink)
-
-    async def changes(self) -> AsyncIterator[Sequence[bytes]]:
-        async for payload in self.live.portrait_changes(self.opening, self.name, self.key, self.window):
-            self._last = payload
-            yield [payload]
-
-    def current(self) -> Sequence[bytes]:
-        return [] if self._last is None else [self._last]
-
-
-class PreparedPositions(Prepared):
-    def __init__(self, live: Live, opening: Opening, zone: int | None) -> None:
-        super().__init__(live, opening)
-        self._zone = zone
-        self._last: dict[int, tuple[Position, bytes]] = {}
-
-    def join(self, sink: Sink) -> Place:
-        return self.live.channels.join(self.opening.key, self, sink)
-
-    async def changes(self) -> AsyncIterator[Sequence[bytes]]:
-        rendering = self.live.rendering(self.opening)
-        while True:
-            found = {p.inspector[1]: p for p in await self.live.positions(self._zone)}
-            moved = [p for key, p in found.items() if key not in self._last or self._last[key][0] != p]
-            payloads = [await rendering.execute(p, None) for p in moved]
-            self._last = {key: kept for key, kept in self._last.items() if key in found}
-            self._last.update({p.inspector[1]: (p, b) for p, b in zip(moved, payloads, strict=True)})
-            if payloads:
-                yield payloads
-            await asyncio.sleep(EVERY)
-
-    def current(self) -> Sequence[bytes]:
-        return [payload for _, payload in self._last.values()]
+        return self.live.channels.join(self.opening.key, self.source, sink)

@@ -8,7 +8,7 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
 import models
-from resolvers import events, nearby, search, viewers
+from resolvers import events, nearby, rights, search, viewers
 from resolvers.refusals import Code, Refused, checked_text
 from schema import ids
 from schema.assistance import AssistanceRequest
@@ -45,7 +45,7 @@ class Find(Load):
         return [argument("id", "Global id.", strawberry.ID)]
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
-        return context.one(*named(arguments["id"]))
+        return found(arguments["id"], context)
 
 
 @dataclass(eq=False)
@@ -59,7 +59,7 @@ class FindAll(Load):
         wanted = arguments["ids"]
         if len(wanted) > NODES_MAXIMUM:
             raise Refused(Code.BAD_INPUT, f"`ids` may have at most {NODES_MAXIMUM:,}.")
-        return [context.one(*name) for name in map(named, wanted)]
+        return [found(one, context) for one in wanted]
 
 
 @dataclass(eq=False)
@@ -85,18 +85,23 @@ class Sole(Load):
     """The only row of its table."""
 
     async def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Record:
+        if not rights.reads(context.viewer.visibility):
+            raise Refused(Code.FORBIDDEN, "The scope `read` is needed.")
         found = await context.one(target(field.type).row, 1)
         if found is None:
             raise Refused(Code.NO_DISTRICT, "The database has no district yet: seed the demo, or import a register.")
         return found
 
 
-def named(text: str) -> tuple[Any, int]:
-    """The model and the key that a global id stands for. Raises Refused."""
+async def found(text: str, context: Context) -> Record | None:
+    """The row that a global id stands for, or None. Raises Refused for a text that is no id."""
     name, key = ids.decode(text)
     if name not in NODES:
         raise Refused(Code.BAD_ID, "That is not an id of this graph.")
-    return NODES[name].row, key
+    node = NODES[name]
+    record = await context.one(node.row, key)
+    # Several types tell of events, and an id is good for its own only.
+    return record if record is not None and node.is_type_of(record, None) else None
 
 
 def point(value: PointInput, context: Context) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """A subscription's document as the feed takes it: what it asks for, and what renders an event for all who ask alike."""
 
+import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from inspect import isawaitable
@@ -28,6 +29,7 @@ from graphql.execution.values import get_argument_values, get_variable_values
 from strawberry.types.arguments import convert_arguments
 
 import models
+from models.outage import away
 from models.visibility import Visibility
 from resolvers.refusals import Code, Refused
 from schema.context import Context, Record
@@ -36,6 +38,10 @@ from schema.subscription import Stream
 from subscriptions.interest import Interest
 
 Contexts = Callable[[Visibility], Context]  # a fresh context for one execution
+
+# How often, and so about how many seconds, an event is tried again while the database is away.
+ATTEMPTS, PAUSE = 40, 0.5
+EXECUTE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,10 @@ class Opening:
     def after(self) -> str | None:
         """The cursor to go on from."""
         return self.arguments.get("after") or None
+
+
+class Away(Exception):
+    """The database has been away for too long."""
 
 
 class Unsound(Refused):
@@ -156,7 +166,25 @@ class Rendering:
     told: Callable[[Any], dict[str, Any]]
 
     async def execute(self, root: Any, cursor: str | None) -> bytes:
-        """The result as JSON; its cursor stands in `extensions`, whatever the document asks for."""
+        """The result as JSON; its cursor stands in `extensions`, whatever the document asks for.
+
+        A database that is away is waited for: an event that came without its data could not be had once more. Raises
+        Away where that takes too long.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                async with asyncio.timeout(EXECUTE_SECONDS):
+                    result = await self._result(root)
+            except Exception as error:
+                if not away(error):
+                    raise
+            else:
+                if not any(away(error.original_error) for error in result.errors or ()):
+                    return self._payload(result, cursor)
+            await asyncio.sleep(PAUSE)
+        raise Away
+
+    async def _result(self, root: Any) -> ExecutionResult:
         context = self.contexts(self.opening.visibility)
         try:
             running = execute(
@@ -167,9 +195,11 @@ class Rendering:
                 variable_values=self.opening.variables,
                 operation_name=self.opening.name,
             )
-            result: ExecutionResult = await running if isawaitable(running) else running
+            return await running if isawaitable(running) else running
         finally:
             await context.reader.close()
+
+    def _payload(self, result: ExecutionResult, cursor: str | None) -> bytes:
         payload: dict[str, Any] = {"data": result.data}
         if result.errors:
             payload["errors"] = [self.told(error) for error in result.errors]

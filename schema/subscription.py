@@ -61,15 +61,6 @@ class Updates(Stream):
         return replace(interest(given.get("filter") or None), subjects=self.subjects, own=own)
 
 
-@dataclass(frozen=True)
-class Scene:
-    """Whose portrait, over which days: the key of a row of a model; `scope` draws it."""
-
-    model: Any
-    key: int
-    window: Days | None
-
-
 PORTRAITS = {
     "District": (models.District, portraits.of_districts),
     "Zone": (models.Zone, portraits.of_zones),

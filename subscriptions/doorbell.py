@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import enum
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 from broadcaster import Broadcast
@@ -20,6 +20,7 @@ CHANNEL = "huhang"
 PROBE = 1.0  # seconds between rings of one's own
 DEAF_AFTER = 3.0  # seconds without hearing oneself
 CONNECT_TIMEOUT = 3.0
+LEAVE_TIMEOUT = 1.0
 BACKOFF_FIRST, BACKOFF_MAXIMUM = 0.05, 2.0
 
 
@@ -47,41 +48,46 @@ class Doorbell:
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
+        me = asyncio.current_task()
+        assert me is not None
         backoff = BACKOFF_FIRST
-        while True:
+        # Looked at again and again: redis-py waits in ways that lose a cancellation (asyncio.wait_for before Python
+        # 3.12). Nor is there a TaskGroup here: when one fails, Python 3.11 leaves its task marked as cancelled.
+        while not me.cancelling():
             started = asyncio.get_running_loop().time()
             bus = Broadcast(self._url)
+            subscriptions = contextlib.AsyncExitStack()
             try:
-                async with asyncio.timeout(CONNECT_TIMEOUT):
-                    await bus.connect()
-                await self._stay(bus)
+                await self._stay(bus, subscriptions)
             except asyncio.CancelledError:
                 # A listener of broadcaster that is cancelled from inside looks like this too.
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
+                if me.cancelling():
                     raise
             except Exception as error:  # whatever a bus can fail with, the cure is the same
                 log.info("bus lost", error=type(error).__name__)
             finally:
                 self._became(Bell.POLLING)
-                await _leave(bus)
+                await _leave(bus, subscriptions)
             if asyncio.get_running_loop().time() - started > BACKOFF_MAXIMUM:
                 backoff = BACKOFF_FIRST
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, BACKOFF_MAXIMUM)
 
-    async def _stay(self, bus: Broadcast) -> None:
+    async def _stay(self, bus: Broadcast, subscriptions: contextlib.AsyncExitStack) -> None:
         """Ring, listen and watch, until one of them fails."""
-        async with contextlib.AsyncExitStack() as stack:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                # With redis-py 8 a first subscription alone delivers nothing; a second one wakes the listener.
-                await stack.enter_async_context(bus.subscribe(f"{CHANNEL}-prime"))
-                heard = await stack.enter_async_context(bus.subscribe(CHANNEL))
-            self._heard = asyncio.get_running_loop().time()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._listen(heard))
-                tasks.create_task(self._publish(bus))
-                tasks.create_task(self._watch())
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            await bus.connect()
+            # With redis-py 8 a first subscription alone delivers nothing; a second one wakes the listener.
+            await subscriptions.enter_async_context(bus.subscribe(f"{CHANNEL}-prime"))
+            heard = await subscriptions.enter_async_context(bus.subscribe(CHANNEL))
+        self._heard = asyncio.get_running_loop().time()
+        tasks = [asyncio.create_task(c) for c in (self._listen(heard), self._publish(bus), self._watch())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await _end(tasks)
 
     async def _listen(self, heard: object) -> None:
         async for event in heard:  # type: ignore[attr-defined]  # broadcaster has no types
@@ -94,8 +100,10 @@ class Doorbell:
 
     async def _publish(self, bus: Broadcast) -> None:
         while True:
+            # Not wait_for, see above.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._out.wait(), PROBE)
+                async with asyncio.timeout(PROBE):
+                    await self._out.wait()
             self._out.clear()
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await bus.publish(CHANNEL, self._me)
@@ -113,16 +121,36 @@ class Doorbell:
             self._woken()
 
 
-async def _leave(bus: Broadcast) -> None:
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel them, as often as it takes."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        done, left = await asyncio.wait(left, timeout=LEAVE_TIMEOUT)
+        for task in done:
+            # Otherwise its failure is told once more when it is collected.
+            if not task.cancelled():
+                task.exception()
+
+
+async def _leave(bus: Broadcast, subscriptions: contextlib.AsyncExitStack) -> None:
     """Disconnect, whatever state it is in, and leave no task of its own behind."""
     tasks = [getattr(bus, "_listener_task", None), getattr(bus._backend, "_listener", None)]
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(1):
-            await bus.disconnect()
-    for task in tasks:
-        if task is not None:
-            task.cancel()
-            # Otherwise its failure is told once more when it is collected.
-            await asyncio.wait([task], timeout=1)
-            if task.done() and not task.cancelled():
-                task.exception()
+    # What disconnecting leaves open where it fails half way.
+    open_ = [getattr(bus._backend, name, None) for name in ("_pubsub", "_conn")]
+    me = asyncio.current_task()
+    try:
+        for leave in (subscriptions.aclose, bus.disconnect, *(found.aclose for found in open_ if found is not None)):
+            try:
+                # A bus that hangs would hang in this as well.
+                async with asyncio.timeout(LEAVE_TIMEOUT):
+                    await leave()
+            except asyncio.CancelledError:
+                # Disconnecting raises what its listener ended with.
+                if me is not None and me.cancelling():
+                    raise
+            except Exception as error:
+                log.debug("bus left", error=type(error).__name__)
+    finally:
+        await _end(task for task in tasks if task is not None)

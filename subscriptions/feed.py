@@ -12,8 +12,10 @@ What keeps every member from missing an event or getting one twice, true between
 """
 
 import asyncio
+import contextlib
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 import structlog
@@ -26,8 +28,9 @@ PAGE = 500  # events read at once
 WINDOW = 2_048  # events kept, so that short resumes read no database
 PENDING = 4_096  # matching events that wait for one group; beyond it reads them from the log again
 RENDERED_BYTES = 16 << 20
-OVERHEAD = 1_000  # bytes, about, that keeping a rendering takes besides its payload
+OVERHEAD = 1_000  # bytes, about, that keeping a rendering takes besides its texts
 POLL = 1.0  # seconds
+READ_SECONDS = 15.0  # a database that has gone without a word is not waited for longer
 
 
 class Topic(Protocol):
@@ -47,6 +50,11 @@ class Message:
         self.frame: Any = None
 
 
+def weight(message: Message) -> int:
+    """About how many bytes keeping it takes: the payload, what a sink made of it, and what is around them."""
+    return 2 * len(message.payload) + OVERHEAD
+
+
 class Sink(Protocol):
     """Where a subscriber's messages go. `send` does not wait; `drained` waits, for replays, until there is room."""
 
@@ -56,16 +64,16 @@ class Sink(Protocol):
 
 
 class Group:
-    """Subscribers with one key."""
+    """Subscribers with one key. A private one has a single member, who resumes; it reads the log by itself."""
 
-    def __init__(self, feed: "Feed", key: Hashable, topic: Topic, position: int, *, behind: bool = False) -> None:
-        self.feed, self.key, self.topic, self.position, self.behind = feed, key, topic, position, behind
+    def __init__(self, feed: "Feed", key: Hashable, topic: Topic, position: int, *, private: bool = False) -> None:
+        self.feed, self.key, self.topic, self.position = feed, key, topic, position
+        self.private = self.behind = private
         self.members: dict[Sink, None] = {}
         self.marked: dict[Sink, int] = {}
         self.pending: deque[Event] = deque()
         self.news = asyncio.Event()
         self.busy = self.closed = False
-        self.task: asyncio.Task[None] | None = None
 
     @property
     def empty(self) -> bool:
@@ -104,7 +112,12 @@ class Group:
 
     async def _catch_up(self) -> bool:
         """Hand out the next page of the log. True where the group has joined the shared one, and is done."""
-        page = await self.feed.read(self.position)
+        try:
+            page = await self.feed.read(self.position)
+        except Exception as error:  # the database is away; it may come back
+            log.warning("the log cannot be read", error=type(error).__name__)
+            await asyncio.sleep(POLL)
+            return False
         if not page and self.position >= self.feed.head:
             self.behind = False  # no await from here to the joining
             return self.feed.joined(self)
@@ -115,8 +128,11 @@ class Group:
                 self.position = event.id
                 continue
             await self._hand_out(event)
-            for sink in [*self.members, *self.marked]:
-                await sink.drained()  # a replay goes at its reader's pace
+            if self.private:
+                for sink in list(self.members):
+                    await sink.drained()  # a replay goes at its reader's pace
+            else:
+                await asyncio.sleep(0)  # of many readers none waits for another
         await asyncio.sleep(0)
         return False
 
@@ -188,8 +204,10 @@ class Feed:
         self._wake = asyncio.Event()
         self._window: deque[Event] = deque(maxlen=WINDOW)
         self._window_from = 0
-        self._rendered: OrderedDict[Any, asyncio.Task[Message]] = OrderedDict()
+        self._rendering: dict[Any, asyncio.Task[Message]] = {}
+        self._rendered: OrderedDict[Any, Message] = OrderedDict()
         self._rendered_bytes = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._watchers: set[Callable[[Event], None]] = set()
 
     def wake(self) -> None:
@@ -210,17 +228,26 @@ class Feed:
             try:
                 # Cleared before reading: a ring during the read reads again.
                 self._wake.clear()
-                while page := await self._after(self.head, PAGE):
+                while page := await self._page(self.head):
                     for event in page:
                         self._take(event)
                     await asyncio.sleep(0)
-                async with asyncio.timeout(POLL):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
             except Exception as error:  # the database is away; it may come back
                 log.warning("the log cannot be read", error=type(error).__name__)
                 await asyncio.sleep(POLL)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL):
+                    await self._wake.wait()
+
+    async def close(self) -> None:
+        """Let every group go. Nothing of theirs is at work any more when this returns."""
+        tasks = [*self._tasks, *self._rendering.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for group in list(self.groups.values()):
+            self.stop(group)
 
     def _take(self, event: Event) -> None:
         if len(self._window) == WINDOW:
@@ -228,26 +255,35 @@ class Feed:
         self._window.append(event)
         self.head = event.id
         for group in list(self.groups.values()):
-            group.offer(event)
+            try:
+                group.offer(event)
+            except Exception as error:  # it must not keep the event from the others
+                log.error("group failed", error=type(error).__name__)
+                self.give_up(group)
         for watcher in list(self._watchers):
             watcher(event)
+
+    async def _page(self, number: int) -> Sequence[Event]:
+        async with asyncio.timeout(READ_SECONDS):
+            return await self._after(number, PAGE)
 
     async def read(self, number: int) -> Sequence[Event]:
         """The next events after a number, none beyond what this process has handed out."""
         if number >= self.head:
             return ()
         if number >= self._window_from:
-            return [event for event in self._window if event.id > number][:PAGE]
-        return [event for event in await self._after(number, PAGE) if event.id <= self.head]
+            return list(islice((event for event in self._window if event.id > number), PAGE))
+        return [event for event in await self._page(number) if event.id <= self.head]
 
     async def rendered(self, key: Hashable, topic: Topic, event: Event) -> Message:
         """Once for a group and an event, also where some replay what others have just seen."""
         name = (key, event.id)
-        task = self._rendered.get(name)
+        if (kept := self._rendered.get(name)) is not None:
+            return kept
+        task = self._rendering.get(name)
         if task is None:
             self.renderings += 1
-            task = asyncio.create_task(self._render(topic, event))
-            self._rendered[name] = task
+            task = self._rendering[name] = asyncio.create_task(self._render(topic, event))
             task.add_done_callback(lambda done: self._keep(name, done))
         # Shielded: of many who wait for it, one may leave.
         return await asyncio.shield(task)
@@ -256,16 +292,18 @@ class Feed:
         return Message(event.id, await topic.render(event))
 
     def _keep(self, name: Any, task: asyncio.Task[Message]) -> None:
+        del self._rendering[name]
         if task.cancelled() or task.exception() is not None:
-            self._rendered.pop(name, None)
             return
-        self._rendered_bytes += len(task.result().payload) + OVERHEAD
+        self._rendered[name] = task.result()
+        self._rendered_bytes += weight(task.result())
         while self._rendered_bytes > RENDERED_BYTES and len(self._rendered) > 1:
-            oldest, kept = next(iter(self._rendered.items()))
-            if not kept.done():
-                break
-            del self._rendered[oldest]
-            self._rendered_bytes -= len(kept.result().payload) + OVERHEAD
+            self._rendered_bytes -= weight(self._rendered.popitem(last=False)[1])
+
+    def _begin(self, group: Group) -> None:
+        task = asyncio.create_task(group.run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def join(self, key: Hashable, topic: Topic, sink: Sink, after: int | None = None) -> Membership:
         """Become a member: from now on, or from after an event. Nothing is awaited between this and the place."""
@@ -274,12 +312,12 @@ class Feed:
             group = self.groups.get(key)
             if group is None:
                 group = self.groups[key] = Group(self, key, topic, self.head)
-                group.task = asyncio.create_task(group.run())
+                self._begin(group)
             group.add(sink, self.head if after is None else after)
         else:
-            group = Group(self, key, topic, after, behind=True)
+            group = Group(self, key, topic, after, private=True)
             group.members[sink] = None
-            group.task = asyncio.create_task(group.run())
+            self._begin(group)
         membership = self.memberships[sink] = Membership(self, group, sink)
         return membership
 
@@ -292,6 +330,7 @@ class Feed:
             group.closed = True
             return True
         if shared is None:
+            group.private = False
             self.groups[group.key] = group
             return False
         for sink in [*group.members, *group.marked]:
@@ -309,6 +348,8 @@ class Feed:
 
     def give_up(self, group: Group) -> None:
         sinks = [*group.members, *group.marked]
+        group.members.clear()
+        group.marked.clear()
         self.stop(group)
         for sink in sinks:
             membership = self.memberships.pop(sink, None)

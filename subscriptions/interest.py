@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, TableValuedAlias
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from models import EventKind, RiskGrade, Subject
 from subscriptions.log import EVENT
@@ -41,15 +43,15 @@ class Interest:
             and (self.own is None or event.enterprise_id == self.own)
         )
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """The same in SQL."""
+    def conditions(self, sqlite: bool) -> list[ColumnElement[bool]]:
+        """The same in SQL. However many keys there are, they travel as one parameter."""
         c = EVENT.c
         found: list[ColumnElement[bool]] = []
         for column, keys in ((c.zones, self.zones), (c.rings, self.rings), (c.venues, self.venues)):
             if keys is not None:
-                found.append(_any_of(column, keys))
+                found.append(_meets(column, keys, sqlite))
         if self.enterprises is not None:
-            found.append(c.enterprise_id.in_(sorted(self.enterprises)))
+            found.append(_among(c.enterprise_id, self.enterprises, sqlite))
         if self.kinds is not None:
             found.append(c.kind.in_(sorted(self.kinds, key=lambda kind: kind.name)))
         if self.subjects is not None:
@@ -63,6 +65,20 @@ class Interest:
         return found
 
 
-def _any_of(column: ColumnElement[Any], keys: Iterable[int]) -> ColumnElement[bool]:
-    text = sa.type_coerce(column, sa.String)
-    return sa.or_(sa.false(), *(text.like(f"%,{key},%") for key in sorted(keys)))
+def _meets(column: ColumnElement[Any], keys: Iterable[int], sqlite: bool) -> ColumnElement[bool]:
+    """The set in the column, kept as `,3,17,`, has one of the keys."""
+    text, parts = sa.type_coerce(column, sa.String), [f",{key}," for key in sorted(keys)]
+    if sqlite:
+        return sa.exists().where(sa.func.instr(text, _listed(parts).c.value) > 0)
+    return text.like(sa.any_(sa.literal([f"%{part}%" for part in parts], ARRAY(sa.String))))
+
+
+def _among(column: ColumnElement[Any], keys: Iterable[int], sqlite: bool) -> ColumnElement[bool]:
+    if sqlite:
+        return column.in_(sa.select(_listed(sorted(keys)).c.value))
+    return column == sa.any_(sa.literal(sorted(keys), ARRAY(sa.Integer)))
+
+
+def _listed(values: list[Any]) -> TableValuedAlias:
+    """Values as a table, for SQLite, which has no arrays."""
+    return sa.func.json_each(orjson.dumps(values).decode()).table_valued("value")

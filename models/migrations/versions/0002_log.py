@@ -28,9 +28,9 @@ def upgrade() -> None:
     op.create_index("ix_client_mutation_at", "client_mutation", ["at"])
     op.create_table(
         "event_log",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("epoch", sa.String(length=16), nullable=False),
-        sa.CheckConstraint("id = 1", name="ck_event_log_one"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_event_log_one")),
         sa.PrimaryKeyConstraint("id", name="pk_event_log"),
     )
     op.create_table(
@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("zone_id", sa.Integer(), nullable=False),
         sa.Column("at", UTC_TIME, nullable=False),
         sa.Column("millimetres", sa.Float(), nullable=False),
-        sa.CheckConstraint("millimetres >= 0", name="ck_rainfall_reading_millimetres"),
+        sa.CheckConstraint("millimetres >= 0", name=op.f("ck_rainfall_reading_millimetres")),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name="fk_rainfall_reading_zone_id_zone"),
         sa.PrimaryKeyConstraint("id", name="pk_rainfall_reading"),
         sa.UniqueConstraint("zone_id", "at", name="uq_rainfall_reading_zone_id_at"),

@@ -1,0 +1,95 @@
+"""Questions made from the schema itself: for any field, arguments that it needs and a selection of what it gives."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLNonNull,
+    GraphQLUnionType,
+    get_named_type,
+    is_leaf_type,
+    is_required_argument,
+)
+
+import models
+from models.database import Database
+from schema import ids
+from schema.event import MODELS, TYPES
+from tests.conftest import NOW
+
+CONNECTED = "{ totalCount nodes { id } edges { cursor node { id } } pageInfo { hasNextPage endCursor } }"
+
+
+def selection(of: Any) -> str:
+    """What to ask of a type's objects: their ids, and whatever leads to rows once more."""
+    named = get_named_type(of)
+    if is_leaf_type(named):
+        return ""
+    if named.name.endswith("Connection"):
+        return CONNECTED
+    if isinstance(named, GraphQLUnionType) or named.name == "Node":
+        return "{ __typename ... on Node { id } }"
+    if "id" in named.fields:
+        return "{ id }"
+    return "{ " + " ".join(f"{name} {selection(f.type)}" for name, f in named.fields.items()) + " }"
+
+
+def needed(field: GraphQLField) -> str:
+    """The arguments without which a field cannot be asked; of an enum's values all."""
+    given = [f"{name}: {example(a.type)}" for name, a in field.args.items() if is_required_argument(a)]
+    return f"({', '.join(given)})" if given else ""
+
+
+def example(of: Any) -> str:
+    """A value of an input type."""
+    if isinstance(of, GraphQLNonNull):
+        return example(of.of_type)
+    if isinstance(of, GraphQLEnumType):
+        return str(next(iter(of.values)))
+    if hasattr(of, "of_type"):
+        inner = get_named_type(of)
+        every = list(inner.values) if isinstance(inner, GraphQLEnumType) else [example(inner)]
+        return f"[{', '.join(every)}]"
+    if isinstance(of, GraphQLInputObjectType):
+        return "{ " + ", ".join(f"{n}: {example(f.type)}" for n, f in of.fields.items()) + " }"
+    return {"Int": "1", "Float": "30.2", "Boolean": "true", "Date": '"2026-06-15"'}.get(of.name, '"1"')
+
+
+async def ids_of(database: Database, of: Any, most: int) -> list[str]:
+    """The ids of the first rows of a type, of events those of the last."""
+    table = of.row.__table__
+    subjects = [subject for subject, told in TYPES.items() if told is of]
+    wanted = [table.c.subject.in_(subjects)] if subjects else []
+    order = table.c.id.desc() if subjects else table.c.id
+    async with database.read() as connection:
+        found = await connection.execute(sa.select(table.c.id).where(*wanted).order_by(order).limit(most))
+        return [ids.encode(of.__name__, key) for (key,) in found]
+
+
+async def tell(database: Database, each: int) -> None:
+    """Events about the first rows of every noun."""
+    async with database.write() as session:
+        enterprise = (await session.execute(sa.select(models.Enterprise).limit(1))).scalar_one()
+        for kind in {kind.subject: kind for kind in models.EventKind}.values():
+            keys: list[int | None] = [None] * each
+            if kind.subject in MODELS:
+                table = MODELS[kind.subject].__table__
+                keys = list((await session.execute(sa.select(table.c.id).limit(each))).scalars())
+            session.add_all(
+                models.Event(
+                    at=NOW,
+                    kind=kind,
+                    subject=kind.subject,
+                    subject_id=key,
+                    enterprise_id=enterprise.id,
+                    zone_id=enterprise.zone_id,
+                    actor_role=models.Role.COMMANDER,
+                    changes=[{"field": "reason", "from": None, "to": "试验", "personal": False}],
+                    rows=1,
+                    source="a test",
+                )
+                for key in keys
+            )

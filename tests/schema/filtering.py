@@ -1,0 +1,264 @@
+"""What each field of each filter asks for, in plain Python over all rows; and rows that tell the fields apart."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+import models
+from models import DISPATCH_OVER, HAZARD_SETTLED, HAZARD_TERMINAL
+from schema import ids
+from tests.conftest import NOW, SHANGHAI
+
+TABLES: dict[str, Any] = {
+    "Enterprise": models.Enterprise,
+    "Hazard": models.Hazard,
+    "Inspection": models.Inspection,
+    "Case": models.Case,
+    "Dispatch": models.Dispatch,
+    "AssistanceRequest": models.AssistanceRequest,
+    "Warning": models.Warning,
+    "Expert": models.Expert,
+    "Team": models.Team,
+    "Warehouse": models.Warehouse,
+    "Inspector": models.Inspector,
+    "Venue": models.Venue,
+}
+# Texts that mean something to LIKE, to JSON, to SQL or to nobody.
+TEXTS = [
+    "萧山",
+    "化工",
+    "a",
+    "A",
+    "%",
+    "_",
+    "\\",
+    "%_",
+    "'",
+    '"',
+    "[",
+    ",",
+    ", ",
+    "1",
+    "(",
+    "É",
+    "ǅ",
+    "k",
+    "\u212a",
+    "不存在",
+]
+MIDNIGHT = dt.datetime(2026, 6, 10, tzinfo=SHANGHAI)  # 16:00 of the day before, in UTC
+SECOND = dt.timedelta(microseconds=1)
+DAYS = ["2026-06-09", "2026-06-10", "2026-06-11", "2026-06-12"]
+EDGES = [MIDNIGHT - SECOND, MIDNIGHT, MIDNIGHT + dt.timedelta(days=1) - SECOND, MIDNIGHT + dt.timedelta(days=1)]
+
+# Rows at the edges of days, and texts with what has a meaning of its own.
+EDGED = [
+    *(
+        sa.update(model).where(col(model.id) == row.id + 1).values({name: at})
+        for model, names in (
+            (models.Hazard, ("found_at", "deadline")),
+            (models.Inspection, ("planned_for", "submitted_at")),
+            (models.Enterprise, ("last_inspected_at",)),
+            (models.Case, ("filed_at",)),
+        )
+        for name in names
+        for row, at in ((SimpleNamespace(id=i), at) for i, at in enumerate(EDGES))
+    ),
+    sa.update(models.Hazard)
+    .where(col(models.Hazard.id) == 2)
+    .values(status=models.HazardStatus.RECTIFYING, closed_at=None),
+    sa.update(models.AssistanceRequest).where(col(models.AssistanceRequest.id) == 1).values(enterprise_id=2),
+    sa.update(models.Enterprise).where(col(models.Enterprise.id) == 4).values(industry="印染"),
+    sa.update(models.Enterprise).where(col(models.Enterprise.id) == 1).values(name="100%_A\\B'C\"D"),
+    sa.update(models.Enterprise).where(col(models.Enterprise.id) == 2).values(name="É ǅ \u212a", address=None),
+    sa.update(models.Enterprise).where(col(models.Enterprise.id) == 3).values(industry=None, major_hazard_level=None),
+    sa.update(models.Hazard).where(col(models.Hazard.id) == 1).values(description="50%_of [it]", category=None),
+    sa.update(models.Expert).where(col(models.Expert.id) == 1).values(specialties=['"quoted", and\\more', "危化"]),
+    sa.update(models.Expert).where(col(models.Expert.id) == 2).values(specialties=[]),
+    sa.update(models.Team).where(col(models.Team.id) == 1).values(name="%_\\Team", zone_id=None),
+    sa.update(models.Inspector).where(col(models.Inspector.id) == 1).values(zone_id=None),
+]
+
+
+def fold(text: str) -> str:
+    return "".join(c.lower() if "A" <= c <= "Z" else c for c in text)
+
+
+def has(wanted: str, *texts: str | None) -> bool:
+    return any(text is not None and fold(wanted) in fold(text) for text in texts)
+
+
+def day(at: dt.datetime | None) -> str:
+    """The day in the district's zone; no day is before all others."""
+    return "" if at is None else at.astimezone(SHANGHAI).date().isoformat()
+
+
+class World:
+    """All rows, and what a filter asks of them that is not in the row itself."""
+
+    def __init__(self, rows: dict[Any, list[Any]]) -> None:
+        self.rows = rows
+        self.enterprise = {e.id: e for e in rows[models.Enterprise]}
+        self.rings: dict[int, set[int]] = {e: set() for e in self.enterprise}
+        self.venues: dict[int, set[int]] = {e: set() for e in self.enterprise}
+        venue = {r.id: r.venue_id for r in rows[models.ControlRing]}
+        for inside in rows[models.EnterpriseRing]:
+            self.rings[inside.enterprise_id].add(inside.ring_id)
+            self.venues[inside.enterprise_id].add(venue[inside.ring_id])
+        self.inspectors: dict[int, set[int]] = {}
+        for sent in rows[models.InspectionInspector]:
+            self.inspectors.setdefault(sent.inspection_id, set()).add(sent.inspector_id)
+        self.stock: dict[int, list[Any]] = {}
+        for item in rows[models.StockItem]:
+            self.stock.setdefault(item.warehouse_id, []).append(item)
+        self.overdue = {h.enterprise_id for h in rows[models.Hazard] if overdue(h)}
+
+    def zone(self, row: Any) -> int | None:
+        found: int | None = self.enterprise[row.enterprise_id].zone_id
+        return found
+
+
+def overdue(hazard: Any, now: dt.datetime = NOW) -> bool:
+    return hazard.deadline is not None and hazard.deadline < now and hazard.status not in HAZARD_SETTLED
+
+
+@dataclass(frozen=True)
+class Case:
+    """A field of a filter, values for it, and whether a row is one that a value asks for."""
+
+    field: str
+    name: str
+    values: list[Any]
+    holds: Callable[[World, Any, Any], bool]
+    of: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.field}-{self.name}"
+
+    def given(self, value: Any) -> Any:
+        """The value as a client gives it."""
+        if self.of is None:
+            return [v.name for v in value] if isinstance(value, list) and value and hasattr(value[0], "name") else value
+        return [ids.encode(self.of, key) for key in value]
+
+
+KEYS: list[Any] = [[1], [2, 3], [], [2**31 - 1], [1, 2, 3, 4]]
+
+
+def keyed(listing: str, name: str, of: str, holds: Callable[[World, Any, list[int]], bool]) -> Case:
+    return Case(listing, name, KEYS, holds, of)
+
+
+def among(listing: str, name: str, members: Any, column: str) -> Case:
+    every = list(members)
+    values = [[], *([m] for m in every), every[:2], every]
+    return Case(listing, name, values, lambda w, r, v: getattr(r, column) in v)
+
+
+def days(listing: str, name: str, holds: Callable[[World, Any, str], bool]) -> Case:
+    return Case(listing, name, [*DAYS, "0001-01-02", "9999-12-30"], holds)
+
+
+def text(listing: str, holds: Callable[[World, Any, str], bool], name: str = "text") -> Case:
+    return Case(listing, name, TEXTS, holds)
+
+
+def flag(listing: str, name: str, holds: Callable[[World, Any], bool]) -> Case:
+    return Case(listing, name, [True, False], lambda w, r, v: holds(w, r) is v)
+
+
+def touches(found: set[int], wanted: list[int]) -> bool:
+    return not found.isdisjoint(wanted)
+
+
+CASES = [
+    keyed("enterprises", "ids", "Enterprise", lambda w, r, v: r.id in v),
+    keyed("enterprises", "zones", "Zone", lambda w, r, v: r.zone_id in v),
+    keyed("enterprises", "towns", "Town", lambda w, r, v: r.town_id in v),
+    keyed("enterprises", "rings", "ControlRing", lambda w, r, v: touches(w.rings[r.id], v)),
+    keyed("enterprises", "venues", "Venue", lambda w, r, v: touches(w.venues[r.id], v)),
+    among("enterprises", "riskGrades", models.RiskGrade, "risk_grade"),
+    flag("enterprises", "hazardousChemicals", lambda w, r: r.hazardous_chemicals),
+    Case(
+        "enterprises",
+        "majorHazardLevels",
+        [[1], [2, 4], [], [0], [100_000], [-(2**31), 2**31 - 1]],
+        lambda w, r, v: r.major_hazard_level in v,
+    ),
+    Case("enterprises", "industry", ["", "印染", "%", "不存在"], lambda w, r, v: r.industry == v),
+    text("enterprises", lambda w, r, v: has(v, r.name, r.address, r.credit_code)),
+    flag("enterprises", "hasOpenHazards", lambda w, r: r.open_hazards > 0),
+    flag("enterprises", "hasOverdueHazards", lambda w, r: r.id in w.overdue),
+    days("enterprises", "inspectedSince", lambda w, r, v: day(r.last_inspected_at) >= v),
+    days("enterprises", "notInspectedSince", lambda w, r, v: day(r.last_inspected_at) < v),
+    keyed("hazards", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
+    keyed("hazards", "zones", "Zone", lambda w, r, v: w.zone(r) in v),
+    keyed("hazards", "rings", "ControlRing", lambda w, r, v: touches(w.rings[r.enterprise_id], v)),
+    keyed("hazards", "venues", "Venue", lambda w, r, v: touches(w.venues[r.enterprise_id], v)),
+    among("hazards", "statuses", models.HazardStatus, "status"),
+    among("hazards", "levels", models.HazardLevel, "level"),
+    flag("hazards", "open", lambda w, r: r.status not in HAZARD_TERMINAL),
+    flag("hazards", "overdue", lambda w, r: overdue(r)),
+    days("hazards", "foundSince", lambda w, r, v: day(r.found_at) >= v),
+    days("hazards", "foundUntil", lambda w, r, v: day(r.found_at) <= v),
+    days("hazards", "deadlineBefore", lambda w, r, v: "" < day(r.deadline) < v),
+    text("hazards", lambda w, r, v: has(v, r.description, r.category)),
+    keyed("inspections", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
+    keyed("inspections", "zones", "Zone", lambda w, r, v: w.zone(r) in v),
+    keyed("inspections", "rings", "ControlRing", lambda w, r, v: touches(w.rings[r.enterprise_id], v)),
+    keyed("inspections", "venues", "Venue", lambda w, r, v: touches(w.venues[r.enterprise_id], v)),
+    keyed("inspections", "inspectors", "Inspector", lambda w, r, v: touches(w.inspectors.get(r.id, set()), v)),
+    among("inspections", "statuses", models.InspectionStatus, "status"),
+    among("inspections", "kinds", models.InspectionKind, "kind"),
+    among("inspections", "results", models.InspectionResult, "result"),
+    days("inspections", "plannedSince", lambda w, r, v: day(r.planned_for) >= v),
+    days("inspections", "plannedUntil", lambda w, r, v: "" < day(r.planned_for) <= v),
+    days("inspections", "submittedSince", lambda w, r, v: day(r.submitted_at) >= v),
+    days("inspections", "submittedUntil", lambda w, r, v: "" < day(r.submitted_at) <= v),
+    keyed("cases", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
+    keyed("cases", "zones", "Zone", lambda w, r, v: w.zone(r) in v),
+    among("cases", "statuses", models.CaseStatus, "status"),
+    days("cases", "filedSince", lambda w, r, v: day(r.filed_at) >= v),
+    days("cases", "filedUntil", lambda w, r, v: "" < day(r.filed_at) <= v),
+    among("dispatches", "statuses", models.DispatchStatus, "status"),
+    flag("dispatches", "active", lambda w, r: r.status not in DISPATCH_OVER),
+    keyed("dispatches", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
+    keyed("dispatches", "venues", "Venue", lambda w, r, v: r.venue_id in v),
+    among("assistanceRequests", "statuses", models.AssistanceStatus, "status"),
+    keyed("assistanceRequests", "zones", "Zone", lambda w, r, v: w.zone(r) in v),
+    keyed("assistanceRequests", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
+    keyed("warnings", "zones", "Zone", lambda w, r, v: r.zone_id in v),
+    flag("warnings", "inForce", lambda w, r: r.lifted_at is None),
+    among("warnings", "kinds", models.WarningKind, "kind"),
+    *(
+        keyed(listing, "zones", "Zone", lambda w, r, v: r.zone_id in v)
+        for listing in ("experts", "teams", "warehouses", "inspectors")
+    ),
+    flag("experts", "available", lambda w, r: r.on_standby),
+    flag("teams", "available", lambda w, r: r.on_standby),
+    flag("inspectors", "available", lambda w, r: r.on_duty),
+    flag("warehouses", "available", lambda w, r: any(i.quantity > i.reserved for i in w.stock.get(r.id, []))),
+    text("experts", lambda w, r, v: has(v, r.full_name, *r.specialties)),
+    text("experts", lambda w, r, v: has(v, *r.specialties), "specialty"),
+    text("teams", lambda w, r, v: has(v, r.name)),
+    text("warehouses", lambda w, r, v: has(v, r.name)),
+    text("inspectors", lambda w, r, v: has(v, r.full_name, r.badge)),
+    among("teams", "teamKinds", models.TeamKind, "kind"),
+    Case(
+        "warehouses",
+        "stockCode",
+        ["", "2", "%", "2010101", "3020101"],
+        lambda w, r, v: any(i.code == v and i.quantity > 0 for i in w.stock.get(r.id, [])),
+    ),
+]
+APPLIES = {
+    "experts": {"zones", "available", "text", "specialty"},
+    "teams": {"zones", "available", "text", "teamKinds"},
+    "warehouses": {"zones", "available", "text", "stockCode"},
+    "inspectors": {"zones", "available", "text"},
+}

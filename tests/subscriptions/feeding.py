@@ -1,0 +1,131 @@
+"""A feed without a database: a log in a list, topics that can be held, sinks that remember."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from subscriptions.feed import Feed, Message
+
+SETTLED = 200  # turns of the loop: more than anything here takes
+
+
+@dataclass(frozen=True)
+class Event:
+    id: int
+    colour: str = "red"
+
+
+class Log:
+    """`commit` puts events into the log; the feed hears of them when `feed.wake` is called. `held` stops reads."""
+
+    def __init__(self, length: int = 0) -> None:
+        self.events = [Event(n) for n in range(1, length + 1)]
+        self.reads: list[int] = []
+        self.reading = asyncio.Condition()
+        self.away = False
+        self.free = asyncio.Event()
+        self.free.set()
+
+    @property
+    def head(self) -> int:
+        return len(self.events)
+
+    def commit(self, number: int = 1, colour: str = "red") -> None:
+        self.events += [Event(self.head + n, colour) for n in range(1, number + 1)]
+
+    async def after(self, number: int, limit: int) -> Sequence[Event]:
+        self.reads.append(number)
+        async with self.reading:
+            self.reading.notify_all()
+        found = self.events[number : number + limit]
+        await self.free.wait()
+        if self.away:
+            raise ConnectionError
+        return found
+
+    async def read_often(self, times: int) -> None:
+        async with self.reading:
+            await self.reading.wait_for(lambda: len(self.reads) >= times)
+
+    async def start_at(self) -> int:
+        return self.head
+
+
+@dataclass(eq=False)
+class Topic:
+    """Wants one colour, or all. `held` are the events whose rendering does not end until they are let go."""
+
+    colour: str | None = None
+    held: dict[int, asyncio.Event] = field(default_factory=dict)
+    fails_at: int | None = None
+    rendered: list[int] = field(default_factory=list)
+    size: int = 0
+
+    def matches(self, event: Any) -> bool:
+        return self.colour is None or event.colour == self.colour
+
+    async def render(self, event: Any) -> bytes:
+        self.rendered.append(event.id)
+        if event.id in self.held:
+            await self.held[event.id].wait()
+        if event.id == self.fails_at:
+            raise RuntimeError
+        return b"%d" % event.id + b" " * self.size
+
+    def hold(self, number: int) -> asyncio.Event:
+        self.held[number] = asyncio.Event()
+        return self.held[number]
+
+
+class Sink:
+    """Remembers what it was sent. `slow` makes replays wait for `room`."""
+
+    def __init__(self) -> None:
+        self.got: list[int] = []
+        self.failed = False
+        self.room = asyncio.Event()
+        self.room.set()
+        self.sent: Callable[[int], None] = lambda number: None
+
+    def send(self, message: Message) -> None:
+        assert message.payload.split()[0] == b"%d" % message.cursor
+        self.got.append(message.cursor)
+        self.sent(message.cursor)
+
+    async def drained(self) -> None:
+        await self.room.wait()
+
+    def fail(self) -> None:
+        self.failed = True
+
+
+async def settle() -> None:
+    """Let everything run until nothing can without somebody's doing."""
+    for _ in range(SETTLED):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def feeding(log: Log) -> AsyncIterator[Feed]:
+    feed = Feed(log.after, log.start_at)
+    await feed.start()
+    running = asyncio.create_task(feed.run())
+    await settle()
+    try:
+        yield feed
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await feed.close()
+
+
+async def heard(feed: Feed) -> None:
+    """The feed hears of what was committed, and everybody has it who can."""
+    feed.wake()
+    await settle()
+
+
+def numbers(first: int, last: int) -> list[int]:
+    return list(range(first, last + 1))
