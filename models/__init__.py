@@ -8,7 +8,7 @@ from models.dispatch import DISPATCH_OVER, Dispatch, DispatchStatus
 from models.district import District
 from models.enterprise import Enterprise, RiskGrade
 from models.event import ClientMutation, Event, EventKind, EventLog, Keys, Subject
-from models.evidence import Evidence, HazardEvidence, InspectionEvidence
+from models.evidence import Evidence, EvidenceUpload, HazardEvidence, InspectionEvidence
 from models.expert import Expert
 from models.hazard import (
     HAZARD_SETTLED,
@@ -66,6 +66,7 @@ __all__ = [
     "EventKind",
     "EventLog",
     "Evidence",
+    "EvidenceUpload",
     "Expert",
     "ExtensionStatus",
     "Hazard",

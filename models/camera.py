@@ -3,10 +3,10 @@
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Located, Row, located
+from models.types import Located, Registered, Row, located
 
 
-class Camera(Located, Row, table=True):
+class Camera(Located, Registered, Row, table=True):
     """A camera; `device_id` has the 20 digits of GB/T 28181."""
 
     __table_args__ = (

@@ -6,7 +6,7 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import ListOf, Row, UtcTime, Versioned, named
+from models.types import ListOf, Registered, Row, UtcTime, Versioned, named
 
 
 class CaseStatus(enum.Enum):
@@ -32,7 +32,7 @@ class PenaltyKind(enum.Enum):
     REVOCATION = "revocation"
 
 
-class Case(Versioned, Row, table=True):
+class Case(Versioned, Registered, Row, table=True):
     """A case against an enterprise, from an inspection; the penalty's columns are null until one is decided."""
 
     __tablename__ = "case_filing"

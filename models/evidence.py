@@ -9,7 +9,11 @@ from models.types import Row, UtcTime
 
 
 class Evidence(Row, table=True):
-    """A photograph or a paper, named by the hash of its bytes."""
+    """A photograph or a paper, named by the hash of its bytes.
+
+    `stored_at` is when the bytes came into the store; null where they never did, as in the demo. Until it is `attached`
+    to something nobody sees it, and only those who uploaded it may attach it.
+    """
 
     __table_args__ = (sa.CheckConstraint("bytes >= 0", name="bytes"),)
 
@@ -17,6 +21,22 @@ class Evidence(Row, table=True):
     bytes: int
     sha256: str = Field(max_length=64, unique=True)
     taken_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    stored_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    attached: bool = Field(default=True, sa_column_kwargs={"server_default": sa.true()})
+
+
+class EvidenceUpload(Row, table=True):
+    """Who has uploaded a piece of evidence, and when last: `uploader` is the identity of a viewer.
+
+    Two people may upload the same bytes; that is one piece, and both may attach it.
+    """
+
+    __tablename__ = "evidence_upload"
+    __table_args__ = (sa.UniqueConstraint("evidence_id", "uploader"),)
+
+    evidence_id: int = Field(foreign_key="evidence.id")
+    uploader: str
+    at: dt.datetime = Field(sa_type=UtcTime)
 
 
 class HazardEvidence(Row, table=True):

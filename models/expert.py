@@ -2,10 +2,10 @@
 
 from sqlmodel import Field
 
-from models.types import ListOf, Located, Row, Versioned, placed
+from models.types import ListOf, Located, Registered, Row, Versioned, placed
 
 
-class Expert(Versioned, Located, Row, table=True):
+class Expert(Versioned, Located, Registered, Row, table=True):
     """Somebody who can be asked."""
 
     __table_args__ = placed()

@@ -6,7 +6,7 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Row, UtcTime, Versioned, named
+from models.types import Registered, Row, UtcTime, Versioned, named
 
 
 class MeasureKind(enum.Enum):
@@ -18,7 +18,7 @@ class MeasureKind(enum.Enum):
     EMERGENCY = "emergency"
 
 
-class ControlMeasure(Versioned, Row, table=True):
+class ControlMeasure(Versioned, Registered, Row, table=True):
     """A measure (管控措施) in force from `since` until it is lifted."""
 
     __tablename__ = "control_measure"

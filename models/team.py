@@ -5,7 +5,7 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Located, Name, Row, Versioned, named, placed
+from models.types import Located, Name, Registered, Row, Versioned, named, placed
 
 
 class TeamKind(enum.Enum):
@@ -19,7 +19,7 @@ class TeamKind(enum.Enum):
     VOLUNTEER = "volunteer"
 
 
-class Team(Versioned, Located, Row, table=True):
+class Team(Versioned, Located, Registered, Row, table=True):
     """A rescue team; `strength` is its number of people."""
 
     __table_args__ = (*placed(), sa.CheckConstraint("strength >= 0", name="strength"))

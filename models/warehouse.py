@@ -3,10 +3,10 @@
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Located, Name, Row, Versioned, placed
+from models.types import Located, Name, Registered, Row, Versioned, placed
 
 
-class Warehouse(Located, Row, table=True):
+class Warehouse(Located, Registered, Row, table=True):
     """A store of emergency supplies."""
 
     __table_args__ = placed()

@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import asyncpg
@@ -23,11 +24,15 @@ from models.visibility import Role, Scope
 from resolvers import districts
 from resolvers.demo import DistrictExists
 from resolvers.demo import seed as seed_demo
+from resolvers.evidence.stores import opened
+from resolvers.evidence.uploads import collect as collect_evidence
+from resolvers.register import RegisterRefused
 from schema.root import build
 from subscriptions.log import renew_epoch
 from web import server
 from web.app import PAGES
 from web.logs import configure
+from web.registering import REFUSED, bring_in, write_out
 from web.settings import Settings, tokens
 from web.simulation import play
 from web.simulation.calls import Refusal
@@ -169,6 +174,49 @@ def simulate(
     raise typer.Exit(1 if summary.refusals else 0)
 
 
+@app.command("import")
+def import_(
+    mapping: Annotated[Path, typer.Argument(help="What the files hold: a TOML file, see docs/import.md.")],
+    directory: Annotated[Path, typer.Argument(help="Where the files are.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all but write.")] = False,
+    report: Annotated[Path, typer.Option(help="Where the rows that are bad, or doubtful, are listed.")] = Path(
+        "import-report.csv"
+    ),
+) -> None:
+    """A register from CSV, XLSX or GeoJSON files; safe to repeat."""
+
+    async def work(database: Database) -> None:
+        status.append(await bring_in(database, mapping, directory, report, dry=dry_run, console=console))
+
+    status: list[int] = []
+    try:
+        _run(_settings(), work)
+    except RegisterRefused as refused:
+        _refuse(str(refused), REFUSED)
+    raise typer.Exit(status[0])
+
+
+@app.command()
+def export(directory: Annotated[Path, typer.Argument(help="Where to write the files.")]) -> None:
+    """The register as CSV files and a map, with the mapping that imports them again."""
+    try:
+        _run(_settings(), lambda database: write_out(database, directory, console))
+    except RegisterRefused as refused:
+        _refuse(str(refused), REFUSED)
+
+
+@app.command()
+def collect() -> None:
+    """Remove evidence that was uploaded and never used."""
+
+    async def work(database: Database) -> None:
+        found = await collect_evidence(database, opened(settings.evidence_url), dt.datetime.now(dt.UTC))
+        console.print(f"Removed {found.rows} rows and {found.files} files.")
+
+    settings = _settings()
+    _run(settings, work)
+
+
 def _span(text: str) -> dt.timedelta:
     """`30m`, `8h` or `7d`. Raises ValueError."""
     units = {"m": "minutes", "h": "hours", "d": "days"}
@@ -220,7 +268,8 @@ def _tell(base: str) -> None:
     if (PAGES / "graphiql" / "index.html").is_file():
         console.print(f"GraphiQL   {base}/graphiql/", soft_wrap=True)
     else:
-        console.print("GraphiQL   not built: that needs Node 20.19 or later, and then `make run` again.", soft_wrap=True)
+        reason = "not built: that needs Node 20.19 or later, and then `make run` again."
+        console.print(f"GraphiQL   {reason}", soft_wrap=True)
     console.print(f"The graph  {base}/graphql\nThe schema {base}/schema.graphql", soft_wrap=True)
     console.print("Ctrl-C stops the server.")
 
