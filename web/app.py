@@ -18,13 +18,17 @@ from models.database import Database
 from models.types import now
 from models.visibility import Role, Viewer, Visibility
 from resolvers import districts
+from resolvers.evidence import stores
+from resolvers.evidence.signer import Signer
 from schema.execution import Execution
 from schema.live import Live
 from schema.root import build
+from web.evidence import EvidenceEndpoint
 from web.graphql import METHODS, GraphQLEndpoint
 from web.reserved import ReservedEndpoint
-from web.settings import ROOT, Settings, tokens
+from web.settings import ROOT, Settings, secret
 from web.sockets import SocketEndpoint
+from web.tokens import Tokens
 from web.viewers import Viewers, demo_viewers
 
 log = structlog.get_logger(__name__)
@@ -62,15 +66,22 @@ class Served:
 
     def __init__(self, settings: Settings, clock: Callable[[], dt.datetime]) -> None:
         self.settings = settings
-        found = tokens(settings)
-        if found is None:
+        signing = secret(settings)
+        if signing is None:
             raise ValueError("HUHANG_SECRET is needed where Huhang does not run as a demo")
-        self.tokens = found
+        self.tokens = Tokens(signing)
+        signer = Signer(signing)
         self.database = Database(settings.database_url, pool_size=settings.pool_size)
         self.zone = districts.DEFAULT_ZONE
         self.graph = build()
         self.execution = Execution(
-            self.graph, self.database, self.time_zone, clock, rung=self.ring, introspection=settings.introspection
+            self.graph,
+            self.database,
+            self.time_zone,
+            clock,
+            rung=self.ring,
+            introspection=settings.introspection,
+            signer=signer,
         )
         retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
         self.live = Live(
@@ -79,6 +90,10 @@ class Served:
         # In demo mode whoever sends no token looks on as a screen does.
         anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
         self.viewers = Viewers(self.tokens, self.database, clock, anonymous)
+        store = stores.opened(settings.evidence_url)
+        self.evidence = EvidenceEndpoint(
+            self.viewers, self.database, store, signer, clock, limit=settings.evidence_limit
+        )
 
     def time_zone(self) -> ZoneInfo:
         return self.zone
@@ -134,6 +149,7 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             Route("/graphql", endpoint.respond, methods=METHODS),
             WebSocketRoute("/graphql", sockets),
             Route("/graphql/stream", reserved.respond, methods=["PUT", "GET", "POST", "DELETE"]),
+            *served.evidence.routes,
             Route("/graphiql/viewers.json", viewers),
             Mount("/graphiql", pages("graphiql")),
             Route("/schema.graphql", schema),

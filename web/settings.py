@@ -36,6 +36,12 @@ class Settings(BaseSettings):
         default=2000, ge=1, le=1_000_000, description="Enterprises that demo mode fills an empty database with."
     )
     introspection: bool = Field(default=True, description="Whether clients may ask for the schema.")
+    evidence_url: str = Field(
+        default=str(VAR / "evidence"), description="Where evidence is kept: a directory, or `s3://bucket/prefix`."
+    )
+    evidence_limit: int = Field(
+        default=10_485_760, ge=1024, description="Greatest size of one piece of evidence, in bytes."
+    )
     body_limit: int = Field(default=1_048_576, ge=1024, description="Greatest size of a request's body, in bytes.")
     pool_size: int = Field(default=10, ge=1, description="Connections to the database for each process.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -56,8 +62,14 @@ class Settings(BaseSettings):
         return value
 
 
-def tokens(settings: Settings) -> Tokens | None:
-    """What makes and reads tokens here; None where a secret is needed and not given."""
+def secret(settings: Settings) -> str | None:
+    """What is signed with here; None where it is needed and not given."""
     if settings.secret is not None:
-        return Tokens(settings.secret.get_secret_value())
-    return Tokens(demo_secret(VAR / "secret")) if settings.demo else None
+        return settings.secret.get_secret_value()
+    return demo_secret(VAR / "secret") if settings.demo else None
+
+
+def tokens(settings: Settings) -> Tokens | None:
+    """What makes and reads tokens here; None without a secret."""
+    found = secret(settings)
+    return None if found is None else Tokens(found)

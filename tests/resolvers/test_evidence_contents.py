@@ -1,0 +1,190 @@
+"""What is kept of a picture: all of its pixels, and nothing of what else its file says."""
+
+import contextlib
+import io
+import struct
+from random import Random
+
+import pytest
+from PIL import Image
+
+from resolvers.evidence import pictures
+from resolvers.evidence.contents import ANY, JPEG, PDF, PIXELS_MAXIMUM, PNG, WEBP, checked, sniffed
+from resolvers.refusals import Code, Refused
+from tests.proving import examples
+from tests.web.pictures import GPS, ORIENTATION, SECRET, bomb, chunk, exif, opened, paper, photograph, picture
+
+KINDS = {"JPEG": JPEG, "PNG": PNG, "WEBP": WEBP}
+
+
+def refusal(data: bytes, declared: str = ANY) -> Code:
+    with pytest.raises(Refused) as caught:
+        checked(data, declared)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_loses_what_it_says_and_no_pixel(kind: str) -> None:
+    data = photograph(kind)
+    assert SECRET in data or kind == "PNG"
+    assert opened(data).getexif().get_ifd(GPS)
+    kept = checked(data, KINDS[kind])
+    assert kept.media_type == KINDS[kind]
+    assert SECRET not in kept.data
+    found = opened(kept.data)
+    assert found.tobytes() == opened(data).tobytes()
+    assert dict(found.getexif()) == {ORIENTATION: 6}
+    assert set(found.info) <= {"exif", "jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi"} | (
+        {"loop", "background", "timestamp", "duration"} if kind == "WEBP" else set()
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_that_stands_upright_has_no_exif_at_all(kind: str) -> None:
+    kept = checked(photograph(kind, exif=exif(1)), KINDS[kind])
+    assert dict(opened(kept.data).getexif()) == {}
+    assert b"xif" not in kept.data
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_stripped_is_stripped_once(kind: str) -> None:
+    once = checked(photograph(kind), KINDS[kind]).data
+    assert checked(once, KINDS[kind]).data == once
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_colour_profile_stays(kind: str) -> None:
+    profile = bytes(range(128)) * 3
+    kept = checked(photograph(kind, icc_profile=profile), KINDS[kind])
+    assert opened(kept.data).info["icc_profile"] == profile
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_positions_stay_where_that_is_asked_for(kind: str) -> None:
+    data = photograph(kind)
+    assert checked(data, KINDS[kind], keep_positions=True).data == data
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_follows_a_picture_goes(kind: str) -> None:
+    """Telephones put a film behind a picture, and cameras a second picture, each with its own position."""
+    data = photograph(kind)
+    assert checked(data + photograph("JPEG"), KINDS[kind]).data == checked(data, KINDS[kind]).data
+
+
+@pytest.mark.parametrize("more", [{"progressive": True}, {"optimize": True}, {"restart_marker_blocks": 1}])
+def test_a_jpeg_of_any_build_stays_what_it_is(more: dict[str, object]) -> None:
+    data = photograph("JPEG", **more)
+    assert opened(checked(data, JPEG).data).tobytes() == opened(data).tobytes()
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_a_jpeg_of_other_colours_stays_what_it_is(mode: str) -> None:
+    file = io.BytesIO()
+    picture(mode=mode).save(file, "JPEG", comment=SECRET)
+    kept = checked(file.getvalue(), JPEG).data
+    assert opened(kept).tobytes() == opened(file.getvalue()).tobytes()
+    assert SECRET not in kept
+
+
+def test_a_thumbnail_in_the_first_segment_goes() -> None:
+    plain = checked(photograph("JPEG", exif=exif(1)), JPEG).data
+    assert plain[2:4] == b"\xff\xe0"
+    small = bytes(3 * 4 * 4)
+    segment = b"JFIF\0" + plain[11:18] + bytes([4, 4]) + small
+    data = plain[:2] + b"\xff\xe0" + struct.pack(">H", len(segment) + 2) + segment + plain[20:]
+    assert checked(data, JPEG).data == plain
+
+
+def test_the_still_picture_of_an_animated_png_stays() -> None:
+    file = io.BytesIO()
+    picture().save(file, "PNG", save_all=True, append_images=[Image.new("RGB", (64, 48))])
+    kept = checked(file.getvalue(), PNG).data
+    assert opened(kept).tobytes() == picture().tobytes()
+    assert b"acTL" not in kept
+
+
+def test_an_animated_webp_is_refused() -> None:
+    file = io.BytesIO()
+    picture().save(file, "WEBP", save_all=True, append_images=[Image.new("RGB", (64, 48))])
+    assert refusal(file.getvalue()) is Code.BAD_INPUT
+
+
+def test_a_paper_stays_as_it_is() -> None:
+    assert checked(paper(), PDF).data == paper()
+    assert refusal(paper()[:40]) is Code.BAD_INPUT
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"This is no photograph.", b"GIF89a", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\xff\xd8", b"RIFF1234"],
+)
+def test_anything_else_is_of_no_kind_that_is_taken(data: bytes) -> None:
+    assert sniffed(data) is None
+    assert refusal(data, JPEG) is Code.UNSUPPORTED_TYPE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_must_be_the_one_that_is_declared(kind: str) -> None:
+    data = photograph(kind)
+    assert checked(data, ANY).media_type == KINDS[kind]
+    for other in {JPEG, PNG, WEBP, PDF, "text/plain", "image/gif", "image/*"} - {KINDS[kind]}:
+        assert refusal(data, other) is Code.UNSUPPORTED_TYPE
+
+
+def test_a_bomb_is_refused_without_being_unfolded() -> None:
+    data = bomb()
+    assert len(data) < 1_000_000
+    assert refusal(data, PNG) is Code.TOO_LARGE
+
+
+def test_the_greatest_picture_is_not_one_pixel_greater() -> None:
+    width = PIXELS_MAXIMUM // 100
+    for height, code in ((100, Code.BAD_INPUT), (101, Code.TOO_LARGE)):
+        header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+        # Without data it cannot be decoded; that it was tried shows that it was not too large.
+        data = pictures.PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+        assert refusal(data) is code
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_that_ends_early_is_refused_wherever_it_ends(kind: str) -> None:
+    data = photograph(kind)
+    for end in range(16, len(data) - 1, max(len(data) // 150, 1)):
+        assert refusal(data[:end]) in (Code.BAD_INPUT, Code.UNSUPPORTED_TYPE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damage_is_refused_or_leaves_a_picture(kind: str) -> None:
+    """Whatever the bytes, there is no other error, and what is kept can be looked at."""
+    data = photograph(kind)
+    rng = Random(kind)
+    for _ in range(examples(300)):
+        damaged = bytearray(data)
+        for _ in range(rng.randrange(1, 6)):
+            damaged[rng.randrange(12, len(data))] = rng.randrange(256)
+        with contextlib.suppress(Refused):
+            opened(checked(bytes(damaged), ANY).data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"II*\0",
+        b"II*\0\xff\xff\xff\xff",
+        b"MM\0*\0\0\0\x08\0\xff",
+        b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x09\0\0",
+        b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x06",
+        b"XX\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0",
+    ],
+)
+def test_damaged_exif_leaves_the_picture_upright(data: bytes) -> None:
+    assert pictures.orientation(data) == pictures.UPRIGHT
+
+
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_which_way_up_is_read_in_either_byte_order(turned: int) -> None:
+    little = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes([turned, 0, 0, 0])
+    assert pictures.orientation(little) == turned
+    assert pictures.orientation(pictures.tiff(turned)) == turned

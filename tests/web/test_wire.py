@@ -1,0 +1,312 @@
+"""What the server does with uvicorn's protocols that uvicorn does not promise; what clients who do not read cost."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from tests.conftest import Databases
+from tests.proving import PROVING
+from tests.web.raw import connected
+from tests.web.subscribing import HURRIED, Town, settled, town
+from web import closing
+from web.wire import CLOSING_SECONDS, CUT, EXTENSION, KERNEL_BUFFER, HttpWire, Wire, text_frame
+
+CLOSE = 8
+MEGABYTE = 1 << 20
+READERS, EVENTS = 99, 2_000 if PROVING else 450
+GROWTH = 60 * MEGABYTE  # of the server's memory, at the most, whatever a client does not read
+
+Deed = Callable[[Wire], Awaitable[None]]
+
+
+class Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """They are the tests'."""
+        yield
+
+
+@asynccontextmanager
+async def served(app: Any, **settings: Any) -> AsyncIterator[int]:
+    """An application on the wire; its port."""
+    config = uvicorn.Config(
+        app, http=HttpWire, ws=Wire, lifespan="off", log_config=None, ws_per_message_deflate=False, **settings
+    )
+    server = Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        running = asyncio.create_task(server.serve([taken]))
+        try:
+            yield port
+        finally:
+            server.should_exit = True
+            await running
+
+
+@asynccontextmanager
+async def wired(deed: Deed, **settings: Any) -> AsyncIterator[int]:
+    """A server that does something with each wire and then waits for its end."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await deed(scope["extensions"][EXTENSION])
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    async with served(app, timeout_graceful_shutdown=1, **settings) as port:
+        yield port
+
+
+# Names that uvicorn may change
+
+
+@pytest.mark.parametrize(
+    "name", ["run_asgi", "keepalive_timeout", "stop_keepalive", "connection_made", "pause_writing", "resume_writing"]
+)
+def test_sockets_still_have(name: str) -> None:
+    assert callable(getattr(WebSocketsSansIOProtocol, name))
+
+
+@pytest.mark.parametrize("name", ["connection_made", "on_message_begin"])
+def test_http_still_has(name: str) -> None:
+    assert callable(getattr(HttpToolsProtocol, name))
+
+
+async def test_a_wire_still_has_what_is_used_of_it() -> None:
+    async def deed(wire: Wire) -> None:
+        assert isinstance(wire.queue, asyncio.Queue)
+        assert isinstance(wire.writable, asyncio.Event)
+        assert wire.writable.is_set()
+        assert wire.handshake_complete is True
+        assert wire.close_sent is False
+        assert wire.disconnected is False
+        assert wire.close_timer is None
+        assert wire.loop is asyncio.get_running_loop()
+        assert callable(wire.conn.send_close)
+        assert callable(wire.conn.data_to_send)
+        assert wire.open
+        raw = wire.transport.get_extra_info("socket")
+        # Linux keeps as much again for its own purposes.
+        assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) in (KERNEL_BUFFER, 2 * KERNEL_BUFFER)
+        wire.close_within(4000, "good")
+
+    async with wired(deed) as port, connected(port) as raw:
+        assert await raw.rest() == [(CLOSE, b"\x0f\xa0good")]
+
+
+def test_uvicorn_would_take_the_same_protocols() -> None:
+    assert (AutoHTTPProtocol, AutoWebSocketsProtocol) == (HttpToolsProtocol, WebSocketsSansIOProtocol)
+
+
+# Writing
+
+
+async def test_frames_of_every_length_arrive_whole() -> None:
+    lengths = [0, 1, 125, 126, 127, (1 << 16) - 1, 1 << 16, 200_000]
+
+    async def deed(wire: Wire) -> None:
+        for length in lengths:
+            wire.write(text_frame(b"a" * length))
+
+    async with wired(deed) as port, connected(port) as raw:
+        for length in lengths:
+            assert await raw.frame() == (1, b"a" * length)
+
+
+async def test_what_waits_is_counted_and_room_is_waited_for() -> None:
+    ready, frame = asyncio.Event(), text_frame(b"a" * 4_000)
+    written = 0
+
+    async def deed(wire: Wire) -> None:
+        nonlocal written
+        while wire.write(frame)[0] < 50:
+            written += 1
+        count, size = wire.write(frame)
+        written += 2
+        assert count == 51
+        assert 50 * len(frame) < size <= 51 * len(frame)
+        assert size == wire.transport.get_write_buffer_size()
+        assert not await wire.room(0.05)
+        ready.set()
+        assert await wire.room(10)
+        assert wire.write(text_frame(b"last"))[0] <= 2
+
+    async with wired(deed) as port, connected(port) as raw:
+        await ready.wait()
+        got = 0
+        while (await raw.frame())[1] != b"last":
+            got += 1
+        assert got == written
+
+
+async def test_a_wire_that_is_closed_takes_nothing_and_is_closed_once() -> None:
+    async def deed(wire: Wire) -> None:
+        wire.close_within(4001, "first")
+        assert not wire.open
+        assert wire.write(text_frame(b"late")) == (0, 0)
+        wire.close_within(4002, "second")
+
+    async with wired(deed) as port, connected(port) as raw:
+        assert await raw.rest() == [(CLOSE, b"\x0f\xa1first")]
+
+
+async def test_a_reason_is_cut_where_it_is_too_long_for_a_frame() -> None:
+    async def deed(wire: Wire) -> None:
+        wire.close_within(4001, "长" * 100)
+
+    async with wired(deed) as port, connected(port) as raw:
+        assert await raw.rest() == [(CLOSE, b"\x0f\xa1" + "长".encode() * 41)]
+
+
+async def test_a_client_that_reads_again_in_time_gets_all_that_waited_and_the_code() -> None:
+    closed = asyncio.Event()
+
+    async def deed(wire: Wire) -> None:
+        while wire.write(text_frame(b"a" * 4_000))[0] < 50:
+            pass
+        wire.close_within(4410, "slow", 10)
+        closed.set()
+
+    async with wired(deed) as port, connected(port) as raw:
+        await closed.wait()
+        *frames, last = await raw.rest()
+        assert len(frames) > 50
+        assert last == (CLOSE, b"\x11\x3aslow")
+
+
+async def test_a_client_that_does_not_is_cut_in_bounded_time() -> None:
+    ended = asyncio.Event()
+
+    async def deed(wire: Wire) -> None:
+        while wire.write(text_frame(b"a" * 4_000))[0] < 50:
+            pass
+        wire.close_within(4410, "slow", 0.1)
+        async with asyncio.timeout(5):
+            while not wire.disconnected:  # it is uvicorn's, and has no event
+                await asyncio.sleep(0.01)
+        ended.set()
+
+    async with wired(deed) as port, connected(port) as raw:
+        await asyncio.wait_for(ended.wait(), 10)
+        assert (await raw.rest())[-1][0] != CLOSE
+
+
+async def test_a_dead_peer_is_cut() -> None:
+    ended = asyncio.Event()
+
+    async def deed(wire: Wire) -> None:
+        # It has bytes to take that it never will; without cutting, closing would wait for them.
+        while wire.write(text_frame(b"a" * 4_000))[0] < 50:
+            pass
+        started = time.monotonic()
+        while not wire.disconnected:  # as above
+            await asyncio.sleep(0.01)
+        assert time.monotonic() - started < 5
+        ended.set()
+
+    async with wired(deed, ws_ping_interval=0.1, ws_ping_timeout=0.1) as port, connected(port):
+        await asyncio.wait_for(ended.wait(), 10)
+
+
+async def test_a_stream_over_http_can_be_cut() -> None:
+    ended = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        async def write() -> None:
+            while True:
+                await send({"type": "http.response.body", "body": b"a" * 10_000, "more_body": True})
+
+        writing = asyncio.create_task(write())
+        await asyncio.sleep(0.1)
+        scope["extensions"][CUT]()
+        assert (await receive())["type"] == "http.disconnect"
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        ended.set()
+
+    async with served(app, timeout_graceful_shutdown=1) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
+        writer.write(b"GET / HTTP/1.1\r\nHost: huhang\r\n\r\n")
+        await asyncio.wait_for(ended.wait(), 10)
+        with pytest.raises(ConnectionError):
+            await reader.read()
+        writer.close()
+
+
+# The whole server
+
+
+@pytest_asyncio.fixture(scope="module")
+async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[Town]:
+    with town(scratch, *await settled(databases, migrated_url), HURRIED) as found:
+        yield found
+
+
+def memory(pid: int) -> int:
+    """Bytes that a process has in memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells how much memory a process has")
+async def test_one_of_a_hundred_who_does_not_read_costs_the_others_nothing(
+    databases: Databases, migrated_url: str, scratch: Path
+) -> None:
+    fields = " ".join(f"a{n}: enterprise {{ name address }}" for n in range(40))
+    query = f"subscription {{ updates {{ cursor {fields} }} }}"
+    ready = asyncio.Semaphore(0)
+    with town(scratch, *await settled(databases, migrated_url)) as live:
+        port = int(live.address.rsplit(":", 1)[1])
+
+        async def reader() -> int:
+            async with connected(port, little=False) as raw:
+                await raw.subscribed(live.token(), query)
+                ready.release()
+                got = 0
+                while got < EVENTS:
+                    got += (await raw.said())["type"] == "next"
+                return got
+
+        async with connected(port) as stalled, asyncio.TaskGroup() as readers:
+            await stalled.subscribed(live.token(), query)
+            tasks = [readers.create_task(reader()) for _ in range(READERS)]
+            for _ in tasks:
+                await ready.acquire()
+            before = memory(live.process.popen.pid)
+            await live.append(EVENTS)
+            assert [await task for task in tasks] == [EVENTS] * READERS
+            # It was closed while it did not read.
+            await asyncio.wait_for(stalled.rest(), CLOSING_SECONDS + 10)
+        assert f"code={closing.TOO_SLOW.code}" in live.process.said
+        assert memory(live.process.popen.pid) - before < GROWTH
+
+
+async def test_a_peer_that_answers_no_ping_is_gone(live: Town) -> None:
+    port = int(live.address.rsplit(":", 1)[1])
+    async with connected(port) as raw:
+        await raw.subscribed(live.token(), "subscription { updates { kind } }")
+        started = time.monotonic()
+        await asyncio.wait_for(raw.rest(), 10)
+        assert time.monotonic() - started < 8  # the hurried server pings each second, and waits one for the answer
+
+
+def test_a_dead_peer_is_gone_within_30_seconds() -> None:
+    assert 2 * closing.ALIVE_SECONDS <= 30
+    assert closing.WAITING_MESSAGES == 256
+    assert closing.WAITING_BYTES == 1 << 20
