@@ -163,7 +163,7 @@ async def _measure(process: psutil.Process, name: str, port: int, subscribers: i
             )
         )
     async with asyncio.timeout(60):
-        while await asyncio.to_thread(publish, port) < subscribers:  # noqa: ASYNC110  # the server cannot tell us
+        while await asyncio.to_thread(publish, port) < subscribers:  # the server cannot tell us
             await asyncio.sleep(0.05)
     memory = (process.memory_info().rss - before) / subscribers
     # The first message tells how long one is, and warms up.

@@ -84,8 +84,9 @@ async def demo(url: str, enterprises: int) -> AsyncIterator[Database]:
     if await districts.time_zone(database) is None:
         await seed(database, enterprises=enterprises, today=NOW.date())
     async with database.engine.connect() as connection:
-        await connection.exec_driver_sql("ANALYZE")
-        await connection.commit()
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        # What PostgreSQL does by itself after a while, and what SQLite needs once.
+        await connection.exec_driver_sql("ANALYZE" if database.sqlite else "VACUUM (ANALYZE)")
     yield database
     await database.close()
 
@@ -162,7 +163,8 @@ async def main(enterprises: int, rounds: int, folder: Path) -> str:
         "`python -m bench.portraits`.",
         "",
         *machine.described(PostgreSQL=version),
-        f"- run on {dt.datetime.now(dt.UTC).date()}",
+        f"- run on {dt.datetime.now(dt.UTC).date()}; the load of the machine over the last minutes was"
+        f" {os.getloadavg()[2]:.1f}, and the run itself makes 1 to 2",
         "",
         *postgres,
         *sqlite,
