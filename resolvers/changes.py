@@ -111,7 +111,11 @@ def _text(value: Any) -> str | None:
         return value.name
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat()
-    return orjson.dumps(value, default=lambda v: v.name if isinstance(v, enum.Enum) else str(v)).decode()
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    # An enum is written by its name, and not by its value as orjson would.
+    plain = [v.name if isinstance(v, enum.Enum) else v for v in value] if isinstance(value, list) else value
+    return orjson.dumps(plain).decode()
 
 
 def _camel(name: str) -> str:

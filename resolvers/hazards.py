@@ -19,6 +19,7 @@ from models import (
     Role,
 )
 from resolvers.acting import Act, Result
+from resolvers.evidence.attaching import take
 from resolvers.inputs import FiveFixes, Person
 from resolvers.problems import Forbidden, InvalidInput
 
@@ -29,10 +30,10 @@ def is_overdue(now: dt.datetime, status: HazardStatus, deadline: dt.datetime | N
 
 
 async def attach(act: Act, link: type[models.Row], key: str, row: int, evidence: Sequence[int]) -> None:
-    """Evidence to a row, each piece once."""
+    """Evidence to a row, each piece once. Raises NotFound for what the viewer neither uploaded nor sees."""
     table = link.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-    for piece in dict.fromkeys(evidence):
-        await act.get(models.Evidence, piece)
+    for piece in sorted(set(evidence)):
+        await take(act, piece)
         if not await act.exists(sa.select(table.c.id).where(table.c[key] == row, table.c.evidence_id == piece)):
             act.session.add(link(**{key: row, "evidence_id": piece}))
 

@@ -16,6 +16,9 @@ class Code(enum.Enum):
     CURSOR_TOO_OLD = "CURSOR_TOO_OLD"  # behind the retention
     BAD_PAGE = "BAD_PAGE"
     BAD_INPUT = "BAD_INPUT"
+    TOO_LARGE = "TOO_LARGE"  # an upload has too many bytes, or a picture too many pixels
+    UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"  # an upload is of no kind that is taken, or not of the one it says
+    NOT_FOUND = "NOT_FOUND"
     FORBIDDEN = "FORBIDDEN"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     NO_DISTRICT = "NO_DISTRICT"

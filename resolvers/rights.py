@@ -9,7 +9,7 @@ from typing import Any
 
 import models
 from models.visibility import PERSONAL_DATA, Right, Role, Scope, Visibility
-from resolvers.clauses import AnyOf, Clause, Condition, Equal, Nothing, Within
+from resolvers.clauses import AnyOf, Clause, Condition, Equal, IsTrue, Nothing, Within
 
 NOTHING = Nothing()
 EVERYTHING = None  # the district's geography and its warnings are there for everyone
@@ -74,14 +74,35 @@ OWN: dict[Any, Clause | None] = {
 # Tables that nobody sees without a right.
 SEES: dict[Any, Right] = {models.Evidence: PERSONAL_DATA}
 
+# Rows that nobody sees unless this holds: what was uploaded and is attached to nothing yet is not in the graph.
+LIMITS: dict[Any, Clause] = {models.Evidence: IsTrue(models.Evidence.attached)}
+
+
+def reads(visibility: Visibility) -> bool:
+    """Whether the viewer may read at all. A program that may not sees the rows that it writes, and nothing else."""
+    return visibility.role is not Role.INTEGRATOR or Scope.READ in visibility.scopes
+
+
+def may_ask(clause: Clause, visibility: Visibility) -> bool:
+    """Whether the rows that decide a filter are the viewer's to see.
+
+    What belongs to an enterprise goes with it, and so do links. Of other tables that it has only some rows of, those of
+    others must not decide.
+    """
+    if visibility.role is not Role.ENTERPRISE:
+        return True
+    limits = {row.__table__: own for row, own in OWN.items()}
+    return all(isinstance(limits.get(table), Equal | None) for table in clause.tables())
+
 
 def scope(row: Any, visibility: Visibility) -> list[Condition]:
     """The conditions that limit a table to what this viewer may have. KeyError for a table not named above."""
     own = OWN[row]
     if not visibility.allows(SEES.get(row)):
         return [Condition(NOTHING)]
-    if visibility.role is Role.INTEGRATOR and Scope.READ not in visibility.scopes:
+    if not reads(visibility):
         return [Condition(NOTHING)]
+    limits = [Condition(LIMITS[row])] if row in LIMITS else []
     if visibility.role is not Role.ENTERPRISE or own is None:
-        return []
-    return [Condition(own, visibility.enterprise)]
+        return limits
+    return [*limits, Condition(own, visibility.enterprise)]

@@ -53,13 +53,17 @@ async def find(database: Database, role: Role, badge: str | None, code: str | No
 
     Other roles stand for nobody in the register.
     """
+    if (role is Role.INSPECTOR and not badge) or (role is Role.ENTERPRISE and not code):
+        return None  # in SQL, nothing would be equal to whatever has no badge or code
     inspector = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
     if role is Role.INSPECTOR:
         statement = sa.select(inspector.c.id, inspector.c.full_name).where(inspector.c.badge == badge)
     elif role is Role.ENTERPRISE:
         keys = sa.or_(enterprise.c.credit_code == code, enterprise.c.external_id == code)
-        statement = sa.select(enterprise.c.id, enterprise.c.name).where(keys).order_by(enterprise.c.id)
+        # Elsewhere's key may look like another's credit code.
+        codes_first = sa.case((enterprise.c.credit_code == code, 0), else_=1)
+        statement = sa.select(enterprise.c.id, enterprise.c.name).where(keys).order_by(codes_first, enterprise.c.id)
     else:
         return Person()
     async with database.read() as connection:

@@ -107,7 +107,7 @@ def level_at(readings: list[tuple[dt.datetime, float]], at: dt.datetime) -> Warn
 
 
 def reached_until(readings: list[tuple[dt.datetime, float]]) -> dt.datetime | None:
-    """When the lowest threshold was last reached: as long as the first of the readings that reach it together counts."""
+    """When the lowest threshold was last reached: so long the first of the readings that reach it together counts."""
     _, hours, millimetres = THRESHOLDS[-1]
     ends = []
     for first, _ in readings:

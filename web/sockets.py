@@ -81,6 +81,8 @@ class Socket:
         self.places: dict[str, Place] = {}
 
     def close(self, how: closing.Close) -> None:
+        if self._wire.open:
+            log.info("socket closed", code=how.code)
         self._leave()
         self._wire.close_within(how.code, how.reason)
 

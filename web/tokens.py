@@ -1,5 +1,6 @@
 """Bearer tokens: JSON Web Tokens signed with the server's secret (HS256)."""
 
+import contextlib
 import datetime as dt
 import secrets
 from dataclasses import dataclass
@@ -51,35 +52,52 @@ class Tokens:
         return jwt.encode({"alg": ALGORITHM}, {k: v for k, v in written.items() if v}, self._key)
 
     def read(self, token: str, now: dt.datetime) -> Claims:
-        """Raises Refused for a token that is not ours, or has ended."""
+        """Raises Refused for a token that is not ours, has not begun, or has ended."""
         try:
             found = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
-            claims = _claims(found)
-        except (JoseError, ValueError, TypeError, KeyError, OverflowError):
+            claims, begins = _claims(found), _time(found.get("nbf", 0))
+        except (JoseError, ValueError, TypeError, KeyError, OverflowError, OSError):
             raise Refused(Code.UNAUTHENTICATED, "That is not a token of this server.") from None
         if claims.expires_at <= now:
             raise Refused(Code.UNAUTHENTICATED, "The token has ended.")
+        if now < begins:
+            raise Refused(Code.UNAUTHENTICATED, "The token is not good yet.")
         return claims
 
 
 def _claims(found: dict[str, Any]) -> Claims:
     """Raises ValueError, TypeError or KeyError for claims that `Tokens.make` never wrote."""
     texts = {name: found.get(name) for name in ("name", "inspector", "enterprise")}
-    if not all(value is None or isinstance(value, str) for value in texts.values()):
+    subject, scopes = found.get("sub", ""), found.get("scopes", [])
+    if not all(value is None or isinstance(value, str) for value in (*texts.values(), subject)):
+        raise TypeError
+    if not isinstance(scopes, list):
         raise TypeError
     return Claims(
         role=Role[found["role"]],
-        expires_at=dt.datetime.fromtimestamp(found["exp"], dt.UTC),
-        subject=str(found.get("sub", "")),
-        scopes=frozenset(Scope(scope) for scope in found.get("scopes", [])),
+        expires_at=_time(found["exp"]),
+        subject=subject,
+        scopes=frozenset(Scope(scope) for scope in scopes),
         **texts,
     )
+
+
+def _time(seconds: Any) -> dt.datetime:
+    """Raises TypeError, or what Python raises for a time that is none."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
 def demo_secret(path: Path) -> str:
     """The demo's own secret: made at the first start, and readable by its user alone."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+        # Whole before it has its name: of several processes that start at once, one makes it for all.
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        draft.touch(mode=0o600, exist_ok=False)
+        draft.write_text(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
     return path.read_text().strip()

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import models
-from models import AssistanceStatus, InspectionStatus
+from models import AssistanceStatus, EventKind, InspectionStatus, Role
 from resolvers.demo.clock import HISTORY_DAYS, later
 from resolvers.demo.draws import between, pick, urn, whole
 from resolvers.demo.phrases import IN_PLACE, PROBLEMS, SUPPLIES
@@ -51,7 +51,7 @@ def calls(scene: Scene, rng: Random, enterprise: int, strict: bool, night: Night
 
 
 def _report(scene: Scene, rng: Random, enterprise: int, at: dt.datetime) -> dict[str, Any]:
-    return scene.rows.add(
+    report = scene.rows.add(
         models.DutyReport,
         enterprise_id=enterprise,
         at=at,
@@ -59,6 +59,8 @@ def _report(scene: Scene, rng: Random, enterprise: int, at: dt.datetime) -> dict
         supplies=pick(rng, SUPPLIES),
         experts_on_standby=whole(rng, 0, 3),
     )
+    scene.log.happened(at, EventKind.DUTY_REPORT_SUBMITTED, report, Role.ENTERPRISE)
+    return report
 
 
 def _request(
@@ -74,6 +76,7 @@ def _request(
         requested_at=at,
         version=1,
     )
+    scene.log.step(at, request, None, AssistanceStatus.OPEN)
     return request, resolution
 
 
@@ -81,11 +84,14 @@ def _past_call(scene: Scene, rng: Random, enterprise: int, report: int | None, a
     request, resolution = _request(scene, rng, enterprise, report, at)
     if rng.random() < WITHDRAWN_SHARE:
         request.update(status=AssistanceStatus.WITHDRAWN, version=2)
+        withdrawn = later(at, 0.25 + request["id"] % 8 / 4)
+        scene.log.step(withdrawn, request, AssistanceStatus.OPEN, AssistanceStatus.WITHDRAWN)
         return []
     if rng.random() < VISITED_SHARE:
         return [Call(request, at, resolution)]
     resolved = later(at, between(rng, 0.3, 4.9))
     request.update(status=AssistanceStatus.RESOLVED, resolved_at=resolved, resolution=resolution, version=2)
+    scene.log.step(resolved, request, AssistanceStatus.OPEN, AssistanceStatus.RESOLVED)
     return []
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from random import Random
+from typing import Any
 
 import models
 from models import CaseStatus, PenaltyKind
@@ -48,7 +49,9 @@ WITHOUT_PENALTY = (S.FILED, S.INVESTIGATING, S.NO_PENALTY, S.CLOSED)
 DECISIONS = frozenset({S.DECIDED, S.NO_PENALTY, S.TRANSFERRED, S.WITHDRAWN})
 
 
-def propose(scene: Scene, rng: Random, enterprise: int, inspection: int, submitted: dt.datetime) -> None:
+def propose(
+    scene: Scene, rng: Random, inspection: dict[str, Any], submitted: dt.datetime, inspector: str, major: bool
+) -> None:
     """Add the case of a submitted inspection, as far as it has come."""
     days = (scene.clock.midnight - submitted).total_seconds() / 86_400
     old = days >= YOUNG_DAYS
@@ -57,13 +60,15 @@ def propose(scene: Scene, rng: Random, enterprise: int, inspection: int, submitt
     times = _times(scene.clock, rng, submitted, len(way))
     case = scene.rows.add(
         models.Case,
-        inspection_id=inspection,
-        enterprise_id=enterprise,
+        inspection_id=inspection["id"],
+        enterprise_id=inspection["enterprise_id"],
         status=status,
         grounds=pick(rng, GROUNDS),
         version=1 + len(way),
     )
-    for step, at in zip(way, times, strict=True):
+    scene.log.step(submitted, case, None, S.PROPOSED, inspector=inspector, major=major)
+    for before, step, at in zip((S.PROPOSED, *way), way, times, strict=False):
+        scene.log.step(at, case, before, step, major=major)
         if step is S.FILED:
             case.update(filed_at=at, number=f"（杭萧）应急立〔{local_date(at).year}〕{case['id']:06d} 号")
         elif step in DECISIONS:

@@ -5,6 +5,7 @@ reserve; the rest of the reserve is free again at RELEASED. So an item's `reserv
 ASSIGNED to COMPLETED, of quantity less what was drawn; its `quantity` is what lies there now, after all that was drawn.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -97,7 +98,7 @@ def send(scene: Scene, targets: list[Target], stock: list[dict[str, Any]]) -> No
 
 
 def _dispatch(
-    scene: Scene, rng: Random, resources: _Resources, status: DispatchStatus, target: Target, requested: Any
+    scene: Scene, rng: Random, resources: _Resources, status: DispatchStatus, target: Target, requested: dt.datetime
 ) -> None:
     kind = resources.kinds.deal()
     arrived = later(requested, between(rng, 0.4, 2))
@@ -105,7 +106,7 @@ def _dispatch(
     # A request may be cancelled before anybody was assigned.
     unassigned = status is DispatchStatus.REQUESTED or (status is DispatchStatus.CANCELLED and rng.random() < 0.4)
     steps = COURSE.index(status) if status in COURSE else 2 - unassigned
-    scene.rows.add(
+    row = scene.rows.add(
         models.Dispatch,
         status=status,
         purpose=pick(rng, PURPOSES[kind]),
@@ -119,3 +120,14 @@ def _dispatch(
         version=1 + steps,
         **({} if unassigned else resources.send(rng, kind, status)),
     )
+    _note(scene, row, steps, arrived, completed)
+
+
+def _note(scene: Scene, row: dict[str, Any], steps: int, arrived: dt.datetime, completed: dt.datetime) -> None:
+    """The steps that it took, from the times that it has or would have had."""
+    requested, status = row["requested_at"], row["status"]
+    way = [*COURSE[: steps + 1]] if status in COURSE else [*COURSE[:steps], status]
+    times = [requested + (arrived - requested) * share for share in (0, 0.2, 0.35, 0.5, 1)]
+    times += [completed, later(completed, 0.5)]
+    for before, after, at in zip((None, *way), way, times, strict=False):
+        scene.log.step(at.replace(microsecond=0), row, before, after)

@@ -38,6 +38,7 @@ def found(scene: Scene, number: int) -> dict[str, Any]:
     rings = scene.geography.places.rings_of(*point)
     for ring in rings:
         scene.rows.add(models.EnterpriseRing, ring_id=ring, enterprise_id=number)
+    scene.log.surround(row, frozenset(rings), frozenset(scene.geography.ring_venues[ring] for ring in rings))
     strict = not scene.geography.strict_rings.isdisjoint(rings)
     mount(scene, rng, row, strict)
     take_measures(scene, rng, row)

@@ -74,7 +74,7 @@ class Venue:
 
 @dataclass(frozen=True)
 class Geography:
-    """What the rest of the demo is put into."""
+    """What the rest of the demo is put into. `ring_venues` names the venue of each ring."""
 
     places: Places
     zones: dict[str, int]
@@ -82,6 +82,7 @@ class Geography:
     shares: list[Town]
     venues: list[Venue]
     strict_rings: frozenset[int]
+    ring_venues: dict[int, int]
 
     def scatter(self, rng: Random, town: Town) -> tuple[float, float]:
         """A point around a town's, in its zone and nearer to it than to any other town's point there."""
@@ -107,7 +108,7 @@ def lay(rows: Rows) -> Geography:
     zones = {code: place for place, code in enumerate(ZONES, start=1)}
     points, towns = _towns(rows, zones)
     zone_places = Places(areas)
-    circles, venues, strict = _venues(rows, zone_places)
+    circles, venues, strict, ring_venues = _venues(rows, zone_places)
     return Geography(
         Places(areas, points, circles),
         zones,
@@ -115,6 +116,7 @@ def lay(rows: Rows) -> Geography:
         [town for town in towns for _ in range(SHARES[town.name])],
         venues,
         strict,
+        ring_venues,
     )
 
 
@@ -181,8 +183,8 @@ def _towns(rows: Rows, zones: dict[str, int]) -> tuple[list[TownPoint], list[Tow
     return points, towns
 
 
-def _venues(rows: Rows, places: Places) -> tuple[list[RingCircle], list[Venue], frozenset[int]]:
-    circles, venues, strict = [], [], set()
+def _venues(rows: Rows, places: Places) -> tuple[list[RingCircle], list[Venue], frozenset[int], dict[int, int]]:
+    circles, venues, strict, ring_venues = [], [], set(), {}
     for venue in read("venues.csv"):
         latitude, longitude = (float(venue["lat"]), float(venue["lon"])) if venue["lat"] else (None, None)
         row = rows.add(
@@ -202,6 +204,7 @@ def _venues(rows: Rows, places: Places) -> tuple[list[RingCircle], list[Venue], 
         for grade, radius in RADII_METRES.items():
             ring = rows.add(models.ControlRing, venue_id=row["id"], grade=grade, radius_metres=radius)
             circles.append(RingCircle(ring["id"], latitude, longitude, radius))
+            ring_venues[ring["id"]] = row["id"]
             if grade is ControlGrade.STRICT:
                 strict.add(ring["id"])
-    return circles, venues, frozenset(strict)
+    return circles, venues, frozenset(strict), ring_venues

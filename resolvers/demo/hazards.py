@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 import models
-from models import HAZARD_TERMINAL, ExtensionStatus, HazardLevel, HazardStatus
+from models import HAZARD_TERMINAL, EventKind, ExtensionStatus, HazardLevel, HazardStatus, Role
 from resolvers.demo import evidence, people
 from resolvers.demo.clock import at_work, end_of_work, later
 from resolvers.demo.draws import between, pick, whole
@@ -32,8 +32,10 @@ REASONS = ("整改所需设备到货延迟", "需停产检修，等待生产间�
 class Life:
     """One hazard on its way. Each step returns when it was done, or None where it was not done by midnight."""
 
-    def __init__(self, scene: Scene, rng: Random, enterprise: dict[str, Any], row: dict[str, Any]) -> None:
-        self.scene, self.rng, self.enterprise, self.row = scene, rng, enterprise, row
+    def __init__(
+        self, scene: Scene, rng: Random, enterprise: dict[str, Any], row: dict[str, Any], inspector: str | None
+    ) -> None:
+        self.scene, self.rng, self.enterprise, self.row, self.inspector = scene, rng, enterprise, row, inspector
         self.settled_at: dt.datetime | None = None
         self.major = row["level"] is HazardLevel.MAJOR
 
@@ -43,6 +45,7 @@ class Life:
 
     def run(self) -> None:
         found: dt.datetime = self.row["found_at"]
+        self._note(found, None, self.row["status"])
         by_enterprise = self.row["status"] is HazardStatus.UNDER_REVIEW
         if not by_enterprise and not self.major and self.rng.random() < ON_THE_SPOT_SHARE:
             rectified = self._hand_in(found, "当场整改完毕")
@@ -60,9 +63,17 @@ class Life:
         stuck = self.rng.random() < STUCK.get(self.row["status"], 0)
         if stuck or not self.scene.clock.reached(moment):
             return False
+        self._note(moment, self.row["status"], status)
         self.row["status"] = status
         self.row["version"] += 1
         return True
+
+    def _note(self, at: dt.datetime, before: HazardStatus | None, after: HazardStatus) -> None:
+        self.scene.log.step(at, self.row, before, after, inspector=self.inspector, major=self.major)
+
+    def _note_extension(self, at: dt.datetime, kind: EventKind, role: Role) -> None:
+        status = self.row["status"]
+        self.scene.log.happened(at, kind, self.row, role, before=status, after=status, major=self.major)
 
     def _judge(self, found: dt.datetime, soonest: float, latest: float) -> dt.datetime | None:
         at = at_work(later(found, between(self.rng, soonest, latest)))
@@ -119,6 +130,9 @@ class Life:
             requested_at=requested,
             decided_at=decided if known else None,
         )
+        self._note_extension(requested, EventKind.HAZARD_EXTENSION_REQUESTED, Role.ENTERPRISE)
+        if known:
+            self._note_extension(decided, EventKind.HAZARD_EXTENSION_DECIDED, Role.COMMANDER)
         self.row["version"] += 1 + known
         if known and approved:
             self.row["deadline"] = wanted
@@ -161,7 +175,13 @@ class Life:
 
 
 def live(
-    scene: Scene, rng: Random, enterprise: dict[str, Any], trade: Trade, found: dt.datetime, inspection: int | None
+    scene: Scene,
+    rng: Random,
+    enterprise: dict[str, Any],
+    trade: Trade,
+    found: dt.datetime,
+    inspection: int | None = None,
+    inspector: str | None = None,
 ) -> Life:
     """Add a hazard found by an inspection, or reported by the enterprise itself, and let it live."""
     major = rng.random() < MAJOR_SHARE[trade]
@@ -178,7 +198,7 @@ def live(
         found_at=found,
         version=1,
     )
-    life = Life(scene, rng, enterprise, row)
+    life = Life(scene, rng, enterprise, row, inspector)
     life.run()
     if row.get("rectified_at") and rng.random() < EVIDENCE_SHARE:
         evidence.of_hazard(scene, rng, row["id"], row["rectified_at"])

@@ -2,11 +2,12 @@
 
 import datetime as dt
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import Any
 
 import models
-from models import InspectionKind, InspectionResult, InspectionStatus, RiskGrade
+from models import AssistanceStatus, EventKind, InspectionKind, InspectionResult, InspectionStatus, RiskGrade, Role
 from resolvers.demo import cases, evidence, hazards
 from resolvers.demo.assistance import Call
 from resolvers.demo.clock import HISTORY_DAYS, at_work, later
@@ -54,11 +55,16 @@ STAMPS = ("dispatched_at", "acknowledged_at", "departed_at", "arrived_at", "subm
 
 @dataclass
 class Visit:
-    """`found` are its hazards; `carried` that a later visit took those over."""
+    """`lead` speaks for its inspectors; `found` are its hazards; `carried` that a later visit took those over."""
 
     row: dict[str, Any]
+    lead: str
     found: list[hazards.Life] = field(default_factory=list)
     carried: bool = False
+
+    @property
+    def major(self) -> bool:
+        return any(life.major for life in self.found)
 
 
 @dataclass
@@ -84,8 +90,9 @@ class Inspecting:
         visit = self._visit(self._kind(), planned_for=planned)
         dispatched = later(planned, -between(self.rng, 1, 16))
         departed = later(planned, -between(self.rng, 0, 0.25))
+        self._note_plan(visit, later(dispatched, -24 - visit.row["id"] * 7 % 96), dispatched)
         if self.rng.random() < CANCELLED_SHARE:
-            self._cancel(visit, dispatched)
+            self._cancel(visit, dispatched, planned)
             return
         arrived = later(departed, between(self.rng, 0.2, 0.8))
         times = [dispatched, later(dispatched, between(self.rng, 0.03, 0.6)), departed, arrived]
@@ -95,30 +102,37 @@ class Inspecting:
         """A visit that helps, dispatched at once; it goes on at midnight if the call says so."""
         visit = self._visit(InspectionKind.ASSISTANCE, tonight=call.visit, assistance_request_id=call.request["id"])
         times = self._rush(call.at)
+        self._note_answer(visit, call, times)
         if call.visit is InspectionStatus.CANCELLED:
             visit.row.update(status=call.visit, dispatched_at=times[0], version=2)
         elif call.visit:
             self._under_way(visit, call.visit, times)
         else:
             self._submit(visit, times)
-            call.resolve(later(times[-1], between(self.rng, 0.1, 0.8)))
+            resolved = later(times[-1], between(self.rng, 0.1, 0.8))
+            call.resolve(resolved)
+            steps = (AssistanceStatus.DISPATCHED, AssistanceStatus.RESOLVED)
+            self.scene.log.step(resolved, call.request, *steps, inspector=visit.lead)
 
     def tonight(self, status: InspectionStatus) -> None:
         """A visit that goes on at midnight."""
         times = self._rush(later(self.scene.clock.midnight, -between(self.rng, 1.8, 3)))
         visit = self._visit(self._kind(), tonight=status, planned_for=times[2])
+        self._note_plan(visit, later(times[0], -0.1), times[0])
         self._under_way(visit, status, times)
 
     def plan(self) -> None:
         """A visit that is still to come."""
         planned = self.scene.clock.day(-whole(self.rng, 0, 30), 9 + whole(self.rng, 0, 28) / 4)
-        self._visit(self._kind(), planned_for=planned)
+        visit = self._visit(self._kind(), planned_for=planned)
+        midnight = self.scene.clock.midnight
+        self._note_plan(visit, later(midnight, -12 - visit.row["id"] * 7 % 480), midnight)
 
     def report(self) -> None:
         """A hazard that the enterprise found itself, half of them in the last weeks."""
         days = whole(self.rng, 1, 40 if self.rng.random() < 0.5 else HISTORY_DAYS)
         found = self.scene.clock.day(days, between(self.rng, 8, 18))
-        self.reported.append(hazards.live(self.scene, self.rng, self.enterprise, self.trade, found, None))
+        self.reported.append(hazards.live(self.scene, self.rng, self.enterprise, self.trade, found))
 
     def _kind(self) -> InspectionKind:
         """A visit after one with hazards may be the repetition of that one."""
@@ -138,14 +152,14 @@ class Inspecting:
             version=1,
             **columns,
         )
-        visit = Visit(row)
-        self._crew(row["id"], tonight)
+        visit = Visit(row, self._crew(row["id"], tonight))
         if kind is InspectionKind.REINSPECTION:
             self.visits[-1].carried = True
         self.visits.append(visit)
         return visit
 
-    def _crew(self, inspection: int, tonight: InspectionStatus | None) -> None:
+    def _crew(self, inspection: int, tonight: InspectionStatus | None) -> str:
+        """Put inspectors on it; the name of the first."""
         zone = self.enterprise["zone_id"]
         if tonight:
             crew = [self.scene.on_duty[zone].deal()]
@@ -155,6 +169,7 @@ class Inspecting:
             crew = [colleagues[(first + place) % len(colleagues)] for place in range(pick(self.rng, CREW_SIZES))]
         for inspector in crew:
             self.scene.rows.add(models.InspectionInspector, inspection_id=inspection, inspector_id=inspector)
+        return self.scene.names[crew[0]]
 
     def _rush(self, at: dt.datetime) -> list[dt.datetime]:
         """When officers who are sent at once do what `STAMPS` names; they arrive within a hundred minutes."""
@@ -168,11 +183,16 @@ class Inspecting:
         steps = COURSE.index(status)
         visit.row.update(zip(STAMPS[:steps], times, strict=False))
         visit.row.update(status=status, version=1 + steps)
+        self._note_course(visit, times[:steps])
 
-    def _cancel(self, visit: Visit, dispatched: dt.datetime) -> None:
+    def _cancel(self, visit: Visit, dispatched: dt.datetime, planned: dt.datetime) -> None:
         visit.row.update(status=InspectionStatus.CANCELLED, version=2)
+        at, before = dispatched, InspectionStatus.PLANNED
         if self.rng.random() < 0.5:
             visit.row.update(dispatched_at=dispatched, version=3)
+            self._note_course(visit, [dispatched])
+            at, before = later(dispatched, (planned - dispatched).total_seconds() / 7200), InspectionStatus.DISPATCHED
+        self.scene.log.step(at, visit.row, before, InspectionStatus.CANCELLED)
         if visit.row["kind"] is InspectionKind.REINSPECTION:
             self.visits[-2].carried = False
 
@@ -181,14 +201,39 @@ class Inspecting:
         result = pick(self.rng, RESULTS)
         number = pick(self.rng, FOUND_COUNTS) if result is InspectionResult.HAZARDS_FOUND else 0
         visit.found = [
-            hazards.live(self.scene, self.rng, self.enterprise, self.trade, submitted, row["id"]) for _ in range(number)
+            hazards.live(self.scene, self.rng, self.enterprise, self.trade, submitted, row["id"], visit.lead)
+            for _ in range(number)
         ]
+        self._note_course(visit, times)
         row.update(zip(STAMPS, times, strict=True))
         row.update(result=result, summary=SUMMARIES[result].format(number))
         if self.rng.random() < EVIDENCE_SHARE:
             evidence.of_inspection(self.scene, self.rng, row["id"], submitted)
         if result is InspectionResult.REFUSED or (number and self.rng.random() < CASE_SHARE):
-            cases.propose(self.scene, self.rng, self.enterprise["id"], row["id"], submitted)
+            cases.propose(self.scene, self.rng, row, submitted, visit.lead, visit.major)
+
+    def _note_plan(self, visit: Visit, at: dt.datetime, latest: dt.datetime) -> None:
+        """That it was planned; not before what it repeats was submitted, and not after it was dispatched."""
+        if visit.row["kind"] is InspectionKind.REINSPECTION:
+            at = max(at, self.visits[-2].row["submitted_at"])
+        self.scene.log.step(min(at_work(at), latest), visit.row, None, InspectionStatus.PLANNED)
+
+    def _note_course(self, visit: Visit, times: list[dt.datetime]) -> None:
+        """The steps from dispatch to submission, as far as there are times."""
+        for (before, after), at in zip(pairwise(COURSE), times, strict=False):
+            # Help is sent at once: there is no plan, and the dispatch was told with the answer to the call.
+            if after is not InspectionStatus.DISPATCHED or visit.row["kind"] is not InspectionKind.ASSISTANCE:
+                major = after is InspectionStatus.SUBMITTED and visit.major
+                self.scene.log.step(at, visit.row, before, after, inspector=visit.lead, major=major)
+
+    def _note_answer(self, visit: Visit, call: Call, times: list[dt.datetime]) -> None:
+        """That help was sent, and called off where it was."""
+        log, sent = self.scene.log, InspectionStatus.DISPATCHED
+        log.step(times[0], call.request, AssistanceStatus.OPEN, AssistanceStatus.DISPATCHED)
+        log.happened(times[0], EventKind.INSPECTION_DISPATCHED, visit.row, Role.COMMANDER, after=sent)
+        if call.visit is InspectionStatus.CANCELLED:
+            log.step(times[1], visit.row, sent, InspectionStatus.CANCELLED)
+            log.step(times[1], call.request, AssistanceStatus.DISPATCHED, AssistanceStatus.OPEN)
 
     def settle(self, visit: Visit) -> None:
         """How far the review of a submitted visit is: closed when all its hazards are settled or carried on."""
@@ -205,9 +250,11 @@ class Inspecting:
         clock = self.scene.clock
         if clock.reached(reviewed) and self.rng.random() > 0.02:
             status, steps = InspectionStatus.IN_REVIEW, 6
+            self.scene.log.step(reviewed, row, COURSE[5], COURSE[6], major=visit.major)
             if closed and clock.reached(closed):
                 status, steps = InspectionStatus.CLOSED, 7
                 row["closed_at"] = max(closed, reviewed)
+                self.scene.log.step(row["closed_at"], row, COURSE[6], COURSE[7], major=visit.major)
         row.update(status=status, version=1 + steps)
 
 

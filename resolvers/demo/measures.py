@@ -4,7 +4,7 @@ from random import Random
 from typing import Any
 
 import models
-from models import MeasureKind
+from models import EventKind, MeasureKind, Role
 from resolvers.demo import people
 from resolvers.demo.clock import HISTORY_DAYS, local_date
 from resolvers.demo.draws import between, pick, whole
@@ -21,7 +21,7 @@ def take_measures(scene: Scene, rng: Random, enterprise: dict[str, Any]) -> None
         days_ago = whole(rng, 1, HISTORY_DAYS)
         lifted = scene.clock.day(whole(rng, 1, days_ago), between(rng, 18, 22)) if rng.random() < LIFTED_SHARE else None
         own = rng.random() < 0.6
-        scene.rows.add(
+        measure = scene.rows.add(
             models.ControlMeasure,
             enterprise_id=enterprise["id"],
             kind=kind,
@@ -32,3 +32,6 @@ def take_measures(scene: Scene, rng: Random, enterprise: dict[str, Any]) -> None
             lifted_at=lifted,
             version=1 if lifted is None else 2,
         )
+        scene.log.happened(scene.clock.day(days_ago, 8), EventKind.CONTROL_MEASURE_ADDED, measure, Role.ENTERPRISE)
+        if lifted is not None:
+            scene.log.happened(lifted, EventKind.CONTROL_MEASURE_LIFTED, measure, Role.ENTERPRISE)

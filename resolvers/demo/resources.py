@@ -119,6 +119,7 @@ def _inspectors(scene: Scene, zone_id: int, number: int) -> None:
             position_at=later(scene.clock.midnight, -minutes / 60),
         )
         keys.append(inspector["id"])
+        scene.names[inspector["id"]] = inspector["full_name"]
         if duty:
             on_duty.append(inspector["id"])
     scene.inspectors[zone_id], scene.on_duty[zone_id] = keys, Deck(on_duty)

@@ -20,6 +20,11 @@ class Rows:
         self._pending[table].append(values)
         return values
 
+    @property
+    def pending(self) -> int:
+        """How many were added since the last time they were taken."""
+        return sum(len(rows) for rows in self._pending.values())
+
     def take(self) -> dict[type[Row], list[dict[str, Any]]]:
         """What was added since the last time, and forget it."""
         taken, self._pending = self._pending, defaultdict(list)

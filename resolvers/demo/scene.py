@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from models import CaseStatus, InspectionStatus
 from resolvers.demo.clock import Clock
 from resolvers.demo.draws import Deck, urn
+from resolvers.demo.events import Log
 from resolvers.demo.geography import Geography
 from resolvers.demo.rows import Rows
 
@@ -56,14 +57,16 @@ OLD_CASES = urn(
 
 @dataclass
 class Scene:
-    """`inspectors` are keys by zone; `on_duty` deals those of them that are on duty, one after another."""
+    """`inspectors` are keys by zone; `on_duty` deals those of them that are on duty; `names` are theirs by key."""
 
     clock: Clock
     geography: Geography
     rows: Rows
     enterprises: int
+    log: Log
     inspectors: dict[int, list[int]] = field(default_factory=dict)
     on_duty: dict[int, Deck[int]] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
     nights: Deck[Night] = field(default_factory=lambda: Deck(NIGHTS))
     young_cases: Deck[CaseStatus] = field(default_factory=lambda: Deck(YOUNG_CASES))
     old_cases: Deck[CaseStatus] = field(default_factory=lambda: Deck(OLD_CASES))

@@ -14,6 +14,7 @@ from models.database import Database
 from resolvers.demo import cameras, command, dispatches, enterprises, resources, supplies, warnings
 from resolvers.demo.clock import Clock
 from resolvers.demo.dispatches import Target
+from resolvers.demo.events import Log
 from resolvers.demo.geography import lay
 from resolvers.demo.rows import Rows
 from resolvers.demo.scene import Scene
@@ -59,20 +60,27 @@ async def seed(
 
 
 def batches(number: int, today: dt.date) -> Iterator[Taken]:
-    """The rows of the demo, by table, a batch at a time. The first has the district and its resources in it too."""
+    """The rows of the demo, by table, a batch at a time. The first has the district and its resources in it too.
+
+    Each has its event of the register, and the last, with up to 10,000 enterprises, the events of the last month.
+    """
     if not 0 <= number <= enterprises.MOST:
         raise ValueError(f"the demo has 0 to {enterprises.MOST} enterprises")
     scene = _set(number, today)
     for first in range(1, max(number, 1) + 1, BATCH):
         for enterprise in range(first, min(first + BATCH, number + 1)):
             enterprises.found(scene, enterprise)
+        scene.log.register(scene.rows, scene.rows.pending)
+        if first + BATCH > number:
+            scene.log.tell(scene.rows)
         yield scene.rows.take()
 
 
 def _set(number: int, today: dt.date) -> Scene:
     """The scene before any enterprise: everything that there is once."""
-    rows = Rows()
-    scene = Scene(Clock.on(today), lay(rows), rows, number)
+    rows, clock = Rows(), Clock.on(today)
+    scene = Scene(clock, lay(rows), rows, number, Log(clock, number))
+    _surround(scene)
     command.raise_command(scene)
     resources.gather(scene)
     stock = supplies.store(scene)
@@ -86,6 +94,15 @@ def _set(number: int, today: dt.date) -> Scene:
         targets.append(Target(latitude, longitude, enterprise_id=enterprise))
     dispatches.send(scene, targets, stock)
     return scene
+
+
+def _surround(scene: Scene) -> None:
+    """Tell the log where the venues are."""
+    rings: dict[int, set[int]] = {}
+    for ring, venue in scene.geography.ring_venues.items():
+        rings.setdefault(venue, set()).add(ring)
+    for place in scene.geography.venues:
+        scene.log.surround_venue(place.id, place.zone_id, frozenset(rings[place.id]))
 
 
 async def _claim(connection: AsyncConnection) -> None:

@@ -1,7 +1,9 @@
 """Warnings of the last eighteen months, and some in force."""
 
+from typing import Any
+
 import models
-from models import WarningKind, WarningLevel
+from models import EventKind, Role, WarningKind, WarningLevel
 from resolvers.demo.clock import HISTORY_DAYS, later, local_date
 from resolvers.demo.draws import between, generator, pick, whole
 from resolvers.demo.geography import ZONES
@@ -51,7 +53,7 @@ def issue(scene: Scene) -> None:
         kind = pick(rng, SUMMER if 5 <= local_date(issued).month <= 9 else WINTER)
         level = pick(rng, list(WarningLevel))
         zone = pick(rng, WHERE.get(kind, (None, *ZONES)))
-        scene.rows.add(
+        warning = scene.rows.add(
             models.Warning,
             zone_id=scene.geography.zones.get(zone or ""),
             kind=kind,
@@ -62,8 +64,9 @@ def issue(scene: Scene) -> None:
             automatic=kind is WarningKind.RAINSTORM and zone is not None and rng.random() < 0.5,
             version=2,
         )
+        _note(scene, warning)
     for zone, kind, level, hours in IN_FORCE:
-        scene.rows.add(
+        warning = scene.rows.add(
             models.Warning,
             zone_id=scene.geography.zones.get(zone or ""),
             kind=kind,
@@ -72,6 +75,17 @@ def issue(scene: Scene) -> None:
             issued_at=later(scene.clock.midnight, -hours),
             automatic=kind is WarningKind.RAINSTORM,
         )
+        _note(scene, warning)
+
+
+def _note(scene: Scene, warning: dict[str, Any]) -> None:
+    """What the log has of a warning; nobody did what readings did by themselves."""
+    automatic = warning["automatic"]
+    role = None if automatic else Role.COMMANDER
+    raised = EventKind.WARNING_RAISED if automatic else EventKind.WARNING_ISSUED
+    scene.log.happened(warning["issued_at"], raised, warning, role)
+    if "lifted_at" in warning:
+        scene.log.happened(warning["lifted_at"], EventKind.WARNING_LIFTED, warning, role)
 
 
 def _headline(zone: str | None, kind: WarningKind, level: WarningLevel) -> str:

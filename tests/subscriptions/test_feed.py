@@ -1,4 +1,7 @@
-"""The feed: whoever joins, leaves or comes back when it is least convenient gets every event once, and in order."""
+"""The feed: whoever joins, leaves or comes back when it is least convenient gets every event once, and in order.
+
+Long, because each race has its own step-by-step telling and they are read together.
+"""
 
 import asyncio
 

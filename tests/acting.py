@@ -1,0 +1,267 @@
+"""Acting in tests: mutations as anybody, a small district to act in, and all that a database holds."""
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from graphql import get_named_type, is_leaf_type
+from sqlmodel import SQLModel
+
+import models
+from models.database import Database
+from models.visibility import Role, Scope, Viewer, Visibility
+from schema import ids
+from schema.execution import Execution, Operation
+from schema.root import Graph
+from tests.conftest import NOW, SHANGHAI
+
+DUTY = Viewer(Visibility(Role.COMMANDER), subject="duty", name="值班长")
+WALL = Viewer(Visibility(Role.WALL), subject="wall")
+DAY = dt.timedelta(days=1)
+HOUR = dt.timedelta(hours=1)
+
+PROBLEMS = {
+    "NotFound": "missing",
+    "Forbidden": "",
+    "InvalidInput": "field",
+    "IllegalTransition": "current wanted legal",
+    "Conflict": "currentVersion row: current { __typename id }",
+    "StockExhausted": "available item { id }",
+}
+SHOWN = ("id", "status", "version")
+
+
+def inspector(key: int, name: str = "检查员") -> Viewer:
+    return Viewer(Visibility(Role.INSPECTOR), inspector=key, subject=f"badge-{key}", name=name)
+
+
+def enterprise(key: int, name: str = "安全员") -> Viewer:
+    return Viewer(Visibility(Role.ENTERPRISE, enterprise=key), subject=f"enterprise-{key}", name=name)
+
+
+def program(*scopes: Scope) -> Viewer:
+    return Viewer(Visibility(Role.INTEGRATOR, frozenset(scopes)), subject="program")
+
+
+def at(moment: dt.datetime) -> str:
+    return moment.isoformat()
+
+
+def document(graph: Graph, mutation: str, selection: str = "") -> str:
+    """The mutation, asking of a success for `selection` or else a little of each row, of a problem for everything."""
+    root = graph._schema.mutation_type
+    assert root is not None
+    success, *problems = get_named_type(root.fields[mutation].type).types
+    shown = []
+    for name, field in success.fields.items():
+        of = get_named_type(field.type)
+        shown.append(name if is_leaf_type(of) else f"{name} {{ {' '.join(n for n in SHOWN if n in of.fields)} }}")
+    capital = mutation[0].upper() + mutation[1:]
+    told = [f"... on {p.name} {{ message {PROBLEMS[p.name]} }}" for p in problems]
+    return (
+        f"mutation($input: {capital}Input!) {{ {mutation}(input: $input) {{ __typename {' '.join(told)}"
+        f" ... on {success.name} {{ {selection or ' '.join(shown)} }} }} }}"
+    )
+
+
+class Desk:
+    """Where people act on one database, at the moment `now`."""
+
+    def __init__(self, graph: Graph, database: Database, now: dt.datetime = NOW) -> None:
+        self.now, self.graph, self.database = now, graph, database
+        self.rung = 0
+        self.running = Execution(graph, database, lambda: SHANGHAI, lambda: self.now, rung=self._ring)
+        self._documents: dict[tuple[str, str], str] = {}
+
+    async def _ring(self) -> None:
+        self.rung += 1
+
+    def later(self, delta: dt.timedelta) -> None:
+        self.now += delta
+
+    async def ask(self, query: str, viewer: Viewer = DUTY, **variables: Any) -> Any:
+        answer = await self.running.run(Operation(query, variables), viewer)
+        assert answer.errors == [], answer.errors
+        return answer.data
+
+    async def act(self, viewer: Viewer, mutation: str, selection: str = "", **given: Any) -> dict[str, Any]:
+        """What came of it: a success or a problem, by its type's name."""
+        key = mutation, selection
+        query = self._documents.setdefault(key, document(self.graph, mutation, selection))
+        found: dict[str, Any] = (await self.ask(query, viewer, input=given))[mutation]
+        return found
+
+    async def done(self, viewer: Viewer, mutation: str, selection: str = "", **given: Any) -> dict[str, Any]:
+        """The same where it must succeed."""
+        found = await self.act(viewer, mutation, selection, **given)
+        assert found["__typename"] not in PROBLEMS, found
+        return found
+
+    async def invalid(self, viewer: Viewer, mutation: str, **given: Any) -> str:
+        """The same where the input is not to be taken: the field that is blamed."""
+        found = await self.act(viewer, mutation, **given)
+        assert found["__typename"] == "InvalidInput", found
+        field: str = found["field"]
+        return field
+
+    async def refused(self, viewer: Viewer, mutation: str, **given: Any) -> str:
+        """The same where it must fail: the problem's type."""
+        found = await self.act(viewer, mutation, **given)
+        assert found["__typename"] in PROBLEMS, found
+        kind: str = found["__typename"]
+        return kind
+
+
+# -- a small district --
+
+
+@dataclass(frozen=True)
+class World:
+    """Keys of the rows of a small district; `mark` makes its codes unique where a database has several."""
+
+    mark: str
+    zone: int
+    other_zone: int
+    venue: int
+    enterprise: int
+    other_enterprise: int
+    inspector: int
+    other_inspector: int
+    resting: int
+    team: int
+    expert: int
+    stock_item: int
+    evidence: int
+
+    @property
+    def own(self) -> Viewer:
+        return enterprise(self.enterprise)
+
+    @property
+    def officer(self) -> Viewer:
+        return inspector(self.inspector)
+
+    def id(self, name: str) -> str:
+        """The global id of one of these."""
+        node = name.removeprefix("other_")
+        node = {"stock_item": "StockItem", "resting": "Inspector"}.get(node, node.capitalize())
+        return ids.encode(node, getattr(self, name))
+
+
+def square(west: float, east: float) -> dict[str, Any]:
+    ring = [[west, 30.0], [east, 30.0], [east, 30.3], [west, 30.3], [west, 30.0]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+async def small_world(database: Database, mark: str = "") -> World:
+    """Two zones, a venue with three rings, two enterprises, three inspectors, and one of each resource."""
+    zones, venue, rings = await _geography(database, mark)
+    guarded = {"risk_grade": models.RiskGrade.YELLOW, "legal_name": "法人", "legal_phone": "1", "updated_at": NOW - DAY}
+    places = [{"latitude": 30.101, "longitude": 120.101}, {"latitude": 30.2, "longitude": 120.3}]
+    enterprises = await insert(
+        database,
+        models.Enterprise,
+        *(
+            {"name": f"企业{n}", "external_id": f"e{n}{mark}", "zone_id": zone, **place, **guarded}
+            for n, (zone, place) in enumerate(zip(zones, places, strict=True))
+        ),
+    )
+    await insert(database, models.EnterpriseRing, *({"ring_id": r, "enterprise_id": enterprises[0]} for r in rings))
+    spots = [(30.11, 120.11), (None, None), (30.1, 120.1)]
+    officers = await insert(
+        database,
+        models.Inspector,
+        *(
+            {"badge": f"b{n}{mark}", "full_name": f"检查员{n}", "on_duty": n < 2, "zone_id": zones[0]}
+            | {"latitude": latitude, "longitude": longitude}
+            for n, (latitude, longitude) in enumerate(spots)
+        ),
+    )
+    return World(
+        mark,
+        *(zones[0], zones[1], venue, enterprises[0], enterprises[1], officers[0], officers[1], officers[2]),
+        *await _resources(database, mark, zones[0]),
+    )
+
+
+async def _resources(database: Database, mark: str, zone: int) -> tuple[int, int, int, int]:
+    """A team, an expert, a stock item and a piece of evidence."""
+    near = {"latitude": 30.1, "longitude": 120.12, "zone_id": zone}
+    team = {"name": "救援队", "kind": models.TeamKind.FIRE, "strength": 9, "on_standby": True, **near}
+    [team_key] = await insert(database, models.Team, team)
+    expert = {"full_name": "专家", "specialties": [], "on_standby": True, **near}
+    [expert_key] = await insert(database, models.Expert, expert)
+    [warehouse] = await insert(database, models.Warehouse, {"name": "仓库", **near})
+    tents = {"warehouse_id": warehouse, "code": "1010101", "name": "帐篷", "unit": "顶", "quantity": 100, "reserved": 0}
+    [stock] = await insert(database, models.StockItem, tents)
+    picture = {"media_type": "image/jpeg", "bytes": 1, "sha256": f"{mark:0>64}"}
+    [evidence] = await insert(database, models.Evidence, picture)
+    return team_key, expert_key, stock, evidence
+
+
+async def _geography(database: Database, mark: str) -> tuple[list[int], int, list[int]]:
+    """The zones, the venue and its rings."""
+    [district] = await insert(database, models.District, {"name": "萧山区", "time_zone": "Asia/Shanghai"})
+    zones = await insert(
+        database,
+        models.Zone,
+        *(
+            {"district_id": district, "code": f"z{n}{mark}", "name": f"战区{n}", "focus": [], "plan": ""}
+            | {"boundary": square(*span)}
+            for n, span in enumerate([(120.0, 120.2), (120.2, 120.4)])
+        ),
+    )
+    place = {"zone_id": zones[0], "latitude": 30.1, "longitude": 120.1}
+    [venue] = await insert(
+        database, models.Venue, {"code": f"v{mark}", "name": "场馆", "kind": models.VenueKind.COMPETITION, **place}
+    )
+    rings = await insert(
+        database,
+        models.ControlRing,
+        *({"venue_id": venue, "grade": g, "radius_metres": 1000 * (4 - g.value)} for g in models.ControlGrade),
+    )
+    return zones, venue, rings
+
+
+async def insert(database: Database, model: Any, *rows: dict[str, Any]) -> list[int]:
+    """Rows as they stand, without any action; their keys, in order."""
+    table = model.__table__
+    async with database.write() as session:
+        statement = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
+        connection = await session.connection()
+        return [row.id for row in await connection.execute(statement, list(rows))] if rows else []
+
+
+async def change(database: Database, statement: Any) -> None:
+    """A statement outside of any action."""
+    async with database.write() as session:
+        await (await session.connection()).execute(statement)
+
+
+# -- all that there is --
+
+Contents = dict[str, dict[int, Any]]
+
+
+async def contents(database: Database, *only: Any) -> Contents:
+    """By table, by key: every row."""
+    tables = [m.__table__ for m in only] or [t for t in SQLModel.metadata.sorted_tables if "id" in t.c]
+    async with database.read() as connection:
+        return {t.name: {r.id: r for r in await connection.execute(sa.select(t).order_by(t.c.id))} for t in tables}
+
+
+async def row_of(database: Database, model: Any, key: int) -> Any:
+    [row] = [row for k, row in (await contents(database, model))[model.__table__.name].items() if k == key]
+    return row
+
+
+async def log_after(database: Database, number: int = 0) -> list[Any]:
+    """The events after this number, oldest first."""
+    event = models.Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    async with database.read() as connection:
+        return list(await connection.execute(sa.select(event).where(event.c.id > number).order_by(event.c.id)))
+
+
+def named(viewer: Viewer, name: str) -> Viewer:
+    return replace(viewer, name=name)

@@ -1,0 +1,181 @@
+"""Whether a database and its log tell the same story of what was done, and of nothing else."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+import models
+from models import HAZARD_TERMINAL, DispatchStatus, EventKind, Subject
+from models.database import Database
+from models.types import Versioned
+from resolvers.changes import GUARDED
+from subscriptions import log
+
+SUBJECTS: dict[Subject, Any] = {s: getattr(models, s.value) for s in Subject if s is not Subject.REGISTER}
+STOCK = (Subject.STOCK_ITEM,)
+HOLDING = {
+    DispatchStatus.ASSIGNED,
+    DispatchStatus.ACKNOWLEDGED,
+    DispatchStatus.EN_ROUTE,
+    DispatchStatus.ON_SCENE,
+    DispatchStatus.COMPLETED,
+}
+
+Rows = dict[Any, dict[int, Any]]
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The guarded rows by model and key, and the head of the log."""
+
+    rows: Rows
+    state: log.LogState
+
+
+@dataclass(frozen=True)
+class Audit:
+    """`unsaid` are the actors whose events nobody acknowledged."""
+
+    events: Sequence[Any]
+    accepted: int
+    refused: Counter[str]
+    unsaid: set[str]
+
+
+async def snapshot(database: Database) -> Snapshot:
+    """Everything at one moment."""
+    rows: Rows = {}
+    async with database.read() as connection:
+        for model in GUARDED:
+            table = SQLModel.metadata.tables[model.__tablename__]
+            rows[model] = {row.id: row for row in await connection.execute(sa.select(table))}
+        return Snapshot(rows, await log.state(connection))
+
+
+async def events_after(database: Database, number: int) -> Sequence[Any]:
+    async with database.read() as connection:
+        return await log.after(connection, number, 1_000_000)
+
+
+async def audit(database: Database, before: Snapshot, lines: Iterable[Line]) -> Audit:
+    """Compare what was said, the log and the rows since `before`. Fails the test where they differ."""
+    lines = list(lines)
+    errors = [line for line in lines if "error" in line]
+    assert not errors, errors
+    now = await snapshot(database)
+    events = await events_after(database, before.state.head)
+    accepted, unsaid = told_once(now.state, events, lines)
+    creations = rows_have_events(before, now, events)
+    versions_count_actions(before, now, events, creations)
+    statuses_follow(now, events)
+    stock_adds_up(before, now, events)
+    open_hazards_are_counted(now)
+    return Audit(events, accepted, Counter(line["refused"] for line in lines if "refused" in line), unsaid)
+
+
+def told_once(state: log.LogState, events: Sequence[Any], lines: list[Line]) -> tuple[int, set[str]]:
+    """Each accepted action has its events, in order and together, and the last one's cursor; a refused one has none."""
+    by_actor: dict[str, list[Any]] = defaultdict(list)
+    for place, event in enumerate(events):
+        found = by_actor[event.actor_name]
+        assert not found or events[place - 1] is found[-1], f"{event.actor_name} is interrupted by another"
+        found.append(event)
+    # Two answers to one name are one action, told by the first of them that was carried out.
+    cursors: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        if "refused" in line:
+            assert line["actor"] not in by_actor, line
+        elif "cursor" in line:
+            cursors[line["cursor"]].append(line)
+    said = set()
+    for cursor, answered in cursors.items():
+        actors = [line["actor"] for line in answered if line["actor"] in by_actor]
+        assert len(actors) == 1, f"acknowledged, and not in the log once: {answered}"
+        found = by_actor[actors[0]]
+        assert found[-1].id == state.number(cursor), answered
+        wanted = answered[0]["kinds"]
+        assert len(found) == len(wanted), (answered, found)
+        assert all(event.kind.name in kind.split("|") for event, kind in zip(found, wanted, strict=True)), answered
+        said.add(actors[0])
+    return len(cursors), by_actor.keys() - said
+
+
+def rows_have_events(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> set[tuple[Any, int]]:
+    """No row is new without an event, no event is of a row that is not there; the new rows."""
+    about = {(SUBJECTS[event.subject], event.subject_id) for event in events}
+    for model, key in about:
+        assert key in now.rows[model], (model, key)
+    new = {(model, key) for model in now.rows for key in now.rows[model].keys() - before.rows[model].keys()}
+    assert new <= about, new - about
+    changed = {
+        (model, key)
+        for model, rows in before.rows.items()
+        for key, row in rows.items()
+        # What an enterprise sums up is kept by the actions on its hazards and inspections.
+        if model is not models.Enterprise and row != now.rows[model][key]
+    }
+    assert changed <= about, changed - about
+    return new
+
+
+def versions_count_actions(
+    before: Snapshot, now: Snapshot, events: Sequence[Any], creations: set[tuple[Any, int]]
+) -> None:
+    """A row's version has risen by one for each action that changed it: none was lost, none was written twice."""
+    actors: dict[tuple[Any, int], set[str]] = defaultdict(set)
+    for event in events:
+        found = actors[SUBJECTS[event.subject], event.subject_id]
+        # Who grades an enterprise as it is graded already leaves an event, and the row as it was.
+        if event.changes or event.from_status != event.to_status or event.kind is EventKind.ENTERPRISE_REGISTERED:
+            found.add(event.actor_name)
+    for (model, key), found in actors.items():
+        if issubclass(model, Versioned):
+            version = 0 if (model, key) in creations else before.rows[model][key].version
+            assert now.rows[model][key].version == version + len(found), (model, key, found)
+
+
+def statuses_follow(now: Snapshot, events: Sequence[Any]) -> None:
+    """From event to event of a row, and from the last to the row itself, no status is left out."""
+    steps: dict[tuple[Any, int], list[Any]] = defaultdict(list)
+    for event in events:
+        if event.to_status is not None:
+            steps[SUBJECTS[event.subject], event.subject_id].append(event)
+    for (model, key), found in steps.items():
+        assert all(one.to_status == other.from_status for one, other in pairwise(found)), found
+        assert found[-1].to_status == now.rows[model][key].status.name, found
+
+
+def stock_adds_up(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> None:
+    """What lies there follows change by change from what lay there; what is reserved is what dispatches hold."""
+    values: dict[tuple[int, str], int] = {
+        (key, field): getattr(row, field)
+        for key, row in before.rows[models.StockItem].items()
+        for field in ("quantity", "reserved")
+    }
+    for event in events:
+        if event.subject in STOCK:
+            assert event.kind is not EventKind.STOCK_RECEIVED or len(event.changes) == 1
+            for change in event.changes:
+                field = event.subject_id, change["field"]
+                assert values[field] == int(change["from"]), event
+                values[field] = int(change["to"])
+    held = Counter[int]()
+    for row in now.rows[models.Dispatch].values():
+        if row.stock_item_id is not None and row.status in HOLDING:
+            held[row.stock_item_id] += row.quantity - (row.drawn or 0)
+    for key, row in now.rows[models.StockItem].items():
+        assert (row.quantity, row.reserved) == (values[key, "quantity"], values[key, "reserved"])
+        assert row.reserved == held[key]
+        assert 0 <= row.reserved <= row.quantity
+
+
+def open_hazards_are_counted(now: Snapshot) -> None:
+    still_open = Counter(h.enterprise_id for h in now.rows[models.Hazard].values() if h.status not in HAZARD_TERMINAL)
+    found = {key: row.open_hazards for key, row in now.rows[models.Enterprise].items()}
+    assert found == {key: still_open[key] for key in found}

