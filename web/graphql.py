@@ -53,9 +53,11 @@ class GraphQLEndpoint:
         answer = await self._execution.run(operation, viewer)
         if viewer is None and not answer.started and answer.errors[0]["extensions"]["code"] == "UNAUTHENTICATED":
             return answered(answer, media, 401, BEARER)
+        if media in (EVENTS, PARTS) and not answer.started:
+            return answered(answer, JSON, 400)
         # A plain JSON client takes any other status for a fault of the network; the newer type tells them apart.
         status = 400 if not answer.started and media == GRAPHQL else 200
-        return once(answer) if media == EVENTS else answered(answer, media, status)
+        return once(answer, media) if media in (EVENTS, PARTS) else answered(answer, media, status)
 
     async def _stream(self, request: Request, operation: Operation, viewer: Viewer | None, media: str) -> Response:
         accept = request.headers.get("accept")

@@ -197,10 +197,13 @@ def streamed(live: Live, prepared: Prepared, media: str, seconds: float | None) 
     return response
 
 
-def once(answer: Answer) -> Response:
-    """A single answer as server-sent events, for a client that takes nothing else."""
-    body = event("next", orjson.dumps(answer.body())) + event("complete", b"")
-    return Response(body, media_type=EVENTS, headers={"cache-control": "no-store"})
+def once(answer: Answer, media: str) -> Response:
+    """A single answer as a stream, for a client that takes nothing else."""
+    body = orjson.dumps(answer.body())
+    headers = {"cache-control": "no-store"}
+    if media == EVENTS:
+        return Response(event("next", body) + event("complete", b""), media_type=EVENTS, headers=headers)
+    return Response(PART_LINE + part(body)[: -len(b"\r\n")] + b"--\r\n", media_type=BOUNDARY, headers=headers)
 
 
 def offers(header: str | None, media: str) -> bool:

@@ -17,6 +17,7 @@ ORIENTATION = 0x0112
 SOI, EOI, SOS, APP0, APP1, APP2, APP14, APP15, COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 JFIF, ICC, ADOBE, EXIF = b"JFIF\0", b"ICC_PROFILE\0", b"Adobe", b"Exif\0\0"
 # In the data of a scan 0xFF is followed by 0, by a restart marker or by itself; anything else ends the scan.
+SCANS_MAXIMUM = 64  # a progressive picture has ten or so; each costs a decoder a walk through the whole picture
 SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 # PNG (W3C, third edition)
@@ -56,7 +57,7 @@ def jpeg(data: bytes) -> bytes:
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Marker, content, and the bytes of both; of a scan its data too. What follows the end of the picture is left."""
-    at = 2
+    at, scans = 2, 0
     while True:
         if data[at : at + 1] != b"\xff":
             raise Broken("a marker is missing")
@@ -74,6 +75,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         segment = _taken(data, at + 3, length - 2)
         end = at + 1 + length
         if marker == SOS:
+            scans += 1
+            if scans > SCANS_MAXIMUM:
+                raise Broken("it has too many scans")
             after = SCAN_END.search(data, end)
             if after is None:
                 raise Broken("it ends early")

@@ -78,6 +78,18 @@ def test_a_jpeg_of_any_build_stays_what_it_is(more: dict[str, object]) -> None:
     assert opened(checked(data, JPEG).data).tobytes() == opened(data).tobytes()
 
 
+def test_a_jpeg_of_very_many_scans_is_refused() -> None:
+    """A small file could keep a decoder at work for minutes: every scan is a walk through all of the picture."""
+    plain = photograph(progressive=True, exif=exif(1))
+    start = plain.rindex(b"\xff\xda")
+    scan = plain[start:-2]
+    few, many = (plain[:-2] + scan * n + plain[-2:] for n in (20, pictures.SCANS_MAXIMUM))
+    assert pictures.jpeg(few)
+    with pytest.raises(pictures.Broken, match="scans"):
+        pictures.jpeg(many)
+    assert refusal(many) is Code.BAD_INPUT
+
+
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
 def test_a_jpeg_of_other_colours_stays_what_it_is(mode: str) -> None:
     file = io.BytesIO()

@@ -1,4 +1,7 @@
-"""graphql-transport-ws against the server as a process: the protocol, its bounds, and how sockets end."""
+"""graphql-transport-ws against the server as a process: the protocol, its bounds, and how sockets end.
+
+Long, because the protocol is one and is read from its beginning to its end.
+"""
 
 import asyncio
 import datetime as dt

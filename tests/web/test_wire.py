@@ -293,7 +293,7 @@ async def test_one_of_a_hundred_who_does_not_read_costs_the_others_nothing(
             assert [await task for task in tasks] == [EVENTS] * READERS
             # It was closed while it did not read.
             await asyncio.wait_for(stalled.rest(), CLOSING_SECONDS + 10)
-        assert f"code={closing.TOO_SLOW.code}" in live.process.said
+        assert f'"code": {closing.TOO_SLOW.code}' in live.process.said
         assert memory(live.process.popen.pid) - before < GROWTH
 
 
