@@ -1,4 +1,7 @@
-"""Streams over plain HTTP, from the server as a process: server-sent events in both modes, and multipart."""
+"""Streams over plain HTTP, from the server as a process: server-sent events in both modes, and multipart.
+
+Long, because the transports are compared side by side.
+"""
 
 import asyncio
 import re
