@@ -60,6 +60,14 @@ prove: setup browser ## The long proofs, some hours; what they saw goes to docs/
 .PHONY: bench
 bench: $(TESTS) ## Measure; the results go to bench/results/
 	@$(BIN)/python -m bench.paging
+	@$(BIN)/python -m bench.portraits
+	@$(BIN)/python -m bench.fanout
+
+.PHONY: docs
+docs: setup ## Write anew what documents and the schema's file have from the code
+	@$(BIN)/python -m models.lifecycle_page > docs/lifecycles.md
+	@$(BIN)/python -m schema.rights_page > docs/rights.md
+	@$(BIN)/python -m web schema > schema/schema.graphql
 
 .PHONY: lock
 lock: ## Make the lock files anew from pyproject.toml and package.json

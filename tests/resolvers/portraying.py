@@ -6,6 +6,7 @@ The counting follows the words of the indicators' definitions (docstring of reso
 import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -90,6 +91,12 @@ class World:
         }
 
 
+@cache
+def local(moment: dt.datetime, zone: ZoneInfo) -> dt.date:
+    """The day of an instant in a zone."""
+    return moment.astimezone(zone).date()
+
+
 @dataclass
 class Window:
     """Whole days in a zone."""
@@ -99,7 +106,7 @@ class Window:
     now: dt.datetime
 
     def has(self, moment: dt.datetime | None) -> bool:
-        return moment is not None and self.days[0] <= moment.astimezone(self.zone).date() <= self.days[1]
+        return moment is not None and self.days[0] <= local(moment, self.zone) <= self.days[1]
 
 
 def name(member: Any) -> str | None:
@@ -162,10 +169,10 @@ def _of_window(
 
 def _day(hazards: list[Row], visits: list[Row], cases: list[Row], day: dt.date, zone: ZoneInfo) -> dict[str, Any]:
     def on(moment: dt.datetime | None) -> bool:
-        return moment is not None and moment.astimezone(zone).date() == day
+        return moment is not None and local(moment, zone) == day
 
     def by(moment: dt.datetime | None) -> bool:
-        return moment is not None and moment.astimezone(zone).date() <= day
+        return moment is not None and local(moment, zone) <= day
 
     kept = [h for h in hazards if h.status is not HazardStatus.DISMISSED]
     return {

@@ -19,7 +19,7 @@ from tests.proving import examples
 from tests.resolvers.portraying import DAY, PORTRAIT, Days, World
 
 # Havana's clocks go back from one o'clock to midnight, so that it has a midnight twice, and forward at midnight.
-ZONES = [SHANGHAI, ZoneInfo("Europe/Berlin"), ZoneInfo("America/Havana"), ZoneInfo("Pacific/Kiritimati")]
+ZONES = [SHANGHAI, ZoneInfo("Europe/Berlin"), ZoneInfo("America/Havana")]
 SECOND = dt.timedelta(seconds=1)
 KINDS = {
     "district": models.District,
@@ -50,14 +50,15 @@ class Draw:
         self.rng, self.zone, self.now = rng, zone, now
         today = now.astimezone(zone).date()
         year = today.year
-        # Around these the rows lie close together: the year's end, the days when clocks change, and now.
-        self.days = [dt.date(year, 1, 1), dt.date(year, 3, 29), dt.date(year - 1, 10, 26), today, today - 3 * DAY]
-        self.days += [dt.date(year, 3, 8), dt.date(year - 1, 11, 2), dt.date(year - 1, 12, 31)]
+        # Around three days the rows lie close together: today, the year's end, or days when clocks change.
+        turns = [dt.date(year, 1, 1), dt.date(year, 3, 29), dt.date(year - 1, 10, 26), dt.date(year, 3, 8)]
+        turns += [dt.date(year - 1, 11, 2), today - 3 * DAY]
+        self.days = [today, *rng.sample(turns, 2)]
         self.rows: dict[Any, list[dict[str, Any]]] = {model: [] for model in CLEARED}
 
     def moment(self, *, past: bool = True) -> dt.datetime:
         """Close to a midnight of the zone or of UTC, or any time of the day; not later than now if it is past."""
-        day = self.rng.choice(self.days) + self.rng.randrange(-2, 3) * DAY
+        day = self.rng.choice(self.days) + self.rng.randrange(-1, 2) * DAY
         zone = self.rng.choice([self.zone, self.zone, dt.UTC])
         midnight = dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
         shift = self.rng.choice([-SECOND, 0 * SECOND, SECOND, self.rng.randrange(86_400) * SECOND])
@@ -83,7 +84,7 @@ class Draw:
             for ring in range(1, len(self.rows[models.ControlRing]) + 1):
                 if rng.random() < 0.3:
                     self.add(models.EnterpriseRing, ring_id=ring, enterprise_id=key)
-            for _ in range(rng.randrange(0, 6)):
+            for _ in range(rng.randrange(0, 10)):
                 self.inspection(enterprise)
             for _ in range(rng.randrange(0, 12)):
                 self.hazard(enterprise)
@@ -94,8 +95,8 @@ class Draw:
         submitted = self.moment() if self.rng.random() < 0.8 else None
         key = self.add(models.Inspection, enterprise_id=enterprise, kind="ROUTINE", status=status)
         self.rows[models.Inspection][-1] |= {"kind": models.InspectionKind.ROUTINE, "submitted_at": submitted}
-        for _ in range(self.rng.choice([0, 0, 1, 2])):
-            case = self.rng.choice(list(CaseStatus))
+        for _ in range(self.rng.choice([0, 1, 2])):
+            case = self.rng.choice([*CaseStatus, C.DECIDED, C.EXECUTING, C.CLOSED])
             penal = case in (C.DECIDED, C.EXECUTING) or (case is C.CLOSED and self.rng.random() < 0.5)
             self.add(
                 models.Case,
@@ -131,10 +132,8 @@ class Draw:
     def window(self) -> Days:
         """One day, a few or many; in the past, the future and the far past."""
         rng = self.rng
-        first = rng.choice(
-            [*self.days, *self.days, dt.date(2001, 2, 28), self.days[3] + 1 * DAY, dt.date(2099, 12, 30)]
-        )
-        first += rng.randrange(-2, 3) * DAY
+        far = rng.choice([dt.date(2001, 2, 28), dt.date(2099, 12, 30)])
+        first = rng.choice([*self.days, *self.days, far]) + rng.randrange(-1, 2) * DAY
         return first, first + rng.choice([0, 0, 1, 2, 7, 30]) * DAY
 
 
@@ -182,9 +181,7 @@ def test_sqlites_day_is_the_zones(name: str) -> None:
 
 
 @pytest.mark.parametrize("zone", ZONES, ids=str)
-async def test_every_indicator_is_what_counting_all_rows_gives(
-    graph: Graph, database: Database, zone: ZoneInfo
-) -> None:
+async def test_every_indicator_is_what_counting_gives(graph: Graph, database: Database, zone: ZoneInfo) -> None:
     for seed in range(examples(3)):
         rng = Random(f"{zone} {seed}")
         # The clock stands close to a midnight too; what was done was done before it.
@@ -195,7 +192,7 @@ async def test_every_indicator_is_what_counting_all_rows_gives(
         world = await World.read(database)
         windows = [draw.window() for _ in range(3)]
         if seed == 0:
-            windows = [(now.date() - 300 * DAY, now.date() + 20 * DAY)]
+            windows = [(now.date() - 80 * DAY, now.date() + 20 * DAY)]
         later = now + rng.choice([0 * DAY, 40 * DAY])
         execution = at(graph, database, zone, later)
         answers = await told(execution, rows, windows)
