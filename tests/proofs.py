@@ -13,10 +13,11 @@ def record(name: str, title: str, row: Mapping[str, object], *, folder: Path = F
     if not PROVING and folder == FOLDER:
         return
     path = folder / f"{name}.md"
-    kept = [line for line in path.read_text("utf-8").splitlines() if line.startswith("|")][2:] if path.exists() else []
-    made = "| " + " | ".join(map(str, row.values())) + " |"
-    first = made.split("|")[1]
-    lines = sorted([*(line for line in kept if line.split("|")[1] != first), made])
     head = ["| " + " | ".join(row) + " |", "|" + " --- |" * len(row)]
+    found = [line for line in path.read_text("utf-8").splitlines() if line.startswith("|")] if path.exists() else []
+    # A table with other columns tells of another proof.
+    kept = found[2:] if found[:2] == head else []
+    made = "| " + " | ".join(map(str, row.values())) + " |"
+    lines = sorted([*(line for line in kept if line.split("|")[1] != made.split("|")[1]), made])
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([f"# {title}", "", *head, *lines, ""]), "utf-8")

@@ -26,7 +26,7 @@ from resolvers.demo import DistrictExists
 from resolvers.demo import seed as seed_demo
 from resolvers.evidence.stores import opened
 from resolvers.evidence.uploads import collect as collect_evidence
-from resolvers.register import RegisterRefused
+from resolvers.register import MappingRefused, RegisterRefused, load
 from schema.root import build
 from subscriptions.log import renew_epoch
 from web import server
@@ -186,12 +186,16 @@ def import_(
     """A register from CSV, XLSX or GeoJSON files; safe to repeat."""
 
     async def work(database: Database) -> None:
+        await migrate_database(database)
         status.append(await bring_in(database, mapping, directory, report, dry=dry_run, console=console))
 
     status: list[int] = []
     try:
+        load(mapping)  # before the database is asked for
         _run(_settings(), work)
-    except RegisterRefused as refused:
+    except MappingRefused as refused:
+        _refuse("\n".join(f"{mapping}: {mistake}" for mistake in refused.mistakes), REFUSED)
+    except (RegisterRefused, OSError) as refused:
         _refuse(str(refused), REFUSED)
     raise typer.Exit(status[0])
 
@@ -201,7 +205,7 @@ def export(directory: Annotated[Path, typer.Argument(help="Where to write the fi
     """The register as CSV files and a map, with the mapping that imports them again."""
     try:
         _run(_settings(), lambda database: write_out(database, directory, console))
-    except RegisterRefused as refused:
+    except (RegisterRefused, OSError) as refused:
         _refuse(str(refused), REFUSED)
 
 
