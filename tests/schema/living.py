@@ -14,7 +14,7 @@ from schema.execution import Operation
 from schema.live import Live, Place
 from subscriptions.feed import Message
 from tests.acting import DUTY
-from tests.conftest import NOW, SHANGHAI
+from tests.conftest import SHANGHAI
 from tests.office import Office
 
 PATIENCE = 20.0  # seconds; what takes longer does not come
@@ -30,12 +30,16 @@ class Wait:
 
 
 class Time:
-    """The clock, and all that wait for it. It stands until it is moved."""
+    """The office's clock, and all that wait for it. It stands until it is moved."""
 
-    def __init__(self) -> None:
-        self.now = NOW
+    def __init__(self, office: Office) -> None:
+        self._office = office
         self._waits: list[Wait] = []
         self._news = asyncio.Event()
+
+    @property
+    def now(self) -> dt.datetime:
+        return self._office.now
 
     async def pause(self, seconds: float, stirred: asyncio.Event | None = None) -> None:
         wait = Wait(self.now + dt.timedelta(seconds=seconds), stirred, asyncio.Event())
@@ -62,7 +66,7 @@ class Time:
                 await self._news.wait()
 
     def move(self, seconds: float) -> None:
-        self.now += dt.timedelta(seconds=seconds)
+        self._office.later(dt.timedelta(seconds=seconds))
         for wait in self._waits:
             if wait.due <= self.now:
                 wait.over.set()
@@ -122,7 +126,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene(office: Office) -> AsyncIterator[Scene]:
-    time = Time()
+    time = Time(office)
 
     def clock() -> dt.datetime:
         return time.now

@@ -382,7 +382,8 @@ async def test_an_event_is_told_with_its_data_or_not_at_all(town: Scene, monkeyp
     await town.office.visit("PLANNED")
     monkeypatch.setattr("resolvers.reader.OperationReader.rows", failing)
     town.told()
-    assert await sink.next() == {"updates": {"kind": "INSPECTION_PLANNED", "enterprise": {"id": town.office.enterprise}}}
+    enterprise = {"id": town.office.enterprise}
+    assert await sink.next() == {"updates": {"kind": "INSPECTION_PLANNED", "enterprise": enterprise}}
     assert failures == []
 
 

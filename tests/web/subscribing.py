@@ -186,9 +186,9 @@ async def settled(databases: Databases, migrated_url: str) -> tuple[str, World]:
 
 
 @contextmanager
-def town(scratch: Path, url: str, world: World, program: str = "web", **more: str) -> Iterator[Town]:
+def town(scratch: Path, url: str, world: World, *arguments: str, program: str = "web", **more: str) -> Iterator[Town]:
     """A server in that district. It must not fail at anything."""
     output = scratch / f"town-{next(NUMBERS)}.log"
-    with serving(output, url, program=program, HUHANG_SECRET=SECRET, **more) as process:
+    with serving(output, url, *arguments, program=program, HUHANG_SECRET=SECRET, **more) as process:
         yield Town(process, url, world)
         assert "Traceback" not in process.said, process.said

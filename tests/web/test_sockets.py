@@ -23,7 +23,7 @@ FOREVER = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
 
 @pytest_asyncio.fixture(scope="module")
 async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[Town]:
-    with town(scratch, *await settled(databases, migrated_url), HURRIED) as found:
+    with town(scratch, *await settled(databases, migrated_url), program=HURRIED) as found:
         yield found
 
 

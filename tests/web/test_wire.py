@@ -255,7 +255,7 @@ async def test_a_stream_over_http_can_be_cut() -> None:
 
 @pytest_asyncio.fixture(scope="module")
 async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[Town]:
-    with town(scratch, *await settled(databases, migrated_url), HURRIED) as found:
+    with town(scratch, *await settled(databases, migrated_url), program=HURRIED) as found:
         yield found
 
 
