@@ -1,4 +1,7 @@
-"""Portraits and positions as they move: told when something has changed, no oftener than that, and once for all."""
+"""Portraits and positions as they move: told when something has changed, no oftener than that, and once for all.
+
+Long, because portraits and positions are two of one kind and share their stage.
+"""
 
 import datetime as dt
 from collections.abc import AsyncIterator
