@@ -69,9 +69,9 @@ def _claims(found: dict[str, Any]) -> Claims:
     """Raises ValueError, TypeError or KeyError for claims that `Tokens.make` never wrote."""
     texts = {name: found.get(name) for name in ("name", "inspector", "enterprise")}
     subject, scopes = found.get("sub", ""), found.get("scopes", [])
-    if not all(value is None or isinstance(value, str) for value in (*texts.values(), subject)):
+    if not all(value is None or isinstance(value, str) for value in texts.values()):
         raise TypeError
-    if not isinstance(scopes, list):
+    if not isinstance(subject, str) or not isinstance(scopes, list):
         raise TypeError
     return Claims(
         role=Role[found["role"]],
