@@ -30,6 +30,7 @@ from resolvers.register import MappingRefused, RegisterRefused, load
 from schema.root import build
 from subscriptions.log import renew_epoch
 from web import server
+from web import workers as processes
 from web.app import PAGES
 from web.logs import configure
 from web.registering import REFUSED, bring_in, write_out
@@ -62,6 +63,7 @@ def serve(
     simulated: Annotated[
         bool, typer.Option("--simulate/--no-simulate", help="In demo mode, play a working day on it, gently.")
     ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve at this address.")] = 1,
 ) -> None:
     """The server."""
     settings = _settings()
@@ -73,6 +75,8 @@ def serve(
         _refuse(
             f"HUHANG_SECRET is needed: at least {SECRET_MINIMUM} characters that nobody can guess. Or try --demo.", 2
         )
+    if workers > 1:
+        _several(settings)
     configure(settings.log_level)
     # Before the demo is made, which takes a while: who cannot have the address is told at once.
     try:
@@ -90,12 +94,26 @@ def serve(
             playing.append(_played(base))
             console.print("A working day is being played, so that something happens. Without it: --no-simulate")
 
+    well = True
     try:
-        server.run(taken, listening, log_level=settings.log_level)
+        if workers == 1:
+            server.run(taken, listening, log_level=settings.log_level)
+        else:
+            well = processes.run(workers, taken, listening, log_level=settings.log_level)
     finally:
         for process in playing:
             process.terminate()
             process.wait()
+    if not well:
+        raise typer.Exit(1)
+
+
+def _several(settings: Settings) -> None:
+    """Several processes hear of each other's events over a bus, or else by looking each second."""
+    if settings.bus_url.startswith("memory:"):
+        if not settings.database_url.startswith("sqlite:"):
+            _refuse("Several processes need a bus: HUHANG_BUS_URL=redis://…", 2)
+        console.print("The processes look for each other's events each second; HUHANG_BUS_URL=redis://… tells at once.")
 
 
 def _played(base: str) -> "subprocess.Popen[bytes]":

@@ -1,0 +1,62 @@
+"""What `deploy/` names is there, and what docs/live.md says of closing is what happens."""
+
+import re
+
+import pytest
+
+from web import closing
+from web.settings import ROOT, Settings
+from web.streams import EVENTS
+
+LIVE = (ROOT / "docs" / "live.md").read_text()
+DEPLOY = ROOT / "deploy"
+FILES = sorted(path for path in DEPLOY.iterdir() if path.is_file())
+# Those of RFC 6455 that the libraries close with.
+OTHERS = {1007, 1009}
+
+
+def test_the_table_has_every_code_that_sockets_are_closed_with() -> None:
+    told = [int(code) for code in re.findall(r"^\| (\d{4}) \|", LIVE, re.MULTILINE)]
+    codes = {value.code for value in vars(closing).values() if isinstance(value, closing.Close)}
+    assert told == sorted(codes | OTHERS)
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        f"{closing.WAITING_MESSAGES} messages",
+        f"{closing.WAITING_BYTES >> 20} MiB",
+        f"{closing.OPERATIONS_MAXIMUM} operations",
+        f"{closing.INIT_SECONDS:.0f} seconds",
+        f"{closing.DRAIN_SECONDS:.0f} seconds",
+        f"{closing.PING_SECONDS:.0f} seconds",
+        f"{closing.ID_MAXIMUM} characters",
+        EVENTS,
+    ],
+)
+def test_the_bounds_are_told_as_they_are(bound: str) -> None:
+    assert bound in LIVE.replace("\n", " ")
+
+
+def test_only_settings_that_exist_are_set() -> None:
+    named = {name for path in FILES for name in re.findall(r"HUHANG_\w+", path.read_text())}
+    named |= set(re.findall(r"HUHANG_\w+", (ROOT / "docs" / "deploy.md").read_text()))
+    assert named - {f"HUHANG_{name}".upper() for name in Settings.model_fields} == set()
+
+
+def test_what_is_copied_into_the_image_is_there() -> None:
+    copied = re.findall(r"^COPY ((?!--from)[^\n]+) \S+$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    assert copied
+    assert [name for line in copied for name in line.split() if not (ROOT / name).exists()] == []
+
+
+def test_the_proxy_knows_every_server_and_waits_longer_than_a_stream_is_quiet() -> None:
+    proxy, compose = (DEPLOY / "nginx.conf").read_text(), (DEPLOY / "compose.yaml").read_text()
+    servers = re.findall(r"^  (server\d):", compose, re.MULTILINE)
+    assert len(servers) == 3
+    assert re.findall(r"server (server\d):8000;", proxy) == servers * 2
+    seconds = int(re.findall(r"proxy_read_timeout (\d+)s", proxy)[0])
+    assert seconds > 2 * max(closing.PING_SECONDS, closing.ALIVE_SECONDS)
+    assert "proxy_buffering off;" in proxy
+    limit = Settings.model_fields["evidence_limit"].default
+    assert int(re.findall(r"client_max_body_size (\d+)m", proxy)[0]) << 20 > limit
