@@ -30,5 +30,3 @@ def configure(level: str) -> None:
     logging.basicConfig(handlers=[handler], level=threshold, force=True)
     # At every start it tells what kind of database it sees.
     logging.getLogger("alembic").setLevel(threshold if threshold == logging.DEBUG else max(threshold, logging.WARNING))
-    # At debug it writes every header of a WebSocket, the token among them.
-    logging.getLogger("uvicorn.error").setLevel(max(threshold, logging.INFO))

@@ -13,6 +13,9 @@ from web.wire import HttpWire, Wire
 
 MESSAGE_MAXIMUM = 1 << 20  # bytes of one message of a socket
 DRAIN_SECONDS = 3  # for what is under way when the process is told to end
+# What uvicorn tells at info, that it started and ended, is told already. At debug it writes every header and frame of a
+# WebSocket, tokens among them.
+UVICORN_LEVELS = {"info": "warning", "debug": "info"}
 
 
 class Server(uvicorn.Server):
@@ -58,8 +61,7 @@ def run(taken: socket.socket, listening: Callable[[], None], *, log_level: str) 
         "web.app:create",
         factory=True,
         log_config=None,
-        # What it tells at this level, that it started and ended, is told already.
-        log_level="warning" if log_level == "info" else log_level,
+        log_level=UVICORN_LEVELS.get(log_level, log_level),
         access_log=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         http=HttpWire,
