@@ -157,10 +157,9 @@ async def main(enterprises: int, rounds: int, folder: Path) -> str:
         "# Portraits of a whole district",
         "",
         f"The demo with {enterprises:,} enterprises; every field of each portrait, its trend by day included, for a",
-        "commander, in one process without HTTP. Medians in milliseconds of the whole operation over",
-        f"{rounds} rounds after one that was not counted; the statements are all that the operation sends, those that",
-        "read the zones, venues and rings themselves included. The databases' own caches are warm. Made by",
-        "`python -m bench.portraits`.",
+        "commander, in one process without HTTP. The statements are all that the operation sends, those that read the",
+        "zones, venues and rings themselves included. The time is that of the whole operation, the median of",
+        f"{rounds} after one that was not counted. Made by `python -m bench.portraits`.",
         "",
         *machine.described(PostgreSQL=version),
         f"- run on {dt.datetime.now(dt.UTC).date()}; the load of the machine over the last minutes was"
