@@ -97,19 +97,34 @@ class Order:
         descending = self.descending is not backward
         return [k.sql().desc() if descending else k.sql().asc() for k in self.keys]
 
-    def beyond(self, prefix: str, backward: bool) -> ColumnElement[bool]:
+    def beyond(self, prefix: str, backward: bool, sqlite: bool) -> ColumnElement[bool]:
         """Rows after (or, backward, before) the cursor whose values are the parameters `prefix`0 and `prefix`1."""
-        left = [k.sql() for k in self.keys]
-        right = [k.parameter(f"{prefix}{i}") for i, k in enumerate(self.keys)]
+        left, right = self._sides(prefix)
         less = self.descending is not backward
         if len(left) == 1:
             return left[0] < right[0] if less else left[0] > right[0]
         rows, bound = sa.tuple_(*left), sa.tuple_(*right)
         past: ColumnElement[bool] = rows < bound if less else rows > bound
-        if self.key.absent is None:
+        if self.key.absent is None or not sqlite:
             return past
         # SQLite finds a pair in an index only where both are plain columns; for an expression it needs the bound alone.
         return sa.and_(left[0] <= right[0] if less else left[0] >= right[0], past)
+
+    def ranges(self, prefix: str, backward: bool) -> list["Range"]:
+        """`beyond` as ranges of an index: the rest of the cursor's own key, and all keys beyond it.
+
+        SQLite never seeks a pair that ends in the row's id: it would walk all rows that have the cursor's key.
+        """
+        left, right = self._sides(prefix)
+        less, order = self.descending is not backward, self.sql(backward)
+        past = [a < b if less else a > b for a, b in zip(left, right, strict=True)]
+        if len(past) == 1:
+            return [Range(past[0], order)]
+        # Where all have one key only the id is left to sort by; SQLite does not see that by itself of an expression.
+        return [Range(sa.and_(left[0] == right[0], past[1]), order[1:]), Range(past[0], order)]
+
+    def _sides(self, prefix: str) -> tuple[list[ColumnElement[Any]], list[ColumnElement[Any]]]:
+        return [k.sql() for k in self.keys], [k.parameter(f"{prefix}{i}") for i, k in enumerate(self.keys)]
 
     def cursor(self, row: Any) -> str:
         sign = "-" if self.descending else "+"
@@ -128,6 +143,14 @@ class Order:
             raise Refused(Code.BAD_CURSOR, "That is not a cursor of this graph.") from None
 
 
+@dataclass(frozen=True, eq=False)
+class Range:
+    """A part of an ordered list, and what its rows are sorted by."""
+
+    condition: ColumnElement[bool]
+    order: list[ColumnElement[Any]]
+
+
 @dataclass(frozen=True)
 class Page:
     """Which rows of an ordered list: from a cursor on, or up to one, and how many from which end."""
@@ -143,6 +166,18 @@ class Page:
         """The page without its values: pages of one shape share a statement."""
         blank = ()
         return replace(self, size=0, after=self.after and blank, before=self.before and blank)
+
+    def ranges(self, sqlite: bool) -> list[Range]:
+        """Where in the list the page lies: it is the first rows of the first range, then of the next."""
+        start, end = ("b", "a") if self.backward else ("a", "b")
+        given = {"a": self.after is not None, "b": self.before is not None}
+        ends = self.order.beyond(end, not self.backward, sqlite) if given[end] else sa.true()
+        if sqlite and given[start]:
+            found = self.order.ranges(start, self.backward)
+        else:
+            past = self.order.beyond(start, self.backward, sqlite) if given[start] else sa.true()
+            found = [Range(past, self.order.sql(self.backward))]
+        return [Range(sa.and_(one.condition, ends), one.order) for one in found]
 
     def parameters(self) -> dict[str, Any]:
         """The values of the cursors; and one row more than asked tells whether there are more."""

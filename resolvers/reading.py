@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from models.visibility import Viewer
 from resolvers.clauses import Clause, Conditions, JsonArray, Moment, among, table_column
 from resolvers.evidence.signer import Signer
-from resolvers.paging import Page
+from resolvers.paging import Page, Range
 
 PARENT = "parent_key"
 
@@ -89,23 +89,40 @@ def everything(
     return select(columns, relation, sa.null()).where(*where(clauses, sqlite))
 
 
-def bounded(page: Page, clauses: Sequence[Clause], sqlite: bool) -> list[ColumnElement[bool]]:
-    conditions = where(clauses, sqlite)
-    if page.after is not None:
-        conditions.append(page.order.beyond("a", backward=False))
-    if page.before is not None:
-        conditions.append(page.order.beyond("b", backward=True))
-    return conditions
-
-
 def first_page(
     columns: Sequence[ColumnElement[Any]], relation: Relation, page: Page, clauses: Sequence[Clause], sqlite: bool
 ) -> Select[Any]:
     """The page of the root's rows, or of the one parent in the parameter `key`."""
-    statement = select(columns, relation, relation.key).where(*bounded(page, clauses, sqlite))
+    conditions, parent, ranges = where(clauses, sqlite), None, page.ranges(sqlite)
     if relation.key is not None:
-        statement = statement.where(relation.key == bindparam("key", type_=sa.Integer))
+        parent = bindparam("key", type_=sa.Integer)
+        conditions.append(relation.key == parent)
+    if len(ranges) == 1:
+        statement = select(columns, relation, relation.key).where(*conditions, ranges[0].condition)
+    else:
+        chosen = _chosen(relation, ranges, conditions)
+        statement = select(columns, Relation(relation.table), parent).where(relation.table.c.id.in_(chosen))
     return statement.order_by(*page.order.sql(page.backward)).limit(bindparam("n", type_=sa.Integer))
+
+
+def _chosen(
+    relation: Relation, ranges: Sequence[Range], conditions: Sequence[ColumnElement[bool]], *outer: FromClause
+) -> Select[Any] | sa.CompoundSelect[Any]:
+    """On SQLite, the ids of a page's rows: so many of each range, the page's own first among them.
+
+    Each range is read by itself, because for several at once SQLite would sort them. `outer` are tables of the
+    enclosing statement that the conditions name.
+    """
+    each = [
+        sa.select(relation.table.c.id)
+        .select_from(relation.source)
+        .where(*conditions, found.condition)
+        .order_by(*found.order)
+        .limit(bindparam("n", type_=sa.Integer))
+        .correlate(*outer)
+        for found in ranges
+    ]
+    return each[0] if len(each) == 1 else sa.union_all(*(sa.select(one.subquery().c.id) for one in each))
 
 
 def pages(
@@ -118,19 +135,10 @@ def pages(
     key = relation.key
     if key is None:
         raise TypeError("the root has no parents")
-    limit = bindparam("n", type_=sa.Integer)
-    order = page.order.sql(page.backward)
-    conditions = bounded(page, clauses, sqlite)
+    conditions, order = where(clauses, sqlite), page.order.sql(page.backward)
     if sqlite:
         parents = sa.func.json_each(bindparam("keys", type_=JsonArray(sa.Integer()))).table_valued("key", "value")
-        chosen = (
-            sa.select(relation.table.c.id)
-            .select_from(relation.source)
-            .where(key == parents.c.value, *conditions)
-            .order_by(*order)
-            .limit(limit)
-            .correlate(parents)
-        )
+        chosen = _chosen(relation, page.ranges(True), [key == parents.c.value, *conditions], parents)
         target = relation.table
         return (
             sa.select(*columns, parents.c.value.label(PARENT))
@@ -143,9 +151,9 @@ def pages(
     each = (
         sa.select(*columns, place)
         .select_from(relation.source)
-        .where(key == parents.c.key, *conditions)
+        .where(key == parents.c.key, *conditions, page.ranges(False)[0].condition)
         .order_by(*order)
-        .limit(limit)
+        .limit(bindparam("n", type_=sa.Integer))
         .lateral("each")
     )
     read = [each.c[str(c.key)] for c in columns]
