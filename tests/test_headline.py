@@ -38,3 +38,6 @@ async def test_the_opening_scene_is_one_query(ask: Ask) -> None:
     assert all(near["distanceMetres"] <= 3000 for near in venue["nearby"])
     distances = [near["distanceMetres"] for near in venue["nearby"]]
     assert distances == sorted(distances)
+    # Whoever opens it first sees both of them, and whom to call.
+    assert sum(near["item"]["__typename"] == "Enterprise" for near in venue["nearby"]) >= 5
+    assert all(near["item"]["safetyContact"]["phone"] for near in venue["nearby"] if "safetyContact" in near["item"])
