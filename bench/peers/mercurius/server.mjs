@@ -1,0 +1,221 @@
+// Mercurius with graphql-jit over node-postgres: batched loaders, prepared statements, text of times passed through.
+// `DATABASE_URL=postgresql://… node server.mjs PORT`
+import Fastify from 'fastify'
+import mercurius from 'mercurius'
+import pg from 'pg'
+
+const TIMESTAMPTZ = 1184
+// 2026-06-15 04:00:00+00 as ISO 8601; making a Date of it and text again would cost more.
+pg.types.setTypeParser(TIMESTAMPTZ, (text) => `${text.replace(' ', 'T')}:00`)
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 })
+
+async function rows(name, text, values) {
+  return (await pool.query({ name, text, values })).rows
+}
+
+const schema = `
+  scalar DateTime
+  scalar Date
+  enum RiskGrade { BLUE YELLOW ORANGE RED }
+  enum HazardLevel { GENERAL MAJOR }
+  enum NearbyKind { CAMERA ENTERPRISE }
+
+  type Zone { id: ID! code: String! name: String! nameEn: String focus: [String!]! enterprises(first: Int!): [Enterprise!]! }
+  type Contact { name: String phone: String }
+  type Enterprise {
+    id: ID!
+    creditCode: String
+    name: String!
+    address: String
+    riskGrade: RiskGrade
+    hazardousChemicals: Boolean!
+    majorHazardLevel: Int
+    legalRepresentative: Contact
+    hazards(first: Int!): [Hazard!]!
+    inspections(first: Int!): [Inspection!]!
+    controlMeasures(first: Int!): [ControlMeasure!]!
+  }
+  type Hazard {
+    id: ID!
+    level: HazardLevel!
+    status: String!
+    description: String!
+    foundAt: DateTime!
+    deadline: DateTime
+    enterprise: Enterprise!
+    inspection: Inspection
+  }
+  type Inspection {
+    id: ID!
+    kind: String!
+    status: String!
+    result: String
+    submittedAt: DateTime
+    inspectors: [Inspector!]!
+  }
+  type Inspector { id: ID! badge: String! fullName: String! zone: Zone }
+  type ControlMeasure { id: ID! kind: String! description: String! since: Date! }
+  type Camera { id: ID! name: String! online: Boolean! }
+  type PageInfo { hasNextPage: Boolean! endCursor: String }
+  type HazardPage { nodes: [Hazard!]! pageInfo: PageInfo! }
+  union NearbyItem = Camera | Enterprise
+  type Nearby { distanceMetres: Int! bearingDegrees: Int! item: NearbyItem! }
+
+  type Query {
+    zone(code: String!): Zone
+    enterprise(id: ID!): Enterprise
+    enterprises(first: Int!): [Enterprise!]!
+    hazards(first: Int!, after: String, level: HazardLevel): HazardPage!
+    nearby(latitude: Float!, longitude: Float!, kinds: [NearbyKind!]!, withinMetres: Int!, first: Int!): [Nearby!]!
+  }
+`
+
+// Stored as 1, 2, …
+const GRADES = ['BLUE', 'YELLOW', 'ORANGE', 'RED']
+const LEVELS = ['GENERAL', 'MAJOR']
+const ENTERPRISE = `id, credit_code AS "creditCode", name, address, risk_grade AS "riskGrade", zone_id AS "zoneId",
+  hazardous_chemicals AS "hazardousChemicals", major_hazard_level AS "majorHazardLevel", latitude, longitude,
+  legal_name AS "legalName", legal_phone AS "legalPhone"`
+const HAZARD = `id, enterprise_id AS "enterpriseId", inspection_id AS "inspectionId", level, status, description,
+  found_at AS "foundAt", deadline`
+const INSPECTION = 'id, kind, status, result, submitted_at AS "submittedAt"'
+const MEASURE = 'id, kind, description, since::text'
+const ZONE = 'id, code, name, name_en AS "nameEn", focus'
+const CAMERA = 'id, name, online, latitude, longitude'
+
+const identity = (value) => value
+
+// For each parent the first so many rows of a table that name it, in one statement for all that ask for as many.
+const children = (name, columns, table, key, order) => async (queries) => {
+  const text = `SELECT p.id AS parent, c.* FROM unnest($1::int[]) AS p(id) CROSS JOIN LATERAL
+    (SELECT ${columns} FROM ${table} WHERE ${key} = p.id ORDER BY ${order} LIMIT $2) AS c`
+  const found = queries.map(() => [])
+  const sizes = new Map()
+  queries.forEach(({ obj, params }, place) => {
+    if (!sizes.has(params.first)) sizes.set(params.first, new Map())
+    sizes.get(params.first).set(obj.id, place)
+  })
+  for (const [first, places] of sizes) {
+    const read = await rows(name, text, [[...places.keys()], first])
+    for (const row of read) found[places.get(row.parent)].push(row)
+  }
+  return found
+}
+
+// For each row the one that it names, each read once.
+const named = (name, columns, table, key) => async (queries) => {
+  const keys = [...new Set(queries.map(({ obj }) => obj[key]).filter((value) => value !== null))]
+  const read = keys.length ? await rows(name, `SELECT ${columns} FROM ${table} WHERE id = ANY($1)`, [keys]) : []
+  const found = new Map(read.map((row) => [row.id, row]))
+  return queries.map(({ obj }) => found.get(obj[key]) ?? null)
+}
+
+async function inspectors(queries) {
+  const places = new Map(queries.map(({ obj }) => [obj.id, []]))
+  const text = `SELECT l.inspection_id AS parent, i.id, badge, full_name AS "fullName", zone_id AS "zoneId"
+    FROM inspection_inspector AS l JOIN inspector AS i ON i.id = l.inspector_id
+    WHERE l.inspection_id = ANY($1) ORDER BY i.id`
+  for (const row of await rows('inspectors', text, [[...places.keys()]])) places.get(row.parent).push(row)
+  return queries.map(({ obj }) => places.get(obj.id))
+}
+
+// What a loader keeps for one request is keyed by the JSON of the whole parent, which costs more than it saves here.
+const once = (loader) => ({ loader, opts: { cache: false } })
+
+const loaders = {
+  Zone: { enterprises: once(children('zoneEnterprises', ENTERPRISE, 'enterprise', 'zone_id', 'id')) },
+  Enterprise: {
+    hazards: once(children('hazards', HAZARD, 'hazard', 'enterprise_id', 'found_at DESC, id DESC')),
+    inspections: once(
+      children(
+        'inspections',
+        INSPECTION,
+        'inspection',
+        'enterprise_id',
+        "coalesce(planned_for, '0001-01-01T00:00:00+00:00') DESC, id DESC",
+      ),
+    ),
+    controlMeasures: once(children('measures', MEASURE, 'control_measure', 'enterprise_id', 'id')),
+  },
+  Hazard: {
+    enterprise: once(named('enterpriseById', ENTERPRISE, 'enterprise', 'enterpriseId')),
+    inspection: once(named('inspectionById', INSPECTION, 'inspection', 'inspectionId')),
+  },
+  Inspection: { inspectors: once(inspectors) },
+  Inspector: { zone: once(named('zoneById', ZONE, 'zone', 'zoneId')) },
+}
+
+async function hazards(_, { first, after, level }) {
+  const place = after ? JSON.parse(Buffer.from(after, 'base64url')) : null
+  const conditions = []
+  const values = [first + 1]
+  if (level) conditions.push(`level = $${values.push(LEVELS.indexOf(level) + 1)}`)
+  if (place) conditions.push(`(found_at, id) < ($${values.push(place[0])}, $${values.push(place[1])})`)
+  const where = conditions.length ? `WHERE ${conditions.join(' AND ')}` : ''
+  const text = `SELECT ${HAZARD} FROM hazard ${where} ORDER BY found_at DESC, id DESC LIMIT $1`
+  const read = await rows(`page ${where}`, text, values)
+  const nodes = read.slice(0, first)
+  const last = nodes.at(-1)
+  const endCursor = last ? Buffer.from(JSON.stringify([last.foundAt, last.id])).toString('base64url') : null
+  return { nodes, pageInfo: { hasNextPage: read.length > first, endCursor } }
+}
+
+const EARTH_RADIUS_METRES = 6371008.8
+const radians = (degrees) => (degrees * Math.PI) / 180
+const KINDS = { CAMERA: ['Camera', CAMERA, 'camera'], ENTERPRISE: ['Enterprise', ENTERPRISE, 'enterprise'] }
+
+function bearing(latitude, longitude, to) {
+  const [a, b, d] = [radians(latitude), radians(to.latitude), radians(to.longitude - longitude)]
+  const y = Math.sin(d) * Math.cos(b)
+  const x = Math.cos(a) * Math.sin(b) - Math.sin(a) * Math.cos(b) * Math.cos(d)
+  return (Math.round((Math.atan2(y, x) * 180) / Math.PI) + 360) % 360
+}
+
+// A box through the index on latitude and longitude, the circle cut out of it.
+async function nearby(_, { latitude, longitude, kinds, withinMetres, first }) {
+  const tall = (withinMetres / EARTH_RADIUS_METRES) * (180 / Math.PI)
+  const wide = tall / Math.cos(radians(latitude))
+  const box = [latitude - tall, latitude + tall, longitude - wide, longitude + wide]
+  const each = kinds.map(async (kind, rank) => {
+    const [type, columns, table] = KINDS[kind]
+    const text = `SELECT * FROM (SELECT ${columns}, 2 * ${EARTH_RADIUS_METRES} * asin(least(1, sqrt(
+        power(sin(radians(latitude - $1) / 2), 2)
+        + cos(radians($1)) * cos(radians(latitude)) * power(sin(radians(longitude - $2) / 2), 2)))) AS metres
+      FROM ${table} WHERE latitude BETWEEN $3 AND $4 AND longitude BETWEEN $5 AND $6) AS near
+      WHERE metres <= $7 ORDER BY metres, id LIMIT $8`
+    const read = await rows(`near ${kind}`, text, [latitude, longitude, ...box, withinMetres, first])
+    return read.map((row) => ({ ...row, type, rank }))
+  })
+  const found = (await Promise.all(each)).flat()
+  found.sort((a, b) => a.metres - b.metres || a.rank - b.rank || a.id - b.id)
+  return found.map((item) => ({
+    distanceMetres: Math.round(item.metres),
+    bearingDegrees: bearing(latitude, longitude, item),
+    item,
+  }))
+}
+
+const resolvers = {
+  DateTime: { serialize: identity },
+  Date: { serialize: identity },
+  RiskGrade: { serialize: (rank) => GRADES[rank - 1] },
+  HazardLevel: { serialize: (rank) => LEVELS[rank - 1] },
+  NearbyItem: { resolveType: (item) => item.type },
+  Enterprise: {
+    legalRepresentative: ({ legalName, legalPhone }) =>
+      legalName === null && legalPhone === null ? null : { name: legalName, phone: legalPhone },
+  },
+  Query: {
+    zone: async (_, { code }) => (await rows('zone', `SELECT ${ZONE} FROM zone WHERE code = $1`, [code]))[0],
+    enterprise: async (_, { id }) =>
+      (await rows('enterprise', `SELECT ${ENTERPRISE} FROM enterprise WHERE id = $1`, [id]))[0],
+    enterprises: (_, { first }) =>
+      rows('enterprises', `SELECT ${ENTERPRISE} FROM enterprise ORDER BY id LIMIT $1`, [first]),
+    hazards,
+    nearby,
+  },
+}
+
+const app = Fastify()
+app.register(mercurius, { schema, resolvers, loaders, jit: 1 })
+await app.listen({ port: Number(process.argv[2]), host: '127.0.0.1' })

@@ -1,0 +1,107 @@
+"""What the peer in Strawberry reads: rows of the ORM, one statement for all parents that ask for the same."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.orm import aliased
+from strawberry.dataloader import DataLoader
+
+import models
+from models.database import EARTH_RADIUS_METRES
+
+Sessions = async_sessionmaker[AsyncSession]
+
+
+class Loaders:
+    """The loaders of one request."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.sessions = sessions
+        hazard, inspection = _columns(models.Hazard), _columns(models.Inspection)
+        planned = sa.func.coalesce(inspection.planned_for, sa.literal_column("'0001-01-01T00:00:00+00:00'"))
+        self.enterprises = self._many(models.Enterprise, "zone_id", _columns(models.Enterprise).id)
+        self.hazards = self._many(models.Hazard, "enterprise_id", hazard.found_at.desc(), hazard.id.desc())
+        self.inspections = self._many(models.Inspection, "enterprise_id", planned.desc(), inspection.id.desc())
+        self.measures = self._many(models.ControlMeasure, "enterprise_id", _columns(models.ControlMeasure).id)
+        self.enterprise = self._one(models.Enterprise)
+        self.inspection = self._one(models.Inspection)
+        self.zone = self._one(models.Zone)
+        self.inspectors: DataLoader[int, Any] = DataLoader(load_fn=self._inspectors)
+
+    def _many(self, row: Any, key: str, *order: Any) -> DataLoader[tuple[int, int], Any]:
+        """By a parent's key and a number: so many of its first rows."""
+
+        async def read(wanted: Sequence[tuple[int, int]]) -> list[Any]:
+            most = max(first for _, first in wanted)
+            parent = row.__table__.c[key]
+            place = sa.func.row_number().over(partition_by=parent, order_by=order).label("place")
+            ranked = sa.select(row, place).where(parent.in_({k for k, _ in wanted})).subquery()
+            one = aliased(row, ranked)
+            statement = sa.select(one).where(ranked.c.place <= most).order_by(ranked.c[key], ranked.c.place)
+            found = defaultdict(list)
+            async with self.sessions() as session:
+                for r in await session.scalars(statement):
+                    found[getattr(r, key)].append(r)
+            return [found[k][:first] for k, first in wanted]
+
+        return DataLoader(load_fn=read)
+
+    def _one(self, row: Any) -> DataLoader[int, Any]:
+        async def read(keys: Sequence[int]) -> list[Any]:
+            async with self.sessions() as session:
+                found = {r.id: r for r in await session.scalars(sa.select(row).where(row.id.in_(keys)))}
+            return [found.get(key) for key in keys]
+
+        return DataLoader(load_fn=read)
+
+    async def _inspectors(self, keys: Sequence[int]) -> list[Any]:
+        link, inspector = _columns(models.InspectionInspector), _columns(models.Inspector)
+        statement = (
+            sa.select(link.inspection_id, models.Inspector)
+            .join_from(models.InspectionInspector, models.Inspector, inspector.id == link.inspector_id)
+            .where(link.inspection_id.in_(keys))
+            .order_by(inspector.id)
+        )
+        found = defaultdict(list)
+        async with self.sessions() as session:
+            for key, row in await session.execute(statement):
+                found[key].append(row)
+        return [found[key] for key in keys]
+
+
+async def near(
+    sessions: Sessions, row: Any, latitude: float, longitude: float, metres: int, first: int
+) -> list[tuple[float, int, Any]]:
+    """Metres, degrees from north and the row, nearest first: a box through the index, the circle cut out of it."""
+    tall = math.degrees(metres / EARTH_RADIUS_METRES)
+    wide = tall / math.cos(math.radians(latitude))
+    f, at = sa.func, _columns(row)
+    half = f.power(f.sin(f.radians(at.latitude - latitude) / 2), 2) + math.cos(math.radians(latitude)) * f.cos(
+        f.radians(at.latitude)
+    ) * f.power(f.sin(f.radians(at.longitude - longitude) / 2), 2)
+    away = 2 * EARTH_RADIUS_METRES * f.asin(f.least(1.0, f.sqrt(half)))
+    statement = (
+        sa.select(row, away.label("away"))
+        .where(at.latitude.between(latitude - tall, latitude + tall))
+        .where(at.longitude.between(longitude - wide, longitude + wide))
+        .where(away <= metres)
+        .order_by("away", at.id)
+        .limit(first)
+    )
+    async with sessions() as session:
+        return [(away, _bearing(latitude, longitude, r), r) for r, away in await session.execute(statement)]
+
+
+def _bearing(latitude: float, longitude: float, row: Any) -> int:
+    a, b, d = map(math.radians, (latitude, row.latitude, row.longitude - longitude))
+    east = math.sin(d) * math.cos(b)
+    north = math.cos(a) * math.sin(b) - math.sin(a) * math.cos(b) * math.cos(d)
+    return round(math.degrees(math.atan2(east, north))) % 360
+
+
+def _columns(row: Any) -> Any:
+    return row.__table__.c

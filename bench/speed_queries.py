@@ -1,0 +1,203 @@
+"""What is asked, in the words of each server, and how their answers are brought into one shape.
+
+A dialect is a schema: `huhang`'s own, the `plain` one that the peers in Strawberry and Mercurius share, and the one
+that `postgraphile` makes of the tables.
+"""
+
+import base64
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from schema.ids import encode
+
+PAGE = 20
+Variables = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question. `texts` are by dialect; one that is missing has no natural way to ask.
+
+    `variables` takes a dialect and gives the values of one or more requests. A `paged` query takes `first` and `after`:
+    it is asked for a page of PAGE rows far behind the first.
+    """
+
+    title: str
+    texts: dict[str, str]
+    variables: Callable[[str], Variables] = lambda dialect: [{}]
+    paged: bool = False
+
+
+def ids(dialect: str) -> Variables:
+    """A hundred enterprises, so that no answer is asked for twice at once."""
+    keys = range(1, 2000, 20)
+    return [{"id": encode("Enterprise", key) if dialect == "huhang" else key} for key in keys]
+
+
+# The stadium, two stations of the great event elsewhere, and the airport.
+POINTS = [(30.23161, 120.224459), (30.156252, 120.261992), (30.18661, 120.45359), (30.2295, 120.4345)]
+
+
+def points(dialect: str) -> Variables:
+    found = [{"latitude": latitude, "longitude": longitude} for latitude, longitude in POINTS]
+    return [{"point": point} for point in found] if dialect == "huhang" else found
+
+
+HAZARDS_BY = "orderBy: [FOUND_AT_DESC, ROW_ID_DESC]"
+INSPECTIONS_BY = "orderBy: [PLANNED_DESC, ROW_ID_DESC]"
+
+QUERIES = {
+    "headline": Query(
+        "the safety files of a zone: its first 50 enterprises, each with its legal representative, 10 hazards with the"
+        " inspection that found each, 5 inspections with their inspectors, and its control measures",
+        {
+            "huhang": """{ zone(by: { code: "GUALI" }) { id code name nameEn focus enterprises(first: 50) { nodes {
+                id name address riskGrade hazardousChemicals majorHazardLevel legalRepresentative { name phone }
+                hazards(first: 10) { nodes {
+                  id level status description foundAt deadline inspection { id kind submittedAt } } }
+                inspections(first: 5) { nodes { id kind status result submittedAt inspectors { id badge fullName } } }
+                controlMeasures(first: 20) { nodes { id kind description since } }
+              } } } }""",
+            "plain": """{ zone(code: "GUALI") { id code name nameEn focus enterprises(first: 50) {
+                id name address riskGrade hazardousChemicals majorHazardLevel legalRepresentative { name phone }
+                hazards(first: 10) { id level status description foundAt deadline inspection { id kind submittedAt } }
+                inspections(first: 5) { id kind status result submittedAt inspectors { id badge fullName } }
+                controlMeasures(first: 20) { id kind description since }
+              } } }""",
+            "postgraphile": f"""{{ zone: zoneByCode(code: "GUALI") {{ id: rowId code name nameEn focus
+              enterprises: enterprisesByZoneId(first: 50) {{ nodes {{
+                id: rowId name address riskGrade hazardousChemicals majorHazardLevel legalName legalPhone
+                hazards: hazardsByEnterpriseId(first: 10, {HAZARDS_BY}) {{ nodes {{
+                  id: rowId level status description foundAt deadline
+                  inspection: inspectionByInspectionId {{ id: rowId kind submittedAt }} }} }}
+                inspections: inspectionsByEnterpriseId(first: 5, {INSPECTIONS_BY}) {{ nodes {{
+                  id: rowId kind status result submittedAt
+                  inspectors: inspectionInspectorsByInspectionId(orderBy: INSPECTOR_ID_ASC) {{ nodes {{
+                    only: inspectorByInspectorId {{ id: rowId badge fullName }} }} }} }} }}
+                controlMeasures: controlMeasuresByEnterpriseId(first: 20) {{ nodes {{
+                  id: rowId kind description since }} }}
+              }} }} }} }}""",
+        },
+    ),
+    "small": Query(
+        "one enterprise's name and risk grade by its id, a hundred ids in turns",
+        {
+            "huhang": "query ($id: ID!) { enterprise(by: { id: $id }) { name riskGrade } }",
+            "plain": "query ($id: ID!) { enterprise(id: $id) { name riskGrade } }",
+            "postgraphile": "query ($id: Int!) { enterprise: enterpriseByRowId(rowId: $id) { name riskGrade } }",
+        },
+        ids,
+    ),
+    "deep": Query(
+        "six levels: a zone, 10 enterprises, 5 hazards of each, the inspection that found each, its inspectors, the"
+        " zone of each",
+        {
+            "huhang": """{ zone(by: { code: "GUALI" }) { id name enterprises(first: 10) { nodes { id name
+                hazards(first: 5) { nodes { id level foundAt inspection { id kind submittedAt
+                  inspectors { id badge fullName zone { id code name } } } } } } } } }""",
+            "plain": """{ zone(code: "GUALI") { id name enterprises(first: 10) { id name
+                hazards(first: 5) { id level foundAt inspection { id kind submittedAt
+                  inspectors { id badge fullName zone { id code name } } } } } } }""",
+            "postgraphile": f"""{{ zone: zoneByCode(code: "GUALI") {{ id: rowId name
+              enterprises: enterprisesByZoneId(first: 10) {{ nodes {{ id: rowId name
+                hazards: hazardsByEnterpriseId(first: 5, {HAZARDS_BY}) {{ nodes {{ id: rowId level foundAt
+                  inspection: inspectionByInspectionId {{ id: rowId kind submittedAt
+                    inspectors: inspectionInspectorsByInspectionId(orderBy: INSPECTOR_ID_ASC) {{ nodes {{
+                      only: inspectorByInspectorId {{ id: rowId badge fullName
+                        zone: zoneByZoneId {{ id: rowId code name }} }} }} }} }} }} }} }} }} }} }}""",
+        },
+    ),
+    "wide": Query(
+        "1,000 enterprises with six fields each",
+        {
+            "huhang": """{ enterprises(first: 1000) { nodes {
+                id creditCode name address riskGrade hazardousChemicals } } }""",
+            "plain": "{ enterprises(first: 1000) { id creditCode name address riskGrade hazardousChemicals } }",
+            "postgraphile": """{ enterprises: allEnterprises(first: 1000) { nodes {
+                id: rowId creditCode name address riskGrade hazardousChemicals } } }""",
+        },
+    ),
+    "page": Query(
+        f"a page of {PAGE} general hazards, newest first, each with its enterprise, far behind the first page",
+        {
+            "huhang": """query ($first: Int!, $after: String) {
+              hazards(first: $first, after: $after, filter: { levels: [GENERAL] }) {
+                nodes { id status level description foundAt deadline enterprise { id name } }
+                pageInfo { hasNextPage endCursor } } }""",
+            "plain": """query ($first: Int!, $after: String) {
+              hazards(first: $first, after: $after, level: GENERAL) {
+                nodes { id status level description foundAt deadline enterprise { id name } }
+                pageInfo { hasNextPage endCursor } } }""",
+            "postgraphile": f"""query ($first: Int!, $after: Cursor) {{
+              hazards: allHazards(first: $first, after: $after, condition: {{ level: 1 }}, {HAZARDS_BY}) {{
+                nodes {{ id: rowId status level description foundAt deadline
+                  enterprise: enterpriseByEnterpriseId {{ id: rowId name }} }}
+                pageInfo {{ hasNextPage endCursor }} }} }}""",
+        },
+        paged=True,
+    ),
+    "nearby": Query(
+        "the first 20 cameras and the first 20 enterprises within 3 km of a point, nearest first, four points in turns",
+        {
+            "huhang": """query ($point: PointInput!) {
+              nearby(point: $point, kinds: [CAMERA, ENTERPRISE], withinMetres: 3000, first: 20) {
+                distanceMetres bearingDegrees item { __typename
+                  ... on Camera { id name online } ... on Enterprise { id name address riskGrade } } } }""",
+            "plain": """query ($latitude: Float!, $longitude: Float!) {
+              nearby(latitude: $latitude, longitude: $longitude, kinds: [CAMERA, ENTERPRISE], withinMetres: 3000,
+                first: 20) {
+                distanceMetres bearingDegrees item { __typename
+                  ... on Camera { id name online } ... on Enterprise { id name address riskGrade } } } }""",
+        },
+        points,
+    ),
+    "portrait": Query(
+        "the indicators of a zone over the last 30 days, as commanders watch them",
+        {
+            "huhang": """{ zone(by: { code: "GUALI" }) { portrait { enterprises byRisk { riskGrade count } hazardsOpen
+                hazardsOverdue majorHazardsOpen rectificationRate onTimeRate closureRate coverage filingRate penaltyRate
+                hazardsPerThousandInspections } } }""",
+        },
+    ),
+}
+
+TIMES = frozenset({"foundAt", "deadline", "submittedAt"})
+RANKS = {"level": ("GENERAL", "MAJOR"), "riskGrade": ("BLUE", "YELLOW", "ORANGE", "RED")}
+
+
+def shaped(value: Any) -> Any:
+    """An answer without what is a server's own way: wrappers of lists, ids, spellings of times and grades, cursors."""
+    if isinstance(value, list):
+        return [shaped(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"nodes"}:
+        return shaped(value["nodes"])
+    if value.keys() == {"only"}:  # a row of a link between tables, of which PostGraphile makes an object
+        return shaped(value["only"])
+    found = {name: _field(name, one) for name, one in value.items() if name != "endCursor"}
+    if "legalName" in found:
+        contact = {"name": found.pop("legalName"), "phone": found.pop("legalPhone")}
+        found["legalRepresentative"] = contact if any(contact.values()) else None
+    return found
+
+
+def _field(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name == "id":
+        return int(value if str(value).isdigit() else base64.urlsafe_b64decode(value + "==").split(b":")[1])
+    if name in TIMES:
+        return dt.datetime.fromisoformat(value).astimezone(dt.UTC).isoformat()
+    if name in RANKS and isinstance(value, int):
+        return RANKS[name][value - 1]
+    return shaped(value)
+
+
+def canonical(data: Any) -> bytes:
+    """What two servers must answer alike to the byte."""
+    return orjson.dumps(shaped(data), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
