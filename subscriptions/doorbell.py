@@ -67,10 +67,15 @@ class Doorbell:
                 log.info("bus lost", error=type(error).__name__)
             finally:
                 self._became(Bell.POLLING)
-                await _leave(bus, subscriptions)
+                leaving = asyncio.create_task(_leave(bus, subscriptions))
+                while not leaving.done():
+                    # Whoever cancels this meanwhile waits for it too.
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.wait({leaving})
             if asyncio.get_running_loop().time() - started > BACKOFF_MAXIMUM:
                 backoff = BACKOFF_FIRST
-            await asyncio.sleep(backoff)
+            if not me.cancelling():
+                await asyncio.sleep(backoff)
             backoff = min(2 * backoff, BACKOFF_MAXIMUM)
 
     async def _stay(self, bus: Broadcast, subscriptions: contextlib.AsyncExitStack) -> None:
@@ -135,22 +140,17 @@ async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
 
 
 async def _leave(bus: Broadcast, subscriptions: contextlib.AsyncExitStack) -> None:
-    """Disconnect, whatever state it is in, and leave no task of its own behind."""
-    tasks = [getattr(bus, "_listener_task", None), getattr(bus._backend, "_listener", None)]
-    # What disconnecting leaves open where it fails half way.
+    """Disconnect, whatever state it is in, and leave no task and no connection of its own behind.
+
+    Not by broadcaster's own `disconnect`: it stops half way where a listener has failed, and closes a connection while
+    it is listened to; the listener then makes another, which nobody closes.
+    """
+    await _end(t for t in (getattr(bus, "_listener_task", None), getattr(bus._backend, "_listener", None)) if t)
     open_ = [getattr(bus._backend, name, None) for name in ("_pubsub", "_conn")]
-    me = asyncio.current_task()
-    try:
-        for leave in (subscriptions.aclose, bus.disconnect, *(found.aclose for found in open_ if found is not None)):
-            try:
-                # A bus that hangs would hang in this as well.
-                async with asyncio.timeout(LEAVE_TIMEOUT):
-                    await leave()
-            except asyncio.CancelledError:
-                # Disconnecting raises what its listener ended with.
-                if me is not None and me.cancelling():
-                    raise
-            except Exception as error:
-                log.debug("bus left", error=type(error).__name__)
-    finally:
-        await _end(task for task in tasks if task is not None)
+    for leave in (subscriptions.aclose, *(found.aclose for found in open_ if found is not None)):
+        try:
+            # A bus that hangs would hang in this as well.
+            async with asyncio.timeout(LEAVE_TIMEOUT):
+                await leave()
+        except Exception as error:
+            log.debug("bus left", error=type(error).__name__)

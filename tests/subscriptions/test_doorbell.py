@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -80,6 +81,8 @@ async def listening(*urls: str) -> AsyncIterator[list[Ear]]:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        # What was left open is told of when it is collected: here, and not in whatever test runs then.
+        gc.collect()
 
 
 async def heard_from(first: Ear, second: Ear) -> float:
