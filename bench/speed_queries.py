@@ -93,22 +93,24 @@ QUERIES = {
         ids,
     ),
     "deep": Query(
-        "six levels: a zone, 10 enterprises, 5 hazards of each, the inspection that found each, its inspectors, the"
-        " zone of each",
+        "six levels: a venue, its rings, 10 enterprises in each, 5 hazards of each, the inspection that found each, its"
+        " inspectors",
         {
-            "huhang": """{ zone(by: { code: "GUALI" }) { id name enterprises(first: 10) { nodes { id name
-                hazards(first: 5) { nodes { id level foundAt inspection { id kind submittedAt
-                  inspectors { id badge fullName zone { id code name } } } } } } } } }""",
-            "plain": """{ zone(code: "GUALI") { id name enterprises(first: 10) { id name
-                hazards(first: 5) { id level foundAt inspection { id kind submittedAt
-                  inspectors { id badge fullName zone { id code name } } } } } } }""",
-            "postgraphile": f"""{{ zone: zoneByCode(code: "GUALI") {{ id: rowId name
-              enterprises: enterprisesByZoneId(first: 10) {{ nodes {{ id: rowId name
-                hazards: hazardsByEnterpriseId(first: 5, {HAZARDS_BY}) {{ nodes {{ id: rowId level foundAt
-                  inspection: inspectionByInspectionId {{ id: rowId kind submittedAt
-                    inspectors: inspectionInspectorsByInspectionId(orderBy: INSPECTOR_ID_ASC) {{ nodes {{
-                      only: inspectorByInspectorId {{ id: rowId badge fullName
-                        zone: zoneByZoneId {{ id: rowId code name }} }} }} }} }} }} }} }} }} }} }}""",
+            "huhang": """{ venue(by: { code: "HOSC-STADIUM" }) { id code name rings { id grade radiusMetres
+                enterprises(first: 10) { nodes { id name hazards(first: 5) { nodes { id level foundAt
+                  inspection { id kind submittedAt inspectors { id badge fullName } } } } } } } } }""",
+            "plain": """{ venue(code: "HOSC-STADIUM") { id code name rings { id grade radiusMetres
+                enterprises(first: 10) { id name hazards(first: 5) { id level foundAt
+                  inspection { id kind submittedAt inspectors { id badge fullName } } } } } } }""",
+            "postgraphile": f"""{{ venue: venueByCode(code: "HOSC-STADIUM") {{ id: rowId code name
+              rings: controlRingsByVenueId(orderBy: GRADE_ASC) {{ nodes {{ id: rowId grade radiusMetres
+                enterprises: enterpriseRingsByRingId(first: 10, orderBy: ENTERPRISE_ID_ASC) {{ nodes {{
+                  only: enterpriseByEnterpriseId {{ id: rowId name
+                    hazards: hazardsByEnterpriseId(first: 5, {HAZARDS_BY}) {{ nodes {{ id: rowId level foundAt
+                      inspection: inspectionByInspectionId {{ id: rowId kind submittedAt
+                        inspectors: inspectionInspectorsByInspectionId(orderBy: INSPECTOR_ID_ASC) {{ nodes {{
+                          only: inspectorByInspectorId {{ id: rowId badge fullName }} }} }} }} }} }} }} }} }} }} }}
+              }} }}""",
         },
     ),
     "wide": Query(
@@ -166,7 +168,12 @@ QUERIES = {
 }
 
 TIMES = frozenset({"foundAt", "deadline", "submittedAt"})
-RANKS = {"level": ("GENERAL", "MAJOR"), "riskGrade": ("BLUE", "YELLOW", "ORANGE", "RED")}
+# As they are stored: 1, 2, …
+RANKS = {
+    "level": ("GENERAL", "MAJOR"),
+    "riskGrade": ("BLUE", "YELLOW", "ORANGE", "RED"),
+    "grade": ("ALERT", "CONTROL", "STRICT"),
+}
 
 
 def shaped(value: Any) -> Any:

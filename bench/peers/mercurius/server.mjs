@@ -18,9 +18,12 @@ const schema = `
   scalar Date
   enum RiskGrade { BLUE YELLOW ORANGE RED }
   enum HazardLevel { GENERAL MAJOR }
+  enum ControlGrade { ALERT CONTROL STRICT }
   enum NearbyKind { CAMERA ENTERPRISE }
 
   type Zone { id: ID! code: String! name: String! nameEn: String focus: [String!]! enterprises(first: Int!): [Enterprise!]! }
+  type Venue { id: ID! code: String! name: String! rings: [ControlRing!]! }
+  type ControlRing { id: ID! grade: ControlGrade! radiusMetres: Int! enterprises(first: Int!): [Enterprise!]! }
   type Contact { name: String phone: String }
   type Enterprise {
     id: ID!
@@ -53,7 +56,7 @@ const schema = `
     submittedAt: DateTime
     inspectors: [Inspector!]!
   }
-  type Inspector { id: ID! badge: String! fullName: String! zone: Zone }
+  type Inspector { id: ID! badge: String! fullName: String! }
   type ControlMeasure { id: ID! kind: String! description: String! since: Date! }
   type Camera { id: ID! name: String! online: Boolean! }
   type PageInfo { hasNextPage: Boolean! endCursor: String }
@@ -63,6 +66,7 @@ const schema = `
 
   type Query {
     zone(code: String!): Zone
+    venue(code: String!): Venue
     enterprise(id: ID!): Enterprise
     enterprises(first: Int!): [Enterprise!]!
     hazards(first: Int!, after: String, level: HazardLevel): HazardPage!
@@ -73,6 +77,7 @@ const schema = `
 // Stored as 1, 2, …
 const GRADES = ['BLUE', 'YELLOW', 'ORANGE', 'RED']
 const LEVELS = ['GENERAL', 'MAJOR']
+const RINGS = ['ALERT', 'CONTROL', 'STRICT']
 const ENTERPRISE = `id, credit_code AS "creditCode", name, address, risk_grade AS "riskGrade", zone_id AS "zoneId",
   hazardous_chemicals AS "hazardousChemicals", major_hazard_level AS "majorHazardLevel", latitude, longitude,
   legal_name AS "legalName", legal_phone AS "legalPhone"`
@@ -85,21 +90,20 @@ const CAMERA = 'id, name, online, latitude, longitude'
 
 const identity = (value) => value
 
-// For each parent the first so many rows of a table that name it, in one statement for all that ask for as many.
+// For each parent the first so many rows of a table that name it, or all, in one statement for all that ask for as many.
 const children = (name, columns, table, key, order) => async (queries) => {
   const text = `SELECT p.id AS parent, c.* FROM unnest($1::int[]) AS p(id) CROSS JOIN LATERAL
     (SELECT ${columns} FROM ${table} WHERE ${key} = p.id ORDER BY ${order} LIMIT $2) AS c`
-  const found = queries.map(() => [])
   const sizes = new Map()
-  queries.forEach(({ obj, params }, place) => {
+  for (const { obj, params } of queries) {
     if (!sizes.has(params.first)) sizes.set(params.first, new Map())
-    sizes.get(params.first).set(obj.id, place)
-  })
-  for (const [first, places] of sizes) {
-    const read = await rows(name, text, [[...places.keys()], first])
-    for (const row of read) found[places.get(row.parent)].push(row)
+    sizes.get(params.first).set(obj.id, [])
   }
-  return found
+  for (const [first, found] of sizes) {
+    const read = await rows(name, text, [[...found.keys()], first ?? null])
+    for (const row of read) found.get(row.parent).push(row)
+  }
+  return queries.map(({ obj, params }) => sizes.get(params.first).get(obj.id))
 }
 
 // For each row the one that it names, each read once.
@@ -112,7 +116,7 @@ const named = (name, columns, table, key) => async (queries) => {
 
 async function inspectors(queries) {
   const places = new Map(queries.map(({ obj }) => [obj.id, []]))
-  const text = `SELECT l.inspection_id AS parent, i.id, badge, full_name AS "fullName", zone_id AS "zoneId"
+  const text = `SELECT l.inspection_id AS parent, i.id, badge, full_name AS "fullName"
     FROM inspection_inspector AS l JOIN inspector AS i ON i.id = l.inspector_id
     WHERE l.inspection_id = ANY($1) ORDER BY i.id`
   for (const row of await rows('inspectors', text, [[...places.keys()]])) places.get(row.parent).push(row)
@@ -124,6 +128,20 @@ const once = (loader) => ({ loader, opts: { cache: false } })
 
 const loaders = {
   Zone: { enterprises: once(children('zoneEnterprises', ENTERPRISE, 'enterprise', 'zone_id', 'id')) },
+  Venue: {
+    rings: once(children('rings', 'id, grade, radius_metres AS "radiusMetres"', 'control_ring', 'venue_id', 'grade')),
+  },
+  ControlRing: {
+    enterprises: once(
+      children(
+        'ringEnterprises',
+        ENTERPRISE,
+        '(SELECT e.*, r.ring_id FROM enterprise_ring AS r JOIN enterprise AS e ON e.id = r.enterprise_id) AS e',
+        'ring_id',
+        'id',
+      ),
+    ),
+  },
   Enterprise: {
     hazards: once(children('hazards', HAZARD, 'hazard', 'enterprise_id', 'found_at DESC, id DESC')),
     inspections: once(
@@ -142,7 +160,6 @@ const loaders = {
     inspection: once(named('inspectionById', INSPECTION, 'inspection', 'inspectionId')),
   },
   Inspection: { inspectors: once(inspectors) },
-  Inspector: { zone: once(named('zoneById', ZONE, 'zone', 'zoneId')) },
 }
 
 async function hazards(_, { first, after, level }) {
@@ -199,6 +216,7 @@ const resolvers = {
   DateTime: { serialize: identity },
   Date: { serialize: identity },
   RiskGrade: { serialize: (rank) => GRADES[rank - 1] },
+  ControlGrade: { serialize: (rank) => RINGS[rank - 1] },
   HazardLevel: { serialize: (rank) => LEVELS[rank - 1] },
   NearbyItem: { resolveType: (item) => item.type },
   Enterprise: {
@@ -207,6 +225,7 @@ const resolvers = {
   },
   Query: {
     zone: async (_, { code }) => (await rows('zone', `SELECT ${ZONE} FROM zone WHERE code = $1`, [code]))[0],
+    venue: async (_, { code }) => (await rows('venue', 'SELECT id, code, name FROM venue WHERE code = $1', [code]))[0],
     enterprise: async (_, { id }) =>
       (await rows('enterprise', `SELECT ${ENTERPRISE} FROM enterprise WHERE id = $1`, [id]))[0],
     enterprises: (_, { first }) =>

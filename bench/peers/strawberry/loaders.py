@@ -21,31 +21,38 @@ class Loaders:
 
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
-        hazard, inspection = _columns(models.Hazard), _columns(models.Inspection)
+        enterprise, hazard, inspection = map(_columns, (models.Enterprise, models.Hazard, models.Inspection))
+        ring, inside, measure = map(_columns, (models.ControlRing, models.EnterpriseRing, models.ControlMeasure))
         planned = sa.func.coalesce(inspection.planned_for, sa.literal_column("'0001-01-01T00:00:00+00:00'"))
-        self.enterprises = self._many(models.Enterprise, "zone_id", _columns(models.Enterprise).id)
-        self.hazards = self._many(models.Hazard, "enterprise_id", hazard.found_at.desc(), hazard.id.desc())
-        self.inspections = self._many(models.Inspection, "enterprise_id", planned.desc(), inspection.id.desc())
-        self.measures = self._many(models.ControlMeasure, "enterprise_id", _columns(models.ControlMeasure).id)
+        self.rings = self._many(models.ControlRing, ring.venue_id, ring.grade)
+        self.ring_enterprises = self._many(models.Enterprise, inside.ring_id, enterprise.id)
+        self.enterprises = self._many(models.Enterprise, enterprise.zone_id, enterprise.id)
+        self.hazards = self._many(models.Hazard, hazard.enterprise_id, hazard.found_at.desc(), hazard.id.desc())
+        self.inspections = self._many(models.Inspection, inspection.enterprise_id, planned.desc(), inspection.id.desc())
+        self.measures = self._many(models.ControlMeasure, measure.enterprise_id, measure.id)
         self.enterprise = self._one(models.Enterprise)
         self.inspection = self._one(models.Inspection)
-        self.zone = self._one(models.Zone)
         self.inspectors: DataLoader[int, Any] = DataLoader(load_fn=self._inspectors)
 
-    def _many(self, row: Any, key: str, *order: Any) -> DataLoader[tuple[int, int], Any]:
-        """By a parent's key and a number: so many of its first rows."""
+    def _many(self, row: Any, parent: Any, *order: Any) -> DataLoader[tuple[int, int], Any]:
+        """By a parent's key, which `parent` has, and a number: so many of the first rows."""
 
         async def read(wanted: Sequence[tuple[int, int]]) -> list[Any]:
             most = max(first for _, first in wanted)
-            parent = row.__table__.c[key]
             place = sa.func.row_number().over(partition_by=parent, order_by=order).label("place")
-            ranked = sa.select(row, place).where(parent.in_({k for k, _ in wanted})).subquery()
-            one = aliased(row, ranked)
-            statement = sa.select(one).where(ranked.c.place <= most).order_by(ranked.c[key], ranked.c.place)
+            source = sa.select(row, parent.label("parent"), place).where(parent.in_({k for k, _ in wanted}))
+            if parent.table is not row.__table__:
+                source = source.join_from(row, parent.table)
+            ranked = source.subquery()
+            statement = (
+                sa.select(ranked.c.parent, aliased(row, ranked))
+                .where(ranked.c.place <= most)
+                .order_by(ranked.c.parent, ranked.c.place)
+            )
             found = defaultdict(list)
             async with self.sessions() as session:
-                for r in await session.scalars(statement):
-                    found[getattr(r, key)].append(r)
+                for key, one in await session.execute(statement):
+                    found[key].append(one)
             return [found[k][:first] for k, first in wanted]
 
         return DataLoader(load_fn=read)

@@ -29,6 +29,7 @@ from bench.peers.strawberry.loaders import Loaders, near
 Info = strawberry.Info[Any, Any]
 
 for one in (
+    models.ControlGrade,
     models.RiskGrade,
     models.HazardLevel,
     models.HazardStatus,
@@ -57,6 +58,30 @@ class Zone:
     @strawberry.field
     async def enterprises(self, info: Info, first: int) -> list["Enterprise"]:
         found: list[Enterprise] = await loaders(info).enterprises.load((int(self.id), first))
+        return found
+
+
+@strawberry.type
+class ControlRing:
+    id: strawberry.ID
+    grade: models.ControlGrade
+    radius_metres: int
+
+    @strawberry.field
+    async def enterprises(self, info: Info, first: int) -> list["Enterprise"]:
+        found: list[Enterprise] = await loaders(info).ring_enterprises.load((int(self.id), first))
+        return found
+
+
+@strawberry.type
+class Venue:
+    id: strawberry.ID
+    code: str
+    name: str
+
+    @strawberry.field
+    async def rings(self, info: Info) -> list[ControlRing]:
+        found: list[ControlRing] = await loaders(info).rings.load((int(self.id), 3))
         return found
 
 
@@ -147,14 +172,6 @@ class Inspector:
     id: strawberry.ID
     badge: str
     full_name: str
-    zone_id: strawberry.Private[int | None]
-
-    @strawberry.field
-    async def zone(self, info: Info) -> Zone | None:
-        if self.zone_id is None:
-            return None
-        found: Zone = await loaders(info).zone.load(self.zone_id)
-        return found
 
 
 @strawberry.type
@@ -207,6 +224,12 @@ class Query:
     async def zone(self, info: Info, code: str) -> Zone | None:
         async with loaders(info).sessions() as session:
             found: Zone | None = await session.scalar(sa.select(models.Zone).filter_by(code=code))
+            return found
+
+    @strawberry.field
+    async def venue(self, info: Info, code: str) -> Venue | None:
+        async with loaders(info).sessions() as session:
+            found: Venue | None = await session.scalar(sa.select(models.Venue).filter_by(code=code))
             return found
 
     @strawberry.field
