@@ -1,7 +1,7 @@
 """Who asks, told back to them."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import models
 from models import Role
 from models.database import Database
+from resolvers.clauses import among
 from resolvers.reading import Reader
 
 
@@ -71,6 +72,26 @@ async def find(database: Database, role: Role, badge: str | None, code: str | No
     if row is None:
         return None
     return Person(inspector=row.id, name=row.full_name) if role is Role.INSPECTOR else Person(enterprise=row.id)
+
+
+async def standing(
+    database: Database, badges: Collection[str], codes: Collection[str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Whom badges, and codes, stand for now, as `find` has it: keys of inspectors, and of enterprises."""
+    inspector = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+    sqlite, inspectors, by_code, by_id = database.sqlite, {}, {}, {}
+    async with database.read() as connection:
+        if badges:
+            statement = sa.select(inspector.c.badge, inspector.c.id).where(among(inspector.c.badge, "badges", sqlite))
+            for row in await connection.execute(statement, {"badges": sorted(badges)}):
+                inspectors[row.badge] = row.id
+        if codes:
+            keys = (among(c, "codes", sqlite) for c in (enterprise.c.credit_code, enterprise.c.external_id))
+            statement = sa.select(enterprise.c.id, enterprise.c.credit_code, enterprise.c.external_id)
+            for row in await connection.execute(statement.where(sa.or_(*keys)), {"codes": sorted(codes)}):
+                by_code[row.credit_code], by_id[row.external_id] = row.id, row.id
+    return inspectors, {code: key for code in codes if (key := by_code.get(code, by_id.get(code))) is not None}
 
 
 @dataclass(frozen=True, slots=True)

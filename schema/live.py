@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
@@ -47,9 +47,11 @@ class Live:
         bus_url: str,
         retention: dt.timedelta | None = None,
         pause: Pause = pause,
+        recheck: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`recheck` is called before events are handed out, for whoever must not get them any more to be let go."""
         self._execution, self._database, self._zone, self._clock = execution, database, zone, clock
-        self._retention = retention
+        self._retention, self._recheck = retention, recheck
         self._epoch = ""
         self._tasks: list[asyncio.Task[None]] = []
         self.feed = Feed(self._after, self._head)
@@ -92,7 +94,10 @@ class Live:
 
     async def _after(self, number: int, limit: int) -> Sequence[Any]:
         async with self._database.read() as connection:
-            return await log.after(connection, number, limit)
+            found = await log.after(connection, number, limit)
+        if found and self._recheck is not None:
+            await self._recheck()
+        return found
 
     # -- joining --
 

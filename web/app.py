@@ -84,12 +84,18 @@ class Served:
             signer=signer,
         )
         retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
-        self.live = Live(
-            self.execution, self.database, self.time_zone, clock, bus_url=settings.bus_url, retention=retention
-        )
         # In demo mode whoever sends no token looks on as a screen does.
         anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
         self.viewers = Viewers(self.tokens, self.database, clock, anonymous)
+        self.live = Live(
+            self.execution,
+            self.database,
+            self.time_zone,
+            clock,
+            bus_url=settings.bus_url,
+            retention=retention,
+            recheck=self.viewers.recheck,
+        )
         store = stores.opened(settings.evidence_url)
         self.evidence = EvidenceEndpoint(
             self.viewers, self.database, store, signer, clock, limit=settings.evidence_limit

@@ -13,7 +13,7 @@ from resolvers.refusals import Code, Refused
 from schema.execution import Answer, Execution, Operation, error_of, refused, told
 from schema.live import Live, refusals
 from web.streams import EVENTS, PARTS, offers, once, streamed
-from web.viewers import Viewers
+from web.viewers import Holding, Viewers
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
@@ -65,11 +65,17 @@ class GraphQLEndpoint:
         if stream is None:
             errors = [error_of(Code.BAD_REQUEST, f"A subscription needs a stream: a WebSocket, {EVENTS} or {PARTS}.")]
             return answered(refused(errors), media, 400)
+        holding = None
         try:
             resume = request.headers.get("last-event-id") or None
+            holding = await self.hold(request)
             prepared = await self._live.prepare(operation, viewer, resume)
-            return streamed(self._live, prepared, stream, self.seconds_left(viewer))
-        except Refused as error:
+            return streamed(self._live, prepared, stream, holding, self.seconds_left(viewer))
+        except BaseException as error:
+            if holding is not None:
+                holding.release()
+            if not isinstance(error, Refused):
+                raise
             status = 401 if error.code is Code.UNAUTHENTICATED else 400
             plain = media if media in (JSON, GRAPHQL) else JSON
             return answered(refused(refusals(error)), plain, status, BEARER if status == 401 else None)
@@ -77,6 +83,10 @@ class GraphQLEndpoint:
     async def viewer(self, request: Request) -> Viewer | None:
         """Who asks. Raises Refused."""
         return await self._viewers.of(request.headers.get("authorization"))
+
+    async def hold(self, request: Request) -> Holding:
+        """Who asks, for as long as their stream goes on. Raises Refused."""
+        return await self._viewers.hold(request.headers.get("authorization"))
 
     def seconds_left(self, viewer: Viewer | None) -> float | None:
         return self._viewers.seconds_left(viewer)

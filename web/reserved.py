@@ -13,13 +13,13 @@ from graphql import GraphQLError, OperationType
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from models.visibility import Viewer
 from resolvers.refusals import Code, Refused
 from schema.execution import Execution, Operation, error_of, refused, told
 from schema.live import Live, Place, refusals
 from web.closing import OPERATIONS_MAXIMUM
 from web.graphql import JSON, GraphQLEndpoint, answered, turned_away
 from web.streams import EVENTS, Outlet, Streamed, StreamSink, event
+from web.viewers import Holding
 
 TOKEN = "x-graphql-event-stream-token"
 OPEN_SECONDS = 30.0  # from the reservation to the opening
@@ -29,9 +29,11 @@ RESERVED_MAXIMUM = 10_000
 class Reserved:
     """One stream and its operations."""
 
-    def __init__(self, viewer: Viewer | None) -> None:
-        self.viewer = viewer
+    def __init__(self, holding: Holding) -> None:
+        self.viewer = holding.viewer
         self.outlet = Outlet()
+        self._holding = holding
+        holding.gone = self.end
         self.opened = False
         # By operation: its place in the feed, the task that runs it, or what stands for it while it is looked at.
         self.operations: dict[str, Any] = {}
@@ -53,8 +55,13 @@ class Reserved:
                 place.leave()
 
     def leave(self) -> None:
+        self._holding.release()
         for id in list(self.operations):
             self.complete(id)
+
+    def end(self) -> None:
+        self.leave()
+        self.outlet.end()
 
 
 class ReservedEndpoint:
@@ -68,7 +75,7 @@ class ReservedEndpoint:
         try:
             viewer = await self._endpoint.viewer(request)
             if request.method == "PUT":
-                return self._reserve(viewer)
+                return self._reserve(await self._endpoint.hold(request))
             token = request.headers.get(TOKEN) or request.query_params.get("token", "")
             stream = self._streams.get(token)
             if stream is None or stream.viewer != viewer:
@@ -84,11 +91,12 @@ class ReservedEndpoint:
         except Exception as error:  # the last chance to answer as GraphQL, and to keep what went wrong to the log
             return answered(refused([told(GraphQLError("", original_error=error))]), JSON, 500)
 
-    def _reserve(self, viewer: Viewer | None) -> Response:
+    def _reserve(self, holding: Holding) -> Response:
         if len(self._streams) >= RESERVED_MAXIMUM:
+            holding.release()
             return answered(refused([error_of(Code.TOO_MANY, "Too many streams.")]), JSON, 503)
         token = secrets.token_urlsafe(24)
-        self._streams[token] = Reserved(viewer)
+        self._streams[token] = Reserved(holding)
         asyncio.get_running_loop().call_later(OPEN_SECONDS, self._unless_opened, token)
         return PlainTextResponse(token, 201)
 

@@ -5,6 +5,7 @@ payload is the same bytes for all who see the same, with each client's own opera
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import orjson
@@ -30,7 +31,7 @@ from web.closing import (
     WAITING_MESSAGES,
 )
 from web.graphql import operation
-from web.viewers import Viewers
+from web.viewers import Holding, Viewers
 from web.wire import EXTENSION, Wire, text_frame
 
 log = structlog.get_logger(__name__)
@@ -75,7 +76,8 @@ class Socket:
         self._endpoint, self._scope, self._receive = endpoint, scope, receive
         self._wire: Wire = scope["extensions"][EXTENSION]
         self._acknowledged = self._initialised = False
-        self._viewer: Viewer | None = None
+        self._header: str | None = None
+        self._holding: Holding | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.places: dict[str, Place] = {}
@@ -113,6 +115,8 @@ class Socket:
             task.cancel()
         for place in self.places.values():
             place.leave()
+        if self._holding is not None:
+            self._holding.release()
         self._timers.clear()
         self._tasks.clear()
         self.places.clear()
@@ -158,11 +162,12 @@ class Socket:
             headers = dict(self._scope["headers"])
             header = headers[b"authorization"].decode("latin-1") if b"authorization" in headers else None
         try:
-            self._viewer = await self._endpoint.viewers.of(header)
+            self._header, self._holding = header, await self._endpoint.viewers.hold(header)
         except Refused:
             return closing.FORBIDDEN
+        self._holding.gone = partial(self.close, closing.FORBIDDEN)
         loop = asyncio.get_running_loop()
-        if (left := self._endpoint.viewers.seconds_left(self._viewer)) is not None:
+        if (left := self._endpoint.viewers.seconds_left(self._holding.viewer)) is not None:
             self._timers.append(loop.call_later(left, self.close, closing.EXPIRED))
         self._acknowledged = True
         await self._say({"type": "connection_ack", "payload": {"cursor": self._endpoint.live.cursor()}})
@@ -191,8 +196,13 @@ class Socket:
         except Refused as error:
             await self._refuse(id, [error_of(error.code, error.message)])
             return None
+        try:
+            # As over HTTP: the holder may have gone since, without an event to tell.
+            viewer = await self._endpoint.viewers.of(self._header)
+        except Refused:
+            return closing.FORBIDDEN
         run = self._stream if self._endpoint.execution.kind(asked) is OperationType.SUBSCRIPTION else self._run
-        task = self._tasks[id] = asyncio.create_task(run(id, asked))
+        task = self._tasks[id] = asyncio.create_task(run(id, asked, viewer))
         task.add_done_callback(lambda done: self._done(id, done))
         return None
 
@@ -207,8 +217,8 @@ class Socket:
             errors = [told(GraphQLError("", original_error=error if isinstance(error, Exception) else None))]
             self._wire.write(text_frame(orjson.dumps({"id": id, "type": "error", "payload": errors})))
 
-    async def _run(self, id: str, asked: Operation) -> None:
-        answer = await self._endpoint.execution.run(asked, self._viewer)
+    async def _run(self, id: str, asked: Operation, viewer: Viewer | None) -> None:
+        answer = await self._endpoint.execution.run(asked, viewer)
         if not answer.started:
             await self._refuse(id, answer.errors)
             return
@@ -217,9 +227,9 @@ class Socket:
         # The id is free as soon as the client may know of it.
         self._tasks.pop(id, None)
 
-    async def _stream(self, id: str, asked: Operation) -> None:
+    async def _stream(self, id: str, asked: Operation, viewer: Viewer | None) -> None:
         try:
-            prepared = await self._endpoint.live.prepare(asked, self._viewer)
+            prepared = await self._endpoint.live.prepare(asked, viewer)
         except Refused as error:
             await self._refuse(id, refusals(error))
             return

@@ -16,6 +16,7 @@ from schema.execution import Answer
 from schema.live import Live, Place, Prepared
 from subscriptions.feed import Message
 from web.closing import DRAIN_SECONDS, PING_SECONDS, WAITING_BYTES, WAITING_MESSAGES
+from web.viewers import Holding
 from web.wire import CUT
 
 EVENTS, PARTS = "text/event-stream", "multipart/mixed"
@@ -170,8 +171,8 @@ def part(data: bytes) -> bytes:
     return b"content-type: application/json\r\n\r\n" + data + PART_LINE
 
 
-def streamed(live: Live, prepared: Prepared, media: str, seconds: float | None) -> Streamed:
-    """The response that streams a subscription, for so many seconds at the most."""
+def streamed(live: Live, prepared: Prepared, media: str, holding: Holding, seconds: float | None) -> Streamed:
+    """The response that streams a subscription: as long as its viewer may, and for so many seconds at the most."""
     outlet = Outlet()
     places: list[Place] = []
 
@@ -193,7 +194,16 @@ def streamed(live: Live, prepared: Prepared, media: str, seconds: float | None) 
         sink = StreamSink(outlet, part_of, outlet.end)
     place = prepared.join(sink)
     places.append(place)
-    response.left = place.leave
+
+    def left() -> None:
+        place.leave()
+        holding.release()
+
+    def gone() -> None:
+        place.leave()
+        outlet.end()
+
+    response.left, holding.gone = left, gone
     return response
 
 

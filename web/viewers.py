@@ -13,6 +13,31 @@ from web.tokens import Claims, Tokens
 KEPT = 1_000
 # So long a token's holder is not looked up anew: a badge taken back counts after that.
 FRESH = dt.timedelta(seconds=30)
+GONE = "The token is of somebody who is not in the register."
+
+
+class Holding:
+    """A viewer whose stream goes on. `gone` is called when the holder of the token is not who they were."""
+
+    def __init__(
+        self, viewers: "Viewers", viewer: Viewer | None, token: str = "", claims: Claims | None = None
+    ) -> None:
+        self._viewers, self.viewer, self.token = viewers, viewer, token
+        role = None if claims is None else claims.role
+        self.badge = claims.inspector if claims is not None and role is Role.INSPECTOR else None
+        self.code = claims.enterprise if claims is not None and role is Role.ENTERPRISE else None
+        self.gone: Callable[[], None] = lambda: None
+
+    @property
+    def key(self) -> int | None:
+        """Of the row that stands for the viewer, where one does."""
+        if self.viewer is None:
+            return None
+        return self.viewer.inspector if self.badge else self.viewer.visibility.enterprise
+
+    def release(self) -> None:
+        """The stream has ended. It may be called twice."""
+        self._viewers.held.discard(self)
 
 
 class Viewers:
@@ -23,6 +48,7 @@ class Viewers:
     ) -> None:
         self._tokens, self._database, self._clock, self.anonymous = tokens, database, clock, anonymous
         self._kept: OrderedDict[str, tuple[Viewer, dt.datetime]] = OrderedDict()
+        self.held: set[Holding] = set()
 
     def seconds_left(self, viewer: Viewer | None) -> float | None:
         """How long a viewer's token is good; None where it does not end."""
@@ -32,12 +58,38 @@ class Viewers:
 
     async def of(self, authorization: str | None) -> Viewer | None:
         """The viewer of an Authorization header. Raises Refused for a header that names nobody."""
-        if authorization is None:
-            return self.anonymous
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise Refused(Code.UNAUTHENTICATED, "Send `Authorization: Bearer <token>`.")
-        return await self.of_token(token.strip())
+        token = _token(authorization)
+        return self.anonymous if token is None else await self.of_token(token)
+
+    async def hold(self, authorization: str | None) -> Holding:
+        """The viewer as the register has them at this moment, for a stream. Raises Refused as `of` does."""
+        token = _token(authorization)
+        if token is None:
+            return Holding(self, self.anonymous)
+        claims = self._tokens.read(token, self._clock())
+        holding = Holding(self, await self.of_token(token), token, claims)
+        if holding.badge or holding.code:
+            self.held.add(holding)
+            # Looked up after it is held: nobody would tell of what came between.
+            await self._recheck([holding])
+            if holding not in self.held:
+                raise Refused(Code.UNAUTHENTICATED, GONE)
+        return holding
+
+    async def recheck(self) -> None:
+        """Let all go whose holder is not in the register any more, or is another there."""
+        if self.held:
+            await self._recheck(list(self.held))
+
+    async def _recheck(self, held: list[Holding]) -> None:
+        badges, codes = {h.badge for h in held if h.badge}, {h.code for h in held if h.code}
+        inspectors, enterprises = await viewers.standing(self._database, badges, codes)
+        for holding in held:
+            found = inspectors.get(holding.badge) if holding.badge else enterprises.get(holding.code or "")
+            if found != holding.key and holding in self.held:
+                self._kept.pop(holding.token, None)
+                holding.release()
+                holding.gone()
 
     async def of_token(self, token: str) -> Viewer:
         """Raises Refused for a token that is not ours, has ended, or whose holder is not there any more."""
@@ -54,7 +106,7 @@ class Viewers:
     async def _viewer(self, claims: Claims) -> Viewer:
         person = await viewers.find(self._database, claims.role, claims.inspector, claims.enterprise)
         if person is None:
-            raise Refused(Code.UNAUTHENTICATED, "The token is of somebody who is not in the register.")
+            raise Refused(Code.UNAUTHENTICATED, GONE)
         scopes = claims.scopes if claims.role is Role.INTEGRATOR else frozenset()
         return Viewer(
             Visibility(claims.role, scopes, person.enterprise),
@@ -63,6 +115,16 @@ class Viewers:
             name=claims.name or person.name,
             expires_at=claims.expires_at,
         )
+
+
+def _token(authorization: str | None) -> str | None:
+    """The token in an Authorization header, if there is a header. Raises Refused."""
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Refused(Code.UNAUTHENTICATED, "Send `Authorization: Bearer <token>`.")
+    return token.strip()
 
 
 DEMO_TTL = dt.timedelta(hours=12)

@@ -125,9 +125,16 @@ class Town:
     def address(self) -> str:
         return self.process.address
 
-    def token(self, role: Role = Role.COMMANDER, seconds: float = 3600, enterprise: str | None = None) -> str:
+    def token(
+        self,
+        role: Role = Role.COMMANDER,
+        seconds: float = 3600,
+        enterprise: str | None = None,
+        inspector: str | None = None,
+    ) -> str:
         until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
-        return Tokens(SECRET).make(Claims(role, until, subject=role.value, enterprise=enterprise))
+        claims = Claims(role, until, subject=role.value, enterprise=enterprise, inspector=inspector)
+        return Tokens(SECRET).make(claims)
 
     @asynccontextmanager
     async def socket(
