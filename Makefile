@@ -22,6 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet 
 # The packages of the tests hold those of the runtime, in the same versions; whoever has the former has the latter.
 RUNTIME := $(VENV)/.runtime
 TESTS := $(VENV)/.tests
+BENCH := $(VENV)/.bench
 MODULES := $(UI)/node_modules/.installed
 PAGES := $(UI)/dist/.built
 UI_SOURCES := $(shell find $(UI)/src -type f) $(wildcard $(UI)/*.config.ts) $(UI)/tsconfig.json
@@ -58,7 +59,8 @@ prove: setup browser ## The long proofs, some hours; what they saw goes to docs/
 	@HUHANG_PROVE=1 $(PYTEST) --no-header | tee docs/proofs/last-run.txt
 
 .PHONY: bench
-bench: $(TESTS) ## Measure; the results go to bench/results/
+bench: $(BENCH) ## Measure, some two hours; the results go to bench/results/
+	@$(BIN)/python -m bench.speed
 	@$(BIN)/python -m bench.paging
 	@$(BIN)/python -m bench.portraits
 	@$(BIN)/python -m bench.fanout
@@ -76,6 +78,7 @@ lock: ## Make the lock files anew from pyproject.toml and package.json
 	@$(VENV)-lock/bin/python -m pip --disable-pip-version-check install --quiet --quiet pip-tools==7.6.2
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --extra test --constraint requirements.lock --output-file requirements-test.lock pyproject.toml
+	@$(COMPILE) --constraint requirements-test.lock --output-file bench/requirements.lock bench/requirements.in
 	@rm -rf $(VENV)-lock
 	@cd $(UI) && npm install --package-lock-only --silent
 
@@ -125,6 +128,11 @@ $(TESTS): requirements.lock requirements-test.lock | $(BIN)/python
 	@echo 'Installing the packages of the server and of the tests'
 	@$(PIP) -r requirements-test.lock
 	@touch $(RUNTIME) $@
+
+$(BENCH): bench/requirements.lock | $(TESTS)
+	@echo 'Installing the packages of the plots'
+	@$(PIP) -r bench/requirements.lock
+	@touch $@
 
 $(MODULES): $(UI)/package.json $(UI)/package-lock.json
 	@$(need-node)

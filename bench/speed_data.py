@@ -15,6 +15,7 @@ import asyncpg
 import psutil
 
 ROOT = Path(__file__).parent.parent
+ENTERPRISES = 2_000  # what the demo has unless more are asked for
 
 
 class PostgreSQL:
