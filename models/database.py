@@ -14,6 +14,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
+from models.held import Held, HeldPostgres, HeldSqlite
+
+SQLITE_THREADS = 2
 EARTH_RADIUS_METRES = 6_371_008.8  # the mean radius R1 of the WGS-84 ellipsoid (IUGG)
 
 
@@ -54,23 +57,29 @@ def driver_url(url: str) -> sa.URL:
 
 
 class Database:
-    """Connections to one database."""
+    """Connections to one database: to PostgreSQL at most `pool_size`, of which half are `held` for reading."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = driver_url(url)
         self.sqlite = self.url.drivername.startswith("sqlite")
         if self.sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        half = max(1, pool_size // 2)
         self.engine: AsyncEngine = create_async_engine(
             self.url,
-            pool_size=pool_size,
+            pool_size=pool_size if self.sqlite else pool_size - half,
             max_overflow=0,
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
             **({} if self.sqlite else {"pool_pre_ping": True}),
         )
+        self.held: Held
         if self.sqlite:
             _prepare_sqlite(self.engine)
+            self.held = HeldSqlite(self.url.database or "", SQLITE_THREADS, prepare_sqlite_connection)
+        else:
+            _, arguments = self.engine.dialect.create_connect_args(self.url)
+            self.held = HeldPostgres(dict(arguments), half)
         # A PostgreSQL reader sees one moment as well, and cannot write.
         options: dict[str, Any] = (
             {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -91,6 +100,7 @@ class Database:
             yield session
 
     async def close(self) -> None:
+        await self.held.close()
         await self.engine.dispose()
 
 

@@ -32,15 +32,18 @@ class Key:
         column = table_column(self.column)
         return column if self.absent is None else sa.func.coalesce(column, sa.literal_column(self.absent, column.type))
 
-    def value(self, row: Any) -> Any:
-        """The key of a row, as a cursor keeps it: null for null."""
-        value = getattr(row, table_column(self.column).key)
+    def of(self, row: Any) -> Any:
+        """The key of a row."""
+        return getattr(row, table_column(self.column).key)
+
+    def told(self, value: Any) -> Any:
+        """A key as a cursor keeps it: null for null."""
         if isinstance(value, enum.Enum):
             return value.value
         return value.isoformat(timespec="microseconds") if isinstance(value, dt.datetime) else value
 
     def parse(self, value: Any) -> Any:
-        """The value that `value` made, as a parameter. Raises ValueError, OverflowError or TypeError."""
+        """The value that `told` made, as a parameter. Raises ValueError, OverflowError or TypeError."""
         if value is None and self.absent is not None:
             return None
         of = table_column(self.column).type.python_type
@@ -127,8 +130,12 @@ class Order:
         return [k.sql() for k in self.keys], [k.parameter(f"{prefix}{i}") for i, k in enumerate(self.keys)]
 
     def cursor(self, row: Any) -> str:
+        return self.written([k.of(row) for k in self.keys])
+
+    def written(self, values: Sequence[Any]) -> str:
+        """The cursor of a row with these keys."""
         sign = "-" if self.descending else "+"
-        text = orjson.dumps([self.name + sign, *(k.value(row) for k in self.keys)])
+        text = orjson.dumps([self.name + sign, *(k.told(v) for k, v in zip(self.keys, values, strict=True))])
         return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
     def parse(self, cursor: str) -> list[Any]:

@@ -227,13 +227,13 @@ async def draw(
         counted[row.parent].risk[row.risk_grade] = row.count
     for statement in (_standing(mapping), _due(mapping), _visits(mapping), _cases(mapping)):
         for row in await reader.rows(statement, values):
-            for name, value in row._mapping.items():
+            for name, value in row._asdict().items():
                 if name != "parent":
                     counted[row.parent].total[name] += int(value or 0)
     for statement in _daily(mapping):
         for row in await reader.rows(statement, values):
             day = dt.date.fromisoformat(row.day) if reader.sqlite else days[0] + dt.timedelta(days=row.day - 1)
-            for name, value in row._mapping.items():
+            for name, value in row._asdict().items():
                 if name not in ("parent", "day"):
                     counted[row.parent].by_day(name)[day] += int(value or 0)
     cursor = (await events.state(reader)).cursor

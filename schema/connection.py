@@ -14,7 +14,7 @@ from resolvers.paging import Key, Order, Page, Slice, page
 from resolvers.reading import Relation
 from resolvers.refusals import Code, Refused
 from schema import ids
-from schema.context import Context, Record, Rows
+from schema.context import Asker, Context, Record, Rows
 from schema.declare import (
     NODES,
     Given,
@@ -81,7 +81,7 @@ def part_of(description: str, *columns: Any, personal: tuple[Any, ...] = ()) -> 
     return asks(Contains(*columns, personal=personal), description)  # type: ignore[no-any-return]  # as above
 
 
-def conditions(node: Any, given: Any, context: Context) -> tuple[Condition, ...]:
+def conditions(node: Any, given: Any, asker: Asker) -> tuple[Condition, ...]:
     """A filter as the resolvers take it. Raises Refused for what does not apply, or may not be asked."""
     if given is None or given is strawberry.UNSET:
         return ()
@@ -93,10 +93,10 @@ def conditions(node: Any, given: Any, context: Context) -> tuple[Condition, ...]
         asked: FilterField | None = node.filters.get(name)
         if asked is None:
             raise Refused(Code.BAD_INPUT, f"The filter's `{camel(name)}` does not apply to {node.__name__}.")
-        clause = asked.clause.visible(context.viewer.visibility)
+        clause = asked.clause.visible(asker.viewer.visibility)
         if clause is None:
             raise Refused(Code.FORBIDDEN, f"The filter's `{camel(name)}` needs the right to see personal data.")
-        if not rights.may_ask(clause, context.viewer.visibility):
+        if not rights.may_ask(clause, asker.viewer.visibility):
             raise Refused(Code.FORBIDDEN, f"The filter's `{camel(name)}` looks into rows that are not yours to see.")
         found.append(Condition(clause.chosen(value), asked.plain(value)))
     return tuple(found)
@@ -112,7 +112,7 @@ def filtered(name: str, description: str) -> Given:
     return Given(
         description,
         lambda: NODES[name].filter | None,
-        lambda value, context: conditions(NODES[name], value, context),
+        lambda value, asker: conditions(NODES[name], value, asker),
     )
 
 
@@ -280,7 +280,7 @@ class ToMany(Many):
             made.append(argument("order_by", "The order.", node.order_input | None, strawberry.UNSET))
         return [*made, *page_arguments()]
 
-    def asked(self, field: LoadField, context: Context, arguments: dict[str, Any]) -> tuple[Rows, Page]:
+    def asked(self, field: LoadField, asker: Asker, arguments: dict[str, Any]) -> tuple[Rows, Page]:
         """Which rows, and which page of them. Raises Refused."""
         node = self.node(field)
         given = {f: arguments[f] for f in node.filters if f in arguments} if node.inline else arguments.get("filter")
@@ -288,7 +288,7 @@ class ToMany(Many):
         if chosen := arguments.get("order_by"):
             order = node.orders[chosen.field, chosen.direction is Direction.DESCENDING]
         bounds = {k: arguments[k] for k in ("first", "after", "last", "before") if arguments.get(k) is not None}
-        rows = Rows(node.row, self.relation(field), conditions(node, given, context))
+        rows = Rows(node.row, self.relation(field), conditions(node, given, asker))
         return rows, page(order, **bounds)
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
@@ -318,16 +318,23 @@ class ToList(Many):
     last: bool = False
     where: Clause | None = None
 
+    @property
+    def fixed(self) -> tuple[Condition, ...]:
+        """What holds for all of them."""
+        return () if self.where is None else (Condition(self.where),)
+
+    def order(self, row: Any) -> list[Any]:
+        """What a parent's rows are sorted by: `by`, then the primary key."""
+        return [c for c in (self.by, row.id) if c is not None]
+
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
         row = self.node(field).row
-        fixed = () if self.where is None else (Condition(self.where),)
-        rows = Rows(row, self.relation(field), fixed)
-        found = context.all(rows, self.place(row), None if self.key is None else source.row.id)
+        rows = Rows(row, self.relation(field), self.fixed)
+        found = context.all(rows, self._place(row), None if self.key is None else source.row.id)
         return last_of(found) if self.last else found
 
-    def place(self, row: Any) -> Callable[[Record], Any]:
-        """What a parent's rows are sorted by: `by`, then the primary key."""
-        columns = [table_column(c).key for c in (self.by, row.id) if c is not None]
+    def _place(self, row: Any) -> Callable[[Record], Any]:
+        columns = [table_column(c).key for c in self.order(row)]
 
         def place(record: Record) -> tuple[Any, ...]:
             values = [getattr(record.row, c) for c in columns]

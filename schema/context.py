@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from strawberry.dataloader import DataLoader
 
 from models.database import Database
+from models.visibility import Viewer
 from resolvers import reading, rights
 from resolvers.clauses import Condition
 from resolvers.paging import Page, Slice, cut
 from resolvers.reader import OperationReader
-from resolvers.reading import PARENT, Relation
+from resolvers.reading import PARENT, Reader, Relation
 
 Read = Callable[[list[Any]], Awaitable[Sequence[Any]]]
 
@@ -48,6 +49,15 @@ class Writing:
 
     database: Database
     rung: Callable[[], Awaitable[None]]
+
+
+class Asker(Protocol):
+    """Who asks, and what is read through for them."""
+
+    @property
+    def viewer(self) -> Viewer: ...
+    @property
+    def reader(self) -> Reader: ...
 
 
 class Context:

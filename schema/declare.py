@@ -22,7 +22,7 @@ from resolvers import rights
 from resolvers.clauses import table_column
 from resolvers.reading import Reader
 from schema import ids
-from schema.context import Context, Record
+from schema.context import Asker, Context, Record
 
 C = TypeVar("C", bound=type)
 T = TypeVar("T")
@@ -237,7 +237,7 @@ class Given:
 
     description: str
     annotation: Callable[[], Any]
-    convert: Callable[[Any, Context], Any]
+    convert: Callable[[Any, Asker], Any]
 
 
 @dataclass(eq=False)
@@ -264,14 +264,14 @@ class Batch(Load):
                 made.append(argument(p.name, given, hints[p.name] if required else hints[p.name] | None, default))
         return made
 
-    def plain(self, arguments: dict[str, Any], context: Context) -> dict[str, Any]:
+    def plain(self, arguments: dict[str, Any], asker: Asker) -> dict[str, Any]:
         """The function's own arguments; what the client left out, or gave as null, is left to its defaults."""
         values: dict[str, Any] = {}
         for name, value in arguments.items():
             if value is None or value is strawberry.UNSET:
                 continue
             given = self.given[name]
-            values[name] = given.convert(value, context) if isinstance(given, Given) else value
+            values[name] = given.convert(value, asker) if isinstance(given, Given) else value
         return values
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """Events: the log as clients see it."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import strawberry
@@ -21,7 +21,7 @@ from schema.declare import NODES, Load, LoadField, Node, argument, batch, column
 # Not among the names that the build supplies: Python has a Warning of its own, and would take that.
 from schema.warning import Warning
 from subscriptions.interest import Interest
-from subscriptions.log import CursorRefused
+from subscriptions.log import CursorRefused, LogState
 
 if TYPE_CHECKING:
     from schema.assistance import AssistanceRequest, DutyReport
@@ -248,25 +248,34 @@ def interest(given: UpdateFilter | None) -> Interest:
     )
 
 
+@dataclass(frozen=True)
+class LogAsked:
+    """Which events a list has, and which page of them; `bounds` are cursors by name, not looked at yet."""
+
+    conditions: tuple[Condition, ...]
+    page: Page
+    bounds: dict[str, str]
+
+    def bounded(self, state: LogState) -> Page:
+        """The page between its cursors. Raises Refused for one that the log as it is does not have."""
+        try:
+            numbers = {name: (state.number(cursor),) for name, cursor in self.bounds.items()}
+        except CursorRefused as error:
+            raise Refused(Code(error.code), error.message) from None
+        return replace(self.page, after=numbers.get("after"), before=numbers.get("before"))
+
+
 class LogListed(Listed):
     """A page of the log. Its cursors are the events' own, and are looked at against the log as it is."""
 
-    def __init__(self, context: Context, rows: Rows, order: Order, bounds: dict[str, Any], key: Any) -> None:
-        bare = {name: value for name, value in bounds.items() if name in ("first", "last")}
-        super().__init__(context, rows, page(order, **bare), key)
-        self._bounds = {name: value for name, value in bounds.items() if name not in bare}
-        self._epoch = ""
+    def __init__(self, context: Context, rows: Rows, asked: LogAsked, key: Any) -> None:
+        super().__init__(context, rows, asked.page, key)
+        self._asked, self._epoch = asked, ""
 
     async def _slice(self) -> Slice:
         state = await self._context.load("log", self._state, ())
         self._epoch = state.epoch
-        try:
-            numbers = {name: (state.number(cursor),) for name, cursor in self._bounds.items()}
-        except CursorRefused as error:
-            raise Refused(Code(error.code), error.message) from None
-        plain = self._page
-        wanted = Page(plain.order, plain.size, plain.backward, numbers.get("after"), numbers.get("before"))
-        return await self._context.page(self._rows, wanted, self._key)
+        return await self._context.page(self._rows, self._asked.bounded(state), self._key)
 
     async def _state(self, keys: list[Any]) -> list[Any]:
         """Once for all the lists of an operation."""
@@ -274,6 +283,11 @@ class LogListed(Listed):
 
     def _cursor(self, record: Record) -> str:
         return f"{self._epoch}-{record.row.id}"
+
+
+BY_NUMBER = Key(models.Event.id)
+OLDEST_FIRST = Order("Event", BY_NUMBER, BY_NUMBER)
+NEWEST_FIRST = Order("Event", BY_NUMBER, BY_NUMBER, descending=True)
 
 
 @dataclass(eq=False)
@@ -291,13 +305,19 @@ class Log(ToMany):
             *page_arguments(),
         ]
 
-    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
-        bounds = {k: arguments[k] for k in ("first", "after", "last", "before") if arguments.get(k) is not None}
+    def wanted(self, arguments: dict[str, Any]) -> LogAsked:
+        """Raises Refused."""
+        given: dict[str, Any] = {
+            k: arguments[k] for k in ("first", "after", "last", "before") if arguments.get(k) is not None
+        }
+        bounds: dict[str, str] = {k: given.pop(k) for k in ("after", "before") if k in given}
         condition = Condition(events.Of(interest(arguments.get("filter"))))
-        rows = Rows(models.Event, self.relation(field), (condition,))
-        primary = Key(models.Event.id)
-        order = Order("Event", primary, primary, self.newest_first)
-        return LogListed(context, rows, order, bounds, None if self.key is None else source.row.id)
+        return LogAsked((condition,), page(NEWEST_FIRST if self.newest_first else OLDEST_FIRST, **given), bounds)
+
+    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        asked = self.wanted(arguments)
+        rows = Rows(models.Event, self.relation(field), asked.conditions)
+        return LogListed(context, rows, asked, None if self.key is None else source.row.id)
 
 
 Event.row = models.Event  # type: ignore[attr-defined]  # a list of events is read as a list of rows

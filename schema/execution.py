@@ -4,11 +4,13 @@ import datetime as dt
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 import structlog
 from graphql import (
     DocumentNode,
@@ -33,9 +35,12 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from models.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers.evidence.signer import Signer
+from resolvers.raw import Moment
 from resolvers.reader import OperationReader
 from resolvers.refusals import Code, Refused
 from schema.context import Context, Writing
+from schema.plans.kept import Known, Plans
+from schema.plans.leaves import Leave
 from schema.root import Graph
 
 log = structlog.get_logger(__name__)
@@ -60,16 +65,25 @@ class Operation:
 
 @dataclass(frozen=True)
 class Answer:
-    """`started` is false where the request itself is wrong and nothing was executed; then there is no data at all."""
+    """`started` is false where the request itself is wrong and nothing was executed; then there is no data at all.
 
-    data: dict[str, Any] | None = None
+    A plan's data is `written` already.
+    """
+
+    found: dict[str, Any] | None = None
     errors: list[dict[str, Any]] = field(default_factory=list)
     started: bool = True
+    written: bytes | None = None
+
+    @property
+    def data(self) -> dict[str, Any] | None:
+        return self.found if self.written is None else orjson.loads(self.written)
 
     def body(self) -> dict[str, Any]:
-        """The response of the GraphQL specification, section 7."""
+        """The response of the GraphQL specification, section 7, for orjson to write."""
         errors = {"errors": self.errors} if self.errors else {}
-        return {**errors, "data": self.data} if self.started else errors
+        data = self.found if self.written is None else orjson.Fragment(self.written)
+        return {**errors, "data": data} if self.started else errors
 
 
 class Documents:
@@ -120,7 +134,8 @@ class Execution:
     """Operations on one graph and one database.
 
     `clock` and `zone` say when now is, and in which zone days are; `rung` is called after a commit that left events;
-    `signer` makes the addresses under which evidence is read, and without it there are none.
+    `signer` makes the addresses under which evidence is read, and without it there are none. `planned` says whether
+    operations are compiled; without it graphql-core executes them all.
     """
 
     def __init__(
@@ -133,10 +148,12 @@ class Execution:
         rung: Callable[[], Awaitable[None]] = unheard,
         introspection: bool = True,
         signer: Signer | None = None,
+        planned: bool = True,
     ) -> None:
         self.graph, self._database, self._zone, self._clock = graph, database, zone, clock
         self._writing, self._signer = Writing(database, rung), signer
         self._documents = Documents(graph, introspection=introspection)
+        self.plans = Plans(graph, database.held, sqlite=database.sqlite) if planned else None
 
     def document(self, operation: Operation) -> DocumentNode:
         """The valid document of an operation that it has. Raises Refused."""
@@ -173,6 +190,11 @@ class Execution:
             if not asks_only_for_schema(document, found):
                 return refused([error_of(Code.UNAUTHENTICATED, "Send a bearer token.")])
             viewer = NOBODY
+        elif self.plans is not None and found.operation is OperationType.QUERY:
+            known = Known(operation.query, operation.name, document, found)
+            moment = Moment(viewer, self._clock(), self._zone(), self._signer)
+            with suppress(Leave):
+                return Answer(written=await self.plans.data(known, operation.variables, moment))
         context = Context(self.reader(viewer), self._writing)
         try:
             running = execute(

@@ -6,7 +6,7 @@ import strawberry
 
 from models import RiskGrade
 from resolvers.portraits import Days
-from schema.context import Context
+from schema.context import Asker
 from schema.declare import Given
 
 
@@ -18,7 +18,7 @@ class Window:
     to: dt.date = strawberry.field(description="Last day.")
 
 
-def days(value: Window, context: Context) -> Days:
+def days(value: Window, asker: Asker) -> Days:
     return value.from_, value.to
 
 

@@ -30,6 +30,9 @@ class Missing(Load):
     """The id of the row that is not there."""
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        return self.id_of(source)
+
+    def id_of(self, source: Any) -> str:
         model, key = source.missing
         return ids.encode(OF_ROW[model].__name__, key)
 

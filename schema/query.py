@@ -14,7 +14,7 @@ from schema import ids
 from schema.assistance import AssistanceRequest
 from schema.case import Case
 from schema.connection import Connection, filtered, to_list, to_many
-from schema.context import Context, Record
+from schema.context import Asker, Context, Record
 from schema.declare import NODES, Given, Load, LoadField, Node, argument, batch, declared, target
 from schema.dispatch import Dispatch
 from schema.district import District
@@ -74,10 +74,8 @@ class FindBy(Load):
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
         node = target(field.type)
-        [(name, value)] = [(k, v) for k, v in vars(arguments["by"]).items() if v is not strawberry.UNSET]
-        if name == "id":
-            return context.one(node.row, ids.key_of(value, node.__name__))
-        return context.one(node.row, checked_text(value), self.columns[name])
+        by, key = key_asked(arguments, node.__name__)
+        return context.one(node.row, key, self.columns.get(by))
 
 
 @dataclass(eq=False)
@@ -93,6 +91,12 @@ class Sole(Load):
         return found
 
 
+def key_asked(arguments: dict[str, Any], name: str) -> tuple[str, Any]:
+    """By which of its keys a row of the type `name` is asked for, and the key. Raises Refused."""
+    [(by, value)] = [(k, v) for k, v in vars(arguments["by"]).items() if v is not strawberry.UNSET]
+    return by, ids.key_of(value, name) if by == "id" else checked_text(value)
+
+
 async def found(text: str, context: Context) -> Record | None:
     """The row that a global id stands for, or None. Raises Refused for a text that is no id."""
     name, key = ids.decode(text)
@@ -104,7 +108,7 @@ async def found(text: str, context: Context) -> Record | None:
     return record if record is not None and node.is_type_of(record, None) else None
 
 
-def point(value: PointInput, context: Context) -> tuple[float, float]:
+def point(value: PointInput, asker: Asker) -> tuple[float, float]:
     if not (math.isfinite(value.latitude) and math.isfinite(value.longitude)):
         raise Refused(Code.BAD_INPUT, "A point's degrees must be finite.")
     return value.latitude, value.longitude

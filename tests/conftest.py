@@ -158,8 +158,8 @@ def graph() -> Graph:
     return build()
 
 
-def execution(graph: Graph, database: Database, now: dt.datetime = NOW) -> Execution:
-    return Execution(graph, database, lambda: SHANGHAI, lambda: now)
+def execution(graph: Graph, database: Database, now: dt.datetime = NOW, *, planned: bool = True) -> Execution:
+    return Execution(graph, database, lambda: SHANGHAI, lambda: now, planned=planned)
 
 
 @pytest.fixture(scope="session")
@@ -181,15 +181,27 @@ class Statements:
 
     def __init__(self, database: Database) -> None:
         self.texts: list[str] = []
+        self._database, self._read = database, database.held.read
         sa.event.listen(database.engine.sync_engine, "before_cursor_execute", self._count)
-        self._database = database
+        database.held.read = self._held  # type: ignore[method-assign]  # until the end of the count
 
     def _count(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith("BEGIN"):
             self.texts.append(statement)
 
+    async def _held(self, work: Any, *, single: bool = False) -> Any:
+        def counted(fetch: Any) -> Any:
+            def count(text: str, arguments: Any) -> Any:
+                self.texts.append(text)
+                return fetch(text, arguments)
+
+            return work(count)
+
+        return await self._read(counted, single=single)
+
     def __enter__(self) -> "Statements":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._database.held.read = self._read  # type: ignore[method-assign]  # as it was
         sa.event.remove(self._database.engine.sync_engine, "before_cursor_execute", self._count)

@@ -76,28 +76,29 @@ def empty(value: Any) -> bool:
 class Asked:
     """One field under a list of parents."""
 
-    def __init__(self, graph: Graph, demo: Database, of: Any, name: str) -> None:
+    def __init__(self, graph: Graph, demo: Database, of: Any, name: str, *, planned: bool = False) -> None:
         field = CORE.type_map[of.__name__].fields[name]  # type: ignore[attr-defined]  # an object type
         self._query = (
             f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {of.__name__}"
             f" {{ found: {name}{needed(field)} {selection(field.type)} }} }} }}"
         )
-        self._graph, self._demo = graph, demo
+        self._demo, self._running = demo, execution(graph, demo, planned=planned)
 
     async def values(self, parents: list[str]) -> tuple[list[Any], list[str]]:
         """What the field gives for each, and the statements that it took."""
         with Statements(self._demo) as statements:
-            answer = await execution(self._graph, self._demo).run(Operation(self._query, {"ids": parents}), COMMANDER)
+            answer = await self._running.run(Operation(self._query, {"ids": parents}), COMMANDER)
         assert answer.errors == []
         assert answer.data is not None
         return [node["found"] for node in answer.data["nodes"]], statements.texts
 
 
+@pytest.mark.parametrize("planned", [True, False], ids=["plan", "loaders"])
 @pytest.mark.parametrize(("of", "name", "field"), relations())
 async def test_statements_do_not_grow_with_the_parents(
-    graph: Graph, eventful: Database, of: Any, name: str, field: LoadField
+    graph: Graph, eventful: Database, of: Any, name: str, field: LoadField, planned: bool
 ) -> None:
-    asked = Asked(graph, eventful, of, name)
+    asked = Asked(graph, eventful, of, name, planned=planned)
     every = await ids_of(eventful, of, LOOKED_AT)
     values, _ = await asked.values(every)
     full = [parent for parent, value in zip(every, values, strict=True) if not empty(value)]
@@ -130,14 +131,14 @@ async def test_what_is_found_is_read_once_for_each_kind(graph: Graph, demo: Data
     query = 'query($n: Int!) { search(text: "1", first: $n) { matched item { __typename ... on Node { id } } } }'
     for n in (FEW, MANY):
         with Statements(demo) as statements:
-            answer = await execution(graph, demo).run(Operation(query, {"n": n}), COMMANDER)
+            answer = await execution(graph, demo, planned=False).run(Operation(query, {"n": n}), COMMANDER)
         assert answer.data is not None
         assert len(answer.data["search"]) == n
         assert len(statements.texts) <= 2 * len(SearchKind)
 
 
 async def test_rows_are_counted_only_if_asked(graph: Graph, demo: Database) -> None:
-    running = execution(graph, demo)
+    running = execution(graph, demo, planned=False)
     for asked, counts in (("nodes { id }", 0), ("edges { cursor } pageInfo { hasNextPage }", 0), ("totalCount", 2)):
         query = f"{{ enterprises(first: 3) {{ nodes {{ hazards {{ {asked} }} }} {asked} }} }}"
         with Statements(demo) as statements:
@@ -148,7 +149,7 @@ async def test_rows_are_counted_only_if_asked(graph: Graph, demo: Database) -> N
 
 async def test_who_asks_only_for_the_number_reads_no_rows(graph: Graph, demo: Database) -> None:
     with Statements(demo) as statements:
-        answer = await execution(graph, demo).run(Operation("{ hazards { totalCount } }"), COMMANDER)
+        answer = await execution(graph, demo, planned=False).run(Operation("{ hazards { totalCount } }"), COMMANDER)
     assert answer.data is not None
     assert answer.data["hazards"]["totalCount"] > 0
     [text] = statements.texts
@@ -172,7 +173,7 @@ fragment Also on Enterprise { hazards(first: 3) { pageInfo { hasNextPage } nodes
 @pytest.mark.parametrize(("n", "statements"), [(3, 2), (4, 3)])
 async def test_equal_questions_share_a_load(graph: Graph, demo: Database, n: int, statements: int) -> None:
     with Statements(demo) as counted:
-        answer = await execution(graph, demo).run(Operation(SHARING, {"n": n}), COMMANDER)
+        answer = await execution(graph, demo, planned=False).run(Operation(SHARING, {"n": n}), COMMANDER)
     assert answer.errors == []
     assert len(counted.texts) == statements
 
@@ -185,7 +186,7 @@ async def test_filters_share_a_load_only_if_they_are_equal(graph: Graph, demo: D
       d: hazards { totalCount }
     } } }"""
     with Statements(demo) as statements:
-        answer = await execution(graph, demo).run(Operation(query), COMMANDER)
+        answer = await execution(graph, demo, planned=False).run(Operation(query), COMMANDER)
     assert answer.data is not None
     for e in answer.data["enterprises"]["nodes"]:
         assert e["a"] == e["b"]
@@ -196,7 +197,7 @@ async def test_filters_share_a_load_only_if_they_are_equal(graph: Graph, demo: D
 async def test_the_same_row_by_many_ways_is_read_once(graph: Graph, demo: Database) -> None:
     query = "{ hazards(first: 30) { nodes { enterprise { zone { id } } inspection { enterprise { zone { id } } } } } }"
     with Statements(demo) as statements:
-        answer = await execution(graph, demo).run(Operation(query), COMMANDER)
+        answer = await execution(graph, demo, planned=False).run(Operation(query), COMMANDER)
     assert answer.errors == []
     # Hazards, enterprises, inspections, zones, and enterprises once more if any inspection is of another.
     assert len(statements.texts) <= 5

@@ -1,0 +1,1 @@
+"""Operations compiled to plans: the same answers as graphql-core's, from a handful of statements."""

@@ -1,0 +1,266 @@
+"""From a valid operation and the declarations of its fields to a plan; once for a document and a visibility."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    SelectionSetNode,
+    VariableNode,
+    Visitor,
+    get_named_type,
+    is_leaf_type,
+    visit,
+)
+from graphql.execution.values import get_argument_values
+from strawberry.types.arguments import convert_arguments
+
+import models
+from models.visibility import Visibility
+from resolvers import rights
+from schema import declare, ids
+from schema.declare import LoadField
+from schema.event import TYPES, EventId
+from schema.plans.leaves import Code, Columns, Decoded, Leave, needed, told
+from schema.plans.loading import Loading
+from schema.plans.parts import Given, Lookup, Objects, Part, Table, Variants, shaped
+from schema.root import Graph
+
+Fields = dict[str, list[FieldNode]]
+
+
+class Compiler:
+    """Compiles one operation. `conditions` are the variables of its @skip and @include."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        document: DocumentNode,
+        conditions: Mapping[str, bool],
+        visibility: Visibility,
+        *,
+        sqlite: bool,
+    ) -> None:
+        self._graph, self._schema, self.sqlite = graph, graph._schema, sqlite
+        self._conditions, self.visibility = conditions, visibility
+        self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+
+    # -- selections, as the specification collects them --
+
+    def included(self, node: Any) -> bool:
+        for directive in node.directives or ():
+            name = directive.name.value
+            if name in ("skip", "include"):
+                given = directive.arguments[0].value
+                holds = self._conditions[given.name.value] if isinstance(given, VariableNode) else given.value
+                if holds is (name == "skip"):
+                    return False
+            else:
+                raise Leave("a directive")
+        return True
+
+    def collect(self, of: GraphQLObjectType, sets: Sequence[SelectionSetNode | None]) -> Fields:
+        found: Fields = {}
+        self._collect(of, sets, found, set())
+        return found
+
+    def _collect(
+        self, of: GraphQLObjectType, sets: Sequence[SelectionSetNode | None], found: Fields, seen: set[str]
+    ) -> None:
+        for selections in sets:
+            for node in selections.selections if selections else ():
+                if not self.included(node):
+                    continue
+                if isinstance(node, FieldNode):
+                    found.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
+                    continue
+                inner: Any = node
+                if isinstance(node, FragmentSpreadNode):
+                    if node.name.value in seen:
+                        continue
+                    seen.add(node.name.value)
+                    inner = self._fragments[node.name.value]
+                if self._applies(inner.type_condition, of):
+                    self._collect(of, [inner.selection_set], found, seen)
+
+    def _applies(self, condition: Any, of: GraphQLObjectType) -> bool:
+        if condition is None:
+            return True
+        named: Any = self._schema.type_map[condition.name.value]
+        return named is of or (not isinstance(named, GraphQLObjectType) and self._schema.is_sub_type(named, of))
+
+    def inner(self, of: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Fields:
+        return self.collect(of, [node.selection_set for node in nodes])
+
+    def possible(self, of: Any) -> list[GraphQLObjectType]:
+        named: Any = get_named_type(of)
+        return [named] if isinstance(named, GraphQLObjectType) else list(self._schema.get_possible_types(named))
+
+    def arguments(self, of: GraphQLObjectType, field: LoadField, node: FieldNode) -> Given:
+        """The field's arguments as its declaration takes them, made once where no variable is among them."""
+        definition = of.fields[node.name.value]
+        if not definition.args:
+            return Given({})
+        converter, config = self._graph.schema_converter, self._graph.config
+
+        def given(variables: Any) -> dict[str, Any]:
+            values = get_argument_values(definition, node, variables)
+            return convert_arguments(values, field.arguments, scalar_registry=converter.scalar_registry, config=config)
+
+        if not any(named_variables(argument) for argument in node.arguments or ()):
+            return Given(given(None))
+        return Given(None, lambda state: given(state.variables))
+
+    # -- shapes --
+
+    def shape(self, of: Any, nodes: Sequence[FieldNode], columns: Columns | None) -> Part:
+        """What rows of the type, or of any type that it can be, become. Without `columns` they are plain values."""
+        types = self.possible(of)
+        named = get_named_type(of)
+        if isinstance(named, GraphQLObjectType):
+            return Selection(self, named, self.inner(named, nodes), columns).made()
+        objects = {t.name: Selection(self, t, self.inner(t, nodes), columns).made() for t in types}
+        if columns is not None:
+            return Variants(event_type(columns), objects)
+        origins = {t.name: t.extensions["strawberry-definition"].origin for t in types}
+
+        def pick(value: Any) -> str | None:
+            return next((name for name, origin in origins.items() if origin.is_type_of(value, None)), None)
+
+        return Variants(pick, objects)
+
+    def table(self, of: Any, nodes: Sequence[FieldNode], *, scoped: bool = True) -> Table:
+        """Rows of a graph type (or of one interface that is of one model) as they are read from their table."""
+        definition = get_named_type(of).extensions["strawberry-definition"]
+        model = definition.origin.row
+        columns = Columns(model.__table__, sqlite=self.sqlite)
+        columns.at(model.id)
+        shape = self.shape(of, nodes, columns)
+        named = get_named_type(of)
+        if model is models.Event and isinstance(named, GraphQLObjectType):
+            # Several types tell of events, and an id is good for its own only.
+            shape = Variants(event_type(columns), {named.name: shape})
+        return Table(model, columns, shape, scoped=scoped)
+
+    def lookups(self, of: Any, nodes: Sequence[FieldNode], *, scoped: bool = True) -> dict[Any, Lookup]:
+        """By model, rows by their primary keys, of each type that `of` can be."""
+        found = {}
+        for each in self.possible(of):
+            model = each.extensions["strawberry-definition"].origin.row
+            if model is not models.Event:
+                found[model] = self.table(each, nodes, scoped=scoped).lookup()
+        return found
+
+
+def named_variables(node: Any) -> set[str]:
+    """The variables in a part of a document."""
+    found: set[str] = set()
+
+    class Variables(Visitor):
+        def enter_variable(self, node: VariableNode, *_: Any) -> None:
+            found.add(node.name.value)
+
+    visit(node, Variables())
+    return found
+
+
+def event_type(columns: Columns) -> Callable[[Any], str]:
+    """Which type tells of an event, by its row."""
+    at, decoded = columns.at(models.Event.subject), isinstance(columns, Decoded)
+    types: dict[Any, str] = {s if decoded else s.name: made.__name__ for s, made in TYPES.items()}
+    return lambda row: types[row[at]]
+
+
+class Selection:
+    """The fields that are asked of one object type: an expression for each, and parts where more must be read."""
+
+    def __init__(self, compiler: Compiler, of: GraphQLObjectType, fields: Fields, columns: Columns | None) -> None:
+        self._compiler, self._of, self._columns = compiler, of, columns
+        self._code, self._parts = Code(), list[Part]()
+        self._entries = [(key, self._entry(nodes)) for key, nodes in fields.items()]
+
+    def made(self) -> Objects:
+        names = [f"k{i}" for i in range(len(self._parts))]
+        given = ", ".join(["rows", "now", *(f"{name}s" for name in names)])
+        each = ", ".join(["r", *names])
+        among = f"zip({', '.join(['rows', *(f'{name}s' for name in names)])})" if names else "rows"
+        body = ", ".join(f"{key!r}: {value}" for key, value in self._entries)
+        return Objects(self._code.function(given, f"[{{{body}}} for {each} in {among}]"), self._parts)
+
+    def _part(self, part: Part) -> str:
+        self._parts.append(part)
+        return f"k{len(self._parts) - 1}"
+
+    def _entry(self, nodes: list[FieldNode]) -> str:
+        name = nodes[0].name.value
+        if name == "__typename":
+            return repr(self._of.name)
+        if name.startswith("__"):
+            raise Leave("introspection")
+        definition = self._of.fields[name]
+        field = definition.extensions["strawberry-definition"]
+        if not isinstance(field, LoadField):
+            return self._plain(field.python_name, definition.type, nodes)
+        if not self._compiler.visibility.allows(field.sees):
+            return self._hidden(definition.type)
+        return self._loaded(field, definition.type, nodes)
+
+    def _hidden(self, of: Any) -> str:
+        if isinstance(of, GraphQLNonNull):
+            return "[]" if isinstance(of.of_type, GraphQLList) else needed(self._code, "None")
+        return "[]" if isinstance(of, GraphQLList) else "None"
+
+    def _plain(self, name: str, of: Any, nodes: list[FieldNode]) -> str:
+        """An attribute of a plain value."""
+        named = get_named_type(of)
+        if is_leaf_type(named):
+            return told(self._code, f"r.{name}", of)
+        shape = self._compiler.shape(named, nodes, None)
+        return self._part(shaped(of, lambda row: getattr(row, name), shape))
+
+    def _loaded(self, field: LoadField, of: Any, nodes: list[FieldNode]) -> str:
+        if isinstance(field.load, declare.Batch) and field.load.needs and not rights.reads(self._compiler.visibility):
+            return self._hidden(of)  # the row is one that the viewer wrote, and this is more than the row
+        columns, code, leaf = self._columns, self._code, is_leaf_type(get_named_type(of))
+        match field.load:
+            case declare.GlobalId(name=name, column=column) if columns:
+                return f"{code.name(ids.encode)}({name!r}, {columns.decoded(code, column)})"
+            case EventId() if columns:
+                subject = columns.decoded(code, models.Event.subject)
+                key = columns.decoded(code, models.Event.id)
+                return f"{code.name(event_id)}({subject}, {key})"
+            case declare.Column(column=column) if columns:
+                return columns.told(code, column, of)
+            case declare.Compute(function=function, needs=needs, clock=clock) if columns and leaf:
+                given = [*(["now"] if clock else []), *(columns.decoded(code, need) for need in needs)]
+                return told(code, f"{code.name(function)}({', '.join(given)})", of)
+            case declare.Part(columns=parts) if columns:
+                return self._object(parts, of, nodes)
+        return self._part(Loading(self._compiler, self._of, columns).part(field, of, nodes))
+
+    def _object(self, parts: dict[str, Any], of: Any, nodes: list[FieldNode]) -> str:
+        columns, code = self._columns, self._code
+        assert columns is not None
+        named: Any = get_named_type(of)
+        inner = []
+        for key, asked in self._compiler.inner(named, nodes).items():
+            name = asked[0].name.value
+            if name == "__typename":
+                inner.append(f"{key!r}: {named.name!r}")
+            else:
+                asks = named.fields[name]
+                column = parts[asks.extensions["strawberry-definition"].python_name]
+                inner.append(f"{key!r}: {columns.told(code, column, asks.type)}")
+        absent = " and ".join(f"r[{columns.at(column)}] is None" for column in parts.values())
+        value = f"(None if {absent} else {{{', '.join(inner)}}})"
+        return needed(code, value) if isinstance(of, GraphQLNonNull) else value
+
+
+def event_id(subject: Any, key: int) -> str:
+    return ids.encode(TYPES[subject].__name__, key)

@@ -1,0 +1,131 @@
+"""How compiled operations write single values: as expressions of generated code, from the driver's rows to JSON.
+
+The expressions give what orjson writes as graphql-core's result would be written: times and days stay as they are,
+since orjson writes them in ISO 8601 as the scalars do.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from graphql import GraphQLEnumType, GraphQLList, GraphQLNonNull, get_named_type
+
+from models.types import ListOf, Ranked, UtcTime
+from resolvers.clauses import table_column
+from resolvers.raw import decoder
+
+AS_THEY_ARE = frozenset({"String", "Int", "Boolean", "ID", "Date", "DateTime"})
+
+
+class Leave(Exception):
+    """To be answered by graphql-core: what has errors, and what is rare."""
+
+
+class Code:
+    """The source of one generated function, with the values that it names."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {}
+
+    def name(self, value: Any) -> str:
+        """A name by which the source can use the value."""
+        made = f"v{len(self.names)}"
+        self.names[made] = value
+        return made
+
+    def function(self, parameters: str, body: str) -> Callable[..., Any]:
+        source = f"def made({parameters}):\n    return {body}"
+        exec(compile(source, "<plan>", "exec"), self.names)  # made of declarations and checked names alone
+        found: Callable[..., Any] = self.names["made"]
+        return found
+
+
+class Columns:
+    """The columns that are read of a table, each once; a row `r` has them in this order."""
+
+    def __init__(self, table: sa.Table, *, sqlite: bool) -> None:
+        self.table, self.sqlite = table, sqlite
+        self.all: list[sa.Column[Any]] = []
+
+    def at(self, column: Any) -> int:
+        """The place of a column of the table, by a model's attribute."""
+        found = self.table.c[table_column(column).key]
+        if not any(found is one for one in self.all):
+            self.all.append(found)
+        return next(i for i, one in enumerate(self.all) if one is found)
+
+    def decoded(self, code: Code, column: Any) -> str:
+        """The value as models have it."""
+        place = self.at(column)
+        decode = decoder(self.all[place].type, self.sqlite)
+        return f"r[{place}]" if decode is None else applied(code, f"r[{place}]", decode, bool(self.all[place].nullable))
+
+    def told(self, code: Code, column: Any, of: Any) -> str:
+        """The value as JSON has it, where the graph's type is `of`."""
+        place = self.at(column)
+        found = self.all[place]
+        value, nullable = f"r[{place}]", bool(found.nullable)
+        named = get_named_type(of)
+        match found.type:
+            case Ranked(of=members):
+                value = applied(code, value, {m.value: m.name for m in members}.__getitem__, nullable)
+            case UtcTime():
+                value = applied(code, value, without_zero, nullable) if self.sqlite else value
+            case sa.Boolean():
+                value = applied(code, value, bool, nullable) if self.sqlite else value
+            case ListOf() | sa.JSON():
+                value = applied(code, value, orjson.loads, nullable)
+            case sa.Enum() | sa.Date():
+                pass  # kept by the members' names; kept as text by SQLite
+            case sa.String() | sa.Integer() | sa.Float() if named.name in AS_THEY_ARE | {"Float"}:
+                pass
+            case _:
+                return told(code, self.decoded(code, column), of)
+        return needed(code, value) if nullable and isinstance(of, GraphQLNonNull) else value
+
+
+class Decoded(Columns):
+    """The same of rows whose values are as models have them."""
+
+    def decoded(self, code: Code, column: Any) -> str:
+        return f"r[{self.at(column)}]"
+
+    def told(self, code: Code, column: Any, of: Any) -> str:
+        return told(code, self.decoded(code, column), of)
+
+
+def without_zero(time: str) -> str:
+    """A time as SQLite keeps it, in the form of `isoformat`, which leaves out microseconds that are zero."""
+    return time[:19] + time[26:] if time[19:26] == ".000000" else time
+
+
+def applied(code: Code, value: str, function: Callable[[Any], Any], nullable: bool) -> str:
+    name = code.name(function)
+    return f"(None if (y := {value}) is None else {name}(y))" if nullable else f"{name}({value})"
+
+
+def needed(code: Code, value: str) -> str:
+    return f"{code.name(need)}({value})"
+
+
+def need(value: Any) -> Any:
+    if value is None:
+        raise Leave("a null where none may be")
+    return value
+
+
+def told(code: Code, value: str, of: Any) -> str:
+    """An expression for a value as models have it, made one for JSON."""
+    required = isinstance(of, GraphQLNonNull)
+    of = of.of_type if required else of
+    if isinstance(of, GraphQLList):
+        inner = Code()
+        each = told(inner, "r", of.of_type)
+        value = applied(code, value, inner.function("values", f"[{each} for r in values]"), nullable=True)
+    elif isinstance(of, GraphQLEnumType):
+        members = of.extensions["strawberry-definition"].wrapped_cls
+        value = applied(code, value, {member: of.serialize(member) for member in members}.__getitem__, nullable=True)
+    elif of.name not in AS_THEY_ARE:
+        value = applied(code, value, float if of.name == "Float" else of.serialize, nullable=True)
+    return needed(code, value) if required else value

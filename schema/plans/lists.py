@@ -1,0 +1,211 @@
+"""The parts of a plan that are lists of rows: all of a parent's, or a page of them with its cursors and counts."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from resolvers import reading
+from resolvers.clauses import Clause, Condition
+from resolvers.paging import Page, cut
+from resolvers.raw import Statement
+from resolvers.reading import Relation
+from schema.plans.parts import Part, State, Table
+
+STATEMENTS_KEPT = 64  # of one list, by what is asked of it
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which rows a list has, and which page of it; without a page, all of them."""
+
+    conditions: tuple[Condition, ...]
+    page: Page | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rows of one parent: from `start` to `end` of all, and whether there are more on either side."""
+
+    start: int
+    end: int
+    has_next: bool = False
+    has_previous: bool = False
+
+
+@dataclass(eq=False)
+class Listing:
+    """The rows of a relation, for each of many parents: `at` is the place of the parent's key, None at the root."""
+
+    table: Table
+    relation: Relation
+    at: int | None
+    _statements: dict[Hashable, Statement] = field(default_factory=dict)
+
+    def keys(self, rows: Sequence[Any]) -> list[Any]:
+        return [None] * len(rows) if self.at is None else [row[self.at] for row in rows]
+
+    def _statement(self, key: Hashable, make: Callable[[bool], Any], state: State) -> Statement:
+        found = self._statements.get(key)
+        if found is None:
+            if len(self._statements) >= STATEMENTS_KEPT:
+                self._statements.clear()
+            sqlite = state.reader.sqlite
+            found = self._statements[key] = Statement(make(sqlite), sqlite)
+        return found
+
+    def _given(self, state: State, asked: Asked) -> tuple[tuple[Clause, ...], dict[str, Any]]:
+        conditions = [*asked.conditions, *self.table.scope(state)]
+        return tuple(c.clause for c in conditions), reading.parameters(conditions, state.reader)
+
+    async def pages(
+        self, state: State, asked: Asked, keys: Sequence[Any], *, ends: bool
+    ) -> tuple[list[Any], dict[Any, Group]]:
+        """The rows of the page of each parent, one after another, and by parent where they lie.
+
+        `ends` says that it matters whether there are more.
+        """
+        page = asked.page
+        assert page is not None
+        clauses, values = self._given(state, asked)
+        columns, relation = self.table.columns.all, self.relation
+        values |= page.parameters()
+        if not ends:
+            values["n"] = page.size
+        one = relation.key is None or len(keys) == 1
+        write = reading.first_page if one else reading.pages
+        statement = self._statement(
+            (one, clauses, page.shape), lambda sqlite: write(columns, relation, page, clauses, sqlite), state
+        )
+        rows = await state.reader.fetch(statement, values | ({"key": keys[0]} if one else {"keys": list(keys)}))
+        groups: dict[Any, list[Any]] = {key: [] for key in keys}
+        if one:
+            groups[keys[0]] = list(rows)
+        else:
+            for row in rows:
+                groups[row[-1]].append(row)
+        flat: list[Any] = []
+        places = {}
+        for key, group in groups.items():
+            slice_ = cut(page, group)
+            places[key] = Group(len(flat), len(flat) + len(slice_.rows), slice_.has_next, slice_.has_previous)
+            flat += slice_.rows
+        return flat, places
+
+    async def everything(
+        self, state: State, asked: Asked, keys: Sequence[Any], order: Callable[[Any], Any]
+    ) -> tuple[list[Any], dict[Any, Group]]:
+        """All rows of each parent in an order, in the same form."""
+        clauses, values = self._given(state, asked)
+        columns, relation = self.table.columns.all, self.relation
+        write = reading.everything if relation.key is None else reading.by_key
+        statement = self._statement(("all", clauses), lambda sqlite: write(columns, relation, clauses, sqlite), state)
+        rows = await state.reader.fetch(statement, values | {"keys": list(keys)})
+        groups: dict[Any, list[Any]] = {key: [] for key in keys}
+        for row in rows:
+            groups[None if relation.key is None else row[-1]].append(row)
+        flat: list[Any] = []
+        places = {}
+        for key, group in groups.items():
+            places[key] = Group(len(flat), len(flat) + len(group))
+            flat += sorted(group, key=order)
+        return flat, places
+
+    async def counts(self, state: State, asked: Asked, keys: Sequence[Any]) -> dict[Any, int]:
+        clauses, values = self._given(state, asked)
+        relation = self.relation
+        statement = self._statement(("count", clauses), lambda sqlite: reading.counts(relation, clauses, sqlite), state)
+        rows = await state.reader.fetch(statement, values | {"keys": list(keys)})
+        if relation.key is None:
+            return {keys[0]: rows[0][0]}
+        return dict.fromkeys(keys, 0) | {row[0]: row[1] for row in rows}
+
+
+@dataclass(eq=False)
+class Several:
+    """All rows of each parent, few by nature; `last` gives the last of them alone."""
+
+    listing: Listing
+    asked: Asked
+    order: Callable[[Any], Any]
+    last: bool
+    required: bool
+
+    @property
+    def statements(self) -> int:
+        return 1 + self.listing.table.shape.statements
+
+    async def run(self, state: State, rows: Sequence[Any]) -> Sequence[Any]:
+        keys = self.listing.keys(rows)
+        flat, groups = await self.listing.everything(state, self.asked, list(dict.fromkeys(keys)), self.order)
+        if self.last:
+            flat = [flat[group.end - 1] for group in groups.values() if group.end > group.start]
+            ends = iter(await self.listing.table.shape.run(state, flat))
+            found = {key: next(ends) if group.end > group.start else None for key, group in groups.items()}
+            return [found[key] for key in keys]
+        made = await self.listing.table.shape.run(state, flat)
+        return [made[groups[key].start : groups[key].end] for key in keys]
+
+
+class Connected:
+    """What of a connection is asked: shapes of its rows, and whether cursors, ends and counts are needed."""
+
+    def __init__(self) -> None:
+        self.shapes: list[Part] = []
+        self.rows = self.cursors = self.ends = self.counts = False
+        # By response key, a function of (what each shape made, cursors, group, count).
+        self.entries: list[tuple[str, Callable[[list[Any], Any, Group, int], Any]]] = []
+
+    @property
+    def statements(self) -> int:
+        return int(self.rows) + int(self.counts) + sum(shape.statements for shape in self.shapes)
+
+
+async def paged(
+    state: State,
+    listing: Listing,
+    wanted: Connected,
+    asked: Asked,
+    rows: Sequence[Any],
+    cursor: Callable[[Page, Any], str] | None,
+) -> list[Any]:
+    """The connection of each parent."""
+    keys = listing.keys(rows)
+    once = list(dict.fromkeys(keys))
+    page = asked.page
+    assert page is not None
+    flat: list[Any] = []
+    groups: dict[Any, Group] = dict.fromkeys(once, Group(0, 0))
+    if wanted.rows:
+        flat, groups = await listing.pages(state, asked, once, ends=wanted.ends)
+    made = [await shape.run(state, flat) for shape in wanted.shapes]
+    counts = await listing.counts(state, asked, once) if wanted.counts else dict.fromkeys(once, 0)
+    cursors = flat if cursor is None else [cursor(page, row) for row in flat]
+    found = {}
+    for key, group in groups.items():
+        mine = [values[group.start : group.end] for values in made]
+        named = cursors[group.start : group.end]
+        found[key] = {name: entry(mine, named, group, counts[key]) for name, entry in wanted.entries}
+    return [found[key] for key in keys]
+
+
+@dataclass(eq=False)
+class Connections:
+    """A page of each parent's rows. `fixed` says that it is always the same that is asked."""
+
+    listing: Listing
+    wanted: Connected
+    ask: Callable[[State], Asked]
+    fixed: bool
+    cursor: Callable[[Page, Any], str] | None
+    required = True
+    _asked: Asked | None = None
+
+    @property
+    def statements(self) -> int:
+        return self.wanted.statements
+
+    async def run(self, state: State, rows: Sequence[Any]) -> Sequence[Any]:
+        asked = self._asked or self.ask(state)
+        if self.fixed:
+            self._asked = asked
+        return await paged(state, self.listing, self.wanted, asked, rows, self.cursor)

@@ -1,0 +1,95 @@
+"""Plans answer as graphql-core does: random operations by every role, told in many ways, byte for byte.
+
+graphql-core executes the declarations one field at a time and knows nothing of plans.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import orjson
+import pytest_asyncio
+
+from models.database import Database
+from models.visibility import Role, Scope, Viewer, Visibility
+from schema.execution import Execution, Operation
+from schema.root import Graph
+from tests.conftest import COMMANDER, NOW, SHANGHAI, execution
+from tests.disguising import disguised
+from tests.proofs import record
+from tests.proving import PROVING
+from tests.test_own_file import cursors, forgotten, names, richest, texts
+from tests.wandering import Stock, Wanderer
+
+OPERATIONS = 20_000 if PROVING else 200
+BATCH = 50
+
+
+@dataclass
+class Asked:
+    """Both ways to execute, and who asks what."""
+
+    planned: Execution
+    plain: Execution
+    viewers: list[Viewer]
+    wanderer: Wanderer
+    graph: Graph
+
+
+@pytest_asyncio.fixture(scope="module")
+async def asked(demo: Database, graph: Graph) -> AsyncIterator[Asked]:
+    plain = Execution(graph, demo, lambda: SHANGHAI, lambda: NOW, planned=False)
+    every = await names(demo, None)
+    stock = Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
+    [rich] = await richest(demo, 1)
+    programs = (frozenset({Scope.READ}), frozenset({Scope.READ, Scope.PERSONAL}), frozenset({Scope.POSITIONS}))
+    viewers = [
+        COMMANDER,
+        COMMANDER,
+        Viewer(Visibility(Role.INSPECTOR), inspector=1),
+        Viewer(Visibility(Role.ENTERPRISE, enterprise=rich)),
+        Viewer(Visibility(Role.ENTERPRISE, enterprise=7)),
+        Viewer(Visibility(Role.WALL)),
+        *(Viewer(Visibility(Role.INTEGRATOR, scopes)) for scopes in programs),
+    ]
+    yield Asked(execution(graph, demo), plain, viewers, Wanderer(graph, stock), graph)
+
+
+async def compared(asked: Asked, number: int, found: Counter[str]) -> int:
+    """Ask both an operation; counts who answered, and gives the size of what a plan said."""
+    viewer = asked.viewers[number % len(asked.viewers)]
+    query, variables = disguised(asked.graph._schema, asked.wanderer.operation(number), number)
+    plan = await asked.planned.run(Operation(query, variables), viewer)
+    core = await asked.plain.run(Operation(query, variables), viewer)
+    assert core.started, (core.errors, query)
+    found["by plan" if plan.written is not None else "with errors" if core.errors else "left"] += 1
+    if plan.written is None:
+        return 0
+    assert core.errors == [], (query, variables)
+    assert plan.written == orjson.dumps(core.data), (query, variables, viewer)
+    return len(plan.written)
+
+
+async def test_plans_answer_as_graphql_core_does(asked: Asked, demo: Database) -> None:
+    found: Counter[str] = Counter()
+    size = 0
+    for start in range(0, OPERATIONS, BATCH):
+        with forgotten():
+            for number in range(start, start + BATCH):
+                size += await compared(asked, number, found)
+    assert asked.planned.plans is not None
+    print(found, size, asked.planned.plans.left)
+    assert found["by plan"] >= 0.95 * (OPERATIONS - found["with errors"])
+    record(
+        "plans",
+        "Random operations by all roles, answered by plan and by graphql-core",
+        {
+            "database": "SQLite" if demo.sqlite else "PostgreSQL",
+            "operations": f"{OPERATIONS:,}",
+            "by plan": f"{found['by plan']:,}",
+            "with errors, so by graphql-core": f"{found['with errors']:,}",
+            "left to graphql-core though without errors": f"{found['left']:,}",
+            "bytes compared": f"{size:,}",
+            "different": 0,
+        },
+    )
