@@ -25,6 +25,8 @@ TESTS := $(VENV)/.tests
 BENCH := $(VENV)/.bench
 MODULES := $(UI)/node_modules/.installed
 PAGES := $(UI)/dist/.built
+CLIENTS := tests/web/clients
+CLIENT_MODULES := $(CLIENTS)/node_modules/.installed
 UI_SOURCES := $(shell find $(UI)/src -type f) $(wildcard $(UI)/*.config.ts) $(UI)/tsconfig.json
 
 # Tests in parallel: two processes each with a PostgreSQL of its own, a file whole in one of them.
@@ -40,7 +42,7 @@ run: $(RUNTIME) pages-if-possible ## Set up what is missing, make the demo once,
 	@exec $(BIN)/python -m web serve --demo --simulate $(ARGS)
 
 .PHONY: setup
-setup: $(TESTS) $(PAGES) ## What `run` and `test` need: packages in .venv, the pages of web/ui
+setup: $(TESTS) $(PAGES) $(CLIENT_MODULES) ## What `run` and `test` need: packages, and the pages of web/ui
 
 .PHONY: test
 test: setup browser check ## Everything that must hold before a change is done: `check`, then the tests
@@ -81,6 +83,7 @@ lock: ## Make the lock files anew from pyproject.toml and package.json
 	@$(COMPILE) --constraint requirements-test.lock --output-file bench/requirements.lock bench/requirements.in
 	@rm -rf $(VENV)-lock
 	@cd $(UI) && npm install --package-lock-only --silent
+	@cd $(CLIENTS) && npm install --package-lock-only --silent
 
 # A package from a folder or an index of this machine's own would put a hash into the lock that nobody else can meet.
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= \
@@ -89,7 +92,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND='make lock' PIP_CONFIG_FILE=/dev/null PIP_FIND
 
 .PHONY: clean
 clean: ## Remove what can be made again; the database in var/ stays
-	@rm -rf $(VENV) $(VENV)-lock $(UI)/node_modules $(UI)/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-lock $(UI)/node_modules $(UI)/dist $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: browser
@@ -138,6 +141,12 @@ $(MODULES): $(UI)/package.json $(UI)/package-lock.json
 	@$(need-node)
 	@echo 'Installing the packages of the pages'
 	@cd $(UI) && npm ci --silent
+	@touch $@
+
+$(CLIENT_MODULES): $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
+	@$(need-node)
+	@echo 'Installing the clients that the tests speak with'
+	@cd $(CLIENTS) && npm ci --silent
 	@touch $@
 
 $(PAGES): $(MODULES) $(UI_SOURCES)

@@ -1,0 +1,29 @@
+// urql: subscriptions as server-sent events by its fetch exchange, or with `ws` as its last argument over a WebSocket.
+
+import { cacheExchange, Client, fetchExchange, subscriptionExchange } from '@urql/core';
+import { onEnd, pipe, subscribe } from 'wonka';
+import { address, follow, headers, mode, say, socket, UPDATES, ZONES } from './telling.mjs';
+
+const sockets = mode === 'ws' && socket({ retryAttempts: 0 });
+const overSockets = subscriptionExchange({
+  forwardSubscription: (request) => ({
+    subscribe: (sink) => ({ unsubscribe: sockets.subscribe({ ...request, query: request.query ?? '' }, sink) }),
+  }),
+});
+const client = new Client({
+  url: `${address}/graphql`,
+  exchanges: sockets ? [cacheExchange, overSockets, fetchExchange] : [cacheExchange, fetchExchange],
+  fetchSubscriptions: !sockets,
+  fetchOptions: { headers },
+});
+
+follow((after, next, lost) => {
+  pipe(
+    client.subscription(UPDATES, { after }),
+    onEnd(lost),
+    // At the end of a stream it gives its last result once more, with a false `hasNext`.
+    subscribe(({ data, error, hasNext }) => (error || !hasNext ? lost() : next(data.updates))),
+  );
+});
+const answer = await client.query(ZONES, {}).toPromise();
+say({ zones: answer.data?.zones, error: answer.error && String(answer.error) });
