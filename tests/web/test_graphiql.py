@@ -1,6 +1,10 @@
 """GraphiQL as a person meets it: the built page in a browser that reaches nothing but this server."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Request, Route, expect
 
 from tests.web.browser import open_browser
-from tests.web.process import Process
+from tests.web.process import Process, serving
 from web.app import PAGES
 
 # A proxy that nobody runs: whatever is not on this machine cannot be had, whoever asks.
@@ -75,6 +79,12 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture
 async def graphiql(chromium: Browser, served: Process) -> AsyncIterator[Watched]:
+    async with looked_at(chromium, served) as watched:
+        yield watched
+
+
+@asynccontextmanager
+async def looked_at(chromium: Browser, served: Process) -> AsyncIterator[Watched]:
     """GraphiQL, ready for typing. In the end there was no complaint and nothing asked for elsewhere."""
     assert (PAGES / "graphiql").is_dir(), "GraphiQL is not built: make setup"
     proxy: Any = {"server": NOBODY, "bypass": "localhost,127.0.0.1"}
@@ -107,6 +117,27 @@ async def test_the_other_examples_run_from_their_tabs(graphiql: Watched, tab: st
     answer = await graphiql.play(tab)
     assert "errors" not in answer
     assert answer["data"][root]
+
+
+async def test_a_subscription_goes_on_while_a_day_is_played(chromium: Browser, scratch: Path) -> None:
+    busy = serving(scratch / "busy.log", f"sqlite:///{scratch / 'busy.db'}", "--simulate")
+    with busy as process:
+        async with looked_at(chromium, process) as graphiql:
+            page = graphiql.page
+            await page.locator(".graphiql-query-editor .view-lines").click()
+            await page.keyboard.press("ControlOrMeta+A")
+            await page.keyboard.insert_text("subscription Wall { updates { cursor kind } }")
+            await page.locator(".graphiql-execute-button").click()
+            result = page.locator(".graphiql-response .view-lines")
+            cursors: set[str] = set()
+            async with asyncio.timeout(PATIENCE / 1000):
+                while len(cursors) < 3:
+                    shown = await result.inner_text()
+                    cursors.update(re.findall(r'"cursor":\s"([0-9a-f]{16}-\d+)"', shown))
+                    assert "errors" not in shown
+            # And it ends when it is told to.
+            await page.get_by_role("button", name="Stop query").click()
+            await expect(page.get_by_role("button", name="Execute query")).to_be_visible()
 
 
 async def test_the_documents_tell_of_the_schema(graphiql: Watched) -> None:
