@@ -24,7 +24,6 @@ def table(found: Costs, servers: dict[str, Server], *, database: bool = True) ->
     lines = [f"| server | {' | '.join(heads + last)} |", "|---|" + "---|" * (3 * len(clients) + len(last))]
     for name, server in servers.items():
         if (name, clients[-1]) not in found:
-            lines.append(f"| {server.title} |" + " – |" * (3 * len(clients) + len(last)))
             continue
         cells = []
         for count in clients:

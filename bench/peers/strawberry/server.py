@@ -305,4 +305,5 @@ if __name__ == "__main__":
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-    uvicorn.run(served, port=int(sys.argv[1]), log_level="warning", access_log=False)
+    # Seconds that a connection may rest: sixteen answers can take this server longer than uvicorn's five.
+    uvicorn.run(served, port=int(sys.argv[1]), log_level="warning", access_log=False, timeout_keep_alive=60)
