@@ -126,6 +126,8 @@ class Client:
     token: str
     events: bool  # over server-sent events, or else a socket
     got: list[int] = field(default_factory=list)
+    at: list[float] = field(default_factory=list)  # when each came; seconds since 1970
+    since: float = 0.0  # when it first came
     wrong: list[Any] = field(default_factory=list)
     ends: Counter[str] = field(default_factory=Counter)
     connections: int = 0
@@ -133,7 +135,7 @@ class Client:
     _drop: Callable[[], None] = field(default=lambda: None)
 
     async def run(self) -> None:
-        self._after = self.story.start
+        self._after, self.since = self.story.start, time.time()
         while not self.story.over:
             try:
                 address = self.story.server().address
@@ -160,6 +162,11 @@ class Client:
             self.wrong.append(payload)
         self._after = cursor
         self.got.append(int(cursor.split("-")[1]))
+        self.at.append(time.time())
+
+    def late(self, written: dict[int, float]) -> list[float]:
+        """How long after it was written each event came, in seconds; those aside that were there before the client."""
+        return [at - written[n] for n, at in zip(self.got, self.at, strict=True) if written[n] > self.since]
 
     async def _by_socket(self, address: str) -> None:
         where = address.replace("http", "ws", 1) + "/graphql"
