@@ -1,13 +1,14 @@
 """How work goes: each flow is one thread of it, from its beginning to its end, in simulated minutes.
 
 The proportions are a person's guess of an ordinary day before a great event: two visits of three find nothing grave,
-one rectification of seven is sent back, one case of five is not filed.
+one rectification of seven is sent back, one case of five is not filed, one review of twelve is not content.
 """
 
 import datetime as dt
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from models.visibility import Role
@@ -133,11 +134,19 @@ def on_site(world: World, inspector: Inspector, inspection: str, enterprise: Ent
     hazards = submitted["hazards"]
     done = [False] * len(hazards)
     for i, hazard in enumerate(hazards):
-        world.start(rectification(world, inspector, enterprise, hazard, lambda i=i: done.__setitem__(i, True)))  # type: ignore[misc]  # mypy cannot follow the default
+        ended = partial(done.__setitem__, i, True)
+        world.start(rectification(world, inspector.who, enterprise, hazard, ended))
     if any(h["level"] == "MAJOR" for h in hazards) or world.chance(0.05):
         world.start(prosecution(world, inspector, inspection))
     yield Pause(world.random.uniform(10, 40))
     yield Call(COMMANDER, "inspectionReview", {"inspection": inspection})
+    if world.chance(0.08):
+        yield Call(COMMANDER, "inspectionReturn", {"inspection": inspection, "reason": "检查情况填写不完整"})
+        yield Pause(world.random.uniform(10, 30))
+        # What was found stays as it is; only the words are better.
+        yield Call(inspector.who, "inspectionSubmit", {**given, "findings": [], "summary": "已补充检查情况"})
+        yield Pause(10)
+        yield Call(COMMANDER, "inspectionReview", {"inspection": inspection})
     while not all(done):
         yield Pause(30)
     yield Call(COMMANDER, "inspectionClose", {"inspection": inspection})
@@ -155,11 +164,11 @@ def finding(world: World) -> dict[str, Any]:
 
 
 def rectification(
-    world: World, inspector: Inspector, enterprise: Enterprise, hazard: dict[str, Any], done: Callable[[], None]
+    world: World, judge: Who, enterprise: Enterprise, hazard: dict[str, Any], done: Callable[[], None] = lambda: None
 ) -> Flow:
     """A hazard, until it is closed or dismissed."""
     given = {"hazard": hazard["id"]}
-    if hazard["status"] == "FOUND":
+    if hazard["status"] in ("FOUND", "UNDER_REVIEW"):
         yield Pause(world.random.uniform(5, 40))
         if world.chance(0.06):
             yield Call(COMMANDER, "hazardDismiss", {**given, "reason": "复核后不构成隐患"})
@@ -172,10 +181,10 @@ def rectification(
         yield Pause(world.random.uniform(20, 60))
         if not world.chance(0.15):
             break
-        yield Call(inspector.who, "hazardReject", {**given, "reason": "整改照片不清晰"})
+        yield Call(judge, "hazardReject", {**given, "reason": "整改照片不清晰"})
         yield Pause(40)
         yield Call(enterprise.who, "hazardSubmitRectification", {**given, "statement": "已重新整改并复查"})
-    yield Call(inspector.who, "hazardAccept", given)
+    yield Call(judge, "hazardAccept", given)
     if world.chance(0.04):
         yield Call(COMMANDER, "hazardReopen", {**given, "reason": "抽查发现反弹"})
         yield Call(enterprise.who, "hazardSubmitRectification", {**given, "statement": "反弹问题已消除"})
@@ -240,8 +249,14 @@ def prosecution(world: World, inspector: Inspector, inspection: str) -> Flow:
 
 
 def duty(world: World) -> Flow:
-    """An enterprise reports on duty; officers nearby are sent to help."""
+    """An enterprise reports on duty, or is called; officers nearby are sent to help. Some report a hazard as well."""
     enterprise = world.random.choice(world.enterprises)
+    if world.chance(0.15):
+        asked = {"enterprise": enterprise.id, "problem": world.random.choice(PROBLEMS)}
+        gives = "... on AssistanceRequested { assistanceRequest { id } }"
+        called = yield Call(COMMANDER, "assistanceRequest", asked, gives)
+        world.start(assistance(world, enterprise, called["assistanceRequest"]["id"]))
+        return
     problems = world.random.sample(PROBLEMS, world.random.choice([0, 0, 1, 1, 2]))
     report = {
         "enterprise": enterprise.id,
@@ -254,6 +269,11 @@ def duty(world: World) -> Flow:
     submitted = yield Call(enterprise.who, "dutyReportSubmit", report, gives)
     for request in submitted["assistanceRequests"]:
         world.start(assistance(world, enterprise, request["id"]))
+    if world.chance(0.2):
+        found = {"enterprise": enterprise.id, **finding(world)}
+        del found["fixedOnSpot"]
+        reported = yield Call(enterprise.who, "hazardReport", found, HAZARD.format("HazardReported"))
+        world.start(rectification(world, COMMANDER, enterprise, reported["hazard"]))
 
 
 def assistance(world: World, enterprise: Enterprise, request: str) -> Flow:
