@@ -1,4 +1,4 @@
-"""Whole simulated days, as fast as they go: every life cycle is walked, and nothing is refused that was not meant to be.
+"""Whole simulated days, as fast as they go: every life cycle is walked, nothing is refused that was not meant to be.
 
 The rows, the log and the portraits agree.
 """
