@@ -38,7 +38,7 @@ def ids(dialect: str) -> Variables:
     return [{"id": encode("Enterprise", key) if dialect == "huhang" else key} for key in keys]
 
 
-# The stadium, two stations of the great event elsewhere, and the airport.
+# The stadium, two other venues, and the airport.
 POINTS = [(30.23161, 120.224459), (30.156252, 120.261992), (30.18661, 120.45359), (30.2295, 120.4345)]
 
 

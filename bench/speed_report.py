@@ -89,9 +89,10 @@ part of it alone is `python -m bench.speed`.
   makes {load_rate:,.0f} requests a second
 - run once, on {today}; the load of the machine over the last minutes was {busy:.1f}, and the run itself makes 1 to 2
 
-Plain Strawberry is async SQLAlchemy with rows of the ORM and DataLoaders. Tuned, it keeps parsed and validated
-documents, encodes with orjson and lets the garbage collector run seldom. PostGraphile has no natural way to ask what is
-nearby, and portraits are Huhang's alone.
+Huhang's answers are longer by their global ids and the `nodes` of its connections; the peers give plain lists and keys.
+Mercurius batches with DataLoader, which costs it less than loaders of its own. Plain Strawberry is async SQLAlchemy
+with rows of the ORM and DataLoaders; tuned, it keeps parsed and validated documents, encodes with orjson and lets the
+garbage collector run seldom. PostGraphile has no natural way to ask what is nearby, and portraits are Huhang's alone.
 
 ![Requests a second with {clients}]({plot})
 

@@ -1,0 +1,1 @@
+"""Plain Strawberry over the same tables."""
