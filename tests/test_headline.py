@@ -1,6 +1,9 @@
-"""The two questions that everybody asks first, as GraphiQL offers them."""
+"""The two questions that everybody asks first, as GraphiQL offers them, and whatever else is offered to begin with."""
 
+import re
 from pathlib import Path
+
+from graphql import parse, validate
 
 from models.database import Database
 from schema.execution import Operation
@@ -8,6 +11,9 @@ from schema.root import Graph
 from tests.conftest import COMMANDER, Ask, Statements, execution
 
 EXAMPLES = Path(__file__).parent.parent / "web" / "ui" / "src" / "graphiql" / "examples"
+
+
+README = EXAMPLES.parents[4] / "README.md"
 
 
 def example(name: str) -> str:
@@ -41,3 +47,12 @@ async def test_the_opening_scene_is_one_query(ask: Ask) -> None:
     # Whoever opens it first sees both of them, and whom to call.
     assert sum(near["item"]["__typename"] == "Enterprise" for near in venue["nearby"]) >= 5
     assert all(near["item"]["safetyContact"]["phone"] for near in venue["nearby"] if "safetyContact" in near["item"])
+
+
+def test_every_example_is_right(graph: Graph) -> None:
+    """Also those that no test here runs, and those of the README."""
+    written = [file.read_text() for file in EXAMPLES.glob("*.graphql")]
+    written += re.findall(r"```graphql\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(written) >= 7
+    for text in written:
+        assert validate(graph._schema, parse(text)) == []

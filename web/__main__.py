@@ -92,7 +92,8 @@ def serve(
         _tell(base)
         if simulated:
             playing.append(_played(base))
-            console.print("A working day is being played, so that something happens. Without it: --no-simulate")
+            console.print("A working day is being played, so that something happens.")
+            console.print("Without it: make run ARGS=--no-simulate")
 
     well = True
     try:

@@ -130,7 +130,7 @@ async def test_a_subscription_goes_on_while_a_day_is_played(chromium: Browser, s
             await page.locator(".graphiql-execute-button").click()
             result = page.locator(".graphiql-response .view-lines")
             cursors: set[str] = set()
-            async with asyncio.timeout(PATIENCE / 1000):
+            async with asyncio.timeout(4 * PATIENCE / 1000):
                 while len(cursors) < 3:
                     shown = await result.inner_text()
                     cursors.update(re.findall(r'"cursor":\s"([0-9a-f]{16}-\d+)"', shown))
