@@ -14,6 +14,7 @@ import resource
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -35,7 +36,8 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass
 class Cost:
-    """What a request cost. CPU in milliseconds, of the server and of PostgreSQL; latency in milliseconds."""
+    """What a request cost: its latency, and the CPU that server, database and the load itself took, in milliseconds;
+    the bytes of its answer's body. And how many requests there were, in all and a second."""
 
     per_second: float
     p50: float
@@ -223,8 +225,16 @@ def main(given: Any, folder: Path) -> None:
         (given.results / "speed.md").write_text(text)
 
 
-def several(text: str) -> list[str]:
-    return text.split(",")
+def several(of: Collection[str]) -> Callable[[str], list[str]]:
+    """Reads a list with commas of some of these names. What it makes raises ArgumentTypeError for any other name."""
+
+    def read(text: str) -> list[str]:
+        names = text.split(",")
+        if unknown := [name for name in names if name not in of]:
+            raise argparse.ArgumentTypeError(f"no {', '.join(unknown)} among {', '.join(of)}")
+        return names
+
+    return read
 
 
 def arguments() -> Any:
@@ -233,9 +243,9 @@ def arguments() -> Any:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--warm", type=float, default=2, help="seconds of load before the first round")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16])
-    parser.add_argument("--queries", type=several, help=f"some of {','.join(QUERIES)}")
-    parser.add_argument("--servers", type=several, help=f"some of {','.join(SERVERS)}")
-    parser.add_argument("--parts", type=several, help=f"some of {','.join(PARTS)}")
+    parser.add_argument("--queries", type=several(QUERIES), help=f"some of {','.join(QUERIES)}")
+    parser.add_argument("--servers", type=several(SERVERS), help=f"some of {','.join(SERVERS)}")
+    parser.add_argument("--parts", type=several(PARTS), help=f"some of {','.join(PARTS)}")
     parser.add_argument("--growth", type=int, default=200_000, help="enterprises of the large database")
     parser.add_argument("--folder", type=Path, help="where databases are kept; without it they are not")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the report of a whole run goes")

@@ -1,7 +1,7 @@
-"""Servers of one stream in Python: Huhang's own feed without a database, plain Strawberry, and raw uvicorn.
+"""Servers of one stream in Python: Huhang's own feed without a database and with one, plain Strawberry, raw uvicorn.
 
-`python -m bench.peers.fanout NAME PORT`. GET /publish?event=… hands one event over in process and answers with the
-number of subscribers.
+`python -m bench.peers.fanout NAME PORT [URL]`. GET /publish?event=… hands one event over in process and answers with the
+number of subscribers. With the URL of a database Huhang writes the event to the log, and reads it from there.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import gc
 import json
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,10 +32,13 @@ from models.visibility import Role, Viewer, Visibility
 from schema.execution import Execution
 from schema.live import Live
 from schema.root import build
+from subscriptions import log
 from web.sockets import SocketEndpoint
 from web.tokens import Tokens
 from web.viewers import Viewers
 from web.wire import HttpWire, Wire
+
+ZONE = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass
@@ -76,25 +79,51 @@ def now() -> dt.datetime:
 
 
 def huhang() -> Starlette:
+    """The feed, with a list for its log."""
     database = Database(f"sqlite:///{tempfile.mkdtemp()}/unused.db")
-    zone = ZoneInfo("Asia/Shanghai")
-    execution = Execution(build(), database, lambda: zone, now)
-    live = InProcess(execution, database, lambda: zone, now, bus_url="memory://")
+    execution = Execution(build(), database, lambda: ZONE, now)
+    live = InProcess(execution, database, lambda: ZONE, now, bus_url="memory://")
+
+    async def publish(event: Any) -> None:
+        live.events.append(Happened(len(live.events) + 1, event["from"], now()))
+        live.feed.wake()
+
+    return _served(execution, live, database, publish)
+
+
+def huhang_with_log() -> Starlette:
+    """As it is run: the event is written to the log in a transaction, the bell rung, and the log read."""
+    database = Database(sys.argv[3])
+    execution = Execution(build(), database, lambda: ZONE, now)
+    live = Live(execution, database, lambda: ZONE, now, bus_url="memory://")
+
+    async def publish(event: Any) -> None:
+        kind = EventKind.INSPECTION_SUBMITTED
+        row = {"at": now(), "kind": kind, "subject": kind.subject, "subject_id": 1}
+        async with database.write() as session:
+            await log.append(session, [{**row, "from_status": event["from"], "to_status": event["to"]}])
+        await live.ring()
+
+    return _served(execution, live, database, publish)
+
+
+def _served(
+    execution: Execution, live: Live, database: Database, publish: Callable[[Any], Awaitable[None]]
+) -> Starlette:
     viewers = Viewers(Tokens("x" * 32), database, now, Viewer(Visibility(Role.WALL)))
 
-    async def publish(request: Request) -> PlainTextResponse:
-        event = json.loads(request.query_params["event"]) if "event" in request.query_params else None
-        if event is not None:
-            live.events.append(Happened(len(live.events) + 1, event["from"], now()))
-            live.feed.wake()
+    async def published(request: Request) -> PlainTextResponse:
+        if "event" in request.query_params:
+            await publish(json.loads(request.query_params["event"]))
         return PlainTextResponse(str(len(live.feed.memberships)))
 
     async def life(app: Starlette) -> AsyncIterator[None]:
         await live.start()
         yield
         await live.stop()
+        await database.close()
 
-    routes = [Route("/publish", publish), WebSocketRoute("/graphql", SocketEndpoint(execution, live, viewers))]
+    routes = [Route("/publish", published), WebSocketRoute("/graphql", SocketEndpoint(execution, live, viewers))]
     return Starlette(routes=routes, lifespan=asynccontextmanager(life))
 
 
@@ -173,11 +202,11 @@ def raw() -> Starlette:
     return Starlette(routes=[Route("/publish", publish), WebSocketRoute("/graphql", serve)])
 
 
-SERVERS = {"huhang": huhang, "strawberry": plain, "uvicorn": raw}
+SERVERS = {"huhang": huhang, "huhang-log": huhang_with_log, "strawberry": plain, "uvicorn": raw}
 
 if __name__ == "__main__":
     name, port = sys.argv[1], int(sys.argv[2])
-    own: dict[str, Any] = {"ws": Wire, "http": HttpWire} if name == "huhang" else {"ws": "websockets-sansio"}
+    own: dict[str, Any] = {"ws": Wire, "http": HttpWire} if name.startswith("huhang") else {"ws": "websockets-sansio"}
     app = SERVERS[name]()
     gc.collect()
     gc.freeze()

@@ -33,7 +33,7 @@ async function* updates() {
 
 const server = createServer((request, response) => {
   const url = new URL(request.url, 'http://localhost')
-  if (url.pathname === '/publish') {
+  if (url.searchParams.has('event')) {
     const event = JSON.parse(url.searchParams.get('event'))
     for (const member of waiting) member(event)
   }
