@@ -14,8 +14,9 @@ from typing import Any, Protocol, TypeVar
 import asyncpg
 
 T = TypeVar("T")
-# A statement and its arguments, in the driver's order, to rows.
-Fetch = Callable[[str, Sequence[Any]], Awaitable[Sequence[Any]]]
+# A statement and its arguments, in the driver's order, to rows. The third says at which place there is a list of keys,
+# where the rows are those of the keys, and each row's last value is its key; else None.
+Fetch = Callable[[str, list[Any], int | None], Awaitable[Sequence[Any]]]
 Work = Callable[[Fetch], Coroutine[Any, Any, T]]
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -38,16 +39,18 @@ class HeldPostgres:
         self._options = options
         self._free: list[asyncpg.Connection[Any]] = []
         self._places = asyncio.Semaphore(size)
+        self._flights: dict[Any, Flight] = {}
 
     async def read(self, work: Work[T], *, single: bool = False) -> T:
+        if single:
+            return await work(self._alone)
         connection: asyncpg.Connection[Any] | None = None
 
-        async def fetch(text: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        async def fetch(text: str, arguments: list[Any], keys: int | None) -> Sequence[Any]:
             nonlocal connection
             if connection is None:
                 connection = await self._connection()
-                if not single:
-                    await connection.execute(BEGIN)
+                await connection.execute(BEGIN)
             rows: Sequence[Any] = await connection.fetch(text, *arguments)
             return rows
 
@@ -55,17 +58,70 @@ class HeldPostgres:
             done = False
             try:
                 found = await work(fetch)
-                if connection is not None and not single:
+                if connection is not None:
                     await connection.execute("COMMIT")
                 done = True
                 return found
             finally:
                 if connection is not None:
-                    if done:
-                        self._free.append(connection)
-                    else:
-                        # It is in the midst of something.
-                        connection.terminate()
+                    self._release(connection, done=done)
+
+    async def _alone(self, text: str, arguments: list[Any], keys: int | None) -> Sequence[Any]:
+        """A statement that is all of its operation. Those that look up rows by keys wait together, and share one."""
+        if keys is None:
+            return await self._statement(text, arguments)
+        rest = (*arguments[:keys], *arguments[keys + 1 :])
+        try:
+            flight = self._flights.setdefault((text, rest), Flight(keys))
+        except TypeError:  # a list among the rest
+            return await self._statement(text, arguments)
+        if not flight.under_way:
+            flight.under_way = True
+            try:
+                return await self._statement(text, arguments)
+            finally:
+                self._next(text, rest, flight)
+        waiting = asyncio.get_running_loop().create_future()
+        flight.waiting.append((arguments[keys], waiting))
+        found: Sequence[Any] = await waiting
+        return found
+
+    def _next(self, text: str, rest: tuple[Any, ...], flight: "Flight") -> None:
+        if flight.waiting:
+            flight.task = asyncio.create_task(self._fly(text, rest, flight))
+        else:
+            del self._flights[text, rest]
+
+    async def _fly(self, text: str, rest: tuple[Any, ...], flight: "Flight") -> None:
+        """One statement for all who wait."""
+        waiting, flight.waiting = flight.waiting, []
+        try:
+            wanted = list(dict.fromkeys(key for keys, _ in waiting for key in keys))
+            rows = await self._statement(text, [*rest[: flight.keys], wanted, *rest[flight.keys :]])
+            by_key: dict[Any, list[Any]] = {}
+            for row in rows:
+                by_key.setdefault(row[-1], []).append(row)
+            for keys, future in waiting:
+                if not future.done():
+                    future.set_result([row for key in keys for row in by_key.get(key, ())])
+        except BaseException as error:
+            for _, future in waiting:
+                if not future.done():
+                    future.set_exception(error if isinstance(error, Exception) else ConnectionError("it was ended"))
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._next(text, rest, flight)
+
+    async def _statement(self, text: str, arguments: list[Any]) -> Sequence[Any]:
+        async with self._places:
+            connection, done = await self._connection(), False
+            try:
+                rows: Sequence[Any] = await connection.fetch(text, *arguments)
+                done = True
+                return rows
+            finally:
+                self._release(connection, done=done)
 
     async def _connection(self) -> "asyncpg.Connection[Any]":
         while self._free:
@@ -73,9 +129,30 @@ class HeldPostgres:
                 return found
         return await asyncpg.connect(**self._options, statement_cache_size=STATEMENTS_KEPT)
 
+    def _release(self, connection: "asyncpg.Connection[Any]", *, done: bool) -> None:
+        if done:
+            self._free.append(connection)
+        else:
+            # It is in the midst of something.
+            connection.terminate()
+
     async def close(self) -> None:
         while self._free:
             await self._free.pop().close()
+
+
+class Flight:
+    """Those who want rows by the same statement while it is under way: they share the next one.
+
+    What each is given was read after it asked. `keys` is the place of the list of keys among the arguments.
+    """
+
+    __slots__ = ("keys", "task", "under_way", "waiting")
+
+    def __init__(self, keys: int) -> None:
+        self.keys, self.under_way = keys, False
+        self.waiting: list[tuple[list[Any], asyncio.Future[Any]]] = []
+        self.task: asyncio.Task[None] | None = None
 
 
 class HeldSqlite:
@@ -92,7 +169,7 @@ class HeldSqlite:
     def _through(self, work: Work[T]) -> T:
         connection = self._connection()
 
-        async def fetch(text: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        async def fetch(text: str, arguments: list[Any], keys: int | None) -> Sequence[Any]:
             return connection.execute(text, arguments).fetchall()
 
         running = work(fetch)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,6 +12,8 @@ from resolvers.clauses import Fixed, among
 from resolvers.reading import Reader
 from subscriptions import log
 from subscriptions.interest import Interest
+
+STATE = log.state_statement()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Of(Fixed):
 
 async def state(reader: Reader) -> log.LogState:
     """The log, at the operation's moment."""
-    [row] = await reader.rows(log.state_statement(), {})
+    [row] = await reader.rows(STATE, {})
     return log.LogState(row.epoch, row.head)
 
 
@@ -63,11 +67,15 @@ async def actors(reader: Reader, parents: Sequence[tuple[Role | None, str | None
 
 async def changes(reader: Reader, parents: Sequence[tuple[int]]) -> list[list[FieldChange]]:
     """What each event changed, without personal data for those who may not see it."""
-    statement = sa.select(log.EVENT.c.id, log.EVENT.c.changes).where(among(log.EVENT.c.id, "keys", reader.sqlite))
-    rows = await reader.rows(statement, {"keys": [number for (number,) in parents]})
+    rows = await reader.rows(_changes(reader.sqlite), {"keys": [number for (number,) in parents]})
     named = reader.viewer.visibility.allows(PERSONAL_DATA)
     found = {
         row.id: [FieldChange(c["field"], c["from"], c["to"]) for c in row.changes if named or not c["personal"]]
         for row in rows
     }
     return [found.get(number, []) for (number,) in parents]
+
+
+@lru_cache
+def _changes(sqlite: bool) -> sa.Select[Any]:
+    return sa.select(log.EVENT.c.id, log.EVENT.c.changes).where(among(log.EVENT.c.id, "keys", sqlite))

@@ -8,6 +8,7 @@ import enum
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -18,7 +19,7 @@ from sqlalchemy import ColumnElement, bindparam
 import models
 from models.database import EARTH_RADIUS_METRES
 from resolvers import reading, rights
-from resolvers.clauses import Condition, Conditions
+from resolvers.clauses import Clause, Condition, Conditions
 from resolvers.paging import PAGE_MAXIMUM
 from resolvers.reading import Reader
 from resolvers.refusals import Code, Refused
@@ -180,18 +181,29 @@ async def _within(
 ) -> dict[int, list[Found]]:
     """For each point the nearest rows inside the circle, in one statement."""
     conditions: list[Condition] = [*filter, *rights.scope(row, reader.viewer.visibility)]
-    table, sqlite = row.__table__, reader.sqlite
     # Rounded to a ten-thousandth of a millimetre: the square of a far smaller number is an error to PostgreSQL.
     boxes = [
         [i, round(lat, 12), round(lon, 12), own or 0, *box(lat, lon, metres)] for i, (lat, lon, own) in points.items()
     ]
+    statement = _statement(row, tuple(c.clause for c in conditions), reader.sqlite)
+    values = {"boxes": orjson.dumps(boxes).decode(), "metres": metres, "n": first}
+    found: dict[int, list[Found]] = {i: [] for i in points}
+    for r in await reader.rows(statement, {**reading.parameters(conditions, reader), **values}):
+        found[r.i].append((r.id, r.latitude, r.longitude))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _statement(row: Any, clauses: tuple[Clause, ...], sqlite: bool) -> sa.Select[Any]:
+    """The nearest rows of a table for each of the points in `boxes`."""
+    table = row.__table__
     names = ("i", "latitude", "longitude", "own", "south", "north", "west", "east")
     source, at = _points(names, sqlite)
     metres_away = distance(at["latitude"], at["longitude"], table.c.latitude, table.c.longitude, sqlite).label("metres")
     inside = [
         table.c.latitude.between(at["south"], at["north"]),
         table.c.longitude.between(at["west"], at["east"]),
-        *reading.where([c.clause for c in conditions], sqlite),
+        *reading.where(clauses, sqlite),
     ]
     if row is models.Enterprise:
         inside.append(table.c.id != at["own"])
@@ -202,13 +214,7 @@ async def _within(
     place = sa.func.row_number().over(partition_by=every.c.i, order_by=(every.c.metres, every.c.id)).label("place")
     ranked = sa.select(every, place).where(every.c.metres <= bindparam("metres", type_=sa.Float)).subquery()
     statement = sa.select(ranked).where(ranked.c.place <= bindparam("n", type_=sa.Integer))
-    values = {"boxes": orjson.dumps(boxes).decode(), "metres": metres, "n": first}
-    found: dict[int, list[Found]] = {i: [] for i in points}
-    for r in await reader.rows(
-        statement.order_by(ranked.c.i, ranked.c.place), {**reading.parameters(conditions, reader), **values}
-    ):
-        found[r.i].append((r.id, r.latitude, r.longitude))
-    return found
+    return statement.order_by(ranked.c.i, ranked.c.place)
 
 
 def _points(names: tuple[str, ...], sqlite: bool) -> tuple[Any, dict[str, ColumnElement[Any]]]:

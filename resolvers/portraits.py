@@ -21,6 +21,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -219,18 +220,18 @@ async def draw(
 ) -> dict[int, Portrait]:
     """The portraits of these parents."""
     counted = {key: Counts() for key in keys}
-    mapping = Scope(scope(reader.sqlite).subquery("scope"), reader.sqlite, wide=scope is not _of_enterprise)
+    statements = _statements(scope, reader.sqlite)
     midnights = [_midnight(reader, day) for day in _days(days[0], days[1] + dt.timedelta(days=1))]
     values = {"keys": keys, "now": reader.now, "start": midnights[0], "end": midnights[-1]}
     values |= {"zone": str(reader.zone)} if reader.sqlite else {"midnights": midnights}
-    for row in await reader.rows(_by_risk(mapping), values):
+    for row in await reader.rows(statements.by_risk, values):
         counted[row.parent].risk[row.risk_grade] = row.count
-    for statement in (_standing(mapping), _due(mapping), _visits(mapping), _cases(mapping)):
+    for statement in statements.totals:
         for row in await reader.rows(statement, values):
             for name, value in row._asdict().items():
                 if name != "parent":
                     counted[row.parent].total[name] += int(value or 0)
-    for statement in _daily(mapping):
+    for statement in statements.daily:
         for row in await reader.rows(statement, values):
             day = dt.date.fromisoformat(row.day) if reader.sqlite else days[0] + dt.timedelta(days=row.day - 1)
             for name, value in row._asdict().items():
@@ -238,6 +239,22 @@ async def draw(
                     counted[row.parent].by_day(name)[day] += int(value or 0)
     cursor = (await events.state(reader)).cursor
     return {key: _portrait(counts, reader.now, cursor, days) for key, counts in counted.items()}
+
+
+@dataclass(frozen=True)
+class Statements:
+    """What is read for one kind of portrait."""
+
+    by_risk: sa.Select[Any]
+    totals: Sequence[sa.Select[Any]]
+    daily: Sequence[sa.Select[Any]]
+
+
+@lru_cache
+def _statements(scope: Callable[[bool], sa.Select[Any]], sqlite: bool) -> Statements:
+    mapping = Scope(scope(sqlite).subquery("scope"), sqlite, wide=scope is not _of_enterprise)
+    totals = _standing(mapping), _due(mapping), _visits(mapping), _cases(mapping)
+    return Statements(_by_risk(mapping), totals, tuple(_daily(mapping)))
 
 
 def _days(first: dt.date, last: dt.date) -> list[dt.date]:

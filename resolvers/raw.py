@@ -38,6 +38,8 @@ def decoder(of: sa.types.TypeEngine[Any], sqlite: bool) -> Decoder | None:
     """What makes a column's value of the driver's; None where they are the same. Null is not given to it."""
     if isinstance(of, Ranked):
         return {member.value: member for member in of.of}.__getitem__
+    if isinstance(of, sa.Enum) and of.enum_class is not None:
+        return {member.name: member for member in of.enum_class}.__getitem__
     # asyncpg gives floats and times with their zone, which SQLAlchemy's types do not know.
     if isinstance(of, sa.Float) or (isinstance(of, UtcTime) and not sqlite):
         return None
@@ -46,6 +48,16 @@ def decoder(of: sa.types.TypeEngine[Any], sqlite: bool) -> Decoder | None:
     if isinstance(of, sa.JSON | ListOf) and not sqlite:
         # SQLAlchemy has its connections of asyncpg do this; by itself it gives text.
         return orjson.loads if made is None else lambda text: made(orjson.loads(text))
+    return made
+
+
+def _encoder(of: sa.types.TypeEngine[Any], dialect: Dialect) -> Decoder | None:
+    """What makes the driver's value of a parameter; None where they are the same."""
+    if isinstance(of, sa.ARRAY):
+        # SQLAlchemy's own looks at each item for lists within the list.
+        item = _encoder(of.item_type, dialect)
+        return None if item is None else lambda values: [item(value) for value in values]
+    made: Decoder | None = of.dialect_impl(dialect).bind_processor(dialect)
     return made
 
 
@@ -62,9 +74,9 @@ class Statement:
         names: list[str] = getattr(compiled, "positiontup", None) or []
         bound = [(name, compiled.binds[name]) for name in names]
         self._fixed = {name: parameter.value for name, parameter in bound}
-        self._binds = [
-            (name, parameter.type.dialect_impl(dialect).bind_processor(dialect)) for name, parameter in bound
-        ]
+        # Where the list of keys stands among the arguments.
+        self.keys = names.index("keys") if names.count("keys") == 1 else None
+        self._binds = [(name, _encoder(parameter.type, dialect)) for name, parameter in bound]
         # Not the SELECT itself, which whoever made it may drop.
         self._columns = [(str(c.key), decoder(c.type, sqlite)) for c in select.selected_columns]
         self._row: Any = None
@@ -111,9 +123,9 @@ class RawReader:
         self.viewer, self.now, self.zone, self.signer = moment.viewer, moment.now, moment.zone, moment.signer
         self._fetch, self.sqlite = fetch, sqlite
 
-    async def fetch(self, statement: Statement, values: dict[str, Any]) -> Sequence[Any]:
-        """The driver's rows."""
-        return await self._fetch(statement.text, statement.arguments(values))
+    async def fetch(self, statement: Statement, values: dict[str, Any], *, keyed: bool = False) -> Sequence[Any]:
+        """The driver's rows. `keyed`: they are those of a list of keys, and the last value of each is its key."""
+        return await self._fetch(statement.text, statement.arguments(values), statement.keys if keyed else None)
 
     async def rows(self, statement: Select[Any], parameters: dict[str, Any]) -> Sequence[Any]:
         """What batch functions read through."""

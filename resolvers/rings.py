@@ -1,7 +1,10 @@
 """The outlines of rings."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
+
+import sqlalchemy as sa
 
 import models
 from resolvers import reading
@@ -14,12 +17,16 @@ NOWHERE: dict[str, Any] = {"type": "Polygon", "coordinates": []}  # RFC 7946, se
 
 async def boundaries(reader: Reader, parents: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
     """For each ring (venue's key, radius in metres) a GeoJSON polygon around the venue; empty where it has no point."""
-    table = models.Venue.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-    columns = [table.c.id, table.c.latitude, table.c.longitude]
-    statement = reading.by_key(columns, reading.relation(models.Venue), (), reader.sqlite)
-    rows = await reader.rows(statement, {"keys": sorted({venue for venue, _ in parents})})
+    rows = await reader.rows(_points(reader.sqlite), {"keys": sorted({venue for venue, _ in parents})})
     points = {r.id: (r.latitude, r.longitude) for r in rows if r.latitude is not None}
     return [circle(*points[venue], radius) if venue in points else NOWHERE for venue, radius in parents]
+
+
+@lru_cache
+def _points(sqlite: bool) -> sa.Select[Any]:
+    table = models.Venue.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    columns = [table.c.id, table.c.latitude, table.c.longitude]
+    return reading.by_key(columns, reading.relation(models.Venue), (), sqlite)
 
 
 def circle(latitude: float, longitude: float, radius_metres: float) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ import models
 from models.types import ListOf
 from models.visibility import PERSONAL_DATA, Visibility
 from resolvers import reading, rights
-from resolvers.clauses import fold, holds, like_part, table_column
+from resolvers.clauses import Clause, fold, holds, like_part, table_column
 from resolvers.paging import PAGE_MAXIMUM
 from resolvers.reading import Reader
 from resolvers.refusals import Code, Refused
@@ -83,7 +83,7 @@ async def find(
         conditions = rights.scope(searched.row, reader.viewer.visibility)
         part = like_part(wanted)
         values = {"whole": fold(wanted), "beginning": part[1:], "part": part, "n": first}
-        statement = _statement(searched.row, columns, conditions, reader.sqlite)
+        statement = _statement(searched.row, columns, tuple(c.clause for c in conditions), reader.sqlite)
         for row in await reader.rows(statement, {**reading.parameters(conditions, reader), **values}):
             hit = Hit(_matched(row, columns, wanted), (searched.row, row.id))
             hits.append(((row.rank, row.length, order, row.id), hit))
@@ -91,7 +91,8 @@ async def find(
     return [best for _ in parents]
 
 
-def _statement(row: Any, columns: tuple[Any, ...], conditions: Sequence[Any], sqlite: bool) -> sa.Select[Any]:
+@lru_cache(maxsize=256)
+def _statement(row: Any, columns: tuple[Any, ...], clauses: tuple[Clause, ...], sqlite: bool) -> sa.Select[Any]:
     """The best rows of one table; `rank` is 3 for each column passed over, plus 0 if whole, 1 if it begins so, or 2."""
     texts = [table_column(c) for c in columns]
     patterns = [bindparam(n, type_=sa.String) for n in ("whole", "beginning", "part")]
@@ -105,9 +106,7 @@ def _statement(row: Any, columns: tuple[Any, ...], conditions: Sequence[Any], sq
     id_ = row.__table__.c.id
     return (
         sa.select(id_, rank, length, *(_plain(t).label(f"t{i}") for i, t in enumerate(texts)))
-        .where(
-            sa.or_(*(holds(t, sqlite, tests[2]) for t in texts)), *reading.where([c.clause for c in conditions], sqlite)
-        )
+        .where(sa.or_(*(holds(t, sqlite, tests[2]) for t in texts)), *reading.where(clauses, sqlite))
         .order_by(rank, length, id_)
         .limit(bindparam("n", type_=sa.Integer))
     )

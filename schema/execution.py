@@ -176,6 +176,25 @@ class Execution:
         """Reads for one operation of this viewer, now."""
         return OperationReader(self._database, viewer, self._clock(), self._zone(), self._signer)
 
+    def moment(self, viewer: Viewer) -> Moment:
+        """What a plan is run with for this viewer, now."""
+        return Moment(viewer, self._clock(), self._zone(), self._signer)
+
+    def planned(
+        self, document: DocumentNode, name: str | None, variables: dict[str, Any], viewer: Viewer
+    ) -> Callable[[Any], Awaitable[bytes]] | None:
+        """What gives the data of a valid operation for one root after another; it raises Leave."""
+        operation = get_operation_ast(document, name)
+        if self.plans is None or operation is None:
+            return None
+        plans, known = self.plans, Known(self.graph, document, operation)
+        return lambda root: plans.data(known, variables, self.moment(viewer), root)
+
+    def known(self, operation: Operation) -> Known | None:
+        """A query that was asked before, so that it is valid; None for any other operation."""
+        found = None if self.plans is None else self.plans.known(operation.query, operation.name)
+        return found if found is not None and found.operation.operation is OperationType.QUERY else None
+
     async def run(self, operation: Operation, viewer: Viewer | None) -> Answer:
         """Execute for a viewer; for nobody, what asks for the schema and nothing else."""
         try:
@@ -191,10 +210,9 @@ class Execution:
                 return refused([error_of(Code.UNAUTHENTICATED, "Send a bearer token.")])
             viewer = NOBODY
         elif self.plans is not None and found.operation is OperationType.QUERY:
-            known = Known(operation.query, operation.name, document, found)
-            moment = Moment(viewer, self._clock(), self._zone(), self._signer)
+            known = self.plans.learn(operation.query, operation.name, document, found)
             with suppress(Leave):
-                return Answer(written=await self.plans.data(known, operation.variables, moment))
+                return Answer(written=await self.plans.data(known, operation.variables, self.moment(viewer)))
         context = Context(self.reader(viewer), self._writing)
         try:
             running = execute(

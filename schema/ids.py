@@ -2,15 +2,18 @@
 
 import base64
 import binascii
+from functools import lru_cache
 
 from resolvers.paging import INTEGER_MAXIMUM
 from resolvers.refusals import Code, Refused
 
 
+@lru_cache(maxsize=65_536)  # a file of some hundred rows is mostly ids, and each takes as long as its row
 def encode(name: str, key: int) -> str:
     return base64.urlsafe_b64encode(f"{name}:{key}".encode()).decode().rstrip("=")
 
 
+@lru_cache(maxsize=65_536)
 def decode(text: str) -> tuple[str, int]:
     """The type's name and the row's key. Raises Refused for a text that `encode` never made."""
     try:

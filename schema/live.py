@@ -157,7 +157,8 @@ class Live:
         return number
 
     def rendering(self, opening: Opening) -> Rendering:
-        return Rendering(self._execution.graph, opening, self.context, told)
+        planned = self._execution.planned(opening.document, opening.name, opening.variables, Viewer(opening.visibility))
+        return Rendering(self._execution.graph, opening, self.context, told, planned)
 
     def topic(self, opening: Opening, interest: Interest) -> EventTopic:
         return EventTopic(self.rendering(opening), interest, self._epoch)

@@ -1,7 +1,8 @@
 """A subscription's document as the feed takes it: what it asks for, and what renders an event for all who ask alike."""
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
@@ -33,11 +34,13 @@ from models.outage import away
 from models.visibility import Visibility
 from resolvers.refusals import Code, Refused
 from schema.context import Context, Record
+from schema.plans.leaves import Leave
 from schema.root import Graph
 from schema.subscription import Stream
 from subscriptions.interest import Interest
 
 Contexts = Callable[[Visibility], Context]  # a fresh context for one execution
+Planned = Callable[[Any], Awaitable[bytes]]  # the data for a root, by plan; raises Leave
 
 # How often, and so about how many seconds, an event is tried again while the database is away.
 ATTEMPTS, PAUSE = 40, 0.5
@@ -164,6 +167,7 @@ class Rendering:
     opening: Opening
     contexts: Contexts
     told: Callable[[Any], dict[str, Any]]
+    planned: Planned | None = None
 
     async def execute(self, root: Any, cursor: str | None) -> bytes:
         """The result as JSON; its cursor stands in `extensions`, whatever the document asks for.
@@ -174,13 +178,16 @@ class Rendering:
         for _ in range(ATTEMPTS):
             try:
                 async with asyncio.timeout(EXECUTE_SECONDS):
+                    if self.planned is not None:
+                        with suppress(Leave):
+                            return payload(orjson.Fragment(await self.planned(root)), [], cursor)
                     result = await self._result(root)
             except Exception as error:
                 if not away(error):
                     raise
             else:
                 if not any(away(error.original_error) for error in result.errors or ()):
-                    return self._payload(result, cursor)
+                    return payload(result.data, [self.told(error) for error in result.errors or ()], cursor)
             await asyncio.sleep(PAUSE)
         raise Away
 
@@ -199,13 +206,15 @@ class Rendering:
         finally:
             await context.reader.close()
 
-    def _payload(self, result: ExecutionResult, cursor: str | None) -> bytes:
-        payload: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            payload["errors"] = [self.told(error) for error in result.errors]
-        if cursor is not None:
-            payload["extensions"] = {"cursor": cursor}
-        return orjson.dumps(payload)
+
+def payload(data: Any, errors: list[dict[str, Any]], cursor: str | None) -> bytes:
+    """A result as JSON."""
+    found: dict[str, Any] = {"data": data}
+    if errors:
+        found["errors"] = errors
+    if cursor is not None:
+        found["extensions"] = {"cursor": cursor}
+    return orjson.dumps(found)
 
 
 @dataclass(eq=False)

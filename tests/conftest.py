@@ -191,9 +191,9 @@ class Statements:
 
     async def _held(self, work: Any, *, single: bool = False) -> Any:
         def counted(fetch: Any) -> Any:
-            def count(text: str, arguments: Any) -> Any:
+            def count(text: str, *arguments: Any) -> Any:
                 self.texts.append(text)
-                return fetch(text, arguments)
+                return fetch(text, *arguments)
 
             return work(count)
 

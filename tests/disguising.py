@@ -53,7 +53,7 @@ class Disguise(Visitor):
         return ArgumentNode(name=node.name, value=self._variable(str(of.type), value))
 
     def leave_field(self, node: FieldNode, *_: Any) -> Any:
-        if self._rng.random() < 0.92:
+        if self._rng.random() < 0.92 or self._streams():
             return None
         return FieldNode(
             name=node.name,
@@ -62,6 +62,11 @@ class Disguise(Visitor):
             directives=(*(node.directives or ()), self._condition()),
             selection_set=node.selection_set,
         )
+
+    def _streams(self) -> bool:
+        """Whether this is the root of a subscription, which asks for one stream and without conditions."""
+        of = self._types.get_parent_type()
+        return of is not None and of.name == "Subscription"
 
     def _condition(self) -> DirectiveNode:
         skip, holds = self._rng.random() < 0.5, self._rng.random() < 0.5
@@ -73,7 +78,7 @@ class Disguise(Visitor):
 
     def leave_selection_set(self, node: SelectionSetNode, key: Any, parent: Any, *_: Any) -> Any:
         of = self._types.get_parent_type()
-        if of is None:
+        if of is None or self._streams():
             return None
         made: list[Any] = []
         for selection in node.selections:
@@ -115,6 +120,6 @@ def disguised(schema: GraphQLSchema, query: str, seed: object) -> tuple[str, dic
     document: DocumentNode = visit(parse(query), TypeInfoVisitor(types, disguise))
     [operation] = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     declared = ", ".join(f"${name}: {of}" for name, of in disguise.declared.items())
-    head = f"query Disguised({declared}) " if declared else "query Disguised "
+    head = f"{operation.operation.value} Disguised{f'({declared})' if declared else ''} "
     parts = [head + print_ast(operation.selection_set), *map(print_ast, disguise.fragments)]
     return "\n".join(parts), disguise.values

@@ -72,6 +72,11 @@ class Wanderer:
         names = self._rng.choices(list(root.fields), k=ROOTS)
         return "{ " + " ".join(self._field(root, name, DEPTH) for name in names) + " }"
 
+    def selection(self, of: Any, seed: object) -> str:
+        """Something that can be asked of a type."""
+        self._rng, self._number = Random(repr(seed)), 0
+        return self._selection(of, DEPTH - 1)
+
     def _field(self, of: Any, name: str, depth: int) -> str:
         self._number += 1
         self.asked[of.name, name] += 1

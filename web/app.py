@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 import structlog
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -27,6 +28,7 @@ from web.evidence import EvidenceEndpoint
 from web.graphql import METHODS, GraphQLEndpoint
 from web.reserved import ReservedEndpoint
 from web.settings import ROOT, Settings, secret
+from web.short import ShortWay
 from web.sockets import SocketEndpoint
 from web.tokens import Tokens
 from web.viewers import Viewers, demo_viewers
@@ -161,6 +163,14 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             Route("/schema.graphql", schema),
             Route("/healthz", alive),
             Route("/readyz", ready),
+        ],
+        middleware=[
+            Middleware(
+                ShortWay,
+                execution=served.execution,
+                viewers=served.viewers,
+                body_limit=served.settings.body_limit,
+            )
         ],
         lifespan=lifespan,
     )

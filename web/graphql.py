@@ -97,9 +97,7 @@ class GraphQLEndpoint:
 
     async def _from_body(self, request: Request) -> Operation:
         """Raises Refused for whatever is not a request."""
-        name, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
-        charsets = {p.removeprefix("charset=").strip('"') for p in parameters if p.startswith("charset=")}
-        if name != JSON or not charsets <= {"utf-8", "utf8"}:
+        if not is_json(request.headers.get("content-type", "")):
             raise BadBody(415, f"Send the request as {JSON}, in UTF-8.")
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise BadBody(415, "Send the request without compression.")
@@ -134,6 +132,13 @@ def answered(answer: Answer, media: str, status: int = 200, headers: dict[str, s
     # A float that JSON cannot write does not occur in rows; dates are text before they come here.
     body = orjson.dumps(answer.body())
     return Response(body, status, headers, f"{media}; charset=utf-8")
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a body with this header is JSON, in UTF-8."""
+    name, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = {p.removeprefix("charset=").strip('"') for p in parameters if p.startswith("charset=")}
+    return name == JSON and charsets <= {"utf-8", "utf8"}
 
 
 def accepted(header: str | None) -> str | None:

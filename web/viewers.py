@@ -61,6 +61,14 @@ class Viewers:
         token = _token(authorization)
         return self.anonymous if token is None else await self.of_token(token)
 
+    def known(self, authorization: str | None) -> Viewer | None:
+        """The same where nothing needs to be looked up; else None."""
+        if authorization is None:
+            return self.anonymous
+        scheme, _, token = authorization.partition(" ")
+        kept = self._kept.get(token.strip()) if scheme.lower() == "bearer" else None
+        return kept[0] if kept is not None and self._clock() < kept[1] else None
+
     async def hold(self, authorization: str | None) -> Holding:
         """The viewer as the register has them at this moment, for a stream. Raises Refused as `of` does."""
         token = _token(authorization)

@@ -13,13 +13,9 @@ from graphql import (
     GraphQLObjectType,
     SelectionSetNode,
     VariableNode,
-    Visitor,
     get_named_type,
     is_leaf_type,
-    visit,
 )
-from graphql.execution.values import get_argument_values
-from strawberry.types.arguments import convert_arguments
 
 import models
 from models.visibility import Visibility
@@ -27,6 +23,7 @@ from resolvers import rights
 from schema import declare, ids
 from schema.declare import LoadField
 from schema.event import TYPES, EventId
+from schema.plans.arguments import Arguments, named_variables, taken
 from schema.plans.leaves import Code, Columns, Decoded, Leave, needed, told
 from schema.plans.loading import Loading
 from schema.plans.parts import Given, Lookup, Objects, Part, Table, Variants, shaped
@@ -47,7 +44,7 @@ class Compiler:
         *,
         sqlite: bool,
     ) -> None:
-        self._graph, self._schema, self.sqlite = graph, graph._schema, sqlite
+        self._schema, self._arguments, self.sqlite = graph._schema, Arguments(graph), sqlite
         self._conditions, self.visibility = conditions, visibility
         self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
 
@@ -107,15 +104,14 @@ class Compiler:
         definition = of.fields[node.name.value]
         if not definition.args:
             return Given({})
-        converter, config = self._graph.schema_converter, self._graph.config
-
-        def given(variables: Any) -> dict[str, Any]:
-            values = get_argument_values(definition, node, variables)
-            return convert_arguments(values, field.arguments, scalar_registry=converter.scalar_registry, config=config)
-
         if not any(named_variables(argument) for argument in node.arguments or ()):
-            return Given(given(None))
-        return Given(None, lambda state: given(state.variables))
+            return Given(self._arguments.general(definition, field.arguments, node, None))
+        short = self._arguments.short(definition, field.arguments, node)
+        if short is not None:
+            return Given(None, lambda state: taken(short, state.variables.coerced))
+        return Given(
+            None, lambda state: self._arguments.general(definition, field.arguments, node, state.variables.full)
+        )
 
     # -- shapes --
 
@@ -156,18 +152,6 @@ class Compiler:
             if model is not models.Event:
                 found[model] = self.table(each, nodes, scoped=scoped).lookup()
         return found
-
-
-def named_variables(node: Any) -> set[str]:
-    """The variables in a part of a document."""
-    found: set[str] = set()
-
-    class Variables(Visitor):
-        def enter_variable(self, node: VariableNode, *_: Any) -> None:
-            found.add(node.name.value)
-
-    visit(node, Variables())
-    return found
 
 
 def event_type(columns: Columns) -> Callable[[Any], str]:
@@ -239,7 +223,9 @@ class Selection:
                 return columns.told(code, column, of)
             case declare.Compute(function=function, needs=needs, clock=clock) if columns and leaf:
                 given = [*(["now"] if clock else []), *(columns.decoded(code, need) for need in needs)]
-                return told(code, f"{code.name(function)}({', '.join(given)})", of)
+                value = f"{code.name(function)}({', '.join(given)})"
+                # The type checker has seen to it that the function gives what the field promises.
+                return told(code, value, of, nullable=not isinstance(of, GraphQLNonNull))
             case declare.Part(columns=parts) if columns:
                 return self._object(parts, of, nodes)
         return self._part(Loading(self._compiler, self._of, columns).part(field, of, nodes))

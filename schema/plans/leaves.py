@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 from graphql import GraphQLEnumType, GraphQLList, GraphQLNonNull, get_named_type
+from sqlmodel import AutoString
 
 from models.types import ListOf, Ranked, UtcTime
 from resolvers.clauses import table_column
@@ -78,7 +79,7 @@ class Columns:
                 value = applied(code, value, orjson.loads, nullable)
             case sa.Enum() | sa.Date():
                 pass  # kept by the members' names; kept as text by SQLite
-            case sa.String() | sa.Integer() | sa.Float() if named.name in AS_THEY_ARE | {"Float"}:
+            case sa.String() | AutoString() | sa.Integer() | sa.Float() if named.name in AS_THEY_ARE | {"Float"}:
                 pass
             case _:
                 return told(code, self.decoded(code, column), of)
@@ -115,17 +116,17 @@ def need(value: Any) -> Any:
     return value
 
 
-def told(code: Code, value: str, of: Any) -> str:
-    """An expression for a value as models have it, made one for JSON."""
+def told(code: Code, value: str, of: Any, *, nullable: bool = True) -> str:
+    """An expression for a value as models have it, made one for JSON. `nullable` says whether it can be None."""
     required = isinstance(of, GraphQLNonNull)
     of = of.of_type if required else of
     if isinstance(of, GraphQLList):
         inner = Code()
         each = told(inner, "r", of.of_type)
-        value = applied(code, value, inner.function("values", f"[{each} for r in values]"), nullable=True)
+        value = applied(code, value, inner.function("values", f"[{each} for r in values]"), nullable)
     elif isinstance(of, GraphQLEnumType):
         members = of.extensions["strawberry-definition"].wrapped_cls
-        value = applied(code, value, {member: of.serialize(member) for member in members}.__getitem__, nullable=True)
+        value = applied(code, value, {member: of.serialize(member) for member in members}.__getitem__, nullable)
     elif of.name not in AS_THEY_ARE:
-        value = applied(code, value, float if of.name == "Float" else of.serialize, nullable=True)
-    return needed(code, value) if required else value
+        value = applied(code, value, float if of.name == "Float" else of.serialize, nullable)
+    return needed(code, value) if required and nullable else value

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from resolvers import reading
 from resolvers.clauses import Clause, Condition
@@ -22,8 +22,7 @@ class Asked:
     page: Page | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """The rows of one parent: from `start` to `end` of all, and whether there are more on either side."""
 
     start: int
@@ -77,19 +76,14 @@ class Listing:
             (one, clauses, page.shape), lambda sqlite: write(columns, relation, page, clauses, sqlite), state
         )
         rows = await state.reader.fetch(statement, values | ({"key": keys[0]} if one else {"keys": list(keys)}))
-        groups: dict[Any, list[Any]] = {key: [] for key in keys}
-        if one:
-            groups[keys[0]] = list(rows)
-        else:
-            for row in rows:
-                groups[row[-1]].append(row)
-        flat: list[Any] = []
-        places = {}
-        for key, group in groups.items():
-            slice_ = cut(page, group)
-            places[key] = Group(len(flat), len(flat) + len(slice_.rows), slice_.has_next, slice_.has_previous)
-            flat += slice_.rows
-        return flat, places
+        found = {keys[0]: rows} if one else grouped(keys, rows)
+        if not ends and not page.backward:
+            return laid_out(found)
+        slices = {key: cut(page, group) for key, group in found.items()}
+        flat, groups = laid_out({key: slice_.rows for key, slice_ in slices.items()})
+        for key, slice_ in slices.items():
+            groups[key] = groups[key]._replace(has_next=slice_.has_next, has_previous=slice_.has_previous)
+        return flat, groups
 
     async def everything(
         self, state: State, asked: Asked, keys: Sequence[Any], order: Callable[[Any], Any]
@@ -100,15 +94,8 @@ class Listing:
         write = reading.everything if relation.key is None else reading.by_key
         statement = self._statement(("all", clauses), lambda sqlite: write(columns, relation, clauses, sqlite), state)
         rows = await state.reader.fetch(statement, values | {"keys": list(keys)})
-        groups: dict[Any, list[Any]] = {key: [] for key in keys}
-        for row in rows:
-            groups[None if relation.key is None else row[-1]].append(row)
-        flat: list[Any] = []
-        places = {}
-        for key, group in groups.items():
-            places[key] = Group(len(flat), len(flat) + len(group))
-            flat += sorted(group, key=order)
-        return flat, places
+        found = {None: rows} if relation.key is None else grouped(keys, rows)
+        return laid_out({key: sorted(group, key=order) for key, group in found.items()})
 
     async def counts(self, state: State, asked: Asked, keys: Sequence[Any]) -> dict[Any, int]:
         clauses, values = self._given(state, asked)
@@ -118,6 +105,25 @@ class Listing:
         if relation.key is None:
             return {keys[0]: rows[0][0]}
         return dict.fromkeys(keys, 0) | {row[0]: row[1] for row in rows}
+
+
+def grouped(keys: Sequence[Any], rows: Sequence[Any]) -> dict[Any, Sequence[Any]]:
+    """Rows by their parent's key, which stands last in each."""
+    groups: dict[Any, Any] = {key: [] for key in keys}
+    for row in rows:
+        groups[row[-1]].append(row)
+    return groups
+
+
+def laid_out(groups: dict[Any, Sequence[Any]]) -> tuple[list[Any], dict[Any, Group]]:
+    """The rows of all groups one after another, and where each group lies."""
+    flat: list[Any] = []
+    places = {}
+    for key, rows in groups.items():
+        start = len(flat)
+        flat += rows
+        places[key] = Group(start, len(flat))
+    return flat, places
 
 
 @dataclass(eq=False)

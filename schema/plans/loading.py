@@ -1,6 +1,7 @@
 """The parts of a plan that read more for the rows of a type, from how its fields say that they load."""
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from graphql import FieldNode, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type, is_leaf_type
@@ -130,12 +131,13 @@ class Loading:
             at = table.columns.at(column)
             places.append((at, decoder(table.columns.all[at].type, self._compiler.sqlite)))
 
-        def order(row: Any) -> tuple[Any, ...]:
+        def order(row: Any) -> Any:
             values = [row[at] if decode is None else decode(row[at]) for at, decode in places]
             return tuple(getattr(value, "value", value) for value in values)
 
+        by = itemgetter(places[0][0]) if len(places) == 1 else order
         listing = Listing(table, load.relation(field), self._at(load))
-        return Several(listing, Asked(load.fixed), order, load.last, isinstance(of, GraphQLNonNull))
+        return Several(listing, Asked(load.fixed), by, load.last, isinstance(of, GraphQLNonNull))
 
     def _at(self, load: Any) -> int | None:
         """The place of the parent's key."""

@@ -15,6 +15,7 @@ from resolvers import reading, rights
 from resolvers.clauses import Condition
 from resolvers.raw import RawReader, Statement
 from resolvers.reading import Relation
+from schema.plans.arguments import Variables
 from schema.plans.leaves import Columns, Leave
 
 
@@ -23,7 +24,7 @@ class State:
 
     __slots__ = ("now", "reader", "variables", "viewer")
 
-    def __init__(self, variables: Any, reader: RawReader) -> None:
+    def __init__(self, variables: Variables, reader: RawReader) -> None:
         self.variables, self.reader = variables, reader
         self.viewer: Viewer = reader.viewer
         self.now = reader.now
@@ -145,7 +146,7 @@ class Lookup:
             self._statement = Statement(select, sqlite)
         values: dict[str, Any] = reading.parameters(scope, state.reader)
         values["keys"] = list(keys)
-        rows = await state.reader.fetch(self._statement, values)
+        rows = await state.reader.fetch(self._statement, values, keyed=True)
         made = await table.shape.run(state, rows)
         found: dict[Any, Any] = {}
         for row, value in zip(rows, made, strict=True):

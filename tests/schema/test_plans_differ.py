@@ -9,11 +9,16 @@ from dataclasses import dataclass
 
 import orjson
 import pytest_asyncio
+from graphql import get_operation_ast
 
+import models
 from models.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
-from schema.execution import Execution, Operation
+from schema.context import Context, Record
+from schema.execution import Execution, Operation, told
 from schema.root import Graph
+from schema.streaming import Rendering, opened
+from subscriptions import log
 from tests.conftest import COMMANDER, NOW, SHANGHAI, execution
 from tests.disguising import disguised
 from tests.proofs import record
@@ -23,6 +28,7 @@ from tests.wandering import Stock, Wanderer
 
 OPERATIONS = 20_000 if PROVING else 200
 BATCH = 50
+EVENTS = 1_000 if PROVING else 60
 
 
 @dataclass
@@ -93,3 +99,48 @@ async def test_plans_answer_as_graphql_core_does(asked: Asked, demo: Database) -
             "different": 0,
         },
     )
+
+
+async def test_streams_are_rendered_alike_with_a_plan_and_without(asked: Asked, demo: Database) -> None:
+    """The root is an event that was read before."""
+    schema = asked.graph._schema
+    served = 0
+    async with demo.read() as connection:
+        events = [Record(models.Event, row) for row in await log.after(connection, 0, EVENTS)]
+    plans = asked.planned.plans
+    assert plans is not None
+    with forgotten():
+        for number, event in enumerate(events):
+            viewer = asked.viewers[number % 6]
+            selection = asked.wanderer.selection(schema.type_map["Event"], number)
+            query, variables = disguised(schema, f"subscription {{ updates {{ {selection} }} }}", number)
+            operation = Operation(query, variables)
+            document = asked.planned.document(operation)
+            subscription = get_operation_ast(document)
+            assert subscription is not None
+            opening = opened(
+                asked.graph,
+                document,
+                subscription,
+                None,
+                variables,
+                viewer.visibility,
+            )
+            before = plans.served
+            rendered = [
+                await Rendering(
+                    asked.graph,
+                    opening,
+                    lambda visibility: Context(asked.plain.reader(Viewer(visibility))),
+                    told,
+                    running.planned(document, None, variables, viewer),
+                ).execute(event, f"e-{number}")
+                for running in (asked.planned, asked.plain)
+            ]
+            served += plans.served > before
+            first, second = map(orjson.loads, rendered)
+            if "errors" not in second:
+                assert rendered[0] == rendered[1], query
+            else:
+                assert "errors" in first
+    assert served > EVENTS // 2
