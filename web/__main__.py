@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -85,6 +86,12 @@ def serve(
         _refuse(f"Cannot listen on {host} port {port}: {error.strerror}.")
     if settings.demo:
         _run(settings, lambda database: _prepare_demo(database, settings.demo_enterprises))
+    if not _served(taken, workers, settings.log_level, simulated):
+        raise typer.Exit(1)
+
+
+def _served(taken: socket.socket, workers: int, log_level: str, simulated: bool) -> bool:
+    """Serve until told to end, with a day played beside it where that is wanted; whether all went well."""
     playing: list[subprocess.Popen[bytes]] = []
 
     def listening() -> None:
@@ -95,18 +102,15 @@ def serve(
             console.print("A working day is being played, so that something happens.")
             console.print("Without it: make run ARGS=--no-simulate")
 
-    well = True
     try:
-        if workers == 1:
-            server.run(taken, listening, log_level=settings.log_level)
-        else:
-            well = processes.run(workers, taken, listening, log_level=settings.log_level)
+        if workers > 1:
+            return processes.run(workers, taken, listening, log_level=log_level)
+        server.run(taken, listening, log_level=log_level)
+        return True
     finally:
         for process in playing:
             process.terminate()
             process.wait()
-    if not well:
-        raise typer.Exit(1)
 
 
 def _several(settings: Settings) -> None:
