@@ -18,6 +18,7 @@ from web.viewers import Viewers
 
 # Headers that the short way knows how to take; of others that matter here the whole way takes care.
 SENT = frozenset({b"content-type", b"accept", b"authorization"})
+LONG = 500  # bytes; longer headers are not kept
 
 
 class ShortWay:
@@ -67,6 +68,8 @@ def taken(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, bytes | None] | 
         if name == b"content-encoding" or (name in SENT and name in found):
             return None
         found[name] = value
+    if len(found.get(b"content-type", b"")) > LONG or len(found.get(b"accept", b"")) > LONG:
+        return None
     if not sends_json(found.get(b"content-type", b"")):
         return None
     media = answers(found.get(b"accept"))
