@@ -1,44 +1,76 @@
 """What a live message costs: one event to many subscribers of one document, on one process, beside peers.
 
-`python -m bench.fanout [--subscribers 1000 5000] [--events 100]`. Every server hands the same event of about 465 bytes
-over in process, without a database and without compression. The client counts bytes, in a process of its own.
+`python -m bench.fanout [--subscribers 1000 5000] [--events 100] [--long 20000] [--mutations 500]`. Every server hands
+the same event of about 465 bytes over in process, without a database and without compression. The client counts bytes,
+in a process of its own. Besides, Huhang with its log and a database, and with 50 groups; memory over many events; and
+how long it takes from a mutation to the event.
 """
 
 import argparse
 import asyncio
 import base64
+import itertools
 import json
 import os
-import socket
+import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import psutil
 import uvloop
 
 from bench import machine
+from bench.delays import Delay, all_delays, delay_table
+from bench.delays import free_port as free_port
+from bench.speed_data import ROOT, postgresql
+from subscriptions import feed
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "fanout.md"
-FILLER = "x" * 246
-ALIASES = " ".join(f"k{i}: kind" for i in range(6))
+FILLER = "x" * 293
+ALIASES = " ".join(f"k{i}: kind" for i in range(9))
 # Two documents whose answers are of one length: Huhang's events have no field of free text.
 DOCUMENTS = {
     "huhang": f"subscription {{ updates {{ kind at from to {ALIASES} }} }}",
     "other": "subscription { updates { kind at from to text } }",
 }
-NAMES = {
-    "huhang": "Huhang",
-    "strawberry": "plain Strawberry",
-    "graphql-ws": "Node, graphql-ws",
-    "uvicorn": "raw uvicorn, the same bytes",
-}
+GROUPS = 50
+TICK = 0.01  # seconds, the least that the system counts
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process, what its subscribers ask for in turn, and whether it has a database."""
+
+    title: str
+    name: str
+    documents: tuple[str, ...] = (DOCUMENTS["other"],)
+    database: bool = False
+
+
+OWN = (DOCUMENTS["huhang"],)
+# All answers are of one length.
+MANY = tuple(DOCUMENTS["huhang"].replace("k0", chr(ord("a") + n // 10) + str(n % 10)) for n in range(GROUPS))
+SERVERS = (
+    Server("Huhang", "huhang", OWN),
+    Server("plain Strawberry", "strawberry"),
+    Server("Node, graphql-ws", "graphql-ws"),
+    Server("raw uvicorn, the same bytes", "uvicorn"),
+    Server("Huhang, with log and PostgreSQL", "huhang-log", OWN, database=True),
+    Server(f"Huhang, {GROUPS} groups", "huhang", MANY),
+)
+LASTING = ("Huhang", "Huhang, with log and PostgreSQL", "plain Strawberry", "Node, graphql-ws")
 
 
 @dataclass
@@ -65,10 +97,9 @@ class Client(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own are of no class of asyncio's
         key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
+        self._transport.write(
             "GET /graphql HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
             "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n".encode()
@@ -110,17 +141,11 @@ class Told:
             self.done.set()
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
-def command(name: str, port: int) -> list[str]:
-    if name == "graphql-ws":
+def command(server: Server, port: int, url: str) -> list[str]:
+    if server.name == "graphql-ws":
         return ["node", str(HERE / "peers" / "graphql-ws" / "server.mjs"), str(port)]
-    return [sys.executable, "-m", "bench.peers.fanout", name, str(port)]
+    more = [url] if server.database else []
+    return [sys.executable, "-m", "bench.peers.fanout", server.name, str(port), *more]
 
 
 def publish(port: int, number: int | None = None) -> int:
@@ -135,71 +160,119 @@ def publish(port: int, number: int | None = None) -> int:
         return int(answer.read())
 
 
-async def measure(name: str, subscribers: int, events: int) -> Result:
+@dataclass
+class Running:
+    """A server that runs, and its subscribers."""
+
+    server: Server
+    port: int
+    process: psutil.Process
+    told: Told
+    before: int  # bytes of memory, without subscribers
+
+    @property
+    def memory(self) -> int:
+        resident: int = self.process.memory_info().rss
+        return resident
+
+    def cpu(self) -> float:
+        times = self.process.cpu_times()
+        return times.user + times.system
+
+    async def subscribe(self, number: int) -> None:
+        loop, documents = asyncio.get_running_loop(), self.server.documents
+        for start in range(0, number, 200):
+            clients = [
+                partial(Client, documents[n % len(documents)], self.told)
+                for n in range(start, min(start + 200, number))
+            ]
+            await asyncio.gather(*(loop.create_connection(client, "127.0.0.1", self.port) for client in clients))
+        async with asyncio.timeout(120):
+            while await asyncio.to_thread(publish, self.port) < number:  # the server cannot tell us
+                await asyncio.sleep(0.05)
+
+    async def size(self, subscribers: int) -> int:
+        """The first message tells how long one is, and warms up."""
+        self.told.bytes = 0
+        await asyncio.to_thread(publish, self.port, 0)
+        last = -1
+        while self.told.bytes != last or self.told.bytes == 0:
+            last = self.told.bytes
+            await asyncio.sleep(1)
+        return self.told.bytes // subscribers
+
+    async def deliver(self, number: int, size: int) -> float:
+        """One event to everybody; how long until the last had it."""
+        self.told.bytes, self.told.wanted = 0, size
+        self.told.done.clear()
+        at = time.perf_counter()
+        await asyncio.to_thread(publish, self.port, number)
+        async with asyncio.timeout(60):
+            await self.told.done.wait()
+        return time.perf_counter() - at
+
+
+@asynccontextmanager
+async def started(server: Server, url: str) -> AsyncIterator[Running]:
     port = free_port()
-    process = await asyncio.create_subprocess_exec(*command(name, port))
+    process = await asyncio.create_subprocess_exec(*command(server, port, url), stdout=asyncio.subprocess.DEVNULL)
     try:
-        return await _measure(psutil.Process(process.pid), name, port, subscribers, events)
+        for attempt in itertools.count():
+            try:
+                await asyncio.to_thread(publish, port)
+                break
+            except OSError:
+                if attempt == 300 or process.returncode is not None:
+                    raise
+                await asyncio.sleep(0.1)
+        found = psutil.Process(process.pid)
+        yield Running(server, port, found, Told(), found.memory_info().rss)
     finally:
         process.terminate()
         await process.wait()
 
 
-async def _measure(process: psutil.Process, name: str, port: int, subscribers: int, events: int) -> Result:
-    for _ in range(200):
-        try:
-            publish(port)
-            break
-        except OSError:
-            await asyncio.sleep(0.1)
-    before = process.memory_info().rss
-    told, loop = Told(), asyncio.get_running_loop()
-    document = DOCUMENTS.get(name, DOCUMENTS["other"])
-    for start in range(0, subscribers, 200):
-        await asyncio.gather(
-            *(
-                loop.create_connection(lambda: Client(document, told), "127.0.0.1", port)
-                for _ in range(min(200, subscribers - start))
-            )
-        )
-    async with asyncio.timeout(60):
-        while await asyncio.to_thread(publish, port) < subscribers:  # the server cannot tell us
-            await asyncio.sleep(0.05)
-    memory = (process.memory_info().rss - before) / subscribers
-    # The first message tells how long one is, and warms up.
-    told.bytes = 0
-    await asyncio.to_thread(publish, port, 0)
-    last = -1
-    while told.bytes != last or told.bytes == 0:
-        last = told.bytes
-        await asyncio.sleep(0.5)
-    size = told.bytes // subscribers
-    spent = process.cpu_times()
-    begun, latencies = time.perf_counter(), []
-    for number in range(1, events + 1):
-        told.bytes, told.wanted = 0, size * subscribers
-        told.done.clear()
-        at = time.perf_counter()
-        await asyncio.to_thread(publish, port, number)
-        async with asyncio.timeout(60):
-            await told.done.wait()
-        latencies.append(time.perf_counter() - at)
-    elapsed, after = time.perf_counter() - begun, process.cpu_times()
-    cpu = after.user + after.system - spent.user - spent.system
+async def measure(server: Server, subscribers: int, events: int, url: str) -> Result:
+    async with started(server, url) as running:
+        await running.subscribe(subscribers)
+        kibibytes = (running.memory - running.before) / subscribers / 1024
+        size = await running.size(subscribers)
+        spent, begun = running.cpu(), time.perf_counter()
+        latencies = [await running.deliver(n, size * subscribers) for n in range(1, events + 1)]
+        elapsed, cpu = time.perf_counter() - begun, max(running.cpu() - spent, TICK)
+        assert running.told.lost == 0
     deliveries = events * subscribers
-    assert told.lost == 0
-    cuts = statistics.quantiles(latencies, n=100)
     return Result(
-        name,
+        server.title,
         subscribers,
         size,
         1e6 * cpu / deliveries,
         deliveries / cpu,
         deliveries / elapsed,
         1e3 * statistics.median(latencies),
-        1e3 * cuts[98],
-        memory / 1024,
+        1e3 * statistics.quantiles(latencies, n=100)[98],
+        kibibytes,
     )
+
+
+@dataclass
+class Lasting:
+    """Memory of a server with one subscription, in MiB: after a tenth of the events, after half, and after all."""
+
+    name: str
+    events: int
+    memory: list[float]
+
+
+async def last(server: Server, events: int, url: str) -> Lasting:
+    async with started(server, url) as running:
+        await running.subscribe(1)
+        size, found = await running.size(1), []
+        for number in range(1, events + 1):
+            await running.deliver(number, size)
+            if number in (events // 10, events // 2, events):
+                found.append(running.memory / 2**20)
+        return Lasting(server.title, events, found)
 
 
 def table(results: list[Result]) -> list[str]:
@@ -210,41 +283,110 @@ def table(results: list[Result]) -> list[str]:
     ]
     for r in results:
         lines.append(
-            f"| {NAMES[r.name]} | {r.subscribers:,} | {r.size} | {r.cpu_microseconds:.1f} | {r.per_cpu_second:,.0f}"
+            f"| {r.name} | {r.subscribers:,} | {r.size} | {r.cpu_microseconds:.1f} | {r.per_cpu_second:,.0f}"
             f" | {r.per_second:,.0f} | {r.last_p50:.0f} | {r.last_p99:.0f} | {r.kibibytes:.1f} |"
         )
     return lines
 
 
-async def run(subscribers: list[int], events: int) -> list[Result]:
+def lasting_table(found: list[Lasting]) -> list[str]:
+    number = found[0].events
+    lines = [
+        f"| server | MiB after {number // 10:,} events | after {number // 2:,} | after {number:,}"
+        " | bytes more for each event of the second half |",
+        "|---|---|---|---|---|",
+    ]
+    for r in found:
+        more = (r.memory[2] - r.memory[1]) * 2**20 / (r.events / 2)
+        lines.append(f"| {r.name} | " + " | ".join(f"{m:.1f}" for m in r.memory) + f" | {more:,.0f} |")
+    return lines
+
+
+async def run(subscribers: list[int], events: int, url: str) -> list[Result]:
     found = []
     for count in subscribers:
-        for name in NAMES:
-            result = await measure(name, count, events if name != "strawberry" else max(10, events // 5))
-            print(result, flush=True)
-            found.append(result)
+        for server in SERVERS:
+            # It takes ten times as long.
+            some = events if server.name != "strawberry" else max(10, events // 5)
+            found.append(await measure(server, count, some, url))
+            print(found[-1], flush=True)
     return found
+
+
+async def lasting(events: int, url: str) -> list[Lasting]:
+    found = []
+    for server in SERVERS:
+        if server.title in LASTING:
+            found.append(await last(server, events, url))
+            print(found[-1], flush=True)
+    return found
+
+
+def report(found: list[Result], kept: list[Lasting], delays: list[Delay], postgres: str) -> str:
+    text = [
+        "# One event to many subscribers",
+        "",
+        "Made by `python -m bench.fanout`, run once. Every server hands the same event over in process, without a",
+        "database and without compression; CPU and memory are of the server's process alone, read from the system.",
+        "With log and PostgreSQL, the event is written in a transaction, and the log read after it.",
+        "",
+        *machine.described(PostgreSQL=postgres),
+        "",
+        *table(found),
+        "",
+        "## Memory over many events, of a server with one subscription",
+        "",
+        f"Huhang keeps the last {feed.WINDOW:,} events, and of what it has rendered {feed.RENDERED_BYTES >> 20} MiB.",
+        "",
+        *lasting_table(kept),
+        "",
+        "## From a mutation to the event at a subscriber",
+        "",
+        "One after the other, by a client who has both: from when the mutation was sent, and from when it was answered",
+        "(less than nothing where the event comes before the answer).",
+        "",
+        *delay_table(delays),
+        "",
+    ]
+    return "\n".join(text)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subscribers", type=int, nargs="+", default=[1000, 5000])
     parser.add_argument("--events", type=int, default=100)
+    parser.add_argument("--long", type=int, default=20_000, help="events through one subscription")
+    parser.add_argument("--mutations", type=int, default=500)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     subprocess.run(["npm", "ci", "--silent"], cwd=HERE / "peers" / "graphql-ws", check=True)
-    results = uvloop.run(run(arguments.subscribers, arguments.events))
-    text = [
-        "# One event to many subscribers",
-        "",
-        "Made by `python -m bench.fanout`, run once. Every server hands the same event over in process, without a",
-        "database and without compression; CPU and memory are of the server's process alone, read from the system.",
-        "",
-        *machine.described(),
-        "",
-        *table(results),
-        "",
-    ]
-    RESULTS.write_text("\n".join(text))
+    # A client and a server each have a file for each subscriber.
+    wanted = max(arguments.subscribers) + 1_000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
+    with tempfile.TemporaryDirectory(prefix="huhang-bench-") as name:
+        folder = Path(name)
+        # PostgreSQL's own user must be able to pass, where this runs as root.
+        folder.chmod(0o755)
+        with postgresql(folder / "pg") as postgres:
+            postgres.say("CREATE DATABASE fanout")
+            url = postgres.url("fanout")
+            migrated(url)
+            # So that all cursors are of one length.
+            postgres.say("SELECT setval(pg_get_serial_sequence('event', 'id'), 1000000)", "fanout")
+            found = uvloop.run(run(arguments.subscribers, arguments.events, url))
+            kept = uvloop.run(lasting(arguments.long, url))
+            delays = uvloop.run(all_delays(folder, postgres.url(postgres.demo(500)), arguments.mutations))
+            version = str(postgres.say("SHOW server_version"))
+    arguments.results.write_text(report(found, kept, delays, version))
+
+
+def migrated(url: str) -> None:
+    command = [sys.executable, "-m", "web", "migrate"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "HUHANG_DATABASE_URL": url}, check=True)
 
 
 if __name__ == "__main__":

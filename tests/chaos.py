@@ -257,12 +257,13 @@ async def write(story: Story, token: str, enterprises: list[str], progress: Prog
 
 
 async def drop_some(story: Story, clients: list[Client], progress: Progress) -> int:
-    """Cut a client's connection now and then; how many."""
+    """Cut a client's connection now and then, one for two writings at the most; how many."""
     dropped = 0
     while not progress.over:
         await asyncio.sleep(0.05)
-        story.random.choice(clients).drop()
-        dropped += 1
+        if dropped < progress.done / 2:
+            story.random.choice(clients).drop()
+            dropped += 1
     return dropped
 
 

@@ -1,7 +1,7 @@
 """Servers of one stream in Python: Huhang's own feed without a database and with one, plain Strawberry, raw uvicorn.
 
-`python -m bench.peers.fanout NAME PORT [URL]`. GET /publish?event=… hands one event over in process and answers with the
-number of subscribers. With the URL of a database Huhang writes the event to the log, and reads it from there.
+`python -m bench.peers.fanout NAME PORT [URL]`. GET /publish?event=… hands one event over in process and answers with
+the number of subscribers. With the URL of a database Huhang writes the event to the log, and reads it from there.
 """
 
 import asyncio
@@ -39,6 +39,7 @@ from web.viewers import Viewers
 from web.wire import HttpWire, Wire
 
 ZONE = ZoneInfo("Asia/Shanghai")
+FIRST = 1_000_000  # so that all cursors are of one length
 
 
 @dataclass
@@ -68,10 +69,10 @@ class InProcess(Live):
     async def _head(self) -> int:
         self.events = []
         self._epoch = "0" * 16
-        return 0
+        return FIRST
 
     async def _after(self, number: int, limit: int) -> Sequence[Any]:
-        return self.events[number : number + limit]
+        return self.events[number - FIRST : number - FIRST + limit]
 
 
 def now() -> dt.datetime:
@@ -85,7 +86,7 @@ def huhang() -> Starlette:
     live = InProcess(execution, database, lambda: ZONE, now, bus_url="memory://")
 
     async def publish(event: Any) -> None:
-        live.events.append(Happened(len(live.events) + 1, event["from"], now()))
+        live.events.append(Happened(FIRST + len(live.events) + 1, event["from"], now()))
         live.feed.wake()
 
     return _served(execution, live, database, publish)
