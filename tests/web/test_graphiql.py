@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Request, Route, expect
+from playwright.async_api import Browser, Page, Request, Route, TimeoutError, expect
 
 from tests.web.browser import open_browser
 from tests.web.process import Process, serving
@@ -106,6 +106,8 @@ async def test_the_headline_file_is_the_first_thing_to_run(graphiql: Watched) ->
     enterprises = answer["data"]["zone"]["enterprises"]["nodes"]
     assert enterprises
     assert any(e["hazards"]["nodes"] for e in enterprises)
+    # At first it is asked as the commander, who sees all of it.
+    assert all(e["legalRepresentative"]["name"] for e in enterprises)
     result = graphiql.page.locator(".graphiql-response .view-lines")
     await expect(result).to_contain_text(answer["data"]["zone"]["name"], timeout=PATIENCE)
 
@@ -119,22 +121,39 @@ async def test_the_other_examples_run_from_their_tabs(graphiql: Watched, tab: st
     assert answer["data"][root]
 
 
+async def test_it_is_asked_as_whoever_is_chosen(graphiql: Watched) -> None:
+    chosen = graphiql.page.get_by_label("Ask as")
+    await chosen.select_option("no token")
+    for _ in range(2):
+        enterprises = (await graphiql.play("HeadlineFile"))["data"]["zone"]["enterprises"]["nodes"]
+        assert {e["legalRepresentative"] for e in enterprises} == {None}
+        # It stays so in this tab.
+        await graphiql.page.reload()
+        await graphiql.page.locator(".graphiql-query-editor .view-line").first.wait_for()
+        await expect(chosen.locator("option:checked")).to_have_text("no token")
+
+
 async def test_a_subscription_goes_on_while_a_day_is_played(chromium: Browser, scratch: Path) -> None:
     busy = serving(scratch / "busy.log", f"sqlite:///{scratch / 'busy.db'}", "--simulate")
     with busy as process:
         async with looked_at(chromium, process) as graphiql:
             page = graphiql.page
-            await page.locator(".graphiql-query-editor .view-lines").click()
-            await page.keyboard.press("ControlOrMeta+A")
-            await page.keyboard.insert_text("subscription Wall { updates { cursor kind } }")
-            await page.locator(".graphiql-execute-button").click()
+            await page.get_by_role("tab", name="LiveInspections").click()
+            shown = page.locator(".graphiql-query-editor .view-lines")
+            await expect(shown).to_contain_text("subscription\xa0LiveInspections")
+            for _ in range(20):
+                with suppress(TimeoutError):
+                    async with page.expect_websocket(timeout=1_000):
+                        # As with `play`, the first time may be too early.
+                        await page.locator(".graphiql-execute-button").click()
+                    break
             result = page.locator(".graphiql-response .view-lines")
             cursors: set[str] = set()
             async with asyncio.timeout(4 * PATIENCE / 1000):
                 while len(cursors) < 3:
-                    shown = await result.inner_text()
-                    cursors.update(re.findall(r'"cursor":\s"([0-9a-f]{16}-\d+)"', shown))
-                    assert "errors" not in shown
+                    text = await result.inner_text()
+                    cursors.update(re.findall(r'"cursor":\s"([0-9a-f]{16}-\d+)"', text))
+                    assert "errors" not in text
             # And it ends when it is told to.
             await page.get_by_role("button", name="Stop query").click()
             await expect(page.get_by_role("button", name="Execute query")).to_be_visible()

@@ -17,13 +17,13 @@ export async function loadViewers(): Promise<Viewer[]> {
 }
 
 // The label is kept and not the token, which is another one after the server has been started again. It is kept for the
-// tab alone, so that two tabs can show side by side what two viewers see.
+// tab alone, so that two tabs can show side by side what two viewers see. Whoever has not chosen yet is the first listed,
+// who sees everything: the examples are full then.
 export function rememberedViewer(viewers: Viewer[]): Viewer | undefined {
   const label = sessionStorage.getItem(CHOICE);
-  return viewers.find((viewer) => viewer.label === label);
+  return label === null ? viewers[0] : viewers.find((viewer) => viewer.label === label);
 }
 
 export function rememberViewer(viewer: Viewer | undefined): void {
-  if (viewer) sessionStorage.setItem(CHOICE, viewer.label);
-  else sessionStorage.removeItem(CHOICE);
+  sessionStorage.setItem(CHOICE, viewer?.label ?? '');
 }
