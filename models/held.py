@@ -40,6 +40,7 @@ class HeldPostgres:
         self._free: list[asyncpg.Connection[Any]] = []
         self._places = asyncio.Semaphore(size)
         self._flights: dict[Any, Flight] = {}
+        self._closed = False
 
     async def read(self, work: Work[T], *, single: bool = False) -> T:
         if single:
@@ -130,13 +131,14 @@ class HeldPostgres:
         return await asyncpg.connect(**self._options, statement_cache_size=STATEMENTS_KEPT)
 
     def _release(self, connection: "asyncpg.Connection[Any]", *, done: bool) -> None:
-        if done:
+        if done and not self._closed:
             self._free.append(connection)
         else:
-            # It is in the midst of something.
+            # It is in the midst of something, or nobody will close it later.
             connection.terminate()
 
     async def close(self) -> None:
+        self._closed = True
         while self._free:
             await self._free.pop().close()
 
@@ -172,8 +174,8 @@ class HeldSqlite:
         async def fetch(text: str, arguments: list[Any], keys: int | None) -> Sequence[Any]:
             return connection.execute(text, arguments).fetchall()
 
-        running = work(fetch)
         connection.execute("BEGIN")
+        running = work(fetch)
         try:
             running.send(None)
         except StopIteration as over:
