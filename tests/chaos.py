@@ -40,8 +40,9 @@ class Server:
     def __init__(self, log: Path, url: str, bus: str) -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        # Its pings come often, so that much is gone on from them; a busy client may answer late.
-        self._environment = environment(url, HUHANG_BUS_URL=bus, HUHANG_SECRET=SECRET, ALIVE_SECONDS="20")
+        # Its pings come often, so that much is gone on from them; but all clients are one busy process.
+        patience = {"INIT_SECONDS": "10", "ALIVE_SECONDS": "20", "DRAIN_SECONDS": "10"}
+        self._environment = environment(url, HUHANG_BUS_URL=bus, HUHANG_SECRET=SECRET, **patience)
         self._log = log
         self._popen: subprocess.Popen[bytes] | None = None
 
