@@ -20,6 +20,8 @@ Fetch = Callable[[str, list[Any], int | None], Awaitable[Sequence[Any]]]
 Work = Callable[[Fetch], Coroutine[Any, Any, T]]
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# Times as text are in UTC. To compile a statement takes longer than to run one of ours.
+SETTINGS = {"timezone": "UTC", "jit": "off"}
 STATEMENTS_KEPT = 1_000  # prepared, on each connection
 
 
@@ -128,7 +130,7 @@ class HeldPostgres:
         while self._free:
             if not (found := self._free.pop()).is_closed():
                 return found
-        return await asyncpg.connect(**self._options, statement_cache_size=STATEMENTS_KEPT)
+        return await asyncpg.connect(**self._options, statement_cache_size=STATEMENTS_KEPT, server_settings=SETTINGS)
 
     def _release(self, connection: "asyncpg.Connection[Any]", *, done: bool) -> None:
         if done and not self._closed:

@@ -72,6 +72,11 @@ class Wanderer:
         names = self._rng.choices(list(root.fields), k=ROOTS)
         return "{ " + " ".join(self._field(root, name, DEPTH) for name in names) + " }"
 
+    def of(self, name: str, seed: object) -> str:
+        """An operation of one field of Query."""
+        self._rng, self._number = Random(repr(seed)), 0
+        return f"{{ {self._field(self._schema.query_type, name, DEPTH)} }}"
+
     def selection(self, of: Any, seed: object) -> str:
         """Something that can be asked of a type."""
         self._rng, self._number = Random(repr(seed)), 0

@@ -19,10 +19,11 @@ from graphql import (
     VariableNode,
     Visitor,
     type_from_ast,
+    value_from_ast,
     visit,
 )
 from graphql.execution.values import get_argument_values, get_variable_values
-from strawberry.types.arguments import StrawberryArgument, convert_arguments
+from strawberry.types.arguments import StrawberryArgument, convert_argument, convert_arguments
 
 from schema.declare import target
 from schema.plans.leaves import Leave
@@ -142,7 +143,16 @@ class Arguments:
             made[argument.python_name] = value
         return made
 
+    def _constant(self, node: Any, of: Any, declared: Any) -> Value:
+        value = value_from_ast(node, of)
+        if value is Undefined:
+            raise Leave("a value that does not fit")
+        made = convert_argument(value, declared, scalar_registry=self._registry, config=self._config)
+        return lambda variables: made
+
     def _value(self, node: Any, of: Any, declared: Any) -> Value | None:
+        if not named_variables(node):
+            return self._constant(node, of, declared)
         required = isinstance(of, GraphQLNonNull)
         inner = of.of_type if required else of
         if isinstance(node, VariableNode):

@@ -26,6 +26,7 @@ from schema.event import TYPES, EventId
 from schema.plans.arguments import Arguments, named_variables, taken
 from schema.plans.leaves import Code, Columns, Decoded, Leave, needed, told
 from schema.plans.loading import Loading
+from schema.plans.lowering import lowered
 from schema.plans.parts import Given, Lookup, Objects, Part, Table, Variants, shaped
 from schema.root import Graph
 
@@ -47,6 +48,8 @@ class Compiler:
         self._schema, self._arguments, self.sqlite = graph._schema, Arguments(graph), sqlite
         self._conditions, self.visibility = conditions, visibility
         self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+
+        self.query = self._schema.query_type
 
     # -- selections, as the specification collects them --
 
@@ -228,7 +231,10 @@ class Selection:
                 return told(code, value, of, nullable=not isinstance(of, GraphQLNonNull))
             case declare.Part(columns=parts) if columns:
                 return self._object(parts, of, nodes)
-        return self._part(Loading(self._compiler, self._of, columns).part(field, of, nodes))
+        part = Loading(self._compiler, self._of, columns).part(field, of, nodes)
+        if self._of is self._compiler.query and not self._compiler.sqlite:
+            part = lowered(self._compiler, self._of, field, of, nodes, part)
+        return self._part(part)
 
     def _object(self, parts: dict[str, Any], of: Any, nodes: list[FieldNode]) -> str:
         columns, code = self._columns, self._code

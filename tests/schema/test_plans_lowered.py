@@ -1,0 +1,138 @@
+"""What PostgreSQL writes as JSON by itself is what Python would write, to the byte, whatever the values are."""
+
+import datetime as dt
+from collections import Counter
+from typing import Any
+
+import orjson
+import pytest
+import sqlalchemy as sa
+from graphql import GraphQLObjectType, get_named_type
+from sqlmodel import SQLModel
+
+from models.database import Database
+from models.visibility import Role, Scope, Viewer, Visibility
+from schema.declare import Batch, Compute, LoadField
+from schema.event import Log
+from schema.execution import Operation
+from schema.plans.lowering import Lowered
+from schema.root import Graph
+from tests.conftest import COMMANDER, execution
+from tests.disguising import disguised
+from tests.proving import PROVING
+from tests.test_own_file import cursors, forgotten, names, texts
+from tests.wandering import Stock, Wanderer
+
+OPERATIONS = 10_000 if PROVING else 150
+ROOTS = ("zone", "venue", "enterprise", "district", "enterprises", "hazards", "inspections", "cases", "venues", "teams")
+
+# What JSON writes otherwise than it is: quotes, backslashes, control characters; and what is written as it is.
+ODD = [
+    'a "quoted" \\ back\\\\slash / solidus',
+    "".join(map(chr, range(1, 32))) + "\x7f\x80\x9f",
+    "化工厂 \u2028\u2029 🏭 e\u0301 \ufeff \ufffd",
+    "'; -- $1 %s {0} '' \"\"",
+    " ",
+    "<script>&amp;</script>",
+    "1e5",
+    "null",
+]
+TIMES = [
+    dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC),
+    dt.datetime(2026, 1, 2, 3, 4, 5, 1, tzinfo=dt.UTC),
+    dt.datetime(2026, 1, 2, 3, 4, 5, 500_000, tzinfo=dt.UTC),
+    dt.datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=dt.UTC),
+    dt.datetime(1900, 1, 1, tzinfo=dt.UTC),
+    dt.datetime(9998, 12, 31, 23, 59, 59, 120_000, tzinfo=dt.UTC),
+]
+
+FILE = """{ zones { code name focus plan } district { name } enterprises(first: 60, orderBy: {field: UPDATED_AT}) {
+  nodes { id name address industry riskGrade hazardousChemicals majorHazardLevel updatedAt
+    legalRepresentative { name phone } safetyContact { __typename phone }
+    hazards(first: 5, orderBy: {field: DEADLINE}) { __typename nodes {
+      id description category foundAt deadline status level fiveFix { responsibility deadline }
+      inspection { id summary plannedFor submittedAt inspectors { badge fullName } } } }
+    controlMeasures { nodes { id description since } } zone { id nameEn focus } } } }"""
+
+
+@pytest.fixture
+def lowered(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts how often a statement wrote a root field's value."""
+    counted: Counter[str] = Counter()
+    run = Lowered.run
+
+    async def noted(self: Lowered, *given: Any) -> Any:
+        found = await run(self, *given)
+        counted["lowered"] += 1
+        return found
+
+    monkeypatch.setattr(Lowered, "run", noted)
+    return counted
+
+
+async def fill(database: Database) -> None:
+    """Odd texts and times wherever there is a place for them."""
+    async with database.write() as session:
+        named = ("enterprise", "hazard", "inspection", "control_measure", "inspector")
+        for table in (SQLModel.metadata.tables[name] for name in named):
+            keys = (await session.execute(sa.select(table.c.id).order_by(table.c.id))).scalars().all()
+            free = ("name", "address", "industry", "description", "category", "summary", "full_name", "legal_name")
+            plain = [c for c in table.c if c.name in free]
+            timed = [c for c in table.c if c.name in ("deadline", "found_at", "planned_for", "updated_at")]
+            for i, key in enumerate(keys):
+                values: dict[str, Any] = {c.name: ODD[(i + j) % len(ODD)] for j, c in enumerate(plain)}
+                values |= {c.name: TIMES[(i + j) % len(TIMES)] for j, c in enumerate(timed)}
+                await session.execute(sa.update(table).where(table.c.id == key).values(values))
+
+
+async def test_odd_values_are_written_alike(own_demo: Database, graph: Graph, lowered: Counter[str]) -> None:
+    await fill(own_demo)
+    plan = await execution(graph, own_demo).run(Operation(FILE), COMMANDER)
+    core = await execution(graph, own_demo, planned=False).run(Operation(FILE), COMMANDER)
+    assert core.errors == []
+    found = orjson.dumps(core.data)
+    assert plan.written == found
+    assert all(orjson.dumps(text)[1:-1] in found for text in ODD)
+    assert lowered["lowered"] == (0 if own_demo.sqlite else 1)  # what is one statement anyway is not lowered
+
+
+class Plainly(Wanderer):
+    """Wanders among what can be lowered, most of the time."""
+
+    def _selection(self, of: Any, depth: int) -> str:
+        if not isinstance(of, GraphQLObjectType) or self._rng.random() < 0.02:
+            return super()._selection(of, depth)
+        fields = [name for name, field in of.fields.items() if self._plain(of, field)]
+        leaves = [n for n in fields if not isinstance(get_named_type(of.fields[n].type), GraphQLObjectType)]
+        deeper = [n for n in fields if n not in leaves] if depth > 0 else []
+        wants = self._rng.sample(leaves, self._rng.randint(0, min(6, len(leaves))))
+        wants += self._rng.sample(deeper, min(len(deeper), self._rng.randint(1, 3)))
+        return " ".join(["__typename", *(self._field(of, name, depth) for name in wants)])
+
+    def _plain(self, of: Any, field: Any) -> bool:
+        named = get_named_type(field.type).name
+        if of.name.endswith("Connection"):
+            return named not in ("Int", "PageInfo") and "Edge" not in named
+        load = getattr(field.extensions["strawberry-definition"], "load", None)
+        if isinstance(field.extensions["strawberry-definition"], LoadField) and isinstance(load, Batch | Compute | Log):
+            return False
+        return named not in ("Float", "GeoJSON", "Point", "EventConnection")
+
+
+async def test_random_files_are_written_alike(demo: Database, graph: Graph, lowered: Counter[str]) -> None:
+    plain, planned = execution(graph, demo, planned=False), execution(graph, demo)
+    every = await names(demo, None)
+    stock = Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
+    wanderer = Plainly(graph, stock)
+    enterprise = Viewer(Visibility(Role.ENTERPRISE, enterprise=7))
+    program = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.READ})))
+    viewers = [COMMANDER, enterprise, Viewer(Visibility(Role.WALL)), program]
+    with forgotten():
+        for number in range(OPERATIONS):
+            viewer = viewers[number % len(viewers)]
+            query, variables = disguised(graph._schema, wanderer.of(ROOTS[number % len(ROOTS)], number), number)
+            plan = await planned.run(Operation(query, variables), viewer)
+            core = await plain.run(Operation(query, variables), viewer)
+            if plan.written is not None:
+                assert plan.written == orjson.dumps(core.data), (query, variables, viewer)
+    assert lowered["lowered"] == 0 if demo.sqlite else lowered["lowered"] > OPERATIONS // 3
