@@ -6,7 +6,7 @@ SQL. Where no distance is asked, circles grow until each holds enough, so that a
 
 import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,6 +15,7 @@ import orjson
 import sqlalchemy as sa
 from pyproj import Geod
 from sqlalchemy import ColumnElement, bindparam
+from sqlalchemy.dialects.postgresql import ARRAY
 
 import models
 from models.database import EARTH_RADIUS_METRES
@@ -27,6 +28,19 @@ from resolvers.refusals import Code, Refused
 SPHERE = Geod(a=EARTH_RADIUS_METRES, b=EARTH_RADIUS_METRES)
 HALF_ROUND = math.pi * EARTH_RADIUS_METRES
 CIRCLES = (2_000.0, 16_000.0, HALF_ROUND)  # metres; the last is the whole sphere
+
+
+# A point, with the enterprise that is left out and the box around it.
+BOX: dict[str, Any] = {
+    "i": sa.Integer(),
+    "latitude": sa.Float(),
+    "longitude": sa.Float(),
+    "own": sa.Integer(),
+    "south": sa.Float(),
+    "north": sa.Float(),
+    "west": sa.Float(),
+    "east": sa.Float(),
+}
 
 
 class NearbyKind(enum.Enum):
@@ -164,10 +178,12 @@ def distance(a: ColumnElement[Any], b: ColumnElement[Any], c: Any, d: Any, sqlit
     if sqlite:
         return sa.func.great_circle_metres(a, b, c, d, type_=sa.Float)
     f = sa.func
-    half = f.power(f.sin((f.radians(c) - f.radians(a)) / 2), 2) + f.cos(f.radians(a)) * f.cos(f.radians(c)) * f.power(
-        f.sin((f.radians(d) - f.radians(b)) / 2), 2
-    )
-    metres: ColumnElement[float] = 2 * EARTH_RADIUS_METRES * f.asin(f.least(1.0, f.sqrt(half)))
+    # Numbers are written into the text: as parameters they would have to be planned with.
+    written: Callable[[str], ColumnElement[Any]] = sa.literal_column
+    two = written("2")
+    half = f.power(f.sin((f.radians(c) - f.radians(a)) / two), two)
+    half += f.cos(f.radians(a)) * f.cos(f.radians(c)) * f.power(f.sin((f.radians(d) - f.radians(b)) / two), two)
+    metres: ColumnElement[float] = written(str(2 * EARTH_RADIUS_METRES)) * f.asin(f.least(written("1.0"), f.sqrt(half)))
     return metres
 
 
@@ -186,7 +202,11 @@ async def _within(
         [i, round(lat, 12), round(lon, 12), own or 0, *box(lat, lon, metres)] for i, (lat, lon, own) in points.items()
     ]
     statement = _statement(row, tuple(c.clause for c in conditions), reader.sqlite)
-    values = {"boxes": orjson.dumps(boxes).decode(), "metres": metres, "n": first}
+    values: dict[str, Any] = {"metres": metres, "n": first}
+    if reader.sqlite:
+        values["boxes"] = orjson.dumps(boxes).decode()
+    else:
+        values |= {f"box_{name}": list(column) for name, column in zip(BOX, zip(*boxes, strict=True), strict=True)}
     found: dict[int, list[Found]] = {i: [] for i in points}
     for r in await reader.rows(statement, {**reading.parameters(conditions, reader), **values}):
         found[r.i].append((r.id, r.latitude, r.longitude))
@@ -197,8 +217,7 @@ async def _within(
 def _statement(row: Any, clauses: tuple[Clause, ...], sqlite: bool) -> sa.Select[Any]:
     """The nearest rows of a table for each of the points in `boxes`."""
     table = row.__table__
-    names = ("i", "latitude", "longitude", "own", "south", "north", "west", "east")
-    source, at = _points(names, sqlite)
+    source, at = _boxes(sqlite)
     metres_away = distance(at["latitude"], at["longitude"], table.c.latitude, table.c.longitude, sqlite).label("metres")
     inside = [
         table.c.latitude.between(at["south"], at["north"]),
@@ -217,19 +236,12 @@ def _statement(row: Any, clauses: tuple[Clause, ...], sqlite: bool) -> sa.Select
     return statement.order_by(ranked.c.i, ranked.c.place)
 
 
-def _points(names: tuple[str, ...], sqlite: bool) -> tuple[Any, dict[str, ColumnElement[Any]]]:
-    """The parameter `boxes`, a JSON array of arrays, as rows with columns of these names."""
-    parameter = bindparam("boxes", type_=sa.String)
-    read: list[Any]
+def _boxes(sqlite: bool) -> tuple[Any, dict[str, ColumnElement[Any]]]:
+    """The points with their boxes as rows: SQLite reads a JSON array of arrays, PostgreSQL an array for each column."""
     if sqlite:
-        source = sa.func.json_each(parameter).table_valued("value", name="points")
-        read = [sa.func.json_extract(source.c.value, f"$[{i}]") for i in range(len(names))]
-    else:
-        source = sa.func.json_array_elements(sa.cast(parameter, sa.JSON)).table_valued("value", name="points")
-        source = source.render_derived()
-        whole = {"i", "own"}
-        values = sa.type_coerce(source.c.value, sa.JSON)
-        read = [
-            sa.cast(values[i].as_string(), sa.Integer if name in whole else sa.Float) for i, name in enumerate(names)
-        ]
-    return source, dict(zip(names, read, strict=True))
+        source = sa.func.json_each(bindparam("boxes", type_=sa.String)).table_valued("value", name="points")
+        return source, {name: sa.func.json_extract(source.c.value, f"$[{i}]") for i, name in enumerate(BOX)}
+    arrays = [bindparam(f"box_{name}", type_=ARRAY(of)) for name, of in BOX.items()]
+    columns = [sa.column(name, of) for name, of in BOX.items()]
+    rows = sa.func.unnest(*arrays).table_valued(*columns, name="points").render_derived()
+    return rows, dict(rows.c)
