@@ -181,7 +181,7 @@ def distance(a: ColumnElement[Any], b: ColumnElement[Any], c: Any, d: Any, sqlit
     # Numbers are written into the text: as parameters they would have to be planned with.
     written: Callable[[str], ColumnElement[Any]] = sa.literal_column
     two = written("2")
-    half = f.power(f.sin((f.radians(c) - f.radians(a)) / two), two)
+    half: ColumnElement[Any] = f.power(f.sin((f.radians(c) - f.radians(a)) / two), two)
     half += f.cos(f.radians(a)) * f.cos(f.radians(c)) * f.power(f.sin((f.radians(d) - f.radians(b)) / two), two)
     metres: ColumnElement[float] = written(str(2 * EARTH_RADIUS_METRES)) * f.asin(f.least(written("1.0"), f.sqrt(half)))
     return metres
@@ -206,7 +206,7 @@ async def _within(
     if reader.sqlite:
         values["boxes"] = orjson.dumps(boxes).decode()
     else:
-        values |= {f"box_{name}": list(column) for name, column in zip(BOX, zip(*boxes, strict=True), strict=True)}
+        values |= {f"box_{name}": [row[i] for row in boxes] for i, name in enumerate(BOX)}
     found: dict[int, list[Found]] = {i: [] for i in points}
     for r in await reader.rows(statement, {**reading.parameters(conditions, reader), **values}):
         found[r.i].append((r.id, r.latitude, r.longitude))
