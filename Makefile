@@ -63,6 +63,7 @@ prove: setup browser ## The long proofs, some hours; what they saw goes to docs/
 .PHONY: bench
 bench: $(BENCH) ## Measure, some two hours; the results go to bench/results/
 	@$(BIN)/python -m bench.speed
+	@$(BIN)/python -m bench.inside
 	@$(BIN)/python -m bench.paging
 	@$(BIN)/python -m bench.portraits
 	@$(BIN)/python -m bench.fanout

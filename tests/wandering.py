@@ -65,11 +65,11 @@ class Wanderer:
         self._schema, self._stock = graph._schema, stock
         self._rng, self._number = Random(), 0
 
-    def operation(self, seed: object) -> str:
+    def operation(self, seed: object, roots: int = ROOTS) -> str:
         self._rng, self._number = Random(repr(seed)), 0
         root = self._schema.query_type
         assert root is not None
-        names = self._rng.choices(list(root.fields), k=ROOTS)
+        names = self._rng.choices(list(root.fields), k=roots)
         return "{ " + " ".join(self._field(root, name, DEPTH) for name in names) + " }"
 
     def of(self, name: str, seed: object) -> str:
