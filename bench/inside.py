@@ -189,8 +189,8 @@ def main() -> None:
     head = [
         "# Where the time goes, and memory",
         "",
-        "The application called as its server calls it, without a network. The shares are cProfile's, which makes small",
-        "functions seem larger than they are; the CPU is measured without it. Made by `python -m bench.inside`.",
+        "The application called as its server calls it, without a network. The shares are cProfile's, and they make",
+        "small functions seem larger than they are; the CPU is measured without it. Made by `python -m bench.inside`.",
         "",
         *machine.described(),
         f"- run on {dt.datetime.now(dt.UTC).date()}; the load of the machine before was {load:.1f}",
