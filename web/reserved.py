@@ -109,7 +109,14 @@ class ReservedEndpoint:
             return answered(refused([error_of(Code.BAD_REQUEST, "The stream is open already.")]), JSON, 409)
         stream.opened = True
         seconds = self._endpoint.seconds_left(stream.viewer)
-        response = Streamed(stream.outlet, EVENTS, b":\n\n", lambda: b":\n\n", seconds)
+
+        def alive() -> bytes:
+            # As in the streams of one operation; one that has no place yet may begin earlier.
+            if all(isinstance(operation, Place) for operation in stream.operations.values()):
+                return b"id: " + self._live.cursor(stream.operations.values()).encode() + b"\n\n"
+            return b":\n\n"
+
+        response = Streamed(stream.outlet, EVENTS, b":\n\n", alive, seconds)
 
         def left() -> None:
             self._streams.pop(token, None)

@@ -18,7 +18,7 @@ from gql.transport.websockets import WebsocketsTransport
 
 from tests.buses import free_port
 from tests.conftest import Databases
-from tests.web.subscribing import Town, settled, town
+from tests.web.subscribing import HURRIED, Town, settled, town
 
 CLIENTS = Path(__file__).parent / "clients"
 PATIENCE = 60.0  # seconds: nine clients and a server start on the same machine at once
@@ -148,22 +148,24 @@ async def told(
         return [f"{events[0].split('-')[0]}-{number}" for number in await live.append(2)]
 
     async with AsyncExitStack() as stack:
-        with town(scratch, url, world, *arguments) as live:
+        with town(scratch, url, world, *arguments, program=HURRIED, ALIVE_SECONDS="20") as live:
             async with live.socket() as socket:
                 assert socket.cursor
                 clients = await stack.enter_async_context(subscribed(live, address, socket.cursor))
             events += await live.plan(3)
             await all_are_told(clients)
+            # Long enough for signs of life, which must not be taken for anything else.
+            await asyncio.sleep(3 * 0.4)
             live.process.popen.kill()
             live.process.popen.wait()
             events += await while_nobody_serves(live)
-        with town(scratch, url, world, *arguments) as live:
+        with town(scratch, url, world, *arguments, program=HURRIED, ALIVE_SECONDS="20") as live:
             events += await live.plan(2)
             await all_are_told(clients)
             # This time with a word of farewell.
             assert await asyncio.to_thread(live.process.end) == 0
             events += await while_nobody_serves(live)
-        with town(scratch, url, world, *arguments) as live:
+        with town(scratch, url, world, *arguments, program=HURRIED, ALIVE_SECONDS="20") as live:
             events += await live.plan(2)
             await all_are_told(clients)
     yield events, clients

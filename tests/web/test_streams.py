@@ -343,6 +343,17 @@ async def test_what_goes_on_from_a_cursor_goes_on_here_too(live: Town) -> None:
         assert (await Stream(response).event()).id == second
 
 
+async def test_a_quiet_stream_of_many_operations_tells_how_far_it_is(live: Town) -> None:
+    query = "subscription($f: UpdateFilter) { updates(filter: $f) { kind } }"
+    quiet = named("s", query, f={"enterprises": [live.world.id("other_enterprise")]})
+    async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers) as response:
+        await http.post("/graphql/stream", json=quiet, headers=headers)
+        [cursor] = await live.plan()
+        stream = Stream(response)
+        while (event := await stream.event(silent=True)).id != cursor:
+            assert event.data == ""
+
+
 async def test_operations_with_one_id_at_the_same_time_are_one(live: Town) -> None:
     async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers) as response:
         asked = [http.post("/graphql/stream", json=named("s"), headers=headers) for _ in range(5)]
