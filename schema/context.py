@@ -66,6 +66,8 @@ class Context:
     def __init__(self, reader: OperationReader, writing: Writing | None = None) -> None:
         self.reader, self.writing = reader, writing
         self.viewer = reader.viewer
+        # What came of the operation's only mutation, where a plan has carried it out and could not answer.
+        self.acted: asyncio.Future[Any] | None = None
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
 
     async def load(self, name: Hashable, read: Read, key: Any) -> Any:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import isawaitable
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -38,6 +39,7 @@ from resolvers.evidence.signer import Signer
 from resolvers.raw import Moment
 from resolvers.reader import OperationReader
 from resolvers.refusals import Code, Refused
+from schema import mutation
 from schema.context import Context, Writing
 from schema.plans.kept import Known, Plans
 from schema.plans.leaves import Leave
@@ -209,11 +211,13 @@ class Execution:
             if not asks_only_for_schema(document, found):
                 return refused([error_of(Code.UNAUTHENTICATED, "Send a bearer token.")])
             viewer = NOBODY
-        elif self.plans is not None and found.operation is OperationType.QUERY:
-            known = self.plans.learn(operation.query, operation.name, document, found)
-            with suppress(Leave):
-                return Answer(written=await self.plans.data(known, operation.variables, self.moment(viewer)))
         context = Context(self.reader(viewer), self._writing)
+        if self.plans is not None and viewer is not NOBODY and found.operation is not OperationType.SUBSCRIPTION:
+            known = self.plans.learn(operation.query, operation.name, document, found)
+            moment = Moment(viewer, context.reader.now, context.reader.zone, self._signer)
+            act = partial(mutation.act, context)
+            with suppress(Leave):
+                return Answer(written=await self.plans.data(known, operation.variables, moment, act=act))
         try:
             running = execute(
                 self.graph._schema,

@@ -4,6 +4,7 @@
 may call it stands in models/lifecycle.py.
 """
 
+import asyncio
 import datetime as dt
 import enum
 import hashlib
@@ -18,7 +19,8 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
 from models import lifecycle
-from resolvers.acting import Body, Outcome, Request, act
+from resolvers import acting
+from resolvers.acting import Body, Outcome, Request
 from resolvers.inputs import KEEP
 from resolvers.problems import InvalidInput as Invalid
 from resolvers.problems import Problem as Failure
@@ -65,6 +67,12 @@ class Perform(Load):
         return [argument("input", "What to do.", self.input)]
 
     async def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        if context.acted is not None:
+            return await context.acted
+        return await self.perform(context, arguments)
+
+    async def perform(self, context: Context, arguments: dict[str, Any]) -> Any:
+        """Act; what the answer is made of."""
         given = arguments["input"]
         try:
             outcome = await self._act(given, context)
@@ -88,7 +96,9 @@ class Perform(Load):
         text = orjson.dumps([self.name, expected, plain], default=str, option=orjson.OPT_SORT_KEYS)
         request = Request(self.name, plain, expected, named or None, hashlib.sha256(text).hexdigest())
         writing, reader = context.writing, context.reader
-        return await act(writing.database, context.viewer, reader.now, reader.zone, request, self.body, writing.rung)
+        return await acting.act(
+            writing.database, context.viewer, reader.now, reader.zone, request, self.body, writing.rung
+        )
 
     def _plain(self, name: str, value: Any) -> Any:
         """An argument in the action's terms; UNSET where it is left to the action's default. Raises InvalidInput."""
@@ -100,6 +110,13 @@ class Perform(Load):
             return plain_value(camel(name), value, given.node if isinstance(given, Of) else None)
         except Refused as error:
             raise Invalid(camel(name), error.message) from None
+
+
+async def act(context: Context, field: LoadField, arguments: dict[str, Any]) -> Any:
+    """Carry out a mutation for a plan. What comes of it stays with the operation: nobody does it again."""
+    assert isinstance(field.load, Perform)
+    context.acted = asyncio.ensure_future(field.load.perform(context, arguments))
+    return await context.acted
 
 
 def keeps(body: Body, name: str) -> bool:

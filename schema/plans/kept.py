@@ -1,16 +1,28 @@
 """Plans, kept by document and visibility, and run."""
 
 from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 import structlog
-from graphql import DirectiveNode, DocumentNode, GraphQLError, OperationDefinitionNode, VariableNode, Visitor, visit
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    Visitor,
+    visit,
+)
 
 from models.held import Fetch, Held
 from models.visibility import Visibility
 from resolvers.raw import Moment, RawReader
 from resolvers.refusals import Refused
+from schema.declare import LoadField
+from schema.plans.acted import Acted, acted
 from schema.plans.arguments import Coercion, Variables
 from schema.plans.compiler import Compiler, Selection
 from schema.plans.leaves import Leave
@@ -18,6 +30,9 @@ from schema.plans.parts import Objects, State
 from schema.root import Graph
 
 log = structlog.get_logger(__name__)
+
+# What carries out a mutation: from its field and arguments to what it gives.
+Act = Callable[[LoadField, dict[str, Any]], Awaitable[Any]]
 
 OPERATIONS_KEPT = 1_000
 PLANS_KEPT = 40  # of one operation, by visibility and by what its @skip and @include depend on
@@ -34,7 +49,7 @@ class Known:
         self.document, self.operation = document, operation
         self.coercion = Coercion(graph._schema, operation.variable_definitions or ())
         self.conditions = conditions(document)
-        self.plans: dict[Any, tuple[Objects, bool] | None] = {}
+        self.plans: dict[Any, tuple[Objects | Acted, bool] | None] = {}
 
 
 class Plans:
@@ -63,11 +78,17 @@ class Plans:
                 self._known.popitem(last=False)
         return found
 
-    async def data(self, known: Known, variables: dict[str, Any], moment: Moment, root: Any = None) -> bytes:
-        """The operation's `data` as JSON. Raises Leave where graphql-core must answer."""
+    async def data(
+        self, known: Known, variables: dict[str, Any], moment: Moment, root: Any = None, act: Act | None = None
+    ) -> bytes:
+        """The operation's `data` as JSON. Raises Leave where graphql-core must answer, also after a mutation's act."""
         try:
             given = known.coercion(variables)
             plan, single = self._plan(known, given, moment.viewer.visibility)
+            if isinstance(plan, Acted):
+                if act is None:
+                    raise Leave("nobody acts")
+                root = await act(plan.field, plan.given(State(given, RawReader(moment, unread, sqlite=self._sqlite))))
 
             async def run(fetch: Fetch) -> bytes:
                 reader = RawReader(moment, fetch, sqlite=self._sqlite)
@@ -86,7 +107,7 @@ class Plans:
         self.served += 1
         return found
 
-    def _plan(self, known: Known, variables: Variables, visibility: Visibility) -> tuple[Objects, bool]:
+    def _plan(self, known: Known, variables: Variables, visibility: Visibility) -> tuple[Objects | Acted, bool]:
         holds = [variables.coerced.get(name) for name in known.conditions]
         # Which enterprise it is, is a parameter.
         key = (visibility.role, visibility.scopes, *holds)
@@ -104,12 +125,19 @@ class Plans:
             raise Leave("not compiled")
         return plan
 
-    def _compiled(self, known: Known, variables: Variables, visibility: Visibility) -> Objects:
+    def _compiled(self, known: Known, variables: Variables, visibility: Visibility) -> Objects | Acted:
         holds = {name: variables.coerced[name] for name in known.conditions if name in variables.coerced}
         compiler = Compiler(self._graph, known.document, holds, visibility, sqlite=self._sqlite)
         root = self._graph._schema.get_root_type(known.operation.operation)
         assert root is not None
+        if known.operation.operation is OperationType.MUTATION:
+            return acted(compiler, root, known.operation)
         return Selection(compiler, root, compiler.collect(root, [known.operation.selection_set]), None).made()
+
+
+async def unread(text: str, arguments: list[Any], keys: int | None) -> list[Any]:
+    """For what reads nothing yet: no connection is held while a mutation acts."""
+    raise Leave("arguments that must be read")
 
 
 def conditions(document: DocumentNode) -> tuple[str, ...]:
