@@ -1,5 +1,6 @@
 """The process that serves: its address is taken before anything slow, told once it listens, and it ends in quiet."""
 
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from web.closing import ALIVE_SECONDS
 from web.wire import HttpWire, Wire
 
 MESSAGE_MAXIMUM = 1 << 20  # bytes of one message of a socket
+GARBAGE = 10_000, 20, 50  # when collections begin, by generation
 DRAIN_SECONDS = 3  # for what is under way when the process is told to end
 # What uvicorn tells at info, that it started and ended, is told already. At debug it writes every header and frame of a
 # WebSocket, tokens among them.
@@ -32,6 +34,11 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What there is by now stays. To look through it for garbage takes a tenth of a second each time, and an answer
+        # of a thousand rows makes thousands of objects that are gone again by themselves.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GARBAGE)
         self._listening()
 
 
