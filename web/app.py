@@ -26,6 +26,7 @@ from schema.live import Live
 from schema.root import build
 from web.evidence import EvidenceEndpoint
 from web.graphql import METHODS, GraphQLEndpoint
+from web.metrics import MEDIA, metrics
 from web.reserved import ReservedEndpoint
 from web.settings import ROOT, Settings, secret
 from web.short import ShortWay
@@ -146,6 +147,9 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             return JSONResponse({"status": "the database does not answer, or is not migrated"}, 503)
         return JSONResponse({"status": "ok", "doorbell": served.live.state.value})
 
+    async def counted(request: Request) -> Response:
+        return Response(metrics(served.execution.plans), headers={"content-type": MEDIA})
+
     async def viewers(request: Request) -> Response:
         """In demo mode, a token for each role, for GraphiQL to offer."""
         offered = await demo_viewers(served.tokens, served.database, clock()) if served.settings.demo else []
@@ -163,6 +167,7 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             Route("/schema.graphql", schema),
             Route("/healthz", alive),
             Route("/readyz", ready),
+            Route("/metrics", counted),
         ],
         middleware=[
             Middleware(

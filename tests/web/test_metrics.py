@@ -1,0 +1,51 @@
+"""What the server tells of its plans, as Prometheus reads it."""
+
+import re
+from collections import Counter
+
+import httpx
+
+from schema.plans.kept import Plans
+from schema.root import build
+from tests.conftest import Databases
+from tests.web.conftest import SECRET, talking
+from web.metrics import escaped, metrics
+from web.settings import Settings
+
+LINE = re.compile(r'([a-z_]+)(?:\{reason="((?:[^"\\\n]|\\["\\n])*)"\})? (\d+)')
+
+
+async def told(client: httpx.AsyncClient) -> Counter[tuple[str, str]]:
+    """The values, by name and reason; every line is one that Prometheus reads."""
+    response = await client.get("/metrics")
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = response.text.splitlines(keepends=True)
+    assert all(line.endswith("\n") for line in lines)
+    found: Counter[tuple[str, str]] = Counter()
+    for line in lines:
+        if not line.startswith("# "):
+            value = LINE.fullmatch(line.rstrip("\n"))
+            assert value is not None, line
+            found[value[1], value[2] or ""] = int(value[3])
+    return found
+
+
+async def test_what_is_answered_by_plan_is_counted_and_what_is_not(databases: Databases, demo_url: str) -> None:
+    settings = Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)
+    async with talking(settings) as client:
+        before = await told(client)
+        for query in ["{ zones { name } }"] * 3 + ["{ hazards(first: -1) { totalCount } }"] * 2:
+            await client.post("/graphql", json={"query": query})
+        after = await told(client)
+    assert after["huhang_plans_served_total", ""] - before["huhang_plans_served_total", ""] == 3
+    left = after - before
+    assert sum(times for (name, _), times in left.items() if name == "huhang_plans_left_total") == 2
+
+
+def test_a_reason_is_escaped_as_the_format_has_it() -> None:
+    assert escaped('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
+    assert metrics(None) == ""
+    held = object()
+    plans = Plans(build(), held, sqlite=True)  # type: ignore[arg-type]  # nothing is read
+    plans.left['odd "one"\n'] += 1
+    assert 'huhang_plans_left_total{reason="odd \\"one\\"\\n"} 1\n' in metrics(plans)

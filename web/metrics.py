@@ -1,0 +1,25 @@
+"""Counters of this process, in Prometheus's text format (prometheus.io/docs/instrumenting/exposition_formats)."""
+
+from schema.plans.kept import Plans
+
+MEDIA = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def metrics(plans: Plans | None) -> str:
+    """What was answered by plan, and what was left to graphql-core, by reason; nothing where there are no plans."""
+    if plans is None:
+        return ""
+    lines = [
+        "# HELP huhang_plans_served_total Operations answered by plan.",
+        "# TYPE huhang_plans_served_total counter",
+        f"huhang_plans_served_total {plans.served}",
+        "# HELP huhang_plans_left_total Operations left to graphql-core, by reason.",
+        "# TYPE huhang_plans_left_total counter",
+        *(f'huhang_plans_left_total{{reason="{escaped(why)}"}} {n}' for why, n in sorted(plans.left.items())),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(label: str) -> str:
+    """A label's value as the format has it."""
+    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
