@@ -15,7 +15,7 @@ from tests.acting import insert
 from tests.conftest import NOW, execution
 from tests.marking import mark, marks
 from tests.own_file import Keys, own_keys, table
-from tests.test_own_file import names, richest
+from tests.stocking import names, richest
 from tests.walking import Walk, leaves
 
 DEPTH = 2

@@ -26,8 +26,8 @@ from tests.inputs import inputs, root_fields
 from tests.office import Office, marked, opened
 from tests.proofs import record
 from tests.proving import examples
+from tests.stocking import names, texts
 from tests.tables import given as needs
-from tests.test_own_file import names, texts
 from tests.test_problems import furnished, known
 from tests.wandering import Stock, Wanderer
 

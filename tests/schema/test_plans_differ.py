@@ -23,7 +23,7 @@ from tests.conftest import COMMANDER, NOW, SHANGHAI, execution
 from tests.disguising import disguised
 from tests.proofs import record
 from tests.proving import PROVING
-from tests.test_own_file import cursors, forgotten, names, richest, texts
+from tests.stocking import cursors, forgotten, names, richest, texts
 from tests.wandering import Stock, Wanderer
 
 OPERATIONS = 20_000 if PROVING else 300

@@ -20,7 +20,7 @@ from schema.root import Graph
 from tests.conftest import COMMANDER, execution
 from tests.disguising import disguised
 from tests.proving import PROVING
-from tests.test_own_file import cursors, forgotten, names, texts
+from tests.stocking import cursors, forgotten, names, texts
 from tests.wandering import Stock, Wanderer
 
 OPERATIONS = 10_000 if PROVING else 150
