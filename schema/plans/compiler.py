@@ -15,6 +15,7 @@ from graphql import (
     VariableNode,
     get_named_type,
     is_leaf_type,
+    print_ast,
 )
 
 import models
@@ -170,6 +171,7 @@ class Selection:
     def __init__(self, compiler: Compiler, of: GraphQLObjectType, fields: Fields, columns: Columns | None) -> None:
         self._compiler, self._of, self._columns = compiler, of, columns
         self._code, self._parts = Code(), list[Part]()
+        self._asked: dict[tuple[str, ...], str] = {}
         self._entries = [(key, self._entry(nodes)) for key, nodes in fields.items()]
 
     def made(self) -> Objects:
@@ -231,10 +233,17 @@ class Selection:
                 return told(code, value, of, nullable=not isinstance(of, GraphQLNonNull))
             case declare.Part(columns=parts) if columns:
                 return self._object(parts, of, nodes)
-        part = Loading(self._compiler, self._of, columns).part(field, of, nodes)
+        # Asked twice, under two names or in two fragments, it is read once.
+        asked = tuple(print_ast(with_name(node)) for node in nodes)
+        if asked not in self._asked:
+            self._asked[asked] = self._part(self._made(field, of, nodes))
+        return self._asked[asked]
+
+    def _made(self, field: LoadField, of: Any, nodes: list[FieldNode]) -> Part:
+        part = Loading(self._compiler, self._of, self._columns).part(field, of, nodes)
         if self._of is self._compiler.query and not self._compiler.sqlite:
             part = lowered(self._compiler, self._of, field, of, nodes, part)
-        return self._part(part)
+        return part
 
     def _object(self, parts: dict[str, Any], of: Any, nodes: list[FieldNode]) -> str:
         columns, code = self._columns, self._code
@@ -256,3 +265,8 @@ class Selection:
 
 def event_id(subject: Any, key: int) -> str:
     return ids.encode(TYPES[subject].__name__, key)
+
+
+def with_name(node: FieldNode) -> FieldNode:
+    """A field without its alias."""
+    return FieldNode(name=node.name, arguments=node.arguments, selection_set=node.selection_set)

@@ -4,6 +4,7 @@ Long, because the transports are compared side by side.
 """
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -409,14 +410,14 @@ async def test_a_reader_who_stalls_is_cut(live: Town) -> None:
         b"POST /graphql HTTP/1.1\r\nHost: huhang\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\n"
         b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s" % (live.token().encode(), len(body), body)
     )
-    await reader.readuntil(b":\n\n")
-    async with streaming(live, "subscription { updates { cursor } }") as other:
-        numbers = await live.append(900)
-        while not (await other.event()).id.endswith(f"-{numbers[-1]}"):  # type: ignore[union-attr]  # each has one
-            pass
-    with pytest.raises(ConnectionError):
-        await asyncio.wait_for(reader.read(), PATIENCE)
-    writer.close()
+    with contextlib.closing(writer):
+        await reader.readuntil(b":\n\n")
+        async with streaming(live, "subscription { updates { cursor } }") as other:
+            numbers = await live.append(900)
+            while not (await other.event()).id.endswith(f"-{numbers[-1]}"):  # type: ignore[union-attr]  # each has one
+                pass
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(reader.read(), PATIENCE)
 
 
 @pytest.mark.parametrize("accept", [EVENTS, PARTS])
