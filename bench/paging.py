@@ -145,7 +145,8 @@ async def one_database(name: str, url: str, rounds: int) -> list[str]:
     plans = []
     async with demo(url) as database:
         watch = Watch(database)
-        execution = Execution(build(), database, lambda: ZoneInfo("Asia/Shanghai"), lambda: NOW)
+        # Through loaders, which send the statements that plans send, where they can be watched.
+        execution = Execution(build(), database, lambda: ZoneInfo("Asia/Shanghai"), lambda: NOW, planned=False)
         for order in ORDERS:
             first, late = await measured(execution, watch, order, rounds)
             words = order.strip("{} ").replace("field: ", "").replace("direction: ", "")

@@ -110,7 +110,8 @@ async def one_database(name: str, url: str, enterprises: int, rounds: int) -> li
     lines += [f"|---|{'---|---|' * len(WINDOWS)}"]
     async with demo(url, enterprises) as database:
         watch = Watch(database)
-        execution = Execution(build(), database, lambda: ZONE, lambda: NOW)
+        # Through loaders, which send the statements that plans send, where they can be watched.
+        execution = Execution(build(), database, lambda: ZONE, lambda: NOW, planned=False)
         for asked, selection in ASKED.items():
             cells = []
             for window in WINDOWS.values():
