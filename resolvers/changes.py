@@ -2,6 +2,7 @@
 
 import datetime as dt
 import enum
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -32,6 +33,22 @@ SILENT: dict[Any, set[str]] = {
     models.Inspector: {"latitude", "longitude", "position_at"},
     models.Enterprise: {"open_hazards", "last_inspected_at", "updated_at"},
 }
+# Rows that an import writes, each batch with its event, or an action together with a guarded row.
+FOLLOWING: tuple[type[Any], ...] = (
+    models.District,
+    models.CommandUnit,
+    models.Zone,
+    models.Town,
+    models.Venue,
+    models.ControlRing,
+    models.EnterpriseRing,
+    models.Camera,
+    models.Warehouse,
+    models.InspectionInspector,
+    models.DeadlineExtension,
+)
+# An export gives it to whoever has none, and tells nobody.
+UNTOLD = frozenset({"external_id"})
 # Columns that hold names and telephone numbers of people.
 PERSONAL_ENDINGS = ("_name", "phone")
 
@@ -92,6 +109,16 @@ class Changes:
             for name, (old, new) in (self._values.get(id(row), {}) | self._said.get(id(row), {})).items()
             if name != "status"
         ]
+
+
+@lru_cache(maxsize=1_000)
+def logged(column: sa.Column[Any]) -> bool:
+    """Whether the column changes only together with the log: equal heads of the log, equal values."""
+    model = _MODELS.get(column.table)
+    return model is not None and column.key not in UNTOLD | SILENT.get(model, set())
+
+
+_MODELS: dict[Any, Any] = {model.__table__: model for model in GUARDED + FOLLOWING}
 
 
 def _changed(row: Any) -> dict[str, tuple[Any, Any]]:

@@ -137,7 +137,8 @@ class Execution:
 
     `clock` and `zone` say when now is, and in which zone days are; `rung` is called after a commit that left events;
     `signer` makes the addresses under which evidence is read, and without it there are none. `planned` says whether
-    operations are compiled; without it graphql-core executes them all.
+    operations are compiled; without it graphql-core executes them all. With `reuse`, answers are given again that
+    cannot have changed (schema/plans/answers.py).
     """
 
     def __init__(
@@ -151,11 +152,12 @@ class Execution:
         introspection: bool = True,
         signer: Signer | None = None,
         planned: bool = True,
+        reuse: bool = False,
     ) -> None:
         self.graph, self._database, self._zone, self._clock = graph, database, zone, clock
         self._writing, self._signer = Writing(database, rung), signer
         self._documents = Documents(graph, introspection=introspection)
-        self.plans = Plans(graph, database.held, sqlite=database.sqlite) if planned else None
+        self.plans = Plans(graph, database.held, sqlite=database.sqlite, reuse=reuse) if planned else None
 
     def document(self, operation: Operation) -> DocumentNode:
         """The valid document of an operation that it has. Raises Refused."""

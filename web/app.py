@@ -85,6 +85,7 @@ class Served:
             rung=self.ring,
             introspection=settings.introspection,
             signer=signer,
+            reuse=settings.reuse,
         )
         retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
         # In demo mode whoever sends no token looks on as a screen does.

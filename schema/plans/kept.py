@@ -23,8 +23,10 @@ from resolvers.raw import Moment, RawReader
 from resolvers.refusals import Refused
 from schema.declare import LoadField
 from schema.plans.acted import Acted, acted
+from schema.plans.answers import Answers
 from schema.plans.arguments import Coercion, Variables
 from schema.plans.compiler import Compiler, Selection
+from schema.plans.lasting import Lasting
 from schema.plans.leaves import Leave
 from schema.plans.parts import Objects, State
 from schema.root import Graph
@@ -42,21 +44,22 @@ TEXT_KEPT = 100_000  # characters
 class Known:
     """An operation of a valid document, with its plans; None stands for what cannot be compiled.
 
-    With each plan stands whether it runs one statement at most.
+    With each plan stands whether it runs one statement at most, and whether its answer lasts until the log goes on.
     """
 
     def __init__(self, graph: Graph, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         self.document, self.operation = document, operation
         self.coercion = Coercion(graph._schema, operation.variable_definitions or ())
         self.conditions = conditions(document)
-        self.plans: dict[Any, tuple[Objects | Acted, bool] | None] = {}
+        self.plans: dict[Any, tuple[Objects | Acted, bool, bool] | None] = {}
 
 
 class Plans:
     """The plans of one graph. `served` and `left` count what was answered by plan, and what was not and why."""
 
-    def __init__(self, graph: Graph, held: Held, *, sqlite: bool) -> None:
+    def __init__(self, graph: Graph, held: Held, *, sqlite: bool, reuse: bool = False) -> None:
         self._graph, self._held, self._sqlite = graph, held, sqlite
+        self.answers = Answers(held, sqlite=sqlite) if reuse else None
         self._known: OrderedDict[tuple[str, str | None], Known] = OrderedDict()
         self.served = 0
         self.left: Counter[str] = Counter()
@@ -84,7 +87,7 @@ class Plans:
         """The operation's `data` as JSON. Raises Leave where graphql-core must answer, also after a mutation's act."""
         try:
             given = known.coercion(variables)
-            plan, single = self._plan(known, given, moment.viewer.visibility)
+            plan, single, lasting = self._plan(known, given, moment.viewer.visibility)
             if isinstance(plan, Acted):
                 if act is None:
                     raise Leave("nobody acts")
@@ -95,7 +98,11 @@ class Plans:
                 [made] = await plan.run(State(given, reader), [root])
                 return orjson.dumps(made)
 
-            found = await self._held.read(run, single=single)
+            if lasting and self.answers is not None:
+                text = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
+                found = await self.answers.get((known, text, (moment.viewer.visibility, moment.zone.key)), run)
+            else:
+                found = await self._held.read(run, single=single)
         except (Leave, Refused, GraphQLError) as reason:
             # Whatever has an error: graphql-core tells of it with its path.
             self.left[str(reason) if isinstance(reason, Leave) else type(reason).__name__] += 1
@@ -107,7 +114,7 @@ class Plans:
         self.served += 1
         return found
 
-    def _plan(self, known: Known, variables: Variables, visibility: Visibility) -> tuple[Objects | Acted, bool]:
+    def _plan(self, known: Known, variables: Variables, visibility: Visibility) -> tuple[Objects | Acted, bool, bool]:
         holds = [variables.coerced.get(name) for name in known.conditions]
         # Which enterprise it is, is a parameter.
         key = (visibility.role, visibility.scopes, *holds)
@@ -116,7 +123,8 @@ class Plans:
                 known.plans.clear()
             try:
                 made = self._compiled(known, variables, visibility)
-                known.plans[key] = made, made.statements <= 1
+                lasting = self.answers is not None and self._lasts(known, variables, visibility)
+                known.plans[key] = made, made.statements <= 1, lasting
             except Leave as reason:
                 log.debug("not compiled", reason=str(reason))
                 known.plans[key] = None
@@ -125,9 +133,18 @@ class Plans:
             raise Leave("not compiled")
         return plan
 
-    def _compiled(self, known: Known, variables: Variables, visibility: Visibility) -> Objects | Acted:
+    def _lasts(self, known: Known, variables: Variables, visibility: Visibility) -> bool:
+        query = self._graph._schema.query_type
+        if query is None or known.operation.operation is not OperationType.QUERY:
+            return False
+        return Lasting(self._compiler(known, variables, visibility), visibility).holds(query, known.operation)
+
+    def _compiler(self, known: Known, variables: Variables, visibility: Visibility) -> Compiler:
         holds = {name: variables.coerced[name] for name in known.conditions if name in variables.coerced}
-        compiler = Compiler(self._graph, known.document, holds, visibility, sqlite=self._sqlite)
+        return Compiler(self._graph, known.document, holds, visibility, sqlite=self._sqlite)
+
+    def _compiled(self, known: Known, variables: Variables, visibility: Visibility) -> Objects | Acted:
+        compiler = self._compiler(known, variables, visibility)
         root = self._graph._schema.get_root_type(known.operation.operation)
         assert root is not None
         if known.operation.operation is OperationType.MUTATION:
