@@ -182,19 +182,30 @@ class Lowering:
         level = self.level(model, lambda state: Asked(load.fixed))
         entries = self.row(of, nodes)
         relation = load.relation(declared)
+        keys = [table_column(column).key for column in load.order(model)]
 
         def write(writer: Writer, row: FromClause) -> ColumnElement[Any]:
             inner, source, key = related(model, relation)
-            order = [inner.c[table_column(column).key] for column in load.order(model)]
-            found = (
-                sa.select(sa.func.string_agg(made(entries, writer, inner), in_order(*order)))
-                .select_from(source)
-                .where(*writer.where(level, inner))
-            )
+            order = [inner.c[name] for name in keys]
+            each = made(entries, writer, inner)
+            found = sa.select(sa.func.string_agg(each, in_order(*order))).where(*writer.where(level, inner))
+            found = found.select_from(source)
             found = found if key is None else found.where(key == row.c.id)
             return joined(["[", found.correlate(row).scalar_subquery(), "]"])
 
-        return write
+        def through(writer: Writer, row: FromClause) -> ColumnElement[Any]:
+            # Row by row: where the other table is small, PostgreSQL would join the whole of it for each parent anew.
+            assert relation.key is not None
+            assert relation.through is not None
+            inner, link = model.__table__.alias(), relation.key.table.alias()
+            other = link.c[relation.through[1].key]
+            one = sa.select(made(entries, writer, inner)).where(inner.c.id == other, *writer.where(level, inner))
+            text = one.correlate(link).scalar_subquery()
+            found = sa.select(sa.func.string_agg(text, in_order(other))).where(link.c[relation.key.key] == row.c.id)
+            return joined(["[", found.select_from(link).correlate(row).scalar_subquery(), "]"])
+
+        by_key = relation.through is not None and relation.through[0].key == "id" and keys == ["id"]
+        return through if by_key else write
 
     def _connection(self, load: ToMany, declared: LoadField, parent: Any, of: Any, nodes: list[FieldNode]) -> Write:
         model, given = load.node(declared).row, self._compiler.arguments(parent, declared, nodes[0])
