@@ -239,7 +239,7 @@ async def test_a_connection_that_was_ended_is_replaced(
     assert expected.written is not None
     others = "pid <> pg_backend_pid() AND datname = current_database()"
     for _ in range(3):
-        await outside(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {others}")
+        await outside(f"SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE {others}")
         many = await asyncio.gather(*(running.run(operation, COMMANDER) for _ in range(20)))
         assert [(answer.data, answer.errors) for answer in many] == [(expected.data, [])] * 20
         assert (await running.run(operation, COMMANDER)).written == expected.written
@@ -250,7 +250,7 @@ async def test_a_connection_that_is_ended_in_the_midst_of_a_plan_is_not_used_aga
 ) -> None:
     async def ended(fetch: Fetch) -> None:
         [[pid]] = await fetch("SELECT pg_backend_pid()", [], None)
-        await outside(f"SELECT pg_terminate_backend({pid})")
+        await outside(f"SELECT pg_terminate_backend({pid}, 10000)")
         await fetch("SELECT 1", [], None)
 
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError)):
