@@ -1,12 +1,13 @@
 """GraphQL over HTTP, as the specification of that name has it (graphql.github.io/graphql-over-http)."""
 
+import hashlib
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 from graphql import GraphQLError, OperationType
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from models.visibility import Viewer
 from resolvers.refusals import Code, Refused
@@ -40,7 +41,8 @@ class GraphQLEndpoint:
             viewer = await self.viewer(request)
             if self._execution.kind(operation) is OperationType.SUBSCRIPTION:
                 return await self._stream(request, operation, viewer, media)
-            return await self._execute(operation, viewer, media, safe=request.method != "POST")
+            response = await self._execute(operation, viewer, media, safe=request.method != "POST")
+            return response if request.method == "POST" else validated(response, request.headers.get("if-none-match"))
         except Refused as error:
             return turned_away(error, media)
         except Exception as error:  # the last chance to answer as GraphQL, and to keep what went wrong to the log
@@ -132,6 +134,19 @@ def answered(answer: Answer, media: str, status: int = 200, headers: dict[str, s
     # A float that JSON cannot write does not occur in rows; dates are text before they come here.
     body = orjson.dumps(answer.body())
     return Response(body, status, headers, f"{media}; charset=utf-8")
+
+
+def validated(response: Response, known: str | None) -> Response:
+    """An answer to GET with a validator of its bytes (RFC 9110, section 8.8.3), or that the client has it already."""
+    if response.status_code != 200 or isinstance(response, StreamingResponse):
+        return response
+    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "accept, authorization"}
+    tags = {one.strip().removeprefix("W/") for one in known.split(",")} if known else set()
+    if tags & {tag, "*"}:
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return response
 
 
 def is_json(content_type: str) -> bool:

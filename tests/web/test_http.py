@@ -43,6 +43,22 @@ async def test_a_query_is_answered_by_post_and_by_get(client: httpx.AsyncClient)
     assert "errors" not in posted.json()
 
 
+async def test_who_has_an_answer_already_is_told_so(client: httpx.AsyncClient) -> None:
+    got = await client.get("/graphql", params=NAME)
+    tag = got.headers["etag"]
+    assert got.headers["cache-control"] == "private, no-cache"
+    for known in (tag, f"W/{tag}", f'"another", {tag}', "*"):
+        again = await client.get("/graphql", params=NAME, headers={"if-none-match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    for query in ("{ district { id } }", "{ nothing }"):
+        other = await client.get("/graphql", params={"query": query}, headers={"if-none-match": tag})
+        assert other.status_code == 200
+        assert other.headers["etag"] != tag
+    posted = await client.post("/graphql", json=NAME, headers={"if-none-match": tag})
+    assert posted.status_code == 200
+    assert "etag" not in posted.headers
+
+
 async def test_variables_and_the_operations_name_travel_both_ways(client: httpx.AsyncClient) -> None:
     query = (
         'query A { zone(by: { code: "none" }) { name } } query B($code: String!) { zone(by: { code: $code }) { code } }'
