@@ -40,5 +40,6 @@ const server = createServer((request, response) => {
   response.end(String(waiting.size))
 })
 const sockets = new WebSocketServer({ server, path: '/graphql', perMessageDeflate: false })
-useServer({ schema, roots: { subscription: { updates } } }, sockets)
+// Without pings, which would be counted among what is delivered.
+useServer({ schema, roots: { subscription: { updates } } }, sockets, 0)
 server.listen(Number(process.argv[2]), '127.0.0.1')
