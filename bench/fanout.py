@@ -192,14 +192,17 @@ class Running:
                 await asyncio.sleep(0.05)
 
     async def size(self, subscribers: int) -> int:
-        """The first message tells how long one is, and warms up."""
-        self.told.bytes = 0
-        await asyncio.to_thread(publish, self.port, 0)
-        last = -1
-        while self.told.bytes != last or self.told.bytes == 0:
-            last = self.told.bytes
-            await asyncio.sleep(1)
-        return self.told.bytes // subscribers
+        """The first messages tell how long one is, and warm up. A ping may come with one of them, but not with each."""
+        sizes = []
+        for _ in range(3):
+            self.told.bytes = 0
+            await asyncio.to_thread(publish, self.port, 0)
+            last = -1
+            while self.told.bytes != last or self.told.bytes == 0:
+                last = self.told.bytes
+                await asyncio.sleep(1)
+            sizes.append(self.told.bytes // subscribers)
+        return min(sizes)
 
     async def deliver(self, number: int, size: int) -> float:
         """One event to everybody; how long until the last had it."""
