@@ -26,11 +26,19 @@ SETTINGS = {"timezone": "UTC", "jit": "off", "random_page_cost": "1.1"}
 STATEMENTS_KEPT = 1_000  # prepared, on each connection
 
 
+class NotSingle(Exception):
+    """The work has a second statement, though it was thought to have only one."""
+
+
 class Held(Protocol):
     """Connections to one database."""
 
     async def read(self, work: Work[T], *, single: bool = False) -> T:
-        """Do the work; all its statements see the database at one moment. `single` promises that it has only one."""
+        """Do the work; all its statements see the database at one moment.
+
+        `single` says that it has only one, and needs no transaction. Where it has another all the same, PostgreSQL's
+        raises NotSingle, and the work is to be done anew.
+        """
 
     async def close(self) -> None: ...
 
@@ -47,7 +55,7 @@ class HeldPostgres:
 
     async def read(self, work: Work[T], *, single: bool = False) -> T:
         if single:
-            return await work(self._alone)
+            return await work(self._only())
         connection: asyncpg.Connection[Any] | None = None
 
         async def fetch(text: str, arguments: list[Any], keys: int | None) -> Sequence[Any]:
@@ -69,6 +77,19 @@ class HeldPostgres:
             finally:
                 if connection is not None:
                     self._release(connection, done=done)
+
+    def _only(self) -> Fetch:
+        """Takes one statement."""
+        done = False
+
+        def fetch(text: str, arguments: list[Any], keys: int | None) -> Awaitable[Sequence[Any]]:
+            nonlocal done
+            if done:
+                raise NotSingle
+            done = True
+            return self._alone(text, arguments, keys)
+
+        return fetch
 
     async def _alone(self, text: str, arguments: list[Any], keys: int | None) -> Sequence[Any]:
         """A statement that is all of its operation. Those that look up rows by keys wait together, and share one."""

@@ -22,7 +22,7 @@ from models.database import EARTH_RADIUS_METRES
 from resolvers import reading, rights
 from resolvers.clauses import Clause, Condition, Conditions
 from resolvers.paging import PAGE_MAXIMUM
-from resolvers.reading import Reader
+from resolvers.reading import Carry, Reader
 from resolvers.refusals import Code, Refused
 
 SPHERE = Geod(a=EARTH_RADIUS_METRES, b=EARTH_RADIUS_METRES)
@@ -41,6 +41,8 @@ BOX: dict[str, Any] = {
     "west": sa.Float(),
     "east": sa.Float(),
 }
+# Of one point they are parameters, so that PostgreSQL keeps the plan.
+POINT: dict[str, ColumnElement[Any]] = {name: bindparam(f"box_{name}", type_=of) for name, of in BOX.items()}
 
 
 class NearbyKind(enum.Enum):
@@ -64,15 +66,21 @@ ROWS: dict[NearbyKind, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Something near: metres along the sphere, degrees from north at the point, and which row."""
+    """Something near: metres along the sphere, degrees from north at the point, and which row.
+
+    `text` is what was read of the row for who asked with a reader that carries.
+    """
 
     distance_metres: int
     bearing_degrees: int
     item: tuple[Any, int]
+    text: str | None = None
 
+
+CARRIES = {"item": "text"}
 
 Point = tuple[float, float]  # latitude, longitude in degrees
-Found = tuple[int, float, float]  # a row's key and its point
+Found = tuple[int, float, float, str | None]  # a row's key, its point, and what is carried of it
 
 
 async def around(
@@ -86,7 +94,7 @@ async def around(
 ) -> list[list[Near]]:
     """For each point the first of each kind within a distance; `filter` is for enterprises.
 
-    One statement a kind where a distance is given, else at most one for each of three circles.
+    One statement where a distance is given, else at most one for each of three circles.
     """
     return await _around(reader, [(*p, None) for p in parents], kinds, within_metres, first, filter)
 
@@ -132,19 +140,22 @@ async def _around(
         raise Refused(Code.BAD_PAGE, f"`first` must be from 1 to {PAGE_MAXIMUM:,}.")
     if within_metres is not None and within_metres < 0:
         raise Refused(Code.BAD_INPUT, "`withinMetres` must not be negative.")
-    points = {i: (lat, lon, own) for i, (lat, lon, own) in enumerate(places) if lat is not None and lon is not None}
+    known = {i: (lat, lon, own) for i, (lat, lon, own) in enumerate(places) if lat is not None and lon is not None}
     near: list[list[tuple[float, int, Near]]] = [[] for _ in places]
-    for rank, kind in enumerate(dict.fromkeys(kinds)):
-        row, left = ROWS[kind], points
-        circles = CIRCLES if within_metres is None else (float(within_metres),)
-        for circle in circles:
-            found = await _within(reader, row, left, circle, first, filter if row is models.Enterprise else ())
-            done = left if circle == circles[-1] else {i for i in left if len(found[i]) == first}
-            for i in done:
-                near[i] += [(d, rank, n) for d, n in measured(row, left[i][:2], found[i])]
-            left = {i: p for i, p in left.items() if i not in done}
-            if not left:
-                break
+    left = dict.fromkeys(kinds, known)
+    circles = CIRCLES if within_metres is None else (float(within_metres),)
+    for circle in circles:
+        points = {i: point for mine in left.values() for i, point in mine.items()}
+        if not points:
+            break
+        rows = [ROWS[kind] for kind, mine in left.items() if mine]
+        found = await _within(reader, rows, points, circle, first, filter)
+        for rank, (kind, mine) in enumerate(left.items()):
+            row = ROWS[kind]
+            full = {i: found[row, i] for i in mine if circle == circles[-1] or len(found[row, i]) == first}
+            for i, group in full.items():
+                near[i] += [(metres, rank, n) for metres, n in measured(row, mine[i][:2], group)]
+            left[kind] = {i: point for i, point in mine.items() if i not in full}
     return [[n for _, _, n in sorted(group, key=lambda g: (g[0], g[1], g[2].item[1]))] for group in near]
 
 
@@ -152,12 +163,12 @@ def measured(row: Any, point: Point, found: Sequence[Found]) -> list[tuple[float
     """Exact distances and bearings from a point."""
     if not found:
         return []
-    keys, latitudes, longitudes = zip(*found, strict=True)
+    keys, latitudes, longitudes, texts = zip(*found, strict=True)
     n = len(keys)
     bearings, _, distances = SPHERE.inv([point[1]] * n, [point[0]] * n, list(longitudes), list(latitudes))
     return [
-        (distance, Near(round(distance), round(bearing) % 360, (row, key)))
-        for key, distance, bearing in zip(keys, distances, bearings, strict=True)
+        (distance, Near(round(distance), round(bearing) % 360, (row, key), text))
+        for key, distance, bearing, text in zip(keys, distances, bearings, texts, strict=True)
     ]
 
 
@@ -179,61 +190,96 @@ def distance(a: ColumnElement[Any], b: ColumnElement[Any], c: Any, d: Any, sqlit
         return sa.func.great_circle_metres(a, b, c, d, type_=sa.Float)
     f = sa.func
     # Numbers are written into the text: as parameters they would have to be planned with.
-    written: Callable[[str], ColumnElement[Any]] = sa.literal_column
-    two = written("2")
-    half: ColumnElement[Any] = f.power(f.sin((f.radians(c) - f.radians(a)) / two), two)
-    half += f.cos(f.radians(a)) * f.cos(f.radians(c)) * f.power(f.sin((f.radians(d) - f.radians(b)) / two), two)
+    written: Callable[..., ColumnElement[Any]] = sa.literal_column
+    two, by_half = written("2"), written("0.5::float8", sa.Float)
+    half: ColumnElement[Any] = f.power(f.sin((f.radians(c) - f.radians(a)) * by_half), two)
+    half += f.cos(f.radians(a)) * f.cos(f.radians(c)) * f.power(f.sin((f.radians(d) - f.radians(b)) * by_half), two)
     metres: ColumnElement[float] = written(str(2 * EARTH_RADIUS_METRES)) * f.asin(f.least(written("1.0"), f.sqrt(half)))
     return metres
 
 
 async def _within(
     reader: Reader,
-    row: Any,
+    rows: list[Any],
     points: dict[int, tuple[float, float, int | None]],
     metres: float,
     first: int,
     filter: Conditions,
-) -> dict[int, list[Found]]:
-    """For each point the nearest rows inside the circle, in one statement."""
-    conditions: list[Condition] = [*filter, *rights.scope(row, reader.viewer.visibility)]
+) -> dict[tuple[Any, int], list[Found]]:
+    """For each kind of row and each point the nearest rows inside the circle, in one statement."""
+    asked: list[tuple[Any, tuple[Clause, ...]]] = []
+    conditions: list[Condition] = []
+    for row in rows:
+        mine = [*(filter if row is models.Enterprise else ()), *rights.scope(row, reader.viewer.visibility)]
+        asked.append((row, tuple(c.clause for c in mine)))
+        conditions += mine
     # Rounded to a ten-thousandth of a millimetre: the square of a far smaller number is an error to PostgreSQL.
     boxes = [
         [i, round(lat, 12), round(lon, 12), own or 0, *box(lat, lon, metres)] for i, (lat, lon, own) in points.items()
     ]
-    statement = _statement(row, tuple(c.clause for c in conditions), reader.sqlite)
-    values: dict[str, Any] = {"metres": metres, "n": first}
-    if reader.sqlite:
+    one = len(boxes) == 1
+    values: dict[str, Any] = {"metres": metres, **reading.parameters(conditions, reader)}
+    if one:
+        values |= {f"box_{name}": value for name, value in zip(BOX, boxes[0], strict=True)}
+    elif reader.sqlite:
         values["boxes"] = orjson.dumps(boxes).decode()
     else:
-        values |= {f"box_{name}": [row[i] for row in boxes] for i, name in enumerate(BOX)}
-    found: dict[int, list[Found]] = {i: [] for i in points}
-    for r in await reader.rows(statement, {**reading.parameters(conditions, reader), **values}):
-        found[r.i].append((r.id, r.latitude, r.longitude))
+        values |= {f"box_{name}": [b[i] for b in boxes] for i, name in enumerate(BOX)}
+    statement = _statement(tuple(asked), first, one, reader.sqlite, reader.carry)
+    if reader.carry is not None:
+        values |= reader.carry.values
+    found: dict[tuple[Any, int], list[Found]] = {(row, i): [] for row in rows for i in points}
+    for r in await reader.rows(statement, values):
+        found[rows[r.kind], r.i].append((r.id, r.latitude, r.longitude, r.text))
     return found
 
 
 @lru_cache(maxsize=256)
-def _statement(row: Any, clauses: tuple[Clause, ...], sqlite: bool) -> sa.Select[Any]:
-    """The nearest rows of a table for each of the points in `boxes`."""
+def _statement(
+    asked: tuple[tuple[Any, tuple[Clause, ...]], ...], first: int, one: bool, sqlite: bool, carry: Carry | None
+) -> sa.Select[Any]:
+    """The nearest rows of each table for the one point, or for each of the points in `boxes`."""
+    parts, number = [], 0
+    for kind, (row, clauses) in enumerate(asked):
+        inside = [clause.sql(f"w{number + i}", sqlite) for i, clause in enumerate(clauses)]
+        number += len(clauses)
+        parts.append(_nearest(kind, row, inside, first, one, sqlite, carry))
+    every = sa.union_all(*(sa.select(part) for part in parts)).subquery() if len(parts) > 1 else parts[0]
+    return sa.select(every).order_by(every.c.kind, every.c.i, every.c.metres, every.c.id)
+
+
+def _nearest(
+    kind: int, row: Any, inside: list[ColumnElement[bool]], first: int, one: bool, sqlite: bool, carry: Carry | None
+) -> sa.Subquery:
+    """The first rows of one table in each circle."""
     table = row.__table__
-    source, at = _boxes(sqlite)
-    metres_away = distance(at["latitude"], at["longitude"], table.c.latitude, table.c.longitude, sqlite).label("metres")
-    inside = [
+    source, at = (None, POINT) if one else _boxes(sqlite)
+    conditions = [
         table.c.latitude.between(at["south"], at["north"]),
         table.c.longitude.between(at["west"], at["east"]),
-        *reading.where(clauses, sqlite),
+        *inside,
     ]
     if row is models.Enterprise:
-        inside.append(table.c.id != at["own"])
-    each = sa.select(at["i"].label("i"), table.c.id, table.c.latitude, table.c.longitude, metres_away).select_from(
-        source.join(table, sa.and_(*inside))
+        conditions.append(table.c.id != at["own"])
+    metres = distance(at["latitude"], at["longitude"], table.c.latitude, table.c.longitude, sqlite)
+    text = sa.null() if carry is None else carry.write(row)
+    each = sa.select(
+        sa.literal_column(str(kind), sa.Integer).label("kind"),
+        at["i"].label("i"),
+        table.c.id,
+        table.c.latitude,
+        table.c.longitude,
+        metres.label("metres"),
+        sa.cast(text, sa.Text).label("text"),
     )
-    every = each.subquery()
+    circle, size = bindparam("metres", type_=sa.Float), sa.literal_column(str(first), sa.Integer)
+    if source is None:
+        near = each.select_from(table).where(*conditions, metres <= circle)
+        return near.order_by(metres, table.c.id).limit(size).subquery()
+    every = each.select_from(source.join(table, sa.and_(*conditions))).subquery()
     place = sa.func.row_number().over(partition_by=every.c.i, order_by=(every.c.metres, every.c.id)).label("place")
-    ranked = sa.select(every, place).where(every.c.metres <= bindparam("metres", type_=sa.Float)).subquery()
-    statement = sa.select(ranked).where(ranked.c.place <= bindparam("n", type_=sa.Integer))
-    return statement.order_by(ranked.c.i, ranked.c.place)
+    ranked = sa.select(every, place).where(every.c.metres <= circle).subquery()
+    return sa.select(*(ranked.c[c.key] for c in every.c)).where(ranked.c.place <= size).subquery()
 
 
 def _boxes(sqlite: bool) -> tuple[Any, dict[str, ColumnElement[Any]]]:

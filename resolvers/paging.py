@@ -170,9 +170,9 @@ class Page:
 
     @property
     def shape(self) -> "Page":
-        """The page without its values: pages of one shape share a statement."""
+        """The page without its cursors' values: pages of one shape share a statement."""
         blank = ()
-        return replace(self, size=0, after=self.after and blank, before=self.before and blank)
+        return replace(self, after=self.after and blank, before=self.before and blank)
 
     def ranges(self, sqlite: bool) -> list[Range]:
         """Where in the list the page lies: it is the first rows of the first range, then of the next."""
@@ -187,10 +187,9 @@ class Page:
         return [Range(sa.and_(one.condition, ends), one.order) for one in found]
 
     def parameters(self) -> dict[str, Any]:
-        """The values of the cursors; and one row more than asked tells whether there are more."""
+        """The values of the cursors."""
         bounds = {"a": self.after or (), "b": self.before or ()}
-        values = {f"{p}{i}": value for p, bound in bounds.items() for i, value in enumerate(bound)}
-        return {"n": self.size + 1, **values}
+        return {f"{p}{i}": value for p, bound in bounds.items() for i, value in enumerate(bound)}
 
 
 def page(

@@ -22,6 +22,7 @@ from models.held import Fetch
 from models.types import ListOf, Ranked, UtcTime
 from models.visibility import Viewer
 from resolvers.evidence.signer import Signer
+from resolvers.reading import Carry
 
 Decoder = Callable[[Any], Any]
 
@@ -117,11 +118,15 @@ class Moment:
 class RawReader:
     """Reads for one operation."""
 
-    __slots__ = ("_fetch", "now", "signer", "sqlite", "viewer", "zone")
+    __slots__ = ("_fetch", "carry", "moment", "now", "signer", "sqlite", "viewer", "zone")
 
-    def __init__(self, moment: Moment, fetch: Fetch, *, sqlite: bool) -> None:
+    def __init__(self, moment: Moment, fetch: Fetch, *, sqlite: bool, carry: Carry | None = None) -> None:
+        self.moment, self.carry = moment, carry
         self.viewer, self.now, self.zone, self.signer = moment.viewer, moment.now, moment.zone, moment.signer
         self._fetch, self.sqlite = fetch, sqlite
+
+    def carrying(self, carry: Carry) -> "RawReader":
+        return RawReader(self.moment, self._fetch, sqlite=self.sqlite, carry=carry)
 
     async def fetch(self, statement: Statement, values: dict[str, Any], *, keyed: bool = False) -> Sequence[Any]:
         """The driver's rows. `keyed`: they are those of a list of keys, and the last value of each is its key."""

@@ -22,6 +22,8 @@ class OperationOver(Exception):
 class OperationReader:
     """Reads for one viewer. The connection is taken at the first statement and given back by `close`."""
 
+    carry = None  # loaders read rows by themselves
+
     def __init__(
         self, database: Database, viewer: Viewer, now: dt.datetime, zone: ZoneInfo, signer: Signer | None = None
     ) -> None:

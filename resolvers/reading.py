@@ -1,12 +1,13 @@
 """The one place that writes SELECTs of rows: by key, by page, by page for each of many parents, and counts.
 
 Parameters have the same names everywhere: `keys` (a list of parents' or rows' keys), `w0` … (values of clauses),
-`a0` …, `b0` … (values of cursors), `n` (how many rows), `now`. Rows carry the parent's key as `parent_key`.
+`a0` …, `b0` … (values of cursors), `now`. Rows carry the parent's key as `parent_key`. How many rows a page has stands
+in the text: of a parameter PostgreSQL would take the page to be a tenth of all rows, and never keep a plan.
 """
 
 import datetime as dt
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,19 @@ from resolvers.paging import Page, Range
 PARENT = "parent_key"
 
 
+@dataclass(frozen=True)
+class Carry:
+    """What is to be read along of rows that a batch function finds: a text for each, written in the same statement.
+
+    `write` gives it by the row's model. Of one `owner` and `shape` it is the same but for the parameters' `values`.
+    """
+
+    owner: Hashable
+    shape: Hashable
+    write: Callable[[Any], ColumnElement[Any]] = field(compare=False)
+    values: dict[str, Any] = field(compare=False)
+
+
 class Reader(Protocol):
     """What a batch function reads through; one operation has one, so all it reads is of one moment."""
 
@@ -35,6 +49,8 @@ class Reader(Protocol):
     def sqlite(self) -> bool: ...
     @property
     def signer(self) -> Signer | None: ...
+    @property
+    def carry(self) -> Carry | None: ...
     def rows(self, statement: Select[Any], parameters: dict[str, Any]) -> Awaitable[Sequence[Any]]: ...
 
 
@@ -90,9 +106,16 @@ def everything(
 
 
 def first_page(
-    columns: Sequence[ColumnElement[Any]], relation: Relation, page: Page, clauses: Sequence[Clause], sqlite: bool
+    columns: Sequence[ColumnElement[Any]],
+    relation: Relation,
+    page: Page,
+    clauses: Sequence[Clause],
+    sqlite: bool,
+    *,
+    more: bool = True,
 ) -> Select[Any]:
-    """The page of the root's rows, or of the one parent in the parameter `key`."""
+    """The page of the root's rows, or of the one parent in the parameter `key`; `more` asks for one row too many."""
+    size = _size(page, more)
     conditions, parent, ranges = where(clauses, sqlite), None, page.ranges(sqlite)
     if relation.key is not None:
         parent = bindparam("key", type_=sa.Integer)
@@ -100,13 +123,21 @@ def first_page(
     if len(ranges) == 1:
         statement = select(columns, relation, relation.key).where(*conditions, ranges[0].condition)
     else:
-        chosen = _chosen(relation, ranges, conditions)
+        chosen = _chosen(relation, ranges, conditions, size)
         statement = select(columns, Relation(relation.table), parent).where(relation.table.c.id.in_(chosen))
-    return statement.order_by(*page.order.sql(page.backward)).limit(bindparam("n", type_=sa.Integer))
+    return statement.order_by(*page.order.sql(page.backward)).limit(size)
+
+
+def _size(page: Page, more: bool) -> ColumnElement[int]:
+    return sa.literal_column(str(page.size + more), sa.Integer)
 
 
 def _chosen(
-    relation: Relation, ranges: Sequence[Range], conditions: Sequence[ColumnElement[bool]], *outer: FromClause
+    relation: Relation,
+    ranges: Sequence[Range],
+    conditions: Sequence[ColumnElement[bool]],
+    size: ColumnElement[int],
+    *outer: FromClause,
 ) -> Select[Any] | sa.CompoundSelect[Any]:
     """On SQLite, the ids of a page's rows: so many of each range, the page's own first among them.
 
@@ -118,7 +149,7 @@ def _chosen(
         .select_from(relation.source)
         .where(*conditions, found.condition)
         .order_by(*found.order)
-        .limit(bindparam("n", type_=sa.Integer))
+        .limit(size)
         .correlate(*outer)
         for found in ranges
     ]
@@ -126,7 +157,13 @@ def _chosen(
 
 
 def pages(
-    columns: Sequence[ColumnElement[Any]], relation: Relation, page: Page, clauses: Sequence[Clause], sqlite: bool
+    columns: Sequence[ColumnElement[Any]],
+    relation: Relation,
+    page: Page,
+    clauses: Sequence[Clause],
+    sqlite: bool,
+    *,
+    more: bool = True,
 ) -> Select[Any]:
     """The page of each of the parents in `keys`, in one statement that reads no more of any than its page.
 
@@ -135,10 +172,10 @@ def pages(
     key = relation.key
     if key is None:
         raise TypeError("the root has no parents")
-    conditions, order = where(clauses, sqlite), page.order.sql(page.backward)
+    conditions, order, size = where(clauses, sqlite), page.order.sql(page.backward), _size(page, more)
     if sqlite:
         parents = sa.func.json_each(bindparam("keys", type_=JsonArray(sa.Integer()))).table_valued("key", "value")
-        chosen = _chosen(relation, page.ranges(True), [key == parents.c.value, *conditions], parents)
+        chosen = _chosen(relation, page.ranges(True), [key == parents.c.value, *conditions], size, parents)
         target = relation.table
         return (
             sa.select(*columns, parents.c.value.label(PARENT))
@@ -153,7 +190,7 @@ def pages(
         .select_from(relation.source)
         .where(key == parents.c.key, *conditions, page.ranges(False)[0].condition)
         .order_by(*order)
-        .limit(bindparam("n", type_=sa.Integer))
+        .limit(size)
         .lateral("each")
     )
     read = [each.c[str(c.key)] for c in columns]

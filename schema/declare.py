@@ -245,6 +245,7 @@ class Batch(Load):
     function: Callable[..., Awaitable[Sequence[Any]]]
     needs: Sequence[Any]
     given: Mapping[str, str | Given]
+    carries: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         hints = get_type_hints(self.function)
@@ -293,12 +294,14 @@ def batch(
     description: str,
     arguments: Mapping[str, str | Given] | None = None,
     sees: Right | None = None,
+    carries: Mapping[str, str] | None = None,
 ) -> Any:
     """One call for all parents: (reader, a tuple of the needed columns for each parent, arguments) → one result each.
 
-    The function's keyword arguments become the field's; `arguments` describes each of them.
+    The function's keyword arguments become the field's; `arguments` describes each of them. `carries` names attributes
+    of the results: by one that refers to a row, the one that has what the reader's `carry` wrote of it.
     """
-    return declared(Batch(function, needs, arguments or {}), description, sees)
+    return declared(Batch(function, needs, arguments or {}, carries or {}), description, sees)
 
 
 # -- types --

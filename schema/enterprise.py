@@ -165,6 +165,7 @@ class Enterprise(Node):
         models.Enterprise.latitude,
         models.Enterprise.longitude,
         description="What is nearest to it, however far; empty where it has no location.",
+        carries=nearby.CARRIES,
         arguments={"kinds": "What to look for.", "first": "So many of each kind, 1 to 1,000."},
     )
     timeline: "Connection[Event]" = log_of(models.Event.enterprise_id, "What happened at it and to it, newest first.")

@@ -176,6 +176,7 @@ class Query:
     nearby: list[Nearby] = batch(
         nearby.near_point,
         description="What is around a point, nearest first.",
+        carries=nearby.CARRIES,
         arguments={
             "point": Given("The point.", lambda: PointInput, point),
             "kinds": "What to look for.",

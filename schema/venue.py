@@ -47,6 +47,7 @@ class Venue(Node):
         models.Venue.latitude,
         models.Venue.longitude,
         description="What is around it, nearest first; empty where the venue has no location.",
+        carries=nearby.CARRIES,
         arguments={
             "kinds": "What to look for.",
             "within_metres": "No farther than this, in metres along the ground; without it, however far.",

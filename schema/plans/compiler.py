@@ -1,6 +1,7 @@
 """From a valid operation and the declarations of its fields to a plan; once for a document and a visibility."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from graphql import (
@@ -27,11 +28,12 @@ from schema.event import TYPES, EventId
 from schema.plans.arguments import Arguments, named_variables, taken
 from schema.plans.leaves import Code, Columns, Decoded, Leave, needed, told
 from schema.plans.loading import Loading
-from schema.plans.lowering import lowered
+from schema.plans.lowered import fragment, inlined, lowered
 from schema.plans.parts import Given, Lookup, Objects, Part, Table, Variants, shaped
 from schema.root import Graph
 
 Fields = dict[str, list[FieldNode]]
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Compiler:
@@ -119,12 +121,17 @@ class Compiler:
 
     # -- shapes --
 
-    def shape(self, of: Any, nodes: Sequence[FieldNode], columns: Columns | None) -> Part:
-        """What rows of the type, or of any type that it can be, become. Without `columns` they are plain values."""
+    def shape(
+        self, of: Any, nodes: Sequence[FieldNode], columns: Columns | None, carried: Mapping[str, str] = NOTHING
+    ) -> Part:
+        """What rows of the type, or of any type that it can be, become. Without `columns` they are plain values.
+
+        `carried` names attributes of plain values: by that which refers to a row, that which has the row's text.
+        """
         types = self.possible(of)
         named = get_named_type(of)
         if isinstance(named, GraphQLObjectType):
-            return Selection(self, named, self.inner(named, nodes), columns).made()
+            return Selection(self, named, self.inner(named, nodes), columns, carried).made()
         objects = {t.name: Selection(self, t, self.inner(t, nodes), columns).made() for t in types}
         if columns is not None:
             return Variants(event_type(columns), objects)
@@ -168,8 +175,15 @@ def event_type(columns: Columns) -> Callable[[Any], str]:
 class Selection:
     """The fields that are asked of one object type: an expression for each, and parts where more must be read."""
 
-    def __init__(self, compiler: Compiler, of: GraphQLObjectType, fields: Fields, columns: Columns | None) -> None:
-        self._compiler, self._of, self._columns = compiler, of, columns
+    def __init__(
+        self,
+        compiler: Compiler,
+        of: GraphQLObjectType,
+        fields: Fields,
+        columns: Columns | None,
+        carried: Mapping[str, str] = NOTHING,
+    ) -> None:
+        self._compiler, self._of, self._columns, self._carried = compiler, of, columns, carried
         self._code, self._parts = Code(), list[Part]()
         self._asked: dict[tuple[str, ...], str] = {}
         self._entries = [(key, self._entry(nodes)) for key, nodes in fields.items()]
@@ -233,17 +247,22 @@ class Selection:
                 return told(code, value, of, nullable=not isinstance(of, GraphQLNonNull))
             case declare.Part(columns=parts) if columns:
                 return self._object(parts, of, nodes)
+            case declare.Ref(attribute=attribute) if attribute in self._carried:
+                return f"{code.name(fragment)}(r.{self._carried[attribute]})"
         # Asked twice, under two names or in two fragments, it is read once.
         asked = tuple(print_ast(with_name(node)) for node in nodes)
         if asked not in self._asked:
-            self._asked[asked] = self._part(self._made(field, of, nodes))
+            self._asked[asked] = self._made(field, of, nodes)
         return self._asked[asked]
 
-    def _made(self, field: LoadField, of: Any, nodes: list[FieldNode]) -> Part:
-        part = Loading(self._compiler, self._of, self._columns).part(field, of, nodes)
-        if self._of is self._compiler.query and not self._compiler.sqlite:
-            part = lowered(self._compiler, self._of, field, of, nodes, part)
-        return part
+    def _made(self, field: LoadField, of: Any, nodes: list[FieldNode]) -> str:
+        compiler, columns, whole = self._compiler, self._columns, None
+        place = inlined(compiler, columns, self._of, field, of, nodes)
+        if place is not None:
+            return f"{self._code.name(fragment)}(r[{place}])"
+        if self._of is compiler.query and not compiler.sqlite:
+            whole = lowered(compiler, self._of, field, of, nodes)
+        return self._part(whole or Loading(compiler, self._of, columns).part(field, of, nodes))
 
     def _object(self, parts: dict[str, Any], of: Any, nodes: list[FieldNode]) -> str:
         columns, code = self._columns, self._code

@@ -1,7 +1,8 @@
 """Plans, kept by document and visibility, and run."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ from graphql import (
     visit,
 )
 
-from models.held import Fetch, Held
+from models.held import Fetch, Held, NotSingle, Work
 from models.visibility import Visibility
 from resolvers.raw import Moment, RawReader
 from resolvers.refusals import Refused
@@ -41,17 +42,41 @@ PLANS_KEPT = 40  # of one operation, by visibility and by what its @skip and @in
 TEXT_KEPT = 100_000  # characters
 
 
-class Known:
-    """An operation of a valid document, with its plans; None stands for what cannot be compiled.
+@dataclass
+class Plan:
+    """A compiled operation. `lasting`: its answer is the same until the log goes on.
 
-    With each plan stands whether it runs one statement at most, and whether its answer lasts until the log goes on.
+    `single`: it runs one statement at most; None while that is not known. What is known only from having been run may
+    prove wrong with other variables, once.
     """
+
+    root: Objects | Acted
+    lasting: bool
+    single: bool | None
+
+    def counting(self, fetch: Fetch) -> Fetch:
+        """Takes note of how many statements it runs."""
+        if self.single is not None:
+            return fetch
+        count = 0
+
+        def counted(text: str, arguments: list[Any], keys: int | None) -> Awaitable[Sequence[Any]]:
+            nonlocal count
+            count += 1
+            self.single = count == 1
+            return fetch(text, arguments, keys)
+
+        return counted
+
+
+class Known:
+    """An operation of a valid document, with its plans; None stands for what cannot be compiled."""
 
     def __init__(self, graph: Graph, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         self.document, self.operation = document, operation
         self.coercion = Coercion(graph._schema, operation.variable_definitions or ())
         self.conditions = conditions(document)
-        self.plans: dict[Any, tuple[Objects | Acted, bool, bool] | None] = {}
+        self.plans: dict[Any, Plan | None] = {}
 
 
 class Plans:
@@ -87,22 +112,23 @@ class Plans:
         """The operation's `data` as JSON. Raises Leave where graphql-core must answer, also after a mutation's act."""
         try:
             given = known.coercion(variables)
-            plan, single, lasting = self._plan(known, given, moment.viewer.visibility)
-            if isinstance(plan, Acted):
+            plan = self._plan(known, given, moment.viewer.visibility)
+            top = plan.root
+            if isinstance(top, Acted):
                 if act is None:
                     raise Leave("nobody acts")
-                root = await act(plan.field, plan.given(State(given, RawReader(moment, unread, sqlite=self._sqlite))))
+                root = await act(top.field, top.given(State(given, RawReader(moment, unread, sqlite=self._sqlite))))
 
             async def run(fetch: Fetch) -> bytes:
-                reader = RawReader(moment, fetch, sqlite=self._sqlite)
-                [made] = await plan.run(State(given, reader), [root])
+                reader = RawReader(moment, plan.counting(fetch), sqlite=self._sqlite)
+                [made] = await top.run(State(given, reader), [root])
                 return orjson.dumps(made)
 
-            if lasting and self.answers is not None:
+            if plan.lasting and self.answers is not None:
                 text = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
                 found = await self.answers.get((known, text, (moment.viewer.visibility, moment.zone.key)), run)
             else:
-                found = await self._held.read(run, single=single)
+                found = await self._read(plan, run)
         except (Leave, Refused, GraphQLError) as reason:
             # Whatever has an error: graphql-core tells of it with its path.
             self.left[str(reason) if isinstance(reason, Leave) else type(reason).__name__] += 1
@@ -114,7 +140,14 @@ class Plans:
         self.served += 1
         return found
 
-    def _plan(self, known: Known, variables: Variables, visibility: Visibility) -> tuple[Objects | Acted, bool, bool]:
+    async def _read(self, plan: Plan, run: Work[bytes]) -> bytes:
+        try:
+            return await self._held.read(run, single=bool(plan.single))
+        except NotSingle:
+            plan.single = False
+            return await self._held.read(run)
+
+    def _plan(self, known: Known, variables: Variables, visibility: Visibility) -> Plan:
         holds = [variables.coerced.get(name) for name in known.conditions]
         # Which enterprise it is, is a parameter.
         key = (visibility.role, visibility.scopes, *holds)
@@ -124,7 +157,7 @@ class Plans:
             try:
                 made = self._compiled(known, variables, visibility)
                 lasting = self.answers is not None and self._lasts(known, variables, visibility)
-                known.plans[key] = made, made.statements <= 1, lasting
+                known.plans[key] = Plan(made, lasting, True if made.statements <= 1 else None)
             except Leave as reason:
                 log.debug("not compiled", reason=str(reason))
                 known.plans[key] = None

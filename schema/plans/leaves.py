@@ -4,12 +4,13 @@ The expressions give what orjson writes as graphql-core's result would be writte
 since orjson writes them in ISO 8601 as the scalars do.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
 from graphql import GraphQLEnumType, GraphQLList, GraphQLNonNull, get_named_type
+from sqlalchemy import ColumnElement
 from sqlmodel import AutoString
 
 from models.types import ListOf, Ranked, UtcTime
@@ -42,12 +43,33 @@ class Code:
         return found
 
 
+class Read(NamedTuple):
+    """What is selected of a table at one execution: statements of one `shape` differ in nothing but their `values`."""
+
+    columns: Callable[[], list[ColumnElement[Any]]]
+    shape: Hashable
+    values: dict[str, Any]
+
+
 class Columns:
-    """The columns that are read of a table, each once; a row `r` has them in this order."""
+    """What is read of a table, each thing once; a row `r` has all of it in this order.
+
+    Besides the table's own columns there may be texts that the database writes; `texts` knows how to ask for them.
+    """
 
     def __init__(self, table: sa.Table, *, sqlite: bool) -> None:
         self.table, self.sqlite = table, sqlite
-        self.all: list[sa.Column[Any]] = []
+        self.all: list[Any] = []
+        self.texts: Any = None
+
+    def read(self, state: Any) -> Read:
+        found: Read = Read(lambda: self.all, (), {}) if self.texts is None else self.texts.read(self, state)
+        return found
+
+    def add(self, text: Any) -> int:
+        """The place of one more text."""
+        self.all.append(text)
+        return len(self.all) - 1
 
     def at(self, column: Any) -> int:
         """The place of a column of the table, by a model's attribute."""
@@ -65,7 +87,7 @@ class Columns:
     def told(self, code: Code, column: Any, of: Any) -> str:
         """The value as JSON has it, where the graph's type is `of`."""
         place = self.at(column)
-        found = self.all[place]
+        found: sa.Column[Any] = self.all[place]
         value, nullable = f"r[{place}]", bool(found.nullable)
         named = get_named_type(of)
         match found.type:

@@ -9,9 +9,8 @@ from resolvers.clauses import Clause, Condition
 from resolvers.paging import Page, cut
 from resolvers.raw import Statement
 from resolvers.reading import Relation
-from schema.plans.parts import Part, State, Table
-
-STATEMENTS_KEPT = 64  # of one list, by what is asked of it
+from schema.plans.leaves import Read
+from schema.plans.parts import STATEMENTS_KEPT, Part, State, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +51,9 @@ class Listing:
             found = self._statements[key] = Statement(make(sqlite), sqlite)
         return found
 
-    def _given(self, state: State, asked: Asked) -> tuple[tuple[Clause, ...], dict[str, Any]]:
-        conditions = [*asked.conditions, *self.table.scope(state)]
-        return tuple(c.clause for c in conditions), reading.parameters(conditions, state.reader)
+    def _given(self, state: State, asked: Asked) -> tuple[tuple[Clause, ...], dict[str, Any], Read]:
+        conditions, read = [*asked.conditions, *self.table.scope(state)], self.table.columns.read(state)
+        return tuple(c.clause for c in conditions), reading.parameters(conditions, state.reader) | read.values, read
 
     async def pages(
         self, state: State, asked: Asked, keys: Sequence[Any], *, ends: bool
@@ -65,15 +64,15 @@ class Listing:
         """
         page = asked.page
         assert page is not None
-        clauses, values = self._given(state, asked)
-        columns, relation = self.table.columns.all, self.relation
+        clauses, values, read = self._given(state, asked)
+        relation = self.relation
         values |= page.parameters()
-        if not ends:
-            values["n"] = page.size
         one = relation.key is None or len(keys) == 1
         write = reading.first_page if one else reading.pages
         statement = self._statement(
-            (one, clauses, page.shape), lambda sqlite: write(columns, relation, page, clauses, sqlite), state
+            (one, clauses, page.shape, ends, read.shape),
+            lambda sqlite: write(read.columns(), relation, page, clauses, sqlite, more=ends),
+            state,
         )
         rows = await state.reader.fetch(statement, values | ({"key": keys[0]} if one else {"keys": list(keys)}))
         found = {keys[0]: rows} if one else grouped(keys, rows)
@@ -89,16 +88,18 @@ class Listing:
         self, state: State, asked: Asked, keys: Sequence[Any], order: Callable[[Any], Any]
     ) -> tuple[list[Any], dict[Any, Group]]:
         """All rows of each parent in an order, in the same form."""
-        clauses, values = self._given(state, asked)
-        columns, relation = self.table.columns.all, self.relation
+        clauses, values, read = self._given(state, asked)
+        relation = self.relation
         write = reading.everything if relation.key is None else reading.by_key
-        statement = self._statement(("all", clauses), lambda sqlite: write(columns, relation, clauses, sqlite), state)
+        statement = self._statement(
+            ("all", clauses, read.shape), lambda sqlite: write(read.columns(), relation, clauses, sqlite), state
+        )
         rows = await state.reader.fetch(statement, values | {"keys": list(keys)})
         found = {None: rows} if relation.key is None else grouped(keys, rows)
         return laid_out({key: sorted(group, key=order) for key, group in found.items()})
 
     async def counts(self, state: State, asked: Asked, keys: Sequence[Any]) -> dict[Any, int]:
-        clauses, values = self._given(state, asked)
+        clauses, values, _ = self._given(state, asked)
         relation = self.relation
         statement = self._statement(("count", clauses), lambda sqlite: reading.counts(relation, clauses, sqlite), state)
         rows = await state.reader.fetch(statement, values | {"keys": list(keys)})

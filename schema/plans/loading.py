@@ -16,6 +16,7 @@ from schema.event import MODELS, Log, OfSubject
 from schema.mutation import Written
 from schema.plans.leaves import Code, Columns, Decoded, Leave, told
 from schema.plans.lists import Asked, Connected, Connections, Group, Listing, Several
+from schema.plans.lowered import carried
 from schema.plans.parts import Batch, Each, Given, Leaves, Part, Refs, State, Table, ToOne, itself, shaped
 from schema.plans.roots import FoundAll, FoundBy, FoundOne, LogConnections, TheOne
 from schema.problem import Current, Missing
@@ -110,17 +111,17 @@ class Loading:
         code = Code()
         values = "".join(f"{columns.decoded(code, need)}, " for need in load.needs) if columns else ""
         needs = code.function("rows", f"[({values}) for r in rows]")
-        given = compiler.arguments(self._of, field, nodes[0])
+        given, carry = compiler.arguments(self._of, field, nodes[0]), carried(compiler, load, of, nodes)
         if is_leaf_type(get_named_type(of)):
             inner = Code()
             shape: Part = Leaves(inner.function("rows", f"[{told(inner, 'r', of)} for r in rows]"))
         else:
-            shape = shaped(of, itself, compiler.shape(of, nodes, None))
+            shape = shaped(of, itself, compiler.shape(of, nodes, None, load.carries if carry else {}))
 
         def arguments(state: State) -> dict[str, Any]:
             return load.plain(given(state), state)
 
-        return Batch(load.function, needs, arguments, shape, isinstance(of, GraphQLNonNull))
+        return Batch(load.function, needs, arguments, shape, isinstance(of, GraphQLNonNull), carry)
 
     # -- lists --
 

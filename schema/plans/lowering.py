@@ -1,79 +1,35 @@
-"""A whole root field as one statement that gives JSON, for PostgreSQL.
+"""What hangs on a row as text of JSON that PostgreSQL writes in the same statement; at best a whole root field.
 
 Its rows need not cross to Python one by one: a file of a thousand rows costs this process next to nothing, and the
-database's own processes use the other cores. What SQL would not write exactly as Python does (floats, functions of
-columns, batches, cursors) is not lowered, and neither is a single row by its key: those who ask share a statement.
+database's own processes use the other cores. What SQL would not write exactly as Python does (functions of columns,
+batches, cursors) is not lowered; a field without such things then is a text beside its row's columns. A single row by
+its key is not lowered either: those who ask share a statement.
 """
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import sqlalchemy as sa
 from graphql import FieldNode, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
-from sqlalchemy import ColumnElement, FromClause, Select, bindparam
-from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy import ColumnElement, FromClause
 
 from models.types import Ranked, UtcTime
-from resolvers import reading, rights
-from resolvers.clauses import Clause, table_column
-from resolvers.raw import Statement
+from resolvers.clauses import table_column
 from resolvers.reading import Relation
 from schema import declare
 from schema.connection import ToList, ToMany
-from schema.declare import LoadField, target
-from schema.plans.leaves import Leave
-from schema.plans.lists import STATEMENTS_KEPT, Asked
-from schema.plans.parts import Given, Part, State
-from schema.plans.texts import MISSING, Unlowered, constant, global_id, in_order, joined, leaf, missing
-from schema.query import FindBy, Sole, key_asked
+from schema.declare import LoadField
+from schema.plans.leaves import Columns, Read
+from schema.plans.levels import Level, Writer, told
+from schema.plans.lists import Asked
+from schema.plans.parts import Given, State
+from schema.plans.texts import Unlowered, constant, global_id, in_order, joined, leaf, missing
 
 if TYPE_CHECKING:
     from schema.plans.compiler import Compiler, Fields
 
 ALL = Asked(())
-
-
-@dataclass(frozen=True)
-class Level:
-    """Rows of one model in the statement, with what is asked of them."""
-
-    number: int
-    model: Any
-    ask: Callable[[State], Asked]
-
-
-class Writer:
-    """Writes one statement. `asked` are the clauses and the page of each level, by its number."""
-
-    def __init__(self, asked: Sequence[tuple[tuple[Clause, ...], Asked]]) -> None:
-        self._asked = asked
-
-    def page(self, level: Level) -> Any:
-        return self._asked[level.number][1].page
-
-    def where(self, level: Level, row: FromClause) -> list[ColumnElement[bool]]:
-        """What holds for the rows of a level, told of its alias; parameters have the level's number before them."""
-        clauses, asked = self._asked[level.number]
-        if any(level.model.__table__ in clause.tables() for clause in clauses):
-            raise Unlowered
-        page = asked.page
-        found = reading.where(clauses, False)
-        if page is not None:
-            found.append(page.ranges(False)[0].condition)
-        return [self.told(level, row, expression) for expression in found]
-
-    def told(self, level: Level, row: FromClause, expression: Any) -> Any:
-        def replace(element: Any, **_: Any) -> Any:
-            if isinstance(element, sa.Column) and element.table is level.model.__table__:
-                return row.c[element.key]
-            if isinstance(element, sa.BindParameter) and element.required and element.key != "now":
-                return bindparam(f"l{level.number}{element.key}", type_=element.type)
-            return None
-
-        return replacement_traverse(expression, {}, replace)
-
 
 # What writes a value of a row, given the row's alias: SQL text as an expression, or a constant.
 Write = Callable[[Writer, FromClause], ColumnElement[Any] | str]
@@ -91,7 +47,7 @@ def made(entries: Sequence[tuple[str, Write]], writer: Writer, row: FromClause) 
 
 
 class Lowering:
-    """Lowers one root field."""
+    """Lowers a root field, or fields of one type's rows. `levels` are all that it came upon."""
 
     def __init__(self, compiler: "Compiler") -> None:
         self._compiler = compiler
@@ -100,6 +56,18 @@ class Lowering:
     def level(self, model: Any, ask: Callable[[State], Asked] = lambda state: ALL) -> Level:
         self.levels.append(Level(len(self.levels), model, ask))
         return self.levels[-1]
+
+    def read(self, columns: Columns, state: State) -> Read:
+        """The columns of rows some of whose fields are lowered."""
+        found = told(self.levels, state)
+
+        def selected() -> list[ColumnElement[Any]]:
+            return [
+                one if isinstance(one, sa.Column) else as_text(one(found.writer, columns.table)).label(f"t{i}")
+                for i, one in enumerate(columns.all)
+            ]
+
+        return Read(selected, found.shape, found.values)
 
     def row(self, of: Any, nodes: Sequence[FieldNode]) -> list[tuple[str, Write]]:
         named = get_named_type(of)
@@ -219,9 +187,20 @@ class Lowering:
                 entries.append((key, always(f'"{named.name}"')))
             elif name == "nodes":
                 entries.append((key, self._nodes(level, relation, self.row(named.fields[name].type, asked))))
+            elif name == "totalCount":
+                entries.append((key, self._count(level, relation)))
             else:
                 raise Unlowered
         return lambda writer, row: made(entries, writer, row)
+
+    def _count(self, level: Level, relation: Relation) -> Write:
+        def write(writer: Writer, row: FromClause) -> ColumnElement[Any]:
+            inner, source, key = related(level.model, relation)
+            found = sa.select(sa.func.count()).select_from(source).where(*writer.where(level, inner, paged=False))
+            found = found if key is None else found.where(key == row.c.id).correlate(row)
+            return sa.cast(found.scalar_subquery(), sa.Text)
+
+        return write
 
     def _nodes(self, level: Level, relation: Relation, entries: list[tuple[str, Write]]) -> Write:
         def write(writer: Writer, row: FromClause) -> ColumnElement[Any]:
@@ -263,9 +242,16 @@ def target_model(of: Any) -> Any:
 
 
 def asking(load: ToMany, declared: LoadField, given: Given) -> Callable[[State], Asked]:
+    kept: list[Asked] = []
+
     def ask(state: State) -> Asked:
+        if kept:
+            return kept[0]
         rows, page = load.asked(declared, state, given(state))
-        return Asked(rows.conditions, page)
+        found = Asked(rows.conditions, page)
+        if given.fixed is not None:
+            kept.append(found)
+        return found
 
     return ask
 
@@ -281,91 +267,6 @@ def related(model: Any, relation: Relation) -> tuple[FromClause, FromClause, Col
     link = relation.key.table.alias()
     ours, theirs = relation.through
     return row, row.join(link, row.c[ours.key] == link.c[theirs.key]), link.c[relation.key.key]
-
-
-# -- the root --
-
-
-@dataclass(eq=False)
-class Lowered:
-    """A root field's value, by one statement. `key` gives the key of the row that it begins with, if there is one."""
-
-    levels: Sequence[Level]
-    write: Callable[[Writer, Any], Select[Any]]
-    key: Callable[[State], tuple[Any, Any]] | None
-    required: bool
-    statements: int = 1
-    _statements: dict[Hashable, Statement] = field(default_factory=dict)
-
-    async def run(self, state: State, rows: Sequence[Any]) -> Sequence[Any]:
-        asked: list[tuple[tuple[Clause, ...], Asked]] = []
-        values: dict[str, Any] = {}
-        for level in self.levels:
-            one = level.ask(state)
-            conditions = [*one.conditions, *rights.scope(level.model, state.viewer.visibility)]
-            asked.append((tuple(c.clause for c in conditions), one))
-            given = reading.parameters(conditions, state.reader)
-            given |= {} if one.page is None else one.page.parameters()
-            values |= {f"l{level.number}{name}": value for name, value in given.items()}
-        by, values["key"] = (None, None) if self.key is None else self.key(state)
-        values["now"] = state.now
-        shapes = tuple((clauses, one.page and (one.page.shape, one.page.size)) for clauses, one in asked)
-        statement = self._statements.get((by, shapes))
-        if statement is None:
-            if len(self._statements) >= STATEMENTS_KEPT:
-                self._statements.clear()
-            statement = self._statements[by, shapes] = Statement(self.write(Writer(asked), by), sqlite=False)
-        found = await state.reader.fetch(statement, values)
-        if not found:
-            return [None]
-        text: str = found[0][0]
-        if MISSING in text:
-            raise Leave("a null where none may be")
-        return [orjson.Fragment(text)]
-
-
-def lowered(
-    compiler: "Compiler", parent: GraphQLObjectType, declared: LoadField, of: Any, nodes: list[FieldNode], part: Part
-) -> Part:
-    """A root field's part as one statement, where that can be and is worth it; else the part as it is."""
-    lowering = Lowering(compiler)
-    required = isinstance(of, GraphQLNonNull)
-    try:
-        match declared.load:
-            case ToMany() as load if type(load) is ToMany:
-                write = lowering._connection(load, declared, parent, of, nodes)
-                nothing: Any = sa.select().subquery()
-                return Lowered(
-                    lowering.levels, lambda writer, by: sa.select(as_text(write(writer, nothing))), None, required
-                )
-            case FindBy(columns=columns) if part.statements > 1:
-                name, given = target(declared.type).__name__, compiler.arguments(parent, declared, nodes[0])
-                columns = {"id": target(declared.type).row.id, **columns}
-                return Lowered(
-                    *one_row(lowering, of, nodes, columns), lambda state: key_asked(given(state), name), required
-                )
-            case Sole() if part.statements > 1 and rights.reads(compiler.visibility):
-                columns = {"id": target(declared.type).row.id}
-                return Lowered(*one_row(lowering, of, nodes, columns), lambda state: ("id", 1), required)
-    except Unlowered:
-        pass
-    return part
-
-
-def one_row(
-    lowering: Lowering, of: Any, nodes: list[FieldNode], columns: dict[str, Any]
-) -> tuple[Sequence[Level], Callable[[Writer, Any], Select[Any]]]:
-    model = target_model(of)
-    level = lowering.level(model)
-    entries = lowering.row(of, nodes)
-
-    def write(writer: Writer, by: str) -> Select[Any]:
-        row = model.__table__.alias()
-        column = table_column(columns[by])
-        key = row.c[column.key] == bindparam("key", type_=column.type)
-        return sa.select(made(entries, writer, row)).where(key, *writer.where(level, row))
-
-    return lowering.levels, write
 
 
 def as_text(value: ColumnElement[Any] | str) -> ColumnElement[Any]:

@@ -14,9 +14,11 @@ from models.visibility import Viewer
 from resolvers import reading, rights
 from resolvers.clauses import Condition
 from resolvers.raw import RawReader, Statement
-from resolvers.reading import Relation
+from resolvers.reading import Carry, Relation
 from schema.plans.arguments import Variables
 from schema.plans.leaves import Columns, Leave
+
+STATEMENTS_KEPT = 64  # of one part, by what is asked of it
 
 
 class State:
@@ -128,7 +130,7 @@ class Lookup:
 
     def __init__(self, table: Table, relation: Relation) -> None:
         self._table, self._relation = table, relation
-        self._statement: Statement | None = None
+        self._statements: dict[Hashable, Statement] = {}
 
     @property
     def statements(self) -> int:
@@ -139,14 +141,17 @@ class Lookup:
         if not keys:
             return {}
         table = self._table
-        scope = table.scope(state)
-        if self._statement is None:
+        scope, read = table.scope(state), table.columns.read(state)
+        statement = self._statements.get(read.shape)
+        if statement is None:
+            if len(self._statements) >= STATEMENTS_KEPT:
+                self._statements.clear()
             sqlite = state.reader.sqlite
-            select = reading.by_key(table.columns.all, self._relation, [c.clause for c in scope], sqlite)
-            self._statement = Statement(select, sqlite)
-        values: dict[str, Any] = reading.parameters(scope, state.reader)
+            select = reading.by_key(read.columns(), self._relation, [c.clause for c in scope], sqlite)
+            statement = self._statements[read.shape] = Statement(select, sqlite)
+        values: dict[str, Any] = reading.parameters(scope, state.reader) | read.values
         values["keys"] = list(keys)
-        rows = await state.reader.fetch(self._statement, values, keyed=True)
+        rows = await state.reader.fetch(statement, values, keyed=True)
         made = await table.shape.run(state, rows)
         found: dict[Any, Any] = {}
         for row, value in zip(rows, made, strict=True):
@@ -268,13 +273,17 @@ def itself(value: Any) -> Any:
 
 @dataclass(eq=False)
 class Batch:
-    """A function over all parents; `needs` gives for each row what it takes, `shape` shows what it gave."""
+    """A function over all parents; `needs` gives for each row what it takes, `shape` shows what it gave.
+
+    `carry` says what the function is to read along.
+    """
 
     function: Callable[..., Any]
     needs: Callable[[Sequence[Any]], list[tuple[Any, ...]]]
     arguments: Callable[[State], dict[str, Any]]
     shape: Part
     required: bool
+    carry: Callable[[State], Carry] | None = None
 
     @property
     def statements(self) -> int:
@@ -283,7 +292,8 @@ class Batch:
     async def run(self, state: State, rows: Sequence[Any]) -> Sequence[Any]:
         keys = self.needs(rows)
         once = list(dict.fromkeys(keys))
-        given = await self.function(state.reader, once, **self.arguments(state))
+        reader = state.reader if self.carry is None else state.reader.carrying(self.carry(state))
+        given = await self.function(reader, once, **self.arguments(state))
         found = dict(zip(once, given, strict=True))
         return await self.shape.run(state, [found[key] for key in keys])
 

@@ -12,7 +12,7 @@ from sqlmodel import AutoString
 from models.types import ListOf, Ranked, UtcTime
 
 ARGUMENTS_MAXIMUM = 90  # of one call; PostgreSQL takes 100
-# Stands for a value that must be there and is not: no JSON has this character.
+# Stands for what must be there and is not, or cannot be written here: no JSON has this character.
 MISSING, MISSING_SQL = "\x01", "chr(1)"
 
 
@@ -77,7 +77,9 @@ def written(column: sa.Column[Any], of: Any) -> Callable[[ColumnElement[Any]], C
             return lambda value: sa.case((value, constant("true")), (~value, constant("false")))
         case ListOf():
             return lambda value: sa.case((value.is_not(None), texts(value)))
-        case sa.JSON() | sa.Float():
+        case sa.Float() if named == "Float":
+            return number
+        case sa.JSON():
             raise Unlowered
         case sa.Enum() | sa.Date():
             return lambda value: quoted(sa.cast(value, sa.Text))
@@ -98,6 +100,19 @@ def texts(value: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def json(value: ColumnElement[Any]) -> ColumnElement[Any]:
     return sa.cast(sa.func.to_json(sa.cast(value, sa.Text)), sa.Text)
+
+
+def number(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Both write the shortest digits that stand for the number; PostgreSQL no .0, and powers of ten in its own way."""
+    text, size = sa.cast(value, sa.Text), sa.func.abs(value)
+    plain = sa.or_(value == sa.literal_column("0"), size.between(sa.literal_column("1e-4"), sa.literal_column("1e14")))
+    whole = value == sa.func.trunc(value)
+    return sa.case(
+        (value.is_(None), sa.null()),
+        (~plain, sa.literal_column(MISSING_SQL)),
+        (whole, text.concat(constant(".0"))),
+        else_=text,
+    )
 
 
 def time(value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -12,7 +12,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 from models.database import Database
-from models.held import Fetch, HeldPostgres
+from models.held import Fetch, HeldPostgres, NotSingle
 from schema import ids
 from schema.execution import Operation
 from schema.root import Graph
@@ -202,6 +202,16 @@ async def test_statements_of_one_plan_see_one_moment(database: Database, zones: 
 
     assert await database.held.read(twice) == ["战区0", "战区0"]
     assert await database.held.read(twice) == ["其三", "其三"]
+
+
+async def test_who_said_that_there_is_one_statement_is_given_one(held: HeldPostgres) -> None:
+    async def twice(fetch: Fetch) -> None:
+        await fetch("SELECT 1", [], None)
+        await fetch("SELECT 2", [], None)
+
+    with pytest.raises(NotSingle):
+        await held.read(twice, single=True)
+    await held.read(twice)
 
 
 async def test_nothing_can_be_written(database: Database, zones: tuple[int, int]) -> None:

@@ -51,7 +51,7 @@ def test_both_ways_to_measure_agree_with_an_independent_one(one: Place, other: P
     # The haversine formula is weak where points are opposite to each other: there a few metres are lost.
     near_opposite = wanted > HALF_ROUND - 10_000
     assert great_circle_metres(*one, *other) == pytest.approx(wanted, abs=2.0 if near_opposite else 0.001, rel=1e-9)
-    [(exact, near)] = measured(models.Camera, one, [(7, *other)])
+    [(exact, near)] = measured(models.Camera, one, [(7, *other, None)])
     assert exact == pytest.approx(wanted, abs=0.001, rel=1e-9)
     assert abs(near.distance_metres - wanted) <= 0.51
     assert near.item == (models.Camera, 7)
@@ -62,7 +62,7 @@ def test_both_ways_to_measure_agree_with_an_independent_one(one: Place, other: P
 @example((30.0, 120.0), (31.0, 120.0))
 @example((30.0, 179.999), (30.0, -179.999))
 def test_bearings_agree_with_an_independent_one(one: Place, other: Place) -> None:
-    [(_, near)] = measured(models.Camera, one, [(7, *other)])
+    [(_, near)] = measured(models.Camera, one, [(7, *other, None)])
     assert 0 <= near.bearing_degrees <= 359
     distance = metres(one, other)
     if 1 < distance < HALF_ROUND - 1 and abs(one[0]) < 89.9999:

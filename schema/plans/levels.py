@@ -1,0 +1,86 @@
+"""The levels of a statement that writes JSON: whose rows each has, and what is asked of them when it is run."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam
+from sqlalchemy.sql.visitors import replacement_traverse
+
+from resolvers import reading, rights
+from resolvers.clauses import Clause
+from resolvers.paging import Page
+from schema.plans.lists import Asked
+from schema.plans.parts import State
+
+
+@dataclass(frozen=True)
+class Level:
+    """Rows of one model in the statement, with what is asked of them. Its parameters have its number before them."""
+
+    number: int
+    model: Any
+    ask: Callable[[State], Asked]
+
+
+class Writer:
+    """Writes one statement. `asked` are the clauses and the page of each level, by its number."""
+
+    def __init__(self, asked: Sequence[tuple[tuple[Clause, ...], Page | None]]) -> None:
+        self._asked = asked
+
+    def page(self, level: Level) -> Page:
+        page = self._asked[level.number][1]
+        assert page is not None
+        return page
+
+    def where(self, level: Level, row: FromClause, *, paged: bool = True) -> list[ColumnElement[bool]]:
+        """What holds for the rows of a level, told of its alias; `paged` says that those before a cursor are out."""
+        clauses, page = self._asked[level.number]
+        found = reading.where(clauses, False)
+        if page is not None and paged:
+            found.append(page.ranges(False)[0].condition)
+        return [self.told(level, row, expression) for expression in found]
+
+    def told(self, level: Level, row: FromClause, expression: Any) -> Any:
+        table = level.model.__table__
+
+        def renamed(element: Any, **_: Any) -> Any:
+            if isinstance(element, sa.BindParameter) and element.required and element.key != "now":
+                return bindparam(f"l{level.number}{element.key}", type_=element.type)
+            return None
+
+        def replaced(element: Any, **_: Any) -> Any:
+            if isinstance(element, Select) and table in element.get_final_froms():
+                # Other rows of the same table: they stay what they are.
+                return replacement_traverse(element, {}, renamed)
+            if isinstance(element, sa.Column) and element.table is table:
+                return row.c[element.key]
+            return renamed(element)
+
+        return replacement_traverse(expression, {}, replaced)
+
+
+class Told(NamedTuple):
+    """What one execution asks of all levels. Statements of one shape differ in nothing but their parameters' values."""
+
+    writer: Writer
+    shape: Hashable
+    values: dict[str, Any]
+
+
+def told(levels: Sequence[Level], state: State) -> Told:
+    asked: list[tuple[tuple[Clause, ...], Page | None]] = []
+    shape: list[Hashable] = []
+    values: dict[str, Any] = {"now": state.now}
+    for level in levels:
+        one = level.ask(state)
+        conditions = [*one.conditions, *rights.scope(level.model, state.viewer.visibility)]
+        clauses = tuple(c.clause for c in conditions)
+        asked.append((clauses, one.page))
+        shape.append((clauses, one.page and one.page.shape))
+        given = reading.parameters(conditions, state.reader)
+        given |= {} if one.page is None else one.page.parameters()
+        values |= {f"l{level.number}{name}": value for name, value in given.items()}
+    return Told(Writer(asked), tuple(shape), values)
