@@ -14,7 +14,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
-from models.held import Held, HeldPostgres, HeldSqlite
+from models.held import SETTINGS, Held, HeldPostgres, HeldSqlite
 
 SQLITE_THREADS = 2
 EARTH_RADIUS_METRES = 6_371_008.8  # the mean radius R1 of the WGS-84 ellipsoid (IUGG)
@@ -71,7 +71,7 @@ class Database:
             max_overflow=0,
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
-            **({} if self.sqlite else {"pool_pre_ping": True}),
+            **({} if self.sqlite else {"pool_pre_ping": True, "connect_args": {"server_settings": SETTINGS}}),
         )
         self.held: Held
         if self.sqlite:

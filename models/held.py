@@ -20,9 +20,9 @@ Fetch = Callable[[str, list[Any], int | None], Awaitable[Sequence[Any]]]
 Work = Callable[[Fetch], Coroutine[Any, Any, T]]
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# Times as text are in UTC; to compile a statement takes longer than to run one of ours; and what is read often is in
-# memory, where a row by its key costs little more than the next one.
-SETTINGS = {"timezone": "UTC", "jit": "off", "random_page_cost": "1.1"}
+# Times as text are in UTC; to compile a statement takes longer than to run one of ours; what is read often is in
+# memory, where a row by its key costs little more than the next one; what a portrait sorts and joins must find room.
+SETTINGS = {"timezone": "UTC", "jit": "off", "random_page_cost": "1.1", "work_mem": "32MB"}
 STATEMENTS_KEPT = 1_000  # prepared, on each connection
 
 

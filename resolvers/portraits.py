@@ -13,8 +13,8 @@ midnight in the district's zone. Formulas marked [V] are those of published bull
 - penalty rate 检查处罚率: inspections of the window with a case DECIDED, EXECUTING or CLOSED with a penalty, of those
 - (major) hazards per thousand inspections [V]: 1,000 × those found in the window by inspections ÷ inspections
 
-The number of statements is the same for any number of portraits of one kind. Each reads an index that has all of its
-columns. Long, so that all of this is in one place.
+One statement counts all of it, for any number of portraits of one kind; each part of it reads an index that has all of
+its columns. Long, so that all of this is in one place.
 """
 
 import datetime as dt
@@ -33,10 +33,10 @@ from sqlalchemy.sql.operators import custom_op
 import models
 from models import HAZARD_SETTLED, HAZARD_TERMINAL, CaseStatus, HazardLevel, HazardStatus, RiskGrade, Role
 from models.types import UtcTime
-from resolvers import events
 from resolvers.clauses import among
 from resolvers.reading import Reader
 from resolvers.refusals import Code, Refused
+from subscriptions import log
 
 WINDOW_DEFAULT = 30
 WINDOW_MAXIMUM = 3_660
@@ -105,41 +105,47 @@ class Portrait:
     trend: list[Day]
 
 
-# -- whose portrait: (parent, enterprise) for the parents in `keys` --
+# -- whose portrait: (parent, enterprise) for the parents in `keys`, or the one in `key` --
+
+# Of one key PostgreSQL knows how many rows it has without looking at it, and keeps the plan.
+Keyed = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
 
-def _of_district(sqlite: bool) -> sa.Select[Any]:
+def _of_district(keyed: Keyed) -> sa.Select[Any]:
     # There is one district, and every enterprise is in it.
     every = sa.select(DISTRICT.c.id.label("parent"), ENTERPRISE.c.id.label("enterprise"))
-    return every.join_from(DISTRICT, ENTERPRISE, sa.true()).where(among(DISTRICT.c.id, "keys", sqlite))
+    return every.join_from(DISTRICT, ENTERPRISE, sa.true()).where(keyed(DISTRICT.c.id))
 
 
-def _of_zone(sqlite: bool) -> sa.Select[Any]:
+def _of_zone(keyed: Keyed) -> sa.Select[Any]:
     zone = ENTERPRISE.c.zone_id
-    return sa.select(zone.label("parent"), ENTERPRISE.c.id.label("enterprise")).where(among(zone, "keys", sqlite))
+    return sa.select(zone.label("parent"), ENTERPRISE.c.id.label("enterprise")).where(keyed(zone))
 
 
-def _of_ring(sqlite: bool) -> sa.Select[Any]:
+def _of_ring(keyed: Keyed) -> sa.Select[Any]:
     ring = INSIDE.c.ring_id
-    return sa.select(ring.label("parent"), INSIDE.c.enterprise_id.label("enterprise")).where(
-        among(ring, "keys", sqlite)
-    )
+    return sa.select(ring.label("parent"), INSIDE.c.enterprise_id.label("enterprise")).where(keyed(ring))
 
 
-def _of_venue(sqlite: bool) -> sa.Select[Any]:
+def _of_venue(keyed: Keyed) -> sa.Select[Any]:
     venue = RING.c.venue_id
     inside = sa.select(venue.label("parent"), INSIDE.c.enterprise_id.label("enterprise")).distinct()
-    return inside.join_from(INSIDE, RING, RING.c.id == INSIDE.c.ring_id).where(among(venue, "keys", sqlite))
+    return inside.join_from(INSIDE, RING, RING.c.id == INSIDE.c.ring_id).where(keyed(venue))
 
 
-def _of_enterprise(sqlite: bool) -> sa.Select[Any]:
+def _of_enterprise(keyed: Keyed) -> sa.Select[Any]:
     key = ENTERPRISE.c.id
-    return sa.select(key.label("parent"), key.label("enterprise")).where(among(key, "keys", sqlite))
+    return sa.select(key.label("parent"), key.label("enterprise")).where(keyed(key))
 
 
-def _portraits(
-    scope: Callable[[bool], sa.Select[Any]], *, own: bool = False
-) -> Callable[..., Awaitable[list[Portrait | None]]]:
+ScopeOf = Callable[[Keyed], sa.Select[Any]]
+
+
+def _keyed(sqlite: bool, *, one: bool) -> Keyed:
+    return lambda column: column == bindparam("key", type_=sa.Integer) if one else among(column, "keys", sqlite)
+
+
+def _portraits(scope: ScopeOf, *, own: bool = False) -> Callable[..., Awaitable[list[Portrait | None]]]:
     """A batch function for one kind of parent."""
 
     async def portraits(
@@ -162,14 +168,14 @@ async def next_turn(reader: Reader, portraits: Callable[..., Awaitable[Any]], ke
 
     `portraits` is the batch function of its kind.
     """
-    scope = SCOPES[portraits](reader.sqlite).subquery("scope")
+    scope = SCOPES[portraits](_keyed(reader.sqlite, one=True)).subquery("scope")
     running = _members(HAZARD.c.status, [s for s in HazardStatus if s not in HAZARD_SETTLED])
     ahead = (
         sa.select(sa.func.min(HAZARD.c.deadline))
         .join_from(scope, HAZARD, HAZARD.c.enterprise_id == scope.c.enterprise)
         .where(running, HAZARD.c.deadline > _time("now"))
     )
-    [row] = await reader.rows(ahead, {"keys": [key], "now": reader.now})
+    [row] = await reader.rows(ahead, {"key": key, "now": reader.now})
     midnight = _midnight(reader, reader.now.astimezone(reader.zone).date() + dt.timedelta(days=1))
     return midnight if row[0] is None else min(midnight, row[0])
 
@@ -181,7 +187,7 @@ of_venues = _portraits(_of_venue)
 of_enterprises = _portraits(_of_enterprise, own=True)
 
 
-SCOPES: dict[Any, Callable[[bool], sa.Select[Any]]] = {
+SCOPES: dict[Any, ScopeOf] = {
     of_districts: _of_district,
     of_zones: _of_zone,
     of_rings: _of_ring,
@@ -215,46 +221,74 @@ class Counts:
         return self.daily.setdefault(name, Counter())
 
 
-async def draw(
-    reader: Reader, scope: Callable[[bool], sa.Select[Any]], keys: list[int], days: Days
-) -> dict[int, Portrait]:
+async def draw(reader: Reader, scope: ScopeOf, keys: list[int], days: Days) -> dict[int, Portrait]:
     """The portraits of these parents."""
     counted = {key: Counts() for key in keys}
-    statements = _statements(scope, reader.sqlite)
     midnights = [_midnight(reader, day) for day in _days(days[0], days[1] + dt.timedelta(days=1))]
-    values = {"keys": keys, "now": reader.now, "start": midnights[0], "end": midnights[-1]}
+    values = {"keys": keys, "key": keys[0], "now": reader.now, "start": midnights[0], "end": midnights[-1]}
     values |= {"zone": str(reader.zone)} if reader.sqlite else {"midnights": midnights}
-    for row in await reader.rows(statements.by_risk, values):
-        counted[row.parent].risk[row.risk_grade] = row.count
-    for statement in statements.totals:
-        for row in await reader.rows(statement, values):
-            for name, value in row._asdict().items():
-                if name != "parent":
-                    counted[row.parent].total[name] += int(value or 0)
-    for statement in statements.daily:
-        for row in await reader.rows(statement, values):
+    statement, parts = _statement(scope, reader.sqlite, len(keys) == 1)
+    cursor = ""
+    for row in await reader.rows(statement, values):
+        if row.part == LOG:
+            cursor = log.LogState(row.epoch, row.n0).cursor
+            continue
+        names, counts, numbers = parts[row.part], counted[row.parent], (row.n0, row.n1, row.n2, row.n3, row.n4)
+        if row.part == RISK:
+            counts.risk[None if row.n0 is None else RiskGrade(row.n0)] = row.n1
+        elif row.day is None:
+            counts.total.update({name: int(n or 0) for name, n in zip(names, numbers, strict=False)})
+        else:
             day = dt.date.fromisoformat(row.day) if reader.sqlite else days[0] + dt.timedelta(days=row.day - 1)
-            for name, value in row._asdict().items():
-                if name not in ("parent", "day"):
-                    counted[row.parent].by_day(name)[day] += int(value or 0)
-    cursor = (await events.state(reader)).cursor
+            for name, n in zip(names, numbers, strict=False):
+                counts.by_day(name)[day] += int(n or 0)
     return {key: _portrait(counts, reader.now, cursor, days) for key, counts in counted.items()}
 
 
-@dataclass(frozen=True)
-class Statements:
-    """What is read for one kind of portrait."""
-
-    by_risk: sa.Select[Any]
-    totals: Sequence[sa.Select[Any]]
-    daily: Sequence[sa.Select[Any]]
+LOG, RISK = 0, 1
+NUMBERS = 5  # that a part of the statement counts, at the most
 
 
 @lru_cache
-def _statements(scope: Callable[[bool], sa.Select[Any]], sqlite: bool) -> Statements:
-    mapping = Scope(scope(sqlite).subquery("scope"), sqlite, wide=scope is not _of_enterprise)
-    totals = _standing(mapping), _due(mapping), _visits(mapping), _cases(mapping)
-    return Statements(_by_risk(mapping), totals, tuple(_daily(mapping)))
+def _statement(scope: ScopeOf, sqlite: bool, one: bool) -> tuple[sa.Select[Any], list[list[str]]]:
+    """All that is counted, in one statement; by the number of each part, the names of its numbers."""
+    keyed, whole = _keyed(sqlite, one=one), scope is _of_district
+    rows = sa.select(DISTRICT.c.id.label("parent")).where(keyed(DISTRICT.c.id)) if whole else scope(keyed)
+    mapping = Scope(rows.subquery("scope"), sqlite, wide=scope is not _of_enterprise, whole=whole)
+    totals = [_standing(mapping), _due(mapping), _visits(mapping), _cases(mapping)]
+    counted = [_by_risk(mapping), *totals, *_daily(mapping)]
+    parts = [_state(sqlite), *(_part(RISK + i, select.subquery(), sqlite) for i, select in enumerate(counted))]
+    every = sa.union_all(*parts).subquery()
+    return sa.select(every), [[], *(_names(select.subquery()) for select in counted)]
+
+
+def _names(counted: sa.Subquery) -> list[str]:
+    return [str(column.key) for column in counted.c if column.key not in ("parent", "day")]
+
+
+def _part(number: int, counted: sa.Subquery, sqlite: bool) -> sa.Select[Any]:
+    """A part of the statement in the form that all have: part, parent, day, numbers, epoch."""
+    numbers = [counted.c[name] for name in _names(counted)]
+    day = counted.c.day if "day" in counted.c else sa.null()
+    return _row(number, counted.c.parent, day, numbers, sa.null(), sqlite)
+
+
+def _state(sqlite: bool) -> sa.Select[Any]:
+    """The log, in the same form."""
+    state = log.state_statement().subquery()
+    return _row(LOG, sa.null(), sa.null(), [state.c.head], state.c.epoch, sqlite)
+
+
+def _row(number: int, parent: Any, day: Any, numbers: list[Any], epoch: Any, sqlite: bool) -> sa.Select[Any]:
+    padded = [*numbers, *[sa.null()] * (NUMBERS - len(numbers))]
+    made: list[Any] = [
+        sa.literal_column(str(number), sa.Integer).label("part"),
+        sa.cast(parent, sa.Integer).label("parent"),
+        sa.cast(day, sa.Text() if sqlite else sa.Integer()).label("day"),
+        *(sa.cast(n, sa.BigInteger).label(f"n{i}") for i, n in enumerate(padded)),
+        sa.cast(epoch, sa.Text).label("epoch"),
+    ]
+    return sa.select(*made)
 
 
 def _days(first: dt.date, last: dt.date) -> list[dt.date]:
@@ -269,7 +303,8 @@ def _midnight(reader: Reader, day: dt.date) -> dt.datetime:
 
 
 def _sum(condition: ColumnElement[bool], name: str) -> ColumnElement[int]:
-    return sa.func.sum(sa.case((condition, 1), else_=0)).label(name)
+    # Numbers are written into the text: as parameters they would have to be planned with.
+    return sa.func.sum(sa.case((condition, sa.literal_column("1")), else_=sa.literal_column("0"))).label(name)
 
 
 def _time(name: str) -> ColumnElement[Any]:
@@ -278,11 +313,15 @@ def _time(name: str) -> ColumnElement[Any]:
 
 @dataclass(frozen=True)
 class Scope:
-    """Which enterprises are whose: rows of (parent, enterprise). A `wide` one has many enterprises to a parent."""
+    """Which enterprises are whose: rows of (parent, enterprise). A `wide` one has many enterprises to a parent.
+
+    The `whole` one has all of them, and rows of the parent alone.
+    """
 
     rows: sa.Subquery
     sqlite: bool
     wide: bool
+    whole: bool
 
     def at(self, enterprise: ColumnElement[Any]) -> ColumnElement[bool]:
         """The enterprise is one of them.
@@ -290,6 +329,8 @@ class Scope:
         SQLite knows nothing of how far a window reaches. With the plus it cannot go through all rows of every
         enterprise in a zone, one by one, and takes the rows of the window first.
         """
+        if self.whole:
+            return sa.true()
         if self.sqlite and self.wide:
             enterprise = UnaryExpression(enterprise, operator=custom_op("+"), type_=enterprise.type)
         return enterprise == self.rows.c.enterprise
@@ -297,8 +338,10 @@ class Scope:
 
 def _by_risk(scope: Scope) -> sa.Select[Any]:
     parent = scope.rows.c.parent
-    count = sa.select(parent, ENTERPRISE.c.risk_grade, sa.func.count().label("count"))
-    joined = count.join_from(scope.rows, ENTERPRISE, ENTERPRISE.c.id == scope.rows.c.enterprise)
+    grade = sa.type_coerce(ENTERPRISE.c.risk_grade, sa.SmallInteger).label("grade")
+    count = sa.select(parent, grade, sa.func.count().label("count"))
+    same = sa.true() if scope.whole else ENTERPRISE.c.id == scope.rows.c.enterprise
+    joined = count.join_from(scope.rows, ENTERPRISE, same)
     return joined.group_by(parent, ENTERPRISE.c.risk_grade)
 
 
