@@ -24,6 +24,7 @@ BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # memory, where a row by its key costs little more than the next one; what a portrait sorts and joins must find room.
 SETTINGS = {"timezone": "UTC", "jit": "off", "random_page_cost": "1.1", "work_mem": "32MB"}
 STATEMENTS_KEPT = 1_000  # prepared, on each connection
+SILENT_SECONDS = 60.0  # a database that has gone without a word is not waited for longer
 
 
 class NotSingle(Exception):
@@ -152,7 +153,12 @@ class HeldPostgres:
         while self._free:
             if not (found := self._free.pop()).is_closed():
                 return found
-        return await asyncpg.connect(**self._options, statement_cache_size=STATEMENTS_KEPT, server_settings=SETTINGS)
+        return await asyncpg.connect(
+            **self._options,
+            statement_cache_size=STATEMENTS_KEPT,
+            server_settings=SETTINGS,
+            command_timeout=SILENT_SECONDS,
+        )
 
     def _release(self, connection: "asyncpg.Connection[Any]", *, done: bool) -> None:
         if done and not self._closed:

@@ -20,7 +20,7 @@ its columns. Long, so that all of this is in one place.
 import datetime as dt
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -40,6 +40,7 @@ from subscriptions import log
 
 WINDOW_DEFAULT = 30
 WINDOW_MAXIMUM = 3_660
+DAYS_MAXIMUM = 100_000  # of all portraits that are drawn together
 PENALISED = (CaseStatus.DECIDED, CaseStatus.EXECUTING, CaseStatus.CLOSED)
 RECTIFIED = (HazardStatus.ACCEPTED, HazardStatus.CLOSED)
 
@@ -102,7 +103,16 @@ class Portrait:
     penalty_rate: float | None
     hazards_per_thousand_inspections: float | None
     major_hazards_per_thousand_inspections: float | None
-    trend: list[Day]
+    counts: "Counts" = field(repr=False, compare=False)
+
+    @property
+    def trend(self) -> list[Day]:
+        """Made for those who ask: there may be thousands of days."""
+        return _trend(self.counts, _days(self.from_, self.to))
+
+    def shows(self, other: "Portrait") -> bool:
+        """Whether nothing but its moment is different."""
+        return replace(self, as_of=other.as_of, cursor=other.cursor) == other and self.trend == other.trend
 
 
 # -- whose portrait: (parent, enterprise) for the parents in `keys`, or the one in `key` --
@@ -169,11 +179,12 @@ async def next_turn(reader: Reader, portraits: Callable[..., Awaitable[Any]], ke
     `portraits` is the batch function of its kind.
     """
     scope = SCOPES[portraits](_keyed(reader.sqlite, one=True)).subquery("scope")
-    running = _members(HAZARD.c.status, [s for s in HazardStatus if s not in HAZARD_SETTLED])
+    # Also of what is settled: a deadline that was kept counts once it has passed.
+    counted = HAZARD.c.status != HazardStatus.DISMISSED
     ahead = (
         sa.select(sa.func.min(HAZARD.c.deadline))
         .join_from(scope, HAZARD, HAZARD.c.enterprise_id == scope.c.enterprise)
-        .where(running, HAZARD.c.deadline > _time("now"))
+        .where(counted, HAZARD.c.deadline > _time("now"))
     )
     [row] = await reader.rows(ahead, {"key": key, "now": reader.now})
     midnight = _midnight(reader, reader.now.astimezone(reader.zone).date() + dt.timedelta(days=1))
@@ -209,13 +220,13 @@ def span(reader: Reader, window: Days | None) -> Days:
     return window
 
 
+@dataclass
 class Counts:
     """What was counted for one parent: totals by name, and by name and day."""
 
-    def __init__(self) -> None:
-        self.total: Counter[str] = Counter()
-        self.daily: dict[str, Counter[dt.date]] = {}
-        self.risk: dict[RiskGrade | None, int] = {}
+    total: Counter[str] = field(default_factory=Counter)
+    daily: dict[str, Counter[dt.date]] = field(default_factory=dict)
+    risk: dict[RiskGrade | None, int] = field(default_factory=dict)
 
     def by_day(self, name: str) -> Counter[dt.date]:
         return self.daily.setdefault(name, Counter())
@@ -224,6 +235,8 @@ class Counts:
 async def draw(reader: Reader, scope: ScopeOf, keys: list[int], days: Days) -> dict[int, Portrait]:
     """The portraits of these parents."""
     counted = {key: Counts() for key in keys}
+    if len(keys) * ((days[1] - days[0]).days + 1) > DAYS_MAXIMUM:
+        raise Refused(Code.BAD_INPUT, f"All portraits of a list have at most {DAYS_MAXIMUM:,} days together.")
     midnights = [_midnight(reader, day) for day in _days(days[0], days[1] + dt.timedelta(days=1))]
     values = {"keys": keys, "key": keys[0], "now": reader.now, "start": midnights[0], "end": midnights[-1]}
     values |= {"zone": str(reader.zone)} if reader.sqlite else {"midnights": midnights}
@@ -492,7 +505,7 @@ def _portrait(counts: Counts, now: dt.datetime, cursor: str, days: Days) -> Port
         penalty_rate=_rate(total["penalised"], inspections),
         hazards_per_thousand_inspections=_rate(within("found_by_inspection"), inspections, 1_000),
         major_hazards_per_thousand_inspections=_rate(within("major_by_inspection"), inspections, 1_000),
-        trend=_trend(counts, window),
+        counts=counts,
     )
 
 

@@ -4,13 +4,14 @@ import asyncio
 import datetime as dt
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 import models
 from models.database import Database
+from models.held import SILENT_SECONDS
 from models.outage import away
 from models.visibility import Role
 from resolvers import portraits
@@ -23,6 +24,7 @@ from subscriptions.channel import Change
 from subscriptions.interest import Interest
 
 EVERY = 1.0  # seconds: a portrait, and an inspector's position, are told no oftener
+
 INSPECTOR: sa.Table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
 
 
@@ -120,7 +122,7 @@ class MovingPortrait:
                 stirred.clear()
                 sight = await waited_for(self._draw, self.around.pause)
                 found = sight.portrait
-                if last is None or replace(found, as_of=last.as_of, cursor=last.cursor) != last:
+                if last is None or not found.shows(last):
                     last = found
                     yield [(self.scene, await self.rendering.execute(found, found.cursor))]
                 await self.around.pause(EVERY)
@@ -177,7 +179,8 @@ async def waited_for(read: Callable[[], Any], pause: Pause) -> Any:
     """What is read; a database that is away is waited for, since the next time gives all that counts."""
     while True:
         try:
-            return await read()
+            async with asyncio.timeout(SILENT_SECONDS):
+                return await read()
         except Exception as error:
             if not away(error):
                 raise

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 
@@ -126,7 +127,15 @@ class Scene:
 
 @asynccontextmanager
 async def scene(office: Office) -> AsyncIterator[Scene]:
+    """The feed looks at the log when it is told to, and never by itself: in the midst of what a test does, say."""
     time = Time(office)
+    with patch("subscriptions.feed.POLL", 3_600.0):
+        async with _live(office, time) as made:
+            yield made
+
+
+@asynccontextmanager
+async def _live(office: Office, time: Time) -> AsyncIterator[Scene]:
 
     def clock() -> dt.datetime:
         return time.now

@@ -3,6 +3,7 @@
 Long, because portraits and positions are two of one kind and share their stage.
 """
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Any
@@ -57,10 +58,11 @@ def own(world: World, key: int | None = None) -> Viewer:
     return Viewer(Visibility(Role.ENTERPRISE, enterprise=key or world.enterprise), subject="e")
 
 
-async def hazard(town: Scene, deadline: dt.datetime) -> None:
+async def hazard(town: Scene, deadline: dt.datetime, **more: Any) -> None:
     """A hazard at the enterprise with a deadline."""
     row = {"enterprise_id": town.office.world.enterprise, "level": models.HazardLevel.GENERAL, "deadline": deadline}
     row |= {"status": models.HazardStatus.ASSIGNED, "description": "x", "found_at": NOW - DAY, "version": 1}
+    row |= more
     await insert(town.office.database, models.Hazard, row)
 
 
@@ -145,6 +147,19 @@ async def test_a_deadline_that_passes_is_told(town: Scene) -> None:
     assert sink.empty
     town.time.move(2)
     assert (await sink.next())["portrait"]["hazardsOverdue"] == 1
+
+
+async def test_a_deadline_that_was_kept_is_told_when_it_passes(town: Scene) -> None:
+    """It counts from then on."""
+    kept = {"rectified_at": NOW - 2 * SECOND, "accepted_at": NOW - SECOND}
+    await hazard(town, NOW + dt.timedelta(hours=1), status=models.HazardStatus.ACCEPTED, **kept)
+    document = "subscription($of: ID!) { portrait(of: $of) { onTimeRate } }"
+    sink, _ = await town.join(document, of=town.office.world.id("zone"))
+    assert (await sink.next())["portrait"]["onTimeRate"] is None
+    await town.calm()
+    await town.time.waited(stirred=True)
+    town.time.move(3_600)
+    assert (await sink.next())["portrait"]["onTimeRate"] == 1.0
 
 
 async def test_a_deadline_that_passes_within_the_second_is_told(town: Scene) -> None:
@@ -235,6 +250,24 @@ async def test_a_database_that_is_away_is_waited_for(
         town.time.move(1)
     assert (await sink.next())["portrait"]["hazardsOpen"] == 0
     assert not sink.failed
+
+
+async def test_a_database_that_says_nothing_is_asked_again(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, silences = moving.Scene.draw, [True]
+
+    async def silent(self: moving.Scene, context: Any) -> moving.Sight:
+        if silences:
+            silences.pop()
+            await asyncio.Event().wait()
+        return await draw(self, context)
+
+    monkeypatch.setattr(moving.Scene, "draw", silent)
+    monkeypatch.setattr(moving, "SILENT_SECONDS", 0.01)
+    sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+    await town.time.waited(stirred=False)
+    monkeypatch.setattr(moving, "SILENT_SECONDS", 60.0)
+    town.time.move(1)
+    assert (await sink.next())["portrait"]["hazardsOpen"] == 0
 
 
 async def test_whoever_looks_is_told_when_it_cannot_be_drawn(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
