@@ -108,20 +108,15 @@ def _png_chunk(name: bytes, content: bytes) -> bytes:
 
 def webp(data: bytes) -> bytes:
     """A WebP without metadata. Raises Broken, for an animation too."""
-    (size,) = struct.unpack("<I", _taken(data, 4, 4))
-    inside = _taken(data, 8, size)
     kept: list[tuple[bytes, bytes]] = []
-    turned, at = UPRIGHT, 4
-    while at < len(inside):
-        name, length = struct.unpack("<4sI", _taken(inside, at, 8))
-        content = _taken(inside, at + 8, length)
+    turned = UPRIGHT
+    for name, content in _webp_chunks(data):
         if name in WEBP_MOVING:
             raise Broken("it is an animation")
         if name == b"EXIF":
             turned = orientation(content.removeprefix(EXIF))
         elif name in WEBP_KEPT:
             kept.append((name, content))
-        at += 8 + length + length % 2
     flags = EXIF_FLAG if turned != UPRIGHT else 0
     kept = [(name, _flagged(content, flags) if name == b"VP8X" else content) for name, content in kept]
     if flags and any(name == b"VP8X" for name, _ in kept):
@@ -129,6 +124,34 @@ def webp(data: bytes) -> bytes:
     chunks = [name + struct.pack("<I", len(c)) + c + b"\0" * (len(c) % 2) for name, c in kept]
     body = b"WEBP" + b"".join(chunks)
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name and content of each. Raises Broken."""
+    (size,) = struct.unpack("<I", _taken(data, 4, 4))
+    inside, at = _taken(data, 8, size), 4
+    while at < len(inside):
+        name, length = struct.unpack("<4sI", _taken(inside, at, 8))
+        yield name, _taken(inside, at + 8, length)
+        at += 8 + length + length % 2
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a WebP; of several that it says the greatest, whichever a decoder believes. Raises Broken."""
+    sizes = [(0, 0)]
+    for name, content in _webp_chunks(data):
+        if name == b"VP8X":
+            sides = (_taken(content, at, 3) for at in (4, 7))
+            width, height = (int.from_bytes(side, "little") + 1 for side in sides)
+        elif name == b"VP8L":
+            bits = int.from_bytes(_taken(content, 1, 4), "little")
+            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        elif name == b"VP8 ":
+            width, height = (side & 0x3FFF for side in struct.unpack("<HH", _taken(content, 6, 4)))
+        else:
+            continue
+        sizes.append((width, height))
+    return max(sizes, key=lambda size: size[0] * size[1])
 
 
 def _flagged(header: bytes, flags: int) -> bytes:

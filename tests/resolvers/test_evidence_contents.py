@@ -9,7 +9,18 @@ import pytest
 from PIL import Image
 
 from resolvers.evidence import pictures
-from resolvers.evidence.contents import ANY, JPEG, PDF, PIXELS_MAXIMUM, PNG, WEBP, checked, sniffed
+from resolvers.evidence.contents import (
+    ANY,
+    DECODE,
+    JPEG,
+    PDF,
+    PIXELS_MAXIMUM,
+    PNG,
+    WEBP,
+    WEBP_PIXELS_MAXIMUM,
+    checked,
+    sniffed,
+)
 from resolvers.refusals import Code, Refused
 from tests.proving import examples
 from tests.web.pictures import GPS, ORIENTATION, SECRET, bomb, chunk, exif, opened, paper, photograph, picture
@@ -157,6 +168,41 @@ def test_the_greatest_picture_is_not_one_pixel_greater() -> None:
         # Without data it cannot be decoded; that it was tried shows that it was not too large.
         data = pictures.PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
         assert refusal(data) is code
+
+
+def webp_header(form: str, width: int, height: int) -> bytes:
+    """A WebP that says how large it is, and has nothing else."""
+    if form == "VP8X":
+        content = bytes(4) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    elif form == "VP8L":
+        content = b"\x2f" + (width - 1 | height - 1 << 14).to_bytes(4, "little") + b"\0"
+    else:
+        content = b"\x10\0\0\x9d\x01\x2a" + struct.pack("<HH", width, height)
+    body = b"WEBP" + form.ljust(4).encode() + struct.pack("<I", len(content)) + content
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize("form", ["VP8X", "VP8L", "VP8"])
+def test_a_webp_is_measured_before_a_decoder_sees_it(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its decoder takes the memory for the whole picture at once: 975 MB for 38 bytes, if it is let."""
+    seen: list[bytes] = []
+
+    def decoder(file: io.BytesIO) -> Image.Image:
+        seen.append(file.getvalue())
+        raise ValueError
+
+    monkeypatch.setitem(DECODE, WEBP, decoder)
+    for width, height in ((7990, 8000), (16_383, 16_383), (WEBP_PIXELS_MAXIMUM // 4000 + 1, 4000)):
+        assert refusal(webp_header(form, width, height)) is Code.TOO_LARGE
+    assert seen == []
+    assert refusal(webp_header(form, WEBP_PIXELS_MAXIMUM // 4000, 4000)) is Code.BAD_INPUT
+    assert seen
+
+
+@pytest.mark.parametrize("more", [{"lossless": True}, {"lossless": False}, {"lossless": False, "exif": exif(1)}])
+def test_the_size_of_a_webp_is_the_one_that_its_decoder_finds(more: dict[str, object]) -> None:
+    data = photograph("WEBP", **{"exif": b"", **more})
+    assert pictures.webp_size(data) == opened(data).size
 
 
 @pytest.mark.parametrize("kind", KINDS)
