@@ -1,15 +1,19 @@
 """Whole simulated days, as fast as they go: every life cycle is walked, nothing is refused that was not meant to be.
 
-The rows, the log and the portraits agree.
+The clock moves on with the day that is played. The rows, the log and the portraits agree.
 """
 
+import datetime as dt
+import math
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import sqlalchemy as sa
 
 import models
-from models import EventKind, Subject, lifecycle
+from models import EventKind, HazardStatus, Subject, lifecycle
 from models.database import Database
 from schema import ids
 from schema.execution import Operation
@@ -19,7 +23,7 @@ from tests.resolvers.portraying import PORTRAIT, World
 from tests.web.conftest import SECRET
 from web.app import create
 from web.settings import Settings
-from web.simulation import Day, Desk
+from web.simulation import Day, Desk, rain
 from web.simulation.day import Summary
 from web.tokens import Tokens
 
@@ -33,23 +37,40 @@ CYCLES: dict[Subject, Any] = {
     Subject.ASSISTANCE: models.AssistanceRequest,
 }
 DAYS = 3  # some ways are taken once in twenty times
+DAY = dt.timedelta(days=1)
+ZONES_WITH_RAIN = 2
+# More than the greatest of the simulation's fronts brings, and less than two of them.
+PLAUSIBLE_MILLIMETRES = 150
 
 
-async def whole_days(url: str) -> Summary:
-    app = create(Settings(database_url=url, demo=True, secret=SECRET), lambda: NOW)
+@dataclass
+class Clock:
+    """What time it is where the day is played."""
+
+    now: dt.datetime = NOW
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+
+async def whole_days(url: str, clock: Clock) -> Summary:
+    app = create(Settings(database_url=url, demo=True, secret=SECRET), clock)
     transport = httpx.ASGITransport(app)
     summary = Summary()
-
-    async def at_once() -> bool:
-        return True
 
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://huhang.test", timeout=30) as client,
     ):
-        desk = Desk(client, Tokens(SECRET.get_secret_value()), lambda: NOW)
+        desk = Desk(client, Tokens(SECRET.get_secret_value()), clock)
         for seed in range(DAYS):
-            await Day(desk, seed, lambda: NOW, summary).play(at_once)
+            begun, day = max(NOW + seed * DAY, clock.now), Day(desk, seed, clock, summary)
+
+            async def at_once(begun: dt.datetime = begun, day: Day = day) -> bool:
+                clock.now = begun + dt.timedelta(minutes=day.minute)
+                return True
+
+            await day.play(at_once)
     return summary
 
 
@@ -57,7 +78,8 @@ async def test_a_day_walks_every_life_cycle_and_is_refused_nothing(
     graph: Graph, databases: Databases, demo_url: str
 ) -> None:
     url = await databases.new(demo_url)
-    summary = await whole_days(url)
+    clock = Clock()
+    summary = await whole_days(url, clock)
     assert summary.refusals == []
     assert set(lifecycle.PERMITTED) - set(summary.calls) <= NOT_PLAYED
     database = Database(url)
@@ -66,7 +88,8 @@ async def test_a_day_walks_every_life_cycle_and_is_refused_nothing(
             event = models.Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
             told = list(await connection.execute(sa.select(event).order_by(event.c.id)))
         await the_log_tells_every_state(database, told)
-        await portraits_agree(graph, database, told)
+        await portraits_agree(graph, database, told, clock.now)
+        await rain_raises_and_lifts(database, told)
     finally:
         await database.close()
 
@@ -82,26 +105,71 @@ async def the_log_tells_every_state(database: Database, told: list[Any]) -> None
             assert {key: states[key] for key in last} == last
 
 
-async def portraits_agree(graph: Graph, database: Database, told: list[Any]) -> None:
+async def rain_raises_and_lifts(database: Database, told: list[Any]) -> None:
+    """Each day's fronts raise a warning and lift it, by readings; and nowhere falls more than falls in nature."""
+    automatic = [e for e in told if e.at >= NOW and e.subject is Subject.WARNING and e.actor_role is None]
+    for kind in (EventKind.WARNING_RAISED, EventKind.WARNING_LIFTED):
+        assert len({e.subject_id for e in automatic if e.kind is kind}) == DAYS * ZONES_WITH_RAIN
+    reading = models.RainfallReading.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    fell: dict[int, list[tuple[dt.datetime, float]]] = defaultdict(list)
+    async with database.read() as connection:
+        for row in await connection.execute(sa.select(reading)):
+            fell[row.zone_id].append((row.at, row.millimetres))
+    assert len(fell) == ZONES_WITH_RAIN
+    for readings in fell.values():
+        assert max(at for at, _ in readings) <= NOW + DAYS * DAY
+        sums = [math.fsum(f for at, f in readings if end - DAY / 2 < at <= end) for end, _ in readings]
+        assert 50 <= max(sums) <= PLAUSIBLE_MILLIMETRES
+
+
+def test_fronts_follow_each_other_and_one_that_was_cut_off_is_repeated() -> None:
+    def warning(hours: float, lifted: bool = True, automatic: bool = True) -> dict[str, Any]:
+        at = (NOW + dt.timedelta(hours=hours)).isoformat()
+        return {"automatic": automatic, "issuedAt": at, "liftedAt": at if lifted else None}
+
+    first = rain.begins([], NOW)
+    assert first is not None
+    assert first + rain.APART < NOW
+    later = NOW + dt.timedelta(hours=0.9)
+    by_hand = warning(-100, automatic=False)
+    assert rain.begins([warning(0.1), by_hand], later) == first + rain.APART
+    assert rain.begins([warning(0.1, lifted=False)], later) == first
+    assert rain.begins([warning(0.3, lifted=False), warning(0.1)], later) == first + rain.APART
+    month = [warning(0.1)] * (rain.BACK // rain.APART)
+    assert rain.begins(month[1:], later) is not None
+    assert rain.begins(month, later) is None  # it has not fallen yet
+    assert rain.begins(month, later + DAY) == NOW
+
+
+async def portraits_agree(graph: Graph, database: Database, told: list[Any], now: dt.datetime) -> None:
     """What the graph says of the district and its zones is what counting the rows gives, and what the log tells."""
-    window = f'(window: {{ from: "{TODAY}", to: "{TODAY}" }})'
+    days = (TODAY, now.astimezone(SHANGHAI).date())
+    window = f'(window: {{ from: "{days[0]}", to: "{days[1]}" }})'
     query = f"{{ district {{ id portrait{window} {{ ...P }} }} zones {{ id portrait{window} {{ ...P }} }} }} {PORTRAIT}"
-    answer = await execution(graph, database).run(Operation(query), COMMANDER)
+    answer = await execution(graph, database, now).run(Operation(query), COMMANDER)
     assert answer.errors == []
     assert answer.data is not None
     district, zones = answer.data["district"], answer.data["zones"]
     world = await World.read(database)
     for kind, one in (("district", district), *(("zone", zone) for zone in zones)):
-        portrait = {**one["portrait"], "asOf": NOW.isoformat()}
+        portrait = {**one["portrait"], "asOf": now.isoformat()}
         del portrait["cursor"]
-        assert portrait == world.portrait(kind, ids.decode(one["id"])[1], (TODAY, TODAY), NOW, SHANGHAI)
+        assert portrait == world.portrait(kind, ids.decode(one["id"])[1], days, now, SHANGHAI)
+    due = [
+        h.deadline
+        for h in world.hazards
+        if h.deadline and h.status not in (HazardStatus.CLOSED, HazardStatus.DISMISSED)
+    ]
+    assert [deadline for deadline in due if NOW < deadline < now]  # some became overdue while the days were played
     assert sum(e.open_hazards for e in world.enterprises) == district["portrait"]["hazardsOpen"]
 
-    def of_today(*kinds: EventKind) -> set[int]:
-        return {o.subject_id for o in told if o.kind in kinds and o.at.astimezone(SHANGHAI).date() == TODAY}
+    def of_days(*kinds: EventKind) -> set[int]:
+        return {
+            o.subject_id for o in told if o.kind in kinds and days[0] <= o.at.astimezone(SHANGHAI).date() <= days[1]
+        }
 
-    found = of_today(EventKind.HAZARD_FOUND, EventKind.HAZARD_REPORTED)
-    dismissed = of_today(EventKind.HAZARD_DISMISSED)
+    found = of_days(EventKind.HAZARD_FOUND, EventKind.HAZARD_REPORTED)
+    dismissed = of_days(EventKind.HAZARD_DISMISSED)
     assert district["portrait"]["hazardsFound"] == len(found - dismissed)
-    assert district["portrait"]["inspections"] == len(of_today(EventKind.INSPECTION_SUBMITTED))
-    assert district["portrait"]["casesFiled"] == len(of_today(EventKind.CASE_FILED))
+    assert district["portrait"]["inspections"] == len(of_days(EventKind.INSPECTION_SUBMITTED))
+    assert district["portrait"]["casesFiled"] == len(of_days(EventKind.CASE_FILED))

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from web.simulation import flows
-from web.simulation.calls import COMMANDER, GAUGE, Call, Desk, Flow, Pause, Refusal
+from web.simulation import flows, rain
+from web.simulation.calls import COMMANDER, Call, Desk, Flow, Pause, Refusal
 from web.simulation.flows import Enterprise, Inspector, World
 
 MINUTES = 12 * 60  # of a working day
@@ -28,10 +28,11 @@ query World($zones: [ID!]) {
   }
   experts(first: 200, filter: { available: true }) { nodes { id } }
   warehouses(first: 50) { nodes { stock(first: 50) { nodes { id } } } }
-  zones { id }
+  zones { id ...Rain }
   dispatches(first: 1000, filter: { active: true }) { nodes { resource { ... on Expert { id } } } }
 }
 """
+WORLD += rain.FRAGMENT
 
 
 @dataclass
@@ -55,10 +56,10 @@ class Day:
         self._random = random.Random(self.seed)
         self._turns: list[tuple[float, int, Flow, Any]] = []
         self._numbers = itertools.count()
-        self._minute = 0.0
+        self.minute = 0.0  # of the day, so far
 
     def start(self, flow: Flow) -> None:
-        self._put(self._minute, flow, None)
+        self._put(self.minute, flow, None)
 
     def _put(self, minute: float, flow: Flow, reply: Any) -> None:
         heapq.heappush(self._turns, (minute, next(self._numbers), flow, reply))
@@ -68,18 +69,18 @@ class Day:
         world = await self._world()
         self._schedule(world)
         while self._turns:
-            self._minute, _, flow, reply = heapq.heappop(self._turns)
+            self.minute, _, flow, reply = heapq.heappop(self._turns)
             try:
                 wanted = flow.send(reply)
             except StopIteration:
                 continue
             if isinstance(wanted, Pause):
-                self._put(self._minute + wanted.minutes, flow, None)
+                self._put(self.minute + wanted.minutes, flow, None)
                 continue
             if not await wait():
                 break
             try:
-                self._put(self._minute, flow, await self.desk.call(wanted))
+                self._put(self.minute, flow, await self.desk.call(wanted))
                 self.summary.calls[wanted.mutation] += 1
             except Refusal as refusal:
                 self.summary.refusals.append(str(refusal))
@@ -109,7 +110,7 @@ class Day:
             teams=[t["id"] for t in data["teams"]["nodes"] if not t["dispatches"]["totalCount"]],
             experts=[e["id"] for e in data["experts"]["nodes"] if e["id"] not in away],
             stock=[s["id"] for w in data["warehouses"]["nodes"] for s in w["stock"]["nodes"]],
-            zones=[z["id"] for z in data["zones"]],
+            fronts={z["id"]: rain.begins(z["warnings"]["nodes"], self.clock()) for z in data["zones"]},
             now=self.clock,
             start=self.start,
         )
@@ -122,20 +123,11 @@ class Day:
             self._put(self._random.uniform(0, MINUTES * 0.8), flows.duty(world), None)
         for _ in range(8):
             self._put(self._random.uniform(0, MINUTES * 0.8), flows.dispatch(world), None)
-        for zone in world.zones[:2]:
-            self._put(self._random.uniform(0, 60), rain(world, zone, self.clock()), None)
+        for zone, begun in [*world.fronts.items()][:2]:
+            minute = self._random.uniform(0, 30)
+            if begun is not None:
+                self._put(minute, rain.front(world, zone, begun), None)
         self._put(60, office(world), None)
-
-
-def rain(world: World, zone: str, now: dt.datetime) -> Flow:
-    """A front passes: a gauge sends its readings of the last half day on; a warning is raised, and lifted."""
-    begun = now - dt.timedelta(hours=12)
-    amounts = [2, 6, 14, 22, 26, 18, 9, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    for half_hours, amount in enumerate(amounts):
-        at = (begun + dt.timedelta(minutes=30 * half_hours)).isoformat()
-        fell = round(amount * world.random.uniform(0.9, 1.4), 1)
-        yield Call(GAUGE, "rainfallReport", {"zone": zone, "millimetres": fell, "at": at})
-        yield Pause(15)
 
 
 def office(world: World) -> Flow:

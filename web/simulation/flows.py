@@ -55,7 +55,7 @@ class World:
     teams: list[str]
     experts: list[str]
     stock: list[str]
-    zones: list[str]
+    fronts: dict[str, dt.datetime | None]  # by zone, when the next one began
     now: Callable[[], dt.datetime]
     start: Callable[[Flow], None]
 
