@@ -26,6 +26,7 @@ from resolvers import districts
 from resolvers.demo import DistrictExists
 from resolvers.demo import seed as seed_demo
 from resolvers.evidence.stores import opened
+from resolvers.evidence.uploads import NotOurs, claim
 from resolvers.evidence.uploads import collect as collect_evidence
 from resolvers.register import MappingRefused, RegisterRefused, load
 from schema.root import build
@@ -233,15 +234,29 @@ def export(directory: Annotated[Path, typer.Argument(help="Where to write the fi
 
 
 @app.command()
-def collect() -> None:
-    """Remove evidence that was uploaded and never used."""
+def collect(
+    ours: Annotated[
+        bool, typer.Option("--ours", help="Nobody else uses the store, whatever it says: once after a restore.")
+    ] = False,
+) -> None:
+    """Remove evidence that was uploaded and never used. Not from a store that another database uses."""
 
     async def work(database: Database) -> None:
-        found = await collect_evidence(database, opened(settings.evidence_url), dt.datetime.now(dt.UTC))
+        store = opened(settings.evidence_url)
+        if ours:
+            await claim(database, store)
+        found = await collect_evidence(database, store, dt.datetime.now(dt.UTC))
         console.print(f"Removed {found.rows} rows and {found.files} files.")
 
     settings = _settings()
-    _run(settings, work)
+    try:
+        _run(settings, work)
+    except NotOurs as refused:
+        whose = f"the database of epoch {refused}" if refused.others else "nobody knows whom"
+        _refuse(
+            f"The store of HUHANG_EVIDENCE_URL has evidence of {whose}; nothing was removed. "
+            "If nobody but this database uses it, as after a restore: python -m web collect --ours"
+        )
 
 
 def _span(text: str) -> dt.timedelta:

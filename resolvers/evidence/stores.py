@@ -16,6 +16,9 @@ from obstore.store import S3Store
 CHUNK = 262_144
 NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 UNFINISHED = "upload-"
+# Who puts something there leaves a mark: an empty file, named by the database's epoch.
+OWNERS = "owners"
+OWNER = re.compile(r"owners/([0-9a-f]{16})", re.ASCII)
 
 
 class Store(Protocol):
@@ -27,6 +30,10 @@ class Store(Protocol):
     async def remove(self, name: str) -> None: ...
     def names(self) -> AsyncIterator[tuple[str, dt.datetime]]:
         """What was put there, and what an upload left unfinished, and when it was written last; nothing else."""
+        ...
+
+    async def owners(self) -> set[str]:
+        """The names of the marks."""
         ...
 
 
@@ -49,7 +56,7 @@ class Directory:
         self.path = path
 
     def _file(self, name: str) -> Path:
-        return self.path / name[:2] / name
+        return self.path / (name if OWNER.fullmatch(name) else f"{name[:2]}/{name}")
 
     async def has(self, name: str) -> bool:
         return await asyncio.to_thread(self._file(name).is_file)
@@ -86,6 +93,10 @@ class Directory:
     async def names(self) -> AsyncIterator[tuple[str, dt.datetime]]:
         for found in await asyncio.to_thread(lambda: list(self._walk())):
             yield found
+
+    async def owners(self) -> set[str]:
+        files = await asyncio.to_thread(lambda: list(self.path.glob(f"{OWNERS}/*")))
+        return {name for file in files if OWNER.fullmatch(name := f"{OWNERS}/{file.name}")}
 
     def _walk(self) -> Iterator[tuple[str, dt.datetime]]:
         for file in self.path.glob("??/*"):
@@ -139,3 +150,7 @@ class Bucket:
             for found in batch:
                 if NAME.fullmatch(found["path"]):
                     yield found["path"], found["last_modified"]
+
+    async def owners(self) -> set[str]:
+        batches = [batch async for batch in obstore.list(self._bucket, OWNERS)]
+        return {found["path"] for batch in batches for found in batch if OWNER.fullmatch(found["path"])}

@@ -1,4 +1,8 @@
-"""Uploads of evidence: one row and one file for equal bytes, and those gone again that nobody attached to anything."""
+"""Uploads of evidence: one row and one file for equal bytes, and those gone again that nobody attached to anything.
+
+Whatever database keeps its evidence in a store leaves its mark there first, and nothing is collected where there is
+another's mark: its files would all be orphans.
+"""
 
 import asyncio
 import datetime as dt
@@ -13,7 +17,8 @@ from models.database import Database
 from models.visibility import Role, Viewer
 from resolvers.evidence.attaching import EVIDENCE, UPLOAD
 from resolvers.evidence.contents import Content
-from resolvers.evidence.stores import NAME, Store
+from resolvers.evidence.stores import NAME, OWNERS, Store
+from subscriptions import log
 
 UPLOADERS = frozenset({Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE})
 WAITING = dt.timedelta(days=1)  # so long what was uploaded waits for what it proves
@@ -39,6 +44,14 @@ class Collected:
     files: int
 
 
+class NotOurs(Exception):
+    """The store has, or may have, what another database keeps. `others` are the epochs of those that are known."""
+
+    def __init__(self, others: list[str]) -> None:
+        super().__init__(", ".join(others))
+        self.others = others
+
+
 async def keep(
     database: Database,
     store: Store,
@@ -49,6 +62,7 @@ async def keep(
 ) -> Kept:
     """Keep an upload. Of equal bytes that are there already only the viewer is noted; the first `taken_at` stays."""
     sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content.data).hexdigest())
+    await _put(store, await _mark(database), b"")
     # Outside of the transaction, for it may take a while; a file without a row is collected some day.
     await _put(store, sha256, content.data)
     async with database.write() as session:
@@ -69,6 +83,12 @@ async def keep(
                 await connection.execute(sa.update(EVIDENCE).where(EVIDENCE.c.id == key).values(stored_at=now))
         await _note(connection, key, viewer.identity, now)
     return Kept(key, content.media_type, len(content.data), sha256)
+
+
+async def _mark(database: Database) -> str:
+    """The name of this database's mark. Its epoch is the log's, so that it is another after a restore."""
+    async with database.read() as connection:
+        return f"{OWNERS}/{(await log.state(connection)).epoch}"
 
 
 async def _put(store: Store, name: str, data: bytes) -> None:
@@ -99,12 +119,31 @@ async def find(database: Database, sha256: str) -> Kept | None:
     return None if row is None else Kept(*row)
 
 
+async def claim(database: Database, store: Store) -> None:
+    """Let the store be this database's alone, whoever has used it."""
+    mine = await _mark(database)
+    await _put(store, mine, b"")
+    for other in await store.owners() - {mine}:
+        await store.remove(other)
+
+
+async def _assure_ours(database: Database, store: Store) -> None:
+    """Raises NotOurs."""
+    mine, marks = await _mark(database), await store.owners()
+    if others := sorted(mark.removeprefix(f"{OWNERS}/") for mark in marks - {mine}):
+        raise NotOurs(others)
+    if not marks:
+        async for _ in store.names():
+            raise NotOurs([])
+
+
 async def collect(database: Database, store: Store, now: dt.datetime) -> Collected:
     """Remove what was uploaded more than a day ago and attached to nothing, and files that no row names.
 
     Safe at any time, beside uploads and beside itself. A file counts from when it was written, so that one whose row
-    is about to come stays.
+    is about to come stays. Raises NotOurs, before anything is removed, where another database may have files.
     """
+    await _assure_ours(database, store)
     before = now - WAITING
     rows = 0
     while removed := await _remove_rows(database, before):

@@ -17,7 +17,9 @@ from models.types import now as clock
 from models.visibility import Role, Viewer, Visibility
 from resolvers.evidence.contents import PDF, Content
 from resolvers.evidence.stores import UNFINISHED, Directory, Store, opened
-from resolvers.evidence.uploads import Collected, Kept, collect, find, keep
+from resolvers.evidence.uploads import Collected, Kept, NotOurs, claim, collect, find, keep
+from subscriptions.log import renew_epoch
+from tests.conftest import Databases
 from tests.resolvers.bucket import bucket
 from tests.web.pictures import paper
 
@@ -104,6 +106,43 @@ async def test_orphans_go_after_a_day(database: Database, store: Store) -> None:
     # Whoever still has it may upload it anew.
     assert (await keep(database, store, COMMANDER, now, numbered(1))).sha256 == waiting.sha256
     assert await read(store, waiting.sha256) == numbered(1).data
+
+
+async def test_nothing_is_collected_where_another_database_has_evidence(
+    database: Database, databases: Databases, migrated_url: str, store: Store
+) -> None:
+    now = clock()
+    other = Database(await databases.new(migrated_url))
+    try:
+        async with other.write() as session:
+            await renew_epoch(session, "0123456789abcdef")  # copies of one database have one
+        theirs, mine = await keep(other, store, COMMANDER, now, numbered(1)), numbered(2)
+        await attach(other, theirs)
+        later = now + 1_000 * HOUR
+        with pytest.raises(NotOurs) as caught:
+            await collect(database, store, later)
+        assert caught.value.others == ["0123456789abcdef"]
+        # Nor when both have, by either.
+        kept = await keep(database, store, COMMANDER, now, mine)
+        for one in (database, other):
+            with pytest.raises(NotOurs):
+                await collect(one, store, later)
+        assert await names(store) == {theirs.sha256, kept.sha256}
+        assert await rows(database) == {kept.sha256}
+        await claim(database, store)
+        assert await collect(database, store, later) == Collected(1, 2)
+    finally:
+        await other.close()
+
+
+async def test_nothing_is_collected_where_nobody_knows_whose_it_is(database: Database, store: Store) -> None:
+    assert await collect(database, store, clock()) == Collected(0, 0)
+    await store.put("a" * 64, b"of whom?")
+    with pytest.raises(NotOurs):
+        await collect(database, store, clock() + 25 * HOUR)
+    assert await names(store) == {"a" * 64}
+    await claim(database, store)
+    assert await collect(database, store, clock() + 25 * HOUR) == Collected(0, 1)
 
 
 async def test_what_an_upload_left_unfinished_goes_too(database: Database, folder: Path) -> None:

@@ -112,8 +112,34 @@ async def test_from_the_upload_over_a_mutation_and_an_address_to_its_collection(
     assert office.read(waiting["url"]).status_code == 404
     assert office.read(piece["url"]).status_code == 200
     rows, files = await office.left()
-    assert files == {office.folder / kept["sha256"][:2] / kept["sha256"]}
+    marks = set((office.folder / "owners").iterdir())
+    assert files == {office.folder / kept["sha256"][:2] / kept["sha256"], *marks}
+    assert len(marks) == 1
     assert rows["evidence_upload"] == 1
+
+
+async def test_another_databases_evidence_is_not_collected(office: Office, tmp_path: Path) -> None:
+    kept = office.post(photograph()).json()
+    await two_days_pass(office)
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    assert web("migrate", url=other).returncode == 0
+    before = await office.left()
+    done = web("collect", url=other, HUHANG_EVIDENCE_URL=str(office.folder))
+    [epoch] = [file.name for file in (office.folder / "owners").iterdir()]
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"The store of HUHANG_EVIDENCE_URL has evidence of the database of epoch {epoch}; nothing was removed. "
+        "If nobody but this database uses it, as after a restore: python -m web collect --ours\n"
+    )
+    assert await office.left() == before
+    assert office.read(kept["url"]).status_code == 200
+
+    # After a restore it is another database in the same manner, until somebody says so.
+    assert web("migrate", "--restored", url=office.url).returncode == 0
+    assert web("collect", url=office.url, HUHANG_EVIDENCE_URL=str(office.folder)).returncode == 1
+    done = web("collect", "--ours", url=office.url, HUHANG_EVIDENCE_URL=str(office.folder))
+    assert (done.returncode, done.stderr) == (0, "Removed 1 rows and 1 files.\n")
+    assert "Removed 0 rows and 0 files." in collect(office)
 
 
 def collect(office: Office) -> str:
