@@ -1,10 +1,15 @@
 """What `deploy/` names is there, and what docs/live.md says of closing is what happens."""
 
+import datetime as dt
+import json
 import re
+import subprocess
 
 import pytest
 
+from resolvers.evidence.uploads import WAITING
 from web import closing
+from web.__main__ import app
 from web.settings import ROOT, Settings
 from web.streams import EVENTS
 
@@ -42,6 +47,19 @@ def test_only_settings_that_exist_are_set() -> None:
     named = {name for path in FILES for name in re.findall(r"HUHANG_\w+", path.read_text())}
     named |= set(re.findall(r"HUHANG_\w+", (ROOT / "docs" / "deploy.md").read_text()))
     assert named - {f"HUHANG_{name}".upper() for name in Settings.model_fields} == set()
+
+
+def test_unused_evidence_is_collected_as_often_as_it_waits() -> None:
+    compose = (DEPLOY / "compose.yaml").read_text()
+    [service] = re.findall(r"^  collect:\n((?:    .+\n)+)", compose, re.MULTILINE)
+    assert "<<: *huhang" in service  # the settings and the evidence of the servers
+    assert "migrate: { condition: service_completed_successfully }" in service
+    *shell, loop = json.loads(re.findall(r"entrypoint: (\[.+\])", service)[0])
+    assert shell == ["sh", "-c"]
+    [command, seconds] = re.findall(r"python -m web (\w+); sleep (\d+)", loop)[0]
+    assert command in {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
+    assert dt.timedelta(seconds=int(seconds)) <= WAITING
+    assert subprocess.run(["sh", "-n", "-c", loop], check=False).returncode == 0
 
 
 def test_what_is_copied_into_the_image_is_there() -> None:
