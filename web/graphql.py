@@ -14,7 +14,7 @@ from resolvers.refusals import Code, Refused
 from schema.execution import Answer, Execution, Operation, error_of, refused, told
 from schema.live import Live, refusals
 from web.streams import EVENTS, PARTS, offers, once, streamed
-from web.viewers import Holding, Viewers
+from web.viewers import GONE, Holding, Viewers
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
@@ -72,6 +72,9 @@ class GraphQLEndpoint:
             resume = request.headers.get("last-event-id") or None
             holding = await self.hold(request)
             prepared = await self._live.prepare(operation, viewer, resume)
+            if holding.lost:
+                raise Refused(Code.UNAUTHENTICATED, GONE)
+            # Nothing is awaited from here to where the stream says what ends it.
             return streamed(self._live, prepared, stream, holding, self.seconds_left(viewer))
         except BaseException as error:
             if holding is not None:

@@ -17,7 +17,10 @@ GONE = "The token is of somebody who is not in the register."
 
 
 class Holding:
-    """A viewer whose stream goes on. `gone` is called when the holder of the token is not who they were."""
+    """A viewer whose stream goes on. `gone` is called when the holder of the token is not who they were.
+
+    `lost` tells the same to whoever could not say in time what to call.
+    """
 
     def __init__(
         self, viewers: "Viewers", viewer: Viewer | None, token: str = "", claims: Claims | None = None
@@ -27,6 +30,7 @@ class Holding:
         self.badge = claims.inspector if claims is not None and role is Role.INSPECTOR else None
         self.code = claims.enterprise if claims is not None and role is Role.ENTERPRISE else None
         self.gone: Callable[[], None] = lambda: None
+        self.lost = False
 
     @property
     def key(self) -> int | None:
@@ -80,7 +84,7 @@ class Viewers:
             self.held.add(holding)
             # Looked up after it is held: nobody would tell of what came between.
             await self._recheck([holding])
-            if holding not in self.held:
+            if holding.lost:
                 raise Refused(Code.UNAUTHENTICATED, GONE)
         return holding
 
@@ -97,6 +101,7 @@ class Viewers:
             if found != holding.key and holding in self.held:
                 self._kept.pop(holding.token, None)
                 holding.release()
+                holding.lost = True
                 holding.gone()
 
     async def of_token(self, token: str) -> Viewer:
