@@ -33,7 +33,7 @@ class Reserved:
         self.viewer = holding.viewer
         self.outlet = Outlet()
         self._holding = holding
-        holding.gone = self.end
+        holding.gone = self.leave
         self.opened = False
         # By operation: its place in the feed, the task that runs it, or what stands for it while it is looked at.
         self.operations: dict[str, Any] = {}
@@ -55,13 +55,11 @@ class Reserved:
                 place.leave()
 
     def leave(self) -> None:
+        """Nothing begins on it any more, and nothing goes on."""
+        self.outlet.end()
         self._holding.release()
         for id in list(self.operations):
             self.complete(id)
-
-    def end(self) -> None:
-        self.leave()
-        self.outlet.end()
 
 
 class ReservedEndpoint:
@@ -79,7 +77,7 @@ class ReservedEndpoint:
             token = request.headers.get(TOKEN) or request.query_params.get("token", "")
             stream = self._streams.get(token)
             if stream is None or stream.viewer != viewer:
-                return answered(refused([error_of(Code.BAD_REQUEST, "There is no such stream.")]), JSON, 404)
+                return no_such_stream()
             if request.method == "GET":
                 return self._open(token, stream)
             if request.method == "DELETE":
@@ -130,6 +128,9 @@ class ReservedEndpoint:
         id = asked.extensions.get("operationId")
         if not isinstance(id, str) or not id:
             raise Refused(Code.BAD_REQUEST, "`extensions.operationId` must be there, as a string.")
+        if stream.outlet.ended:
+            # While the request arrived: what began now would have nobody to end it.
+            return no_such_stream()
         if id in stream.operations:
             return answered(refused([error_of(Code.BAD_REQUEST, "The operation exists already.")]), JSON, 409)
         if len(stream.operations) >= OPERATIONS_MAXIMUM:
@@ -170,3 +171,7 @@ class ReservedEndpoint:
 
         stream.operations[id] = prepared.join(StreamSink(stream.outlet, frame, failed))
         return Response(status_code=202)
+
+
+def no_such_stream() -> Response:
+    return answered(refused([error_of(Code.BAD_REQUEST, "There is no such stream.")]), JSON, 404)

@@ -1,5 +1,6 @@
-"""What happens while a stream over HTTP opens."""
+"""What happens while a stream over HTTP opens: its holder goes, or the stream that an operation was for."""
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tests.web.subscribing import ALL, SECRET, settled
 from web.app import create
 from web.reserved import TOKEN
 from web.settings import Settings
+from web.streams import Streamed
 from web.tokens import Claims, Tokens
 
 INSPECTOR: sa.Table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
@@ -105,4 +107,28 @@ async def test_who_goes_while_their_stream_opens_gets_none(
     response = await office.ask("POST", "/graphql", whole({"query": ALL}), role=role)
     assert response.status_code == 401
     assert endpoint._viewers.held == set()
+    assert endpoint._live.feed.memberships == {}
+
+
+@pytest.mark.parametrize("query", [ALL, "{ viewer { role } }"])
+async def test_an_operation_whose_stream_has_gone_while_it_was_sent_does_not_begin(office: Office, query: str) -> None:
+    endpoint, half, gone = office.endpoints["/graphql/stream"], asyncio.Event(), asyncio.Event()
+    said = orjson.dumps({"query": query, "extensions": {"operationId": "1"}})
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield said[:10]
+        half.set()
+        await gone.wait()
+        yield said[10:]
+
+    token = bytes((await office.ask("PUT", "/graphql/stream")).body).decode()
+    stream = await office.ask("GET", "/graphql/stream", token=token)
+    assert isinstance(stream, Streamed)
+    [reserved] = endpoint._streams.values()
+    asking = asyncio.create_task(office.ask("POST", "/graphql/stream", slowly(), token=token))
+    await half.wait()
+    stream.left()
+    gone.set()
+    assert (await asking).status_code == 404
+    assert reserved.operations == {}
     assert endpoint._live.feed.memberships == {}
