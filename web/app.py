@@ -75,7 +75,7 @@ class Served:
         self.tokens = Tokens(signing)
         signer = Signer(signing)
         self.database = Database(settings.database_url, pool_size=settings.pool_size)
-        self.zone = districts.DEFAULT_ZONE
+        self.zone: ZoneInfo | None = None
         self.graph = build()
         self.execution = Execution(
             self.graph,
@@ -98,7 +98,7 @@ class Served:
             clock,
             bus_url=settings.bus_url,
             retention=retention,
-            recheck=self.viewers.recheck,
+            recheck=self.recheck,
         )
         store = stores.opened(settings.evidence_url)
         self.evidence = EvidenceEndpoint(
@@ -106,14 +106,26 @@ class Served:
         )
 
     def time_zone(self) -> ZoneInfo:
-        return self.zone
+        return self.zone or districts.DEFAULT_ZONE
 
     async def ring(self) -> None:
         await self.live.ring()
 
+    async def recheck(self) -> None:
+        """Something has happened."""
+        await self._learn_zone()
+        await self.viewers.recheck()
+
+    async def _learn_zone(self) -> None:
+        """A database that was empty may have a district by now; its zone stays as it is."""
+        if self.zone is None:
+            found = await districts.time_zone(self.database)
+            self.zone = self.zone or found
+
     async def open(self) -> None:
-        self.zone = await districts.time_zone(self.database) or districts.DEFAULT_ZONE
         await self.live.start()
+        # Later than the head of the log was read: nobody would tell of what came between.
+        await self._learn_zone()
 
     async def close(self) -> None:
         await self.live.stop()
