@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from resolvers.evidence import pictures
+from resolvers.evidence import papers, pictures
 from resolvers.refusals import Code, Refused
 
 JPEG, PNG, WEBP, PDF = MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "application/pdf")
@@ -33,7 +33,8 @@ class Content:
 
 
 def checked(data: bytes, declared: str, *, keep_positions: bool = False) -> Content:
-    """What is to be kept of an upload: a picture without its metadata, unless they are asked for; a paper as it is.
+    """What is to be kept of an upload: a picture without its metadata, a paper without positions, unless
+    they are asked for.
 
     `declared` is the media type that the client gives it. Takes as long as decoding a picture does. Raises Refused:
     UNSUPPORTED_TYPE for anything else than the four kinds, and for one that is declared as another; TOO_LARGE for too
@@ -47,7 +48,7 @@ def checked(data: bytes, declared: str, *, keep_positions: bool = False) -> Cont
     if kind == PDF:
         if b"%%EOF" not in data[-1024:]:
             raise Refused(Code.BAD_INPUT, "The paper ends early.")
-        return Content(kind, data)
+        return Content(kind, data if keep_positions else papers.without_positions(data))
     try:
         stripped = STRIP[kind](data)
     except pictures.Broken as error:

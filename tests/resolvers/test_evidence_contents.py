@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import time
 from random import Random
 
 import pytest
@@ -133,7 +134,56 @@ def test_an_animated_webp_is_refused() -> None:
     assert refusal(file.getvalue()) is Code.BAD_INPUT
 
 
-def test_a_paper_stays_as_it_is() -> None:
+XMP = (
+    b"""<x:xmpmeta><rdf:Description exif:GPSLatitude="30,14.2N" exif:GPSLongitude='120,15.9E' dc:format="any">"""
+    b"""<exif:GPSAltitude xml:lang="x">7/1</exif:GPSAltitude></rdf:Description></x:xmpmeta>"""
+)
+
+
+def illustrated(photo: bytes) -> bytes:
+    """A paper with a photograph in it, as it was taken, and with positions of its own."""
+    stream = b"1 0 obj\n<< /Type /XObject /Subtype /Image /Filter /DCTDecode >>\nstream\n%b\nendstream\nendobj\n"
+    return paper().replace(b"trailer", stream % photo + b"2 0 obj\nstream\n" + XMP + b"\nendstream\nendobj\ntrailer")
+
+
+def test_a_paper_loses_positions_and_nothing_moves_in_it() -> None:
+    photo = photograph("JPEG", comment=b"")
+    data = illustrated(photo)
+    assert SECRET in data
+    kept = checked(data, PDF).data
+    assert len(kept) == len(data)
+    for gone in (SECRET, b"Exif", b"GPS", b"30,14.2N", b"120,15.9E", b"7/1"):
+        assert gone not in kept
+    assert b'dc:format="any"' in kept
+    start = data.index(photo)
+    inside = opened(kept[start : start + len(photo)])
+    assert (inside.tobytes(), dict(inside.getexif())) == (opened(photo).tobytes(), {})
+    assert checked(kept, PDF).data == kept
+    assert checked(data, PDF, keep_positions=True).data == data
+
+
+def test_a_signed_paper_stays_as_it_is() -> None:
+    data = illustrated(photograph("JPEG")).replace(b"trailer", b"<< /Type /Sig /ByteRange [0 9 20 9] >> trailer")
+    assert checked(data, PDF).data == data
+
+
+@pytest.mark.parametrize(
+    "part", [b"\xff\xe1\xff\xffExif\0\0", b"\xff\xe1\0\2Exif\0\0", b'a:GPSa="', b"<a:GPSa>1</a:GPSb>"]
+)
+def test_what_only_begins_like_a_position_stays(part: bytes) -> None:
+    data = paper().replace(b"trailer", part + b"trailer")
+    assert checked(data, PDF).data == data
+
+
+def test_a_paper_full_of_what_looks_like_positions_is_looked_through_in_no_time() -> None:
+    for part in (b"a", b"a:GPS", b"<a:GPSa>", b'a:GPSa="', b"\xff\xe1\0\x09Exif\0\0", b"\xff\xed", b" "):
+        data = paper().replace(b"trailer", part * (1_000_000 // len(part)) + b"trailer")
+        started = time.process_time()
+        checked(data, PDF)
+        assert time.process_time() - started < 10
+
+
+def test_a_paper_without_positions_stays_as_it_is() -> None:
     assert checked(paper(), PDF).data == paper()
     assert refusal(paper()[:40]) is Code.BAD_INPUT
 
