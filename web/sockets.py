@@ -55,8 +55,7 @@ class SocketSink:
         if kept is None or kept[0] != self._prefix:
             kept = message.frame = (self._prefix, text_frame(self._prefix + message.payload + b"}"))
         count, size = self._wire.write(kept[1])
-        # One message alone may be of any size.
-        if count > WAITING_MESSAGES or (size > WAITING_BYTES and count > 1):
+        if count > WAITING_MESSAGES or (size > WAITING_BYTES and self._wire.beyond() > WAITING_BYTES):
             self._socket.close(closing.TOO_SLOW)
 
     async def drained(self) -> None:
@@ -122,7 +121,7 @@ class Socket:
         self.places.clear()
 
     async def _say(self, message: dict[str, Any]) -> None:
-        """Behind what waits; a client who does not read is not waited for long."""
+        """Behind what waits; a client who takes nothing is not waited for long."""
         if await self._wire.room(DRAIN_SECONDS):
             self._wire.write(text_frame(orjson.dumps(message)))
         else:

@@ -22,6 +22,7 @@ from web.wire import CUT
 EVENTS, PARTS = "text/event-stream", "multipart/mixed"
 BOUNDARY = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
 PART_LINE = b"\r\n--graphql\r\n"
+SLICE = 16 << 10  # bytes written at once, so that a reader is seen to take them
 
 # Every stream of this process, to be ended with it.
 OPEN: set["Outlet"] = set()
@@ -38,7 +39,7 @@ class Outlet:
 
     def __init__(self) -> None:
         self._waiting: deque[bytes] = deque()
-        self._bytes = 0
+        self._bytes = self._slices = 0
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
         self.overfull = asyncio.Event()
@@ -49,20 +50,32 @@ class Outlet:
             return
         self._waiting.append(chunk)
         self._bytes += len(chunk)
-        # One alone may be of any size.
-        if len(self._waiting) > WAITING_MESSAGES or (self._bytes > WAITING_BYTES and len(self._waiting) > 1):
+        if len(self._waiting) > WAITING_MESSAGES or (self._bytes > WAITING_BYTES and self._beyond() > WAITING_BYTES):
             self.cut()
             return
         if len(self._waiting) > WAITING_MESSAGES // 2 or self._bytes > WAITING_BYTES // 2:
             self._room.clear()
         self._news.set()
 
+    def _beyond(self) -> int:
+        """How many bytes wait, the largest chunk aside: one may be of any size."""
+        return self._bytes - max(map(len, self._waiting))
+
     async def drained(self) -> None:
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                await self._room.wait()
-        except TimeoutError:
-            self.cut()
+        """Wait for room, as long as the reader takes anything."""
+        while not self._room.is_set():
+            before = self._slices
+            try:
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await self._room.wait()
+            except TimeoutError:
+                if self._slices == before:
+                    self.cut()
+                    return
+
+    def wrote(self) -> None:
+        """A slice of what was taken out has gone."""
+        self._slices += 1
 
     def end(self) -> None:
         self.ended = True
@@ -146,7 +159,10 @@ class Streamed(Response):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self._opening, "more_body": True})
         while (chunk := await self._outlet.take(PING_SECONDS)) is not None:
-            await send({"type": "http.response.body", "body": chunk or self._alive(), "more_body": True})
+            body = chunk or self._alive()
+            for start in range(0, len(body), SLICE):
+                await send({"type": "http.response.body", "body": body[start : start + SLICE], "more_body": True})
+                self._outlet.wrote()
         await send({"type": "http.response.body", "body": b""})
 
     async def _gone(self, receive: Receive) -> None:

@@ -46,9 +46,11 @@ def cut(transport: asyncio.Transport) -> None:
 class Wire(WebSocketsSansIOProtocol):
     """A WebSocket that the application may write to past ASGI."""
 
-    # The lengths of frames that the peer has not taken whole, and their sum.
+    # The lengths of frames that the peer has not taken whole, and their sum; that of all frames ever written.
     _waiting: deque[int]
-    _written = 0
+    _written = _total = 0
+    # What the peer had to take before it got the last ping, and what it had taken when that was looked at last.
+    _ahead = _seen = 0
 
     async def run_asgi(self) -> None:
         self._waiting = deque()
@@ -65,6 +67,7 @@ class Wire(WebSocketsSansIOProtocol):
         if not self.open:
             return 0, 0
         self.transport.write(frame)
+        self._total += len(frame)
         size = self.transport.get_write_buffer_size()
         if size == 0:
             self._waiting.clear()
@@ -77,15 +80,31 @@ class Wire(WebSocketsSansIOProtocol):
             self._written -= self._waiting.popleft()
         return len(self._waiting), size
 
+    def beyond(self) -> int:
+        """How many bytes wait, the largest frame aside: one may be of any size, and is long under way."""
+        if not self._waiting:
+            return 0
+        largest = max(self._waiting)
+        # A part of the first has gone.
+        waiting = self._written if largest == self._waiting[0] else self.transport.get_write_buffer_size()
+        return waiting - largest
+
+    @property
+    def taken(self) -> int:
+        """How many bytes have gone to the kernel, those of uvicorn's own frames aside."""
+        return self._total - self.transport.get_write_buffer_size()
+
     async def room(self, seconds: float) -> bool:
-        """Wait until the peer has taken enough for more; False where it has not in time."""
-        try:
-            async with asyncio.timeout(seconds):
-                # Looked at again each time: of many who waited, another may have filled it.
-                while not self.writable.is_set():
+        """Wait until the peer has taken enough for more; False where it has taken nothing for so long."""
+        # Looked at again each time: of many who waited, another may have filled it.
+        while not self.writable.is_set():
+            before = self.taken
+            try:
+                async with asyncio.timeout(seconds):
                     await self.writable.wait()
-        except TimeoutError:
-            return False
+            except TimeoutError:
+                if self.taken <= before:
+                    return False
         return True
 
     def close_within(self, code: int, reason: str, seconds: float = CLOSING_SECONDS) -> None:
@@ -100,7 +119,17 @@ class Wire(WebSocketsSansIOProtocol):
         self.stop_keepalive()
         self.close_timer = self.loop.call_later(seconds, cut, self.transport)
 
+    def send_keepalive_ping(self) -> None:
+        super().send_keepalive_ping()
+        self._ahead, self._seen = self._total, self.taken
+
     def keepalive_timeout(self) -> None:
+        before, self._seen = self._seen, self.taken
+        # Where the ping stood behind other bytes, a peer that takes those is there. One that is not takes none: the
+        # kernel was full.
+        if before < self._ahead and before < self._seen:
+            self.pong_timer = self.loop.call_later(self.ping_timeout or 0, self.keepalive_timeout)
+            return
         super().keepalive_timeout()
         # A peer that answers no ping takes no close either.
         cut(self.transport)

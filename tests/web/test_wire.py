@@ -75,7 +75,16 @@ async def wired(deed: Deed, **settings: Any) -> AsyncIterator[int]:
 
 
 @pytest.mark.parametrize(
-    "name", ["run_asgi", "keepalive_timeout", "stop_keepalive", "connection_made", "pause_writing", "resume_writing"]
+    "name",
+    [
+        "run_asgi",
+        "send_keepalive_ping",
+        "keepalive_timeout",
+        "stop_keepalive",
+        "connection_made",
+        "pause_writing",
+        "resume_writing",
+    ],
 )
 def test_sockets_still_have(name: str) -> None:
     assert callable(getattr(WebSocketsSansIOProtocol, name))
@@ -95,6 +104,8 @@ async def test_a_wire_still_has_what_is_used_of_it() -> None:
         assert wire.close_sent is False
         assert wire.disconnected is False
         assert wire.close_timer is None
+        assert wire.pong_timer is None
+        assert wire.ping_timeout == wire.config.ws_ping_timeout
         assert wire.loop is asyncio.get_running_loop()
         assert callable(wire.conn.send_close)
         assert callable(wire.conn.data_to_send)
