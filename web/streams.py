@@ -17,7 +17,7 @@ from schema.live import Live, Place, Prepared
 from subscriptions.feed import Message
 from web.closing import DRAIN_SECONDS, PING_SECONDS, WAITING_BYTES, WAITING_MESSAGES
 from web.viewers import Holding
-from web.wire import CUT
+from web.wire import CUT, STEADY
 
 EVENTS, PARTS = "text/event-stream", "multipart/mixed"
 BOUNDARY = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
@@ -139,7 +139,10 @@ class Streamed(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         OPEN.add(self._outlet)
-        cut = scope.get("extensions", {}).get(CUT)
+        extensions = scope.get("extensions", {})
+        cut = extensions.get(CUT)
+        if STEADY in extensions:
+            extensions[STEADY]()
         writing = asyncio.create_task(self._write(send))
         gone = asyncio.create_task(self._gone(receive))
         watching = asyncio.create_task(self._stalled(cut))

@@ -1,5 +1,5 @@
 """uvicorn's protocols, lending the application what plain ASGI cannot do: write a finished frame, know how much of it
-waits, close in bounded time, and cut a connection whose peer does not read.
+waits, close in bounded time, cut a connection whose peer does not read, and have the kernel hold less for it.
 
 Every name of uvicorn that is used here and not documented is held by tests/web/test_wire.py.
 """
@@ -15,10 +15,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 EXTENSION = "huhang.wire"
-CUT = "huhang.cut"
+CUT, STEADY = "huhang.cut", "huhang.steady"
 KERNEL_BUFFER = 64 << 10  # else the kernel takes megabytes for a reader who has stalled, before anybody notices
 # Beyond this the application is told to wait: sooner than too many messages wait (web/closing.py).
 HIGH_WATER = 4 << 10
+# So long the kernel waits for a peer to acknowledge what it was sent, or to have room for more. Signs of life are sent
+# each 12 seconds (web/closing.py), so a dead one is gone within 30.
+UNACKNOWLEDGED_MS = 17_000
 CLOSING_SECONDS = 3.0
 REASON_MAXIMUM = 123  # bytes (RFC 6455, section 5.5)
 
@@ -43,6 +46,16 @@ def cut(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
+def steady(transport: asyncio.Transport) -> None:
+    """Prepare a connection for a stream. An ordinary answer is better off with the buffers that the kernel chooses."""
+    raw: Any = transport.get_extra_info("socket")
+    if raw is None:
+        return
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+
+
 class Wire(WebSocketsSansIOProtocol):
     """A WebSocket that the application may write to past ASGI."""
 
@@ -54,6 +67,7 @@ class Wire(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         self._waiting = deque()
+        steady(self.transport)
         self.transport.set_write_buffer_limits(HIGH_WATER)
         cast(dict[str, Any], self.scope["extensions"])[EXTENSION] = self
         await super().run_asgi()
@@ -136,15 +150,10 @@ class Wire(WebSocketsSansIOProtocol):
 
 
 class HttpWire(HttpToolsProtocol):
-    """HTTP whose streams can be cut; an upgrade to a WebSocket keeps the socket, and with it the buffer's size."""
-
-    def connection_made(self, transport: Any) -> None:
-        raw = transport.get_extra_info("socket")
-        if raw is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
-        super().connection_made(transport)
+    """HTTP whose streams can be cut, and say when they begin."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         extensions = cast(dict[str, Any], self.scope.setdefault("extensions", {}))
         extensions[CUT] = lambda: cut(self.transport)
+        extensions[STEADY] = lambda: steady(self.transport)

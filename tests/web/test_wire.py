@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 import uvicorn
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -22,7 +24,9 @@ from tests.proving import PROVING
 from tests.web.raw import connected
 from tests.web.subscribing import HURRIED, Town, settled, town
 from web import closing
-from web.wire import CLOSING_SECONDS, CUT, EXTENSION, KERNEL_BUFFER, HttpWire, Wire, text_frame
+from web.streams import EVENTS as EVENT_STREAM
+from web.streams import Outlet, Streamed
+from web.wire import CLOSING_SECONDS, CUT, EXTENSION, KERNEL_BUFFER, UNACKNOWLEDGED_MS, HttpWire, Wire, text_frame
 
 CLOSE = 8
 MEGABYTE = 1 << 20
@@ -71,6 +75,19 @@ async def wired(deed: Deed, **settings: Any) -> AsyncIterator[int]:
         yield port
 
 
+def options(transport: Any) -> tuple[bool, int]:
+    """Of a connection's socket: whether the kernel holds little, and how long it waits for an acknowledgement."""
+    raw = transport.get_extra_info("socket")
+    # Linux keeps as much again for its own purposes.
+    little = raw.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) in (KERNEL_BUFFER, 2 * KERNEL_BUFFER)
+    return little, raw.getsockopt(socket.IPPROTO_TCP, TIMEOUT) if TIMEOUT else 0
+
+
+# Not every platform has it.
+TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 0)
+STEADILY = True, UNACKNOWLEDGED_MS if TIMEOUT else 0
+
+
 # Names that uvicorn may change
 
 
@@ -90,9 +107,8 @@ def test_sockets_still_have(name: str) -> None:
     assert callable(getattr(WebSocketsSansIOProtocol, name))
 
 
-@pytest.mark.parametrize("name", ["connection_made", "on_message_begin"])
-def test_http_still_has(name: str) -> None:
-    assert callable(getattr(HttpToolsProtocol, name))
+def test_http_still_has() -> None:
+    assert callable(HttpToolsProtocol.on_message_begin)
 
 
 async def test_a_wire_still_has_what_is_used_of_it() -> None:
@@ -110,9 +126,7 @@ async def test_a_wire_still_has_what_is_used_of_it() -> None:
         assert callable(wire.conn.send_close)
         assert callable(wire.conn.data_to_send)
         assert wire.open
-        raw = wire.transport.get_extra_info("socket")
-        # Linux keeps as much again for its own purposes.
-        assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) in (KERNEL_BUFFER, 2 * KERNEL_BUFFER)
+        assert options(wire.transport) == STEADILY
         wire.close_within(4000, "good")
 
     async with wired(deed) as port, connected(port) as raw:
@@ -261,6 +275,37 @@ async def test_a_stream_over_http_can_be_cut() -> None:
         writer.close()
 
 
+async def test_a_connection_is_made_steady_when_a_stream_begins_on_it_and_no_sooner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    protocols: list[HttpWire] = []
+    begin = HttpWire.on_message_begin
+    found = []
+
+    def kept(self: HttpWire) -> None:
+        begin(self)
+        protocols.append(self)
+
+    monkeypatch.setattr(HttpWire, "on_message_begin", kept)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        outlet = Outlet()
+        found.append(options(protocols[-1].transport))
+        if scope["path"] == "/stream":
+            response: Response = Streamed(outlet, EVENT_STREAM, b":\n\n", bytes, None)
+            outlet.end()
+        else:
+            response = Response(b"plain")
+        await response(scope, receive, send)
+        found.append(options(protocols[-1].transport))
+
+    async with served(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        for path in ("/plain", "/stream"):
+            await client.get(path)
+    assert len({id(protocol) for protocol in protocols}) == 1
+    assert found == [(False, 0)] * 3 + [STEADILY]
+
+
 # The whole server
 
 
@@ -319,5 +364,6 @@ async def test_a_peer_that_answers_no_ping_is_gone(live: Town) -> None:
 
 def test_a_dead_peer_is_gone_within_30_seconds() -> None:
     assert 2 * closing.ALIVE_SECONDS <= 30
+    assert closing.PING_SECONDS + UNACKNOWLEDGED_MS / 1_000 <= 30
     assert closing.WAITING_MESSAGES == 256
     assert closing.WAITING_BYTES == 1 << 20
