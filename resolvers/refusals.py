@@ -22,6 +22,7 @@ class Code(enum.Enum):
     FORBIDDEN = "FORBIDDEN"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     NO_DISTRICT = "NO_DISTRICT"
+    TOO_COSTLY = "TOO_COSTLY"  # an operation may read more rows than can be had at once
     TOO_MANY = "TOO_MANY"  # operations at once on one connection
     INTERNAL = "INTERNAL"  # a fault of ours; the log has it under the id that the error gives
 

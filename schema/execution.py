@@ -39,7 +39,7 @@ from resolvers.evidence.signer import Signer
 from resolvers.raw import Moment
 from resolvers.reader import OperationReader
 from resolvers.refusals import Code, Refused
-from schema import mutation
+from schema import cost, mutation
 from schema.context import Context, Writing
 from schema.plans.kept import Known, Plans
 from schema.plans.leaves import Leave
@@ -160,12 +160,18 @@ class Execution:
         self.plans = Plans(graph, database.held, sqlite=database.sqlite, reuse=reuse) if planned else None
 
     def document(self, operation: Operation) -> DocumentNode:
-        """The valid document of an operation that it has. Raises Refused."""
+        """The valid document of an operation that it has, and that may be asked. Raises Refused."""
         found = self._documents.get(operation.query)
         if isinstance(found, list):
             raise BadDocument([told(error, Code.BAD_DOCUMENT) for error in found])
-        if get_operation_ast(found, operation.name) is None:
+        meant = get_operation_ast(found, operation.name)
+        if meant is None:
             raise Refused(Code.BAD_DOCUMENT, "Name the one operation of the document that is meant.")
+        known = None if self.plans is None else self.plans.known(operation.query, operation.name)
+        rows = cost.rows(self.graph, found, meant) if known is None else known.rows
+        excess = rows.excess(operation.variables)
+        if excess is not None:
+            raise Refused(Code.TOO_COSTLY, excess)
         return found
 
     def kind(self, operation: Operation) -> OperationType | None:

@@ -22,6 +22,7 @@ from models.held import Fetch, Held, NotSingle, Work
 from models.visibility import Visibility
 from resolvers.raw import Moment, RawReader
 from resolvers.refusals import Refused
+from schema import cost
 from schema.declare import LoadField
 from schema.plans.acted import Acted, acted
 from schema.plans.answers import Answers
@@ -75,7 +76,7 @@ class Known:
     def __init__(self, graph: Graph, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         self.document, self.operation = document, operation
         self.coercion = Coercion(graph._schema, operation.variable_definitions or ())
-        self.conditions = conditions(document)
+        self.conditions, self.rows = conditions(document), cost.rows(graph, document, operation)
         self.plans: dict[Any, Plan | None] = {}
 
 
@@ -111,6 +112,8 @@ class Plans:
     ) -> bytes:
         """The operation's `data` as JSON. Raises Leave where graphql-core must answer, also after a mutation's act."""
         try:
+            if known.rows.excess(variables) is not None:
+                raise Leave("too many rows")
             given = known.coercion(variables)
             plan = self._plan(known, given, moment.viewer.visibility)
             top = plan.root
