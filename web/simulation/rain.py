@@ -45,4 +45,4 @@ def front(world: World, zone: str, begun: dt.datetime) -> Flow:
     for half_hours, millimetres in fell.items():
         at = (begun + half_hours * HALF_HOUR).isoformat()
         yield Call(GAUGE, "rainfallReport", {"zone": zone, "millimetres": millimetres, "at": at})
-        yield Pause(10 if millimetres else 20)
+        yield Pause(10)
