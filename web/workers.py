@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 SPAWN = multiprocessing.get_context("spawn")
 End: TypeAlias = "Connection[bool, bool]"  # of a pipe
 END_SECONDS = 4.5  # for all to end in order; then they are killed
+PAUSE_FIRST, PAUSE_MOST = 0.5, 10.0  # seconds before a place is filled again where that has failed
 
 
 class Worker:
@@ -51,42 +52,88 @@ class Worker:
         return status
 
 
+class Pauses:
+    """How long to wait before the next trial: twice as long each time, until one succeeds."""
+
+    def __init__(self) -> None:
+        self.over()
+
+    def over(self) -> None:
+        self._seconds = PAUSE_FIRST
+
+    def next(self) -> float:
+        seconds, self._seconds = self._seconds, min(2 * self._seconds, PAUSE_MOST)
+        return seconds
+
+
 def run(number: int, taken: socket.socket, listening: Callable[[], None], *, log_level: str) -> bool:
     """Serve until told to end, by Ctrl-C or by SIGTERM. Whether all went well."""
     with _signals() as signalled:
-        workers = [Worker(taken, log_level) for _ in range(number)]
+        watch = Watch(number, lambda: Worker(taken, log_level), listening)
         try:
-            return _watch(workers, taken, listening, signalled, log_level)
+            return watch.run(signalled)
         finally:
             taken.close()
-            _end(workers)
+            _end(watch.workers)
 
 
-def _watch(
-    workers: list[Worker], taken: socket.socket, listening: Callable[[], None], signalled: int, log_level: str
-) -> bool:
-    said = False
-    while True:
-        silent = [worker.told for worker in workers if not worker.listens]
-        ready = wait([signalled, *silent, *(worker.process.sentinel for worker in workers)])
-        if signalled in ready:
-            return True
-        for worker in list(workers):
-            if worker.told in ready:
-                worker.hear()
-            if worker.process.sentinel not in ready:
-                continue
-            workers.remove(worker)
-            status = worker.drop()
-            if not worker.listens:
-                # Another would fail at the same.
-                log.error("a process could not start", status=status)
-                return False
+class Watch:
+    """Has so many processes there. What cannot start at first ends all; what cannot later is tried again."""
+
+    def __init__(self, number: int, start: Callable[[], Worker], listening: Callable[[], None]) -> None:
+        self.workers: list[Worker] = []
+        self._number, self._start, self._listening = number, start, listening
+        self._said = False
+        self._pauses = Pauses()
+        self._due: float | None = None  # when those that are missing are to be started
+
+    def run(self, signalled: int) -> bool:
+        self._fill()
+        while True:
+            silent = [worker.told for worker in self.workers if not worker.listens]
+            seconds = None if self._due is None else max(0.0, self._due - time.monotonic())
+            ready = wait([signalled, *silent, *(worker.process.sentinel for worker in self.workers)], seconds)
+            if signalled in ready:
+                return True
+            for worker in list(self.workers):
+                if worker.told in ready:
+                    self._heard(worker)
+                if worker.process.sentinel in ready and not self._ended(worker):
+                    return False
+            if self._due is not None and time.monotonic() >= self._due:
+                self._fill()
+            if not self._said and all(worker.listens for worker in self.workers):
+                self._said = True
+                self._listening()
+
+    def _fill(self) -> None:
+        self._due = None
+        while len(self.workers) < self._number:
+            self.workers.append(self._start())
+
+    def _heard(self, worker: Worker) -> None:
+        worker.hear()
+        if worker.listens and self._said:
+            log.info("a process serves again")
+            self._pauses.over()
+
+    def _ended(self, worker: Worker) -> bool:
+        """Whether there is any use in another."""
+        self.workers.remove(worker)
+        status = worker.drop()
+        if worker.listens:
             log.warning("a process has ended; another takes its place", status=status)
-            workers.append(Worker(taken, log_level))
-        if not said and all(worker.listens for worker in workers):
-            said = True
-            listening()
+            self._due = time.monotonic()
+        elif not self._said:
+            # Another would fail at the same.
+            log.error("a process could not start", status=status)
+            return False
+        elif self._due is None:  # of several that fail together, the first says when
+            # The database may be away; the others still serve what they can.
+            seconds = self._pauses.next()
+            log.error("a process could not start; it is tried again", status=status, seconds=seconds)
+            self._due = time.monotonic() + seconds
+        return True
 
 
 def _end(workers: list[Worker]) -> None:

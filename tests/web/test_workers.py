@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import sqlalchemy as sa
 
 from tests.buses import Redis, redis
 from tests.conftest import Databases
+from tests.web.process import serving
 from tests.web.process import web as run
 from tests.web.subscribing import ALL, SECRET, Closed, Socket, Town, settled, town
-from web import closing
+from web import closing, workers
 
 WORKERS = 2
 PATIENCE = 30.0
@@ -126,6 +128,50 @@ async def test_without_a_bus_they_look_each_second_and_none_outlives_who_started
         live.process.popen.kill()
         live.process.popen.wait()
         await until(lambda: not any(there(pid) for pid in workers))
+
+
+async def test_one_that_dies_while_no_other_can_start_is_replaced_when_one_can_and_the_rest_go_on(
+    databases: Databases, migrated_url: str, scratch: Path, bus: Redis
+) -> None:
+    url, world = await settled(databases, migrated_url)
+    arguments = ("--workers", str(WORKERS))
+    # Not a town: a start that fails says so at length.
+    with serving(scratch / "away.log", url, *arguments, HUHANG_SECRET=SECRET, HUHANG_BUS_URL=bus.url) as process:
+        live, parent = Town(process, url, world), process.popen.pid
+        async with AsyncExitStack() as stack:
+            sockets = await many(live, stack)
+            await one_dies_for_good(live, min(children(parent)))
+            await live.plan()
+            heard = 0
+            for socket in sockets:
+                with contextlib.suppress(Closed):
+                    await socket.next()
+                    heard += 1
+            assert heard
+            await live.execute(sa.text("ALTER TABLE elsewhere RENAME TO district"))
+            await until(lambda: "serves again" in process.said)
+            assert len(children(parent)) == WORKERS
+        # Told to end while it waits to try again, it ends.
+        await one_dies_for_good(live, max(children(parent)))
+        rest = children(parent)
+        assert await asyncio.to_thread(process.end) == 0
+        assert [pid for pid in rest if there(pid)] == []
+
+
+async def one_dies_for_good(live: Town, dead: int) -> None:
+    """Without what a process reads first there is none that could take its place."""
+    before = live.process.said.count("tried again")
+    await live.execute(sa.text("ALTER TABLE district RENAME TO elsewhere"))
+    os.kill(dead, signal.SIGKILL)
+    await until(lambda: live.process.said.count("tried again") >= before + 2)
+    assert live.process.popen.poll() is None
+
+
+def test_between_trials_there_is_more_time_each_time_up_to_a_bound() -> None:
+    pauses = workers.Pauses()
+    assert [pauses.next() for _ in range(7)] == [0.5, 1, 2, 4, 8, 10, 10]
+    pauses.over()
+    assert pauses.next() == 0.5
 
 
 def test_what_cannot_start_ends_the_whole(tmp_path: Path) -> None:
