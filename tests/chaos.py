@@ -188,7 +188,7 @@ class Client:
         match said["type"]:
             case "next":
                 self._take(said["payload"])
-            case "ping" if "payload" in said:
+            case "ping" if "1" in said.get("payload", {}).get("operations", ()):
                 # A quiet filter's client goes on from there.
                 self._after = said["payload"]["cursor"]
             case "error" | "complete":

@@ -176,9 +176,10 @@ class Socket:
     def _ping(self) -> None:
         """The cursor goes with it, so that a client whose filter is quiet can resume from late on."""
         said: dict[str, Any] = {"type": "ping"}
-        # A subscription that has no place yet may begin earlier.
-        if not self._tasks:
-            said["payload"] = {"cursor": self._endpoint.live.cursor(self.places.values())}
+        # It is said for whom: a subscription that is on its way here, or has no place yet, may begin earlier.
+        if self.places:
+            cursor = self._endpoint.live.cursor(self.places.values())
+            said["payload"] = {"cursor": cursor, "operations": list(self.places)}
         self._wire.write(text_frame(orjson.dumps(said)))
         self._timers[-1] = asyncio.get_running_loop().call_later(PING_SECONDS, self._ping)
 

@@ -140,8 +140,20 @@ async def test_a_ping_brings_a_quiet_filters_client_on(live: Town) -> None:
         while True:
             said = await socket.hear(pings=True)
             assert said["type"] == "ping"
-            if said["payload"]["cursor"] == cursor:
+            if said.get("payload") == {"cursor": cursor, "operations": ["1"]}:
                 break
+
+
+async def test_a_ping_speaks_for_none_but_those_that_have_their_place(live: Town) -> None:
+    """What the client has asked for meanwhile, after an older cursor, may be on its way."""
+    async with live.socket() as socket:
+        assert "payload" not in await socket.hear(pings=True)
+        await socket.ask("1", ALL)
+        await socket.quiet()
+        assert (await socket.hear(pings=True))["payload"]["operations"] == ["1"]
+        await socket.complete("1")
+        await socket.quiet()
+        assert "payload" not in await socket.hear(pings=True)
 
 
 async def test_the_pings_cursor_is_never_ahead_of_what_was_sent(live: Town) -> None:
