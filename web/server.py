@@ -14,7 +14,7 @@ from web.wire import HttpWire, Wire
 
 MESSAGE_MAXIMUM = 1 << 20  # bytes of one message of a socket
 GARBAGE = 10_000, 20, 50  # when collections begin, by generation
-DRAIN_SECONDS = 3  # for what is under way when the process is told to end
+DRAIN_SECONDS = 2  # for what is under way when the process is told to end
 # What uvicorn tells at info, that it started and ended, is told already. At debug it writes every header and frame of a
 # WebSocket, tokens among them.
 UVICORN_LEVELS = {"info": "warning", "debug": "info"}

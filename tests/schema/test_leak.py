@@ -1,0 +1,61 @@
+"""An event leaves nothing behind in a stream: graphql-core's own way to run subscriptions keeps a part of each.
+
+(3.3.2: `build_per_event_executor` copies the executor, and all copies share a dict that is keyed by new lists.)
+"""
+
+import gc
+
+import pytest
+from graphql import get_operation_ast, parse
+from graphql.execution.executor import Executor
+
+import models
+from models.database import Database
+from models.visibility import Viewer
+from schema.context import Context, Record
+from schema.execution import Operation, told
+from schema.root import Graph
+from schema.streaming import Rendering, opened
+from subscriptions import log
+from tests.conftest import COMMANDER, execution
+
+QUERY = "subscription { updates { id kind at cursor actor { role } enterprise { name zone { name } } } }"
+EVENTS = 300
+SPARE = EVENTS  # weak references that come and go; what graphql-core keeps of each event is dozens of objects
+
+
+@pytest.mark.parametrize("planned", [True, False])
+async def test_an_event_leaves_nothing_behind(demo: Database, graph: Graph, planned: bool) -> None:
+    running = execution(graph, demo, planned=planned)
+    document = running.document(Operation(QUERY))
+    subscription = get_operation_ast(document)
+    assert subscription is not None
+    opening = opened(graph, document, subscription, None, {}, COMMANDER.visibility)
+    rendering = Rendering(
+        graph,
+        opening,
+        lambda visibility: Context(running.reader(Viewer(visibility))),
+        told,
+        running.planned(document, None, {}, COMMANDER),
+    )
+    async with demo.read() as connection:
+        [row] = await log.after(connection, 0, 1)
+
+    async def objects() -> int:
+        for number in range(EVENTS):
+            found = await rendering.execute(Record(models.Event, row), f"e-{number}")
+            assert b'"errors"' not in found
+        gc.collect()
+        return len(gc.get_objects())
+
+    await objects()
+    first, second = await objects(), await objects()
+    assert second - first < SPARE
+
+
+async def test_the_fault_is_there_that_this_goes_round(graph: Graph) -> None:
+    """When it is gone, streams may be executed in graphql-core's own way again."""
+    executor = Executor.build(graph._schema, parse(QUERY))
+    assert isinstance(executor, Executor)
+    copies = [executor.build_per_event_executor(None) for _ in range(2)]
+    assert copies[0]._relevant_sub_fields is copies[1]._relevant_sub_fields
