@@ -61,17 +61,21 @@ class Changes:
         self._whole: set[int] = set()
         self._values: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._said: dict[int, dict[str, tuple[Any, Any]]] = {}
+        self._following: set[str] = set()
 
     def note(self, session: Session, now: dt.datetime) -> None:
         """What is about to be written. A row's version rises by one in an action, however often it is written."""
+        dirty = [row for row in session.dirty if session.is_modified(row)]
+        written = (*session.new, *session.deleted, *dirty)
+        self._following |= {type(row).__name__ for row in written if isinstance(row, FOLLOWING)}
         for row in (*session.new, *session.deleted):
             if isinstance(row, GUARDED):
                 self._rows[id(row)] = row
                 self._whole.add(id(row))
                 if isinstance(row, models.Enterprise):
                     row.updated_at = now
-        for row in session.dirty:
-            if not isinstance(row, GUARDED) or id(row) in self._whole or not session.is_modified(row):
+        for row in dirty:
+            if not isinstance(row, GUARDED) or id(row) in self._whole:
                 continue
             changed = _changed(row)
             if not changed:
@@ -97,8 +101,12 @@ class Changes:
         self._said.setdefault(id(row), {})[field] = (old, new)
 
     def check(self, told: set[int]) -> None:
-        """Raises RuntimeError where a guarded row was written that no event tells of: a fault of the action."""
+        """Raises RuntimeError where a guarded row was written that no event tells of: a fault of the action.
+
+        So it does for a row that follows others, where there is no event at all.
+        """
         silent = [type(row).__name__ for key, row in self._rows.items() if key not in told]
+        silent += [] if told else self._following
         if silent:
             raise RuntimeError(f"written without an event: {', '.join(sorted(silent))}")
 

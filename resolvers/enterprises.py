@@ -53,10 +53,9 @@ async def upsert(
         await act.remember(row)
         row.credit_code, row.external_id = credit_code or row.credit_code, external_id or row.external_id
     _set(row, given)
-    if new or "location" in given:
-        await _place(act, row)
+    moved = (new or "location" in given) and await _place(act, row)
     await act.session.flush()
-    if new or act.changes.of(row):
+    if new or moved or act.changes.of(row):
         act.record(EventKind.ENTERPRISE_REGISTERED if new else EventKind.ENTERPRISE_CHANGED, row)
     return {"enterprise": row}
 
@@ -104,17 +103,26 @@ def _set(row: Enterprise, given: dict[str, Any]) -> None:
         row.latitude, row.longitude = (None, None) if place is None else (place.latitude, place.longitude)
 
 
-async def _place(act: Act, row: Enterprise) -> None:
-    """Put it into its zone, town and rings, by its point."""
+async def _place(act: Act, row: Enterprise) -> bool:
+    """Put it into its zone, town and rings, by its point; whether that changed its rings."""
     places = await Places.read(await act.session.connection())
     link = EnterpriseRing.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-    await act.session.execute(sa.delete(link).where(link.c.enterprise_id == row.id))
+    mine = link.c.enterprise_id == row.id
+    before = set((await act.session.execute(sa.select(link.c.ring_id).where(mine))).scalars())
+    rings: set[int] = set()
     row.zone_id = row.town_id = None
     if row.latitude is not None and row.longitude is not None:
         row.zone_id = places.zone_of(row.latitude, row.longitude)
         row.town_id = places.town_of(row.latitude, row.longitude)
-        rings = places.rings_of(row.latitude, row.longitude)
-        act.session.add_all(EnterpriseRing(ring_id=ring, enterprise_id=row.id) for ring in rings)
+        rings = set(places.rings_of(row.latitude, row.longitude))
+    if rings == before:
+        return False
+    # It counts as changed even where it stays: an import that was stopped may have left other rings around it.
+    act.changes.touch(row)
+    row.updated_at = act.now
+    await act.session.execute(sa.delete(link).where(mine, link.c.ring_id.in_(before - rings)))
+    act.session.add_all(EnterpriseRing(ring_id=ring, enterprise_id=row.id) for ring in sorted(rings - before))
+    return True
 
 
 async def grade(act: Act, *, enterprise: int, risk_grade: RiskGrade) -> Result:

@@ -70,11 +70,16 @@ async def state(connection: AsyncConnection) -> LogState:
     return LogState(row.epoch, row.head)
 
 
+async def take_turn(connection: AsyncConnection) -> None:
+    """Nobody else appends until this transaction has ended; what was appended before is committed."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(APPEND_LOCK)))
+
+
 async def append(session: AsyncSession, events: Sequence[dict[str, Any]]) -> list[int]:
     """Append rows of the log, in order; their numbers. Nothing but the commit may follow in the transaction."""
     connection = await session.connection()
-    if connection.dialect.name == "postgresql":
-        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(APPEND_LOCK)))
+    await take_turn(connection)
     statement = sa.insert(EVENT).returning(EVENT.c.id, sort_by_parameter_order=True)
     return [row.id for row in await connection.execute(statement, list(events))]
 

@@ -14,7 +14,7 @@ from resolvers.acting import Act, Request, act
 from schema import ids
 from schema.root import Graph
 from tests import audit_table, tables
-from tests.acting import DAY, DUTY, WALL, at, contents, log_after, program, row_of
+from tests.acting import DAY, DUTY, WALL, at, change, contents, log_after, program, row_of
 from tests.audit_table import MORE, Step, Told
 from tests.conftest import NOW, SHANGHAI, Databases
 from tests.office import Office, opened
@@ -147,6 +147,26 @@ async def test_a_move_keeps_where_it_was_and_where_it_is(graph: Graph, database:
     assert not cleared.rings & mine
 
 
+async def test_one_that_stays_while_a_ring_shrinks_away_from_it_is_told_of(graph: Graph, database: Database) -> None:
+    office = await opened(graph, database)
+    ring: Any = models.ControlRing.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    rings = sorted((await contents(database, models.ControlRing))["control_ring"])
+    # As an import leaves it that is stopped before it has moved the enterprises.
+    await change(database, sa.update(ring).where(ring.c.id == rings[0]).values(radius_metres=1))
+    office.later(DAY)
+    before = await head(office)
+    query = "query($id: ID!) { enterprise(by: {id: $id}) { updatedAt version rings { id } } }"
+    stays: Any = {"externalId": f"e0{office.world.mark}", "location": {"latitude": 30.101, "longitude": 120.101}}
+    for _ in range(2):
+        await office.done(DUTY, "enterpriseUpsert", **stays)
+        [event] = await log_after(database, before)
+        assert (event.kind, event.rings) == (EventKind.ENTERPRISE_CHANGED, set(rings))
+        left = [{"id": ids.encode("ControlRing", key)} for key in rings[1:]]
+        assert (await office.ask(query, id=office.enterprise))["enterprise"] == {
+            "updatedAt": at(office.now), "version": 2, "rings": left,
+        }  # fmt: skip
+
+
 @pytest.mark.parametrize(("first", "second"), [("BLUE", "RED"), ("RED", "BLUE")])
 async def test_a_grade_keeps_the_graver(office: Office, first: str, second: str) -> None:
     for grade in (first, second):
@@ -231,9 +251,14 @@ async def test_an_action_that_forgets_its_event_is_undone(office: Office) -> Non
         act.record(EventKind.EXPERT_STANDBY_SET, await act.get(models.Expert, world.expert))
         return {}
 
+    async def links(act: Act) -> Any:
+        act.session.add(models.EnterpriseRing(ring_id=1, enterprise_id=world.other_enterprise))
+        return {}
+
     before = await contents(office.database)
-    for body in (changes, adds, removes, tells_of_another):
-        with pytest.raises(RuntimeError, match="written without an event: Team"):
+    bodies = {changes: "Team", adds: "Team", removes: "Team", tells_of_another: "Team", links: "EnterpriseRing"}
+    for body, written in bodies.items():
+        with pytest.raises(RuntimeError, match=f"written without an event: {written}"):
             await acting(office, body)
     assert await contents(office.database) == before
 

@@ -19,6 +19,7 @@ from resolvers.demo.geography import lay
 from resolvers.demo.rows import Rows
 from resolvers.demo.scene import Scene
 from resolvers.demo.writing import Writer
+from subscriptions import log
 
 BATCH = 2_000  # enterprises, with some forty rows each
 
@@ -115,6 +116,8 @@ async def _claim(connection: AsyncConnection) -> None:
 
 async def _write(connection: AsyncConnection, writer: Writer, batch: Taken) -> Counts:
     """Write one batch. Where this returns the batch is complete and its transaction still open."""
+    # Its events have numbers of their own, after which those of others go on.
+    await log.take_turn(connection)
     counts = await writer.write(connection, batch)
     await writer.follow(connection, counts)
     return counts

@@ -1,28 +1,35 @@
 """The demo's log: the last month, in order, and in agreement with every row that it tells of."""
 
+import asyncio
 import datetime as dt
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models import CaseStatus, EventKind, HazardLevel, Role, Row, Subject
 from models.database import Database
 from models.lifecycle import CYCLES
 from resolvers.demo import batches, events, seed, seeding
+from resolvers.demo.writing import Writer
 from schema import ids
 from subscriptions import log
 from tests.conftest import Ask
 from tests.resolvers.test_demo import NUMBER, TODAY, Made, make
 from tests.resolvers.test_demo_rows import MIDNIGHT, by_id
+from tests.subscriptions.test_log import append, waiting
 
 FROM = MIDNIGHT - dt.timedelta(days=30)
 SUBJECTS: dict[Subject, Any] = {s: getattr(models, s.value) for s in Subject if s is not Subject.REGISTER}
 WITH_STATUS = {Subject.INSPECTION, Subject.HAZARD, Subject.CASE, Subject.DISPATCH, Subject.ASSISTANCE}
 EXTENSIONS = {EventKind.HAZARD_EXTENSION_REQUESTED, EventKind.HAZARD_EXTENSION_DECIDED}
+# Some event after those of the demo.
+NEXT = {"at": MIDNIGHT, "kind": EventKind.TEAM_STANDBY_SET, "subject": Subject.TEAM, "subject_id": 1}
 # The event for each time that a row has of its own.
 TIMES: dict[type[Row], dict[str, EventKind]] = {
     models.Inspection: {
@@ -280,10 +287,27 @@ async def test_the_log_goes_on_after_the_demo(own_demo: Database) -> None:
         before = await log.state(connection)
         last = (await log.after(connection, before.head - 1, 10))[0]
     assert last.kind is not EventKind.REGISTER_IMPORTED
-    async with own_demo.write() as session:
-        event = {"at": MIDNIGHT, "kind": EventKind.TEAM_STANDBY_SET, "subject": Subject.TEAM, "subject_id": 1}
-        [number] = await log.append(session, [event])
-    assert number == before.head + 1
+    assert await append(own_demo, NEXT) == [before.head + 1]
+
+
+async def test_who_appends_while_a_batch_is_written_waits_for_its_commit(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a later number would be committed sooner, and whoever has read it would never hear of the batch."""
+    others: list[asyncio.Task[list[int]]] = []
+    follow = Writer.follow
+
+    async def followed(self: Writer, connection: AsyncConnection, tables: Iterable[str]) -> None:
+        await follow(self, connection, tables)
+        others.append(asyncio.create_task(append(database, NEXT)))
+        await waiting(database)
+        assert not others[0].done()
+
+    monkeypatch.setattr(Writer, "follow", followed)
+    await seed(database, enterprises=3, today=TODAY)
+    [[number]] = await asyncio.gather(*others)
+    async with database.read() as connection:
+        assert number == (await log.state(connection)).head > 1
 
 
 async def test_an_interrupted_demo_has_the_events_of_its_batches(
