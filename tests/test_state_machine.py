@@ -23,24 +23,12 @@ from hypothesis.stateful import (
 import models
 from models import Subject, Viewer
 from models.database import Database
-from schema import ids
 from schema.execution import Operation
 from schema.root import Graph
 from tests import audit_table, tables
-from tests.acting import (
-    DUTY,
-    PROBLEMS,
-    WALL,
-    Contents,
-    Desk,
-    contents,
-    document,
-    enterprise,
-    inspector,
-    program,
-    small_world,
-)
+from tests.acting import PROBLEMS, Contents, Desk, contents, document, small_world
 from tests.conftest import Databases
+from tests.doing import BEGINNINGS, NOUNS, SHORT_WAYS, STOCK, Doing, Way, table
 from tests.inputs import inputs, root_fields
 from tests.proofs import record
 from tests.proving import PROVING
@@ -55,13 +43,6 @@ GUARDED: dict[Subject, set[str]] = {
     Subject.INSPECTOR: {"latitude", "longitude", "position_at"},
     Subject.ENTERPRISE: {"open_hazards", "last_inspected_at", "updated_at"},
 }
-NOUNS = {
-    Subject.HAZARD: "hazard",
-    Subject.INSPECTION: "inspection",
-    Subject.CASE: "case",
-    Subject.DISPATCH: "dispatch",
-    Subject.ASSISTANCE: "assistance",
-}
 # The kinds of event that each mutation can leave.
 KINDS: dict[str, set[str]] = {
     "rainfallReport": {"WARNING_LIFTED"},
@@ -70,21 +51,11 @@ KINDS: dict[str, set[str]] = {
 }
 for step in audit_table.steps():
     KINDS.setdefault(step.mutation, set()).update(told.kind for told in step.told)
-BEGINNINGS = ["hazardReport", "inspectionPlan", "dutyReportSubmit", "assistanceRequest", "dispatchRequest"]
-BEGINNINGS += ["casePropose", "stockReceive", "rainfallReport", "enterpriseGrade", "enterpriseUpsert", "warningIssue"]
 # What is looked at after each action.
 LOOKED_AT = [getattr(models, subject.value) for subject in GUARDED]
 LOOKED_AT += [models.Event, models.ClientMutation, models.InspectionInspector, models.DeadlineExtension]
-# Where a life cycle ends before its time; taken seldom, so that others are seen as well.
-SHORT_WAYS = {"DISMISSED", "CANCELLED", "NOT_FILED", "WITHDRAWN", "TRANSFERRED", "DECLINED", "RESOLVED"}
 OPEN = {"ASSIGNED", "ACKNOWLEDGED", "EN_ROUTE", "ON_SCENE", "COMPLETED"}
-STOCK = 100
 SEEDS = st.integers(0, 2**32)
-
-
-def table(subject: Subject) -> str:
-    name: str = getattr(models, subject.value).__tablename__
-    return name
 
 
 @dataclass
@@ -141,7 +112,8 @@ class District(RuleBasedStateMachine):
         self.database = Database(self.run(databases.new(template)))
         self.desk = Desk(graph, self.database)
         self.world = self.run(small_world(self.database))
-        self.now: Contents = self.run(contents(self.database, *LOOKED_AT))
+        self.doing = Doing(self.world)
+        self.doing.rows = self.run(contents(self.database, *LOOKED_AT))
         self.received = self.turns = 0
         # Those since the last look.
         self.acts: list[Act] = []
@@ -176,9 +148,9 @@ class District(RuleBasedStateMachine):
         random = self.turn(seed)
         for _ in range(3):
             self.begin("dispatchRequest", random)
-        for one in self.known("Dispatch")[-3:]:
+        for one in self.doing.known("Dispatch")[-3:]:
             item = {"stockItem": self.world.id("stock_item"), "quantity": random.randint(1, STOCK)}
-            self.act(self.somebody(random), "dispatchAssign", {"dispatch": one, **item})
+            self.act(self.doing.somebody(random), "dispatchAssign", {"dispatch": one, **item})
 
     @precondition(lambda self: self.ways(Subject.HAZARD))
     @rule(seed=SEEDS)
@@ -209,8 +181,8 @@ class District(RuleBasedStateMachine):
     def anybody_does_anything(self, seed: int, data: st.DataObject) -> None:
         self.turn(seed)
         mutation, of = data.draw(st.sampled_from(sorted(root_fields(self.graph).items())))
-        viewer = data.draw(st.sampled_from(self.viewers()))
-        self.act(viewer, mutation, data.draw(inputs(of, self.known)))
+        viewer = data.draw(st.sampled_from(self.doing.viewers()))
+        self.act(viewer, mutation, data.draw(inputs(of, self.doing.known)))
 
     def turn(self, seed: int) -> Random:
         """Some time passes. What is random now: by the seed, and by the turn too, for the same seed comes often."""
@@ -220,70 +192,30 @@ class District(RuleBasedStateMachine):
         self.desk.later(dt.timedelta(minutes=random.randint(1, 60)))
         return random
 
-    def begin(self, mutation: str, random: Random) -> None:
-        given = dict(tables.given(self.world, self.desk.now)[mutation])
-        if mutation == "casePropose":
-            given["inspection"] = random.choice([*self.known("Inspection"), ids.encode("Inspection", 1)])
-        elif mutation == "rainfallReport":
-            given["millimetres"] = random.choice([0.0, 20.0, 50.0])
-        elif mutation == "enterpriseUpsert":
-            place = {"latitude": random.uniform(30.0, 30.3), "longitude": random.uniform(120.0, 120.4)}
-            given["location"] = random.choice([None, place])
-        self.act(self.somebody(random), mutation, given)
+    @property
+    def now(self) -> Contents:
+        """All rows."""
+        return self.doing.rows
 
-    def ways(self, subject: Subject, key: int | None = None) -> list[tuple[int, tables.Line]]:
+    def begin(self, mutation: str, random: Random) -> None:
+        self.act(self.doing.somebody(random), mutation, self.doing.begin(mutation, random, self.desk.now))
+
+    def ways(self, subject: Subject, key: int | None = None) -> list[Way]:
         """The steps that life cycles allow, on rows that are there."""
-        return [
-            (one, line)
-            for one, row in self.now[table(subject)].items()
-            for line in tables.steps(NOUNS[subject])
-            if row.status.name in line.sources and key in (None, one)
-        ]
+        return self.doing.ways(subject, key)
 
     def walk(self, subject: Subject, random: Random) -> None:
         """A row goes on by some steps."""
         if not self.ways(subject):
             return
-        key = random.choice([one for one, _ in self.ways(subject)])
+        key = random.choice([one for _, one, _ in self.ways(subject)])
         for _ in range(random.randint(1, WALK)):
-            ways = [line for _, line in self.ways(subject, key) if line.to not in SHORT_WAYS or random.random() < 0.1]
+            ways = [way for way in self.ways(subject, key) if way[2].to not in SHORT_WAYS or random.random() < 0.1]
             if not ways:
                 return
-            line = random.choice(ways)
-            argument, node = tables.SUBJECTS[NOUNS[subject]]
-            given = {**tables.given(self.world, self.desk.now).get(line.mutation, {}), **line.extra}
-            given |= {argument: ids.encode(node, key), **self.chosen(random, line.mutation, key)}
-            self.act(self.somebody(random), line.mutation, given)
-
-    def chosen(self, random: Random, mutation: str, key: int) -> dict[str, Any]:
-        """What varies from time to time."""
-        if mutation == "dispatchAssign":
-            item = {"stockItem": self.world.id("stock_item"), "quantity": random.randint(1, STOCK)}
-            one = random.choice(["team", "expert"])
-            return random.choice([item, item, {"stockItem": None, "quantity": None, one: self.world.id(one)}])
-        if mutation == "dispatchComplete":
-            most = self.now["dispatch"][key].quantity
-            return {"drawn": None if most is None else random.randint(0, most)}
-        if mutation == "inspectionSubmit":
-            level, spot = random.choice(["GENERAL", "MAJOR"]), random.random() < 0.5
-            finding = {"level": level, "description": "隐患", "fixedOnSpot": spot and level == "GENERAL"}
-            count = random.randint(0, 3)
-            return {"result": "HAZARDS_FOUND" if count else "PASS", "findings": [finding] * count}
-        return {"approve": random.random() < 0.5} if mutation == "hazardDecideExtension" else {}
-
-    def somebody(self, random: Random) -> Viewer:
-        return random.choice([*[DUTY] * 12, *self.viewers()])
-
-    def viewers(self) -> list[Viewer]:
-        world = self.world
-        some = [DUTY, DUTY, DUTY, world.officer, world.officer, inspector(world.other_inspector), world.own, world.own]
-        return [*some, enterprise(world.other_enterprise), WALL, program(*models.Scope)]
-
-    def known(self, node: str) -> list[str]:
-        """Ids of the rows of a type; only of what is guarded is there more than at the beginning."""
-        if node in ("Zone", "Venue", "Evidence"):
-            return [self.world.id(node.lower())]
-        return [ids.encode(node, key) for key in sorted(self.now[table(Subject(node))])]
+            way = random.choice(ways)
+            given = self.doing.step(way, random, self.desk.now)
+            self.act(self.doing.somebody(random), way[2].mutation, given)
 
     def act(self, viewer: Viewer, mutation: str, given: dict[str, Any]) -> None:
         operation = Operation(document(self.graph, mutation), {"input": given})
@@ -291,7 +223,7 @@ class District(RuleBasedStateMachine):
         assert {error["extensions"]["code"] for error in answer.errors} <= {"BAD_VARIABLES"}
         found = answer.data[mutation]["__typename"] if answer.data else "BAD_VARIABLES"
         event(found)
-        before, self.now = self.now, self.run(contents(self.database, *LOOKED_AT))
+        before, self.doing.rows = self.now, self.run(contents(self.database, *LOOKED_AT))
         one = Act(mutation, found, before, self.now)
         self.acts.append(one)
         self.tally.answers[found] += 1

@@ -1,5 +1,6 @@
 """Plans, kept by document and visibility, and run."""
 
+import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -71,12 +72,16 @@ class Plan:
 
 
 class Known:
-    """An operation of a valid document, with its plans; None stands for what cannot be compiled."""
+    """An operation of a valid document, with its plans; None stands for what cannot be compiled.
+
+    Its answers are kept by its `number`, for they must not keep it; one that is not kept itself has none.
+    """
 
     def __init__(self, graph: Graph, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         self.document, self.operation = document, operation
         self.coercion = Coercion(graph._schema, operation.variable_definitions or ())
         self.conditions, self.rows = conditions(document), cost.rows(graph, document, operation)
+        self.number: int | None = None
         self.plans: dict[Any, Plan | None] = {}
 
 
@@ -87,6 +92,7 @@ class Plans:
         self._graph, self._held, self._sqlite = graph, held, sqlite
         self.answers = Answers(held, sqlite=sqlite) if reuse else None
         self._known: OrderedDict[tuple[str, str | None], Known] = OrderedDict()
+        self._numbers = itertools.count()
         self.served = 0
         self.left: Counter[str] = Counter()
 
@@ -101,7 +107,8 @@ class Plans:
     def learn(self, text: str, name: str | None, document: DocumentNode, operation: OperationDefinitionNode) -> Known:
         """The same, whether it was or not. The document is valid."""
         found = self.known(text, name) or Known(self._graph, document, operation)
-        if len(text) <= TEXT_KEPT:
+        if len(text) <= TEXT_KEPT and (text, name) not in self._known:
+            found.number = next(self._numbers)
             self._known[text, name] = found
             if len(self._known) > OPERATIONS_KEPT:
                 self._known.popitem(last=False)
@@ -127,9 +134,9 @@ class Plans:
                 [made] = await top.run(State(given, reader), [root])
                 return orjson.dumps(made)
 
-            if plan.lasting and self.answers is not None:
+            if plan.lasting and self.answers is not None and known.number is not None:
                 text = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
-                found = await self.answers.get((known, text, (moment.viewer.visibility, moment.zone.key)), run)
+                found = await self.answers.get((known.number, text, (moment.viewer.visibility, moment.zone.key)), run)
             else:
                 found = await self._read(plan, run)
         except (Leave, Refused, GraphQLError) as reason:

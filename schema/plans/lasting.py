@@ -52,14 +52,15 @@ class Lasting:
         if is_leaf_type(getattr(of, "of_type", of)):
             return True
         return all(
-            self._rows(named) and self._selection(named, self._compiler.inner(named, nodes))
+            self._rows(named.extensions["strawberry-definition"].origin)
+            and self._selection(named, self._compiler.inner(named, nodes))
             for named in self._compiler.possible(of)
             if not is_leaf_type(named)
         )
 
-    def _rows(self, of: GraphQLObjectType) -> bool:
+    def _rows(self, of: Any) -> bool:
         """Whether it is known which rows of a type there are, for this viewer."""
-        row = getattr(of.extensions["strawberry-definition"].origin, "row", None)
+        row = getattr(of, "row", None)
         if row is None:
             return True
         scope = rights.scope(row, self._visibility)
@@ -85,7 +86,8 @@ class Lasting:
                 where = load.where is None or self._clause(load.where)
                 return where and self._related(load, field) and self._columns(load.order(load.node(field).row))
             case ToMany() as load if type(load) is ToMany:
-                return self._related(load, field) and self._asked(load.node(field), node)
+                of = load.node(field)  # its rows may be counted and not shown
+                return self._rows(of) and self._related(load, field) and self._asked(of, node)
         return False
 
     def _related(self, load: ToList | ToMany, field: LoadField) -> bool:

@@ -1,104 +1,43 @@
 """Answers that are given again are those that would be made anew, whatever was written, and whenever they are asked."""
 
-import datetime as dt
-from collections import Counter
+import gc
+import weakref
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
 import models
+from models import EventKind
 from models.database import Database
-from models.visibility import Role, Scope, Viewer, Visibility
+from resolvers import rights
 from resolvers.changes import FOLLOWING, GUARDED
-from schema import ids
+from resolvers.clauses import Equal, Within
 from schema.execution import Execution, Operation
+from schema.plans import kept
 from schema.plans.answers import BESIDES, Answers
 from schema.root import Graph
-from tests.acting import DUTY, PROBLEMS, World, change, document, insert, program
+from subscriptions import log
+from tests import tables
+from tests.acting import DUTY, log_after
 from tests.conftest import NOW, SHANGHAI, Databases
-from tests.disguising import disguised
-from tests.inputs import plain, root_fields
+from tests.happening import KINDS, Happenings
 from tests.office import opened
+from tests.processes import address
 from tests.proofs import record
 from tests.proving import PROVING
-from tests.stocking import forgotten, names, texts
-from tests.tables import given as needs
-from tests.test_problems import furnished, known
-from tests.wandering import Stock, Wanderer
+from tests.schema.reusing import CHANGING, LASTING, Readers
+from tests.stocking import forgotten
+from tests.test_problems import furnished
 
 WRITES = 2_000 if PROVING else 60
-BATCH = 20
-POOL = 2_000 if PROVING else 120  # operations that are asked again and again
-ASKED = 12  # of them after each write
-# Plain ones, all of which last.
-LASTING = (
-    "{ enterprises(first: 5) { totalCount nodes { id name riskGrade version zone { name } rings { grade } } } }",
-    "{ hazards(first: 20) { nodes { id status level version enterprise { name } extensions { reason } } } }",
-    "{ inspections(last: 5) { edges { cursor node { id status inspectors { badge } hazards { nodes { id } } } } } }",
-    "{ zones { code name enterprises(first: 3) { totalCount } } district { name } }",
-    "{ warnings { nodes { id headline } } cases { nodes { id number status } } dispatches { nodes { id status } } }",
-    "{ teams { nodes { onStandby } } warehouses { nodes { stock { nodes { quantity } } } } }",
-)
-
-# What may be another without any event.
-CHANGING = (
-    "{ viewer { role } }",
-    "{ cursor }",
-    "{ inspectors { nodes { position { latitude } } } }",
-    "{ hazards(first: 3) { nodes { overdue } } }",
-    "query($f: HazardFilter) { hazards(filter: $f) { totalCount } }",
-    "{ hazards(filter: {overdue: true}) { totalCount } }",
-    "{ enterprises(filter: {hasOpenHazards: true}) { totalCount } }",
-    "{ enterprises(orderBy: {field: LAST_INSPECTED, direction: ASCENDING}) { nodes { id } } }",
-    "{ enterprises(first: 1) { nodes { externalId } } }",
-    '{ enterprise(by: {externalId: "x"}) { id } }',
-    "{ district { portrait { hazardsOpen } } }",
-    "{ nearby(point: {latitude: 30, longitude: 120}, kinds: [INSPECTOR]) { distanceMetres } }",
-    '{ search(text: "企") { __typename } }',
-    "{ events(first: 1) { nodes { id } } }",
-    "{ hazards(first: 1) { nodes { evidence { id url } } } }",
-    '{ node(id: "x") { id } }',
-)
-
-
-@dataclass
-class Readers:
-    """One database, acted upon and asked by an execution that gives answers again, and asked by one that does not."""
-
-    database: Database
-    world: World
-    there: dict[str, list[str]]
-    viewers: list[Viewer]
-    pool: list[tuple[str, dict[str, Any]]]
-    now: dt.datetime = NOW
-    found: Counter[str] = field(default_factory=Counter)
-    rng: Random = field(default_factory=lambda: Random(7))
-    reusing: Execution = field(init=False)
-    fresh: Execution = field(init=False)
-
-    @property
-    def answers(self) -> Answers:
-        assert self.reusing.plans is not None
-        assert self.reusing.plans.answers is not None
-        return self.reusing.plans.answers
-
-    async def compared(self, number: int, who: int) -> None:
-        query, variables = self.pool[number % len(self.pool)]
-        operation, viewer = Operation(query, variables), self.viewers[who % len(self.viewers)]
-        before = self.answers.reused
-        one = await self.reusing.run(operation, viewer)
-        other = await self.fresh.run(operation, viewer)
-        assert other.started, other.errors
-        again = self.answers.reused > before
-        self.found["asked"] += 1
-        self.found["given again"] += again
-        assert not again or one.written is not None
-        assert one.written == other.written, (again, query, variables, viewer)
+BATCH = 40 if PROVING else 20  # writes while the same is asked
+RANDOM, OTHERS = (6, 2) if PROVING else (4, 1)  # of what is asked meanwhile: what lasts, and anything
+MUTATIONS = 45 if PROVING else 20  # of all so many are accepted at some time
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -106,106 +45,117 @@ async def readers(databases: Databases, migrated_url: str, graph: Graph) -> Asyn
     database = Database(await databases.new(migrated_url))
     office = await opened(graph, database)
     await furnished(office)
-    there, words = await known(database), await texts(database)
-    nodes = graph._schema.get_possible_types(graph._schema.type_map["Node"])  # type: ignore[arg-type]  # an interface
-    every = {node.name: [ids.encode(node.name, 1)] for node in nodes} | await names(database, None)
-    wanderer = Wanderer(graph, Stock(every, every, words))
-    pool: list[tuple[str, dict[str, Any]]] = [(query, {}) for query in LASTING + CHANGING]
-    pool += [disguised(graph._schema, wanderer.operation(n), n) for n in range(POOL)]
-    root = graph._schema.query_type
-    assert root is not None
-    for n in range(POOL // 20):
-        pool += [disguised(graph._schema, wanderer.of(name, n), n) for name in root.fields]
-    reader = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.READ})), subject="program")
-    viewers = [DUTY, office.world.officer, office.world.own, Viewer(Visibility(Role.WALL)), reader, program()]
-    made = Readers(database, office.world, there, viewers, pool)
-    for name, reuse in (("reusing", True), ("fresh", False)):
-        setattr(made, name, Execution(graph, database, lambda: SHANGHAI, lambda: made.now, reuse=reuse))
-    yield made
+    elsewhere = Database(address(database), pool_size=2)
+    yield Readers(graph, database, elsewhere, office.world)
+    await elsewhere.close()
     await database.close()
 
 
-async def silent(readers: Readers, which: int, number: int) -> None:
-    """What leaves no event: positions, rain, the names that an export gives, and evidence."""
-    key, serial = number % 3 + 1, readers.found["written in silence"]
-    inspector: Any = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-    enterprise: Any = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
-    if which == 0:
-        place = {"latitude": 30 + number / 10_000, "longitude": 120.1, "position_at": readers.now}
-        await change(readers.database, sa.update(inspector).where(inspector.c.id == key).values(place))
-    elif which == 1:
-        await insert(
-            readers.database,
-            models.RainfallReading,
-            {"zone_id": 1, "at": NOW - dt.timedelta(seconds=serial), "millimetres": 1.0},
-        )
-    elif which == 2:
-        named = sa.update(enterprise).where(enterprise.c.id == key).values(external_id=f"x{serial}")
-        await change(readers.database, named)
-    else:
-        picture = {"media_type": "image/png", "bytes": 1, "sha256": f"silent-{serial:0>57}"}
-        await insert(readers.database, models.Evidence, picture)
+@pytest_asyncio.fixture(scope="module")
+async def happenings(readers: Readers) -> AsyncIterator[Happenings]:
+    made = Happenings(readers.desk, readers.world, Random(11))
+    yield made
+    made.close()
 
 
-async def act(readers: Readers, graph: Graph) -> None:
-    """Some action, on some of the rows that there are; it may be refused."""
-    rng = readers.rng
-    mutation, of = rng.choice(sorted(root_fields(graph).items()))
-    good = plain("input", of, lambda node: [rng.choice(readers.there[node])], whole=rng.random() < 0.3)
-    given_now = {**good, **needs(readers.world, readers.now).get(mutation, {})}
-    given_now.pop("expectedVersion", None)
-    given_now.pop("clientMutationId", None)
-    answer = await readers.reusing.run(Operation(document(graph, mutation), {"input": given_now}), DUTY)
-    assert answer.data is not None, answer.errors
-    readers.found["refused" if answer.data[mutation]["__typename"] in PROBLEMS else "actions"] += 1
+# -- whatever happens --
 
 
-async def test_what_is_given_again_is_what_would_be_made_anew(readers: Readers, graph: Graph) -> None:
-    rng = readers.rng
-    for batch in range(0, WRITES, BATCH):
+async def test_what_is_given_again_is_what_would_be_made_anew(readers: Readers, happenings: Happenings) -> None:
+    for first in range(0, WRITES, 5 * BATCH):
         with forgotten():
-            for _ in range(batch, batch + BATCH):
-                if rng.random() < 0.5:
-                    await act(readers, graph)
-                else:
-                    await silent(readers, rng.randrange(4), rng.randrange(1_000))
-                    readers.found["written in silence"] += 1
-                readers.now += dt.timedelta(seconds=rng.choice((0, 1, 40_000)))
-                start, who = rng.randrange(len(readers.pool)), rng.randrange(len(readers.viewers))
-                for number in [*range(start, start + ASKED), *range(len(LASTING)), start]:
-                    await readers.compared(number, who)
-                for number in range(len(LASTING), len(LASTING + CHANGING)):
-                    await readers.compared(number, 0)
-    assert readers.found["actions"] > WRITES / 20
+            for number in range(first, min(first + 5 * BATCH, WRITES)):
+                if number % BATCH == 0:
+                    await readers.ask_others(RANDOM, OTHERS)
+                await happenings.next(readers.compare_some)
+                await readers.compare_all()
 
 
-async def test_much_is_given_again(readers: Readers) -> None:
-    """After the test before."""
-    for who in range(3):
-        for number in range(len(LASTING)):
-            before = readers.answers.reused
-            await readers.compared(number, who)
-            await readers.compared(number, who)
-            assert readers.answers.reused > before, LASTING[number]
-    print(readers.found)
+async def test_much_happened(readers: Readers, happenings: Happenings) -> None:
+    """In the test before: else it would have shown nothing."""
+    accepted, refused = happenings.answers["accepted"], happenings.refused
+    done = {mutation for mutation, times in happenings.done.items() if times}
+    told = {event.kind for event in await log_after(readers.database)}
+    assert accepted > refused
+    assert len(done) >= MUTATIONS
+    assert told >= {EventKind.REGISTER_IMPORTED, EventKind.WARNING_RAISED}
+    assert min(readers.found["given again"], readers.found["given again elsewhere"]) > readers.found["asked"] / 10
+    if PROVING:
+        assert happenings.kinds.keys() >= {*KINDS, "imports_ended_early", "orphans"}
+        assert EventKind.WARNING_LIFTED in told
     record(
         "reuse",
         "Answers given again, each compared with one made anew, between random writes",
         {
             "database": "SQLite" if readers.database.sqlite else "PostgreSQL",
+            "happenings": f"{WRITES:,}",
+            "actions accepted": f"{accepted:,}",
+            "refused": f"{refused:,}",
+            "of the mutations accepted": f"{len(done)} of {len(tables.MUTATIONS)}",
+            "imports": f"{happenings.kinds['imports'] + happenings.kinds['imports_in_part']:,}",
+            "ended early": f"{happenings.kinds['imports_ended_early']:,}",
             **{name: f"{times:,}" for name, times in sorted(readers.found.items())},
             "different": 0,
         },
     )
 
 
+async def test_much_is_given_again(readers: Readers) -> None:
+    """Each plain query of each who may read at all."""
+    for query in LASTING:
+        for viewer in readers.viewers[:-1]:
+            await readers.compare(query, {}, viewer)
+            before = readers.found["given again"], readers.found["given again elsewhere"]
+            await readers.compare(query, {}, viewer)
+            after = readers.found["given again"], readers.found["given again elsewhere"]
+            assert after == (before[0] + 1, before[1] + 1), (query, viewer)
+
+
 @pytest.mark.parametrize("query", CHANGING)
 async def test_what_may_change_without_an_event_is_never_kept(readers: Readers, query: str) -> None:
-    kept = len(readers.answers._kept)
+    before = len(readers.answers._kept)
     for _ in range(2):
         answer = await readers.reusing.run(Operation(query), DUTY)
         assert answer.started, answer.errors
-    assert len(readers.answers._kept) == kept
+    assert len(readers.answers._kept) == before
+
+
+async def test_days_are_those_of_the_zone_that_it_is_asked_in(readers: Readers) -> None:
+    query = '{ hazards(filter: {foundSince: "2026-06-15"}) { totalCount } }'
+    zones = [ZoneInfo("Pacific/Kiritimati"), ZoneInfo("Pacific/Pago_Pago")]
+    running = Execution(readers.graph, readers.database, lambda: zones[0], lambda: NOW, reuse=True)
+    found = []
+    for _ in range(4):
+        found.append((await running.run(Operation(query), DUTY)).written)
+        zones.reverse()
+    assert found[:2] == found[2:]
+    assert found[0] != found[1]
+    assert running.plans is not None
+    assert running.plans.answers is not None
+    assert running.plans.answers.reused == 2
+
+
+async def test_a_restore_is_noticed_though_the_log_ends_with_the_same_number(readers: Readers) -> None:
+    team: Any = models.Team.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    query = "{ teams { nodes { name } } }"
+    for number in range(2):
+        async with readers.database.write() as session:
+            await session.execute(sa.update(team).values(name=f"队{number}"))
+            await log.renew_epoch(session, f"{number:0>16x}")
+        before = readers.found["given again"]
+        await readers.compare(query, {}, DUTY)
+        await readers.compare(query, {}, DUTY)
+        assert readers.found["given again"] == before + 1
+
+
+async def test_rows_that_are_only_counted_must_last_as_well(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    query, viewer = "{ warehouses { totalCount pageInfo { hasNextPage } } }", readers.world.own
+    assert readers.lasts(query, {}, viewer)
+    # Which of them an enterprise has is decided here by rows that change without an event.
+    attached = Within(models.Warehouse.id, models.Evidence.id, Equal(models.Evidence.bytes))
+    monkeypatch.setitem(rights.OWN, models.Warehouse, attached)
+    assert not readers.lasts(query, {}, viewer)
+    assert readers.lasts(query, {}, DUTY)
 
 
 def test_guarded_and_following_tables_have_each_a_reason() -> None:
@@ -222,6 +172,9 @@ def test_guarded_and_following_tables_have_each_a_reason() -> None:
         "inspection_evidence",
         "rainfall_reading",
     }
+
+
+# -- how much is kept --
 
 
 async def test_no_more_is_kept_than_may_be(readers: Readers) -> None:
@@ -244,3 +197,24 @@ async def test_no_more_is_kept_than_may_be(readers: Readers) -> None:
 
     await answers.get(("k", b"49", "long"), long)
     assert len(answers._kept) == 13
+
+
+async def test_an_answer_keeps_no_document(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or many short answers would keep many long documents, with all their plans."""
+    monkeypatch.setattr(kept, "OPERATIONS_KEPT", 3)
+    running = Execution(readers.graph, readers.database, lambda: SHANGHAI, lambda: NOW, reuse=True)
+    plans, known = running.plans, []
+    assert plans is not None
+    assert plans.answers is not None
+    for number in range(10):
+        query = f"{{ a{number}: district {{ name }} }}"
+        for again in range(2):
+            assert (await running.run(Operation(query), DUTY)).written is not None
+            assert plans.answers.reused == number + again
+        known.append(weakref.ref(plans.known(query, None)))
+    gc.collect()
+    assert [one() is not None for one in known] == [False] * 7 + [True] * 3
+    # It would not be found again.
+    before = len(plans.answers._kept)
+    assert (await running.run(Operation("{ district { name } }" + " " * kept.TEXT_KEPT), DUTY)).written is not None
+    assert len(plans.answers._kept) == before

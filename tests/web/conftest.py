@@ -1,7 +1,8 @@
 """The application for the tests that speak with it: in this process, and as a process of its own."""
 
+import datetime as dt
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -28,9 +29,11 @@ def collected() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def talking(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def talking(
+    settings: Settings, clock: Callable[[], dt.datetime] = lambda: NOW
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application with these settings. An exception that the application lets through is a 500."""
-    app = create(settings, lambda: NOW)
+    app = create(settings, clock)
 
     async def with_raw_query(scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
