@@ -27,11 +27,9 @@ from graphql import (
     execute,
     get_operation_ast,
     parse,
-    specified_rules,
     validate,
 )
-from graphql.validation import NoSchemaIntrospectionCustomRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+from graphql.validation import NoFragmentCyclesRule, NoSchemaIntrospectionCustomRule
 
 from models.database import Database
 from models.visibility import Role, Viewer, Visibility
@@ -39,20 +37,20 @@ from resolvers.evidence.signer import Signer
 from resolvers.raw import Moment
 from resolvers.reader import OperationReader
 from resolvers.refusals import Code, Refused
-from schema import cost, mutation
+from schema import bounds, cost, mutation
 from schema.context import Context, Writing
 from schema.plans.kept import Known, Plans
 from schema.plans.leaves import Leave
 from schema.root import Graph
+from schema.rules import RULES
 
 log = structlog.get_logger(__name__)
 
 # A program without any scope, who sees nothing.
 NOBODY = Viewer(Visibility(Role.INTEGRATOR))
 
-TOKENS_MAXIMUM = 20_000
 DOCUMENTS_KEPT = 1_000
-DOCUMENT_KEPT_CHARACTERS = 100_000
+CHARACTERS_KEPT = 2_000_000  # of all documents; each takes up to two hundred times as many bytes
 
 
 @dataclass(frozen=True)
@@ -93,27 +91,35 @@ class Documents:
 
     def __init__(self, graph: Graph, *, introspection: bool) -> None:
         self._graph = graph
-        self._rules = [*specified_rules, OneOfInputValidationRule]
-        if not introspection:
-            self._rules.append(NoSchemaIntrospectionCustomRule)
+        self._rules = RULES if introspection else [*RULES, NoSchemaIntrospectionCustomRule]
         self._kept: OrderedDict[str, DocumentNode | list[GraphQLError]] = OrderedDict()
+        self._characters = 0
 
     def get(self, query: str) -> DocumentNode | list[GraphQLError]:
         """The document, or what is wrong with it."""
         if query in self._kept:
             self._kept.move_to_end(query)
             return self._kept[query]
-        found = self._read(query)
-        if len(query) <= DOCUMENT_KEPT_CHARACTERS:
-            self._kept[query] = found
-            if len(self._kept) > DOCUMENTS_KEPT:
-                self._kept.popitem(last=False)
+        excess = bounds.length(query)
+        if excess is not None:
+            return [GraphQLError(excess)]
+        found = self._kept[query] = self._read(query)
+        self._characters += len(query)
+        while len(self._kept) > DOCUMENTS_KEPT or self._characters > CHARACTERS_KEPT:
+            text, _ = self._kept.popitem(last=False)
+            self._characters -= len(text)
         return found
 
     def _read(self, query: str) -> DocumentNode | list[GraphQLError]:
+        schema = self._graph._schema
         try:
-            document = parse(query, max_tokens=TOKENS_MAXIMUM)
-            return validate(self._graph._schema, document, self._rules) or document
+            document = parse(query, max_tokens=bounds.TOKENS_MAXIMUM)
+            excess = bounds.extent(document)
+            if excess is not None:
+                # Of fragments that spread each other without end that is told, which helps more.
+                cycles = validate(schema, document, [NoFragmentCyclesRule], bounds.ERRORS_MAXIMUM)
+                return cycles or [GraphQLError(excess)]
+            return validate(schema, document, self._rules, bounds.ERRORS_MAXIMUM) or document
         except GraphQLError as error:
             return [error]
         except RecursionError:
@@ -164,6 +170,9 @@ class Execution:
         found = self._documents.get(operation.query)
         if isinstance(found, list):
             raise BadDocument([told(error, Code.BAD_DOCUMENT) for error in found])
+        excess = bounds.values(operation.variables)
+        if excess is not None:
+            raise Refused(Code.BAD_VARIABLES, excess)
         meant = get_operation_ast(found, operation.name)
         if meant is None:
             raise Refused(Code.BAD_DOCUMENT, "Name the one operation of the document that is meant.")

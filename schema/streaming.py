@@ -33,6 +33,7 @@ import models
 from models.outage import away
 from models.visibility import Visibility
 from resolvers.refusals import Code, Refused
+from schema import bounds
 from schema.context import Context, Record
 from schema.plans.leaves import Leave
 from schema.root import Graph
@@ -86,7 +87,9 @@ def opened(
     visibility: Visibility,
 ) -> Opening:
     """Look at a valid subscription. Raises Refused."""
-    values = get_variable_values(graph._schema, operation.variable_definitions or (), variables)
+    values = get_variable_values(
+        graph._schema, operation.variable_definitions or (), variables, max_errors=bounds.ERRORS_MAXIMUM
+    )
     if isinstance(values, list):
         raise Unsound(values)
     node = root_field(document, operation)

@@ -25,6 +25,7 @@ from graphql import (
 from graphql.execution.values import get_argument_values, get_variable_values
 from strawberry.types.arguments import StrawberryArgument, convert_argument, convert_arguments
 
+from schema import bounds
 from schema.declare import target
 from schema.plans.leaves import Leave
 from schema.root import Graph
@@ -106,7 +107,10 @@ class Coercion:
         return coerced
 
     def _general(self, given: Mapping[str, Any]) -> Any:
-        found = get_variable_values(self._schema, self._definitions, dict(given))
+        if bounds.values(given) is not None:
+            raise Leave("too many variables")
+        # One error is enough: all of them are told by graphql-core.
+        found = get_variable_values(self._schema, self._definitions, dict(given), max_errors=0)
         if isinstance(found, list):
             raise Leave("variables that do not fit")
         return found

@@ -364,12 +364,18 @@ async def test_documents_are_kept_but_not_for_ever(
     assert len(running._documents._kept) == 3
 
 
-async def test_a_bad_document_is_kept_too_and_a_huge_one_is_not(
-    graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_bad_document_is_kept_too(graph: Graph, demo: Database) -> None:
     running = execution(graph, demo)
     for _ in range(2):
         assert codes(await running.run(Operation("{ nothing }"), COMMANDER)) == {"BAD_DOCUMENT"}
-    monkeypatch.setattr(schema.execution, "DOCUMENT_KEPT_CHARACTERS", 100)
-    await running.run(Operation("{ zones { id } } # " + "x" * 100), COMMANDER)
     assert list(running._documents._kept) == ["{ nothing }"]
+
+
+async def test_of_long_documents_fewer_are_kept(graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema.execution, "CHARACTERS_KEPT", 1_000)
+    running = execution(graph, demo)
+    asked = [f"{{ z{number}: zones {{ id }} }} #{'x' * 300}" for number in range(5)]
+    for query in asked:
+        assert (await running.run(Operation(query), COMMANDER)).errors == []
+    assert list(running._documents._kept) == asked[-3:]
+    assert running._documents._characters == sum(map(len, asked[-3:]))

@@ -1,0 +1,108 @@
+"""Documents that ask for too much, documents that clients might send, and random ones in between."""
+
+from random import Random
+
+from schema import bounds
+
+
+def many(text: str, count: int) -> str:
+    """So many times; # stands for the number of each."""
+    return " ".join(text.replace("#", str(number)) for number in range(count))
+
+
+def fragment(name: str, body: str) -> str:
+    return f" fragment {name} on Zone {{ {body} }}"
+
+
+def beside(count: int, body: str) -> str:
+    """Fragments that are spread beside each other."""
+    return f"{{ zones {{ {many('...F#', count)} }} }}" + many(fragment("F#", body), count)
+
+
+def fanned(depth: int, *names: str) -> str:
+    """Each fragment has the next one under each of the names."""
+    made = "{ zones { ...F0 } }" + fragment(f"F{depth}", "id")
+    for level in range(depth):
+        below = (f"{name} {{ zone {{ ...F{level + 1} }} }}" for name in names)
+        made += fragment(f"F{level}", " ".join(below))
+    return made
+
+
+def nested(depth: int, wide: int) -> str:
+    return "id" if depth == 0 else many(f"command {{ zone {{ {nested(depth - 1, wide)} }} }}", wide)
+
+
+REFUSED = {
+    "equal fields": f"{{ zones {{ {many('code', 1_000)} }} }}",
+    "equal fields, as many as can be": f"{{ zones {{ {many('code', 9_900)} }} }}",
+    "equal objects": f"{{ zones {{ {many('command { id }', 200)} }} }}",
+    "equal fields with arguments": f"{{ {many('zone(by: {code: 1}) { id }', 300)} }}",
+    "equal names": f"{{ zones {{ {many('x: code x: name', 200)} }} }}",
+    "fragments beside each other": beside(300, "code"),
+    "fragments of other fields": beside(300, "x#: code"),
+    "fragments that nobody spreads": "{ zones { id } }" + fragment("F", many("code", 1_000)),
+    "the first of two fragments": "{ zones { ...F } }" + fragment("F", many("code", 1_000)) + fragment("F", "id"),
+    "fragments that all spread the others": "{ zones { ...F0 } }"
+    + "".join(fragment(f"F{n}", "id " + " ".join(f"...F{m}" for m in range(n + 1, 60))) for n in range(60)),
+    "a million paths": fanned(20, "a: command", "b: command"),
+    "10^20 paths": fanned(20, *(f"x{number}: command" for number in range(10))),
+    "paths of one name": fanned(40, *["command"] * 20),
+    "inline fragments": f"{{ zones {{ {many('... on Zone { code }', 1_000)} }} }}",
+    "a tree of equal fields": f"{{ zones {{ {nested(8, 2)} }} }}",
+    "a flat tree of equal fields": f"{{ zones {{ {nested(3, 10)} }} }}",
+    "operations together": many("query Q# { ...F }", 30).replace("...F", f"zones {{ {many('code', 50)} }}"),
+}
+LONG = {
+    "characters": "{ zones { id } } #" + "x" * bounds.CHARACTERS_MAXIMUM,
+    "tokens": f"{{ zones {{ {many('x#: code', 3_400)} }} }}",
+    "lines": "\n" * bounds.LINES_MAXIMUM + "{ zones { id } }",
+    "other lines": "\r" * bounds.LINES_MAXIMUM + "{ zones { id } }",
+}
+OF_SCHEMA = {
+    "the schema often": f"{{ {many('x#: __schema { types { name fields { name } } }', 100)} }}",
+    "fields often": f"{{ __schema {{ types {{ {many('x#: fields { name }', 100)} }} }} }}",
+    "names often": f"{{ __schema {{ types {{ fields {{ {many('x#: name', 200)} }} }} }} }}",
+    "a type often": "{ " + many('x#: __type(name: "Query") { fields { ' + many("y#: name", 40) + " } }", 60) + " }",
+}
+HONEST = {
+    "some hundred fields": f"{{ {many('x#: zones { id code name command { id } }', 150)} }}",
+    "a field fifty times": f"{{ zones {{ {many('command { id zone { id code name } }', 50)} }} }}",
+    "a fragment in thirty places": f"{{ {many('x#: zones { ...F }', 30)} }}" + fragment("F", "id code command { id }"),
+    "fifty components": beside(50, "...Name command { id zone { ...Name } }") + fragment("Name", "id code name"),
+    "components in components": "{ zones { ...F0 } }"
+    + "".join(fragment(f"F{n}", f"id code command {{ zone {{ ...F{n + 1} name }} }}") for n in range(30))
+    + fragment("F30", "id"),
+    "a thousand ids": f"{{ nodes(ids: [{many('1', 1_000)}]) {{ id }} }}",
+    "depth": "{ zones { " + "command { zone { " * 40 + "id" + " } }" * 40 + " } }",
+}
+
+
+def endless(count: int) -> str:
+    return "{ zones { ...F0 } }" + many(fragment("F#", many("command { zone { ...F# } }", count)), count)
+
+
+def written(rng: Random, names: list[str], depth: int, wide: int) -> str:
+    """A selection of a zone, with fragments of these names."""
+    made = []
+    for _ in range(rng.randint(1, wide)):
+        kind = rng.random()
+        if kind < 0.4:
+            made.append(rng.choice(["id", "code", "a: code", "b: code", "b: code", "b: name"]))
+        elif kind < 0.6 and depth:
+            below = written(rng, names, depth - 1, wide)
+            made.append(f"{rng.choice(['', 'x: '])}command {{ zone {{ {below} }} }}")
+        elif kind < 0.85 and names:
+            made.append(f"...{rng.choice(names)}")
+        elif depth:
+            made.append(f"... on Zone {{ {written(rng, names, depth - 1, wide)} }}")
+    return " ".join(made or ["id"])
+
+
+def document(seed: int) -> str:
+    rng = Random(seed)
+    names = [f"F{number}" for number in range(rng.randint(0, 8))]
+    wide = rng.randint(2, 8)
+    made = f"{{ zones {{ {written(rng, names, rng.randint(0, 3), wide)} }} }}"
+    for number, name in enumerate(names):
+        made += fragment(name, written(rng, names[number + 1 :], rng.randint(0, 2), wide))
+    return made
