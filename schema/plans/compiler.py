@@ -16,7 +16,6 @@ from graphql import (
     VariableNode,
     get_named_type,
     is_leaf_type,
-    print_ast,
 )
 
 import models
@@ -25,6 +24,7 @@ from resolvers import rights
 from schema import declare, ids
 from schema.declare import LoadField
 from schema.event import TYPES, EventId
+from schema.plans.alike import Alike
 from schema.plans.arguments import Arguments, named_variables, taken
 from schema.plans.leaves import Code, Columns, Decoded, Leave, needed, told
 from schema.plans.loading import Loading
@@ -34,6 +34,7 @@ from schema.root import Graph
 
 Fields = dict[str, list[FieldNode]]
 NOTHING: Mapping[str, str] = MappingProxyType({})
+SELECTIONS_MAXIMUM = 2_000  # of one plan, for each type that an interface or a union can be
 
 
 class Compiler:
@@ -51,8 +52,14 @@ class Compiler:
         self._schema, self._arguments, self.sqlite = graph._schema, Arguments(graph), sqlite
         self._conditions, self.visibility = conditions, visibility
         self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-
+        self.alike, self._selections = Alike(), 0
         self.query = self._schema.query_type
+
+    def count(self) -> None:
+        """One selection more. Raises Leave where they are too many: of interfaces within each other they multiply."""
+        self._selections += 1
+        if self._selections > SELECTIONS_MAXIMUM:
+            raise Leave("too many selections")
 
     # -- selections, as the specification collects them --
 
@@ -185,7 +192,8 @@ class Selection:
     ) -> None:
         self._compiler, self._of, self._columns, self._carried = compiler, of, columns, carried
         self._code, self._parts = Code(), list[Part]()
-        self._asked: dict[tuple[str, ...], str] = {}
+        self._asked: dict[tuple[int, ...], str] = {}
+        compiler.count()
         self._entries = [(key, self._entry(nodes)) for key, nodes in fields.items()]
 
     def made(self) -> Objects:
@@ -250,7 +258,7 @@ class Selection:
             case declare.Ref(attribute=attribute) if attribute in self._carried:
                 return f"{code.name(fragment)}(r.{self._carried[attribute]})"
         # Asked twice, under two names or in two fragments, it is read once.
-        asked = tuple(print_ast(with_name(node)) for node in nodes)
+        asked = tuple(self._compiler.alike.field(node) for node in nodes)
         if asked not in self._asked:
             self._asked[asked] = self._made(field, of, nodes)
         return self._asked[asked]
@@ -284,8 +292,3 @@ class Selection:
 
 def event_id(subject: Any, key: int) -> str:
     return ids.encode(TYPES[subject].__name__, key)
-
-
-def with_name(node: FieldNode) -> FieldNode:
-    """A field without its alias."""
-    return FieldNode(name=node.name, arguments=node.arguments, selection_set=node.selection_set)

@@ -76,6 +76,7 @@ class Lowering:
         return self.entries(named, self._compiler.inner(named, nodes))
 
     def entries(self, of: GraphQLObjectType, fields: "Fields") -> list[tuple[str, Write]]:
+        self._compiler.count()
         return [(key, self._entry(of, nodes)) for key, nodes in fields.items()]
 
     def _entry(self, of: GraphQLObjectType, nodes: list[FieldNode]) -> Write:
