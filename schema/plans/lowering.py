@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from schema.plans.compiler import Compiler, Fields
 
 ALL = Asked(())
+DEPTH_MAXIMUM = 12  # rows within rows; SQLAlchemy writes what is nested by recursion
 
 # What writes a value of a row, given the row's alias: SQL text as an expression, or a constant.
 Write = Callable[[Writer, FromClause], ColumnElement[Any] | str]
@@ -52,6 +53,7 @@ class Lowering:
     def __init__(self, compiler: "Compiler") -> None:
         self._compiler = compiler
         self.levels: list[Level] = []
+        self._depth = 0
 
     def level(self, model: Any, ask: Callable[[State], Asked] = lambda state: ALL) -> Level:
         self.levels.append(Level(len(self.levels), model, ask))
@@ -71,9 +73,13 @@ class Lowering:
 
     def row(self, of: Any, nodes: Sequence[FieldNode]) -> list[tuple[str, Write]]:
         named = get_named_type(of)
-        if not isinstance(named, GraphQLObjectType):
+        if not isinstance(named, GraphQLObjectType) or self._depth == DEPTH_MAXIMUM:
             raise Unlowered
-        return self.entries(named, self._compiler.inner(named, nodes))
+        self._depth += 1
+        try:
+            return self.entries(named, self._compiler.inner(named, nodes))
+        finally:
+            self._depth -= 1
 
     def entries(self, of: GraphQLObjectType, fields: "Fields") -> list[tuple[str, Write]]:
         self._compiler.count()
