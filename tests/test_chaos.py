@@ -186,9 +186,10 @@ async def test_three_servers_a_bus_and_a_database_that_are_killed(scratch: Path)
                     scenery = await opened(stack, scratch, url, bus.url, 3)
                     scenery.bus, scenery.postgres = bus, postgres
                     found.append(await play(scenery, break_everything))
+                # After each: hours of them must not be lost with the last.
+                check("three servers, PostgreSQL and Redis; all of them killed once", found)
         finally:
             postgres.close()
-    check("three servers, PostgreSQL and Redis; all of them killed once", found)
 
 
 async def test_one_server_on_sqlite_that_is_killed(scratch: Path) -> None:
@@ -197,7 +198,7 @@ async def test_one_server_on_sqlite_that_is_killed(scratch: Path) -> None:
         async with AsyncExitStack() as stack:
             scenery = await opened(stack, scratch, f"sqlite:///{scratch / f'chaos{run}.db'}", "memory://", 1)
             found.append(await play(scenery, break_the_server))
-    check("one server on SQLite, killed once", found)
+        check("one server on SQLite, killed once", found)
 
 
 async def opened(stack: AsyncExitStack, scratch: Path, url: str, bus: str, number: int) -> Scenery:
