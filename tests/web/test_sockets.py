@@ -257,7 +257,7 @@ async def test_a_message_that_is_too_long_closes_with_1009(live: Town) -> None:
 
 async def test_a_long_message_that_is_not_too_long_is_taken(live: Town) -> None:
     async with live.socket() as socket:
-        await socket.ask("1", f"# {'a' * 900_000}\n{NAMES}")
+        await socket.ask("1", NAMES, other="a" * 900_000)
         assert (await socket.next())["zones"]
 
 
