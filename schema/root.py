@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLInputObjectType
 from strawberry.schema.config import StrawberryConfig
 
 from schema import camera, command, evidence, measure, mutations, problem, ring, town  # noqa: F401  (their types register themselves)
@@ -25,8 +25,17 @@ class Graph(strawberry.Schema):
         # @oneOf is of the GraphQL specification, like @deprecated; Strawberry defines it anew.
         return super().as_str().replace("directive @oneOf on INPUT_OBJECT\n\n", "", 1)
 
+    def _extend_introspection(self) -> None:
+        """Which inputs are @oneOf. Strawberry would ask that of lists and of types that are not null too, and fail."""
+        of: Any = self._schema.type_map["__Type"]
+        of.fields["isOneOf"].resolve = is_one_of
+
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         pass
+
+
+def is_one_of(of: Any, info: Any) -> bool | None:
+    return of.extensions["strawberry-definition"].is_one_of if isinstance(of, GraphQLInputObjectType) else None
 
 
 def build() -> Graph:

@@ -220,6 +220,15 @@ TWO = "query A { zones { id } } query B { zones { code } }"
         ('{ zone(by: {code: "a", id: "b"}) { id } }', None),
         ("{ zone(by: {}) { id } }", None),
         ("{ zone(by: {code: null}) { id } }", None),
+        ("{ zone(by: {code: $code}) { id } }", None),
+        ("query($code: String) { zone(by: {code: $code}) { id } }", None),
+        ("query($code: String) { ...F } fragment F on Query { zone(by: {code: $code}) { id } }", None),
+        ("fragment F on Query { zone(by: {code: $code}) { id } } query($code: String) { ...F }", None),
+        (
+            "query A($code: String!) { ...F } query B($code: String) { ...F } query C($code: String!) { ...F } "
+            "fragment F on Query { zone(by: {code: $code}) { id } }",
+            "A",
+        ),
         ("{ hazards(first: 2147483648) { totalCount } }", None),
         ("\ud800", None),
         ("{ zones { id } } \0", None),
@@ -230,6 +239,30 @@ async def test_a_bad_document_is_not_executed(graph: Graph, demo: Database, quer
     assert codes(answer) == {"BAD_DOCUMENT"}
     assert not answer.started
     assert "data" not in answer.body()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "query($code: String!) { zone(by: {code: $code}) { id } }",
+        "query($code: String!) { ...F } fragment F on Query { zone(by: {code: $code}) { id } }",
+        "fragment F on Query { zone(by: {code: $code}) { id } } query($code: String!) { ...F }",
+    ],
+)
+async def test_a_variable_may_be_the_one_of_several(graph: Graph, demo: Database, query: str) -> None:
+    answer = await run(graph, demo, query, {"code": "nowhere"})
+    assert answer.errors == []
+    assert answer.data == {"zone": None}
+
+
+async def test_everybody_is_told_which_inputs_take_one_of_several(graph: Graph, demo: Database) -> None:
+    fields = "fields { type { isOneOf ofType { isOneOf } } args { type { isOneOf } } }"
+    query = f"{{ __schema {{ types {{ name isOneOf {fields} }} }} }}"
+    answer = await execution(graph, demo).run(Operation(query), None)
+    assert answer.errors == []
+    assert answer.data is not None
+    found = {of["name"] for of in answer.data["__schema"]["types"] if of["isOneOf"]}
+    assert found == {"ZoneKey", "VenueKey", "EnterpriseKey"}
 
 
 async def test_the_operation_that_is_named_is_executed(graph: Graph, demo: Database) -> None:
