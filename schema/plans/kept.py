@@ -41,7 +41,6 @@ Act = Callable[[LoadField, dict[str, Any]], Awaitable[Any]]
 
 OPERATIONS_KEPT = 1_000
 PLANS_KEPT = 40  # of one operation, by visibility and by what its @skip and @include depend on
-TEXT_KEPT = 100_000  # characters
 
 
 @dataclass
@@ -74,7 +73,7 @@ class Plan:
 class Known:
     """An operation of a valid document, with its plans; None stands for what cannot be compiled.
 
-    Its answers are kept by its `number`, for they must not keep it; one that is not kept itself has none.
+    Its answers are kept by its `number`, for they must not keep it; that of a stream has none.
     """
 
     def __init__(self, graph: Graph, document: DocumentNode, operation: OperationDefinitionNode) -> None:
@@ -107,7 +106,7 @@ class Plans:
     def learn(self, text: str, name: str | None, document: DocumentNode, operation: OperationDefinitionNode) -> Known:
         """The same, whether it was or not. The document is valid."""
         found = self.known(text, name) or Known(self._graph, document, operation)
-        if len(text) <= TEXT_KEPT and (text, name) not in self._known:
+        if (text, name) not in self._known:
             found.number = next(self._numbers)
             self._known[text, name] = found
             if len(self._known) > OPERATIONS_KEPT:
