@@ -113,11 +113,12 @@ async def one_database(name: str, url: str, enterprises: int, rounds: int) -> li
         # Through loaders, which send the statements that plans send, where they can be watched.
         execution = Execution(build(), database, lambda: ZONE, lambda: NOW, planned=False)
         for asked, selection in ASKED.items():
-            cells = []
+            cells: list[str] = []
             for window in WINDOWS.values():
                 document = f"{{ {selection.replace('%s', window)} }} fragment P on Portrait {{ {EVERYTHING} }}"
                 statements, spent = await measured(execution, watch, document, rounds)
                 cells.append(f"{statements} | {statistics.median(spent):,.0f}")
+                print(name, asked, cells[-1], flush=True)
             lines.append(f"| {asked} | {' | '.join(cells)} |")
         rows = ", ".join([f"{await count(database, m):,} {n}" for n, m in COUNTED.items()])
     return [*lines, "", f"Over {rows}.", ""]
@@ -139,8 +140,8 @@ async def count(database: Database, of: Any) -> int:
         return int((await connection.execute(sa.select(sa.func.count()).select_from(of))).scalar_one())
 
 
-async def main(enterprises: int, rounds: int, folder: Path) -> str:
-    """The report."""
+async def main(enterprises: int, rounds: int, folder: Path) -> None:
+    """Writes the report, after each database what there is by then."""
     with warnings.catch_warnings():
         # It warns where the machine has no directory for the locks of running programs, and then takes another.
         warnings.simplefilter("ignore")
@@ -149,11 +150,16 @@ async def main(enterprises: int, rounds: int, folder: Path) -> str:
     server = get_server(folder / "pg", cleanup_mode="stop")
     url = f"postgresql://postgres:@/postgres?host={folder / 'pg'}"
     try:
-        postgres = await one_database("PostgreSQL", url, enterprises, rounds)
+        found = await one_database("PostgreSQL", url, enterprises, rounds)
         version = await postgres_version(url)
     finally:
         server.cleanup()
-    sqlite = await one_database("SQLite", f"sqlite:///{folder / 'huhang.db'}", enterprises, rounds)
+    RESULTS.write_text(report(found, enterprises, rounds, version))
+    found += await one_database("SQLite", f"sqlite:///{folder / 'huhang.db'}", enterprises, rounds)
+    RESULTS.write_text(report(found, enterprises, rounds, version))
+
+
+def report(found: list[str], enterprises: int, rounds: int, version: str) -> str:
     text = [
         "# Portraits of a whole district",
         "",
@@ -166,8 +172,7 @@ async def main(enterprises: int, rounds: int, folder: Path) -> str:
         f"- run on {dt.datetime.now(dt.UTC).date()}; the load of the machine over the last minutes was"
         f" {os.getloadavg()[2]:.1f}, and the run itself makes 1 to 2",
         "",
-        *postgres,
-        *sqlite,
+        *found,
     ]
     return "\n".join(text)
 
@@ -181,7 +186,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="huhang-") as name:
         os.chmod(name, 0o755)  # PostgreSQL's own user must be able to pass, where this runs as root
         place = given.folder or Path(name)
-        report = asyncio.run(main(given.enterprises, given.rounds, place))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(report)
+        asyncio.run(main(given.enterprises, given.rounds, place))
     print(RESULTS)
