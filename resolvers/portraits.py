@@ -265,7 +265,8 @@ NUMBERS = 5  # that a part of the statement counts, at the most
 @lru_cache
 def _statement(scope: ScopeOf, sqlite: bool, one: bool) -> tuple[sa.Select[Any], list[list[str]]]:
     """All that is counted, in one statement; by the number of each part, the names of its numbers."""
-    keyed, whole = _keyed(sqlite, one=one), scope is _of_district
+    # SQLite would go through whole tables for the district rather than through the window of an index.
+    keyed, whole = _keyed(sqlite, one=one), scope is _of_district and not sqlite
     rows = sa.select(DISTRICT.c.id.label("parent")).where(keyed(DISTRICT.c.id)) if whole else scope(keyed)
     mapping = Scope(rows.subquery("scope"), sqlite, wide=scope is not _of_enterprise, whole=whole)
     totals = [_standing(mapping), _due(mapping), _visits(mapping), _cases(mapping)]
