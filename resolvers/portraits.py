@@ -346,8 +346,18 @@ class Scope:
         if self.whole:
             return sa.true()
         if self.sqlite and self.wide:
-            enterprise = UnaryExpression(enterprise, operator=custom_op("+"), type_=enterprise.type)
+            enterprise = plus(enterprise)
         return enterprise == self.rows.c.enterprise
+
+    @property
+    def each(self) -> ColumnElement[Any]:
+        """What rows are grouped by. Nor can SQLite go through the window once for each enterprise, parent by parent."""
+        return plus(self.rows.c.parent) if self.sqlite and self.wide else self.rows.c.parent
+
+
+def plus(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The same value, for which SQLite knows no index."""
+    return UnaryExpression(expression, operator=custom_op("+"), type_=expression.type)
 
 
 def _by_risk(scope: Scope) -> sa.Select[Any]:
@@ -362,7 +372,7 @@ def _by_risk(scope: Scope) -> sa.Select[Any]:
 def _of(scope: Scope, table: sa.Table, *columns: ColumnElement[Any]) -> sa.Select[Any]:
     """Columns of a table's rows at the enterprises of each parent."""
     joined = sa.select(scope.rows.c.parent, *columns).join_from(scope.rows, table, scope.at(table.c.enterprise_id))
-    return joined.group_by(scope.rows.c.parent)
+    return joined.group_by(scope.each)
 
 
 def _members(column: ColumnElement[Any], members: Sequence[Any]) -> ColumnElement[bool]:
