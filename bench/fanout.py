@@ -31,8 +31,7 @@ import psutil
 import uvloop
 
 from bench import machine
-from bench.delays import Delay, all_delays, delay_table
-from bench.delays import free_port as free_port
+from bench.delays import Delay, all_delays, delay_table, free_port
 from bench.speed_data import ROOT, postgresql
 from subscriptions import feed
 
@@ -374,9 +373,8 @@ def main() -> None:
     wanted = max(arguments.subscribers) + 1_000
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
-        )
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     with tempfile.TemporaryDirectory(prefix="huhang-bench-") as name:
         folder = Path(name)
         # PostgreSQL's own user must be able to pass, where this runs as root.
@@ -395,8 +393,9 @@ def main() -> None:
 
 
 def migrated(url: str) -> None:
-    command = [sys.executable, "-m", "web", "migrate"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "HUHANG_DATABASE_URL": url}, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "web", "migrate"], cwd=ROOT, env={**os.environ, "HUHANG_DATABASE_URL": url}, check=True
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import httpx
 import orjson
 import psutil
 
-from bench.fanout import free_port
+from bench.delays import free_port
 from bench.speed_data import ROOT, cpu
 from web.settings import Settings
 
