@@ -24,6 +24,7 @@ class Code(enum.Enum):
     NO_DISTRICT = "NO_DISTRICT"
     TOO_COSTLY = "TOO_COSTLY"  # an operation may read more rows than can be had at once
     TOO_MANY = "TOO_MANY"  # operations at once on one connection
+    ENDING = "ENDING"  # the server is told to end, and has not finished this
     INTERNAL = "INTERNAL"  # a fault of ours; the log has it under the id that the error gives
 
 

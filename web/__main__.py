@@ -103,15 +103,18 @@ def _served(taken: socket.socket, workers: int, log_level: str, simulated: bool)
             console.print("A working day is being played, so that something happens.")
             console.print("Without it: make run ARGS=--no-simulate")
 
-    try:
-        if workers > 1:
-            return processes.run(workers, taken, listening, log_level=log_level)
-        server.run(taken, listening, log_level=log_level)
-        return True
-    finally:
+    def stop() -> None:
         for process in playing:
             process.terminate()
             process.wait()
+
+    try:
+        if workers > 1:
+            return processes.run(workers, taken, listening, log_level=log_level)
+        server.run(taken, listening, log_level=log_level, hung=stop)
+        return True
+    finally:
+        stop()
 
 
 def _several(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """The application: what is served under which path."""
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.database import Database
 from models.types import now
@@ -21,11 +22,12 @@ from models.visibility import Role, Viewer, Visibility
 from resolvers import districts
 from resolvers.evidence import stores
 from resolvers.evidence.signer import Signer
-from schema.execution import Execution
+from resolvers.refusals import Code
+from schema.execution import Execution, error_of, refused
 from schema.live import Live
 from schema.root import build
 from web.evidence import EvidenceEndpoint
-from web.graphql import METHODS, GraphQLEndpoint
+from web.graphql import JSON, METHODS, GraphQLEndpoint, answered
 from web.metrics import MEDIA, metrics
 from web.reserved import ReservedEndpoint
 from web.settings import ROOT, Settings, secret
@@ -62,6 +64,29 @@ def pages(name: str) -> ASGIApp:
     if not (PAGES / name).is_dir():
         return PlainTextResponse("Not built: that needs Node 20.19 or later, and then `make run` again.\n", 404)
     return Pages(directory=PAGES / name, html=True)
+
+
+class Told:
+    """The application. A request that is cut because the server ends is told so; uvicorn would say it had failed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except asyncio.CancelledError:
+            if scope["type"] != "http" or begun:
+                raise
+            error = error_of(Code.ENDING, "The server is ending, and has not finished this: ask again.")
+            await answered(refused([error]), JSON, 503, {"connection": "close"})(scope, receive, send)
 
 
 class Served:
@@ -183,12 +208,13 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             Route("/metrics", counted),
         ],
         middleware=[
+            Middleware(Told),
             Middleware(
                 ShortWay,
                 execution=served.execution,
                 viewers=served.viewers,
                 body_limit=served.settings.body_limit,
-            )
+            ),
         ],
         lifespan=lifespan,
     )

@@ -1,31 +1,54 @@
 """The process that serves: its address is taken before anything slow, told once it listens, and it ends in quiet."""
 
 import gc
+import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
+import structlog
 import uvicorn
 
 from web import streams
 from web.closing import ALIVE_SECONDS
 from web.wire import HttpWire, Wire
 
+log = structlog.get_logger(__name__)
+
 MESSAGE_MAXIMUM = 1 << 20  # bytes of one message of a socket
 GARBAGE = 10_000, 20, 50  # when collections begin, by generation
 DRAIN_SECONDS = 2  # for what is under way when the process is told to end
+END_SECONDS = 4.0  # for all of the end; then the process is cut
 # What uvicorn tells at info, that it started and ended, is told already. At debug it writes every header and frame of a
 # WebSocket, tokens among them.
 UVICORN_LEVELS = {"info": "warning", "debug": "info"}
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which calls `listening` as soon as clients can connect."""
+    """uvicorn's server, which calls `listening` as soon as clients can connect, and `hung` before it is cut."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, listening: Callable[[], None], hung: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(config)
-        self._listening = listening
+        self._listening, self._hung = listening, hung
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            # A statement that a silent database keeps, or a lock on a file, is not ended by being cancelled. What was
+            # not committed is undone, as when the process is killed.
+            cutting = threading.Timer(END_SECONDS, self._cut)
+            cutting.daemon = True
+            cutting.start()
+        super().handle_exit(sig, frame)
+
+    def _cut(self) -> None:
+        log.warning("ended while something hung", seconds=END_SECONDS)
+        self._hung()
+        os._exit(0)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # uvicorn closes WebSockets by itself, and would wait for other streams to end.
@@ -62,8 +85,13 @@ def address(taken: socket.socket) -> str:
     return f"http://{host}:{port}"
 
 
-def run(taken: socket.socket, listening: Callable[[], None], *, log_level: str) -> None:
-    """Serve until the process is told to end, by Ctrl-C or by SIGTERM; returns then."""
+def run(
+    taken: socket.socket, listening: Callable[[], None], *, log_level: str, hung: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until the process is told to end, by Ctrl-C or by SIGTERM; returns then.
+
+    Where something hangs, calls `hung` and ends the process itself.
+    """
     config = uvicorn.Config(
         "web.app:create",
         factory=True,
@@ -80,7 +108,7 @@ def run(taken: socket.socket, listening: Callable[[], None], *, log_level: str) 
         ws_max_size=MESSAGE_MAXIMUM,
         backlog=4096,
     )
-    server = Server(config, listening)
+    server = Server(config, listening, hung)
     with _obeyed():
         server.run(sockets=[taken])
 

@@ -1,6 +1,8 @@
 """Connections held for reading: who waits together shares a statement, nobody gets what is not theirs, or is old."""
 
 import asyncio
+import os
+import signal
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import closing
@@ -11,8 +13,10 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
+import models.held
 from models.database import Database
 from models.held import Fetch, HeldPostgres, NotSingle
+from models.outage import away
 from schema import ids
 from schema.execution import Operation
 from schema.root import Graph
@@ -297,6 +301,32 @@ async def test_there_are_never_more_connections_than_there_may_be(held: HeldPost
     assert max(seen) <= 3
     assert len(two._free) <= 2
     await two.close()
+
+
+@pytest.mark.parametrize("single", [False, True])
+async def test_a_server_that_has_gone_without_a_word_is_not_waited_for(
+    held: HeldPostgres, database: Database, monkeypatch: pytest.MonkeyPatch, single: bool
+) -> None:
+    monkeypatch.setattr(models.held, "SILENT_SECONDS", 0.5)
+    _, options = database.engine.dialect.create_connect_args(database.url)
+    made = HeldPostgres(dict(options), 1)
+
+    async def pid(fetch: Fetch) -> int:
+        [[found]] = await fetch("SELECT pg_backend_pid()", [], None)
+        return int(found)
+
+    silent = await made.read(pid, single=single)
+    os.kill(silent, signal.SIGSTOP)
+    try:
+        reading = asyncio.create_task(made.read(pid, single=single))
+        await asyncio.wait({reading}, timeout=PATIENCE)
+        assert reading.done()
+        assert away(reading.exception())
+        # Others do not wait for it either.
+        assert await made.read(pid, single=single) != silent
+    finally:
+        os.kill(silent, signal.SIGCONT)
+    await made.close()
 
 
 async def test_nothing_stays_open_after_the_close(held: HeldPostgres, database: Database, outside: Any) -> None:

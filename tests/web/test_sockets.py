@@ -408,20 +408,7 @@ async def test_a_cursor_from_before_the_retention_is_refused(
             await socket.next()
 
 
-# The end
-
-
-async def test_sigterm_closes_every_socket_with_1012(databases: Databases, migrated_url: str, scratch: Path) -> None:
-    with town(scratch, *await settled(databases, migrated_url)) as live:
-        async with live.socket() as subscribed, live.socket() as idle, live.socket(init=False) as silent:
-            await subscribed.ask("1", ALL)
-            await subscribed.quiet()
-            ending = asyncio.to_thread(live.process.end)
-            codes, status = await asyncio.gather(
-                asyncio.gather(*(ended(socket) for socket in (subscribed, idle, silent))), ending
-            )
-            assert [code for code, _ in codes] == [closing.ENDING.code] * 3
-            assert status == 0
+# Clients that go
 
 
 async def test_clients_that_vanish_leave_nothing_behind(live: Town) -> None:

@@ -1,0 +1,125 @@
+"""A server that is told to end: every stream is told, and nothing that hangs holds it up."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import asyncpg
+import httpx
+import psutil
+
+from models.database import driver_url
+from tests.conftest import Databases
+from tests.proofs import record
+from tests.proving import PROVING
+from tests.web.process import END_SECONDS
+from tests.web.subscribing import ALL, PLAN, Socket, Town, settled, town
+from web import closing
+
+SECONDS = 5.0  # that a server may take; `make prove` holds it to that, on a machine that does nothing else
+HANGING = "{ enterprises { nodes { id } } }"
+
+
+async def ended(socket: Socket) -> int:
+    return (await socket.closed()).code
+
+
+def took(live: Town) -> float:
+    """Tell it to end; the seconds that took."""
+    began = time.monotonic()
+    assert live.process.end() == 0
+    return time.monotonic() - began
+
+
+async def test_sigterm_closes_every_socket_with_1012(databases: Databases, migrated_url: str, scratch: Path) -> None:
+    url, world = await settled(databases, migrated_url)
+    with town(scratch, url, world) as live:
+        async with live.socket() as subscribed, live.socket() as idle, live.socket(init=False) as silent:
+            await subscribed.ask("1", ALL)
+            await subscribed.quiet()
+            *codes, seconds = await asyncio.gather(
+                ended(subscribed), ended(idle), ended(silent), asyncio.to_thread(took, live)
+            )
+            assert codes == [closing.ENDING.code] * 3
+    note("nothing under way", url, seconds)
+
+
+def told(answer: httpx.Response | BaseException) -> str:
+    """The code of an error, or else the status; `cut` where the connection ended before."""
+    if isinstance(answer, httpx.RemoteProtocolError):
+        return "cut"
+    assert isinstance(answer, httpx.Response), answer
+    if answer.status_code == 200:
+        return "200"
+    assert answer.status_code == 503
+    [error] = answer.json()["errors"]
+    return str(error["extensions"]["code"])
+
+
+@asynccontextmanager
+async def frozen(url: str) -> AsyncIterator[None]:
+    """The database neither answers nor goes away; with SQLite nobody can write."""
+    if url.startswith("sqlite"):
+        other = sqlite3.connect(str(driver_url(url).database), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            other.close()
+        return
+    server = await asyncpg.connect(url)
+    found = await server.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+    pids = [row["pid"] for row in found]
+    parent = psutil.Process(pids[0]).ppid()
+    server.terminate()
+    for pid in (parent, *pids):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in (*pids, parent):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_database_that_does_not_answer_holds_no_end_up(
+    databases: Databases, migrated_url: str, scratch: Path
+) -> None:
+    url, world = await settled(databases, migrated_url)
+    with town(scratch, url, world) as live:
+        headers = {"authorization": f"Bearer {live.token()}"}
+        given = {"enterprise": world.id("enterprise"), "kind": "ROUTINE", "plannedFor": "2099-01-01T00:00:00Z"}
+        hanging = [{"query": HANGING}, {"query": PLAN, "variables": {"input": given}}]
+        async with (
+            live.socket() as subscribed,
+            httpx.AsyncClient(base_url=live.address, headers=headers, timeout=END_SECONDS) as client,
+        ):
+            await subscribed.ask("1", ALL)
+            await subscribed.quiet()
+            # So that connections are there, and free.
+            await asyncio.gather(*(client.post("/graphql", json={"query": HANGING}) for _ in range(8)))
+            async with frozen(url):
+                asking = [asyncio.create_task(client.post("/graphql", json=body)) for body in hanging * 3]
+                # Until the last of them is with the server: it answers this in its turn.
+                assert (await client.get("/healthz")).status_code == 200
+                code, seconds = await asyncio.gather(ended(subscribed), asyncio.to_thread(took, live))
+                answers = await asyncio.gather(*asking, return_exceptions=True)
+            assert code == closing.ENDING.code
+            # A mutation that waits for PostgreSQL to undo it is cut without an answer.
+            kinds = [told(answer) for answer in answers]
+            expected = {("200", "ENDING")} if url.startswith("sqlite") else {("ENDING", "ENDING"), ("ENDING", "cut")}
+            assert set(zip(kinds[::2], kinds[1::2], strict=True)) <= expected
+    note("queries and mutations hang", url, seconds)
+
+
+def note(what: str, url: str, seconds: float) -> None:
+    if PROVING:
+        assert seconds < SECONDS
+    database = driver_url(url).get_backend_name()
+    record("ending", "How long a server takes to end", {"while": f"{what}, {database}", "seconds": f"{seconds:.1f}"})
