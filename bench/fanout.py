@@ -8,9 +8,7 @@ how long it takes from a mutation to the event.
 
 import argparse
 import asyncio
-import base64
 import itertools
-import json
 import os
 import resource
 import statistics
@@ -18,20 +16,18 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import psutil
 import uvloop
 
 from bench import machine
 from bench.delays import Delay, all_delays, delay_table, free_port
+from bench.fanout_client import Client, Told, publish, stay_awake
 from bench.speed_data import ROOT, postgresql
 from subscriptions import feed
 
@@ -43,6 +39,13 @@ ALIASES = " ".join(f"k{i}: kind" for i in range(9))
 DOCUMENTS = {
     "huhang": f"subscription {{ updates {{ kind at from to {ALIASES} }} }}",
     "other": "subscription { updates { kind at from to text } }",
+}
+EVENT = {
+    "kind": "INSPECTION_SUBMITTED",
+    "at": "2026-06-15T04:00:00.000000+00:00",
+    "from": "ON_SITE",
+    "to": "SUBMITTED",
+    "text": FILLER,
 }
 GROUPS = 50
 TICK = 0.01  # seconds, the least that the system counts
@@ -87,85 +90,11 @@ class Result:
     kibibytes: float
 
 
-class Client(asyncio.Protocol):
-    """One subscriber, who counts bytes and knows when as many have come as were sent."""
-
-    def __init__(self, document: str, told: "Told") -> None:
-        self._document, self._told = document, told
-        self._state = "http"
-        self._buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's own are of no class of asyncio's
-        key = base64.b64encode(os.urandom(16)).decode()
-        self._transport.write(
-            "GET /graphql HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n".encode()
-        )
-
-    def data_received(self, data: bytes) -> None:
-        if self._state == "live":
-            self._told.got(len(self._without_ping(data)))
-            return
-        self._buffer += data
-        if self._state == "http" and b"\r\n\r\n" in self._buffer:
-            self._buffer = self._buffer.split(b"\r\n\r\n", 1)[1]
-            self._state = "init"
-            self._say({"type": "connection_init"})
-        if self._state == "init" and b"connection_ack" in self._buffer:
-            self._state = "live"
-            self._say({"id": "1", "type": "subscribe", "payload": {"query": self._document}})
-
-    def _without_ping(self, data: bytes) -> bytes:
-        """Answers a ping (RFC 6455, section 5.5.2) among ASCII texts: who does not is cut after a while."""
-        at = data.find(b"\x89")
-        if at < 0 or len(data) < at + 2:
-            return data
-        end = at + 2 + data[at + 1]
-        self._transport.write(bytes((0x8A, 0x80 | data[at + 1])) + b"\0\0\0\0" + data[at + 2 : end])
-        return data[:at] + data[end:]
-
-    def _say(self, message: object) -> None:
-        body = json.dumps(message).encode()
-        length = bytes((0x80 | len(body),)) if len(body) < 126 else b"\xfe" + len(body).to_bytes(2, "big")
-        self._transport.write(b"\x81" + length + b"\0\0\0\0" + body)  # masked with zeros
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._told.lost += 1
-
-
-class Told:
-    """What all subscribers were told."""
-
-    def __init__(self) -> None:
-        self.bytes = self.lost = 0
-        self.wanted: int | None = None
-        self.done = asyncio.Event()
-
-    def got(self, count: int) -> None:
-        self.bytes += count
-        if self.wanted is not None and self.bytes >= self.wanted:
-            self.done.set()
-
-
 def command(server: Server, port: int, url: str) -> list[str]:
     if server.name == "graphql-ws":
         return ["node", str(HERE / "peers" / "graphql-ws" / "server.mjs"), str(port)]
     more = [url] if server.database else []
     return [sys.executable, "-m", "bench.peers.fanout", server.name, str(port), *more]
-
-
-def publish(port: int, number: int | None = None) -> int:
-    event = {
-        "kind": "INSPECTION_SUBMITTED",
-        "at": "2026-06-15T04:00:00.000000+00:00",
-        "from": "ON_SITE",
-        "to": "SUBMITTED",
-    }
-    query = "" if number is None else "?event=" + urllib.parse.quote(json.dumps({**event, "text": FILLER}))
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/publish{query}", timeout=60) as answer:
-        return int(answer.read())
 
 
 @dataclass
@@ -196,7 +125,7 @@ class Running:
             ]
             await asyncio.gather(*(loop.create_connection(client, "127.0.0.1", self.port) for client in clients))
         async with asyncio.timeout(120):
-            while await asyncio.to_thread(publish, self.port) < number:  # the server cannot tell us
+            while await publish(self.port) < number:  # the server cannot tell us
                 await asyncio.sleep(0.05)
 
     async def size(self, subscribers: int) -> int:
@@ -204,7 +133,7 @@ class Running:
         sizes = []
         for _ in range(3):
             self.told.bytes = 0
-            await asyncio.to_thread(publish, self.port, 0)
+            await publish(self.port, EVENT)
             last = -1
             while self.told.bytes != last or self.told.bytes == 0:
                 last = self.told.bytes
@@ -212,12 +141,12 @@ class Running:
             sizes.append(self.told.bytes // subscribers)
         return min(sizes)
 
-    async def deliver(self, number: int, size: int) -> float:
+    async def deliver(self, size: int) -> float:
         """One event to everybody; how long until the last had it."""
         self.told.bytes, self.told.wanted = 0, size
         self.told.done.clear()
         at = time.perf_counter()
-        await asyncio.to_thread(publish, self.port, number)
+        await publish(self.port, EVENT)
         async with asyncio.timeout(60):
             await self.told.done.wait()
         return time.perf_counter() - at
@@ -230,7 +159,7 @@ async def started(server: Server, url: str) -> AsyncIterator[Running]:
     try:
         for attempt in itertools.count():
             try:
-                await asyncio.to_thread(publish, port)
+                await publish(port)
                 break
             except OSError:
                 if attempt == 300 or process.returncode is not None:
@@ -249,7 +178,7 @@ async def measure(server: Server, subscribers: int, events: int, url: str) -> Re
         kibibytes = (running.memory - running.before) / subscribers / 1024
         size = await running.size(subscribers)
         spent, begun = running.cpu(), time.perf_counter()
-        latencies = [await running.deliver(n, size * subscribers) for n in range(1, events + 1)]
+        latencies = [await running.deliver(size * subscribers) for _ in range(events)]
         elapsed, cpu = time.perf_counter() - begun, max(running.cpu() - spent, TICK)
         assert running.told.lost == 0
     deliveries = events * subscribers
@@ -280,7 +209,7 @@ async def last(server: Server, events: int, url: str) -> Lasting:
         await running.subscribe(1)
         size, found = await running.size(1), []
         for number in range(1, events + 1):
-            await running.deliver(number, size)
+            await running.deliver(size)
             if number in (events // 10, events // 2, events):
                 found.append(running.memory / 2**20)
         return Lasting(server.title, events, found)
@@ -314,6 +243,7 @@ def lasting_table(found: list[Lasting]) -> list[str]:
 
 
 async def run(subscribers: list[int], events: int, url: str) -> list[Result]:
+    stay_awake()
     found = []
     for count in subscribers:
         for server in SERVERS:
@@ -336,7 +266,8 @@ def report(found: list[Result], kept: list[Lasting], delays: list[Delay], postgr
         "# One event to many subscribers",
         "",
         "Made by `python -m bench.fanout`, run once. Every server hands as many events over in process, without a",
-        "database and without compression; CPU and memory are of the server's process alone, read from the system.",
+        "database and without compression; CPU and memory are of the server's process alone, read from the system. The",
+        "subscribers' process never sleeps, so that no server pays for waking it.",
         "With log and PostgreSQL, the event is written in a transaction, and the log read after it.",
         "",
         *machine.described(PostgreSQL=postgres),
