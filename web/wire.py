@@ -105,8 +105,8 @@ class Wire(WebSocketsSansIOProtocol):
         self._written += len(frame)
         self._total += len(frame) - sent
         size = transport.get_write_buffer_size()
-        # Those whose bytes have all gone are not waiting any more.
-        while self._written - self._waiting[0] >= size:
+        # Those whose bytes have all gone are not waiting any more: none does where the peer has gone.
+        while self._waiting and self._written - self._waiting[0] >= size:
             self._written -= self._waiting.popleft()
         return len(self._waiting), size
 

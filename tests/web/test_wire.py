@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -21,7 +22,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from tests.conftest import Databases
 from tests.proving import PROVING
-from tests.web.raw import connected
+from tests.web.raw import HANDSHAKE, connected
 from tests.web.subscribing import HURRIED, Town, settled, town
 from web import closing
 from web.streams import EVENTS as EVENT_STREAM
@@ -176,6 +177,25 @@ async def test_what_waits_is_counted_and_room_is_waited_for() -> None:
         while (await raw.frame())[1] != b"last":
             got += 1
         assert got == written
+
+
+async def test_what_is_written_to_a_peer_that_has_gone_harms_nobody() -> None:
+    found: list[tuple[int, int]] = []
+    written = asyncio.Event()
+    with socket.socket() as peer:
+
+        async def deed(wire: Wire) -> None:
+            # Reset, which the server's loop has not seen yet.
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.close()
+            found.extend(wire.write(text_frame(b"a" * size)) for size in (10, 10, 100_000))
+            written.set()
+
+        async with wired(deed) as port:
+            await asyncio.to_thread(peer.connect, ("127.0.0.1", port))
+            peer.sendall(HANDSHAKE.format(path="/").encode())
+            await asyncio.wait_for(written.wait(), 10)
+    assert found == [(0, 0)] * 3
 
 
 async def test_a_wire_that_is_closed_takes_nothing_and_is_closed_once() -> None:
