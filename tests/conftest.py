@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -56,6 +57,10 @@ def postgres(scratch: Path) -> Iterator[str]:
         server.psql(f"ALTER SYSTEM SET {setting} = off")
     server.psql("SELECT pg_reload_conf()")
     yield f"postgresql://postgres:@/postgres?host={scratch / 'pg'}"
+    # Told to end in order, it would first write to the disk all that is thrown away next.
+    process = server.get_postmaster_info().process
+    process.send_signal(signal.SIGQUIT)
+    process.wait(30)
     server.cleanup()
 
 

@@ -136,6 +136,9 @@ def _check(form: Form, draft: Draft, row: Found | None) -> None:
     for of in form.table.required:
         if of.column is not None and whole[of.column] is None:
             wrong(of.name, "has no value")
+    if form.table.name == "inspections" and row is not None and whole["enterprise_id"] != row["enterprise_id"]:
+        # What came of it would stay behind.
+        wrong("enterprise", "an inspection stays with the enterprise that was inspected")
     if form.table.name == "hazards" and (whole["status"] is HazardStatus.CLOSED) != (whole["closed_at"] is not None):
         wrong("closed_at", "a hazard has a time of closing if, and only if, it is CLOSED")
     if form.table.name == "stock" and whole["quantity"] < whole["reserved"]:

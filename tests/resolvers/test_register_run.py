@@ -145,6 +145,14 @@ async def test_summaries_are_what_counting_gives(database: Database, tmp_path: P
     assert (outcome.tables["hazards"].changed, outcome.tables["inspections"].changed) == (1, 1)
     found = await table(database, models.Enterprise)
     assert {k: e.open_hazards for k, e in found.items()} == {"A": 0, "B": 2, "C": 1, "D": 0}
+    # An inspection does not: its cases, and what it found, would be of another enterprise than itself.
+    put(tmp_path, inspections=[{**visits[0], "enterprise": "C"}])
+    outcome, report = await run(database, mapping, tmp_path)
+    assert (outcome.tables["inspections"].changed, outcome.tables["inspections"].bad) == (0, 1)
+    assert [(r["line"], r["reason"]) for r in report if r["file"] == "inspections.csv"] == [
+        ("2", "an inspection stays with the enterprise that was inspected")
+    ]
+    assert (await table(database, models.Inspection))["1"].enterprise_id == found["A"].id
 
 
 async def test_stock_keeps_what_is_reserved(database: Database, tmp_path: Path) -> None:

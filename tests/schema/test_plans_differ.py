@@ -26,7 +26,7 @@ from tests.proving import PROVING
 from tests.stocking import cursors, forgotten, names, richest, texts
 from tests.wandering import Stock, Wanderer
 
-OPERATIONS = 10_000 if PROVING else 300
+OPERATIONS = 10_000 if PROVING else 200
 BATCH = 50
 EVENTS = 1_000 if PROVING else 60
 
