@@ -59,6 +59,7 @@ def postgres(scratch: Path) -> Iterator[str]:
     yield f"postgresql://postgres:@/postgres?host={scratch / 'pg'}"
     # Told to end in order, it would first write to the disk all that is thrown away next.
     process = server.get_postmaster_info().process
+    assert process is not None
     process.send_signal(signal.SIGQUIT)
     process.wait(30)
     server.cleanup()

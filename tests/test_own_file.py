@@ -24,7 +24,7 @@ from tests.proving import PROVING
 from tests.stocking import cursors, forgotten, names, richest, texts
 from tests.wandering import Stock, Wanderer, without_aside
 
-OPERATIONS = 5_000 if PROVING else 150
+OPERATIONS = 5_000 if PROVING else 300
 BATCH = 50
 ENTERPRISES = 3
 

@@ -124,7 +124,7 @@ async def spoken(
     url = await databases.new(demo_url)
     settings = Settings(database_url=url, demo=request.param, secret=SECRET, body_limit=LIMIT)
     app = create(settings, lambda: made.now)
-    [short] = app.user_middleware
+    short = app.user_middleware[-1]
     execution: Any = short.kwargs["execution"]
     made = Spoken(app, execution)
     data = ShortWay._data
