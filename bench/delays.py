@@ -22,7 +22,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from bench.speed_data import ROOT, sqlite
-from models.types import now
+from models.clock import now
 from models.visibility import Role
 from web.tokens import Claims, Tokens
 

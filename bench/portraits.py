@@ -24,8 +24,8 @@ import sqlalchemy as sa
 import models
 from bench import machine
 from bench.paging import postgres_version
-from models.database import Database
-from models.migrate import migrate
+from models.db.database import Database
+from models.db.migrate import migrate
 from models.visibility import Role, Viewer, Visibility
 from resolvers import districts
 from resolvers.demo import seed

@@ -4,6 +4,7 @@ from models.assistance import AssistanceRequest, AssistanceStatus, DutyReport
 from models.camera import Camera
 from models.case import Case, CaseStatus, PenaltyKind
 from models.command import CommandKind, CommandUnit
+from models.db.tables import Row
 from models.dispatch import DISPATCH_OVER, Dispatch, DispatchStatus
 from models.district import District
 from models.enterprise import Enterprise, RiskGrade
@@ -32,7 +33,6 @@ from models.rainfall import RainfallReading
 from models.ring import ControlGrade, ControlRing, EnterpriseRing
 from models.team import Team, TeamKind
 from models.town import Town
-from models.types import Row
 from models.venue import Venue, VenueKind
 from models.visibility import PERSONAL_DATA, Right, Role, Scope, Viewer, Visibility
 from models.warehouse import StockItem, Warehouse

@@ -6,7 +6,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Row, UtcTime, Versioned, named
+from models.db.column_types import UtcTime, named
+from models.db.tables import Row, Versioned
 
 
 class DutyReport(Row, table=True):

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Located, Registered, Row, located
+from models.db.tables import Located, Registered, Row, located
 
 
 class Camera(Located, Registered, Row, table=True):

@@ -6,7 +6,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import ListOf, Registered, Row, UtcTime, Versioned, named
+from models.db.column_types import ListOf, UtcTime, named
+from models.db.tables import Registered, Row, Versioned
 
 
 class CaseStatus(enum.Enum):

@@ -5,7 +5,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Row, named
+from models.db.column_types import named
+from models.db.tables import Row
 
 
 class CommandKind(enum.Enum):

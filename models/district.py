@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Row
+from models.db.tables import Row
 
 
 class District(Row, table=True):

@@ -6,7 +6,9 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import NEVER, Located, Name, Ranked, Row, UtcTime, Versioned, indexes, located, now, ranked
+from models.clock import now
+from models.db.column_types import NEVER, Name, Ranked, UtcTime, ranked
+from models.db.tables import Located, Row, Versioned, indexes, located
 
 
 class RiskGrade(enum.Enum):

@@ -7,8 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from models.clock import now
+from models.db.column_types import Ranked, UtcTime, named
+from models.db.tables import Row
 from models.enterprise import RiskGrade
-from models.types import Ranked, Row, UtcTime, named, now
 from models.visibility import Role
 
 

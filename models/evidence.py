@@ -5,7 +5,8 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Row, UtcTime
+from models.db.column_types import UtcTime
+from models.db.tables import Row
 
 
 class Evidence(Row, table=True):

@@ -2,7 +2,8 @@
 
 from sqlmodel import Field
 
-from models.types import ListOf, Located, Registered, Row, Versioned, placed
+from models.db.column_types import ListOf
+from models.db.tables import Located, Registered, Row, Versioned, placed
 
 
 class Expert(Versioned, Located, Registered, Row, table=True):

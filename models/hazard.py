@@ -6,7 +6,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import ALWAYS, Ranked, Registered, Row, UtcTime, Versioned, indexes, named, ranked
+from models.db.column_types import ALWAYS, Ranked, UtcTime, named, ranked
+from models.db.tables import Registered, Row, Versioned, indexes
 
 
 class HazardLevel(enum.Enum):

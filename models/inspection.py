@@ -6,7 +6,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import NEVER, Registered, Row, UtcTime, Versioned, indexes, named
+from models.db.column_types import NEVER, UtcTime, named
+from models.db.tables import Registered, Row, Versioned, indexes
 
 
 class InspectionKind(enum.Enum):

@@ -5,7 +5,8 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Located, Row, UtcTime, located
+from models.db.column_types import UtcTime
+from models.db.tables import Located, Row, located
 
 
 class Inspector(Located, Row, table=True):

@@ -5,7 +5,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Ranked, Row, ranked
+from models.db.column_types import Ranked, ranked
+from models.db.tables import Row
 
 
 class ControlGrade(enum.Enum):

@@ -5,7 +5,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Located, Name, Registered, Row, Versioned, named, placed
+from models.db.column_types import Name, named
+from models.db.tables import Located, Registered, Row, Versioned, placed
 
 
 class TeamKind(enum.Enum):

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Located, Row, located
+from models.db.tables import Located, Row, located
 
 
 class Town(Located, Row, table=True):

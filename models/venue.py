@@ -5,7 +5,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Located, Name, Row, located, named
+from models.db.column_types import Name, named
+from models.db.tables import Located, Row, located
 
 
 class VenueKind(enum.Enum):

@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Located, Name, Registered, Row, Versioned, placed
+from models.db.column_types import Name
+from models.db.tables import Located, Registered, Row, Versioned, placed
 
 
 class Warehouse(Located, Registered, Row, table=True):

@@ -6,7 +6,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import Ranked, Row, UtcTime, Versioned, named, ranked
+from models.db.column_types import Ranked, UtcTime, named, ranked
+from models.db.tables import Row, Versioned
 
 
 class WarningKind(enum.Enum):

@@ -6,7 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.types import ListOf, Row
+from models.db.column_types import ListOf
+from models.db.tables import Row
 
 
 class ZoneFocus(enum.Enum):

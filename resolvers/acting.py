@@ -17,12 +17,12 @@ from sqlalchemy.orm import Session, UOWTransaction
 
 import models
 from models import EventKind, HazardLevel, Role, Viewer, lifecycle
-from models.database import Database
+from models.db.database import Database
 from resolvers import reading, repeats, rights
 from resolvers.changes import Changes
 from resolvers.facts import Facts, facts_of, venue_facts
 from resolvers.problems import Conflict, Forbidden, IllegalTransition, NotFound
-from subscriptions import log
+from subscriptions import event_log
 
 R = TypeVar("R", bound=models.Row)
 
@@ -233,7 +233,7 @@ async def _once(
 
         found = await body(acting, **request.arguments)
         numbers = await _finish(acting)
-        state = await log.state(await session.connection())
+        state = await event_log.state(await session.connection())
         outcome = Outcome(
             {
                 name: [(type(r), r.id) for r in rows] if isinstance(rows, list) else (type(rows), rows.id)
@@ -265,7 +265,7 @@ async def _finish(acting: Act) -> list[int]:
     concerned = sorted({d.enterprise_id for d in acting.drafts if d.enterprise_id is not None})
     after = await facts_of(session, concerned)
     at_venues = await venue_facts(session, sorted({d.venue_id for d in acting.drafts if d.venue_id is not None}))
-    return await log.append(session, [_event(acting, draft, after, at_venues) for draft in acting.drafts])
+    return await event_log.append(session, [_event(acting, draft, after, at_venues) for draft in acting.drafts])
 
 
 def _event(acting: Act, draft: Draft, after: dict[int, Facts], at_venues: dict[int, Facts]) -> dict[str, Any]:

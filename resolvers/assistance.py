@@ -18,7 +18,7 @@ from models import (
     Inspector,
     Role,
 )
-from models.database import great_circle_metres
+from models.db.sqlite_functions import great_circle_metres
 from resolvers.acting import Act, Result
 from resolvers.inspections import on_duty, put_on
 from resolvers.problems import Forbidden, InvalidInput

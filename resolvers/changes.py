@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import models
-from models.types import Versioned
+from models.db.tables import Versioned
 
 # Rows that only an action with an event about them may write.
 GUARDED: tuple[type[Any], ...] = (

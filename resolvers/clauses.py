@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, TypeDecorator, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.types import ListOf, UtcTime
+from models.db.column_types import ListOf, UtcTime
 from models.visibility import PERSONAL_DATA, Visibility
 from resolvers.refusals import Code, Refused, checked_text
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 import models
-from models.database import Database
+from models.db.database import Database
 
 DEFAULT_ZONE = ZoneInfo("Asia/Shanghai")
 

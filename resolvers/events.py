@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from models import PERSONAL_DATA, Role
 from resolvers.clauses import Fixed, among
 from resolvers.reading import Reader
-from subscriptions import log
-from subscriptions.interest import Interest
+from subscriptions import event_log
+from subscriptions.event_filter import EventFilter
 
-STATE = log.state_statement()
+STATE = event_log.state_statement()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,16 @@ class FieldChange:
 class Of(Fixed):
     """Events of an interest. Equal for equal interests, so that the lists of many parents are read together."""
 
-    interest: Interest
+    interest: EventFilter
 
     def sql(self, name: str, sqlite: bool) -> sa.ColumnElement[bool]:
         return sa.and_(sa.true(), *self.interest.conditions(sqlite))
 
 
-async def state(reader: Reader) -> log.LogState:
+async def state(reader: Reader) -> event_log.LogState:
     """The log, at the operation's moment."""
     [row] = await reader.rows(STATE, {})
-    return log.LogState(row.epoch, row.head)
+    return event_log.LogState(row.epoch, row.head)
 
 
 async def head(reader: Reader, parents: Sequence[tuple[()]]) -> list[str]:
@@ -78,4 +78,4 @@ async def changes(reader: Reader, parents: Sequence[tuple[int]]) -> list[list[Fi
 
 @lru_cache
 def _changes(sqlite: bool) -> sa.Select[Any]:
-    return sa.select(log.EVENT.c.id, log.EVENT.c.changes).where(among(log.EVENT.c.id, "keys", sqlite))
+    return sa.select(event_log.EVENT.c.id, event_log.EVENT.c.changes).where(among(event_log.EVENT.c.id, "keys", sqlite))

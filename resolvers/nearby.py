@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
 import models
-from models.database import EARTH_RADIUS_METRES
+from models.db.sqlite_functions import EARTH_RADIUS_METRES
 from resolvers import reading, rights
 from resolvers.clauses import Clause, Condition, Conditions
 from resolvers.paging import PAGE_MAXIMUM

@@ -12,7 +12,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, bindparam
 
-from models.types import ALWAYS, NEVER
+from models.db.column_types import ALWAYS, NEVER
 from resolvers.clauses import table_column
 from resolvers.refusals import Code, Refused, checked_text
 

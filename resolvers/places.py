@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 import models
-from models.database import EARTH_RADIUS_METRES, great_circle_metres
+from models.db.sqlite_functions import EARTH_RADIUS_METRES, great_circle_metres
 
 
 class ZoneArea(NamedTuple):

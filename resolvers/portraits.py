@@ -32,11 +32,11 @@ from sqlalchemy.sql.operators import custom_op
 
 import models
 from models import HAZARD_SETTLED, HAZARD_TERMINAL, CaseStatus, HazardLevel, HazardStatus, RiskGrade, Role
-from models.types import UtcTime
+from models.db.column_types import UtcTime
 from resolvers.clauses import among
 from resolvers.reading import Reader
 from resolvers.refusals import Code, Refused
-from subscriptions import log
+from subscriptions import event_log
 
 WINDOW_DEFAULT = 30
 WINDOW_MAXIMUM = 3_660
@@ -244,7 +244,7 @@ async def draw(reader: Reader, scope: ScopeOf, keys: list[int], days: Days) -> d
     cursor = ""
     for row in await reader.rows(statement, values):
         if row.part == LOG:
-            cursor = log.LogState(row.epoch, row.n0).cursor
+            cursor = event_log.LogState(row.epoch, row.n0).cursor
             continue
         names, counts, numbers = parts[row.part], counted[row.parent], (row.n0, row.n1, row.n2, row.n3, row.n4)
         if row.part == RISK:
@@ -289,7 +289,7 @@ def _part(number: int, counted: sa.Subquery, sqlite: bool) -> sa.Select[Any]:
 
 def _state(sqlite: bool) -> sa.Select[Any]:
     """The log, in the same form."""
-    state = log.state_statement().subquery()
+    state = event_log.state_statement().subquery()
     return _row(LOG, sa.null(), sa.null(), [state.c.head], state.c.epoch, sqlite)
 
 

@@ -18,8 +18,8 @@ from sqlalchemy import Dialect, Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as PostgresDialect
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect as SqliteDialect
 
-from models.held import Fetch
-from models.types import ListOf, Ranked, UtcTime
+from models.db.column_types import ListOf, Ranked, UtcTime
+from models.db.read_pool import Fetch
 from models.visibility import Viewer
 from resolvers.evidence.signer import Signer
 from resolvers.reading import Carry

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Viewer
 from resolvers.evidence.signer import Signer
 

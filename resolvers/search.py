@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, bindparam
 
 import models
-from models.types import ListOf
+from models.db.column_types import ListOf
 from models.visibility import PERSONAL_DATA, Visibility
 from resolvers import reading, rights
 from resolvers.clauses import Clause, fold, holds, like_part, table_column

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 import models
 from models import Role
-from models.database import Database
+from models.db.database import Database
 from resolvers.clauses import among
 from resolvers.reading import Reader
 

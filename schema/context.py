@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from strawberry.dataloader import DataLoader
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Viewer
 from resolvers import reading, rights
 from resolvers.clauses import Condition

@@ -20,8 +20,8 @@ from schema.declare import NODES, Load, LoadField, Node, argument, batch, column
 
 # Not among the names that the build supplies: Python has a Warning of its own, and would take that.
 from schema.warning import Warning
-from subscriptions.interest import Interest
-from subscriptions.log import CursorRefused, LogState
+from subscriptions.event_filter import EventFilter
+from subscriptions.event_log import CursorRefused, LogState
 
 if TYPE_CHECKING:
     from schema.assistance import AssistanceRequest, DutyReport
@@ -229,15 +229,15 @@ class UpdateFilter:
     )
 
 
-def interest(given: UpdateFilter | None) -> Interest:
+def interest(given: UpdateFilter | None) -> EventFilter:
     """The filter as the log takes it. Raises Refused for a bad id."""
     if not given:
-        return Interest()
+        return EventFilter()
 
     def keys(values: list[strawberry.ID] | None, name: str) -> frozenset[int] | None:
         return frozenset(ids.key_of(v, name) for v in values) if values or values == [] else None
 
-    return Interest(
+    return EventFilter(
         zones=keys(given.zones, "Zone"),
         rings=keys(given.rings, "ControlRing"),
         venues=keys(given.venues, "Venue"),

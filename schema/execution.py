@@ -31,7 +31,7 @@ from graphql import (
 )
 from graphql.validation import NoFragmentCyclesRule, NoSchemaIntrospectionCustomRule
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers.evidence.signer import Signer
 from resolvers.raw import Moment
@@ -163,7 +163,7 @@ class Execution:
         self.graph, self._database, self._zone, self._clock = graph, database, zone, clock
         self._writing, self._signer = Writing(database, rung), signer
         self._documents = Documents(graph, introspection=introspection)
-        self.plans = Plans(graph, database.held, sqlite=database.sqlite, reuse=reuse) if planned else None
+        self.plans = Plans(graph, database.read_pool, sqlite=database.sqlite, reuse=reuse) if planned else None
 
     def document(self, operation: Operation) -> DocumentNode:
         """The valid document of an operation that it has, and that may be asked. Raises Refused."""

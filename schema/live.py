@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from graphql import get_operation_ast
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
 from resolvers.refusals import Code, Refused
 from schema.context import Context
@@ -17,11 +17,11 @@ from schema.execution import BadDocument, Execution, Operation, error_of, told
 from schema.moving import MovingInspectors, MovingPortrait, Pause, Scene, Surroundings, pause
 from schema.streaming import EventTopic, Opening, Rendering, Unsound, opened
 from schema.subscription import LivePortrait, Positions, Updates
-from subscriptions import log
-from subscriptions.channel import Channels, Source
-from subscriptions.doorbell import Bell, Doorbell
+from subscriptions import event_log
+from subscriptions.event_filter import EventFilter
 from subscriptions.feed import Feed, Sink
-from subscriptions.interest import Interest
+from subscriptions.notifier import Notifier, NotifierState
+from subscriptions.state_stream import Source, StateStreams
 
 
 @runtime_checkable
@@ -55,8 +55,8 @@ class Live:
         self._epoch = ""
         self._tasks: list[asyncio.Task[None]] = []
         self.feed = Feed(self._after, self._head)
-        self.bell = Doorbell(bus_url, self.feed.wake)
-        self.channels = Channels()
+        self.bell = Notifier(bus_url, self.feed.wake)
+        self.channels = StateStreams()
         self._around = Surroundings(database, self.context, clock, self.feed.watch, pause)
 
     def cursor(self, places: Iterable[Place] = ()) -> str:
@@ -69,7 +69,7 @@ class Live:
         return f"{self._epoch}-{number}"
 
     @property
-    def state(self) -> Bell:
+    def state(self) -> NotifierState:
         return self.bell.state
 
     async def ring(self) -> None:
@@ -88,13 +88,13 @@ class Live:
 
     async def _head(self) -> int:
         async with self._database.read() as connection:
-            state = await log.state(connection)
+            state = await event_log.state(connection)
         self._epoch = state.epoch
         return state.head
 
     async def _after(self, number: int, limit: int) -> Sequence[Any]:
         async with self._database.read() as connection:
-            found = await log.after(connection, number, limit)
+            found = await event_log.after(connection, number, limit)
         if found and self._recheck is not None:
             await self._recheck()
         return found
@@ -149,10 +149,10 @@ class Live:
             return None
         try:
             async with self._database.read() as connection:
-                state = await log.state(connection)
+                state = await event_log.state(connection)
                 number = state.number(cursor)
-                await log.resumable(connection, number, self._retention, self._clock())
-        except log.CursorRefused as error:
+                await event_log.resumable(connection, number, self._retention, self._clock())
+        except event_log.CursorRefused as error:
             raise Refused(Code(error.code), error.message) from None
         return number
 
@@ -160,7 +160,7 @@ class Live:
         planned = self._execution.planned(opening.document, opening.name, opening.variables, Viewer(opening.visibility))
         return Rendering(self._execution.graph, opening, self.context, told, planned)
 
-    def topic(self, opening: Opening, interest: Interest) -> EventTopic:
+    def topic(self, opening: Opening, interest: EventFilter) -> EventTopic:
         return EventTopic(self.rendering(opening), interest, self._epoch)
 
     def context(self, visibility: Visibility) -> Context:
@@ -189,7 +189,7 @@ class Prepared:
 
 @dataclass(eq=False)
 class PreparedEvents(Prepared):
-    interest: Interest
+    interest: EventFilter
     after: int | None
 
     def join(self, sink: Sink) -> Place:

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 import models
-from models.database import Database
-from models.held import SILENT_SECONDS
-from models.outage import away
+from models.db.database import Database
+from models.db.outages import is_outage
+from models.db.postgres_pool import SILENT_SECONDS
 from models.visibility import Role
 from resolvers import portraits
 from resolvers.portraits import Days, Portrait
@@ -20,8 +20,8 @@ from schema.context import Context
 from schema.streaming import Contexts, Rendering
 from schema.subscription import PORTRAITS, Position
 from schema.values import Point
-from subscriptions.channel import Change
-from subscriptions.interest import Interest
+from subscriptions.event_filter import EventFilter
+from subscriptions.state_stream import Change
 
 EVERY = 1.0  # seconds: a portrait, and an inspector's position, are told no oftener
 
@@ -86,18 +86,18 @@ class Scene:
         """Whether an event can change it. A batch of an import says nothing of where its rows are."""
         return event.kind is models.EventKind.REGISTER_IMPORTED or self._scope().matches(event)
 
-    def _scope(self) -> Interest:
+    def _scope(self) -> EventFilter:
         keys = frozenset({self.key})
         match self.name:
             case "Zone":
-                return Interest(zones=keys)
+                return EventFilter(zones=keys)
             case "ControlRing":
-                return Interest(rings=keys)
+                return EventFilter(rings=keys)
             case "Venue":
-                return Interest(venues=keys)
+                return EventFilter(venues=keys)
             case "Enterprise":
-                return Interest(enterprises=keys)
-        return Interest()
+                return EventFilter(enterprises=keys)
+        return EventFilter()
 
 
 @dataclass(eq=False)
@@ -182,6 +182,6 @@ async def waited_for(read: Callable[[], Any], pause: Pause) -> Any:
             async with asyncio.timeout(SILENT_SECONDS):
                 return await read()
         except Exception as error:
-            if not away(error):
+            if not is_outage(error):
                 raise
         await pause(EVERY)

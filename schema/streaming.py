@@ -30,7 +30,7 @@ from graphql.execution.values import get_argument_values, get_variable_values
 from strawberry.types.arguments import convert_arguments
 
 import models
-from models.outage import away
+from models.db.outages import is_outage
 from models.visibility import Visibility
 from resolvers.refusals import Code, Refused
 from schema import bounds
@@ -38,7 +38,7 @@ from schema.context import Context, Record
 from schema.plans.leaves import Leave
 from schema.root import Graph
 from schema.subscription import Stream
-from subscriptions.interest import Interest
+from subscriptions.event_filter import EventFilter
 
 Contexts = Callable[[Visibility], Context]  # a fresh context for one execution
 Planned = Callable[[Any], Awaitable[bytes]]  # the data for a root, by plan; raises Leave
@@ -186,10 +186,10 @@ class Rendering:
                             return payload(orjson.Fragment(await self.planned(root)), [], cursor)
                     result = await self._result(root)
             except Exception as error:
-                if not away(error):
+                if not is_outage(error):
                     raise
             else:
-                if not any(away(error.original_error) for error in result.errors or ()):
+                if not any(is_outage(error.original_error) for error in result.errors or ()):
                     return payload(result.data, [self.told(error) for error in result.errors or ()], cursor)
             await asyncio.sleep(PAUSE)
         raise Away
@@ -225,7 +225,7 @@ class EventTopic:
     """The events of one group, for the feed. `epoch` makes cursors of their numbers."""
 
     rendering: Rendering
-    interest: Interest
+    interest: EventFilter
     epoch: str
     matches: Callable[[Any], bool] = field(init=False)
 

@@ -33,7 +33,7 @@ from schema.event import (
 from schema.inspector import Inspector
 from schema.portrait import Portrait, Window
 from schema.values import Point
-from subscriptions.interest import Interest
+from subscriptions.event_filter import EventFilter
 
 
 class Stream(Load):
@@ -55,7 +55,7 @@ class Updates(Stream):
             argument("after", "Begin after this cursor of the log; without it, now.", str | None, strawberry.UNSET),
         ]
 
-    def interest(self, visibility: Visibility, given: dict[str, Any]) -> Interest:
+    def interest(self, visibility: Visibility, given: dict[str, Any]) -> EventFilter:
         """What the stream is about. Raises Refused."""
         own = visibility.enterprise if visibility.role is Role.ENTERPRISE else None
         return replace(interest(given.get("filter") or None), subjects=self.subjects, own=own)

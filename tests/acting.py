@@ -9,7 +9,7 @@ from graphql import get_named_type, is_leaf_type
 from sqlmodel import SQLModel
 
 import models
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
 from schema import ids
 from schema.execution import Execution, Operation

@@ -11,10 +11,10 @@ from sqlmodel import SQLModel
 
 import models
 from models import HAZARD_TERMINAL, DispatchStatus, EventKind, Subject
-from models.database import Database
-from models.types import Versioned
+from models.db.database import Database
+from models.db.tables import Versioned
 from resolvers.changes import GUARDED
-from subscriptions import log
+from subscriptions import event_log
 
 SUBJECTS: dict[Subject, Any] = {s: getattr(models, s.value) for s in Subject if s is not Subject.REGISTER}
 STOCK = (Subject.STOCK_ITEM,)
@@ -35,7 +35,7 @@ class Snapshot:
     """The guarded rows by model and key, and the head of the log."""
 
     rows: Rows
-    state: log.LogState
+    state: event_log.LogState
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ async def snapshot(database: Database) -> Snapshot:
         for model in GUARDED:
             table = SQLModel.metadata.tables[model.__tablename__]
             rows[model] = {row.id: row for row in await connection.execute(sa.select(table))}
-        return Snapshot(rows, await log.state(connection))
+        return Snapshot(rows, await event_log.state(connection))
 
 
 async def events_after(database: Database, number: int) -> Sequence[Any]:
     async with database.read() as connection:
-        return await log.after(connection, number, 1_000_000)
+        return await event_log.after(connection, number, 1_000_000)
 
 
 async def audit(database: Database, before: Snapshot, lines: Iterable[Line]) -> Audit:
@@ -79,7 +79,7 @@ async def audit(database: Database, before: Snapshot, lines: Iterable[Line]) -> 
     return Audit(events, accepted, Counter(line["refused"] for line in lines if "refused" in line), unsaid)
 
 
-def told_once(state: log.LogState, events: Sequence[Any], lines: list[Line]) -> tuple[int, set[str]]:
+def told_once(state: event_log.LogState, events: Sequence[Any], lines: list[Line]) -> tuple[int, set[str]]:
     """Each accepted action has its events, in order and together, and the last one's cursor; a refused one has none."""
     by_actor: dict[str, list[Any]] = defaultdict(list)
     for place, event in enumerate(events):

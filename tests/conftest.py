@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
-from models.database import Database
-from models.migrate import migrate
+from models.db.database import Database
+from models.db.migrate import migrate
 from models.visibility import Role, Viewer, Visibility
 from resolvers.demo import seed
 from schema.execution import Execution, Operation

@@ -17,7 +17,7 @@ from resolvers.evidence.contents import PNG, Content
 from resolvers.register import export
 from schema import ids
 from schema.execution import Operation
-from subscriptions import log
+from subscriptions import event_log
 from tests.acting import DUTY, PROBLEMS, Contents, Desk, World, at, document, insert
 from tests.doing import Doing
 from tests.importing import Register, Stopped
@@ -58,7 +58,7 @@ class Happenings:
         folder = Path(self._folder.name)
         self._store, self._exported = stores.Directory(folder / "evidence"), folder / "export"
         self._register = Register(world, folder / "register", random)
-        self._head: log.LogState | None = None
+        self._head: event_log.LogState | None = None
         self._documents: dict[str, str] = {}
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class Happenings:
         """Keep the rows that there are now. Where the log is as it was, so is every value that counts as logged."""
         before, self.doing.rows = self.doing.rows, {}
         async with self.desk.database.read() as connection:
-            head = await log.state(connection)
+            head = await event_log.state(connection)
             for model in MODELS:
                 table = model.__table__
                 rows = await connection.execute(sa.select(table).order_by(table.c.id))
@@ -185,7 +185,7 @@ class Happenings:
         team: Any = models.Team.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
         async with self.desk.database.write() as session:
             await session.execute(sa.update(team).values(strength=self.random.randrange(100)))
-            await log.renew_epoch(session, f"{self.random.getrandbits(64):0>16x}")
+            await event_log.renew_epoch(session, f"{self.random.getrandbits(64):0>16x}")
 
 
 def lasting(rows: Contents) -> dict[str, dict[int, list[Any]]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from models.database import Database
+from models.db.database import Database
 from tests.acting import World
 from tests.resolvers.little_register import put
 from tests.resolvers.registering import run

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from models.database import Database
+from models.db.database import Database
 from tests.own_file import Keys, table
 
 MARK = re.compile(r"~(\w+)\.(\w+)\.(\d+)~")

@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-from models.database import Database
+from models.db.database import Database
 from schema.root import Graph
 from tests.acting import DAY, DUTY, Desk, World, at, small_world
 from tests.conftest import NOW

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from models.database import Database
+from models.db.database import Database
 
 Keys = dict[str, frozenset[int]]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from models.database import Database
-from subscriptions import log
+from models.db.database import Database
+from subscriptions import event_log
 from tests import working
 from tests.auditing import Line
 
@@ -97,7 +97,7 @@ async def follow(database: Database, number: int, done: Callable[[], bool]) -> l
     while True:
         last = done()
         async with database.read() as connection:
-            rows = await log.after(connection, found[-1].id if found else number, 50)
+            rows = await event_log.after(connection, found[-1].id if found else number, 50)
         found += rows
         if last and not rows:
             return found

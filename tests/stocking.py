@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Viewer
 from schema import ids
 from schema.declare import OF_ROW

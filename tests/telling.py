@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 import models
 from models import EventKind, Subject
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
 from schema.execution import Execution, Operation
 from schema.root import Graph

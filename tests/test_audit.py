@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 import models
 from models import EventKind, RiskGrade, Scope
-from models.database import Database
+from models.db.database import Database
 from resolvers.acting import Act, Request, act
 from schema import ids
 from schema.root import Graph

@@ -11,11 +11,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models.database import Database
-from models.migrate import migrate
+from models.db.database import Database
+from models.db.migrate import migrate
 from models.visibility import Role
-from subscriptions.log import EVENT
-from subscriptions.log import state as log_state
+from subscriptions.event_log import EVENT
+from subscriptions.event_log import state as log_state
 from tests.acting import World, small_world
 from tests.buses import Redis, redis
 from tests.chaos import Client, Postgres, Progress, Server, Story, complete, drop_some, write

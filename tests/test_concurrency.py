@@ -5,7 +5,7 @@ import time
 
 import sqlalchemy as sa
 
-from models.database import Database
+from models.db.database import Database
 from tests.auditing import audit, snapshot
 from tests.processes import Process, follow
 from tests.proofs import record

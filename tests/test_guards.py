@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from graphql import GraphQLInputObjectType, GraphQLNonNull
 
 import models
-from models.database import Database
+from models.db.database import Database
 from schema import ids
 from schema.root import Graph
 from tests.acting import DAY, DUTY, HOUR, at, change, contents, inspector, log_after, row_of

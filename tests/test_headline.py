@@ -5,7 +5,7 @@ from pathlib import Path
 
 from graphql import parse, validate
 
-from models.database import Database
+from models.db.database import Database
 from schema.execution import Operation
 from schema.root import Graph
 from tests.conftest import COMMANDER, Ask, Statements, execution

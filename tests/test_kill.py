@@ -6,7 +6,7 @@ from random import Random
 
 import sqlalchemy as sa
 
-from models.database import Database
+from models.db.database import Database
 from tests.auditing import Snapshot, audit, snapshot
 from tests.conftest import Databases, settle
 from tests.processes import Process, address

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 import models
 from models import Role, Scope, Viewer
-from models.database import Database
+from models.db.database import Database
 from schema import ids
 from schema.root import Graph
 from tests.acting import (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from schema import ids
 from schema.execution import Answer, Operation

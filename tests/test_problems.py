@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 import models
-from models.database import Database
+from models.db.database import Database
 from schema import ids
 from schema.execution import Operation
 from schema.root import Graph

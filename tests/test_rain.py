@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 import models
-from models.database import Database
+from models.db.database import Database
 from schema import ids
 from schema.root import Graph
 from tests.acting import DUTY, HOUR, at, contents, log_after

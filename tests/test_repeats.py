@@ -9,7 +9,7 @@ from typing import Any
 import pytest_asyncio
 
 import models
-from models.database import Database
+from models.db.database import Database
 from schema.root import Graph
 from tests.acting import DAY, DUTY, Desk, contents, log_after
 from tests.conftest import NOW, Databases

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 import models
 from models import Subject, Viewer
-from models.database import Database
+from models.db.database import Database
 from schema.execution import Operation
 from schema.root import Graph
 from tests import audit_table, tables

@@ -6,7 +6,7 @@ from typing import Any
 import pytest_asyncio
 
 import models
-from models.database import Database
+from models.db.database import Database
 from schema.root import Graph
 from tests.acting import DUTY, row_of
 from tests.conftest import Databases

@@ -6,7 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 import models
-from models.database import Database, great_circle_metres
+from models.db.database import Database
+from models.db.sqlite_functions import great_circle_metres
 from schema import ids
 from schema.root import Graph
 from tests.acting import DAY, DUTY, HOUR, Desk, at, enterprise, inspector

@@ -19,7 +19,7 @@ from sqlmodel import col
 
 import models
 from models.credit_code import complete
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from schema import ids
 from schema.root import build

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.database import Database
-from models.migrate import migrate as migrate_database
+from models.db.database import Database
+from models.db.migrate import migrate as migrate_database
 from models.visibility import Role, Scope
 from resolvers import districts
 from resolvers.demo import DistrictExists
@@ -30,7 +30,7 @@ from resolvers.evidence.uploads import NotOurs, claim
 from resolvers.evidence.uploads import collect as collect_evidence
 from resolvers.register import MappingRefused, RegisterRefused, load
 from schema.root import build
-from subscriptions.log import renew_epoch
+from subscriptions.event_log import renew_epoch
 from web import server
 from web import workers as processes
 from web.app import PAGES

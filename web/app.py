@@ -16,8 +16,8 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from models.database import Database
-from models.types import now
+from models.clock import now
+from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers import districts
 from resolvers.evidence import stores

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Viewer
 from resolvers.evidence import uploads
 from resolvers.evidence.contents import PDF, checked

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from models.database import Database
+from models.db.database import Database
 from resolvers.register import Outcome, Progress, Report, Run, export, load
 
 FAILED, REFUSED = 1, 2  # exit statuses: some rows were bad; nothing could be begun

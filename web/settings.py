@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.database import driver_url
+from models.db.database import driver_url
 from web.tokens import SECRET_MINIMUM, Tokens, demo_secret
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,7 +14,7 @@ from graphql import GraphQLError, OperationType
 from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
-from models.outage import away
+from models.db.outages import is_outage
 from models.visibility import Viewer
 from resolvers.refusals import Code, Refused
 from schema.execution import Execution, Operation, error_of, origin, told
@@ -101,7 +101,7 @@ class Socket:
 
     def _failed(self, error: BaseException) -> None:
         log.error("socket failed", error=type(error).__name__, where=origin(error))
-        self.close(closing.AWAY if away(error) else closing.FAILED)
+        self.close(closing.AWAY if is_outage(error) else closing.FAILED)
 
     def _unless_acknowledged(self) -> None:
         if not self._initialised:
@@ -211,7 +211,7 @@ class Socket:
             del self._tasks[id]
         if task.cancelled() or (error := task.exception()) is None:
             return
-        if away(error):
+        if is_outage(error):
             self._failed(error)  # clients come back by themselves after that
         else:
             errors = [told(GraphQLError("", original_error=error if isinstance(error, Exception) else None))]

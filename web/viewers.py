@@ -4,7 +4,7 @@ import datetime as dt
 from collections import OrderedDict
 from collections.abc import Callable
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
 from resolvers import viewers
 from resolvers.refusals import Code, Refused

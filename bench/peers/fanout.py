@@ -27,12 +27,12 @@ from strawberry.asgi import GraphQL
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from models import EventKind, Subject
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from schema.execution import Execution
 from schema.live import Live
 from schema.root import build
-from subscriptions import log
+from subscriptions import event_log
 from web.sockets import SocketEndpoint
 from web.tokens import Tokens
 from web.viewers import Viewers
@@ -102,7 +102,7 @@ def huhang_with_log() -> Starlette:
         kind = EventKind.INSPECTION_SUBMITTED
         row = {"at": now(), "kind": kind, "subject": kind.subject, "subject_id": 1}
         async with database.write() as session:
-            await log.append(session, [{**row, "from_status": event["from"], "to_status": event["to"]}])
+            await event_log.append(session, [{**row, "from_status": event["from"], "to_status": event["to"]}])
         await live.ring()
 
     return _served(execution, live, database, publish)

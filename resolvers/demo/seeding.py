@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models import Row
-from models.database import Database
+from models.db.database import Database
 from resolvers.demo import cameras, command, dispatches, enterprises, resources, supplies, warnings
 from resolvers.demo.clock import Clock
 from resolvers.demo.dispatches import Target
@@ -19,7 +19,7 @@ from resolvers.demo.geography import lay
 from resolvers.demo.rows import Rows
 from resolvers.demo.scene import Scene
 from resolvers.demo.writing import Writer
-from subscriptions import log
+from subscriptions import event_log
 
 BATCH = 2_000  # enterprises, with some forty rows each
 
@@ -117,7 +117,7 @@ async def _claim(connection: AsyncConnection) -> None:
 async def _write(connection: AsyncConnection, writer: Writer, batch: Taken) -> Counts:
     """Write one batch. Where this returns the batch is complete and its transaction still open."""
     # Its events have numbers of their own, after which those of others go on.
-    await log.take_turn(connection)
+    await event_log.take_turn(connection)
     counts = await writer.write(connection, batch)
     await writer.follow(connection, counts)
     return counts

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Viewer
 from resolvers.evidence.attaching import EVIDENCE, UPLOAD
 from resolvers.evidence.contents import Content
 from resolvers.evidence.stores import NAME, OWNERS, Store
-from subscriptions import log
+from subscriptions import event_log
 
 UPLOADERS = frozenset({Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE})
 WAITING = dt.timedelta(days=1)  # so long what was uploaded waits for what it proves
@@ -88,7 +88,7 @@ async def keep(
 async def _mark(database: Database) -> str:
     """The name of this database's mark. Its epoch is the log's, so that it is another after a restore."""
     async with database.read() as connection:
-        return f"{OWNERS}/{(await log.state(connection)).epoch}"
+        return f"{OWNERS}/{(await event_log.state(connection)).epoch}"
 
 
 async def _put(store: Store, name: str, data: bytes) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
-from models.database import EARTH_RADIUS_METRES
+from models.db.sqlite_functions import EARTH_RADIUS_METRES
 from resolvers.register.mapping import Place
 from resolvers.register.problems import Bad, DistrictRefused, FileRefused
 from resolvers.register.rows import Area

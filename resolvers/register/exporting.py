@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
-from models.database import Database
+from models.db.database import Database
 from resolvers.register import children
 from resolvers.register.lookup import Found, fetch
 from resolvers.register.problems import RegisterRefused
 from resolvers.register.tables import RINGS, TABLES, Field, Kind, Table
 from resolvers.register.values import ESCAPE
-from subscriptions import log
+from subscriptions import event_log
 
 PAGE = 2_000  # rows
 MAPPING, BOUNDARY = "mapping.toml", "district.geojson"
@@ -66,7 +66,7 @@ async def _name(database: Database) -> None:
         async with database.write() as session:
             connection = await session.connection()
             # The log's epoch, so that two databases never give the same.
-            epoch = (await log.state(connection)).epoch
+            epoch = (await event_log.state(connection)).epoch
             made = sa.literal(f"{epoch}-") + sa.cast(rows.c.id, sa.String)
             await connection.execute(sa.update(rows).where(nameless).values(external_id=made))
 

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from models import EventKind
-from models.database import Database
-from models.types import now as clock
+from models.clock import now as clock
+from models.db.database import Database
 from resolvers.acting import TRIES, TRY_AGAIN
 from resolvers.register import children, districts
 from resolvers.register.batch import Done, Ground, carry_out
@@ -35,7 +35,7 @@ from resolvers.register.rows import Area, Form
 from resolvers.register.seen import Seen
 from resolvers.register.tables import GEOGRAPHY, TABLES
 from resolvers.register.writing import ENTERPRISE, Stale, update
-from subscriptions import log
+from subscriptions import event_log
 
 R = TypeVar("R")
 
@@ -162,7 +162,7 @@ class Run:
                 async with self._transaction() as session:
                     result, rows = await work(session)
                     if rows and not self._dry:
-                        await log.append(session, [_event(self._now(), rows, source)])
+                        await event_log.append(session, [_event(self._now(), rows, source)])
             except Stale:
                 if attempt == TRIES:
                     raise RegisterRefused(f"{of}: others change the same rows all the time.") from None

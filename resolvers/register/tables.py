@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 import models
 from models import ControlGrade, credit_code
-from models.types import ListOf, Ranked, UtcTime
+from models.db.column_types import ListOf, Ranked, UtcTime
 
 SHORT = 500  # characters of what stands in an index
 LONG = 1_000_000  # characters of any other text

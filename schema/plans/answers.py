@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import Any
 
-from models.held import Fetch, Held, Work
+from models.db.read_pool import Fetch, ReadPool, Work
 
 BYTES_KEPT = 64 << 20
 BESIDES = 1_000  # bytes that an answer takes besides its own, about
@@ -25,15 +25,15 @@ Head = tuple[str, int]
 class Answers:
     """Answers by key, the latest used kept; `reused` counts those that were given again."""
 
-    def __init__(self, held: Held, *, sqlite: bool, most: int = BYTES_KEPT) -> None:
-        self._held, self._sqlite, self._most = held, sqlite, most
+    def __init__(self, held: ReadPool, *, sqlite: bool, most: int = BYTES_KEPT) -> None:
+        self._pool, self._sqlite, self._most = held, sqlite, most
         self._kept: OrderedDict[tuple[Any, bytes, Any], tuple[Head, bytes]] = OrderedDict()
         self.bytes = self.reused = 0
 
     async def get(self, key: tuple[Any, bytes, Any], work: Work[bytes]) -> bytes:
         """The answer that the work would give now; the second part of the key is counted as the answer is."""
         kept = self._kept.get(key)
-        if kept is not None and await self._held.read(self._head, single=True) == kept[0]:
+        if kept is not None and await self._pool.read(self._head, single=True) == kept[0]:
             self.reused += 1
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -45,7 +45,7 @@ class Answers:
 
             return read()
 
-        head, found = await self._held.read(both)
+        head, found = await self._pool.read(both)
         self._keep(key, head, found)
         return found
 

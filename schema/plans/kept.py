@@ -19,7 +19,7 @@ from graphql import (
     visit,
 )
 
-from models.held import Fetch, Held, NotSingle, Work
+from models.db.read_pool import Fetch, MultipleStatements, ReadPool, Work
 from models.visibility import Visibility
 from resolvers.raw import Moment, RawReader
 from resolvers.refusals import Refused
@@ -87,8 +87,8 @@ class Known:
 class Plans:
     """The plans of one graph. `served` and `left` count what was answered by plan, and what was not and why."""
 
-    def __init__(self, graph: Graph, held: Held, *, sqlite: bool, reuse: bool = False) -> None:
-        self._graph, self._held, self._sqlite = graph, held, sqlite
+    def __init__(self, graph: Graph, held: ReadPool, *, sqlite: bool, reuse: bool = False) -> None:
+        self._graph, self._pool, self._sqlite = graph, held, sqlite
         self.answers = Answers(held, sqlite=sqlite) if reuse else None
         self._known: OrderedDict[tuple[str, str | None], Known] = OrderedDict()
         self._numbers = itertools.count()
@@ -151,10 +151,10 @@ class Plans:
 
     async def _read(self, plan: Plan, run: Work[bytes]) -> bytes:
         try:
-            return await self._held.read(run, single=bool(plan.single))
-        except NotSingle:
+            return await self._pool.read(run, single=bool(plan.single))
+        except MultipleStatements:
             plan.single = False
-            return await self._held.read(run)
+            return await self._pool.read(run)
 
     def _plan(self, known: Known, variables: Variables, visibility: Visibility) -> Plan:
         holds = [variables.coerced.get(name) for name in known.conditions]

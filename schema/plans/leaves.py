@@ -13,7 +13,7 @@ from graphql import GraphQLEnumType, GraphQLList, GraphQLNonNull, get_named_type
 from sqlalchemy import ColumnElement
 from sqlmodel import AutoString
 
-from models.types import ListOf, Ranked, UtcTime
+from models.db.column_types import ListOf, Ranked, UtcTime
 from resolvers.clauses import table_column
 from resolvers.raw import decoder
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from graphql import FieldNode, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
 from sqlalchemy import ColumnElement, FromClause
 
-from models.types import Ranked, UtcTime
+from models.db.column_types import Ranked, UtcTime
 from resolvers.clauses import table_column
 from resolvers.reading import Relation
 from schema import declare

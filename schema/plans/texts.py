@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import AutoString
 
-from models.types import ListOf, Ranked, UtcTime
+from models.db.column_types import ListOf, Ranked, UtcTime
 
 ARGUMENTS_MAXIMUM = 90  # of one call; PostgreSQL takes 100
 # Stands for what must be there and is not, or cannot be written here: no JSON has this character.

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlmodel import col
 
 import models
-from models.database import Database, driver_url
-from models.types import ALWAYS, NEVER, UtcTime
+from models.db.column_types import ALWAYS, NEVER, UtcTime
+from models.db.database import Database, driver_url
 from tests.conftest import NOW, Databases
 from tests.models.test_migrations import started, together
 

@@ -13,10 +13,11 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
-import models.held
-from models.database import Database
-from models.held import Fetch, HeldPostgres, NotSingle
-from models.outage import away
+from models.db import postgres_pool
+from models.db.database import Database
+from models.db.outages import is_outage
+from models.db.postgres_pool import PostgresPool
+from models.db.read_pool import Fetch, MultipleStatements
 from schema import ids
 from schema.execution import Operation
 from schema.root import Graph
@@ -36,7 +37,7 @@ def named(key: int, name: str) -> Any:
 class Gate:
     """The statements of a connection's holder: each is noted, done, and kept until it is let through."""
 
-    def __init__(self, held: HeldPostgres) -> None:
+    def __init__(self, held: PostgresPool) -> None:
         self.asked: list[list[Any]] = []
         self._through = held._statement
         self._noted = asyncio.Condition()
@@ -71,13 +72,13 @@ async def zones(database: Database) -> tuple[int, int]:
 
 
 @pytest.fixture
-def held(database: Database) -> HeldPostgres:
-    if not isinstance(database.held, HeldPostgres):
+def held(database: Database) -> PostgresPool:
+    if not isinstance(database.read_pool, PostgresPool):
         pytest.skip("SQLite has no statements to share: they take microseconds")
-    return database.held
+    return database.read_pool
 
 
-def names(held: HeldPostgres, *keys: int, text: str = ZONES, more: Sequence[Any] = ()) -> "asyncio.Task[list[Any]]":
+def names(held: PostgresPool, *keys: int, text: str = ZONES, more: Sequence[Any] = ()) -> "asyncio.Task[list[Any]]":
     """Ask, as a plan that has one statement, for the names of these zones."""
 
     async def work(fetch: Fetch) -> list[Any]:
@@ -96,7 +97,7 @@ async def settled() -> None:
 
 
 async def test_who_waits_shares_the_next_statement_and_gets_their_own_rows(
-    held: HeldPostgres, zones: tuple[int, int]
+    held: PostgresPool, zones: tuple[int, int]
 ) -> None:
     one, other = zones
     gate = Gate(held)
@@ -115,7 +116,7 @@ async def test_who_waits_shares_the_next_statement_and_gets_their_own_rows(
     assert held._flights == {}
 
 
-async def test_other_statements_and_other_arguments_are_not_shared(held: HeldPostgres, zones: tuple[int, int]) -> None:
+async def test_other_statements_and_other_arguments_are_not_shared(held: PostgresPool, zones: tuple[int, int]) -> None:
     gate = Gate(held)
     text = f"{ZONES} AND name <> $2"
     tasks = [names(held, zones[0]), *(names(held, zones[0], text=text, more=[name]) for name in ("战区0", "x"))]
@@ -126,7 +127,7 @@ async def test_other_statements_and_other_arguments_are_not_shared(held: HeldPos
 
 
 async def test_what_is_read_is_read_after_it_was_asked(
-    held: HeldPostgres, database: Database, zones: tuple[int, int]
+    held: PostgresPool, database: Database, zones: tuple[int, int]
 ) -> None:
     """Nobody is given what a statement read that was under way already."""
     gate = Gate(held)
@@ -143,7 +144,7 @@ async def test_what_is_read_is_read_after_it_was_asked(
 
 
 async def test_an_error_reaches_all_who_wait_and_the_next_is_answered(
-    held: HeldPostgres, zones: tuple[int, int]
+    held: PostgresPool, zones: tuple[int, int]
 ) -> None:
     gate = Gate(held)
     first = names(held, zones[0])
@@ -163,7 +164,7 @@ async def test_an_error_reaches_all_who_wait_and_the_next_is_answered(
     assert held._flights == {}
 
 
-async def test_who_goes_harms_nobody_else(held: HeldPostgres, zones: tuple[int, int]) -> None:
+async def test_who_goes_harms_nobody_else(held: PostgresPool, zones: tuple[int, int]) -> None:
     gate = Gate(held)
     first, gone, kept = names(held, zones[0]), names(held, zones[0]), names(held, zones[1])
     await gate.done(1)
@@ -204,16 +205,16 @@ async def test_statements_of_one_plan_see_one_moment(database: Database, zones: 
             await written(name)
         return found
 
-    assert await database.held.read(twice) == ["战区0", "战区0"]
-    assert await database.held.read(twice) == ["其三", "其三"]
+    assert await database.read_pool.read(twice) == ["战区0", "战区0"]
+    assert await database.read_pool.read(twice) == ["其三", "其三"]
 
 
-async def test_who_said_that_there_is_one_statement_is_given_one(held: HeldPostgres) -> None:
+async def test_who_said_that_there_is_one_statement_is_given_one(held: PostgresPool) -> None:
     async def twice(fetch: Fetch) -> None:
         await fetch("SELECT 1", [], None)
         await fetch("SELECT 2", [], None)
 
-    with pytest.raises(NotSingle):
+    with pytest.raises(MultipleStatements):
         await held.read(twice, single=True)
     await held.read(twice)
 
@@ -223,7 +224,7 @@ async def test_nothing_can_be_written(database: Database, zones: tuple[int, int]
         await fetch("UPDATE zone SET name = 'x'", [], None)
 
     with pytest.raises((asyncpg.ReadOnlySQLTransactionError, sqlite3.OperationalError)):
-        await database.held.read(write)
+        await database.read_pool.read(write)
     async with database.read() as connection:
         assert set((await connection.execute(sa.select(ZONE.c.name))).scalars()) == {"战区0", "战区1"}
 
@@ -245,7 +246,7 @@ async def outside(database: Database) -> AsyncIterator[Callable[[str], Awaitable
 
 @pytest.mark.parametrize("query", [NODE, DEEP])
 async def test_a_connection_that_was_ended_is_replaced(
-    held: HeldPostgres, database: Database, zones: tuple[int, int], graph: Graph, query: str, outside: Any
+    held: PostgresPool, database: Database, zones: tuple[int, int], graph: Graph, query: str, outside: Any
 ) -> None:
     running = execution(graph, database)
     operation = Operation(query, {"id": ids.encode("Zone", zones[0])} if query == NODE else {})
@@ -260,7 +261,7 @@ async def test_a_connection_that_was_ended_is_replaced(
 
 
 async def test_a_connection_that_is_ended_in_the_midst_of_a_plan_is_not_used_again(
-    held: HeldPostgres, outside: Any
+    held: PostgresPool, outside: Any
 ) -> None:
     async def ended(fetch: Fetch) -> None:
         [[pid]] = await fetch("SELECT pg_backend_pid()", [], None)
@@ -277,9 +278,9 @@ async def test_a_connection_that_is_ended_in_the_midst_of_a_plan_is_not_used_aga
     assert await held.read(one) == [(1,)]
 
 
-async def test_there_are_never_more_connections_than_there_may_be(held: HeldPostgres, database: Database) -> None:
+async def test_there_are_never_more_connections_than_there_may_be(held: PostgresPool, database: Database) -> None:
     _, options = database.engine.dialect.create_connect_args(database.url)
-    two = HeldPostgres(dict(options), 2)
+    two = PostgresPool(dict(options), 2)
     seen: list[int] = []
 
     async def count(fetch: Fetch) -> None:
@@ -305,11 +306,11 @@ async def test_there_are_never_more_connections_than_there_may_be(held: HeldPost
 
 @pytest.mark.parametrize("single", [False, True])
 async def test_a_server_that_has_gone_without_a_word_is_not_waited_for(
-    held: HeldPostgres, database: Database, monkeypatch: pytest.MonkeyPatch, single: bool
+    held: PostgresPool, database: Database, monkeypatch: pytest.MonkeyPatch, single: bool
 ) -> None:
-    monkeypatch.setattr(models.held, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(postgres_pool, "SILENT_SECONDS", 0.5)
     _, options = database.engine.dialect.create_connect_args(database.url)
-    made = HeldPostgres(dict(options), 1)
+    made = PostgresPool(dict(options), 1)
 
     async def pid(fetch: Fetch) -> int:
         [[found]] = await fetch("SELECT pg_backend_pid()", [], None)
@@ -321,7 +322,7 @@ async def test_a_server_that_has_gone_without_a_word_is_not_waited_for(
         reading = asyncio.create_task(made.read(pid, single=single))
         await asyncio.wait({reading}, timeout=PATIENCE)
         assert reading.done()
-        assert away(reading.exception())
+        assert is_outage(reading.exception())
         # Others do not wait for it either.
         assert await made.read(pid, single=single) != silent
     finally:
@@ -329,9 +330,9 @@ async def test_a_server_that_has_gone_without_a_word_is_not_waited_for(
     await made.close()
 
 
-async def test_nothing_stays_open_after_the_close(held: HeldPostgres, database: Database, outside: Any) -> None:
+async def test_nothing_stays_open_after_the_close(held: PostgresPool, database: Database, outside: Any) -> None:
     _, options = database.engine.dialect.create_connect_args(database.url)
-    made = HeldPostgres(dict(options), 3)
+    made = PostgresPool(dict(options), 3)
     waiting = asyncio.Event()
     pids: list[int] = []
 
@@ -369,7 +370,7 @@ async def test_threads_and_connections_of_sqlite_are_gone_after_the_close(databa
     async def one(fetch: Fetch) -> Any:
         return await fetch("SELECT 1", [], None)
 
-    held: Any = database.held
+    held: Any = database.read_pool
     assert await asyncio.gather(*(held.read(one) for _ in range(20))) == [[(1,)]] * 20
     assert 1 <= len(held._opened) <= 2
     await database.close()
@@ -393,5 +394,5 @@ async def test_an_error_of_sqlite_leaves_the_connection_good(database: Database,
 
     for _ in range(4):
         with pytest.raises(sqlite3.OperationalError, match="nothing"):
-            await database.held.read(wrong)
-        assert await database.held.read(counted) == 2
+            await database.read_pool.read(wrong)
+        assert await database.read_pool.read(counted) == 2

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 import models
 from models import CaseStatus, HazardLevel, HazardStatus, InspectionStatus
-from models.database import Database
+from models.db.database import Database
 
 DAY = dt.timedelta(days=1)
 PORTRAIT = """fragment P on Portrait {

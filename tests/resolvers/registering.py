@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from models.database import Database
+from models.db.database import Database
 from resolvers.register import Mapping, Outcome, Report, Run, load, parse
 
 REAL = Path(__file__).parent / "register"

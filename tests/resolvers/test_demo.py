@@ -26,7 +26,7 @@ from models import (
     InspectionStatus,
     Row,
 )
-from models.database import Database
+from models.db.database import Database
 from resolvers.demo import DistrictExists, batches, seed, seeding
 from resolvers.demo.writing import Writer
 

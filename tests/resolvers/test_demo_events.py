@@ -13,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models import CaseStatus, EventKind, HazardLevel, Role, Row, Subject
-from models.database import Database
+from models.db.database import Database
 from models.lifecycle import CYCLES
 from resolvers.demo import batches, events, seed, seeding
 from resolvers.demo.writing import Writer
 from schema import ids
-from subscriptions import log
+from subscriptions import event_log
 from tests.conftest import Ask
 from tests.resolvers.test_demo import NUMBER, TODAY, Made, make
 from tests.resolvers.test_demo_rows import MIDNIGHT, by_id
@@ -284,8 +284,8 @@ def test_cases_are_proposed_when_their_inspection_is_submitted(made: Made, told:
 
 async def test_the_log_goes_on_after_the_demo(own_demo: Database) -> None:
     async with own_demo.read() as connection:
-        before = await log.state(connection)
-        last = (await log.after(connection, before.head - 1, 10))[0]
+        before = await event_log.state(connection)
+        last = (await event_log.after(connection, before.head - 1, 10))[0]
     assert last.kind is not EventKind.REGISTER_IMPORTED
     assert await append(own_demo, NEXT) == [before.head + 1]
 
@@ -307,7 +307,7 @@ async def test_who_appends_while_a_batch_is_written_waits_for_its_commit(
     await seed(database, enterprises=3, today=TODAY)
     [[number]] = await asyncio.gather(*others)
     async with database.read() as connection:
-        assert number == (await log.state(connection)).head > 1
+        assert number == (await event_log.state(connection)).head > 1
 
 
 async def test_an_interrupted_demo_has_the_events_of_its_batches(
@@ -325,7 +325,7 @@ async def test_an_interrupted_demo_has_the_events_of_its_batches(
     with pytest.raises(Interrupted):
         await seed(database, enterprises=20, today=TODAY, progress=interrupt)
     async with database.read() as connection:
-        found = await log.after(connection, 0, 100)
+        found = await event_log.after(connection, 0, 100)
     assert [(event.id, event.kind) for event in found] == [
         (1, EventKind.REGISTER_IMPORTED),
         (2, EventKind.REGISTER_IMPORTED),
@@ -333,7 +333,7 @@ async def test_an_interrupted_demo_has_the_events_of_its_batches(
 
 
 async def test_a_timeline_tells_what_happened_at_an_enterprise(demo: Database, ask: Ask) -> None:
-    enterprise = log.EVENT.c.enterprise_id
+    enterprise = event_log.EVENT.c.enterprise_id
     counted = sa.select(enterprise, sa.func.count().label("events")).where(enterprise.is_not(None)).group_by(enterprise)
     async with demo.read() as connection:
         busiest = (await connection.execute(counted.order_by(sa.desc("events")).limit(1))).one()

@@ -20,7 +20,7 @@ from models import (
     InspectionStatus,
 )
 from models.credit_code import is_valid
-from models.database import great_circle_metres
+from models.db.sqlite_functions import great_circle_metres
 from tests.resolvers.test_demo import NUMBER, TODAY, Made, make
 
 MIDNIGHT = dt.datetime(2026, 11, 21, 16, tzinfo=dt.UTC)  # 0:00 of TODAY in Xiaoshan

@@ -12,13 +12,13 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 import models
-from models.database import Database
-from models.types import now as clock
+from models.clock import now as clock
+from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers.evidence.contents import PDF, Content
 from resolvers.evidence.stores import UNFINISHED, Directory, Store, opened
 from resolvers.evidence.uploads import Collected, Kept, NotOurs, claim, collect, find, keep
-from subscriptions.log import renew_epoch
+from subscriptions.event_log import renew_epoch
 from tests.conftest import Databases
 from tests.resolvers.bucket import bucket
 from tests.web.pictures import paper

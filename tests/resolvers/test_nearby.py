@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import models
-from models.database import EARTH_RADIUS_METRES, Database, great_circle_metres
+from models.db.database import Database
+from models.db.sqlite_functions import EARTH_RADIUS_METRES, great_circle_metres
 from models.visibility import Role, Viewer, Visibility
 from resolvers.clauses import Condition, Equal
 from resolvers.nearby import HALF_ROUND, ROWS, Near, NearbyKind, around, box, measured, near_point, nearest_to

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from shapely.geometry import Point, shape
 
 import models
-from models.database import EARTH_RADIUS_METRES, Database, great_circle_metres
+from models.db.database import Database
+from models.db.sqlite_functions import EARTH_RADIUS_METRES, great_circle_metres
 from resolvers.places import Places, RingCircle, TownPoint, ZoneArea
 
 SPHERE = Geodesic(EARTH_RADIUS_METRES, 0)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 import models
 from models import CaseStatus, HazardLevel, HazardStatus, InspectionKind, InspectionStatus, PenaltyKind, Role
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Scope, Viewer, Visibility
 from schema import ids
 from schema.execution import Operation

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 import models
 from models import CaseStatus, HazardLevel, HazardStatus, InspectionStatus, PenaltyKind, RiskGrade
-from models.database import Database, local_day
+from models.db.database import Database
+from models.db.sqlite_functions import local_day
 from schema import ids
 from schema.execution import Execution, Operation
 from schema.root import Graph

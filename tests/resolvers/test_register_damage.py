@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 import models
 from models.credit_code import complete
-from models.database import Database
+from models.db.database import Database
 from tests.resolvers.registering import digest, run
 
 MAPPING = """

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 import models
-from models.database import Database
+from models.db.database import Database
 from resolvers.register import RegisterRefused, export
 from resolvers.register.tables import TABLES
 from tests.conftest import DEMO_ENTERPRISES, Databases

@@ -13,7 +13,8 @@ from openpyxl import Workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, to_excel
 
 import models
-from models.database import Database, great_circle_metres
+from models.db.database import Database
+from models.db.sqlite_functions import great_circle_metres
 from resolvers.register import RegisterRefused, csv_rows, geojson_rows
 from resolvers.register.datum import conversion
 from tests.resolvers.registering import run

@@ -18,7 +18,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 import models
-from models.database import Database
+from models.db.database import Database
 from schema.execution import Execution, Operation
 from schema.root import Graph
 from tests.conftest import COMMANDER, NOW, Databases, settle

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 import models
-from models.database import Database
+from models.db.database import Database
 from resolvers.register import DistrictRefused
 from tests.resolvers.little_register import (
     ENTERPRISES,

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 import models
 from models import EventKind
-from models.database import Database
+from models.db.database import Database
 from resolvers.register import Progress, RegisterRefused, export, writing
 from tests.conftest import Databases
 from tests.processes import address

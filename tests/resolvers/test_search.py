@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import models
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Viewer
 from resolvers.reader import OperationReader
 from resolvers.refusals import Code, Refused

@@ -15,7 +15,7 @@ from graphql import (
 )
 
 import models
-from models.database import Database
+from models.db.database import Database
 from schema import ids
 from schema.event import MODELS, TYPES
 from tests.conftest import NOW

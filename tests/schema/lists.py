@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import models
-from models.database import Database
+from models.db.database import Database
 from schema import ids
 
 FIRST, LAST = dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC)

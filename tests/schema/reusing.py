@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import get_operation_ast
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Scope, Viewer
 from schema import ids
 from schema.execution import Execution, Operation

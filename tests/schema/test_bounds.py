@@ -23,7 +23,7 @@ from graphql import (
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Viewer
 from resolvers.refusals import Refused
 from schema import bounds

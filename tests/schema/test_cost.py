@@ -6,7 +6,7 @@ import orjson
 import pytest
 from graphql import OperationDefinitionNode, get_operation_ast, parse
 
-from models.database import Database
+from models.db.database import Database
 from schema.cost import FEW, ROWS_MAXIMUM, Rows, rows
 from schema.execution import Operation
 from schema.root import Graph

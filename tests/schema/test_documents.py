@@ -6,7 +6,7 @@ import pytest
 from graphql import parse
 
 import schema.execution
-from models.database import Database
+from models.db.database import Database
 from schema.execution import Operation
 from schema.root import Graph
 from tests.conftest import COMMANDER, execution

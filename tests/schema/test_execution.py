@@ -12,7 +12,7 @@ import structlog
 from sqlmodel import col
 
 import models
-from models.database import Database
+from models.db.database import Database
 from resolvers.raw import RawReader
 from schema import ids
 from schema.context import Context

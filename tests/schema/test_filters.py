@@ -10,7 +10,7 @@ from graphql import get_named_type
 
 import models
 from models import HAZARD_SETTLED, HAZARD_TERMINAL
-from models.database import Database
+from models.db.database import Database
 from schema import ids
 from schema.execution import Operation
 from schema.root import Graph, build

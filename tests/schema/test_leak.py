@@ -10,13 +10,13 @@ from graphql import get_operation_ast, parse
 from graphql.execution.executor import Executor
 
 import models
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Viewer
 from schema.context import Context, Record
 from schema.execution import Operation, told
 from schema.root import Graph
 from schema.streaming import Rendering, opened
-from subscriptions import log
+from subscriptions import event_log
 from tests.conftest import COMMANDER, execution
 
 QUERY = "subscription { updates { id kind at cursor actor { role } enterprise { name zone { name } } } }"
@@ -39,7 +39,7 @@ async def test_an_event_leaves_nothing_behind(demo: Database, graph: Graph, plan
         running.planned(document, None, {}, COMMANDER),
     )
     async with demo.read() as connection:
-        [row] = await log.after(connection, 0, 1)
+        [row] = await event_log.after(connection, 0, 1)
 
     async def objects() -> int:
         for number in range(EVENTS):

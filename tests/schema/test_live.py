@@ -13,14 +13,14 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 import models
-from models.database import Database
-from models.outage import away
+from models.db.database import Database
+from models.db.outages import is_outage
 from models.visibility import Role, Viewer, Visibility
 from resolvers.refusals import Refused
 from schema import ids, moving, streaming
 from schema.execution import Operation
 from schema.root import Graph
-from subscriptions.channel import MANY
+from subscriptions.state_stream import MANY
 from tests.acting import DAY, DUTY, WALL, World, at, change, insert, inspector
 from tests.conftest import NOW, SHANGHAI
 from tests.office import opened
@@ -436,7 +436,7 @@ async def test_whoever_waits_for_an_event_for_too_long_is_told(town: Scene, monk
     sink, place = await town.join(UPDATES)
     await town.office.visit("PLANNED")
     monkeypatch.setattr("resolvers.reader.OperationReader.rows", failing)
-    monkeypatch.setattr("resolvers.raw.RawReader.fetch", away)
+    monkeypatch.setattr("resolvers.raw.RawReader.fetch", is_outage)
     town.told()
     assert "errors" in await sink.messages.get()
     assert sink.failed
@@ -444,10 +444,10 @@ async def test_whoever_waits_for_an_event_for_too_long_is_told(town: Scene, monk
 
 
 def test_what_is_an_outage_and_what_is_a_mistake() -> None:
-    assert away(OSError())
-    assert away(TimeoutError())
-    assert away(sa.exc.TimeoutError())
-    assert not away(None)
-    assert not away(ValueError())
-    assert not away(sa.exc.ProgrammingError("SELECT", {}, Exception("no such table")))
-    assert away(sa.exc.OperationalError("SELECT", {}, Exception("database is locked")))
+    assert is_outage(OSError())
+    assert is_outage(TimeoutError())
+    assert is_outage(sa.exc.TimeoutError())
+    assert not is_outage(None)
+    assert not is_outage(ValueError())
+    assert not is_outage(sa.exc.ProgrammingError("SELECT", {}, Exception("no such table")))
+    assert is_outage(sa.exc.OperationalError("SELECT", {}, Exception("database is locked")))

@@ -9,7 +9,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.utils.str_converters import to_camel_case
 
 import schema.context
-from models.database import Database
+from models.db.database import Database
 from resolvers.nearby import CIRCLES, NearbyKind
 from resolvers.search import SearchKind
 from schema.declare import NODES, OF_ROW, Batch, Column, Compute, GlobalId, LoadField, Part, ToOneOf, fields_of

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlmodel import col
 
 import models
-from models.database import Database
+from models.db.database import Database
 from schema import ids
 from schema.execution import Execution, Operation
 from schema.root import Graph

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from models.database import Database
+from models.db.database import Database
 from schema.execution import Operation
 from schema.root import Graph
 from tests.conftest import COMMANDER, execution

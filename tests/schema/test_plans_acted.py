@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import models
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Scope, Viewer
 from schema import ids
 from schema.execution import Answer, Execution, Operation

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from graphql import DocumentNode, FieldNode, Visitor, parse, print_ast, visit
 
-from models.database import Database
+from models.db.database import Database
 from schema.execution import Operation
 from schema.plans import compiler
 from schema.plans.alike import Alike

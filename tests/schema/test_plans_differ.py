@@ -12,13 +12,13 @@ import pytest_asyncio
 from graphql import get_operation_ast
 
 import models
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
 from schema.context import Context, Record
 from schema.execution import Execution, Operation, told
 from schema.root import Graph
 from schema.streaming import Rendering, opened
-from subscriptions import log
+from subscriptions import event_log
 from tests.conftest import COMMANDER, NOW, SHANGHAI, execution
 from tests.disguising import disguised
 from tests.proofs import record
@@ -105,7 +105,7 @@ async def test_streams_are_rendered_alike_with_a_plan_and_without(asked: Asked, 
     schema = asked.graph._schema
     served = 0
     async with demo.read() as connection:
-        events = [Record(models.Event, row) for row in await log.after(connection, 0, EVENTS)]
+        events = [Record(models.Event, row) for row in await event_log.after(connection, 0, EVENTS)]
     plans = asked.planned.plans
     assert plans is not None
     with forgotten():

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from graphql import GraphQLObjectType, get_named_type
 from sqlmodel import SQLModel
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
 from schema.declare import Batch, Compute, LoadField
 from schema.event import Log

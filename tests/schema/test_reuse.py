@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 import models
 from models import EventKind
-from models.database import Database
+from models.db.database import Database
 from resolvers import rights
 from resolvers.changes import FOLLOWING, GUARDED
 from resolvers.clauses import Equal, Within
@@ -21,7 +21,7 @@ from schema.execution import Execution, Operation
 from schema.plans import kept
 from schema.plans.answers import BESIDES, Answers
 from schema.root import Graph
-from subscriptions import log
+from subscriptions import event_log
 from tests import tables
 from tests.acting import DUTY, log_after
 from tests.conftest import NOW, SHANGHAI, Databases
@@ -141,7 +141,7 @@ async def test_a_restore_is_noticed_though_the_log_ends_with_the_same_number(rea
     for number in range(2):
         async with readers.database.write() as session:
             await session.execute(sa.update(team).values(name=f"队{number}"))
-            await log.renew_epoch(session, f"{number:0>16x}")
+            await event_log.renew_epoch(session, f"{number:0>16x}")
         before = readers.found["given again"]
         await readers.compare(query, {}, DUTY)
         await readers.compare(query, {}, DUTY)
@@ -178,7 +178,7 @@ def test_guarded_and_following_tables_have_each_a_reason() -> None:
 
 
 async def test_no_more_is_kept_than_may_be(readers: Readers) -> None:
-    answers = Answers(readers.database.held, sqlite=readers.database.sqlite, most=20 * BESIDES)
+    answers = Answers(readers.database.read_pool, sqlite=readers.database.sqlite, most=20 * BESIDES)
 
     async def work(fetch: Any) -> bytes:
         return b"x" * 500

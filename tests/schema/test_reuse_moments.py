@@ -9,11 +9,11 @@ import pytest
 import pytest_asyncio
 
 from models import EventKind
-from models.database import Database
-from models.held import Fetch, Held, Work
+from models.db.database import Database
+from models.db.read_pool import Fetch, ReadPool, Work
 from schema.execution import Operation
 from schema.root import Graph
-from subscriptions import log
+from subscriptions import event_log
 from tests.acting import DUTY, log_after
 from tests.conftest import Databases
 from tests.importing import CAMERAS, INSPECTORS, TOP
@@ -47,8 +47,8 @@ async def report(readers: Readers) -> None:
 class Interrupted:
     """Held connections where something happens after the first statement."""
 
-    def __init__(self, held: Held, *, sqlite: bool, happens: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._held, self._sqlite, self._happens = held, sqlite, happens
+    def __init__(self, held: ReadPool, *, sqlite: bool, happens: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._pool, self._sqlite, self._happens = held, sqlite, happens
         self.happened = False
 
     async def read(self, work: Work[Any], *, single: bool = False) -> Any:
@@ -67,7 +67,7 @@ class Interrupted:
 
             return work(fetched)
 
-        return await self._held.read(watched, single=single)
+        return await self._pool.read(watched, single=single)
 
     async def close(self) -> None:
         raise AssertionError("it is another's")
@@ -75,13 +75,13 @@ class Interrupted:
 
 @pytest.mark.parametrize("asked_before", [False, True])
 async def test_what_is_written_while_an_answer_is_made_is_in_the_next(readers: Readers, asked_before: bool) -> None:
-    held, before = readers.answers._held, await readers.fresh.run(Operation(COUNT), DUTY)
+    held, before = readers.answers._pool, await readers.fresh.run(Operation(COUNT), DUTY)
     if asked_before:
         await readers.compare(COUNT, {}, DUTY)
     between = Interrupted(held, sqlite=readers.database.sqlite, happens=lambda: report(readers))
-    readers.answers._held = between
+    readers.answers._pool = between
     during = await readers.reusing.run(Operation(COUNT), DUTY)
-    readers.answers._held = held
+    readers.answers._pool = held
     assert between.happened
     assert during.written == before.written
     for _ in range(2):
@@ -118,7 +118,7 @@ async def asking(readers: Readers, execution: Any, until: "asyncio.Task[None]") 
 
     async def head() -> int:
         async with readers.database.read() as connection:
-            return (await log.state(connection)).head
+            return (await event_log.state(connection)).head
 
     told = []
     while not until.done():

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 import models
 from models import PERSONAL_DATA, Role, Scope, Viewer, Visibility
-from models.database import Database
+from models.db.database import Database
 from resolvers.nearby import NearbyKind
 from resolvers.rights import EVERYTHING, OWN
 from schema import cost, ids

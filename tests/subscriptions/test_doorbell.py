@@ -15,9 +15,9 @@ import structlog
 from broadcaster import Broadcast
 from broadcaster._backends.memory import MemoryBackend
 
-from subscriptions import doorbell
-from subscriptions.doorbell import CHANNEL, Bell, Doorbell
+from subscriptions import notifier
 from subscriptions.feed import Feed
+from subscriptions.notifier import CHANNEL, Notifier, NotifierState
 from tests.buses import Redis, redis
 from tests.subscriptions.feeding import Log, Sink, Topic
 
@@ -39,11 +39,11 @@ def frail(scratch: Path) -> Iterator[Redis]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doorbell, "PROBE", 0.1)
-    monkeypatch.setattr(doorbell, "DEAF_AFTER", 0.5)
-    monkeypatch.setattr(doorbell, "CONNECT_TIMEOUT", 0.5)
-    monkeypatch.setattr(doorbell, "LEAVE_TIMEOUT", 0.2)
-    monkeypatch.setattr(doorbell, "BACKOFF_MAXIMUM", 0.2)
+    monkeypatch.setattr(notifier, "PROBE", 0.1)
+    monkeypatch.setattr(notifier, "DEAF_AFTER", 0.5)
+    monkeypatch.setattr(notifier, "CONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr(notifier, "LEAVE_TIMEOUT", 0.2)
+    monkeypatch.setattr(notifier, "BACKOFF_MAXIMUM", 0.2)
 
 
 class Ear:
@@ -52,7 +52,7 @@ class Ear:
     def __init__(self, url: str) -> None:
         self.rings = 0
         self._news = asyncio.Event()
-        self.bell = Doorbell(url, self._woken)
+        self.bell = Notifier(url, self._woken)
 
     def _woken(self) -> None:
         self.rings += 1
@@ -67,7 +67,7 @@ class Ear:
                 await self._news.wait()
         return time.monotonic() - started
 
-    async def is_(self, state: Bell) -> None:
+    async def is_(self, state: NotifierState) -> None:
         await self.until(lambda: self.bell.state is state)
 
 
@@ -97,16 +97,16 @@ async def heard_from(first: Ear, second: Ear) -> float:
 
 async def test_it_listens_and_is_heard_at_once(server: Redis) -> None:
     async with listening(server.url, server.url) as (first, second):
-        await first.is_(Bell.LISTENING)
-        await second.is_(Bell.LISTENING)
+        await first.is_(NotifierState.LISTENING)
+        await second.is_(NotifierState.LISTENING)
         took = sorted([await heard_from(first, second) for _ in range(20)])
         assert took[10] < 0.05
-        assert await heard_from(second, first) < doorbell.PROBE
+        assert await heard_from(second, first) < notifier.PROBE
 
 
 async def test_in_one_process_it_needs_no_bus() -> None:
     async with listening("memory://") as (ear,):
-        await ear.is_(Bell.LISTENING)
+        await ear.is_(NotifierState.LISTENING)
         before = ear.rings
         ear.bell.ring()
         assert ear.rings == before + 1
@@ -114,8 +114,8 @@ async def test_in_one_process_it_needs_no_bus() -> None:
 
 async def test_many_rings_at_once_are_few_messages(server: Redis) -> None:
     async with listening(server.url, server.url) as (first, second):
-        await first.is_(Bell.LISTENING)
-        await second.is_(Bell.LISTENING)
+        await first.is_(NotifierState.LISTENING)
+        await second.is_(NotifierState.LISTENING)
         before = second.rings
         for _ in range(1_000):
             first.bell.ring()
@@ -126,7 +126,7 @@ async def test_many_rings_at_once_are_few_messages(server: Redis) -> None:
 async def test_many_who_begin_at_the_same_time_all_hear(server: Redis) -> None:
     async with listening(*[server.url] * 20) as ears:
         for ear in ears:
-            await ear.is_(Bell.LISTENING)
+            await ear.is_(NotifierState.LISTENING)
         for ear in ears[1:]:
             assert await heard_from(ears[0], ear) < PATIENCE
 
@@ -134,7 +134,7 @@ async def test_many_who_begin_at_the_same_time_all_hear(server: Redis) -> None:
 async def test_ringing_neither_waits_nor_fails_where_nobody_listens() -> None:
     ear = Ear("redis://127.0.0.1:1")
     ear.bell.ring()
-    assert (ear.rings, ear.bell.state) == (1, Bell.POLLING)
+    assert (ear.rings, ear.bell.state) == (1, NotifierState.POLLING)
 
 
 # In bad health
@@ -143,25 +143,25 @@ async def test_ringing_neither_waits_nor_fails_where_nobody_listens() -> None:
 async def test_a_bus_that_is_killed_and_comes_back(frail: Redis, quick: None) -> None:
     async with listening(frail.url, frail.url) as (first, second):
         for _ in range(2):
-            await first.is_(Bell.LISTENING)
-            await second.is_(Bell.LISTENING)
+            await first.is_(NotifierState.LISTENING)
+            await second.is_(NotifierState.LISTENING)
             await heard_from(first, second)
             before = second.rings
             frail.kill()
-            await first.is_(Bell.POLLING)
-            await second.is_(Bell.POLLING)
+            await first.is_(NotifierState.POLLING)
+            await second.is_(NotifierState.POLLING)
             assert second.rings > before  # to look at once at what may have been missed
             first.bell.ring()
             frail.start()
-        await first.is_(Bell.LISTENING)
-        await second.is_(Bell.LISTENING)
+        await first.is_(NotifierState.LISTENING)
+        await second.is_(NotifierState.LISTENING)
         await heard_from(first, second)
 
 
 async def test_events_come_also_while_the_bus_is_gone(frail: Redis, quick: None) -> None:
     log, sink, bell = Log(), Sink(), None
     feed = Feed(log.after, log.start_at)
-    bell = Doorbell(frail.url, feed.wake)
+    bell = Notifier(frail.url, feed.wake)
     await feed.start()
     tasks = [asyncio.create_task(feed.run()), asyncio.create_task(bell.run())]
     feed.join("key", Topic(), sink)
@@ -181,17 +181,17 @@ async def test_events_come_also_while_the_bus_is_gone(frail: Redis, quick: None)
 
 async def test_a_bus_that_hangs_is_given_up_and_found_again(frail: Redis, quick: None) -> None:
     async with listening(frail.url) as (ear,):
-        await ear.is_(Bell.LISTENING)
+        await ear.is_(NotifierState.LISTENING)
         frail.hang()
-        await ear.is_(Bell.POLLING)
+        await ear.is_(NotifierState.POLLING)
         frail.wake()
-        await ear.is_(Bell.LISTENING)
+        await ear.is_(NotifierState.LISTENING)
 
 
 async def test_it_ends_also_while_the_bus_hangs(frail: Redis, quick: None) -> None:
     before = asyncio.all_tasks()
     async with listening(frail.url) as (ear,):
-        await ear.is_(Bell.LISTENING)
+        await ear.is_(NotifierState.LISTENING)
         frail.hang()
         ear.bell.ring()
         started = time.monotonic()
@@ -204,38 +204,38 @@ async def test_a_bus_that_was_never_there_is_found_when_it_comes(frail: Redis, q
     frail.kill()
     async with listening(frail.url) as (ear,):
         await asyncio.sleep(0.3)
-        assert ear.bell.state is Bell.POLLING
+        assert ear.bell.state is NotifierState.POLLING
         frail.start()
-        await ear.is_(Bell.LISTENING)
+        await ear.is_(NotifierState.LISTENING)
 
 
 @pytest.mark.parametrize("channel", [CHANNEL, f"{CHANNEL}-prime"])
 async def test_garbage_on_the_channel_is_survived(server: Redis, quick: None, channel: str) -> None:
     async with listening(server.url, server.url) as (first, second):
         for garbage in (b"\xff\xfe", b"", b"\x00" * 10_000):
-            await first.is_(Bell.LISTENING)
-            await second.is_(Bell.LISTENING)
+            await first.is_(NotifierState.LISTENING)
+            await second.is_(NotifierState.LISTENING)
             await server.say(b"PUBLISH", channel.encode(), garbage)
-        await first.is_(Bell.LISTENING)
-        await second.is_(Bell.LISTENING)
+        await first.is_(NotifierState.LISTENING)
+        await second.is_(NotifierState.LISTENING)
         await heard_from(first, second)
 
 
 async def test_clients_that_the_bus_throws_out_come_back(server: Redis, quick: None) -> None:
     async with listening(server.url) as (ear,):
-        await ear.is_(Bell.LISTENING)
+        await ear.is_(NotifierState.LISTENING)
         for _ in range(5):
             await server.say(b"CLIENT", b"KILL", b"TYPE", b"pubsub")
-            await ear.is_(Bell.POLLING)
-            await ear.is_(Bell.LISTENING)
+            await ear.is_(NotifierState.POLLING)
+            await ear.is_(NotifierState.LISTENING)
 
 
 async def test_a_state_is_told_to_the_log_once(frail: Redis, quick: None) -> None:
     with structlog.testing.capture_logs() as said:
         async with listening(frail.url) as (ear,):
-            await ear.is_(Bell.LISTENING)
+            await ear.is_(NotifierState.LISTENING)
             frail.kill()
-            await ear.is_(Bell.POLLING)
+            await ear.is_(NotifierState.POLLING)
             await asyncio.sleep(0.5)
     assert [entry["state"] for entry in said if entry["event"] == "doorbell"] == ["listening", "polling"]
 
@@ -244,12 +244,12 @@ async def test_nothing_is_left_when_it_ends(server: Redis, quick: None) -> None:
     before, clients = asyncio.all_tasks(), await server.clients()
     for garbage in (None, b"\xff"):
         async with listening(server.url, "memory://") as (ear, other):
-            await ear.is_(Bell.LISTENING)
-            await other.is_(Bell.LISTENING)
+            await ear.is_(NotifierState.LISTENING)
+            await other.is_(NotifierState.LISTENING)
             assert await server.clients() > clients
             if garbage is not None:
                 await server.say(b"PUBLISH", CHANNEL.encode(), garbage)
-                await ear.is_(Bell.POLLING)
+                await ear.is_(NotifierState.POLLING)
     await server.has_clients(clients)
     assert asyncio.all_tasks() == before
 
@@ -278,7 +278,7 @@ async def broadcasting(url: str) -> AsyncIterator[Broadcast]:
     try:
         yield bus
     finally:
-        await doorbell._leave(bus, contextlib.AsyncExitStack())
+        await notifier._leave(bus, contextlib.AsyncExitStack())
 
 
 @pytest.mark.skipif(int(redis_py.__version__.split(".")[0]) < 8, reason="the fault came with redis-py 8")
@@ -306,7 +306,7 @@ async def test_fault_two_first_subscribers_lose_one_of_them() -> None:
             return await nothing_comes(heard.get())
 
     found = tuple(await asyncio.gather(lost(), lost(), return_exceptions=True))
-    await doorbell._leave(bus, contextlib.AsyncExitStack())
+    await notifier._leave(bus, contextlib.AsyncExitStack())
     assert found != (False, False)
 
 
@@ -339,5 +339,5 @@ async def test_fault_disconnecting_leaves_a_task(server: Redis) -> None:
         pass
     await bus.disconnect()
     assert not listener(bus).done()
-    await doorbell._leave(bus, contextlib.AsyncExitStack())
+    await notifier._leave(bus, contextlib.AsyncExitStack())
     assert listener(bus).done()

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import models
 from models import EventKind, RiskGrade, Subject
-from models.database import Database
+from models.db.database import Database
 from schema import ids
-from subscriptions import log
-from subscriptions.interest import Interest
+from subscriptions import event_log
+from subscriptions.event_filter import EventFilter
 from tests.conftest import NOW, Ask, Databases
 from tests.proofs import record
 from tests.proving import examples
@@ -55,7 +55,7 @@ def wanted(of: Sequence[Any]) -> st.SearchStrategy[Any]:
 
 
 INTERESTS = st.builds(
-    Interest,
+    EventFilter,
     zones=wanted((*ZONES, NOBODYS)),
     rings=wanted((*RINGS, NOBODYS)),
     venues=wanted((*VENUES, NOBODYS)),
@@ -95,15 +95,19 @@ async def places(databases: Databases, migrated_url: str) -> Any:
     )
 
 
-async def chosen(database: Database, given: list[dict[str, Any]], interests: Sequence[Interest]) -> None:
+async def chosen(database: Database, given: list[dict[str, Any]], interests: Sequence[EventFilter]) -> None:
     """Both ways choose the same of these events. The database is afterwards as it was before."""
     async with database.engine.connect() as connection:
         transaction = await connection.begin()
-        await connection.execute(sa.insert(log.EVENT), given)
-        rows = (await connection.execute(sa.select(log.EVENT).order_by(log.EVENT.c.id))).all()
+        await connection.execute(sa.insert(event_log.EVENT), given)
+        rows = (await connection.execute(sa.select(event_log.EVENT).order_by(event_log.EVENT.c.id))).all()
         assert len(rows) == len(given)
         for interest in interests:
-            statement = sa.select(log.EVENT.c.id).where(*interest.conditions(database.sqlite)).order_by(log.EVENT.c.id)
+            statement = (
+                sa.select(event_log.EVENT.c.id)
+                .where(*interest.conditions(database.sqlite))
+                .order_by(event_log.EVENT.c.id)
+            )
             by_sql = list((await connection.execute(statement)).scalars())
             assert by_sql == [row.id for row in rows if interest.matches(row)], interest
             compared.update(interests=1, events=len(rows), chosen=len(by_sql))
@@ -113,7 +117,7 @@ async def chosen(database: Database, given: list[dict[str, Any]], interests: Seq
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_=st.lists(events(), min_size=1, max_size=12), interests=st.lists(INTERESTS, min_size=1, max_size=6))
 async def test_memory_and_sql_choose_the_same(
-    places: Database, given_: list[dict[str, Any]], interests: list[Interest]
+    places: Database, given_: list[dict[str, Any]], interests: list[EventFilter]
 ) -> None:
     await chosen(places, given_, interests)
 
@@ -125,19 +129,19 @@ def an_event(**given: Any) -> dict[str, Any]:
     return {"at": NOW, "kind": kind, "subject": kind.subject, **empty, **nothing, **given}
 
 
-async def found(database: Database, interest: Interest, *given: dict[str, Any]) -> list[int]:
+async def found(database: Database, interest: EventFilter, *given: dict[str, Any]) -> list[int]:
     """Which of the events are of interest, by their place; memory and SQL agree."""
     await chosen(database, list(given), [interest])
     async with database.engine.connect() as connection:
         transaction = await connection.begin()
-        await connection.execute(sa.insert(log.EVENT), list(given))
-        rows = (await connection.execute(sa.select(log.EVENT).order_by(log.EVENT.c.id))).all()
+        await connection.execute(sa.insert(event_log.EVENT), list(given))
+        rows = (await connection.execute(sa.select(event_log.EVENT).order_by(event_log.EVENT.c.id))).all()
         await transaction.rollback()
     return [place for place, row in enumerate(rows) if interest.matches(row)]
 
 
 async def test_no_limit_matches_all(places: Database) -> None:
-    assert await found(places, Interest(), an_event(), an_event(zones=frozenset({1}), major=True)) == [0, 1]
+    assert await found(places, EventFilter(), an_event(), an_event(zones=frozenset({1}), major=True)) == [0, 1]
 
 
 async def test_an_empty_set_matches_nothing(places: Database) -> None:
@@ -151,7 +155,7 @@ async def test_an_empty_set_matches_nothing(places: Database) -> None:
     )
     for name in ("zones", "rings", "venues", "enterprises", "kinds", "subjects"):
         nothing: dict[str, Any] = {name: frozenset()}
-        assert await found(places, Interest(**nothing), everything, an_event()) == [], name
+        assert await found(places, EventFilter(**nothing), everything, an_event()) == [], name
 
 
 async def test_a_move_is_seen_where_it_began_and_where_it_ended(places: Database) -> None:
@@ -165,23 +169,23 @@ async def test_a_move_is_seen_where_it_began_and_where_it_ended(places: Database
     )
     stayed = an_event(zone_id=12, zones=frozenset({12}), rings=frozenset({12, 112}), venues=frozenset({3, 31}))
     for zone, place in ((1, [0]), (2, [0]), (12, [1])):
-        assert await found(places, Interest(zones=frozenset({zone})), moved, stayed) == place
-    assert await found(places, Interest(rings=frozenset({21})), moved, stayed) == [0]
-    assert await found(places, Interest(venues=frozenset({1, 31})), moved, stayed) == [0, 1]
+        assert await found(places, EventFilter(zones=frozenset({zone})), moved, stayed) == place
+    assert await found(places, EventFilter(rings=frozenset({21})), moved, stayed) == [0]
+    assert await found(places, EventFilter(venues=frozenset({1, 31})), moved, stayed) == [0, 1]
 
 
 async def test_keys_are_not_mistaken_for_parts_of_others(places: Database) -> None:
     event = an_event(zones=frozenset({12}), rings=frozenset({112, 21}), venues=frozenset({13}))
     for name, key in (("zones", 1), ("zones", 2), ("rings", 11), ("rings", 12), ("rings", 2), ("venues", 3)):
         other: dict[str, Any] = {name: frozenset({key})}
-        assert await found(places, Interest(**other), event) == []
-    assert await found(places, Interest(rings=frozenset({2, 112})), event) == [0]
+        assert await found(places, EventFilter(**other), event) == []
+    assert await found(places, EventFilter(rings=frozenset({2, 112})), event) == [0]
 
 
 async def test_what_has_no_grade_is_below_every_grade(places: Database) -> None:
     graded = [an_event(risk=risk) for risk in (None, *RiskGrade)]
-    assert await found(places, Interest(minimum_risk=RiskGrade.BLUE), *graded) == [1, 2, 3, 4]
-    assert await found(places, Interest(minimum_risk=RiskGrade.ORANGE), *graded) == [3, 4]
+    assert await found(places, EventFilter(minimum_risk=RiskGrade.BLUE), *graded) == [1, 2, 3, 4]
+    assert await found(places, EventFilter(minimum_risk=RiskGrade.ORANGE), *graded) == [3, 4]
 
 
 async def test_many_keys_are_no_harder_than_a_few(places: Database) -> None:
@@ -191,8 +195,8 @@ async def test_many_keys_are_no_harder_than_a_few(places: Database) -> None:
     for name in ("zones", "rings", "venues", "enterprises"):
         others: dict[str, Any] = {name: many}
         own: dict[str, Any] = {name: many | {2, 3}}
-        assert await found(places, Interest(**others), event) == []
-        assert await found(places, Interest(**own), event) == [0]
+        assert await found(places, EventFilter(**others), event) == []
+        assert await found(places, EventFilter(**own), event) == [0]
 
 
 async def test_interests_join(places: Database) -> None:
@@ -216,7 +220,7 @@ async def test_interests_join(places: Database) -> None:
         "major_only": True,
         "own": 1,
     }
-    assert await found(places, Interest(**full), event) == [0]
+    assert await found(places, EventFilter(**full), event) == [0]
     other: dict[str, Any] = {
         "zones": frozenset({2}),
         "rings": frozenset({2}),
@@ -227,24 +231,24 @@ async def test_interests_join(places: Database) -> None:
         "own": 2,
     }
     for name, value in other.items():
-        assert await found(places, Interest(**{**full, name: value}), event) == [], name
-    assert await found(places, Interest(**full), {**event, "risk": RiskGrade.ORANGE}) == []
-    assert await found(places, Interest(**full), {**event, "major": False}) == []
+        assert await found(places, EventFilter(**{**full, name: value}), event) == [], name
+    assert await found(places, EventFilter(**full), {**event, "risk": RiskGrade.ORANGE}) == []
+    assert await found(places, EventFilter(**full), {**event, "major": False}) == []
 
 
 async def test_the_graph_asks_by_the_same_interest(demo: Database, ask: Ask) -> None:
     """Of the whole log, and of the timelines of several enterprises in one statement."""
     zones, rings = frozenset({1, 2}), frozenset(range(1, 30))
     async with demo.read() as connection:
-        rows = await log.after(connection, 0, 10_000)
+        rows = await event_log.after(connection, 0, 10_000)
     of = "totalCount nodes { cursor } pageInfo { endCursor }"
     given = {"zones": [ids.encode("Zone", key) for key in zones], "minimumRisk": "YELLOW"}
     data = await ask(f"query ($f: UpdateFilter) {{ events(first: 1000, filter: $f) {{ {of} }} }}", f=given)
-    wanted = [row for row in rows if Interest(zones=zones, minimum_risk=RiskGrade.YELLOW).matches(row)]
+    wanted = [row for row in rows if EventFilter(zones=zones, minimum_risk=RiskGrade.YELLOW).matches(row)]
     assert data["events"]["totalCount"] == len(wanted) > 100
     assert [int(n["cursor"].split("-")[1]) for n in data["events"]["nodes"]] == [row.id for row in wanted][:1000]
 
-    inside = Interest(rings=rings)
+    inside = EventFilter(rings=rings)
     timeline = f"timeline(first: 9, filter: $f) {{ {of} }}"
     data = await ask(
         f"query ($f: UpdateFilter) {{ enterprises(first: 40) {{ nodes {{ id {timeline} }} }} }}",

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from models import EventKind, RiskGrade, Role, Subject
-from models.database import Database
-from subscriptions import log
+from models.db.database import Database
+from subscriptions import event_log
 from tests.conftest import NOW
 from tests.proofs import record
 from tests.proving import PROVING
@@ -31,17 +31,17 @@ def event(subject_id: int = 1, **given: Any) -> dict[str, Any]:
 
 async def append(database: Database, *events: dict[str, Any]) -> list[int]:
     async with database.write() as session:
-        return await log.append(session, events)
+        return await event_log.append(session, events)
 
 
-async def state(database: Database) -> log.LogState:
+async def state(database: Database) -> event_log.LogState:
     async with database.read() as connection:
-        return await log.state(connection)
+        return await event_log.state(connection)
 
 
 async def subjects(database: Database, number: int = 0, limit: int = 1_000) -> list[int]:
     async with database.read() as connection:
-        return [row.subject_id for row in await log.after(connection, number, limit)]
+        return [row.subject_id for row in await event_log.after(connection, number, limit)]
 
 
 # What it takes in
@@ -88,14 +88,14 @@ async def test_a_row_comes_back_as_it_was(database: Database) -> None:
     }
     [number] = await append(database, given)
     async with database.read() as connection:
-        [row] = await log.after(connection, 0, 10)
+        [row] = await event_log.after(connection, 0, 10)
     assert dict(row._mapping) == {"id": number, **given}
 
 
 async def test_what_is_left_out_is_nothing(database: Database) -> None:
     await append(database, event())
     async with database.read() as connection:
-        [row] = await log.after(connection, 0, 10)
+        [row] = await event_log.after(connection, 0, 10)
     assert (row.changes, row.zones, row.rings, row.venues, row.major) == ([], frozenset(), frozenset(), frozenset(), 0)
     assert (row.actor_role, row.from_status, row.enterprise_id, row.risk, row.rows) == (None, None, None, None, None)
 
@@ -103,7 +103,7 @@ async def test_what_is_left_out_is_nothing(database: Database) -> None:
 async def test_a_number_is_not_given_twice(database: Database) -> None:
     numbers = await append(database, event(1), event(2))
     async with database.write() as session:
-        await session.execute(sa.delete(log.EVENT).where(log.EVENT.c.id == numbers[-1]))
+        await session.execute(sa.delete(event_log.EVENT).where(event_log.EVENT.c.id == numbers[-1]))
     assert (await append(database, event(3)))[0] > numbers[-1]
 
 
@@ -112,7 +112,7 @@ async def test_a_number_is_not_given_twice(database: Database) -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 41, 42])
 def test_a_cursor_names_its_event(number: int) -> None:
-    found = log.LogState(EPOCH, 42)
+    found = event_log.LogState(EPOCH, 42)
     assert found.number(found.name(number)) == number
 
 
@@ -149,8 +149,8 @@ def test_a_cursor_names_its_event(number: int) -> None:
     ],
 )
 def test_a_cursor_that_the_log_cannot_go_on_from_is_refused(cursor: str, code: str) -> None:
-    with pytest.raises(log.CursorRefused) as refused:
-        log.LogState(EPOCH, 42).number(cursor)
+    with pytest.raises(event_log.CursorRefused) as refused:
+        event_log.LogState(EPOCH, 42).number(cursor)
     assert refused.value.code == code
     assert refused.value.message
 
@@ -159,18 +159,18 @@ async def test_two_databases_have_logs_of_their_own(database: Database) -> None:
     [number] = await append(database, event())
     found = await state(database)
     assert found.cursor == found.name(number)
-    with pytest.raises(log.CursorRefused, match="another log"):
-        log.LogState(OTHER, number).number(found.cursor)
+    with pytest.raises(event_log.CursorRefused, match="another log"):
+        event_log.LogState(OTHER, number).number(found.cursor)
 
 
 async def test_a_renewed_epoch_refuses_the_cursors_of_before(database: Database) -> None:
     await append(database, event(), event())
     before = await state(database)
     async with database.write() as session:
-        await log.renew_epoch(session, EPOCH)
+        await event_log.renew_epoch(session, EPOCH)
     after = await state(database)
     assert (after.epoch, after.head) == (EPOCH, before.head)
-    with pytest.raises(log.CursorRefused) as refused:
+    with pytest.raises(event_log.CursorRefused) as refused:
         after.number(before.cursor)
     assert refused.value.code == "CURSOR_FOREIGN"
     assert after.number(after.cursor) == before.head
@@ -182,7 +182,7 @@ async def test_an_epoch_that_no_cursor_could_carry_is_refused(database: Database
     before = await state(database)
     with pytest.raises(ValueError, match="16 hexadecimal digits"):
         async with database.write() as session:
-            await log.renew_epoch(session, epoch)
+            await event_log.renew_epoch(session, epoch)
     assert await state(database) == before
 
 
@@ -196,8 +196,8 @@ async def test_retention_moves_the_horizon_of_resuming_and_nothing_else(database
     async def refused(number: int, retention: dt.timedelta | None) -> str | None:
         async with database.read() as connection:
             try:
-                await log.resumable(connection, number, retention, NOW)
-            except log.CursorRefused as error:
+                await event_log.resumable(connection, number, retention, NOW)
+            except event_log.CursorRefused as error:
                 return error.code
             return None
 
@@ -215,7 +215,7 @@ async def test_retention_moves_the_horizon_of_resuming_and_nothing_else(database
 
 async def test_an_empty_log_can_always_be_gone_on_from(database: Database) -> None:
     async with database.read() as connection:
-        await log.resumable(connection, 0, dt.timedelta(0), NOW)
+        await event_log.resumable(connection, 0, dt.timedelta(0), NOW)
 
 
 # Order
@@ -236,7 +236,7 @@ async def write(database: Database, writer: int, pause: Pause, undone: Callable[
         try:
             async with database.write() as session:
                 await pause()
-                await log.append(session, [event(name) for name in names])
+                await event_log.append(session, [event(name) for name in names])
                 await pause()
                 if undone():
                     raise Undone
@@ -252,7 +252,7 @@ async def follow(database: Database, number: int, done: Callable[[], bool]) -> l
     while True:
         last = done()
         async with database.read() as connection:
-            rows = await log.after(connection, found[-1][0] if found else number, 7)
+            rows = await event_log.after(connection, found[-1][0] if found else number, 7)
         found += [(row.id, row.subject_id) for row in rows]
         if last and not rows:
             return found
@@ -305,7 +305,7 @@ async def test_who_appends_waits_for_whoever_appended_before(database: Database)
 
     async def slow() -> list[int]:
         async with database.write() as session:
-            numbers = await log.append(session, [event(1)])
+            numbers = await event_log.append(session, [event(1)])
             begun.set()
             await go_on.wait()
             return numbers
@@ -336,7 +336,7 @@ async def waiting(database: Database) -> None:
 async def test_what_was_given_up_leaves_no_trace(database: Database) -> None:
     async def give_up() -> None:
         async with database.write() as session:
-            await log.append(session, [event(n) for n in range(5)])
+            await event_log.append(session, [event(n) for n in range(5)])
             raise Undone
 
     await append(database, event(1))

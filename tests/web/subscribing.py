@@ -17,9 +17,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 import models
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role
-from subscriptions import log
+from subscriptions import event_log
 from tests.acting import World, small_world
 from tests.conftest import Databases
 from tests.web.process import Process, serving
@@ -167,7 +167,7 @@ class Town:
         database = Database(self.url)
         try:
             async with database.write() as session:
-                return await log.append(session, [{**row, **given}] * number)
+                return await event_log.append(session, [{**row, **given}] * number)
         finally:
             await database.close()
 

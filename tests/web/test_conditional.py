@@ -6,7 +6,7 @@ from random import Random
 
 import httpx
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role
 from schema.root import Graph
 from tests.conftest import NOW, Databases

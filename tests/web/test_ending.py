@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 import psutil
 
-from models.database import driver_url
+from models.db.database import driver_url
 from tests.conftest import Databases
 from tests.proofs import record
 from tests.proving import PROVING

@@ -15,7 +15,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 import models
-from models.database import Database
+from models.db.database import Database
 from tests.acting import DAY, change
 from tests.conftest import Databases
 from tests.web.pictures import GPS, bomb, opened, photograph

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import structlog
 
-from models.database import driver_url
+from models.db.database import driver_url
 from schema.execution import Execution
 from tests.conftest import Databases
 from tests.web.conftest import SECRET, talking

@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import models
-from models.database import Database
-from models.types import now
+from models.clock import now
+from models.db.database import Database
 from models.visibility import Role
 from schema.live import Live, Prepared
 from tests.conftest import Databases

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 import models
 from models import EventKind, HazardStatus, Subject, lifecycle
-from models.database import Database
+from models.db.database import Database
 from schema import ids
 from schema.execution import Operation
 from schema.root import Graph

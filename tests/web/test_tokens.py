@@ -13,7 +13,7 @@ import pytest_asyncio
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Scope
 from resolvers.refusals import Code, Refused
 from tests.acting import change

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role
 from tests.conftest import Databases
 from tests.resolvers.little_register import ENTERPRISES, PLACES, TOP, put

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 import models
-from models.database import Database
+from models.db.database import Database
 from models.visibility import Role, Scope, Viewer
 from resolvers.evidence.signer import Signer
 from resolvers.evidence.stores import Directory, Store

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from strawberry.dataloader import DataLoader
 
 import models
-from models.database import EARTH_RADIUS_METRES
+from models.db.sqlite_functions import EARTH_RADIUS_METRES
 
 Sessions = async_sessionmaker[AsyncSession]
 

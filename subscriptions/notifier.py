@@ -24,18 +24,18 @@ LEAVE_TIMEOUT = 1.0
 BACKOFF_FIRST, BACKOFF_MAXIMUM = 0.05, 2.0
 
 
-class Bell(enum.Enum):
+class NotifierState(enum.Enum):
     """How other processes' commits are noticed."""
 
     LISTENING = "listening"  # at once
     POLLING = "polling"  # within a second
 
 
-class Doorbell:
+class Notifier:
     """One channel on one bus. `woken` is called at every ring, and whenever the bus was lost or found again."""
 
     def __init__(self, url: str, woken: Callable[[], None]) -> None:
-        self.state = Bell.POLLING
+        self.state = NotifierState.POLLING
         self._url, self._woken = url, woken
         self._me = secrets.token_hex(8)
         self._out = asyncio.Event()
@@ -66,7 +66,7 @@ class Doorbell:
             except Exception as error:  # whatever a bus can fail with, the cure is the same
                 log.info("bus lost", error=type(error).__name__)
             finally:
-                self._became(Bell.POLLING)
+                self._became(NotifierState.POLLING)
                 leaving = asyncio.create_task(_leave(bus, subscriptions))
                 while not leaving.done():
                     # Whoever cancels this meanwhile waits for it too.
@@ -98,7 +98,7 @@ class Doorbell:
         async for event in heard:  # type: ignore[attr-defined]  # broadcaster has no types
             if event.message == self._me:
                 self._heard = asyncio.get_running_loop().time()
-                self._became(Bell.LISTENING)
+                self._became(NotifierState.LISTENING)
             else:
                 self._woken()
         raise ConnectionError("the listener ended")
@@ -119,7 +119,7 @@ class Doorbell:
             if asyncio.get_running_loop().time() - self._heard > DEAF_AFTER:
                 raise ConnectionError("deaf: its own ring is not heard")
 
-    def _became(self, state: Bell) -> None:
+    def _became(self, state: NotifierState) -> None:
         if state is not self.state:
             self.state = state
             log.info("doorbell", state=state.value)

@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, TableValuedAlias
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models import EventKind, RiskGrade, Subject
-from subscriptions.log import EVENT
+from subscriptions.event_log import EVENT
 
 
 @dataclass(frozen=True)
-class Interest:
+class EventFilter:
     """None is no limit; an empty set matches nothing. Keys are primary keys. `own` is the enterprise that asks.
 
     `zones`, `rings` and `venues` match an event that was in any of them before or after what it tells of.

@@ -1,57 +1,30 @@
-"""Connections held for reading: statements as text, rows as the driver gives them.
-
-Work is a coroutine that awaits nothing but rows. PostgreSQL's is driven by the event loop. SQLite's runs through from
-beginning to end in one thread: its statements take microseconds, and each hop between threads would take more.
-"""
+"""Read connections to PostgreSQL, driven by the event loop."""
 
 import asyncio
-import sqlite3
-import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
 
 import asyncpg
 
+from models.db.read_pool import STATEMENTS_KEPT, Fetch, MultipleStatements, Work
+
 T = TypeVar("T")
-# A statement and its arguments, in the driver's order, to rows. The third says at which place there is a list of keys,
-# where the rows are those of the keys, and each row's last value is its key; else None.
-Fetch = Callable[[str, list[Any], int | None], Awaitable[Sequence[Any]]]
-Work = Callable[[Fetch], Coroutine[Any, Any, T]]
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Times as text are in UTC; to compile a statement takes longer than to run one of ours; what is read often is in
 # memory, where a row by its key costs little more than the next one; what a portrait sorts and joins must find room.
 SETTINGS = {"timezone": "UTC", "jit": "off", "random_page_cost": "1.1", "work_mem": "32MB"}
-STATEMENTS_KEPT = 1_000  # prepared, on each connection
 SILENT_SECONDS = 60.0  # a database that has gone without a word is not waited for longer
 
 
-class NotSingle(Exception):
-    """The work has a second statement, though it was thought to have only one."""
-
-
-class Held(Protocol):
-    """Connections to one database."""
-
-    async def read(self, work: Work[T], *, single: bool = False) -> T:
-        """Do the work; all its statements see the database at one moment.
-
-        `single` says that it has only one, and needs no transaction. Where it has another all the same, PostgreSQL's
-        raises NotSingle, and the work is to be done anew.
-        """
-
-    async def close(self) -> None: ...
-
-
-class HeldPostgres:
+class PostgresPool:
     """At most `size` connections, made from these options of asyncpg; whoever finds none free waits."""
 
     def __init__(self, options: dict[str, Any], size: int) -> None:
         self._options = options
         self._free: list[asyncpg.Connection[Any]] = []
         self._places = asyncio.Semaphore(size)
-        self._flights: dict[Any, Flight] = {}
+        self._flights: dict[Any, CoalescedQuery] = {}
         self._closed = False
 
     async def read(self, work: Work[T], *, single: bool = False) -> T:
@@ -86,7 +59,7 @@ class HeldPostgres:
         def fetch(text: str, arguments: list[Any], keys: int | None) -> Awaitable[Sequence[Any]]:
             nonlocal done
             if done:
-                raise NotSingle
+                raise MultipleStatements
             done = True
             return self._alone(text, arguments, keys)
 
@@ -98,7 +71,7 @@ class HeldPostgres:
             return await self._statement(text, arguments)
         rest = (*arguments[:keys], *arguments[keys + 1 :])
         try:
-            flight = self._flights.setdefault((text, rest), Flight(keys))
+            flight = self._flights.setdefault((text, rest), CoalescedQuery(keys))
         except TypeError:  # a list among the rest
             return await self._statement(text, arguments)
         if not flight.under_way:
@@ -112,13 +85,13 @@ class HeldPostgres:
         found: Sequence[Any] = await waiting
         return found
 
-    def _next(self, text: str, rest: tuple[Any, ...], flight: "Flight") -> None:
+    def _next(self, text: str, rest: tuple[Any, ...], flight: "CoalescedQuery") -> None:
         if flight.waiting:
             flight.task = asyncio.create_task(self._fly(text, rest, flight))
         else:
             del self._flights[text, rest]
 
-    async def _fly(self, text: str, rest: tuple[Any, ...], flight: "Flight") -> None:
+    async def _fly(self, text: str, rest: tuple[Any, ...], flight: "CoalescedQuery") -> None:
         """One statement for all who wait."""
         waiting, flight.waiting = flight.waiting, []
         try:
@@ -173,7 +146,7 @@ class HeldPostgres:
             await self._free.pop().close()
 
 
-class Flight:
+class CoalescedQuery:
     """Those who want rows by the same statement while it is under way: they share the next one.
 
     What each is given was read after it asked. `keys` is the place of the list of keys among the arguments.
@@ -185,50 +158,3 @@ class Flight:
         self.keys, self.under_way = keys, False
         self.waiting: list[tuple[list[Any], asyncio.Future[Any]]] = []
         self.task: asyncio.Task[None] | None = None
-
-
-class HeldSqlite:
-    """A connection for each of `size` threads; `prepare` is done to each."""
-
-    def __init__(self, path: str, size: int, prepare: Callable[[sqlite3.Connection], None]) -> None:
-        self._path, self._prepare, self._local = path, prepare, threading.local()
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="sqlite")
-        self._opened: list[sqlite3.Connection] = []
-
-    async def read(self, work: Work[T], *, single: bool = False) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._through, work)
-
-    def _through(self, work: Work[T]) -> T:
-        connection = self._connection()
-
-        async def fetch(text: str, arguments: list[Any], keys: int | None) -> Sequence[Any]:
-            return connection.execute(text, arguments).fetchall()
-
-        connection.execute("BEGIN")
-        running = work(fetch)
-        try:
-            running.send(None)
-        except StopIteration as over:
-            found: T = over.value
-            return found
-        finally:
-            running.close()
-            connection.execute("ROLLBACK")
-        raise TypeError("the work awaits something other than its rows")
-
-    def _connection(self) -> sqlite3.Connection:
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_KEPT
-            )
-            self._prepare(found)
-            found.execute("PRAGMA query_only=ON")
-            self._local.connection = found
-            self._opened.append(found)
-        return found
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._threads.shutdown)
-        for connection in self._opened:
-            connection.close()

@@ -6,8 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Dialect, TypeDecorator
-from sqlalchemy.schema import SchemaItem
-from sqlmodel import Field, SQLModel
+from sqlmodel import SQLModel
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -98,56 +97,3 @@ Name = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 def ranked(column: str, of: type[enum.Enum]) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{column} BETWEEN 1 AND {len(of)}", name=column)
-
-
-def indexes(scopes: dict[str, list[str]], orders: dict[str, sa.TextClause | str]) -> list[sa.Index]:
-    """For each scope (a prefix of names and its columns) an index for each order, ending in the primary key.
-
-    The names are `ix_<scope><order>`; paging by keyset costs the same on every page because of these.
-    """
-    return [
-        sa.Index(f"ix_{scope}by_{order}", *columns, key, "id")
-        for scope, columns in scopes.items()
-        for order, key in orders.items()
-    ]
-
-
-def located() -> sa.CheckConstraint:
-    return sa.CheckConstraint(
-        "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
-        name="location",
-    )
-
-
-def placed() -> tuple[SchemaItem, ...]:
-    """For what lies in a zone and is looked for nearby. Each table needs its own, so this makes them."""
-    return (located(), sa.Index(None, "zone_id", "id"), sa.Index(None, "latitude", "longitude"))
-
-
-class Row(SQLModel):
-    """What every table has."""
-
-    id: int = Field(default=None, primary_key=True)
-
-
-class Located(SQLModel):
-    """A place in WGS-84 degrees; both are null where it is not known."""
-
-    latitude: float | None = None
-    longitude: float | None = None
-
-
-class Registered(SQLModel):
-    """A row that a register from elsewhere may name: its key there, by which an import finds it again."""
-
-    external_id: str | None = Field(default=None, unique=True, index=True)
-
-
-class Versioned(SQLModel):
-    """A row that two people may change at once: its version rises by one with every change."""
-
-    version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
-
-
-def now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

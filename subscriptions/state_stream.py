@@ -27,10 +27,10 @@ class Source(Protocol):
     def changes(self) -> AsyncGenerator[Sequence[Change], None]: ...
 
 
-class Channel:
+class StateStream:
     """One source and those who hear it."""
 
-    def __init__(self, channels: "Channels", key: Hashable, source: Source) -> None:
+    def __init__(self, channels: "StateStreams", key: Hashable, source: Source) -> None:
         self._channels, self._key, self._source = channels, key, source
         # In the order in which they changed, each with the number of the change.
         self._latest: OrderedDict[Hashable, tuple[int, Message]] = OrderedDict()
@@ -100,10 +100,10 @@ class Channel:
             task.cancel()
 
 
-class Listening:
+class StateMembership:
     """One subscriber's place in a channel."""
 
-    def __init__(self, channel: Channel, sink: Sink) -> None:
+    def __init__(self, channel: StateStream, sink: Sink) -> None:
         self._channel, self._sink = channel, sink
 
     @property
@@ -116,24 +116,24 @@ class Listening:
         self._channel.remove(self._sink)
 
 
-class Channels:
+class StateStreams:
     """The channels of this process, by what makes two subscribers see the same."""
 
     def __init__(self) -> None:
-        self.channels: dict[Hashable, Channel] = {}
+        self.channels: dict[Hashable, StateStream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def join(self, key: Hashable, source: Source, sink: Sink) -> Listening:
+    def join(self, key: Hashable, source: Source, sink: Sink) -> StateMembership:
         """Hear what is now, and then what changes; `source` counts for the first with this key."""
         channel = self.channels.get(key)
         if channel is None:
-            channel = self.channels[key] = Channel(self, key, source)
+            channel = self.channels[key] = StateStream(self, key, source)
             self._tasks.add(channel.task)
             channel.task.add_done_callback(self._tasks.discard)
         channel.add(sink)
-        return Listening(channel, sink)
+        return StateMembership(channel, sink)
 
-    def drop(self, key: Hashable, channel: Channel) -> None:
+    def drop(self, key: Hashable, channel: StateStream) -> None:
         if self.channels.get(key) is channel:
             del self.channels[key]
 

@@ -1,44 +1,21 @@
 """The database: one address for SQLite and PostgreSQL, reads that see one moment, writes that take their turn."""
 
-import datetime as dt
-import functools
-import math
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
-from models.held import SETTINGS, Held, HeldPostgres, HeldSqlite
+from models.db.postgres_pool import SETTINGS, PostgresPool
+from models.db.read_pool import ReadPool
+from models.db.sqlite_functions import great_circle_metres, local_day
+from models.db.sqlite_pool import SqlitePool
 
 SQLITE_THREADS = 2
-EARTH_RADIUS_METRES = 6_371_008.8  # the mean radius R1 of the WGS-84 ellipsoid (IUGG)
-
-
-def great_circle_metres(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
-    """The distance along the sphere between two points given in degrees, by the haversine formula."""
-    p, q = math.radians(latitude), math.radians(other_latitude)
-    half = math.sin((q - p) / 2) ** 2
-    half += math.cos(p) * math.cos(q) * math.sin(math.radians(other_longitude - longitude) / 2) ** 2
-    return 2 * EARTH_RADIUS_METRES * math.asin(min(1.0, math.sqrt(half)))
-
-
-def local_day(time: str | None, zone: str) -> str | None:
-    """The day of an instant, ISO 8601 text, in a zone: what PostgreSQL's `timezone(zone, time)::date` gives."""
-    if time is None:
-        return None
-    # Since 1972 all clocks have been whole minutes from Greenwich: a minute's first instant tells for all of it.
-    return _day(time if time < "1973" else time[:16] + "+00:00", zone)
-
-
-@functools.lru_cache(maxsize=100_000)
-def _day(time: str, zone: str) -> str:
-    return dt.datetime.fromisoformat(time).astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 def driver_url(url: str) -> sa.URL:
@@ -73,13 +50,13 @@ class Database:
             json_deserializer=orjson.loads,
             **({} if self.sqlite else {"pool_pre_ping": True, "connect_args": {"server_settings": SETTINGS}}),
         )
-        self.held: Held
+        self.read_pool: ReadPool
         if self.sqlite:
             _prepare_sqlite(self.engine)
-            self.held = HeldSqlite(self.url.database or "", SQLITE_THREADS, prepare_sqlite_connection)
+            self.read_pool = SqlitePool(self.url.database or "", SQLITE_THREADS, prepare_sqlite_connection)
         else:
             _, arguments = self.engine.dialect.create_connect_args(self.url)
-            self.held = HeldPostgres(dict(arguments), half)
+            self.read_pool = PostgresPool(dict(arguments), half)
         # A PostgreSQL reader sees one moment as well, and cannot write.
         options: dict[str, Any] = (
             {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -100,7 +77,7 @@ class Database:
             yield session
 
     async def close(self) -> None:
-        await self.held.close()
+        await self.read_pool.close()
         await self.engine.dispose()
 
 

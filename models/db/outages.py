@@ -7,7 +7,7 @@ import sqlalchemy as sa
 STATES = ("08", "53", "57P")
 
 
-def away(error: BaseException | None) -> bool:
+def is_outage(error: BaseException | None) -> bool:
     """Whether the same may succeed in a while, with nothing changed but the database's being there."""
     if isinstance(error, sa.exc.DBAPIError):
         state = getattr(error.orig, "sqlstate", None) or ""

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from models.database import Database
+from models.db.database import Database
 
 MIGRATION_LOCK = 20230923  # the key of PostgreSQL's advisory lock; any number that nothing else uses
 

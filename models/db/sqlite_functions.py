@@ -1,0 +1,29 @@
+"""Functions that SQLite lacks, registered on each of its connections."""
+
+import datetime as dt
+import functools
+import math
+from zoneinfo import ZoneInfo
+
+EARTH_RADIUS_METRES = 6_371_008.8  # the mean radius R1 of the WGS-84 ellipsoid (IUGG)
+
+
+def great_circle_metres(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
+    """The distance along the sphere between two points given in degrees, by the haversine formula."""
+    p, q = math.radians(latitude), math.radians(other_latitude)
+    half = math.sin((q - p) / 2) ** 2
+    half += math.cos(p) * math.cos(q) * math.sin(math.radians(other_longitude - longitude) / 2) ** 2
+    return 2 * EARTH_RADIUS_METRES * math.asin(min(1.0, math.sqrt(half)))
+
+
+def local_day(time: str | None, zone: str) -> str | None:
+    """The day of an instant, ISO 8601 text, in a zone: what PostgreSQL's `timezone(zone, time)::date` gives."""
+    if time is None:
+        return None
+    # Since 1972 all clocks have been whole minutes from Greenwich: a minute's first instant tells for all of it.
+    return _day(time if time < "1973" else time[:16] + "+00:00", zone)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _day(time: str, zone: str) -> str:
+    return dt.datetime.fromisoformat(time).astimezone(ZoneInfo(zone)).date().isoformat()
