@@ -27,7 +27,7 @@ from bench.paging import postgres_version
 from models.db.database import Database
 from models.db.migrate import migrate
 from models.visibility import Role, Viewer, Visibility
-from resolvers import districts
+from resolvers import geography
 from resolvers.demo import seed
 from schema.execution import Execution, Operation
 from schema.root import build
@@ -81,7 +81,7 @@ async def demo(url: str, enterprises: int) -> AsyncIterator[Database]:
     """The demo: the one that is there, or a new one."""
     database = Database(url)
     await migrate(database)
-    if await districts.time_zone(database) is None:
+    if await geography.time_zone(database) is None:
         await seed(database, enterprises=enterprises, today=NOW.date())
     async with database.engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -7,7 +7,7 @@ import strawberry
 
 import models
 from models import AssistanceStatus, InspectionStatus
-from resolvers.clauses import Among, Not, OneOf, Within
+from resolvers.sql.predicates import Among, Not, OneOf, Within
 from schema.connection import any_id, asks, last_to_one, node, to_list
 from schema.declare import Node, column, to_one
 

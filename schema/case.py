@@ -7,7 +7,7 @@ import strawberry
 
 import models
 from models import CaseStatus, PenaltyKind
-from resolvers.clauses import Among, Within, since, until
+from resolvers.sql.predicates import Among, Within, since, until
 from schema.connection import any_id, asks, day, node
 from schema.declare import Node, column, part, to_one
 

@@ -8,11 +8,11 @@ from typing import Any, Generic, TypeVar, dataclass_transform
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
-from resolvers import reading, rights
-from resolvers.clauses import Clause, Condition, Contains, Flag, table_column
-from resolvers.paging import Key, Order, Page, Slice, page
-from resolvers.reading import Relation
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.sql import authorization, selects
+from resolvers.sql.pagination import Key, Order, Page, Slice, page
+from resolvers.sql.predicates import Condition, Contains, Flag, Predicate, table_column
+from resolvers.sql.selects import Relation
 from schema import ids
 from schema.context import Asker, Context, Record, Rows
 from schema.declare import (
@@ -43,7 +43,7 @@ T = TypeVar("T")
 class FilterField:
     """What a field of a filter asks for. `of` is the type whose ids it takes; they reach the clause as keys."""
 
-    clause: Clause
+    clause: Predicate
     of: str | None = None
 
     def plain(self, value: Any) -> Any:
@@ -52,27 +52,27 @@ class FilterField:
         return [ids.key_of(v, self.of) for v in value] if isinstance(value, list) else ids.key_of(value, self.of)
 
 
-def asks(clause: Clause, description: str, of: str | None = None) -> Any:
+def asks(clause: Predicate, description: str, of: str | None = None) -> Any:
     return strawberry.field(
         default=strawberry.UNSET, description=description, metadata={"asks": FilterField(clause, of)}
     )
 
 
-def any_id(of: str, clause: Clause, description: str) -> list[strawberry.ID] | None:
+def any_id(of: str, clause: Predicate, description: str) -> list[strawberry.ID] | None:
     """Any of these rows of the type `of`."""
     return asks(clause, description, of)  # type: ignore[no-any-return]  # it stands for the value
 
 
-def one_id(of: str, clause: Clause, description: str) -> strawberry.ID | None:
+def one_id(of: str, clause: Predicate, description: str) -> strawberry.ID | None:
     return asks(clause, description, of)  # type: ignore[no-any-return]  # as above
 
 
-def flag(clause: Clause, description: str) -> bool | None:
+def flag(clause: Predicate, description: str) -> bool | None:
     """Those for which the clause holds, or those for which it does not."""
     return asks(Flag(clause), description)  # type: ignore[no-any-return]  # as above
 
 
-def day(clause: Clause, description: str) -> dt.date | None:
+def day(clause: Predicate, description: str) -> dt.date | None:
     return asks(clause, description)  # type: ignore[no-any-return]  # as above
 
 
@@ -92,12 +92,16 @@ def conditions(node: Any, given: Any, asker: Asker) -> tuple[Condition, ...]:
             continue
         asked: FilterField | None = node.filters.get(name)
         if asked is None:
-            raise Refused(Code.BAD_INPUT, f"The filter's `{camel(name)}` does not apply to {node.__name__}.")
+            raise RequestError(ErrorCode.BAD_INPUT, f"The filter's `{camel(name)}` does not apply to {node.__name__}.")
         clause = asked.clause.visible(asker.viewer.visibility)
         if clause is None:
-            raise Refused(Code.FORBIDDEN, f"The filter's `{camel(name)}` needs the right to see personal data.")
-        if not rights.may_ask(clause, asker.viewer.visibility):
-            raise Refused(Code.FORBIDDEN, f"The filter's `{camel(name)}` looks into rows that are not yours to see.")
+            raise RequestError(
+                ErrorCode.FORBIDDEN, f"The filter's `{camel(name)}` needs the right to see personal data."
+            )
+        if not authorization.may_ask(clause, asker.viewer.visibility):
+            raise RequestError(
+                ErrorCode.FORBIDDEN, f"The filter's `{camel(name)}` looks into rows that are not yours to see."
+            )
         found.append(Condition(clause.chosen(value), asked.plain(value)))
     return tuple(found)
 
@@ -256,7 +260,7 @@ class Many(Load):
     def relation(self, field: LoadField) -> Relation:
         """One object for one field: what is asked of equal relations is read together."""
         if self._relation is None:
-            self._relation = reading.relation(self.node(field).row, self.key, self.through)
+            self._relation = selects.relation(self.node(field).row, self.key, self.through)
         return self._relation
 
 
@@ -316,7 +320,7 @@ class ToList(Many):
 
     by: Any = None
     last: bool = False
-    where: Clause | None = None
+    where: Predicate | None = None
 
     @property
     def fixed(self) -> tuple[Condition, ...]:
@@ -358,6 +362,6 @@ def to_list(key: Any, description: str, *, through: tuple[Any, Any] | None = Non
     return declared(ToList(key, through, by=by), description)
 
 
-def last_to_one(key: Any, description: str, *, where: Clause | None = None) -> Any:
+def last_to_one(key: Any, description: str, *, where: Predicate | None = None) -> Any:
     """The newest of the rows whose foreign key `key` is this row, among those for which the clause holds."""
     return declared(ToList(key, last=True, where=where), description)

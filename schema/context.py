@@ -9,11 +9,11 @@ from strawberry.dataloader import DataLoader
 
 from models.db.database import Database
 from models.visibility import Viewer
-from resolvers import reading, rights
-from resolvers.clauses import Condition
-from resolvers.paging import Page, Slice, cut
-from resolvers.reader import OperationReader
-from resolvers.reading import PARENT, Reader, Relation
+from resolvers.sql import authorization, selects
+from resolvers.sql.pagination import Page, Slice, cut
+from resolvers.sql.predicates import Condition
+from resolvers.sql.readers import OperationReader
+from resolvers.sql.selects import PARENT, Reader, Relation
 
 Read = Callable[[list[Any]], Awaitable[Sequence[Any]]]
 
@@ -87,15 +87,15 @@ class Context:
         await self.reader.renew()
 
     def _scoped(self, rows: Rows) -> tuple[list[Any], dict[str, Any]]:
-        conditions = [*rows.conditions, *rights.scope(rows.model, self.viewer.visibility)]
-        return [c.clause for c in conditions], reading.parameters(conditions, self.reader)
+        conditions = [*rows.conditions, *authorization.scope(rows.model, self.viewer.visibility)]
+        return [c.clause for c in conditions], selects.parameters(conditions, self.reader)
 
     async def one(self, model: Any, key: Any, column: Any = None, *, written: bool = False) -> Record | None:
         """The row whose `column` (by default the primary key) is `key`.
 
         `written` says that this operation has written it: who writes a row may see it, though not what hangs on it.
         """
-        rows = Rows(model, reading.relation(model, column))
+        rows = Rows(model, selects.relation(model, column))
 
         async def read(keys: list[Any]) -> list[Any]:
             return [found[0] if found else None for found in await self._by_key(rows, keys, scoped=not written)]
@@ -116,12 +116,12 @@ class Context:
     async def _by_key(self, rows: Rows, keys: list[Any], *, scoped: bool = True) -> list[list[Record]]:
         clauses, values = self._scoped(rows) if scoped else ([], {})
         columns = list(rows.relation.table.c)
-        statement = reading.by_key(columns, rows.relation, clauses, self.reader.sqlite)
+        statement = selects.by_key(columns, rows.relation, clauses, self.reader.sqlite)
         return grouped(rows.model, keys, await self.reader.rows(statement, {**values, "keys": keys}))
 
     async def _everything(self, rows: Rows) -> list[list[Record]]:
         clauses, values = self._scoped(rows)
-        statement = reading.everything(list(rows.relation.table.c), rows.relation, clauses, self.reader.sqlite)
+        statement = selects.all_rows(list(rows.relation.table.c), rows.relation, clauses, self.reader.sqlite)
         return [[Record(rows.model, r) for r in await self.reader.rows(statement, values)]]
 
     async def page(self, rows: Rows, page: Page, key: Any) -> Slice:
@@ -131,10 +131,10 @@ class Context:
             clauses, values = self._scoped(rows)
             columns, values = list(rows.relation.table.c), {**values, **page.parameters()}
             if rows.relation.key is None or len(keys) == 1:
-                statement = reading.first_page(columns, rows.relation, page, clauses, self.reader.sqlite)
+                statement = selects.one_page(columns, rows.relation, page, clauses, self.reader.sqlite)
                 found = await self.reader.rows(statement, {**values, "key": keys[0]})
                 return [cut(page, [Record(rows.model, r) for r in found])]
-            statement = reading.pages(columns, rows.relation, page, clauses, self.reader.sqlite)
+            statement = selects.pages(columns, rows.relation, page, clauses, self.reader.sqlite)
             found = await self.reader.rows(statement, {**values, "keys": keys})
             return [cut(page, group) for group in grouped(rows.model, keys, found)]
 
@@ -144,7 +144,7 @@ class Context:
     async def count(self, rows: Rows, key: Any) -> int:
         async def read(keys: list[Any]) -> list[Any]:
             clauses, values = self._scoped(rows)
-            statement = reading.counts(rows.relation, clauses, self.reader.sqlite)
+            statement = selects.counts(rows.relation, clauses, self.reader.sqlite)
             found = await self.reader.rows(statement, {**values, "keys": keys})
             if rows.relation.key is None:
                 return [found[0][0]]

@@ -27,7 +27,7 @@ from graphql import (
     is_leaf_type,
 )
 
-from resolvers.paging import PAGE_DEFAULT, PAGE_MAXIMUM
+from resolvers.sql.pagination import PAGE_DEFAULT, PAGE_MAXIMUM
 from schema.root import Graph
 
 ROWS_MAXIMUM = 500_000

@@ -18,9 +18,9 @@ from strawberry.types.base import StrawberryContainer, StrawberryList, has_objec
 from strawberry.types.field import StrawberryField
 
 from models.visibility import Right
-from resolvers import rights
-from resolvers.clauses import table_column
-from resolvers.reading import Reader
+from resolvers.sql import authorization
+from resolvers.sql.predicates import table_column
+from resolvers.sql.selects import Reader
 from schema import ids
 from schema.context import Asker, Context, Record
 
@@ -276,7 +276,7 @@ class Batch(Load):
         return values
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
-        if self.needs and not rights.reads(context.viewer.visibility):
+        if self.needs and not authorization.may_read(context.viewer.visibility):
             return field.hidden  # the row is one that the viewer wrote, and this is more than the row
         values = self.plain(arguments, context)
         needs = tuple(source.get(column) for column in self.needs)

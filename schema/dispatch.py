@@ -7,7 +7,7 @@ import strawberry
 
 import models
 from models import DISPATCH_OVER, DispatchStatus
-from resolvers.clauses import Among, Not, OneOf
+from resolvers.sql.predicates import Among, Not, OneOf
 from schema.connection import any_id, asks, flag, node
 from schema.declare import Node, column, part, to_one, to_one_of
 from schema.values import Point

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import models
-from resolvers import portraits
+from resolvers.queries import portraits
 from schema.connection import node, to_list
 from schema.declare import Node, batch, column, compute
 from schema.portrait import WINDOW, Portrait

@@ -8,10 +8,10 @@ import strawberry
 
 import models
 from models import HAZARD_SETTLED, PERSONAL_DATA, RiskGrade
-from resolvers import nearby, portraits
-from resolvers.clauses import AllOf, Among, AnyOf, Equal, Exceeds, Null, OneOf, Past, Within, before, since
-from resolvers.clauses import Not as NotClause
-from resolvers.paging import lowest, never
+from resolvers.queries import nearby, portraits
+from resolvers.sql.pagination import lowest, never
+from resolvers.sql.predicates import AllOf, Among, AnyOf, Equal, Exceeds, Null, OneOf, Past, Within, before, since
+from resolvers.sql.predicates import Not as NotClause
 from schema.connection import Connection, any_id, asks, day, flag, node, part_of, to_list, to_many
 from schema.declare import Node, batch, column, part, to_one
 from schema.enums import Direction

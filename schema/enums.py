@@ -5,8 +5,8 @@ import enum
 import strawberry
 
 import models
-from resolvers.nearby import NearbyKind
-from resolvers.search import SearchKind
+from resolvers.queries.nearby import NearbyKind
+from resolvers.queries.search import SearchKind
 
 
 def described(of: type[enum.Enum], description: str, **values: str) -> None:

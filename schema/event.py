@@ -9,10 +9,10 @@ from strawberry.types.arguments import StrawberryArgument
 
 import models
 from models import EventKind, RiskGrade, Role, Subject
-from resolvers import events
-from resolvers.clauses import Condition
-from resolvers.paging import Key, Order, Page, Slice, page
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.queries import timeline
+from resolvers.sql.pagination import Key, Order, Page, Slice, page
+from resolvers.sql.predicates import Condition
 from schema import ids
 from schema.connection import Connection, Listed, ToMany, page_arguments
 from schema.context import Context, Record, Rows
@@ -79,12 +79,12 @@ class FieldChange:
 class Event(Node):
     id: strawberry.ID = declared(EventId(), "Global id.")
     cursor: str = batch(
-        events.cursors, models.Event.id, description="Its place in the log; streams and lists go on after it."
+        timeline.cursors, models.Event.id, description="Its place in the log; streams and lists go on after it."
     )
     at: dt.datetime = column(models.Event.at, "When it happened.")
     kind: EventKind = column(models.Event.kind, "What happened.")
     actor: Actor | None = batch(
-        events.actors,
+        timeline.actors,
         models.Event.actor_role,
         models.Event.actor_name,
         description="Who did it; null where nobody did, as when rain raises a warning.",
@@ -96,7 +96,7 @@ class Event(Node):
     from_: str | None = column(models.Event.from_status, "Status before; null if there was none.", name="from")
     to: str | None = column(models.Event.to_status, "Status after; null if there is none.")
     changes: list[FieldChange] = batch(
-        events.changes, models.Event.id, description="What changed besides the status, reasons included."
+        timeline.changes, models.Event.id, description="What changed besides the status, reasons included."
     )
 
 
@@ -261,7 +261,7 @@ class LogAsked:
         try:
             numbers = {name: (state.number(cursor),) for name, cursor in self.bounds.items()}
         except CursorRefused as error:
-            raise Refused(Code(error.code), error.message) from None
+            raise RequestError(ErrorCode(error.code), error.message) from None
         return replace(self.page, after=numbers.get("after"), before=numbers.get("before"))
 
 
@@ -279,7 +279,7 @@ class LogListed(Listed):
 
     async def _state(self, keys: list[Any]) -> list[Any]:
         """Once for all the lists of an operation."""
-        return [await events.state(self._context.reader)] * len(keys)
+        return [await timeline.state(self._context.reader)] * len(keys)
 
     def _cursor(self, record: Record) -> str:
         return f"{self._epoch}-{record.row.id}"
@@ -311,7 +311,7 @@ class Log(ToMany):
             k: arguments[k] for k in ("first", "after", "last", "before") if arguments.get(k) is not None
         }
         bounds: dict[str, str] = {k: given.pop(k) for k in ("after", "before") if k in given}
-        condition = Condition(events.Of(interest(arguments.get("filter"))))
+        condition = Condition(timeline.Of(interest(arguments.get("filter"))))
         return LogAsked((condition,), page(NEWEST_FIRST if self.newest_first else OLDEST_FIRST, **given), bounds)
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:

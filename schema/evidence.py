@@ -3,7 +3,7 @@
 import datetime as dt
 
 import models
-from resolvers.evidence.addresses import addresses
+from resolvers.evidence.signed_urls import addresses
 from schema.connection import node
 from schema.declare import Node, batch, column
 

@@ -33,10 +33,9 @@ from graphql.validation import NoFragmentCyclesRule, NoSchemaIntrospectionCustom
 
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
-from resolvers.evidence.signer import Signer
-from resolvers.raw import Moment
-from resolvers.reader import OperationReader
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.evidence.signed_urls import Signer
+from resolvers.sql.readers import OperationReader, RequestInfo
 from schema import bounds, cost, mutation
 from schema.context import Context, Writing
 from schema.plans.kept import Known, Plans
@@ -126,11 +125,11 @@ class Documents:
             return [GraphQLError("The document is nested too deeply.")]
 
 
-class BadDocument(Refused):
+class BadDocument(RequestError):
     """A document that cannot be executed; `errors` are all that is wrong with it, as clients are told."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__(Code.BAD_DOCUMENT, errors[0]["message"])
+        super().__init__(ErrorCode.BAD_DOCUMENT, errors[0]["message"])
         self.errors = errors
 
 
@@ -169,18 +168,18 @@ class Execution:
         """The valid document of an operation that it has, and that may be asked. Raises Refused."""
         found = self._documents.get(operation.query)
         if isinstance(found, list):
-            raise BadDocument([told(error, Code.BAD_DOCUMENT) for error in found])
+            raise BadDocument([told(error, ErrorCode.BAD_DOCUMENT) for error in found])
         excess = bounds.values(operation.variables)
         if excess is not None:
-            raise Refused(Code.BAD_VARIABLES, excess)
+            raise RequestError(ErrorCode.BAD_VARIABLES, excess)
         meant = get_operation_ast(found, operation.name)
         if meant is None:
-            raise Refused(Code.BAD_DOCUMENT, "Name the one operation of the document that is meant.")
+            raise RequestError(ErrorCode.BAD_DOCUMENT, "Name the one operation of the document that is meant.")
         known = None if self.plans is None else self.plans.known(operation.query, operation.name)
         rows = cost.rows(self.graph, found, meant) if known is None else known.rows
         excess = rows.excess(operation.variables)
         if excess is not None:
-            raise Refused(Code.TOO_COSTLY, excess)
+            raise RequestError(ErrorCode.TOO_COSTLY, excess)
         return found
 
     def kind(self, operation: Operation) -> OperationType | None:
@@ -195,9 +194,9 @@ class Execution:
         """Reads for one operation of this viewer, now."""
         return OperationReader(self._database, viewer, self._clock(), self._zone(), self._signer)
 
-    def moment(self, viewer: Viewer) -> Moment:
+    def moment(self, viewer: Viewer) -> RequestInfo:
         """What a plan is run with for this viewer, now."""
-        return Moment(viewer, self._clock(), self._zone(), self._signer)
+        return RequestInfo(viewer, self._clock(), self._zone(), self._signer)
 
     def planned(
         self, document: DocumentNode, name: str | None, variables: dict[str, Any], viewer: Viewer
@@ -220,18 +219,18 @@ class Execution:
             document = self.document(operation)
         except BadDocument as error:
             return refused(error.errors)
-        except Refused as error:
+        except RequestError as error:
             return refused([error_of(error.code, error.message)])
         found = get_operation_ast(document, operation.name)
         assert found is not None
         if viewer is None:
             if not asks_only_for_schema(document, found):
-                return refused([error_of(Code.UNAUTHENTICATED, "Send a bearer token.")])
+                return refused([error_of(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")])
             viewer = NOBODY
         context = Context(self.reader(viewer), self._writing)
         if self.plans is not None and viewer is not NOBODY and found.operation is not OperationType.SUBSCRIPTION:
             known = self.plans.learn(operation.query, operation.name, document, found)
-            moment = Moment(viewer, context.reader.now, context.reader.zone, self._signer)
+            moment = RequestInfo(viewer, context.reader.now, context.reader.zone, self._signer)
             act = partial(mutation.act, context)
             with suppress(Leave):
                 return Answer(written=await self.plans.data(known, operation.variables, moment, act=act))
@@ -248,7 +247,7 @@ class Execution:
             await context.reader.close()
         errors = result.errors or []
         if result.data is None and not any(error.path for error in errors):
-            return refused([told(error, Code.BAD_VARIABLES) for error in errors])
+            return refused([told(error, ErrorCode.BAD_VARIABLES) for error in errors])
         return Answer(result.data, [told(error) for error in errors])
 
 
@@ -279,27 +278,27 @@ def refused(errors: list[dict[str, Any]]) -> Answer:
     return Answer(errors=errors, started=False)
 
 
-def error_of(code: Code, message: str) -> dict[str, Any]:
+def error_of(code: ErrorCode, message: str) -> dict[str, Any]:
     return {"message": message, "extensions": {"code": code.value}}
 
 
-def told(error: GraphQLError, code: Code | None = None) -> dict[str, Any]:
+def told(error: GraphQLError, code: ErrorCode | None = None) -> dict[str, Any]:
     """An error as the client is told of it: with its code, and what it was not told of in the log.
 
     `code` is for errors of graphql-core itself.
     """
     cause = error.original_error
     found = dict(error.formatted)
-    if isinstance(cause, Refused):
+    if isinstance(cause, RequestError):
         return {**found, "message": cause.message, "extensions": {"code": cause.code.value}}
     if code is not None or error.message.startswith("Argument "):
-        return {**found, "extensions": {"code": (code or Code.BAD_INPUT).value}}
+        return {**found, "extensions": {"code": (code or ErrorCode.BAD_INPUT).value}}
     incident = secrets.token_hex(8)
     cause = cause or error
     # The message may hold a row's values, which may be personal: the kind of error and where it arose must do.
     log.error("unexpected error", incident=incident, error=type(cause).__name__, where=origin(cause), path=error.path)
     message = f"Something went wrong here. The log has it as {incident}."
-    return {**found, "message": message, "extensions": {"code": Code.INTERNAL.value, "incident": incident}}
+    return {**found, "message": message, "extensions": {"code": ErrorCode.INTERNAL.value, "incident": incident}}
 
 
 def origin(error: BaseException) -> list[str]:

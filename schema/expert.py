@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import models
 from models import PERSONAL_DATA
-from resolvers.clauses import Among, Contains, Flag, IsTrue
+from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
 from schema.connection import FilterField, node
 from schema.declare import Node, column, part, to_one
 from schema.resource import ResourceFilter

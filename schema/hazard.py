@@ -8,9 +8,9 @@ import strawberry
 
 import models
 from models import HAZARD_TERMINAL, PERSONAL_DATA, ExtensionStatus, HazardLevel, HazardStatus
-from resolvers.clauses import Among, Not, OneOf, Within, before, since, until
-from resolvers.hazards import is_overdue
-from resolvers.paging import always
+from resolvers.actions.hazards import is_overdue
+from resolvers.sql.pagination import always
+from resolvers.sql.predicates import Among, Not, OneOf, Within, before, since, until
 from schema.connection import any_id, asks, day, flag, node, part_of, to_list
 from schema.declare import Node, column, compute_now, part, row_type, to_one
 from schema.enterprise import IN_RINGS, IN_VENUES, OVERDUE

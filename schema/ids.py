@@ -4,8 +4,8 @@ import base64
 import binascii
 from functools import lru_cache
 
-from resolvers.paging import INTEGER_MAXIMUM
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.sql.pagination import INTEGER_MAXIMUM
 
 
 @lru_cache(maxsize=65_536)  # a file of some hundred rows is mostly ids, and each takes as long as its row
@@ -23,10 +23,10 @@ def decode(text: str) -> tuple[str, int]:
         name, digits = "", ""
     # No leading zero and no sign: one row has one id.
     if not (digits.isdigit() and digits.isascii() and digits[0] != "0" and len(digits) <= 10):
-        raise Refused(Code.BAD_ID, "That is not an id of this graph.")
+        raise RequestError(ErrorCode.BAD_ID, "That is not an id of this graph.")
     key = int(digits)
     if key > INTEGER_MAXIMUM or encode(name, key) != text:
-        raise Refused(Code.BAD_ID, "That is not an id of this graph.")
+        raise RequestError(ErrorCode.BAD_ID, "That is not an id of this graph.")
     return name, key
 
 
@@ -34,5 +34,5 @@ def key_of(text: str, name: str) -> int:
     """The key of an id that must be of the type `name`."""
     found, key = decode(text)
     if found != name:
-        raise Refused(Code.BAD_ID, f"That is the id of another type; an id of {name} is wanted.")
+        raise RequestError(ErrorCode.BAD_ID, f"That is the id of another type; an id of {name} is wanted.")
     return key

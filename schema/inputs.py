@@ -6,7 +6,7 @@ from typing import Any
 import strawberry
 
 from models import HazardLevel, PenaltyKind
-from resolvers.inputs import Finding, FiveFixes, Person, Place, Sanction
+from resolvers.actions.inputs import Finding, FiveFixes, Person, Place, Sanction
 from schema.values import PointInput
 
 

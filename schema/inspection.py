@@ -8,8 +8,8 @@ import strawberry
 
 import models
 from models import InspectionKind, InspectionResult, InspectionStatus
-from resolvers.clauses import Among, Within, since, until
-from resolvers.paging import never
+from resolvers.sql.pagination import never
+from resolvers.sql.predicates import Among, Within, since, until
 from schema.connection import Connection, any_id, asks, day, node, to_list, to_many
 from schema.declare import Node, column, to_one
 from schema.enterprise import IN_RINGS, IN_VENUES

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import models
 from models import PERSONAL_DATA
-from resolvers.clauses import Among, Contains, Flag, IsTrue
+from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
 from schema.connection import Connection, FilterField, node, to_many
 from schema.declare import Node, column, part
 from schema.resource import ResourceFilter

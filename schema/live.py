@@ -11,7 +11,7 @@ from graphql import get_operation_ast
 
 from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
 from schema.context import Context
 from schema.execution import BadDocument, Execution, Operation, error_of, told
 from schema.moving import MovingInspectors, MovingPortrait, Pause, Scene, Surroundings, pause
@@ -107,10 +107,10 @@ class Live:
         Raises Refused.
         """
         if viewer is None:
-            raise Refused(Code.UNAUTHENTICATED, "Send a bearer token.")
+            raise RequestError(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")
         visibility = viewer.visibility
         if visibility.role is Role.INTEGRATOR and Scope.READ not in visibility.scopes:
-            raise Refused(Code.FORBIDDEN, "The scope `read` is needed.")
+            raise RequestError(ErrorCode.FORBIDDEN, "The scope `read` is needed.")
         opening = self._opened(operation, visibility)
         match opening.stream:
             case Updates() as updates:
@@ -123,16 +123,16 @@ class Live:
                 return PreparedChannel(self, opening, MovingPortrait(self._around, self.rendering(opening), scene))
             case Positions() as stream:
                 if visibility.role is Role.ENTERPRISE:
-                    raise Refused(Code.FORBIDDEN, "Positions are not for an enterprise.")
+                    raise RequestError(ErrorCode.FORBIDDEN, "Positions are not for an enterprise.")
                 zone = stream.zone(opening.arguments)
                 return PreparedChannel(self, opening, MovingInspectors(self._around, self.rendering(opening), zone))
-        raise Refused(Code.BAD_DOCUMENT, "Ask for one of the streams of Subscription.")
+        raise RequestError(ErrorCode.BAD_DOCUMENT, "Ask for one of the streams of Subscription.")
 
     async def _look(self, scene: Scene, visibility: Visibility) -> None:
         context = self.context(visibility)
         try:
             if not await scene.seen(context):
-                raise Refused(Code.FORBIDDEN, "There is no such portrait, or it is not yours to see.")
+                raise RequestError(ErrorCode.FORBIDDEN, "There is no such portrait, or it is not yours to see.")
         finally:
             await context.reader.close()
 
@@ -153,7 +153,7 @@ class Live:
                 number = state.number(cursor)
                 await event_log.resumable(connection, number, self._retention, self._clock())
         except event_log.CursorRefused as error:
-            raise Refused(Code(error.code), error.message) from None
+            raise RequestError(ErrorCode(error.code), error.message) from None
         return number
 
     def rendering(self, opening: Opening) -> Rendering:
@@ -167,7 +167,7 @@ class Live:
         return Context(self._execution.reader(Viewer(visibility)))
 
 
-def refusals(error: Refused) -> list[dict[str, Any]]:
+def refusals(error: RequestError) -> list[dict[str, Any]]:
     """All that a client is told of a refused stream."""
     if isinstance(error, BadDocument):
         return error.errors

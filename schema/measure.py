@@ -7,7 +7,7 @@ import strawberry
 
 import models
 from models import PERSONAL_DATA, MeasureKind
-from resolvers.clauses import Among, Null
+from resolvers.sql.predicates import Among, Null
 from schema.connection import asks, flag, node
 from schema.declare import Node, column, part, to_one
 from schema.values import Contact

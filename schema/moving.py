@@ -14,8 +14,8 @@ from models.db.database import Database
 from models.db.outages import is_outage
 from models.db.postgres_pool import SILENT_SECONDS
 from models.visibility import Role
-from resolvers import portraits
-from resolvers.portraits import Days, Portrait
+from resolvers.queries import portraits
+from resolvers.queries.portraits import Days, Portrait
 from schema.context import Context
 from schema.streaming import Contexts, Rendering
 from schema.subscription import PORTRAITS, Position

@@ -19,12 +19,13 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
 from models import lifecycle
-from resolvers import acting
-from resolvers.acting import Body, Outcome, Request
-from resolvers.inputs import KEEP
-from resolvers.problems import InvalidInput as Invalid
-from resolvers.problems import Problem as Failure
-from resolvers.refusals import Refused, checked_text
+from resolvers.actions import runner
+from resolvers.actions.context import ActionRequest
+from resolvers.actions.errors import ActionError as Failure
+from resolvers.actions.errors import InvalidInput as Invalid
+from resolvers.actions.inputs import KEEP
+from resolvers.actions.runner import Body, Outcome
+from resolvers.errors import RequestError, checked_text
 from schema import ids, problem
 from schema.connection import camel
 from schema.context import Context
@@ -94,9 +95,9 @@ class Perform(Load):
             raise Invalid("clientMutationId", f"At most {MUTATION_ID_MAXIMUM} characters.")
         # A dataclass, an enum and a time are written as what they hold, so equal inputs have equal fingerprints.
         text = orjson.dumps([self.name, expected, plain], default=str, option=orjson.OPT_SORT_KEYS)
-        request = Request(self.name, plain, expected, named or None, hashlib.sha256(text).hexdigest())
+        request = ActionRequest(self.name, plain, expected, named or None, hashlib.sha256(text).hexdigest())
         writing, reader = context.writing, context.reader
-        return await acting.act(
+        return await runner.run_action(
             writing.database, context.viewer, reader.now, reader.zone, request, self.body, writing.rung
         )
 
@@ -108,7 +109,7 @@ class Perform(Load):
         given = self.given.get(name)
         try:
             return plain_value(camel(name), value, given.node if isinstance(given, Of) else None)
-        except Refused as error:
+        except RequestError as error:
             raise Invalid(camel(name), error.message) from None
 
 
@@ -167,7 +168,7 @@ def nested(path: str, value: Any) -> Any:
             inner = f"{path}.{camel(field.python_name)}"
             try:
                 made[field.python_name] = plain_value(inner, found, field.metadata.get("of"))
-            except Refused as error:
+            except RequestError as error:
                 raise Invalid(inner, error.message) from None
     for name in ("latitude", "longitude"):
         limit = 90 if name == "latitude" else 180

@@ -5,7 +5,7 @@ import datetime as dt
 import strawberry
 
 from models import RiskGrade
-from resolvers.portraits import Days
+from resolvers.queries.portraits import Days
 from schema.context import Asker
 from schema.declare import Given
 

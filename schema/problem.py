@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import strawberry
 
-from resolvers import problems
+from resolvers.actions import errors
 from schema import ids
 from schema.context import Context
 from schema.declare import OF_ROW, Load, LoadField, Node, declared, ref
@@ -21,7 +21,7 @@ class Problem:
 class Told:
     """A problem as a value: GraphQL takes an exception that is returned for one that is raised."""
 
-    def __init__(self, problem: problems.Problem) -> None:
+    def __init__(self, problem: errors.ActionError) -> None:
         self.__dict__.update(vars(problem))
         self.of = type(problem)
 
@@ -44,7 +44,7 @@ class Current(Load):
         return context.one(*source.current, written=True)
 
 
-def problem_type(of: type[problems.Problem]) -> Any:
+def problem_type(of: type[errors.ActionError]) -> Any:
     """The type of a problem that actions raise."""
 
     def decorate(cls: Any) -> Any:
@@ -54,26 +54,26 @@ def problem_type(of: type[problems.Problem]) -> Any:
     return decorate
 
 
-@problem_type(problems.NotFound)
+@problem_type(errors.NotFound)
 class NotFound(Problem):
     """A row that is named does not exist, or is not the viewer's to see."""
 
     missing: strawberry.ID = declared(Missing(), "Its id.")
 
 
-@problem_type(problems.Forbidden)
+@problem_type(errors.Forbidden)
 class Forbidden(Problem):
     """The viewer may not do this, or not with this row."""
 
 
-@problem_type(problems.InvalidInput)
+@problem_type(errors.InvalidInput)
 class InvalidInput(Problem):
     """A field of the input cannot be taken."""
 
     field: str = strawberry.field(description="Which field, from the input down, such as `findings.deadline`.")
 
 
-@problem_type(problems.IllegalTransition)
+@problem_type(errors.IllegalTransition)
 class IllegalTransition(Problem):
     """The life cycle does not lead there."""
 
@@ -82,7 +82,7 @@ class IllegalTransition(Problem):
     legal: list[str] = strawberry.field(description="The statuses that can follow; empty at the end of the life cycle.")
 
 
-@problem_type(problems.Conflict)
+@problem_type(errors.Conflict)
 class Conflict(Problem):
     """Somebody else has changed the row meanwhile: look at it, and decide anew."""
 
@@ -90,7 +90,7 @@ class Conflict(Problem):
     current: Node = declared(Current(), "The row as it is now.")
 
 
-@problem_type(problems.StockExhausted)
+@problem_type(errors.StockExhausted)
 class StockExhausted(Problem):
     """There is less stock than was asked for."""
 

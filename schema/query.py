@@ -8,8 +8,9 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
 import models
-from resolvers import events, nearby, rights, search, viewers
-from resolvers.refusals import Code, Refused, checked_text
+from resolvers.errors import ErrorCode, RequestError, checked_text
+from resolvers.queries import nearby, search, timeline, viewers
+from resolvers.sql import authorization
 from schema import ids
 from schema.assistance import AssistanceRequest
 from schema.case import Case
@@ -58,7 +59,7 @@ class FindAll(Load):
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
         wanted = arguments["ids"]
         if len(wanted) > NODES_MAXIMUM:
-            raise Refused(Code.BAD_INPUT, f"`ids` may have at most {NODES_MAXIMUM:,}.")
+            raise RequestError(ErrorCode.BAD_INPUT, f"`ids` may have at most {NODES_MAXIMUM:,}.")
         return [found(one, context) for one in wanted]
 
 
@@ -83,11 +84,13 @@ class Sole(Load):
     """The only row of its table."""
 
     async def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Record:
-        if not rights.reads(context.viewer.visibility):
-            raise Refused(Code.FORBIDDEN, "The scope `read` is needed.")
+        if not authorization.may_read(context.viewer.visibility):
+            raise RequestError(ErrorCode.FORBIDDEN, "The scope `read` is needed.")
         found = await context.one(target(field.type).row, 1)
         if found is None:
-            raise Refused(Code.NO_DISTRICT, "The database has no district yet: seed the demo, or import a register.")
+            raise RequestError(
+                ErrorCode.NO_DISTRICT, "The database has no district yet: seed the demo, or import a register."
+            )
         return found
 
 
@@ -101,7 +104,7 @@ async def found(text: str, context: Context) -> Record | None:
     """The row that a global id stands for, or None. Raises Refused for a text that is no id."""
     name, key = ids.decode(text)
     if name not in NODES:
-        raise Refused(Code.BAD_ID, "That is not an id of this graph.")
+        raise RequestError(ErrorCode.BAD_ID, "That is not an id of this graph.")
     node = NODES[name]
     record = await context.one(node.row, key)
     # Several types tell of events, and an id is good for its own only.
@@ -110,7 +113,7 @@ async def found(text: str, context: Context) -> Record | None:
 
 def point(value: PointInput, asker: Asker) -> tuple[float, float]:
     if not (math.isfinite(value.latitude) and math.isfinite(value.longitude)):
-        raise Refused(Code.BAD_INPUT, "A point's degrees must be finite.")
+        raise RequestError(ErrorCode.BAD_INPUT, "A point's degrees must be finite.")
     return value.latitude, value.longitude
 
 
@@ -140,7 +143,7 @@ class EnterpriseKey:
 @strawberry.type(description="Where every reading operation begins.")
 class Query:
     cursor: str = batch(
-        events.head,
+        timeline.head,
         description="The log's end, at the moment of this operation. A client that loads with it and then subscribes"
         " `after` it misses nothing.",
     )

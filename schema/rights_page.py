@@ -9,8 +9,9 @@ from graphql import GraphQLNamedType, get_named_type
 
 from models import lifecycle
 from models.visibility import PERSONAL_DATA, Right, Role, Scope, Visibility
-from resolvers import portraits, rights
-from resolvers.clauses import Clause, Nothing
+from resolvers.queries import portraits
+from resolvers.sql import authorization
+from resolvers.sql.predicates import Nothing, Predicate
 from schema.connection import camel
 from schema.declare import NODES, OF_ROW, Batch, LoadField
 from schema.root import Graph, build
@@ -90,10 +91,10 @@ class See(Enum):
 
 def rows(model: Any, visibility: Visibility) -> See:
     """Which rows of a table."""
-    found = rights.scope(model, visibility)
+    found = authorization.scope(model, visibility)
     if any(isinstance(condition.clause, Nothing) for condition in found):
         return See.NONE
-    own = visibility.role is Role.ENTERPRISE and rights.OWN[model] is not rights.EVERYTHING
+    own = visibility.role is Role.ENTERPRISE and authorization.OWN[model] is not authorization.EVERYTHING
     return See.OWN if own else See.ALL
 
 
@@ -196,9 +197,9 @@ class Page:
             yield f"| {name} | {' | '.join(cells)} | {f'`{scope.value}`' if scope else '–'} |"
 
 
-def allowed(clause: Clause, visibility: Visibility) -> str:
+def allowed(clause: Predicate, visibility: Visibility) -> str:
     visible = clause.visible(visibility)
-    if visible is None or not rights.may_ask(visible, visibility):
+    if visible is None or not authorization.may_ask(visible, visibility):
         return "refused"
     return "all" if visible is clause else "part"
 

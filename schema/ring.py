@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import models
 from models import ControlGrade
-from resolvers import portraits, rings
+from resolvers import geography
+from resolvers.queries import portraits
 from schema.connection import Connection, node, to_many
 from schema.declare import Node, batch, column, to_one
 from schema.portrait import WINDOW, Portrait
@@ -22,7 +23,7 @@ class ControlRing(Node):
     grade: ControlGrade = column(models.ControlRing.grade, "How strictly it is controlled.")
     radius_metres: int = column(models.ControlRing.radius_metres, "Radius in metres along the ground.")
     boundary: GeoJSON = batch(
-        rings.boundaries,
+        geography.boundaries,
         models.ControlRing.venue_id,
         models.ControlRing.radius_metres,
         description="Outline, a polygon of 64 corners; one without any where the venue has no location.",

@@ -32,7 +32,7 @@ from strawberry.types.arguments import convert_arguments
 import models
 from models.db.outages import is_outage
 from models.visibility import Visibility
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
 from schema import bounds
 from schema.context import Context, Record
 from schema.plans.leaves import Leave
@@ -70,11 +70,11 @@ class Away(Exception):
     """The database has been away for too long."""
 
 
-class Unsound(Refused):
+class Unsound(RequestError):
     """Variables that do not fit the document; `errors` are graphql-core's own."""
 
     def __init__(self, errors: list[Any]) -> None:
-        super().__init__(Code.BAD_VARIABLES, "The variables do not fit the document.")
+        super().__init__(ErrorCode.BAD_VARIABLES, "The variables do not fit the document.")
         self.errors = errors
 
 
@@ -97,7 +97,7 @@ def opened(
     assert root is not None
     definition = root.fields.get(node.name.value)
     if definition is None:
-        raise Refused(Code.BAD_DOCUMENT, "Ask for one of the streams of Subscription.")
+        raise RequestError(ErrorCode.BAD_DOCUMENT, "Ask for one of the streams of Subscription.")
     declared = definition.extensions["strawberry-definition"]
     arguments = convert_arguments(
         get_argument_values(definition, node, values),
@@ -127,7 +127,7 @@ def root_field(document: DocumentNode, operation: OperationDefinitionNode) -> Fi
 
     found = first(operation.selection_set)
     if found is None or found.directives:
-        raise Refused(Code.BAD_DOCUMENT, "A subscription asks for one stream, without conditions.")
+        raise RequestError(ErrorCode.BAD_DOCUMENT, "A subscription asks for one stream, without conditions.")
     return found
 
 

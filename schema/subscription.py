@@ -14,9 +14,9 @@ from strawberry.types.arguments import StrawberryArgument
 import models
 from models import Subject
 from models.visibility import Role, Visibility
-from resolvers import portraits
-from resolvers.portraits import Days
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.queries import portraits
+from resolvers.queries.portraits import Days
 from schema import ids
 from schema.context import Context
 from schema.declare import Load, LoadField, argument, declared, ref
@@ -84,7 +84,7 @@ class LivePortrait(Stream):
         """The type, the key and the days. Raises Refused."""
         name, key = ids.decode(given["of"])
         if name not in PORTRAITS:
-            raise Refused(Code.BAD_ID, "A portrait is of a district, zone, ring, venue or enterprise.")
+            raise RequestError(ErrorCode.BAD_ID, "A portrait is of a district, zone, ring, venue or enterprise.")
         window = given.get("window")
         return name, key, (window.from_, window.to) if window else None
 

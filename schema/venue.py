@@ -6,8 +6,8 @@ import strawberry
 
 import models
 from models import VenueKind
-from resolvers import nearby, portraits
-from resolvers.clauses import Equal
+from resolvers.queries import nearby, portraits
+from resolvers.sql.predicates import Equal
 from schema.connection import Connection, filtered, node, one_id, to_list, to_many
 from schema.declare import Node, batch, column, part, to_one
 from schema.nearby import Nearby

@@ -6,7 +6,7 @@ import strawberry
 
 import models
 from models import PERSONAL_DATA
-from resolvers.clauses import AllOf, Among, Contains, Equal, Exceeds, Flag, Within
+from resolvers.sql.predicates import AllOf, Among, Contains, Equal, Exceeds, Flag, Within
 from schema.connection import Connection, FilterField, node, part_of, to_many
 from schema.declare import Node, column, compute, part, to_one
 from schema.resource import ResourceFilter

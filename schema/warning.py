@@ -7,7 +7,7 @@ import strawberry
 
 import models
 from models import WarningKind, WarningLevel
-from resolvers.clauses import Among, Null
+from resolvers.sql.predicates import Among, Null
 from schema.connection import any_id, asks, flag, node
 from schema.declare import Node, column, to_one
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import models
 from models import ZoneFocus
-from resolvers import portraits
+from resolvers.queries import portraits
 from schema.connection import Connection, node, to_list, to_many
 from schema.declare import Node, batch, column, compute, to_one_back
 from schema.portrait import WINDOW, Portrait

@@ -13,7 +13,7 @@ import models
 from models import HAZARD_TERMINAL, DispatchStatus, EventKind, Subject
 from models.db.database import Database
 from models.db.tables import Versioned
-from resolvers.changes import GUARDED
+from resolvers.actions.change_tracker import GUARDED
 from subscriptions import event_log
 
 SUBJECTS: dict[Subject, Any] = {s: getattr(models, s.value) for s in Subject if s is not Subject.REGISTER}

@@ -187,9 +187,9 @@ class Statements:
 
     def __init__(self, database: Database) -> None:
         self.texts: list[str] = []
-        self._database, self._read = database, database.held.read
+        self._database, self._read = database, database.read_pool.read
         sa.event.listen(database.engine.sync_engine, "before_cursor_execute", self._count)
-        database.held.read = self._held  # type: ignore[method-assign]  # until the end of the count
+        database.read_pool.read = self._held  # type: ignore[method-assign]  # until the end of the count
 
     def _count(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith("BEGIN"):
@@ -209,5 +209,5 @@ class Statements:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.held.read = self._read  # type: ignore[method-assign]  # as it was
+        self._database.read_pool.read = self._read  # type: ignore[method-assign]  # as it was
         sa.event.remove(self._database.engine.sync_engine, "before_cursor_execute", self._count)

@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 import models
-from resolvers.changes import FOLLOWING, GUARDED, logged
-from resolvers.evidence import stores, uploads
-from resolvers.evidence.contents import PNG, Content
+from resolvers.actions.change_tracker import FOLLOWING, GUARDED, logged
+from resolvers.evidence import store, uploads
+from resolvers.evidence.content_types import PNG, Content
 from resolvers.register import export
 from schema import ids
 from schema.execution import Operation
@@ -56,7 +56,7 @@ class Happenings:
         self.done: Counter[str] = Counter()
         self._folder = tempfile.TemporaryDirectory(prefix="huhang-")
         folder = Path(self._folder.name)
-        self._store, self._exported = stores.Directory(folder / "evidence"), folder / "export"
+        self._store, self._exported = store.Directory(folder / "evidence"), folder / "export"
         self._register = Register(world, folder / "register", random)
         self._head: event_log.LogState | None = None
         self._documents: dict[str, str] = {}

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 import models
 from models import EventKind, RiskGrade, Scope
 from models.db.database import Database
-from resolvers.acting import Act, Request, act
+from resolvers.actions.context import ActionContext, ActionRequest
+from resolvers.actions.runner import run_action
 from schema import ids
 from schema.root import Graph
 from tests import audit_table, tables
@@ -224,34 +225,34 @@ async def test_personal_fields_are_hidden_from_who_may_not_see_them(office: Offi
 
 
 async def acting(office: Office, body: Any) -> None:
-    request = Request("teamSetStandby", {})
+    request = ActionRequest("teamSetStandby", {})
 
     async def rung() -> None:
         raise AssertionError("nothing is to be told")
 
-    await act(office.database, DUTY, NOW, SHANGHAI, request, body, rung)
+    await run_action(office.database, DUTY, NOW, SHANGHAI, request, body, rung)
 
 
 async def test_an_action_that_forgets_its_event_is_undone(office: Office) -> None:
     world = office.world
 
-    async def changes(act: Act) -> Any:
+    async def changes(act: ActionContext) -> Any:
         (await act.get(models.Team, world.team)).strength = 1
         return {}
 
-    async def adds(act: Act) -> Any:
+    async def adds(act: ActionContext) -> Any:
         return {"team": await act.add(models.Team(name="新队", kind=models.TeamKind.FIRE, strength=1))}
 
-    async def removes(act: Act) -> Any:
+    async def removes(act: ActionContext) -> Any:
         await act.session.delete(await act.get(models.Team, world.team))
         return {}
 
-    async def tells_of_another(act: Act) -> Any:
+    async def tells_of_another(act: ActionContext) -> Any:
         (await act.get(models.Team, world.team)).strength = 1
         act.record(EventKind.EXPERT_STANDBY_SET, await act.get(models.Expert, world.expert))
         return {}
 
-    async def links(act: Act) -> Any:
+    async def links(act: ActionContext) -> Any:
         act.session.add(models.EnterpriseRing(ring_id=1, enterprise_id=world.other_enterprise))
         return {}
 
@@ -294,7 +295,7 @@ async def test_who_changes_an_enterprise_does_not_hold_up_the_events_of_others(o
         pytest.skip("SQLite has one writer at a time")
     hazard = await office.hazard()
     async with office.database.write() as session:
-        act = Act(session, DUTY, NOW, SHANGHAI, Request("enterpriseGrade", {}))
+        act = ActionContext(session, DUTY, NOW, SHANGHAI, ActionRequest("enterpriseGrade", {}))
         await act.get(models.Enterprise, office.world.enterprise)
         other = Database(office.database.url.set(drivername="postgresql").render_as_string(hide_password=False))
         async with other.write() as waiting:

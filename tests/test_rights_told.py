@@ -11,7 +11,7 @@ from graphql import get_named_type
 
 from models import Event, EventKind, Inspector, Subject
 from models.visibility import Scope
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
 from schema import ids
 from schema.execution import Operation
 from schema.live import Live, Prepared, PreparedEvents
@@ -94,15 +94,15 @@ async def test_a_stream_tells_each_viewer_what_they_may_see(scene: Scene, live: 
 @pytest.mark.parametrize("who", MAY_NOT_READ)
 @pytest.mark.parametrize("name", ["updates", "positions"])
 async def test_a_program_that_may_not_read_has_no_stream(scene: Scene, live: Live, name: str, who: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestError) as refused:
         await live.prepare(stream(scene, name), scene.viewers[who])
-    assert refused.value.code is Code.FORBIDDEN
+    assert refused.value.code is ErrorCode.FORBIDDEN
 
 
 async def test_positions_are_told_without_personal_data_and_not_to_enterprises(scene: Scene, live: Live) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestError) as refused:
         await live.prepare(stream(scene, "positions"), scene.viewers["enterprise"])
-    assert refused.value.code is Code.FORBIDDEN
+    assert refused.value.code is ErrorCode.FORBIDDEN
     for who in set(MAY_READ) - {"enterprise"}:
         prepared = await live.prepare(stream(scene, "positions"), scene.viewers[who])
         place = Position((Inspector, 1), Point(latitude=30.2, longitude=120.3), NOW)
@@ -118,9 +118,9 @@ async def test_an_enterprise_has_no_live_portrait_but_its_own(scene: Scene, live
     given = others[0] if of == "other enterprise" else scene.ids[of][0]
     asked = stream(scene, "portrait", f'(of: "{given}")')
     if who == "enterprise" and of != "Enterprise":
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestError) as refused:
             await live.prepare(asked, scene.viewers[who])
-        assert refused.value.code is Code.FORBIDDEN
+        assert refused.value.code is ErrorCode.FORBIDDEN
     else:
         assert isinstance(await live.prepare(asked, scene.viewers[who]), Prepared)
 

@@ -22,10 +22,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.db.database import Database
 from models.db.migrate import migrate as migrate_database
 from models.visibility import Role, Scope
-from resolvers import districts
+from resolvers import geography
 from resolvers.demo import DistrictExists
 from resolvers.demo import seed as seed_demo
-from resolvers.evidence.stores import opened
+from resolvers.evidence.store import opened
 from resolvers.evidence.uploads import NotOurs, claim
 from resolvers.evidence.uploads import collect as collect_evidence
 from resolvers.register import MappingRefused, RegisterRefused, load
@@ -340,7 +340,7 @@ def _run(settings: Settings, work: Callable[[Database], Awaitable[object]]) -> N
 
 async def _prepare_demo(database: Database, enterprises: int) -> None:
     await migrate_database(database)
-    if await districts.time_zone(database) is None:
+    if await geography.time_zone(database) is None:
         await _seed(database, enterprises)
 
 
@@ -352,7 +352,7 @@ async def _seed(database: Database, enterprises: int) -> None:
         await seed_demo(
             database,
             enterprises=enterprises,
-            today=dt.datetime.now(districts.DEFAULT_ZONE).date(),
+            today=dt.datetime.now(geography.DEFAULT_ZONE).date(),
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     console.print(f"Seeded the demo with {enterprises:,} enterprises.")

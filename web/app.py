@@ -19,10 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from models.clock import now
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
-from resolvers import districts
-from resolvers.evidence import stores
-from resolvers.evidence.signer import Signer
-from resolvers.refusals import Code
+from resolvers import geography
+from resolvers.errors import ErrorCode
+from resolvers.evidence import store as evidence_store
+from resolvers.evidence.signed_urls import Signer
 from schema.execution import Execution, error_of, refused
 from schema.live import Live
 from schema.root import build
@@ -85,7 +85,7 @@ class Told:
         except asyncio.CancelledError:
             if scope["type"] != "http" or begun:
                 raise
-            error = error_of(Code.ENDING, "The server is ending, and has not finished this: ask again.")
+            error = error_of(ErrorCode.ENDING, "The server is ending, and has not finished this: ask again.")
             await answered(refused([error]), JSON, 503, {"connection": "close"})(scope, receive, send)
 
 
@@ -125,13 +125,13 @@ class Served:
             retention=retention,
             recheck=self.recheck,
         )
-        store = stores.opened(settings.evidence_url)
+        store = evidence_store.opened(settings.evidence_url)
         self.evidence = EvidenceEndpoint(
             self.viewers, self.database, store, signer, clock, limit=settings.evidence_limit
         )
 
     def time_zone(self) -> ZoneInfo:
-        return self.zone or districts.DEFAULT_ZONE
+        return self.zone or geography.DEFAULT_ZONE
 
     async def ring(self) -> None:
         await self.live.ring()
@@ -144,7 +144,7 @@ class Served:
     async def _learn_zone(self) -> None:
         """A database that was empty may have a district by now; its zone stays as it is."""
         if self.zone is None:
-            found = await districts.time_zone(self.database)
+            found = await geography.time_zone(self.database)
             self.zone = self.zone or found
 
     async def open(self) -> None:

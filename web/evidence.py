@@ -13,23 +13,23 @@ from starlette.routing import Route
 
 from models.db.database import Database
 from models.visibility import Viewer
+from resolvers.errors import ErrorCode, RequestError
 from resolvers.evidence import uploads
-from resolvers.evidence.contents import PDF, checked
-from resolvers.evidence.signer import PATH, Signer
-from resolvers.evidence.stores import NAME, Store
-from resolvers.refusals import Code, Refused
+from resolvers.evidence.content_types import PDF, checked
+from resolvers.evidence.signed_urls import PATH, Signer
+from resolvers.evidence.store import NAME, Store
 from schema import ids
 from schema.execution import error_of, told
 from web.viewers import Viewers
 
 STATUS = {
-    Code.BAD_REQUEST: 400,
-    Code.BAD_INPUT: 400,
-    Code.UNAUTHENTICATED: 401,
-    Code.FORBIDDEN: 403,
-    Code.NOT_FOUND: 404,
-    Code.TOO_LARGE: 413,
-    Code.UNSUPPORTED_TYPE: 415,
+    ErrorCode.BAD_REQUEST: 400,
+    ErrorCode.BAD_INPUT: 400,
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.TOO_LARGE: 413,
+    ErrorCode.UNSUPPORTED_TYPE: 415,
 }
 IN_MEMORY = 262_144  # of an upload; the rest waits in a file that has no name, and is gone with the request
 OPTIONS = {"takenAt", "positions"}
@@ -69,7 +69,7 @@ class EvidenceEndpoint:
         try:
             viewer = await self._viewers.of(request.headers.get("authorization"))
             return JSONResponse(await self._keep(request, permitted(viewer)), 201, {"cache-control": "no-store"})
-        except Refused as error:
+        except RequestError as error:
             return refusal(error)
         except Exception as error:  # the last chance to answer in this form, and to keep what went wrong to the log
             return JSONResponse({"errors": [told(GraphQLError("", original_error=error))]}, 500)
@@ -79,9 +79,9 @@ class EvidenceEndpoint:
         taken_at, keep_positions = options(request, now)
         declared = request.headers.get("content-type", "").split(";")[0].strip().lower()
         if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Refused(Code.UNSUPPORTED_TYPE, "Send the bytes without compression.")
+            raise RequestError(ErrorCode.UNSUPPORTED_TYPE, "Send the bytes without compression.")
         if not declared:
-            raise Refused(Code.UNSUPPORTED_TYPE, "Say by a content-type what it is.")
+            raise RequestError(ErrorCode.UNSUPPORTED_TYPE, "Say by a content-type what it is.")
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             await self._receive(request, file)
             async with self._turn:
@@ -97,7 +97,7 @@ class EvidenceEndpoint:
 
     async def _receive(self, request: Request, file: IO[bytes]) -> None:
         """The body, up to the limit. Raises Refused for a longer one, and for one that is cut off."""
-        too_large = Refused(Code.TOO_LARGE, f"The upload is longer than {self._limit:,} bytes.")
+        too_large = RequestError(ErrorCode.TOO_LARGE, f"The upload is longer than {self._limit:,} bytes.")
         announced = request.headers.get("content-length", "")
         if announced.isascii() and announced.isdigit() and int(announced[:20]) > self._limit:
             raise too_large
@@ -109,9 +109,9 @@ class EvidenceEndpoint:
                     raise too_large
                 file.write(chunk)
         except ClientDisconnect:
-            raise Refused(Code.BAD_REQUEST, "The upload ended early.") from None
+            raise RequestError(ErrorCode.BAD_REQUEST, "The upload ended early.") from None
         if not taken:
-            raise Refused(Code.BAD_REQUEST, "There are no bytes in the request.")
+            raise RequestError(ErrorCode.BAD_REQUEST, "There are no bytes in the request.")
 
     # -- out --
 
@@ -119,7 +119,7 @@ class EvidenceEndpoint:
         """The bytes, for whoever has an address that is good."""
         try:
             return await self._serve(request)
-        except Refused as error:
+        except RequestError as error:
             return refusal(error)
         except Exception as error:  # as above
             return JSONResponse({"errors": [told(GraphQLError("", original_error=error))]}, 500)
@@ -130,7 +130,9 @@ class EvidenceEndpoint:
         expires, signature = given.get("expires", ""), given.get("signature", "")
         lasting = self._signer.lasting(name, expires, signature, self._clock()) if NAME.fullmatch(name) else 0
         if not lasting:
-            raise Refused(Code.FORBIDDEN, "This address is over, or was never given: ask the graph for a new one.")
+            raise RequestError(
+                ErrorCode.FORBIDDEN, "This address is over, or was never given: ask the graph for a new one."
+            )
         found = await uploads.find(self._database, name)
         etag = f'"{name}"'
         headers = {
@@ -145,7 +147,7 @@ class EvidenceEndpoint:
             return Response(status_code=304, headers=headers)
         chunks = await self._store.read(name) if found is not None else None
         if found is None or chunks is None:
-            raise Refused(Code.NOT_FOUND, "This evidence is not there any more.")
+            raise RequestError(ErrorCode.NOT_FOUND, "This evidence is not there any more.")
         ending = found.media_type.rsplit("/", 1)[-1]
         how = "attachment" if found.media_type == PDF else "inline"
         headers["content-disposition"] = f'{how}; filename="evidence-{name[:12]}.{ending}"'
@@ -156,9 +158,9 @@ class EvidenceEndpoint:
 def permitted(viewer: Viewer | None) -> Viewer:
     """The viewer, if they may upload. Raises Refused."""
     if viewer is None:
-        raise Refused(Code.UNAUTHENTICATED, "Send `Authorization: Bearer <token>`.")
+        raise RequestError(ErrorCode.UNAUTHENTICATED, "Send `Authorization: Bearer <token>`.")
     if viewer.role not in uploads.UPLOADERS:
-        raise Refused(Code.FORBIDDEN, "Evidence is uploaded by commanders, inspectors and enterprises.")
+        raise RequestError(ErrorCode.FORBIDDEN, "Evidence is uploaded by commanders, inspectors and enterprises.")
     return viewer
 
 
@@ -166,18 +168,22 @@ def options(request: Request, now: dt.datetime) -> tuple[dt.datetime | None, boo
     """When it was taken, if that is said, and whether a picture keeps its metadata. Raises Refused."""
     given = request.query_params
     if unknown := set(given) - OPTIONS:
-        raise Refused(Code.BAD_INPUT, f"Unknown: {len(unknown)} of the parameters; known are {sorted(OPTIONS)}.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT, f"Unknown: {len(unknown)} of the parameters; known are {sorted(OPTIONS)}."
+        )
     if given.get("positions", "strip") not in ("strip", "keep"):
-        raise Refused(Code.BAD_INPUT, "`positions` is `strip` or `keep`.")
+        raise RequestError(ErrorCode.BAD_INPUT, "`positions` is `strip` or `keep`.")
     taken_at = None
     if "takenAt" in given:
         try:
             taken_at = dt.datetime.fromisoformat(given["takenAt"])
             timely = EARLIEST <= taken_at <= now + AHEAD  # TypeError for a time without its offset
         except (ValueError, TypeError):
-            raise Refused(Code.BAD_INPUT, "`takenAt` is a time with its offset: 2026-06-15T12:00:00%2B08:00.") from None
+            raise RequestError(
+                ErrorCode.BAD_INPUT, "`takenAt` is a time with its offset: 2026-06-15T12:00:00%2B08:00."
+            ) from None
         if not timely:
-            raise Refused(Code.BAD_INPUT, "`takenAt` lies in the past, from 1900 on.")
+            raise RequestError(ErrorCode.BAD_INPUT, "`takenAt` lies in the past, from 1900 on.")
     return taken_at, given.get("positions") == "keep"
 
 
@@ -186,9 +192,9 @@ def whole(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-def refusal(error: Refused) -> Response:
+def refusal(error: RequestError) -> Response:
     """An error in the form that the graph has for them."""
     headers = {"cache-control": "no-store"}
-    if error.code is Code.UNAUTHENTICATED:
+    if error.code is ErrorCode.UNAUTHENTICATED:
         headers["www-authenticate"] = "Bearer"
     return JSONResponse({"errors": [error_of(error.code, error.message)]}, STATUS[error.code], headers)

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from models.visibility import Viewer
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
 from schema.execution import Answer, Execution, Operation, error_of, refused, told
 from schema.live import Live, refusals
 from web.streams import EVENTS, PARTS, offers, once, streamed
@@ -35,7 +35,7 @@ class GraphQLEndpoint:
         # A client that takes nothing but a stream gets a single answer as one.
         media = accepted(accept) or next((m for m in (EVENTS, PARTS) if offers(accept, m)), None)
         if media is None:
-            return answered(refused([error_of(Code.BAD_REQUEST, f"Accept {GRAPHQL} or {JSON}.")]), GRAPHQL, 406)
+            return answered(refused([error_of(ErrorCode.BAD_REQUEST, f"Accept {GRAPHQL} or {JSON}.")]), GRAPHQL, 406)
         try:
             operation = await self.operation(request)
             viewer = await self.viewer(request)
@@ -43,14 +43,14 @@ class GraphQLEndpoint:
                 return await self._stream(request, operation, viewer, media)
             response = await self._execute(operation, viewer, media, safe=request.method != "POST")
             return response if request.method == "POST" else validated(response, request.headers.get("if-none-match"))
-        except Refused as error:
+        except RequestError as error:
             return turned_away(error, media)
         except Exception as error:  # the last chance to answer as GraphQL, and to keep what went wrong to the log
             return answered(refused([told(GraphQLError("", original_error=error))]), media, 500)
 
     async def _execute(self, operation: Operation, viewer: Viewer | None, media: str, *, safe: bool) -> Response:
         if safe and self._execution.kind(operation) is OperationType.MUTATION:
-            errors = [error_of(Code.BAD_REQUEST, "A mutation is sent by POST.")]
+            errors = [error_of(ErrorCode.BAD_REQUEST, "A mutation is sent by POST.")]
             return answered(refused(errors), media, 405, {"allow": "POST"})
         answer = await self._execution.run(operation, viewer)
         if viewer is None and not answer.started and answer.errors[0]["extensions"]["code"] == "UNAUTHENTICATED":
@@ -65,7 +65,9 @@ class GraphQLEndpoint:
         accept = request.headers.get("accept")
         stream = next((m for m in (EVENTS, PARTS) if offers(accept, m)), None)
         if stream is None:
-            errors = [error_of(Code.BAD_REQUEST, f"A subscription needs a stream: a WebSocket, {EVENTS} or {PARTS}.")]
+            errors = [
+                error_of(ErrorCode.BAD_REQUEST, f"A subscription needs a stream: a WebSocket, {EVENTS} or {PARTS}.")
+            ]
             return answered(refused(errors), media, 400)
         holding = None
         try:
@@ -73,15 +75,15 @@ class GraphQLEndpoint:
             holding = await self.hold(request)
             prepared = await self._live.prepare(operation, viewer, resume)
             if holding.lost:
-                raise Refused(Code.UNAUTHENTICATED, GONE)
+                raise RequestError(ErrorCode.UNAUTHENTICATED, GONE)
             # Nothing is awaited from here to where the stream says what ends it.
             return streamed(self._live, prepared, stream, holding, self.seconds_left(viewer))
         except BaseException as error:
             if holding is not None:
                 holding.release()
-            if not isinstance(error, Refused):
+            if not isinstance(error, RequestError):
                 raise
-            status = 401 if error.code is Code.UNAUTHENTICATED else 400
+            status = 401 if error.code is ErrorCode.UNAUTHENTICATED else 400
             plain = media if media in (JSON, GRAPHQL) else JSON
             return answered(refused(refusals(error)), plain, status, BEARER if status == 401 else None)
 
@@ -117,18 +119,18 @@ class GraphQLEndpoint:
         return operation(loaded(bytes(body), "The body"))
 
 
-class BadBody(Refused):
+class BadBody(RequestError):
     """The body cannot be taken, with the status that HTTP has for it."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(Code.BAD_REQUEST, message)
+        super().__init__(ErrorCode.BAD_REQUEST, message)
         self.status = status
 
 
-def turned_away(error: Refused, media: str) -> Response:
+def turned_away(error: RequestError, media: str) -> Response:
     """A request that was not executed."""
     answer = refused([error_of(error.code, error.message)])
-    if error.code is Code.UNAUTHENTICATED:
+    if error.code is ErrorCode.UNAUTHENTICATED:
         return answered(answer, media, 401, BEARER)
     return answered(answer, media, error.status if isinstance(error, BadBody) else 400)
 
@@ -196,7 +198,7 @@ def from_query(request: Request) -> Operation:
         # Starlette would put replacement characters where the bytes are wrong, and a search would look for those.
         pairs = parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:
-        raise Refused(Code.BAD_REQUEST, "The address is not in UTF-8.") from None
+        raise RequestError(ErrorCode.BAD_REQUEST, "The address is not in UTF-8.") from None
     given: dict[str, Any] = dict(pairs)
     for name in ("variables", "extensions"):
         if name in given:
@@ -208,19 +210,19 @@ def loaded(text: bytes, what: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise Refused(Code.BAD_REQUEST, f"{what} is not JSON in UTF-8.") from None
+        raise RequestError(ErrorCode.BAD_REQUEST, f"{what} is not JSON in UTF-8.") from None
 
 
 def operation(given: Any) -> Operation:
     """Raises Refused where a part has the wrong form."""
     if not isinstance(given, dict):
-        raise Refused(Code.BAD_REQUEST, "A request is a JSON object; batches are not taken.")
+        raise RequestError(ErrorCode.BAD_REQUEST, "A request is a JSON object; batches are not taken.")
     query, name, variables = given.get("query"), given.get("operationName"), given.get("variables")
     if not isinstance(query, str):
-        raise Refused(Code.BAD_REQUEST, "`query` must be there, as a string.")
+        raise RequestError(ErrorCode.BAD_REQUEST, "`query` must be there, as a string.")
     if name is not None and not isinstance(name, str):
-        raise Refused(Code.BAD_REQUEST, "`operationName` must be a string.")
+        raise RequestError(ErrorCode.BAD_REQUEST, "`operationName` must be a string.")
     for part in ("variables", "extensions"):
         if given.get(part) is not None and not isinstance(given[part], dict):
-            raise Refused(Code.BAD_REQUEST, f"`{part}` must be an object.")
+            raise RequestError(ErrorCode.BAD_REQUEST, f"`{part}` must be an object.")
     return Operation(query, variables or {}, name, given.get("extensions") or {})

@@ -13,7 +13,7 @@ from graphql import GraphQLError, OperationType
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
 from schema.execution import Execution, Operation, error_of, refused, told
 from schema.live import Live, Place, refusals
 from web.closing import OPERATIONS_MAXIMUM
@@ -84,7 +84,7 @@ class ReservedEndpoint:
                 stream.complete(request.query_params.get("operationId", ""))
                 return Response(status_code=200)
             return await self._start(request, stream)
-        except Refused as error:
+        except RequestError as error:
             return turned_away(error, JSON)
         except Exception as error:  # the last chance to answer as GraphQL, and to keep what went wrong to the log
             return answered(refused([told(GraphQLError("", original_error=error))]), JSON, 500)
@@ -92,7 +92,7 @@ class ReservedEndpoint:
     def _reserve(self, holding: Holding) -> Response:
         if len(self._streams) >= RESERVED_MAXIMUM:
             holding.release()
-            return answered(refused([error_of(Code.TOO_MANY, "Too many streams.")]), JSON, 503)
+            return answered(refused([error_of(ErrorCode.TOO_MANY, "Too many streams.")]), JSON, 503)
         token = secrets.token_urlsafe(24)
         self._streams[token] = Reserved(holding)
         asyncio.get_running_loop().call_later(OPEN_SECONDS, self._unless_opened, token)
@@ -104,7 +104,7 @@ class ReservedEndpoint:
 
     def _open(self, token: str, stream: Reserved) -> Response:
         if stream.opened:
-            return answered(refused([error_of(Code.BAD_REQUEST, "The stream is open already.")]), JSON, 409)
+            return answered(refused([error_of(ErrorCode.BAD_REQUEST, "The stream is open already.")]), JSON, 409)
         stream.opened = True
         seconds = self._endpoint.seconds_left(stream.viewer)
 
@@ -127,14 +127,14 @@ class ReservedEndpoint:
         asked = await self._endpoint.operation(request)
         id = asked.extensions.get("operationId")
         if not isinstance(id, str) or not id:
-            raise Refused(Code.BAD_REQUEST, "`extensions.operationId` must be there, as a string.")
+            raise RequestError(ErrorCode.BAD_REQUEST, "`extensions.operationId` must be there, as a string.")
         if stream.outlet.ended:
             # While the request arrived: what began now would have nobody to end it.
             return no_such_stream()
         if id in stream.operations:
-            return answered(refused([error_of(Code.BAD_REQUEST, "The operation exists already.")]), JSON, 409)
+            return answered(refused([error_of(ErrorCode.BAD_REQUEST, "The operation exists already.")]), JSON, 409)
         if len(stream.operations) >= OPERATIONS_MAXIMUM:
-            return answered(refused([error_of(Code.TOO_MANY, "Too many operations at once.")]), JSON, 429)
+            return answered(refused([error_of(ErrorCode.TOO_MANY, "Too many operations at once.")]), JSON, 429)
         if self._execution.kind(asked) is OperationType.SUBSCRIPTION:
             return await self._stream(id, asked, stream)
         stream.operations[id] = asyncio.create_task(self._run(id, asked, stream))
@@ -155,7 +155,7 @@ class ReservedEndpoint:
         except BaseException as error:
             if stream.operations.get(id) is mark:
                 del stream.operations[id]
-            if isinstance(error, Refused):
+            if isinstance(error, RequestError):
                 return answered(refused(refusals(error)), JSON, 400)
             raise
         if stream.operations.get(id) is not mark:
@@ -167,11 +167,13 @@ class ReservedEndpoint:
             return event("next", prefix + payload + b"}", self._live.name(number) if number else None)
 
         def failed() -> None:
-            stream.answer(id, {"errors": [error_of(Code.INTERNAL, "The stream failed; go on after the last cursor.")]})
+            stream.answer(
+                id, {"errors": [error_of(ErrorCode.INTERNAL, "The stream failed; go on after the last cursor.")]}
+            )
 
         stream.operations[id] = prepared.join(StreamSink(stream.outlet, frame, failed))
         return Response(status_code=202)
 
 
 def no_such_stream() -> Response:
-    return answered(refused([error_of(Code.BAD_REQUEST, "There is no such stream.")]), JSON, 404)
+    return answered(refused([error_of(ErrorCode.BAD_REQUEST, "There is no such stream.")]), JSON, 404)

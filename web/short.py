@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resolvers.refusals import Refused
+from resolvers.errors import RequestError
 from schema.execution import Execution
 from schema.plans.leaves import Leave
 from web.graphql import GRAPHQL, JSON, accepted, is_json, loaded, operation
@@ -57,7 +57,7 @@ class ShortWay:
             if viewer is None:
                 return None
             return await self._execution.plans.data(known, asked.variables, self._execution.moment(viewer))
-        except (Refused, Leave):
+        except (RequestError, Leave):
             return None
 
 

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from models.db.outages import is_outage
 from models.visibility import Viewer
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
 from schema.execution import Execution, Operation, error_of, origin, told
 from schema.live import Live, Place, refusals
 from subscriptions.feed import Message
@@ -63,7 +63,7 @@ class SocketSink:
             self._socket.close(closing.TOO_SLOW)
 
     def fail(self) -> None:
-        errors = [error_of(Code.INTERNAL, "The stream failed; go on after the last cursor.")]
+        errors = [error_of(ErrorCode.INTERNAL, "The stream failed; go on after the last cursor.")]
         self._wire.write(text_frame(orjson.dumps({"id": self._end, "type": "error", "payload": errors})))
         self._socket.places.pop(self._end, None)
 
@@ -162,7 +162,7 @@ class Socket:
             header = headers[b"authorization"].decode("latin-1") if b"authorization" in headers else None
         try:
             self._header, self._holding = header, await self._endpoint.viewers.hold(header)
-        except Refused:
+        except RequestError:
             return closing.FORBIDDEN
         self._holding.gone = partial(self.close, closing.FORBIDDEN)
         loop = asyncio.get_running_loop()
@@ -189,17 +189,17 @@ class Socket:
         if id in self.places or id in self._tasks:
             return closing.Close(closing.EXISTS.code, f"Subscriber for {id} already exists")
         if len(self.places) + len(self._tasks) >= OPERATIONS_MAXIMUM:
-            await self._refuse(id, [error_of(Code.TOO_MANY, f"At most {OPERATIONS_MAXIMUM} operations at once.")])
+            await self._refuse(id, [error_of(ErrorCode.TOO_MANY, f"At most {OPERATIONS_MAXIMUM} operations at once.")])
             return None
         try:
             asked = operation(payload)
-        except Refused as error:
+        except RequestError as error:
             await self._refuse(id, [error_of(error.code, error.message)])
             return None
         try:
             # As over HTTP: the holder may have gone since, without an event to tell.
             viewer = await self._endpoint.viewers.of(self._header)
-        except Refused:
+        except RequestError:
             return closing.FORBIDDEN
         run = self._stream if self._endpoint.execution.kind(asked) is OperationType.SUBSCRIPTION else self._run
         task = self._tasks[id] = asyncio.create_task(run(id, asked, viewer))
@@ -230,7 +230,7 @@ class Socket:
     async def _stream(self, id: str, asked: Operation, viewer: Viewer | None) -> None:
         try:
             prepared = await self._endpoint.live.prepare(asked, viewer)
-        except Refused as error:
+        except RequestError as error:
             await self._refuse(id, refusals(error))
             return
         # Nothing is awaited from here on: a `complete` meanwhile would have cancelled this.

@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from models.visibility import Role, Scope
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
 
 SECRET_MINIMUM = 32
 ALGORITHM = "HS256"
@@ -57,11 +57,11 @@ class Tokens:
             found = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
             claims, begins = _claims(found), _time(found.get("nbf", 0))
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, OSError):
-            raise Refused(Code.UNAUTHENTICATED, "That is not a token of this server.") from None
+            raise RequestError(ErrorCode.UNAUTHENTICATED, "That is not a token of this server.") from None
         if claims.expires_at <= now:
-            raise Refused(Code.UNAUTHENTICATED, "The token has ended.")
+            raise RequestError(ErrorCode.UNAUTHENTICATED, "The token has ended.")
         if now < begins:
-            raise Refused(Code.UNAUTHENTICATED, "The token is not good yet.")
+            raise RequestError(ErrorCode.UNAUTHENTICATED, "The token is not good yet.")
         return claims
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
-from resolvers import viewers
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.queries import viewers
 from web.tokens import Claims, Tokens
 
 KEPT = 1_000
@@ -85,7 +85,7 @@ class Viewers:
             # Looked up after it is held: nobody would tell of what came between.
             await self._recheck([holding])
             if holding.lost:
-                raise Refused(Code.UNAUTHENTICATED, GONE)
+                raise RequestError(ErrorCode.UNAUTHENTICATED, GONE)
         return holding
 
     async def recheck(self) -> None:
@@ -119,7 +119,7 @@ class Viewers:
     async def _viewer(self, claims: Claims) -> Viewer:
         person = await viewers.find(self._database, claims.role, claims.inspector, claims.enterprise)
         if person is None:
-            raise Refused(Code.UNAUTHENTICATED, GONE)
+            raise RequestError(ErrorCode.UNAUTHENTICATED, GONE)
         scopes = claims.scopes if claims.role is Role.INTEGRATOR else frozenset()
         return Viewer(
             Visibility(claims.role, scopes, person.enterprise),
@@ -136,7 +136,7 @@ def _token(authorization: str | None) -> str | None:
         return None
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Refused(Code.UNAUTHENTICATED, "Send `Authorization: Bearer <token>`.")
+        raise RequestError(ErrorCode.UNAUTHENTICATED, "Send `Authorization: Bearer <token>`.")
     return token.strip()
 
 

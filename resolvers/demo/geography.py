@@ -18,7 +18,7 @@ from resolvers.demo.clock import TIME_ZONE
 from resolvers.demo.draws import pick
 from resolvers.demo.plans import PLANS
 from resolvers.demo.rows import Rows
-from resolvers.places import Places, RingCircle, TownPoint, ZoneArea
+from resolvers.geography import Places, RingCircle, TownPoint, ZoneArea
 
 FILES = Path(__file__).parent / "xiaoshan"
 ZONES = {

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.db.database import Database
 from models.visibility import Role, Viewer
-from resolvers.evidence.attaching import EVIDENCE, UPLOAD
-from resolvers.evidence.contents import Content
-from resolvers.evidence.stores import NAME, OWNERS, Store
+from resolvers.evidence.attach import EVIDENCE, UPLOAD
+from resolvers.evidence.content_types import Content
+from resolvers.evidence.store import NAME, OWNERS, Store
 from subscriptions import event_log
 
 UPLOADERS = frozenset({Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE})

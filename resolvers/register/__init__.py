@@ -5,12 +5,12 @@ record by record (files.py and the readers beside it), makes rows of them (rows.
 what stands there (batch.py) and writes the difference (writing.py). docs/import.md is for who writes a mapping.
 """
 
-from resolvers.register.checking import load, parse
-from resolvers.register.exporting import export
-from resolvers.register.importing import Progress, Run
+from resolvers.register.check_mapping import load, parse
+from resolvers.register.errors import DistrictRefused, FileRefused, MappingRefused, RegisterRefused
+from resolvers.register.export import export
 from resolvers.register.mapping import Mapping
-from resolvers.register.problems import DistrictRefused, FileRefused, MappingRefused, RegisterRefused
 from resolvers.register.report import Counts, Issue, Outcome, Report
+from resolvers.register.run import Progress, Run
 
 __all__ = [
     "Counts",

@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import HazardStatus
-from resolvers.register import children, writing
+from resolvers.register import children, write
 from resolvers.register.children import Links, Radii
+from resolvers.register.forms import Draft, Form
 from resolvers.register.lookup import ELSEWHERE, Found, orphan, resolve
-from resolvers.register.matching import Standing, differing, match, supersede
-from resolvers.register.placing import Geography, place
-from resolvers.register.records import Record
+from resolvers.register.match import Standing, differing, match, supersede
+from resolvers.register.placement import Geography, place
+from resolvers.register.readers.record import Record
 from resolvers.register.report import WARNING, Counts, Issue
-from resolvers.register.rows import Draft, Form
 from resolvers.register.seen import Seen
 from resolvers.register.tables import TABLES
 
@@ -84,7 +84,7 @@ async def _compare(connection: AsyncConnection, ground: Ground, records: Sequenc
     standing = await Standing.read(connection, form, good)
     compared = _Comparison(drafts, match(form, standing, good), standing)
     new = [draft for draft in compared.written if draft.id is None]
-    for draft, key in zip(new, await writing.keys(connection, table.rows, len(new)), strict=True):
+    for draft, key in zip(new, await write.keys(connection, table.rows, len(new)), strict=True):
         draft.id = key
     await _read_children(connection, form, compared)
     earlier: dict[str, Draft] = {}
@@ -172,8 +172,8 @@ async def _write(connection: AsyncConnection, form: Form, compared: _Comparison,
         return
     rows = [{"id": draft.id, **draft.values} for draft in changed]
     versions = {row["id"]: standing[row["id"]].get("version", 0) for row in rows}
-    await writing.update(connection, table, rows, versions, now)
-    await writing.insert(connection, table, [{"id": draft.id, **draft.values} for draft in new], now)
+    await write.update(connection, table, rows, versions, now)
+    await write.insert(connection, table, [{"id": draft.id, **draft.values} for draft in new], now)
     touched = {draft.id for draft in (*new, *changed)}
     links = {key: linked for key, linked in compared.wanted_links.items() if key in touched}
     if links:
@@ -184,4 +184,4 @@ async def _write(connection: AsyncConnection, form: Form, compared: _Comparison,
     if table.name in ("hazards", "inspections"):
         both = [{**standing.get(draft.id or 0, {}), **draft.values} for draft in (*new, *changed)]
         before = [standing[draft.id or 0] for draft in changed]
-        await writing.sum_up(connection, {row["enterprise_id"] for row in (*both, *before)})
+        await write.sum_up(connection, {row["enterprise_id"] for row in (*both, *before)})

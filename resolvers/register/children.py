@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models import ControlGrade
-from resolvers.clauses import among
 from resolvers.register.lookup import fetch
+from resolvers.sql.predicates import among
 
 INSIDE: sa.Table = models.EnterpriseRing.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
 CARRIED_OUT: sa.Table = models.InspectionInspector.__table__  # type: ignore[attr-defined]  # as above

@@ -12,7 +12,7 @@ from typing import Any
 import pyproj
 from coord_convert.transform import gcj2wgs
 
-from resolvers.register.problems import Bad
+from resolvers.register.errors import Bad
 
 CGCS2000 = 4490
 GEOGRAPHIC = ("wgs84", "cgcs2000", "gcj02")

@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models.db.sqlite_functions import EARTH_RADIUS_METRES
+from resolvers.register.convert import Reading, converter
+from resolvers.register.errors import Bad, DistrictRefused, FileRefused
+from resolvers.register.forms import Area
 from resolvers.register.mapping import Place
-from resolvers.register.problems import Bad, DistrictRefused, FileRefused
-from resolvers.register.rows import Area
 from resolvers.register.tables import Field, Kind
-from resolvers.register.values import Reading, converter
 
 DISTRICT: sa.Table = models.District.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
 ZONE: sa.Table = models.Zone.__table__  # type: ignore[attr-defined]  # as above

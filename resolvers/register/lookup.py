@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from resolvers.clauses import among
+from resolvers.register.forms import Draft, Form, holds
 from resolvers.register.report import Issue
-from resolvers.register.rows import Draft, Form, holds
 from resolvers.register.tables import TABLES, Kind, Table
+from resolvers.sql.predicates import among
 
 Found = dict[str, Any]  # a row by its columns
 

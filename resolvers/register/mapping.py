@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from resolvers.register import datum
+from resolvers.register.convert import EXCEL, ISO
 from resolvers.register.tables import TABLES
-from resolvers.register.values import EXCEL, ISO
 
 GEOMETRY = "$geometry"  # the name of what a GeoJSON feature has besides its properties
 ENCODINGS = ("utf-8", "utf-8-sig", "gb18030")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO
 
-from resolvers.register.values import UNDECODED
+from resolvers.register.convert import UNDECODED
 
 ERROR, WARNING = "error", "warning"
 COLUMNS = ("file", "line", "column", "value", "reason", "severity")

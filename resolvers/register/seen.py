@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from types import TracebackType
 
-from resolvers.register.rows import Key
+from resolvers.register.forms import Key
 
 
 class Seen:

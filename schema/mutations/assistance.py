@@ -1,6 +1,6 @@
 """Mutations of duty reports and requests for help."""
 
-from resolvers import assistance
+from resolvers.actions import assistance
 from schema.assistance import AssistanceRequest, DutyReport
 from schema.inspection import Inspection
 from schema.mutation import Of, mutation

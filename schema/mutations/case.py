@@ -1,6 +1,6 @@
 """Mutations of cases."""
 
-from resolvers import cases
+from resolvers.actions import cases
 from schema.case import Case
 from schema.mutation import Of, mutation
 

@@ -1,6 +1,6 @@
 """Mutations of dispatches."""
 
-from resolvers import dispatches
+from resolvers.actions import dispatches
 from schema.dispatch import Dispatch
 from schema.mutation import Of, mutation
 from schema.problem import StockExhausted

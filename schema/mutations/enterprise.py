@@ -1,6 +1,6 @@
 """Mutations of the register."""
 
-from resolvers import enterprises
+from resolvers.actions import enterprises
 from schema.enterprise import Enterprise
 from schema.measure import ControlMeasure
 from schema.mutation import Of, mutation

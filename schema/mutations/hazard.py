@@ -1,6 +1,6 @@
 """Mutations of hazards."""
 
-from resolvers import hazards
+from resolvers.actions import hazards
 from schema.hazard import Hazard
 from schema.mutation import Of, mutation
 

@@ -1,6 +1,6 @@
 """Mutations of inspections."""
 
-from resolvers import inspections
+from resolvers.actions import inspections
 from schema.hazard import Hazard
 from schema.inspection import Inspection
 from schema.mutation import Of, mutation

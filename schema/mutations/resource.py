@@ -1,6 +1,6 @@
 """Mutations of duty, standby, positions and stock."""
 
-from resolvers import resources
+from resolvers.actions import resources
 from schema.expert import Expert
 from schema.inspector import Inspector
 from schema.mutation import Of, mutation

@@ -1,6 +1,6 @@
 """Mutations of warnings and readings."""
 
-from resolvers import warnings
+from resolvers.actions import warnings
 from schema.mutation import Of, mutation
 from schema.warning import Warning
 from schema.zone import Zone

@@ -20,7 +20,7 @@ from graphql import (
 
 import models
 from models.visibility import Visibility
-from resolvers import rights
+from resolvers.sql import authorization
 from schema import declare, ids
 from schema.declare import LoadField
 from schema.event import TYPES, EventId
@@ -236,7 +236,11 @@ class Selection:
         return self._part(shaped(of, lambda row: getattr(row, name), shape))
 
     def _loaded(self, field: LoadField, of: Any, nodes: list[FieldNode]) -> str:
-        if isinstance(field.load, declare.Batch) and field.load.needs and not rights.reads(self._compiler.visibility):
+        if (
+            isinstance(field.load, declare.Batch)
+            and field.load.needs
+            and not authorization.may_read(self._compiler.visibility)
+        ):
             return self._hidden(of)  # the row is one that the viewer wrote, and this is more than the row
         columns, code, leaf = self._columns, self._code, is_leaf_type(get_named_type(of))
         match field.load:

@@ -21,8 +21,8 @@ from graphql import (
 
 from models.db.read_pool import Fetch, MultipleStatements, ReadPool, Work
 from models.visibility import Visibility
-from resolvers.raw import Moment, RawReader
-from resolvers.refusals import Refused
+from resolvers.errors import RequestError
+from resolvers.sql.readers import DriverReader, RequestInfo
 from schema import cost
 from schema.declare import LoadField
 from schema.plans.acted import Acted, acted
@@ -114,7 +114,7 @@ class Plans:
         return found
 
     async def data(
-        self, known: Known, variables: dict[str, Any], moment: Moment, root: Any = None, act: Act | None = None
+        self, known: Known, variables: dict[str, Any], moment: RequestInfo, root: Any = None, act: Act | None = None
     ) -> bytes:
         """The operation's `data` as JSON. Raises Leave where graphql-core must answer, also after a mutation's act."""
         try:
@@ -126,10 +126,10 @@ class Plans:
             if isinstance(top, Acted):
                 if act is None:
                     raise Leave("nobody acts")
-                root = await act(top.field, top.given(State(given, RawReader(moment, unread, sqlite=self._sqlite))))
+                root = await act(top.field, top.given(State(given, DriverReader(moment, unread, sqlite=self._sqlite))))
 
             async def run(fetch: Fetch) -> bytes:
-                reader = RawReader(moment, plan.counting(fetch), sqlite=self._sqlite)
+                reader = DriverReader(moment, plan.counting(fetch), sqlite=self._sqlite)
                 [made] = await top.run(State(given, reader), [root])
                 return orjson.dumps(made)
 
@@ -138,7 +138,7 @@ class Plans:
                 found = await self.answers.get((known.number, text, (moment.viewer.visibility, moment.zone.key)), run)
             else:
                 found = await self._read(plan, run)
-        except (Leave, Refused, GraphQLError) as reason:
+        except (Leave, RequestError, GraphQLError) as reason:
             # Whatever has an error: graphql-core tells of it with its path.
             self.left[str(reason) if isinstance(reason, Leave) else type(reason).__name__] += 1
             raise Leave from None

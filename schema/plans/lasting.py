@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from graphql import FieldNode, GraphQLObjectType, ObjectValueNode, OperationDefinitionNode, is_leaf_type
 
 from models.visibility import Visibility
-from resolvers import rights
-from resolvers.changes import logged
-from resolvers.clauses import Clause, table_column
-from resolvers.paging import Order
+from resolvers.actions.change_tracker import logged
+from resolvers.sql import authorization
+from resolvers.sql.pagination import Order
+from resolvers.sql.predicates import Predicate, table_column
 from schema import declare
 from schema.connection import FilterField, ToList, ToMany, camel
 from schema.declare import LoadField
@@ -63,7 +63,7 @@ class Lasting:
         row = getattr(of, "row", None)
         if row is None:
             return True
-        scope = rights.scope(row, self._visibility)
+        scope = authorization.scope(row, self._visibility)
         return self._columns([row.id]) and all(self._clause(condition.clause) for condition in scope)
 
     def _loaded(self, field: LoadField, node: FieldNode) -> bool:
@@ -122,7 +122,7 @@ class Lasting:
     def _columns(self, columns: Iterable[Any]) -> bool:
         return all(logged(table_column(column)) for column in columns)
 
-    def _clause(self, clause: Clause) -> bool:
+    def _clause(self, clause: Predicate) -> bool:
         every = [clause.chosen(value) for value in (True, False)]
         return all(self._expression(one.sql(VALUE, self._compiler.sqlite)) for one in every)
 

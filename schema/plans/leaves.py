@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement
 from sqlmodel import AutoString
 
 from models.db.column_types import ListOf, Ranked, UtcTime
-from resolvers.clauses import table_column
-from resolvers.raw import decoder
+from resolvers.sql.predicates import table_column
+from resolvers.sql.prepared import decoder
 
 AS_THEY_ARE = frozenset({"String", "Int", "Boolean", "ID", "Date", "DateTime"})
 

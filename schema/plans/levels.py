@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, Select, bindparam
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from resolvers import reading, rights
-from resolvers.clauses import Clause
-from resolvers.paging import Page
+from resolvers.sql import authorization, selects
+from resolvers.sql.pagination import Page
+from resolvers.sql.predicates import Predicate
 from schema.plans.lists import Asked
 from schema.plans.parts import State
 
@@ -27,7 +27,7 @@ class Level:
 class Writer:
     """Writes one statement. `asked` are the clauses and the page of each level, by its number."""
 
-    def __init__(self, asked: Sequence[tuple[tuple[Clause, ...], Page | None]]) -> None:
+    def __init__(self, asked: Sequence[tuple[tuple[Predicate, ...], Page | None]]) -> None:
         self._asked = asked
 
     def page(self, level: Level) -> Page:
@@ -38,7 +38,7 @@ class Writer:
     def where(self, level: Level, row: FromClause, *, paged: bool = True) -> list[ColumnElement[bool]]:
         """What holds for the rows of a level, told of its alias; `paged` says that those before a cursor are out."""
         clauses, page = self._asked[level.number]
-        found = reading.where(clauses, False)
+        found = selects.where(clauses, False)
         if page is not None and paged:
             found.append(page.ranges(False)[0].condition)
         return [self.told(level, row, expression) for expression in found]
@@ -71,16 +71,16 @@ class Told(NamedTuple):
 
 
 def told(levels: Sequence[Level], state: State) -> Told:
-    asked: list[tuple[tuple[Clause, ...], Page | None]] = []
+    asked: list[tuple[tuple[Predicate, ...], Page | None]] = []
     shape: list[Hashable] = []
     values: dict[str, Any] = {"now": state.now}
     for level in levels:
         one = level.ask(state)
-        conditions = [*one.conditions, *rights.scope(level.model, state.viewer.visibility)]
+        conditions = [*one.conditions, *authorization.scope(level.model, state.viewer.visibility)]
         clauses = tuple(c.clause for c in conditions)
         asked.append((clauses, one.page))
         shape.append((clauses, one.page and one.page.shape))
-        given = reading.parameters(conditions, state.reader)
+        given = selects.parameters(conditions, state.reader)
         given |= {} if one.page is None else one.page.parameters()
         values |= {f"l{level.number}{name}": value for name, value in given.items()}
     return Told(Writer(asked), tuple(shape), values)

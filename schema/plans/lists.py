@@ -4,11 +4,11 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from resolvers import reading
-from resolvers.clauses import Clause, Condition
-from resolvers.paging import Page, cut
-from resolvers.raw import Statement
-from resolvers.reading import Relation
+from resolvers.sql import selects
+from resolvers.sql.pagination import Page, cut
+from resolvers.sql.predicates import Condition, Predicate
+from resolvers.sql.prepared import Statement
+from resolvers.sql.selects import Relation
 from schema.plans.leaves import Read
 from schema.plans.parts import STATEMENTS_KEPT, Part, State, Table
 
@@ -51,9 +51,9 @@ class Listing:
             found = self._statements[key] = Statement(make(sqlite), sqlite)
         return found
 
-    def _given(self, state: State, asked: Asked) -> tuple[tuple[Clause, ...], dict[str, Any], Read]:
+    def _given(self, state: State, asked: Asked) -> tuple[tuple[Predicate, ...], dict[str, Any], Read]:
         conditions, read = [*asked.conditions, *self.table.scope(state)], self.table.columns.read(state)
-        return tuple(c.clause for c in conditions), reading.parameters(conditions, state.reader) | read.values, read
+        return tuple(c.clause for c in conditions), selects.parameters(conditions, state.reader) | read.values, read
 
     async def pages(
         self, state: State, asked: Asked, keys: Sequence[Any], *, ends: bool
@@ -68,7 +68,7 @@ class Listing:
         relation = self.relation
         values |= page.parameters()
         one = relation.key is None or len(keys) == 1
-        write = reading.first_page if one else reading.pages
+        write = selects.one_page if one else selects.pages
         statement = self._statement(
             (one, clauses, page.shape, ends, read.shape),
             lambda sqlite: write(read.columns(), relation, page, clauses, sqlite, more=ends),
@@ -90,7 +90,7 @@ class Listing:
         """All rows of each parent in an order, in the same form."""
         clauses, values, read = self._given(state, asked)
         relation = self.relation
-        write = reading.everything if relation.key is None else reading.by_key
+        write = selects.all_rows if relation.key is None else selects.by_key
         statement = self._statement(
             ("all", clauses, read.shape), lambda sqlite: write(read.columns(), relation, clauses, sqlite), state
         )
@@ -101,7 +101,7 @@ class Listing:
     async def counts(self, state: State, asked: Asked, keys: Sequence[Any]) -> dict[Any, int]:
         clauses, values, _ = self._given(state, asked)
         relation = self.relation
-        statement = self._statement(("count", clauses), lambda sqlite: reading.counts(relation, clauses, sqlite), state)
+        statement = self._statement(("count", clauses), lambda sqlite: selects.counts(relation, clauses, sqlite), state)
         rows = await state.reader.fetch(statement, values | {"keys": list(keys)})
         if relation.key is None:
             return {keys[0]: rows[0][0]}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from graphql import FieldNode, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type, is_leaf_type
 
 import models
-from resolvers.paging import Key, Page
-from resolvers.raw import decoder
+from resolvers.sql.pagination import Key, Page
+from resolvers.sql.prepared import decoder
 from schema import declare
 from schema.connection import ToList, ToMany
 from schema.declare import LoadField, target

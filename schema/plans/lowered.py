@@ -10,10 +10,10 @@ from graphql import FieldNode, GraphQLNonNull, GraphQLObjectType, get_named_type
 from sqlalchemy import ColumnElement, Select, bindparam
 
 import models
-from resolvers import rights
-from resolvers.clauses import table_column
-from resolvers.raw import Statement
-from resolvers.reading import Carry
+from resolvers.sql import authorization
+from resolvers.sql.predicates import table_column
+from resolvers.sql.prepared import Statement
+from resolvers.sql.selects import ExtraSelect
 from schema import declare
 from schema.connection import ToList, ToMany
 from schema.declare import LoadField, target
@@ -89,7 +89,7 @@ def lowered(
                 row = one_row(lowering, of, nodes, {"id": target(declared.type).row.id, **columns})
                 if len(lowering.levels) > 1:
                     return Lowered(lowering.levels, row, lambda state: key_asked(given(state), name), required)
-            case Sole() if rights.reads(compiler.visibility):
+            case Sole() if authorization.may_read(compiler.visibility):
                 row = one_row(lowering, of, nodes, {"id": target(declared.type).row.id})
                 if len(lowering.levels) > 1:
                     return Lowered(lowering.levels, row, lambda state: ("id", 1), required)
@@ -124,7 +124,7 @@ def inlined(
 
 def carried(
     compiler: "Compiler", load: declare.Batch, of: Any, nodes: list[FieldNode]
-) -> Callable[[State], Carry] | None:
+) -> Callable[[State], ExtraSelect] | None:
     """What a batch function can read along: all that is asked of the rows that its results refer to."""
     named: Any = get_named_type(of)
     if compiler.sqlite or not load.carries:
@@ -140,13 +140,13 @@ def carried(
     except (Unlowered, ValueError):  # ... or it is asked for in several ways, or not at all
         return None
 
-    def carry(state: State) -> Carry:
+    def carry(state: State) -> ExtraSelect:
         found = told(lowering.levels, state)
 
         def write(model: Any) -> ColumnElement[Any]:
             return made(writes[model], found.writer, model.__table__)
 
-        return Carry(lowering, found.shape, write, found.values)
+        return ExtraSelect(lowering, found.shape, write, found.values)
 
     return carry
 

@@ -15,8 +15,8 @@ from graphql import FieldNode, GraphQLList, GraphQLNonNull, GraphQLObjectType, g
 from sqlalchemy import ColumnElement, FromClause
 
 from models.db.column_types import Ranked, UtcTime
-from resolvers.clauses import table_column
-from resolvers.reading import Relation
+from resolvers.sql.predicates import table_column
+from resolvers.sql.selects import Relation
 from schema import declare
 from schema.connection import ToList, ToMany
 from schema.declare import LoadField

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 from graphql import GraphQLList, GraphQLNonNull
 
 from models.visibility import Viewer
-from resolvers import reading, rights
-from resolvers.clauses import Condition
-from resolvers.raw import RawReader, Statement
-from resolvers.reading import Carry, Relation
+from resolvers.sql import authorization, selects
+from resolvers.sql.predicates import Condition
+from resolvers.sql.prepared import Statement
+from resolvers.sql.readers import DriverReader
+from resolvers.sql.selects import ExtraSelect, Relation
 from schema.plans.arguments import Variables
 from schema.plans.leaves import Columns, Leave
 
@@ -26,7 +27,7 @@ class State:
 
     __slots__ = ("now", "reader", "variables", "viewer")
 
-    def __init__(self, variables: Variables, reader: RawReader) -> None:
+    def __init__(self, variables: Variables, reader: DriverReader) -> None:
         self.variables, self.reader = variables, reader
         self.viewer: Viewer = reader.viewer
         self.now = reader.now
@@ -118,11 +119,11 @@ class Table:
         self.shape = shape or Leaves(list)
 
     def scope(self, state: State) -> list[Condition]:
-        return rights.scope(self.model, state.viewer.visibility) if self._scoped else []
+        return authorization.scope(self.model, state.viewer.visibility) if self._scoped else []
 
     def lookup(self, column: Any = None) -> "Lookup":
         """Rows by a column, without one by the primary key."""
-        return Lookup(self, reading.relation(self.model, column))
+        return Lookup(self, selects.relation(self.model, column))
 
 
 class Lookup:
@@ -147,9 +148,9 @@ class Lookup:
             if len(self._statements) >= STATEMENTS_KEPT:
                 self._statements.clear()
             sqlite = state.reader.sqlite
-            select = reading.by_key(read.columns(), self._relation, [c.clause for c in scope], sqlite)
+            select = selects.by_key(read.columns(), self._relation, [c.clause for c in scope], sqlite)
             statement = self._statements[read.shape] = Statement(select, sqlite)
-        values: dict[str, Any] = reading.parameters(scope, state.reader) | read.values
+        values: dict[str, Any] = selects.parameters(scope, state.reader) | read.values
         values["keys"] = list(keys)
         rows = await state.reader.fetch(statement, values, keyed=True)
         made = await table.shape.run(state, rows)
@@ -283,7 +284,7 @@ class Batch:
     arguments: Callable[[State], dict[str, Any]]
     shape: Part
     required: bool
-    carry: Callable[[State], Carry] | None = None
+    carry: Callable[[State], ExtraSelect] | None = None
 
     @property
     def statements(self) -> int:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resolvers import events, rights
+from resolvers.queries import timeline
+from resolvers.sql import authorization
 from schema import ids
 from schema.event import LogAsked
 from schema.plans.leaves import Leave
@@ -89,7 +90,7 @@ class TheOne:
         return self.lookup.statements
 
     async def run(self, state: State, rows: Sequence[Any]) -> Sequence[Any]:
-        if not rights.reads(state.viewer.visibility):
+        if not authorization.may_read(state.viewer.visibility):
             raise Leave("not for this viewer")
         return [(await self.lookup.find(state, {1})).get(1)]
 
@@ -111,7 +112,7 @@ class LogConnections:
         asked = self.ask(state)
         page, epoch = asked.page, ""
         if self.wanted.rows:
-            log = await events.state(state.reader)
+            log = await timeline.state(state.reader)
             page, epoch = asked.bounded(log), log.epoch
         at = self.listing.table.columns.at(self.listing.table.model.id)
         return await paged(

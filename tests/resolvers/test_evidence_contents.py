@@ -9,8 +9,9 @@ from random import Random
 import pytest
 from PIL import Image
 
-from resolvers.evidence import pictures
-from resolvers.evidence.contents import (
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.evidence import strip_images
+from resolvers.evidence.content_types import (
     ANY,
     DECODE,
     JPEG,
@@ -22,15 +23,14 @@ from resolvers.evidence.contents import (
     checked,
     sniffed,
 )
-from resolvers.refusals import Code, Refused
 from tests.proving import examples
 from tests.web.pictures import GPS, ORIENTATION, SECRET, bomb, chunk, exif, opened, paper, photograph, picture
 
 KINDS = {"JPEG": JPEG, "PNG": PNG, "WEBP": WEBP}
 
 
-def refusal(data: bytes, declared: str = ANY) -> Code:
-    with pytest.raises(Refused) as caught:
+def refusal(data: bytes, declared: str = ANY) -> ErrorCode:
+    with pytest.raises(RequestError) as caught:
         checked(data, declared)
     return caught.value.code
 
@@ -95,11 +95,11 @@ def test_a_jpeg_of_very_many_scans_is_refused() -> None:
     plain = photograph(progressive=True, exif=exif(1))
     start = plain.rindex(b"\xff\xda")
     scan = plain[start:-2]
-    few, many = (plain[:-2] + scan * n + plain[-2:] for n in (20, pictures.SCANS_MAXIMUM))
-    assert pictures.jpeg(few)
-    with pytest.raises(pictures.Broken, match="scans"):
-        pictures.jpeg(many)
-    assert refusal(many) is Code.BAD_INPUT
+    few, many = (plain[:-2] + scan * n + plain[-2:] for n in (20, strip_images.SCANS_MAXIMUM))
+    assert strip_images.jpeg(few)
+    with pytest.raises(strip_images.Broken, match="scans"):
+        strip_images.jpeg(many)
+    assert refusal(many) is ErrorCode.BAD_INPUT
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
@@ -131,7 +131,7 @@ def test_the_still_picture_of_an_animated_png_stays() -> None:
 def test_an_animated_webp_is_refused() -> None:
     file = io.BytesIO()
     picture().save(file, "WEBP", save_all=True, append_images=[Image.new("RGB", (64, 48))])
-    assert refusal(file.getvalue()) is Code.BAD_INPUT
+    assert refusal(file.getvalue()) is ErrorCode.BAD_INPUT
 
 
 XMP = (
@@ -185,7 +185,7 @@ def test_a_paper_full_of_what_looks_like_positions_is_looked_through_in_no_time(
 
 def test_a_paper_without_positions_stays_as_it_is() -> None:
     assert checked(paper(), PDF).data == paper()
-    assert refusal(paper()[:40]) is Code.BAD_INPUT
+    assert refusal(paper()[:40]) is ErrorCode.BAD_INPUT
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_paper_without_positions_stays_as_it_is() -> None:
 )
 def test_anything_else_is_of_no_kind_that_is_taken(data: bytes) -> None:
     assert sniffed(data) is None
-    assert refusal(data, JPEG) is Code.UNSUPPORTED_TYPE
+    assert refusal(data, JPEG) is ErrorCode.UNSUPPORTED_TYPE
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -202,21 +202,21 @@ def test_a_kind_must_be_the_one_that_is_declared(kind: str) -> None:
     data = photograph(kind)
     assert checked(data, ANY).media_type == KINDS[kind]
     for other in {JPEG, PNG, WEBP, PDF, "text/plain", "image/gif", "image/*"} - {KINDS[kind]}:
-        assert refusal(data, other) is Code.UNSUPPORTED_TYPE
+        assert refusal(data, other) is ErrorCode.UNSUPPORTED_TYPE
 
 
 def test_a_bomb_is_refused_without_being_unfolded() -> None:
     data = bomb()
     assert len(data) < 1_000_000
-    assert refusal(data, PNG) is Code.TOO_LARGE
+    assert refusal(data, PNG) is ErrorCode.TOO_LARGE
 
 
 def test_the_greatest_picture_is_not_one_pixel_greater() -> None:
     width = PIXELS_MAXIMUM // 100
-    for height, code in ((100, Code.BAD_INPUT), (101, Code.TOO_LARGE)):
+    for height, code in ((100, ErrorCode.BAD_INPUT), (101, ErrorCode.TOO_LARGE)):
         header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
         # Without data it cannot be decoded; that it was tried shows that it was not too large.
-        data = pictures.PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+        data = strip_images.PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
         assert refusal(data) is code
 
 
@@ -243,23 +243,23 @@ def test_a_webp_is_measured_before_a_decoder_sees_it(form: str, monkeypatch: pyt
 
     monkeypatch.setitem(DECODE, WEBP, decoder)
     for width, height in ((7990, 8000), (16_383, 16_383), (WEBP_PIXELS_MAXIMUM // 4000 + 1, 4000)):
-        assert refusal(webp_header(form, width, height)) is Code.TOO_LARGE
+        assert refusal(webp_header(form, width, height)) is ErrorCode.TOO_LARGE
     assert seen == []
-    assert refusal(webp_header(form, WEBP_PIXELS_MAXIMUM // 4000, 4000)) is Code.BAD_INPUT
+    assert refusal(webp_header(form, WEBP_PIXELS_MAXIMUM // 4000, 4000)) is ErrorCode.BAD_INPUT
     assert seen
 
 
 @pytest.mark.parametrize("more", [{"lossless": True}, {"lossless": False}, {"lossless": False, "exif": exif(1)}])
 def test_the_size_of_a_webp_is_the_one_that_its_decoder_finds(more: dict[str, object]) -> None:
     data = photograph("WEBP", **{"exif": b"", **more})
-    assert pictures.webp_size(data) == opened(data).size
+    assert strip_images.webp_size(data) == opened(data).size
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_picture_that_ends_early_is_refused_wherever_it_ends(kind: str) -> None:
     data = photograph(kind)
     for end in range(16, len(data) - 1, max(len(data) // 150, 1)):
-        assert refusal(data[:end]) in (Code.BAD_INPUT, Code.UNSUPPORTED_TYPE)
+        assert refusal(data[:end]) in (ErrorCode.BAD_INPUT, ErrorCode.UNSUPPORTED_TYPE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -271,7 +271,7 @@ def test_damage_is_refused_or_leaves_a_picture(kind: str) -> None:
         damaged = bytearray(data)
         for _ in range(rng.randrange(1, 6)):
             damaged[rng.randrange(12, len(data))] = rng.randrange(256)
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(RequestError):
             opened(checked(bytes(damaged), ANY).data)
 
 
@@ -288,11 +288,11 @@ def test_damage_is_refused_or_leaves_a_picture(kind: str) -> None:
     ],
 )
 def test_damaged_exif_leaves_the_picture_upright(data: bytes) -> None:
-    assert pictures.orientation(data) == pictures.UPRIGHT
+    assert strip_images.orientation(data) == strip_images.UPRIGHT
 
 
 @pytest.mark.parametrize("turned", range(1, 9))
 def test_which_way_up_is_read_in_either_byte_order(turned: int) -> None:
     little = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes([turned, 0, 0, 0])
-    assert pictures.orientation(little) == turned
-    assert pictures.orientation(pictures.tiff(turned)) == turned
+    assert strip_images.orientation(little) == turned
+    assert strip_images.orientation(strip_images.tiff(turned)) == turned

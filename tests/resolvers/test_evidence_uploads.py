@@ -15,8 +15,8 @@ import models
 from models.clock import now as clock
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
-from resolvers.evidence.contents import PDF, Content
-from resolvers.evidence.stores import UNFINISHED, Directory, Store, opened
+from resolvers.evidence.content_types import PDF, Content
+from resolvers.evidence.store import UNFINISHED, Directory, Store, opened
 from resolvers.evidence.uploads import Collected, Kept, NotOurs, claim, collect, find, keep
 from subscriptions.event_log import renew_epoch
 from tests.conftest import Databases

@@ -15,10 +15,10 @@ import models
 from models.db.database import Database
 from models.db.sqlite_functions import EARTH_RADIUS_METRES, great_circle_metres
 from models.visibility import Role, Viewer, Visibility
-from resolvers.clauses import Condition, Equal
-from resolvers.nearby import HALF_ROUND, ROWS, Near, NearbyKind, around, box, measured, near_point, nearest_to
-from resolvers.reader import OperationReader
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.queries.nearby import HALF_ROUND, ROWS, Near, NearbyKind, around, box, measured, near_point, nearest_to
+from resolvers.sql.predicates import Condition, Equal
+from resolvers.sql.readers import OperationReader
 from tests.conftest import COMMANDER, NOW, SHANGHAI, Databases
 from tests.proving import examples
 
@@ -241,17 +241,17 @@ async def test_nothing_is_near_what_has_no_place(globe: Database) -> None:
 @pytest.mark.parametrize(
     ("place", "given", "code"),
     [
-        ((90.1, 0.0), {}, Code.BAD_INPUT),
-        ((0.0, -180.5), {}, Code.BAD_INPUT),
-        ((math.nan, 0.0), {}, Code.BAD_INPUT),
-        ((0.0, math.inf), {}, Code.BAD_INPUT),
-        ((0.0, 0.0), {"within_metres": -1}, Code.BAD_INPUT),
-        ((0.0, 0.0), {"first": 0}, Code.BAD_PAGE),
-        ((0.0, 0.0), {"first": 1001}, Code.BAD_PAGE),
+        ((90.1, 0.0), {}, ErrorCode.BAD_INPUT),
+        ((0.0, -180.5), {}, ErrorCode.BAD_INPUT),
+        ((math.nan, 0.0), {}, ErrorCode.BAD_INPUT),
+        ((0.0, math.inf), {}, ErrorCode.BAD_INPUT),
+        ((0.0, 0.0), {"within_metres": -1}, ErrorCode.BAD_INPUT),
+        ((0.0, 0.0), {"first": 0}, ErrorCode.BAD_PAGE),
+        ((0.0, 0.0), {"first": 1001}, ErrorCode.BAD_PAGE),
     ],
 )
-async def test_what_is_not_on_the_globe_is_refused(globe: Database, place: Place, given: Any, code: Code) -> None:
-    with pytest.raises(Refused) as refused:
+async def test_what_is_not_on_the_globe_is_refused(globe: Database, place: Place, given: Any, code: ErrorCode) -> None:
+    with pytest.raises(RequestError) as refused:
         await Looking(globe).point(place, kinds=[CAMERA], **given)
     assert refused.value.code is code
 

@@ -15,8 +15,9 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904, to_excel
 import models
 from models.db.database import Database
 from models.db.sqlite_functions import great_circle_metres
-from resolvers.register import RegisterRefused, csv_rows, geojson_rows
+from resolvers.register import RegisterRefused
 from resolvers.register.datum import conversion
+from resolvers.register.readers import csv, geojson
 from tests.resolvers.registering import run
 
 DISTRICT = '[district]\nname = "萧山"\n'
@@ -298,8 +299,8 @@ def test_features_come_one_by_one_with_their_lines(tmp_path: Path, monkeypatch: 
     )
     (tmp_path / "f.geojson").write_text(text + '\n], "bbox": [1.5]}\n', "utf-8")
     for size in (1, 2, 3, 7, 64, 1 << 16):
-        monkeypatch.setattr(geojson_rows, "CHUNK", size)
-        found = list(geojson_rows.read(tmp_path / "f.geojson", ["名", "n"]))
+        monkeypatch.setattr(geojson, "CHUNK", size)
+        found = list(geojson.read(tmp_path / "f.geojson", ["名", "n"]))
         assert [(r.line, r.cells) for r in found] == [(i + 3, ["名" * i, i * 10**i]) for i in range(12)]
 
 
@@ -320,7 +321,7 @@ def test_features_come_one_by_one_with_their_lines(tmp_path: Path, monkeypatch: 
 def test_what_is_no_geojson_is_refused_with_its_line(tmp_path: Path, text: str, line: int) -> None:
     (tmp_path / "f.geojson").write_text(text)
     with pytest.raises(RegisterRefused, match=rf"f.geojson: line {line}: "):
-        list(geojson_rows.read(tmp_path / "f.geojson", ["a"]))
+        list(geojson.read(tmp_path / "f.geojson", ["a"]))
 
 
 async def test_a_gzip_file_that_ends_too_early_is_refused_before_anything_is_written(
@@ -336,7 +337,7 @@ async def test_a_gzip_file_that_ends_too_early_is_refused_before_anything_is_wri
 
 def cells(path: Path, text: str, wanted: list[str]) -> list[tuple[int, list[str] | None]]:
     path.write_text(text, newline="")
-    found = csv_rows.read(path, wanted, encoding="utf-8", delimiter=",", header=1, gzipped=False)
+    found = csv.read(path, wanted, encoding="utf-8", delimiter=",", header=1, gzipped=False)
     return [(r.line, None if r.reason else list(r.cells)) for r in found]
 
 
@@ -364,7 +365,7 @@ def test_an_open_quotation_mark_costs_its_own_line_alone(tmp_path: Path) -> None
 
 
 def test_a_line_without_end_is_one_bad_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_rows, "LONGEST", 1_000)
+    monkeypatch.setattr(csv, "LONGEST", 1_000)
     text = f"a,b\n1,x\n2,{'y' * 5_000}\n3,z\n"
     assert cells(tmp_path / "f.csv", text, ["b"]) == [(2, ["x"]), (3, None), (4, ["z"])]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from resolvers.register import MappingRefused, load, parse
-from resolvers.register.lines import Lines
+from resolvers.register.line_numbers import Lines
 from resolvers.register.mapping import Mapping, Origin, Place, Sheet
 from resolvers.register.tables import TABLES
 from tests.resolvers.registering import MAPPING

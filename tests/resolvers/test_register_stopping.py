@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import models
 from models import EventKind
 from models.db.database import Database
-from resolvers.register import Progress, RegisterRefused, export, writing
+from resolvers.register import Progress, RegisterRefused, export, write
 from tests.conftest import Databases
 from tests.processes import address
 from tests.proofs import record
@@ -148,7 +148,7 @@ async def test_a_row_that_somebody_changes_meanwhile_is_compared_again(
     seen: list[int] = []
     lock = sa.update(enterprise).where(enterprise.c.external_id == "A")
 
-    real = writing._lock
+    real = write._lock
 
     async def locked(connection: Any, rows: Any, versions: dict[int, int]) -> None:
         if not seen:
@@ -157,7 +157,7 @@ async def test_a_row_that_somebody_changes_meanwhile_is_compared_again(
                 await other.execute(lock.values(name="theirs", version=enterprise.c.version + 1))
         await real(connection, rows, versions)
 
-    monkeypatch.setattr(writing, "_lock", locked)
+    monkeypatch.setattr(write, "_lock", locked)
     put(tmp_path, enterprises=[{**row, "town": "", "name": "ours"} for row in PLACES])
     outcome, _ = await run(database, TOP + ENTERPRISES, tmp_path)
     found = await table(database, models.Enterprise)

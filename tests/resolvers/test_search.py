@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import models
 from models.db.database import Database
 from models.visibility import Viewer
-from resolvers.reader import OperationReader
-from resolvers.refusals import Code, Refused
-from resolvers.search import TEXT_MAXIMUM, SearchKind, find
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.queries.search import TEXT_MAXIMUM, SearchKind, find
+from resolvers.sql.readers import OperationReader
 from tests.conftest import COMMANDER, NOW, SHANGHAI, Databases
 from tests.proving import examples
 
@@ -140,16 +140,16 @@ async def test_each_of_an_experts_specialties_is_a_text(library: Database, text:
 
 @pytest.mark.parametrize("text", ["", "  ", "\u3000", "x" * (TEXT_MAXIMUM + 1), "a\0b", "\0", "\ud800"])
 async def test_what_cannot_be_looked_for_is_refused(library: Database, text: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestError) as refused:
         await search(library, text)
-    assert refused.value.code is Code.BAD_INPUT
+    assert refused.value.code is ErrorCode.BAD_INPUT
 
 
 @pytest.mark.parametrize("first", [0, -1, 1001, 2**31 - 1])
 async def test_numbers_out_of_bounds_are_refused(library: Database, first: int) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestError) as refused:
         await search(library, "a", first=first)
-    assert refused.value.code is Code.BAD_PAGE
+    assert refused.value.code is ErrorCode.BAD_PAGE
 
 
 async def test_the_longest_text_and_the_greatest_number_are_taken(library: Database) -> None:

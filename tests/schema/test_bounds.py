@@ -25,7 +25,7 @@ from graphql.validation.rules import overlapping_fields_can_be_merged as overlap
 
 from models.db.database import Database
 from models.visibility import Viewer
-from resolvers.refusals import Refused
+from resolvers.errors import RequestError
 from schema import bounds
 from schema.execution import Answer, Execution, Operation
 from schema.plans.leaves import Leave
@@ -280,7 +280,7 @@ async def test_too_many_values_are_refused(running: Execution, query: str, varia
     assert codes(answer) == ["BAD_VARIABLES"]
     assert not answer.started
     assert answer.errors[0]["message"] == "The variables have more than 10,000 values."
-    with pytest.raises(Refused, match="more than 10,000"):
+    with pytest.raises(RequestError, match="more than 10,000"):
         running.document(Operation(query, variables))
 
 

@@ -11,8 +11,8 @@ import pytest
 
 import models
 import schema.declare
-from resolvers import nearby
-from resolvers.hazards import is_overdue
+from resolvers.actions.hazards import is_overdue
+from resolvers.queries import nearby
 from schema.connection import node
 from schema.declare import Node, batch, check_columns, column, compute_now, part, row_type, to_one, to_one_of
 from schema.values import Point
@@ -25,7 +25,8 @@ import datetime as dt
 
 import models
 from models import PERSONAL_DATA, CaseStatus, HazardStatus, InspectionKind
-from resolvers import nearby, rings
+from resolvers import geography
+from resolvers.queries import nearby
 from resolvers.hazards import is_overdue
 from schema.connection import node
 from schema.declare import Node, batch, column, compute, compute_now, row_type
@@ -42,7 +43,7 @@ class Right:
     overdue: bool = compute_now(is_overdue, models.Hazard.status, models.Hazard.deadline, description="Overdue.")
     left: int = compute(available, models.StockItem.quantity, models.StockItem.reserved, description="Left.")
     outline: dict[str, object] = batch(
-        rings.boundaries, models.ControlRing.venue_id, models.ControlRing.radius_metres, description="Outline."
+        geography.boundaries, models.ControlRing.venue_id, models.ControlRing.radius_metres, description="Outline."
     )
 
 
@@ -64,7 +65,7 @@ class Wrong(Node):
     l: str = compute(available, models.StockItem.quantity, models.StockItem.reserved, description="A number.")  # wrong
     m: list[object] = batch(nearby.around, models.Venue.latitude, description="Too few needs.")  # wrong
     n: list[object] = batch(nearby.around, models.Venue.name, models.Venue.code, description="Texts.")  # wrong
-    o: dict[str, object] = batch(rings.boundaries, models.Venue.id, models.Venue.latitude, description="N.")  # wrong
+    o: dict[str, object] = batch(geography.boundaries, models.Venue.id, models.Venue.latitude, description="N.")  # wrong
     p: dt.date = column(models.Hazard.status, "A state is no day.")  # wrong
     q: list[HazardStatus] = column(models.Zone.focus, "A list of others.")  # wrong
     r: InspectionKind | None = column(models.Inspection.result, "Another enum, and null.")  # wrong

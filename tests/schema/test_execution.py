@@ -13,7 +13,7 @@ from sqlmodel import col
 
 import models
 from models.db.database import Database
-from resolvers.raw import RawReader
+from resolvers.sql.readers import DriverReader
 from schema import ids
 from schema.context import Context
 from schema.execution import Answer, Operation
@@ -43,7 +43,7 @@ async def test_the_unexpected_is_masked_and_logged_without_values(
         raise RuntimeError(f"the row of {SECRET}")
 
     monkeypatch.setattr(Context, "page", fail)
-    monkeypatch.setattr(RawReader, "fetch", fail)
+    monkeypatch.setattr(DriverReader, "fetch", fail)
     with structlog.testing.capture_logs() as logged:
         answer = await run(
             graph, demo, "query($t: String) { enterprises(filter: {text: $t}) { nodes { id } } }", {"t": SECRET}
@@ -65,7 +65,7 @@ async def test_every_incident_has_its_own_id(graph: Graph, demo: Database, monke
         raise KeyError(SECRET)
 
     monkeypatch.setattr(Context, "one", fail)
-    monkeypatch.setattr(RawReader, "fetch", fail)
+    monkeypatch.setattr(DriverReader, "fetch", fail)
     asked = {"one": ids.encode("Zone", 1), "other": ids.encode("Zone", 2)}
     answer = await run(
         graph, demo, "query($one: ID!, $other: ID!) { a: node(id: $one) { id } b: node(id: $other) { id } }", asked

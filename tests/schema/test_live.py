@@ -16,7 +16,7 @@ import models
 from models.db.database import Database
 from models.db.outages import is_outage
 from models.visibility import Role, Viewer, Visibility
-from resolvers.refusals import Refused
+from resolvers.errors import RequestError
 from schema import ids, moving, streaming
 from schema.execution import Operation
 from schema.root import Graph
@@ -195,12 +195,12 @@ async def test_it_may_be_looked_at_by_whom_it_concerns(town: Scene) -> None:
         (Viewer(Visibility(Role.COMMANDER)), ids.encode("Zone", 999)),
         (Viewer(Visibility(Role.INTEGRATOR)), world.id("zone")),
     ]:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestError) as refused:
             await town.join(PORTRAIT, viewer, of=of)
         assert refused.value.code.value == "FORBIDDEN"
-    with pytest.raises(Refused, match="A portrait is of"):
+    with pytest.raises(RequestError, match="A portrait is of"):
         await town.join(PORTRAIT, of=world.id("team"))
-    with pytest.raises(Refused, match="`from`"):
+    with pytest.raises(RequestError, match="`from`"):
         await town.join(
             'subscription($of: ID!) { portrait(of: $of, window: {from: "2026-02-01", to: "2026-01-01"}) { asOf } }',
             of=world.id("zone"),
@@ -357,14 +357,14 @@ async def test_positions_of_one_zone(town: Scene) -> None:
     assert await where(sink) == (ids.encode("Inspector", world.other_inspector), 30.2)
     await second(town)
     assert sink.empty
-    with pytest.raises(Refused):
+    with pytest.raises(RequestError):
         await town.join(POSITIONS, zone=world.id("venue"))
 
 
 async def test_positions_are_not_for_enterprises_and_without_names_for_walls(town: Scene) -> None:
     world = town.office.world
     await moved(town, world.inspector, 30.1)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestError):
         await town.join(POSITIONS, own(world))
     names = []
     for viewer in (WALL, inspector(world.inspector)):

@@ -10,8 +10,8 @@ from strawberry.utils.str_converters import to_camel_case
 
 import schema.context
 from models.db.database import Database
-from resolvers.nearby import CIRCLES, NearbyKind
-from resolvers.search import SearchKind
+from resolvers.queries.nearby import CIRCLES, NearbyKind
+from resolvers.queries.search import SearchKind
 from schema.declare import NODES, OF_ROW, Batch, Column, Compute, GlobalId, LoadField, Part, ToOneOf, fields_of
 from schema.execution import Operation
 from schema.root import Graph, build

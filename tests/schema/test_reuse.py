@@ -14,9 +14,9 @@ import sqlalchemy as sa
 import models
 from models import EventKind
 from models.db.database import Database
-from resolvers import rights
-from resolvers.changes import FOLLOWING, GUARDED
-from resolvers.clauses import Equal, Within
+from resolvers.actions.change_tracker import FOLLOWING, GUARDED
+from resolvers.sql import authorization
+from resolvers.sql.predicates import Equal, Within
 from schema.execution import Execution, Operation
 from schema.plans import kept
 from schema.plans.answers import BESIDES, Answers
@@ -153,7 +153,7 @@ async def test_rows_that_are_only_counted_must_last_as_well(readers: Readers, mo
     assert readers.lasts(query, {}, viewer)
     # Which of them an enterprise has is decided here by rows that change without an event.
     attached = Within(models.Warehouse.id, models.Evidence.id, Equal(models.Evidence.bytes))
-    monkeypatch.setitem(rights.OWN, models.Warehouse, attached)
+    monkeypatch.setitem(authorization.OWN, models.Warehouse, attached)
     assert not readers.lasts(query, {}, viewer)
     assert readers.lasts(query, {}, DUTY)
 

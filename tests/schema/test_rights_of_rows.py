@@ -12,8 +12,8 @@ from sqlmodel import col
 import models
 from models import PERSONAL_DATA, Role, Scope, Viewer, Visibility
 from models.db.database import Database
-from resolvers.nearby import NearbyKind
-from resolvers.rights import EVERYTHING, OWN
+from resolvers.queries.nearby import NearbyKind
+from resolvers.sql.authorization import EVERYTHING, OWN
 from schema import cost, ids
 from schema.declare import NODES, OF_ROW, fields_of
 from schema.execution import Operation

@@ -18,7 +18,7 @@ from graphql import (
 from sqlmodel import SQLModel
 
 from models import Row
-from resolvers.rights import OWN
+from resolvers.sql.authorization import OWN
 from schema.context import Record
 from schema.declare import NODES, OF_ROW, Load, LoadField, fields_of
 from schema.query import Query

@@ -2,7 +2,7 @@
 
 import re
 
-from resolvers.refusals import Code
+from resolvers.errors import ErrorCode
 from tests.web import browser
 from web.settings import ROOT, Settings
 
@@ -38,7 +38,7 @@ def test_every_command_of_make_that_the_readme_names_exists() -> None:
 
 def test_the_documents_have_every_code_of_an_error() -> None:
     table = (ROOT / "docs" / "http.md").read_text()
-    assert re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE) == [code.value for code in Code]
+    assert re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE) == [code.value for code in ErrorCode]
 
 
 def test_what_the_readme_links_to_exists() -> None:

@@ -15,7 +15,7 @@ from joserfc.jwk import OctKey
 
 from models.db.database import Database
 from models.visibility import Role, Scope
-from resolvers.refusals import Code, Refused
+from resolvers.errors import ErrorCode, RequestError
 from tests.acting import change
 from tests.conftest import NOW, Databases
 from tests.own_file import table
@@ -92,11 +92,11 @@ def test_a_token_ends_at_its_second_and_begins_at_its_own() -> None:
     token = TOKENS.make(WALL)
     assert TOKENS.read(token, NOW + HOUR - dt.timedelta(seconds=1)) == WALL
     for now in (NOW + HOUR, NOW + 2 * HOUR):
-        with pytest.raises(Refused):
+        with pytest.raises(RequestError):
             TOKENS.read(token, now)
     begins = signed(nbf=int(NOW.timestamp()))
     assert TOKENS.read(begins, NOW) == WALL
-    with pytest.raises(Refused):
+    with pytest.raises(RequestError):
         TOKENS.read(begins, NOW - dt.timedelta(seconds=1))
 
 
@@ -271,9 +271,9 @@ async def test_whoever_is_taken_out_of_the_register_is_refused_after_thirty_seco
     now += dt.timedelta(seconds=1)
     assert dt.timedelta(seconds=30) == FRESH
     for _ in range(2):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestError) as refused:
             await viewers.of_token(token)
-        assert refused.value.code is Code.UNAUTHENTICATED
+        assert refused.value.code is ErrorCode.UNAUTHENTICATED
 
 
 async def test_a_token_that_ends_is_refused_though_its_holder_was_just_looked_up(demo: Database) -> None:
@@ -282,7 +282,7 @@ async def test_a_token_that_ends_is_refused_though_its_holder_was_just_looked_up
     token = TOKENS.make(WALL)
     await viewers.of_token(token)
     now += dt.timedelta(seconds=1)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestError):
         await viewers.of_token(token)
 
 

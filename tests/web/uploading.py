@@ -16,8 +16,8 @@ from starlette.types import ASGIApp
 import models
 from models.db.database import Database
 from models.visibility import Role, Scope, Viewer
-from resolvers.evidence.signer import Signer
-from resolvers.evidence.stores import Directory, Store
+from resolvers.evidence.signed_urls import Signer
+from resolvers.evidence.store import Directory, Store
 from schema.execution import Execution, Operation
 from schema.root import Graph
 from tests.conftest import NOW, SHANGHAI

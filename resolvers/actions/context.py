@@ -1,0 +1,171 @@
+"""What an action works with: the transaction, who acts, and the events that it will leave."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+import models
+from models import EventKind, HazardLevel, Role, Viewer, lifecycle
+from resolvers.actions.change_tracker import ChangeTracker
+from resolvers.actions.errors import Conflict, IllegalTransition, NotFound
+from resolvers.actions.event_context import EventContext, enterprise_contexts
+from resolvers.sql import authorization, selects
+
+R = TypeVar("R", bound=models.Row)
+
+Result = Mapping[str, Any]  # by name a row, or a list of rows
+
+
+@dataclass(frozen=True)
+class ActionRequest:
+    """One call of a mutation: its name, its arguments, and what makes a repeat of it a repeat."""
+
+    mutation: str
+    arguments: dict[str, Any]
+    expected_version: int | None = None
+    client_mutation_id: str | None = None
+    fingerprint: str = ""
+
+
+@dataclass(eq=False)
+class PendingEvent:
+    """An event to be: the row that it is about, and what else is known before the end."""
+
+    kind: EventKind
+    row: Any
+    from_status: str | None
+    to_status: str | None
+    enterprise_id: int | None
+    zone_id: int | None
+    venue_id: int | None
+    major: bool
+    automatic: bool
+
+
+@dataclass(eq=False)
+class ActionContext:
+    """What an action has at hand."""
+
+    session: AsyncSession
+    viewer: Viewer
+    now: dt.datetime
+    zone: ZoneInfo
+    request: ActionRequest
+    drafts: list[PendingEvent] = field(default_factory=list)
+    before: dict[int, EventContext] = field(default_factory=dict)
+    opened: Counter[int] = field(default_factory=Counter)
+    inspected: set[int] = field(default_factory=set)
+    changes: ChangeTracker = field(default_factory=ChangeTracker)
+
+    @property
+    def sqlite(self) -> bool:
+        return self.session.get_bind().dialect.name == "sqlite"
+
+    @property
+    def day(self) -> dt.date:
+        """Today, in the district."""
+        return self.now.astimezone(self.zone).date()
+
+    # -- rows --
+
+    async def get(self, model: type[R], key: int) -> R:
+        """The row, locked until the end. Raises NotFound, also for what the viewer may not see."""
+        # A program's scope, which was looked at before, is all that it needs: `read` is for reading.
+        program = self.viewer.role is Role.INTEGRATOR
+        conditions = [] if program else authorization.scope(model, self.viewer.visibility)
+        table = model.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+        where = selects.where([c.clause for c in conditions], self.sqlite)
+        # With key_share, because the events of others, which name an enterprise, must not wait for who changes it.
+        statement = sa.select(model).where(table.c.id == key, *where).with_for_update(key_share=True)
+        values = selects.parameters(conditions, self)
+        row: R | None = (await self.session.execute(statement, values)).scalar_one_or_none()
+        if row is None:
+            raise NotFound(model, key)
+        return row
+
+    async def get_all(self, model: type[R], keys: Sequence[int]) -> list[R]:
+        """The rows in the order of the keys, each once; locked in one order by everybody, against deadlocks."""
+        found = {key: await self.get(model, key) for key in sorted(set(keys))}
+        return [found[key] for key in dict.fromkeys(keys)]
+
+    async def subject(self, model: type[R], key: int) -> R:
+        """The row that the mutation is about. Raises Conflict where the client saw another version of it."""
+        row = await self.get(model, key)
+        expected = self.request.expected_version
+        version: int | None = getattr(row, "version", None)
+        if None not in (expected, version) and version != expected:
+            raise Conflict(model, key, version or 0)
+        return row
+
+    async def add(self, row: R) -> R:
+        """A new row, with its key."""
+        self.session.add(row)
+        await self.session.flush()
+        return row
+
+    async def exists(self, statement: sa.Select[Any]) -> bool:
+        return (await self.session.execute(statement.limit(1))).first() is not None
+
+    async def carries_out(self, inspection_id: int) -> bool:
+        """Whether the viewer is one of the inspection's inspectors."""
+        link = models.InspectionInspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+        return await self.exists(
+            sa.select(link.c.id).where(
+                link.c.inspection_id == inspection_id, link.c.inspector_id == self.viewer.inspector
+            )
+        )
+
+    async def major(self, inspection_id: int) -> bool:
+        """Whether the inspection found a major hazard."""
+        hazard = models.Hazard.__table__  # type: ignore[attr-defined]  # as above
+        return await self.exists(
+            sa.select(hazard.c.id).where(hazard.c.inspection_id == inspection_id, hazard.c.level == HazardLevel.MAJOR)
+        )
+
+    # -- events --
+
+    def step(self, cycle: str, row: Any, to: Any = None, **known: Any) -> None:
+        """Take the row's next step by this mutation, to `to` where it could be several. Raises IllegalTransition."""
+        mutation, current = self.request.mutation, row.status
+        line = lifecycle.transition(cycle, mutation, current, to)
+        if line is None:
+            wanted = to or lifecycle.wanted(cycle, mutation)
+            raise IllegalTransition(current.name, wanted.name, lifecycle.legal(cycle, current))
+        row.status = line.to
+        self.record(line.kind, row, current, line.to, **known)
+
+    def require_state(self, cycle: str, row: Any) -> None:
+        """For a mutation that changes no status. Raises IllegalTransition where the row's status does not allow it."""
+        [states] = [a.states for a in lifecycle.ACTIONS if a.mutation == self.request.mutation]
+        if row.status not in states:
+            current = row.status
+            raise IllegalTransition(current.name, states[0].name, lifecycle.legal(cycle, current))
+
+    def record(
+        self,
+        kind: EventKind,
+        row: Any,
+        from_status: Any = None,
+        to_status: Any = None,
+        *,
+        enterprise: int | None = None,
+        zone: int | None = None,
+        major: bool = False,
+        automatic: bool = False,
+    ) -> None:
+        """An event about a row. `zone` only where there is no enterprise; `automatic` where nobody did it."""
+        if enterprise is None:
+            enterprise = row.id if isinstance(row, models.Enterprise) else getattr(row, "enterprise_id", None)
+        before, after = (None if status is None else status.name for status in (from_status, to_status))
+        venue = getattr(row, "venue_id", None)
+        self.drafts.append(PendingEvent(kind, row, before, after, enterprise, zone, venue, major, automatic))
+
+    async def remember(self, enterprise: models.Enterprise) -> None:
+        """Keep where an enterprise is, before it is moved or graded."""
+        self.before.update(await enterprise_contexts(self.session, [enterprise.id]))

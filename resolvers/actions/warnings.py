@@ -1,0 +1,145 @@
+"""Warnings, and the rain that raises and lifts them by itself.
+
+The thresholds of a rainstorm warning are the published ones: BLUE 50 mm in 12 hours, YELLOW 50 mm in 6 hours, ORANGE
+50 mm in 3 hours, RED 100 mm in 3 hours. One that was raised by readings is lifted when six hours have passed in which
+none of them was reached.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from models import EventKind, RainfallReading, Warning, WarningKind, WarningLevel, Zone
+from resolvers.actions.context import ActionContext, Result
+from resolvers.actions.errors import InvalidInput
+
+# The gravest first: what falls in so many hours.
+THRESHOLDS = (
+    (WarningLevel.RED, 3, 100.0),
+    (WarningLevel.ORANGE, 3, 50.0),
+    (WarningLevel.YELLOW, 6, 50.0),
+    (WarningLevel.BLUE, 12, 50.0),
+)
+CALM = dt.timedelta(hours=6)
+MILLIMETRES_MAXIMUM = 2_000.0  # more than has ever fallen anywhere in a day (1,825 mm, La Réunion 1966, WMO)
+
+
+async def issue(
+    act: ActionContext, *, kind: WarningKind, level: WarningLevel, headline: str, zone: int | None = None
+) -> Result:
+    if zone is not None:
+        await act.get(Zone, zone)
+    warning = await act.add(Warning(zone_id=zone, kind=kind, level=level, headline=headline, issued_at=act.now))
+    act.record(EventKind.WARNING_ISSUED, warning, zone=zone)
+    return {"warning": warning}
+
+
+async def lift(act: ActionContext, *, warning: int) -> Result:
+    row = await act.subject(Warning, warning)
+    if row.lifted_at is not None:
+        raise InvalidInput("warning", "It is lifted already.")
+    row.lifted_at = act.now
+    act.record(EventKind.WARNING_LIFTED, row, zone=row.zone_id)
+    return {"warning": row}
+
+
+async def report_rainfall(
+    act: ActionContext, *, zone: int, millimetres: float, at: dt.datetime | None = None
+) -> Result:
+    """What fell on a zone since the reading before; a second report of one time replaces the first."""
+    row = await act.get(Zone, zone)
+    moment = at or act.now
+    if not (math.isfinite(millimetres) and 0 <= millimetres <= MILLIMETRES_MAXIMUM):
+        raise InvalidInput("millimetres", f"From 0 to {MILLIMETRES_MAXIMUM:,.0f}.")
+    if moment > act.now + dt.timedelta(minutes=1):
+        raise InvalidInput("at", "That time has not come yet.")
+    same = sa.select(RainfallReading).where(col(RainfallReading.zone_id) == zone, col(RainfallReading.at) == moment)
+    reading = (await act.session.execute(same)).scalar_one_or_none()
+    if reading is None:
+        await act.add(RainfallReading(zone_id=zone, at=moment, millimetres=millimetres))
+    else:
+        reading.millimetres = millimetres
+        await act.session.flush()
+    changed = await _judge(act, row)
+    return {"zone": row, "warnings": [changed] if changed else []}
+
+
+async def _judge(act: ActionContext, zone: Zone) -> Warning | None:
+    """Raise, aggravate or lift the zone's own rainstorm warning; the warning where that changed it."""
+    readings = await _readings(act, zone.id)
+    latest = readings[-1][0]
+    level = level_at(readings, latest)
+    in_force = await _in_force(act, zone.id)
+    if level is not None and in_force is None:
+        warning = await act.add(
+            Warning(
+                zone_id=zone.id,
+                kind=WarningKind.RAINSTORM,
+                level=level,
+                headline=f"{zone.name}: {level.name} rainstorm warning from readings",
+                issued_at=act.now,
+                automatic=True,
+            )
+        )
+        act.record(EventKind.WARNING_RAISED, warning, zone=zone.id, automatic=True)
+        return warning
+    if in_force is None:
+        return None
+    if level is not None:
+        if level.value <= in_force.level.value:
+            return None
+        in_force.level, in_force.headline = level, f"{zone.name}: {level.name} rainstorm warning from readings"
+        act.record(EventKind.WARNING_RAISED, in_force, zone=zone.id, automatic=True)
+        return in_force
+    if latest - (reached_until(readings) or in_force.issued_at) < CALM:
+        return None
+    in_force.lifted_at = act.now
+    act.record(EventKind.WARNING_LIFTED, in_force, zone=zone.id, automatic=True)
+    return in_force
+
+
+def level_at(readings: list[tuple[dt.datetime, float]], at: dt.datetime) -> WarningLevel | None:
+    """The gravest level whose threshold the readings of the hours up to `at` reach, or None."""
+    for level, hours, millimetres in THRESHOLDS:
+        start = at - dt.timedelta(hours=hours)
+        if total(fell for moment, fell in readings if start < moment <= at) >= millimetres:
+            return level
+    return None
+
+
+def reached_until(readings: list[tuple[dt.datetime, float]]) -> dt.datetime | None:
+    """When the lowest threshold was last reached: so long the first of the readings that reach it together counts."""
+    _, hours, millimetres = THRESHOLDS[-1]
+    ends = []
+    for first, _ in readings:
+        end = first + dt.timedelta(hours=hours)
+        if total(fell for moment, fell in readings if first <= moment < end) >= millimetres:
+            ends.append(end)
+    return max(ends, default=None)
+
+
+def total(millimetres: Iterable[float]) -> float:
+    """The sum, without what binary fractions lose: ten times 0.1 is 1."""
+    return round(math.fsum(millimetres), 6)
+
+
+async def _readings(act: ActionContext, zone: int) -> list[tuple[dt.datetime, float]]:
+    """The zone's readings of the last day that has any, oldest first."""
+    table = RainfallReading.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    mine = table.c.zone_id == zone
+    latest = (await act.session.execute(sa.select(sa.func.max(table.c.at)).where(mine))).scalar_one()
+    rows = sa.select(table.c.at, table.c.millimetres).where(mine, table.c.at > latest - dt.timedelta(hours=24))
+    return [(row.at, row.millimetres) for row in await act.session.execute(rows.order_by(table.c.at))]
+
+
+async def _in_force(act: ActionContext, zone: int) -> Warning | None:
+    mine = sa.select(Warning).where(
+        col(Warning.zone_id) == zone,
+        col(Warning.automatic),
+        col(Warning.lifted_at).is_(None),
+        col(Warning.kind) == WarningKind.RAINSTORM,
+    )
+    return (await act.session.execute(mine.with_for_update())).scalars().first()

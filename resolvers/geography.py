@@ -1,0 +1,175 @@
+"""Where things lie: zones, towns and rings, their boundaries, and the district's time zone."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import shapely
+import sqlalchemy as sa
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col
+
+import models
+from models.db.database import Database
+from models.db.sqlite_functions import EARTH_RADIUS_METRES, great_circle_metres
+from resolvers.queries.nearby import SPHERE
+from resolvers.sql import selects
+from resolvers.sql.selects import Reader
+
+
+class ZoneArea(NamedTuple):
+    """A zone's key and its boundary, an RFC 7946 polygon or multipolygon."""
+
+    id: int
+    boundary: dict[str, Any]
+
+
+class TownPoint(NamedTuple):
+    """A town's key, the key of its zone, and its point in degrees."""
+
+    id: int
+    zone_id: int | None
+    latitude: float | None
+    longitude: float | None
+
+
+class RingCircle(NamedTuple):
+    """A ring's key, its venue's point in degrees, and its radius."""
+
+    id: int
+    latitude: float | None
+    longitude: float | None
+    radius_metres: float
+
+
+class Places:
+    """The district's geography, read once and asked often. Points are WGS-84 degrees, latitude first."""
+
+    def __init__(
+        self, zones: Iterable[ZoneArea], towns: Iterable[TownPoint] = (), rings: Iterable[RingCircle] = ()
+    ) -> None:
+        areas = sorted(zones, key=lambda zone: zone.id)
+        self._zones: list[tuple[int, BaseGeometry]] = [(zone.id, _prepared(zone.boundary)) for zone in areas]
+        self._zone_tree = shapely.STRtree([area for _, area in self._zones])
+        self._towns: defaultdict[int, list[tuple[int, float, float]]] = defaultdict(list)
+        for town in sorted(towns):
+            if town.zone_id is not None and town.latitude is not None and town.longitude is not None:
+                self._towns[town.zone_id].append((town.id, town.latitude, town.longitude))
+        self._rings = sorted(
+            (ring.id, ring.latitude, ring.longitude, ring.radius_metres)
+            for ring in rings
+            if ring.latitude is not None and ring.longitude is not None
+        )
+        self._ring_tree = shapely.STRtree([_box(*circle) for _, *circle in self._rings])
+
+    @classmethod
+    async def read(cls, connection: AsyncConnection) -> "Places":
+        """What the database has now; three statements."""
+        venue, ring = models.Venue, models.ControlRing
+        zones = await connection.execute(sa.select(col(models.Zone.id), col(models.Zone.boundary)))
+        towns = await connection.execute(
+            sa.select(
+                col(models.Town.id), col(models.Town.zone_id), col(models.Town.latitude), col(models.Town.longitude)
+            )
+        )
+        rings = await connection.execute(
+            sa.select(col(ring.id), col(venue.latitude), col(venue.longitude), col(ring.radius_metres)).join(
+                venue, col(venue.id) == col(ring.venue_id)
+            )
+        )
+        return cls(
+            (ZoneArea(*row) for row in zones), (TownPoint(*row) for row in towns), (RingCircle(*row) for row in rings)
+        )
+
+    def zone_of(self, latitude: float, longitude: float) -> int | None:
+        """The zone that covers the point, or None; on a border that two share, the one with the lower key."""
+        # The tree looks at boxes alone: the exact question goes to the prepared polygons, which it would not use.
+        near: Sequence[int] = self._zone_tree.query(shapely.Point(longitude, latitude)).tolist()
+        for place in sorted(near):
+            zone, area = self._zones[place]
+            if shapely.intersects_xy(area, longitude, latitude):
+                return zone
+        return None
+
+    def town_of(self, latitude: float, longitude: float) -> int | None:
+        """The town of the point's own zone whose point is nearest.
+
+        Towns have no boundaries, only points, so this is a guess, but one that never names a town of another zone, nor
+        a town without a point. None where the point lies in no zone, or where no town of its zone has a point.
+        """
+        zone = self.zone_of(latitude, longitude)
+        towns = self._towns.get(zone, ()) if zone is not None else ()
+        return min(
+            towns, key=lambda town: great_circle_metres(latitude, longitude, town[1], town[2]), default=(None, 0.0, 0.0)
+        )[0]
+
+    def rings_of(self, latitude: float, longitude: float) -> list[int]:
+        """The rings whose venue is no farther than their radius along the great circle, in the order of their keys."""
+        near: Sequence[int] = self._ring_tree.query(shapely.Point(longitude, latitude)).tolist()
+        return [
+            ring
+            for ring, venue_latitude, venue_longitude, radius in (self._rings[place] for place in sorted(near))
+            if great_circle_metres(latitude, longitude, venue_latitude, venue_longitude) <= radius
+        ]
+
+
+def _prepared(boundary: dict[str, Any]) -> BaseGeometry:
+    area: BaseGeometry = shape(boundary)
+    shapely.prepare(area)
+    return area
+
+
+def _box(latitude: float, longitude: float, radius_metres: float) -> BaseGeometry:
+    """A box in degrees with the whole circle in it; where the circle meets a pole or 180°, every longitude."""
+    # A hair wider than the circle, since the distance itself is rounded.
+    angle = radius_metres / EARTH_RADIUS_METRES * 1.000001 + 1e-9
+    south, north = latitude - math.degrees(angle), latitude + math.degrees(angle)
+    west, east = -180.0, 180.0
+    if max(-south, north) < 90:
+        half = math.degrees(math.asin(min(1.0, math.sin(angle) / math.cos(math.radians(latitude)))))
+        if abs(longitude) + half < 180:
+            west, east = longitude - half, longitude + half
+    return shapely.box(west, max(south, -90.0), east, min(north, 90.0))
+
+
+CORNERS = 64
+NOWHERE: dict[str, Any] = {"type": "Polygon", "coordinates": []}  # RFC 7946, section 3.1: to be read as no place at all
+
+
+async def boundaries(reader: Reader, parents: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    """For each ring (venue's key, radius in metres) a GeoJSON polygon around the venue; empty where it has no point."""
+    rows = await reader.rows(_points(reader.sqlite), {"keys": sorted({venue for venue, _ in parents})})
+    points = {r.id: (r.latitude, r.longitude) for r in rows if r.latitude is not None}
+    return [circle(*points[venue], radius) if venue in points else NOWHERE for venue, radius in parents]
+
+
+@lru_cache
+def _points(sqlite: bool) -> sa.Select[Any]:
+    table = models.Venue.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    columns = [table.c.id, table.c.latitude, table.c.longitude]
+    return selects.by_key(columns, selects.relation(models.Venue), (), sqlite)
+
+
+def circle(latitude: float, longitude: float, radius_metres: float) -> dict[str, Any]:
+    """A polygon whose corners lie on the circle; counter-clockwise and closed, as RFC 7946 wants it."""
+    angles = [-360.0 * i / CORNERS for i in range(CORNERS)]
+    n = len(angles)
+    longitudes, latitudes, _ = SPHERE.fwd([longitude] * n, [latitude] * n, angles, [radius_metres] * n)
+    corners = [[round(x, 7), round(y, 7)] for x, y in zip(longitudes, latitudes, strict=True)]
+    return {"type": "Polygon", "coordinates": [[*corners, corners[0]]]}
+
+
+DEFAULT_ZONE = ZoneInfo("Asia/Shanghai")
+
+
+async def time_zone(database: Database) -> ZoneInfo | None:
+    """The zone in which the district's days are counted; None while there is no district."""
+    table = models.District.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    async with database.read() as connection:
+        name = (await connection.execute(sa.select(table.c.time_zone).order_by(table.c.id).limit(1))).scalar()
+    return None if name is None else ZoneInfo(name)

@@ -1,0 +1,130 @@
+"""Finding by a part of a text, Chinese or Latin, on plain SQL: an exact text first, then beginnings, then the rest."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, bindparam
+
+import models
+from models.db.column_types import ListOf
+from models.visibility import PERSONAL_DATA, Visibility
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.sql import authorization, selects
+from resolvers.sql.pagination import PAGE_MAXIMUM
+from resolvers.sql.predicates import Predicate, fold, holds, like_part, table_column
+from resolvers.sql.selects import Reader
+
+TEXT_MAXIMUM = 200
+
+
+class SearchKind(enum.Enum):
+    ENTERPRISE = "enterprise"
+    VENUE = "venue"
+    EXPERT = "expert"
+    TEAM = "team"
+    WAREHOUSE = "warehouse"
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Which texts of a table are looked through, the most telling first; `personal` ones need the right."""
+
+    row: Any
+    columns: tuple[Any, ...]
+    personal: tuple[Any, ...] = ()
+
+    def visible(self, visibility: Visibility) -> tuple[Any, ...]:
+        return (*(self.personal if visibility.allows(PERSONAL_DATA) else ()), *self.columns)
+
+
+SEARCHED: dict[SearchKind, Searched] = {
+    SearchKind.ENTERPRISE: Searched(
+        models.Enterprise,
+        (
+            models.Enterprise.name,
+            models.Enterprise.credit_code,
+            models.Enterprise.external_id,
+            models.Enterprise.address,
+        ),
+    ),
+    SearchKind.VENUE: Searched(models.Venue, (models.Venue.name, models.Venue.name_en, models.Venue.code)),
+    SearchKind.EXPERT: Searched(models.Expert, (models.Expert.specialties,), personal=(models.Expert.full_name,)),
+    SearchKind.TEAM: Searched(models.Team, (models.Team.name,)),
+    SearchKind.WAREHOUSE: Searched(models.Warehouse, (models.Warehouse.name,)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A row that was found, and the text in which the search found it."""
+
+    matched: str
+    item: tuple[Any, int]
+
+
+async def find(
+    reader: Reader, parents: Sequence[tuple[()]], *, text: str, kinds: list[SearchKind] | None = None, first: int = 20
+) -> list[list[Hit]]:
+    """The best hits among the kinds, all of them without `kinds`; one statement a kind. Raises Refused."""
+    wanted = text.strip()
+    if not 1 <= len(wanted) <= TEXT_MAXIMUM:
+        raise RequestError(ErrorCode.BAD_INPUT, f"`text` must have from 1 to {TEXT_MAXIMUM} characters besides blanks.")
+    if not 1 <= first <= PAGE_MAXIMUM:
+        raise RequestError(ErrorCode.BAD_PAGE, f"`first` must be from 1 to {PAGE_MAXIMUM:,}.")
+    hits: list[tuple[Any, Hit]] = []
+    for order, kind in enumerate(dict.fromkeys(kinds if kinds is not None else SearchKind)):
+        searched = SEARCHED[kind]
+        columns = searched.visible(reader.viewer.visibility)
+        conditions = authorization.scope(searched.row, reader.viewer.visibility)
+        part = like_part(wanted)
+        values = {"whole": fold(wanted), "beginning": part[1:], "part": part, "n": first}
+        statement = _statement(searched.row, columns, tuple(c.clause for c in conditions), reader.sqlite)
+        for row in await reader.rows(statement, {**selects.parameters(conditions, reader), **values}):
+            hit = Hit(_matched(row, columns, wanted), (searched.row, row.id))
+            hits.append(((row.rank, row.length, order, row.id), hit))
+    best = [hit for _, hit in sorted(hits, key=lambda h: h[0])[:first]]
+    return [best for _ in parents]
+
+
+@lru_cache(maxsize=256)
+def _statement(row: Any, columns: tuple[Any, ...], clauses: tuple[Predicate, ...], sqlite: bool) -> sa.Select[Any]:
+    """The best rows of one table; `rank` is 3 for each column passed over, plus 0 if whole, 1 if it begins so, or 2."""
+    texts = [table_column(c) for c in columns]
+    patterns = [bindparam(n, type_=sa.String) for n in ("whole", "beginning", "part")]
+    tests = [partial(_test, pattern, exact=pattern is patterns[0]) for pattern in patterns]
+    cases = [
+        (holds(text, sqlite, test), 3 * i + degree) for i, text in enumerate(texts) for degree, test in enumerate(tests)
+    ]
+    rank = sa.case(*cases).label("rank")
+    # The shorter of two texts that match alike is the closer match.
+    length = sa.func.length(_plain(texts[0])).label("length")
+    id_ = row.__table__.c.id
+    return (
+        sa.select(id_, rank, length, *(_plain(t).label(f"t{i}") for i, t in enumerate(texts)))
+        .where(sa.or_(*(holds(t, sqlite, tests[2]) for t in texts)), *selects.where(clauses, sqlite))
+        .order_by(rank, length, id_)
+        .limit(bindparam("n", type_=sa.Integer))
+    )
+
+
+def _test(pattern: ColumnElement[Any], text: ColumnElement[Any], *, exact: bool) -> ColumnElement[bool]:
+    return text == pattern if exact else text.like(pattern, escape="\\")
+
+
+def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return sa.cast(column, sa.Text) if isinstance(column.type, ListOf) else column
+
+
+def _matched(row: Any, columns: Sequence[Any], wanted: str) -> str:
+    """The text in which it was found; of a list of texts, the best."""
+    place = row.rank // 3
+    text: str = row[3 + place]
+    if not isinstance(table_column(columns[place]).type, ListOf):
+        return text
+    found: list[str] = [t for t in orjson.loads(text) if fold(wanted) in fold(t)]
+    return min(found, key=lambda t: (fold(t) != fold(wanted), not fold(t).startswith(fold(wanted))))

@@ -1,0 +1,112 @@
+"""Who asks, told back to them."""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+import models
+from models import Role
+from models.db.database import Database
+from resolvers.sql.predicates import among
+from resolvers.sql.selects import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A viewer, with the rows that stand for them as (model, key)."""
+
+    role: Role
+    name: str | None
+    inspector: tuple[Any, int] | None
+    enterprise: tuple[Any, int] | None
+    scopes: list[str]
+    expires_at: dt.datetime | None
+
+
+async def asking(reader: Reader, parents: Sequence[tuple[()]]) -> list[Asking]:
+    viewer = reader.viewer
+    enterprise = viewer.visibility.enterprise
+    found = Asking(
+        viewer.role,
+        viewer.name,
+        None if viewer.inspector is None else (models.Inspector, viewer.inspector),
+        None if enterprise is None else (models.Enterprise, enterprise),
+        sorted(scope.value for scope in viewer.visibility.scopes),
+        viewer.expires_at,
+    )
+    return [found for _ in parents]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a token stands for: keys of rows, and a name if the register has one."""
+
+    inspector: int | None = None
+    enterprise: int | None = None
+    name: str | None = None
+
+
+async def find(database: Database, role: Role, badge: str | None, code: str | None) -> Person | None:
+    """The inspector with this badge, or the enterprise with this credit code or external id; None if there is none.
+
+    Other roles stand for nobody in the register.
+    """
+    if (role is Role.INSPECTOR and not badge) or (role is Role.ENTERPRISE and not code):
+        return None  # in SQL, nothing would be equal to whatever has no badge or code
+    inspector = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+    if role is Role.INSPECTOR:
+        statement = sa.select(inspector.c.id, inspector.c.full_name).where(inspector.c.badge == badge)
+    elif role is Role.ENTERPRISE:
+        keys = sa.or_(enterprise.c.credit_code == code, enterprise.c.external_id == code)
+        # Elsewhere's key may look like another's credit code.
+        codes_first = sa.case((enterprise.c.credit_code == code, 0), else_=1)
+        statement = sa.select(enterprise.c.id, enterprise.c.name).where(keys).order_by(codes_first, enterprise.c.id)
+    else:
+        return Person()
+    async with database.read() as connection:
+        row = (await connection.execute(statement)).first()
+    if row is None:
+        return None
+    return Person(inspector=row.id, name=row.full_name) if role is Role.INSPECTOR else Person(enterprise=row.id)
+
+
+async def standing(
+    database: Database, badges: Collection[str], codes: Collection[str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Whom badges, and codes, stand for now, as `find` has it: keys of inspectors, and of enterprises."""
+    inspector = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+    sqlite, inspectors, by_code, by_id = database.sqlite, {}, {}, {}
+    async with database.read() as connection:
+        if badges:
+            statement = sa.select(inspector.c.badge, inspector.c.id).where(among(inspector.c.badge, "badges", sqlite))
+            for row in await connection.execute(statement, {"badges": sorted(badges)}):
+                inspectors[row.badge] = row.id
+        if codes:
+            keys = (among(c, "codes", sqlite) for c in (enterprise.c.credit_code, enterprise.c.external_id))
+            statement = sa.select(enterprise.c.id, enterprise.c.credit_code, enterprise.c.external_id)
+            for row in await connection.execute(statement.where(sa.or_(*keys)), {"codes": sorted(codes)}):
+                by_code[row.credit_code], by_id[row.external_id] = row.id, row.id
+    return inspectors, {code: key for code in codes if (key := by_code.get(code, by_id.get(code))) is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first inspector's badge, and the first enterprise's credit code or external id."""
+
+    badge: str | None
+    code: str | None
+
+
+async def first(database: Database) -> First:
+    inspector = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+    code = sa.func.coalesce(enterprise.c.credit_code, enterprise.c.external_id)
+    async with database.read() as connection:
+        badge = (await connection.execute(sa.select(inspector.c.badge).order_by(inspector.c.id).limit(1))).scalar()
+        keyed = sa.select(code).where(code.is_not(None)).order_by(enterprise.c.id).limit(1)
+        return First(badge, (await connection.execute(keyed)).scalar())
