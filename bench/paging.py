@@ -25,8 +25,9 @@ from models.db.database import Database
 from models.db.migrate import migrate
 from models.visibility import Role, Viewer, Visibility
 from resolvers.demo import seed
-from schema.execution import Execution, Operation
-from schema.root import build
+from schema.build import build
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
 
 ENTERPRISES = 2_100  # with ten hazards each, on average: some more than 2,000, so that page 200 is a full one
 SIZE = 100
@@ -86,7 +87,7 @@ class Page:
     plan: str = ""
 
 
-async def measured(execution: Execution, watch: Watch, order: str, rounds: int) -> list[Page]:
+async def measured(execution: Executor, watch: Watch, order: str, rounds: int) -> list[Page]:
     """The first page and the late one, in turns, so that whatever else the machine does meets both alike."""
     document = DOCUMENT % (SIZE, order)
     pages = [Page(1, None), await walk(execution, document)]
@@ -104,7 +105,7 @@ async def measured(execution: Execution, watch: Watch, order: str, rounds: int) 
     return pages
 
 
-async def walk(execution: Execution, document: str) -> Page:
+async def walk(execution: Executor, document: str) -> Page:
     """The late page, reached from the first by turning over."""
     after = None
     for _ in range(LATE - 1):
@@ -114,7 +115,7 @@ async def walk(execution: Execution, document: str) -> Page:
     return Page(LATE, after)
 
 
-async def ask(execution: Execution, document: str, after: str | None) -> dict[str, Any]:
+async def ask(execution: Executor, document: str, after: str | None) -> dict[str, Any]:
     answer = await execution.run(Operation(document, {"after": after}), Viewer(Visibility(Role.COMMANDER)))
     assert answer.data is not None
     assert not answer.errors
@@ -146,7 +147,7 @@ async def one_database(name: str, url: str, rounds: int) -> list[str]:
     async with demo(url) as database:
         watch = Watch(database)
         # Through loaders, which send the statements that plans send, where they can be watched.
-        execution = Execution(build(), database, lambda: ZoneInfo("Asia/Shanghai"), lambda: NOW, planned=False)
+        execution = Executor(build(), database, lambda: ZoneInfo("Asia/Shanghai"), lambda: NOW, planned=False)
         for order in ORDERS:
             first, late = await measured(execution, watch, order, rounds)
             words = order.strip("{} ").replace("field: ", "").replace("direction: ", "")

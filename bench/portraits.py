@@ -29,8 +29,9 @@ from models.db.migrate import migrate
 from models.visibility import Role, Viewer, Visibility
 from resolvers import geography
 from resolvers.demo import seed
-from schema.execution import Execution, Operation
-from schema.root import build
+from schema.build import build
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
 
 RESULTS = Path(__file__).parent / "results" / "portraits.md"
 NOW = dt.datetime(2026, 6, 15, 4, 0, tzinfo=dt.UTC)
@@ -91,7 +92,7 @@ async def demo(url: str, enterprises: int) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def measured(execution: Execution, watch: Watch, document: str, rounds: int) -> tuple[int, list[float]]:
+async def measured(execution: Executor, watch: Watch, document: str, rounds: int) -> tuple[int, list[float]]:
     """How many statements it took, and the milliseconds of each round after a first that is not counted."""
     spent: list[float] = []
     for number in range(rounds + 1):
@@ -111,7 +112,7 @@ async def one_database(name: str, url: str, enterprises: int, rounds: int) -> li
     async with demo(url, enterprises) as database:
         watch = Watch(database)
         # Through loaders, which send the statements that plans send, where they can be watched.
-        execution = Execution(build(), database, lambda: ZONE, lambda: NOW, planned=False)
+        execution = Executor(build(), database, lambda: ZONE, lambda: NOW, planned=False)
         for asked, selection in ASKED.items():
             cells: list[str] = []
             for window in WINDOWS.values():

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from schema.ids import encode
+from schema.types.node_id import encode
 
 PAGE = 20
 Variables = list[dict[str, Any]]

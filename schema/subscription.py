@@ -17,10 +17,11 @@ from models.visibility import Role, Visibility
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import portraits
 from resolvers.queries.portraits import Days
-from schema import ids
-from schema.context import Context
-from schema.declare import Load, LoadField, argument, declared, ref
-from schema.event import (
+from schema.execution.context import Context
+from schema.fields.references import ref
+from schema.fields.source import FieldSource, LoadField, argument, declare_field
+from schema.types import node_id
+from schema.types.event import (
     AssistanceUpdate,
     CaseUpdate,
     DispatchUpdate,
@@ -28,15 +29,15 @@ from schema.event import (
     HazardUpdate,
     InspectionUpdate,
     UpdateFilter,
-    interest,
+    event_filter,
 )
-from schema.inspector import Inspector
-from schema.portrait import Portrait, Window
-from schema.values import Point
+from schema.types.inspector import Inspector
+from schema.types.portrait import Portrait, Window
+from schema.types.scalars import Point
 from subscriptions.event_filter import EventFilter
 
 
-class Stream(Load):
+class StreamSource(FieldSource):
     """A root field of a subscription. Its value is what the stream hands it as the root."""
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
@@ -44,7 +45,7 @@ class Stream(Load):
 
 
 @dataclass(eq=False)
-class Updates(Stream):
+class EventStream(StreamSource):
     """Events about some subjects, or about all."""
 
     subjects: frozenset[Subject] | None = None
@@ -58,7 +59,7 @@ class Updates(Stream):
     def interest(self, visibility: Visibility, given: dict[str, Any]) -> EventFilter:
         """What the stream is about. Raises Refused."""
         own = visibility.enterprise if visibility.role is Role.ENTERPRISE else None
-        return replace(interest(given.get("filter") or None), subjects=self.subjects, own=own)
+        return replace(event_filter(given.get("filter") or None), subjects=self.subjects, own=own)
 
 
 PORTRAITS = {
@@ -71,7 +72,7 @@ PORTRAITS = {
 
 
 @dataclass(eq=False)
-class LivePortrait(Stream):
+class PortraitStream(StreamSource):
     """A portrait, and again when it has changed."""
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
@@ -82,7 +83,7 @@ class LivePortrait(Stream):
 
     def scene(self, given: dict[str, Any]) -> tuple[str, int, Days | None]:
         """The type, the key and the days. Raises Refused."""
-        name, key = ids.decode(given["of"])
+        name, key = node_id.decode(given["of"])
         if name not in PORTRAITS:
             raise RequestError(ErrorCode.BAD_ID, "A portrait is of a district, zone, ring, venue or enterprise.")
         window = given.get("window")
@@ -106,7 +107,7 @@ class InspectorPosition:
 
 
 @dataclass(eq=False)
-class Positions(Stream):
+class PositionStream(StreamSource):
     """The latest positions of inspectors on duty."""
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
@@ -114,26 +115,28 @@ class Positions(Stream):
 
     def zone(self, given: dict[str, Any]) -> int | None:
         """The zone's key. Raises Refused."""
-        return ids.key_of(given["zone"], "Zone") if given.get("zone") else None
+        return node_id.key_of(given["zone"], "Zone") if given.get("zone") else None
 
 
 @strawberry.type(description="Where every stream begins.")
 class Subscription:
-    inspection_updates: InspectionUpdate = declared(
-        Updates(frozenset({Subject.INSPECTION})), "What happens to inspections."
+    inspection_updates: InspectionUpdate = declare_field(
+        EventStream(frozenset({Subject.INSPECTION})), "What happens to inspections."
     )
-    hazard_updates: HazardUpdate = declared(Updates(frozenset({Subject.HAZARD})), "What happens to hazards.")
-    case_updates: CaseUpdate = declared(Updates(frozenset({Subject.CASE})), "What happens to cases.")
-    dispatch_updates: DispatchUpdate = declared(Updates(frozenset({Subject.DISPATCH})), "What happens to dispatches.")
-    assistance_updates: AssistanceUpdate = declared(
-        Updates(frozenset({Subject.ASSISTANCE})), "What happens to requests for help."
+    hazard_updates: HazardUpdate = declare_field(EventStream(frozenset({Subject.HAZARD})), "What happens to hazards.")
+    case_updates: CaseUpdate = declare_field(EventStream(frozenset({Subject.CASE})), "What happens to cases.")
+    dispatch_updates: DispatchUpdate = declare_field(
+        EventStream(frozenset({Subject.DISPATCH})), "What happens to dispatches."
     )
-    updates: Event = declared(Updates(), "Everything that happens, in one stream, for a wall.")
-    portrait: Portrait = declared(
-        LivePortrait(),
+    assistance_updates: AssistanceUpdate = declare_field(
+        EventStream(frozenset({Subject.ASSISTANCE})), "What happens to requests for help."
+    )
+    updates: Event = declare_field(EventStream(), "Everything that happens, in one stream, for a wall.")
+    portrait: Portrait = declare_field(
+        PortraitStream(),
         "The indicators now, and again when anything but `asOf` and `cursor` has changed, at most once a second.",
     )
-    positions: InspectorPosition = declared(
-        Positions(),
+    positions: InspectorPosition = declare_field(
+        PositionStream(),
         "The latest position of each inspector on duty: all now, then each as it moves, at most once a second each.",
     )

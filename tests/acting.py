@@ -11,9 +11,10 @@ from sqlmodel import SQLModel
 import models
 from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
-from schema import ids
-from schema.execution import Execution, Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.types import node_id
 from tests.conftest import NOW, SHANGHAI
 
 DUTY = Viewer(Visibility(Role.COMMANDER), subject="duty", name="值班长")
@@ -71,7 +72,7 @@ class Desk:
     def __init__(self, graph: Graph, database: Database, now: dt.datetime = NOW) -> None:
         self.now, self.graph, self.database = now, graph, database
         self.rung = 0
-        self.running = Execution(graph, database, lambda: SHANGHAI, lambda: self.now, rung=self._ring)
+        self.running = Executor(graph, database, lambda: SHANGHAI, lambda: self.now, rung=self._ring)
         self._documents: dict[tuple[str, str], str] = {}
 
     async def _ring(self) -> None:
@@ -146,7 +147,7 @@ class World:
         """The global id of one of these."""
         node = name.removeprefix("other_")
         node = {"stock_item": "StockItem", "resting": "Inspector"}.get(node, node.capitalize())
-        return ids.encode(node, getattr(self, name))
+        return node_id.encode(node, getattr(self, name))
 
 
 def square(west: float, east: float) -> dict[str, Any]:

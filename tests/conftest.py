@@ -20,8 +20,9 @@ from models.db.database import Database
 from models.db.migrate import migrate
 from models.visibility import Role, Viewer, Visibility
 from resolvers.demo import seed
-from schema.execution import Execution, Operation
-from schema.root import Graph, build
+from schema.build import Graph, build
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
 
 # Far from any clock that runs: the same instant in every test.
 NOW = dt.datetime(2026, 6, 15, 4, 0, tzinfo=dt.UTC)
@@ -164,8 +165,8 @@ def graph() -> Graph:
     return build()
 
 
-def execution(graph: Graph, database: Database, now: dt.datetime = NOW, *, planned: bool = True) -> Execution:
-    return Execution(graph, database, lambda: SHANGHAI, lambda: now, planned=planned)
+def execution(graph: Graph, database: Database, now: dt.datetime = NOW, *, planned: bool = True) -> Executor:
+    return Executor(graph, database, lambda: SHANGHAI, lambda: now, planned=planned)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 
 import models
 from models import Subject, Viewer
-from schema import ids
+from schema.types import node_id
 from tests import tables
 from tests.acting import DUTY, WALL, Contents, World, enterprise, inspector, program
 
@@ -63,7 +63,7 @@ class Doing:
         """Ids of the rows of a type; only of what is guarded is there more than at the beginning."""
         if node in ("Zone", "Venue", "Evidence"):
             return [self.world.id(node.lower())]
-        return [ids.encode(node, key) for key in sorted(self.rows[table(Subject(node))])]
+        return [node_id.encode(node, key) for key in sorted(self.rows[table(Subject(node))])]
 
     def ways(self, subject: Subject, key: int | None = None) -> list[Way]:
         """The steps that life cycles allow, on rows that are there."""
@@ -89,8 +89,8 @@ class Doing:
         given = dict(tables.given(self.world, now)[mutation])
         if mutation == "casePropose":
             submitted = [k for k, row in sorted(self.rows["inspection"].items()) if row.status.name in SUBMITTED]
-            few = [ids.encode("Inspection", key) for key in submitted] if random.random() < 0.8 else []
-            given["inspection"] = random.choice(few or [*self.known("Inspection"), ids.encode("Inspection", 1)])
+            few = [node_id.encode("Inspection", key) for key in submitted] if random.random() < 0.8 else []
+            given["inspection"] = random.choice(few or [*self.known("Inspection"), node_id.encode("Inspection", 1)])
         elif mutation == "rainfallReport":
             given["millimetres"] = random.choice([0.0, 20.0, 50.0])
         elif mutation == "enterpriseUpsert":
@@ -101,7 +101,7 @@ class Doing:
             given["onDuty" if "onDuty" in given else "onStandby"] = random.random() < 0.8
         elif mutation in LIFTS:
             argument, node, name = LIFTS[mutation]
-            given[argument] = ids.encode(node, random.choice(self._in_force(name)))
+            given[argument] = node_id.encode(node, random.choice(self._in_force(name)))
         return given
 
     def _registered(self, random: Random) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Doing:
         subject, key, line = way
         argument, node = tables.SUBJECTS[NOUNS[subject]]
         given = {**tables.given(self.world, now).get(line.mutation, {}), **line.extra}
-        return given | {argument: ids.encode(node, key), **self._chosen(random, line.mutation, key)}
+        return given | {argument: node_id.encode(node, key), **self._chosen(random, line.mutation, key)}
 
     def _chosen(self, random: Random, mutation: str, key: int) -> dict[str, Any]:
         """What varies from time to time."""

@@ -15,8 +15,8 @@ from resolvers.actions.change_tracker import FOLLOWING, GUARDED, logged
 from resolvers.evidence import store, uploads
 from resolvers.evidence.content_types import PNG, Content
 from resolvers.register import export
-from schema import ids
-from schema.execution import Operation
+from schema.execution.operation import Operation
+from schema.types import node_id
 from subscriptions import event_log
 from tests.acting import DUTY, PROBLEMS, Contents, Desk, World, at, document, insert
 from tests.doing import Doing
@@ -118,7 +118,7 @@ class Happenings:
         mutation, of = self.random.choice(sorted(root_fields(self.desk.graph).items()))
 
         def some(node: str) -> list[str]:
-            return [self.random.choice(self.doing.known(node) or [ids.encode(node, 1)])]
+            return [self.random.choice(self.doing.known(node) or [node_id.encode(node, 1)])]
 
         given = plain("input", of, some, whole=self.random.random() < 0.3)
         await self._do(mutation, {k: v for k, v in given.items() if k not in ("expectedVersion", "clientMutationId")})
@@ -158,7 +158,7 @@ class Happenings:
         kept = await uploads.keep(self.desk.database, self._store, DUTY, self.desk.now, content)
         if self.random.random() < 0.5:
             given = self.doing.begin("hazardReport", self.random, self.desk.now)
-            assert await self._do("hazardReport", {**given, "evidence": [ids.encode("Evidence", kept.id)]})
+            assert await self._do("hazardReport", {**given, "evidence": [node_id.encode("Evidence", kept.id)]})
 
     async def _collects(self) -> None:
         """What was uploaded and waits too long goes."""

@@ -14,7 +14,7 @@ from graphql import (
 )
 from hypothesis import strategies as st
 
-from schema.root import Graph
+from schema.build import Graph
 from tests.conftest import NOW
 
 # By the name of an argument: the type whose ids it takes.

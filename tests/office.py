@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 from models.db.database import Database
-from schema.root import Graph
+from schema.build import Graph
 from tests.acting import DAY, DUTY, Desk, World, at, small_world
 from tests.conftest import NOW
 from tests.tables import given

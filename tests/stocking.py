@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from models.db.database import Database
 from models.visibility import Viewer
-from schema import ids
-from schema.declare import OF_ROW
-from schema.event import TYPES
-from schema.execution import Execution, Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.fields.events import TYPES
+from schema.fields.source import OF_ROW
+from schema.types import node_id
 from tests.own_file import NAMED, Keys, table
 
 SPECIALTIES = ("危险化学品", "hazardous", "electrical", "防汛")
@@ -55,12 +56,12 @@ async def names(database: Database, keys: Keys | None) -> dict[str, list[str]]:
             column = model.__table__.c.id
             limited = [] if keys is None else [column.in_(sorted(keys[model.__table__.name]))]
             if "id" in of.__annotations__ and (rows := await connection.execute(sa.select(column).where(*limited))):
-                found[of.__name__] = [ids.encode(of.__name__, key) for (key,) in rows]
+                found[of.__name__] = [node_id.encode(of.__name__, key) for (key,) in rows]
         event = table("event")
         limited = [] if keys is None else [event.c.id.in_(sorted(keys["event"]))]
         for key, subject in await connection.execute(sa.select(event.c.id, event.c.subject).where(*limited)):
             name = TYPES[subject].__name__
-            found.setdefault(name, []).append(ids.encode(name, key))
+            found.setdefault(name, []).append(node_id.encode(name, key))
     return {name: some for name, some in found.items() if some}
 
 
@@ -74,7 +75,7 @@ async def texts(database: Database) -> list[str]:
     return found
 
 
-async def cursors(running: Execution, viewer: Viewer, graph: Graph) -> dict[str, list[str]]:
+async def cursors(running: Executor, viewer: Viewer, graph: Graph) -> dict[str, list[str]]:
     """By type of connection, the cursors of some of the rows that a viewer can list."""
     root = graph._schema.query_type
     assert root is not None

@@ -9,8 +9,9 @@ import models
 from models import EventKind, Subject
 from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
-from schema.execution import Execution, Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
 from tests.acting import insert
 from tests.conftest import NOW, execution
 from tests.marking import mark, marks
@@ -44,7 +45,7 @@ class Scene:
 
     graph: Graph
     database: Database
-    running: Execution
+    running: Executor
     own: Keys
     enterprise: int
     viewers: dict[str, Viewer]

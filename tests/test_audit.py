@@ -12,8 +12,8 @@ from models import EventKind, RiskGrade, Scope
 from models.db.database import Database
 from resolvers.actions.context import ActionContext, ActionRequest
 from resolvers.actions.runner import run_action
-from schema import ids
-from schema.root import Graph
+from schema.build import Graph
+from schema.types import node_id
 from tests import audit_table, tables
 from tests.acting import DAY, DUTY, WALL, at, change, contents, log_after, program, row_of
 from tests.audit_table import MORE, Step, Told
@@ -89,7 +89,7 @@ class Clerk:
             "risk": None,
         }
         if "nowhere" in told.flags:
-            key = ids.key_of(self.papers["enterprise"], "Enterprise")
+            key = node_id.key_of(self.papers["enterprise"], "Enterprise")
             return {**zone, "enterprise_id": key, "zone_id": None, "zones": set()}
         if "zone" in told.flags:
             return zone
@@ -162,7 +162,7 @@ async def test_one_that_stays_while_a_ring_shrinks_away_from_it_is_told_of(graph
         await office.done(DUTY, "enterpriseUpsert", **stays)
         [event] = await log_after(database, before)
         assert (event.kind, event.rings) == (EventKind.ENTERPRISE_CHANGED, set(rings))
-        left = [{"id": ids.encode("ControlRing", key)} for key in rings[1:]]
+        left = [{"id": node_id.encode("ControlRing", key)} for key in rings[1:]]
         assert (await office.ask(query, id=office.enterprise))["enterprise"] == {
             "updatedAt": at(office.now), "version": 2, "rings": left,
         }  # fmt: skip
@@ -301,7 +301,7 @@ async def test_who_changes_an_enterprise_does_not_hold_up_the_events_of_others(o
         async with other.write() as waiting:
             await waiting.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
             event = {"at": NOW, "kind": EventKind.HAZARD_CLOSED, "subject": models.Subject.HAZARD, "changes": []}
-            event |= {"subject_id": ids.key_of(hazard, "Hazard"), "enterprise_id": office.world.enterprise}
+            event |= {"subject_id": node_id.key_of(hazard, "Hazard"), "enterprise_id": office.world.enterprise}
             more = {"zones": frozenset(), "rings": frozenset(), "venues": frozenset(), "major": False}
             await waiting.execute(sa.insert(models.Event).values({**event, **more}))
         await other.close()

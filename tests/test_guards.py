@@ -9,8 +9,8 @@ from graphql import GraphQLInputObjectType, GraphQLNonNull
 
 import models
 from models.db.database import Database
-from schema import ids
-from schema.root import Graph
+from schema.build import Graph
+from schema.types import node_id
 from tests.acting import DAY, DUTY, HOUR, at, change, contents, inspector, log_after, row_of
 from tests.conftest import NOW, Databases
 from tests.office import GONE, SOON, Office, finding, opened
@@ -42,7 +42,7 @@ async def test_a_major_hazard_needs_all_five_fixes(office: Office) -> None:
         assert await office.invalid(DUTY, "hazardStartRectifying", hazard=hazard, fiveFix=less) == f"fiveFix.{name}"
     found = await office.done(office.world.own, "hazardStartRectifying", hazard=hazard, fiveFix=fixes)
     assert found["hazard"]["status"] == "RECTIFYING"
-    row = await row_of(office.database, models.Hazard, ids.key_of(hazard, "Hazard"))
+    row = await row_of(office.database, models.Hazard, node_id.key_of(hazard, "Hazard"))
     assert (row.fix_responsibility, row.fix_measures, row.fix_funds, row.fix_contingency_plan) == ("落实",) * 4
     assert row.fix_deadline == NOW + 10 * DAY
 
@@ -135,7 +135,7 @@ async def test_only_general_hazards_are_fixed_on_the_spot_and_two_events_tell_of
     assert await office.invalid(DUTY, "inspectionSubmit", inspection=visit, **major) == "findings.fixedOnSpot"
     [found] = await office.submit(visit, finding(fixedOnSpot=True))
     assert found["status"] == "PENDING_ACCEPTANCE"
-    key = ids.key_of(found["id"], "Hazard")
+    key = node_id.key_of(found["id"], "Hazard")
     events = [e for e in await log_after(office.database) if (e.subject, e.subject_id) == (models.Subject.HAZARD, key)]
     assert [(e.kind.name, e.subject_id, e.from_status, e.to_status) for e in events] == [
         ("HAZARD_FOUND", key, None, "FOUND"),
@@ -237,7 +237,7 @@ async def test_what_is_sent_back_amends_by_id_and_doubles_nothing(office: Office
         ("堵塞通道", "GENERAL"),
     ]
     assert (await row_of(office.database, models.Enterprise, office.world.enterprise)).open_hazards == 3
-    row = await row_of(office.database, models.Inspection, ids.key_of(visit, "Inspection"))
+    row = await row_of(office.database, models.Inspection, node_id.key_of(visit, "Inspection"))
     assert (row.submitted_at, row.summary) == (NOW + HOUR, "终稿")
 
 
@@ -277,7 +277,7 @@ async def test_cancelling_the_visit_opens_the_request_again(office: Office) -> N
     again = await office.done(DUTY, "assistanceDispatch", assistanceRequest=request_id)
     await office.done(DUTY, "assistanceResolve", assistanceRequest=request_id, resolution="电话解决")
     await office.done(DUTY, "inspectionCancel", inspection=again["inspection"]["id"], reason="已解决")
-    key = ids.key_of(request_id, "AssistanceRequest")
+    key = node_id.key_of(request_id, "AssistanceRequest")
     assert (await row_of(office.database, models.AssistanceRequest, key)).status.name == "RESOLVED"
 
 
@@ -322,4 +322,4 @@ async def test_a_case_gets_a_number_that_no_other_has(office: Office) -> None:
     await office.done(DUTY, "caseFile", case=cases[0], number="萧应急〔2026〕1号")
     assert await office.invalid(DUTY, "caseFile", case=cases[1], number="萧应急〔2026〕1号") == "number"
     found = [(await office.done(DUTY, "caseFile", "case { number }", case=c))["case"]["number"] for c in cases[1:]]
-    assert found == [f"2026-{ids.key_of(case, 'Case'):06d}" for case in cases[1:]]
+    assert found == [f"2026-{node_id.key_of(case, 'Case'):06d}" for case in cases[1:]]

@@ -6,8 +6,8 @@ from pathlib import Path
 from graphql import parse, validate
 
 from models.db.database import Database
-from schema.execution import Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, Ask, Statements, execution
 
 EXAMPLES = Path(__file__).parent.parent / "web" / "ui" / "src" / "graphiql" / "examples"

@@ -13,8 +13,8 @@ from sqlmodel import col
 import models
 from models import Role, Scope, Viewer
 from models.db.database import Database
-from schema import ids
-from schema.root import Graph
+from schema.build import Graph
+from schema.types import node_id
 from tests.acting import (
     DAY,
     DUTY,
@@ -92,13 +92,13 @@ class Trial:
             return {"__typename": "Forbidden"}
         node = SUBJECTS[self.noun][1]
         if self.who == "other enterprise":
-            return {"__typename": "NotFound", "missing": ids.encode(node, self.key)}
+            return {"__typename": "NotFound", "missing": node_id.encode(node, self.key)}
         if self.state not in self.line.sources:
             wanted = self.line.to or self.line.sources[0]
             found = {"current": self.state, "wanted": wanted, "legal": legal(self.noun, self.state)}
             return {"__typename": "IllegalTransition", **found}
         status = self.line.to or self.state
-        shown = {"id": ids.encode(node, self.key), "status": status, "version": 2}
+        shown = {"id": node_id.encode(node, self.key), "status": status, "version": 2}
         return {SUBJECTS[self.noun][0]: shown}
 
 
@@ -189,7 +189,7 @@ async def test_every_step_from_every_state_by_everybody(graph: Graph, shared: Da
     wrong, done = [], set()
     for trial in todo:
         line = trial.line
-        given_now = {argument: ids.encode(node, trial.key), **inputs.get(line.mutation, {}), **line.extra}
+        given_now = {argument: node_id.encode(node, trial.key), **inputs.get(line.mutation, {}), **line.extra}
         found = await desk.act(trial.viewer, line.mutation, **given_now)
         expected = trial.expected()
         if argument in expected:
@@ -261,7 +261,7 @@ async def freshly(database: Database, mutation: str, world: World) -> dict[str, 
     if mutation == "controlMeasureLift":
         measure = {**mine, "kind": models.MeasureKind.PPE, "description": "手套", "since": NOW.date()}
         [key] = await insert(database, models.ControlMeasure, measure)
-        return {"controlMeasure": ids.encode("ControlMeasure", key)}
+        return {"controlMeasure": node_id.encode("ControlMeasure", key)}
     if mutation == "warningLift":
         warning = {
             "kind": models.WarningKind.HEAT,
@@ -269,7 +269,7 @@ async def freshly(database: Database, mutation: str, world: World) -> dict[str, 
             "headline": "高温",
             "issued_at": NOW,
         }
-        return {"warning": ids.encode("Warning", (await insert(database, models.Warning, warning))[0])}
+        return {"warning": node_id.encode("Warning", (await insert(database, models.Warning, warning))[0])}
     if mutation == "casePropose":
         return {"inspection": await visit_of(database, world, "SUBMITTED")}
     return {}
@@ -281,7 +281,7 @@ async def visit_of(database: Database, world: World, state: str) -> str:
     visit = {"enterprise_id": world.enterprise, "kind": models.InspectionKind.ROUTINE, "status": status}
     [key] = await insert(database, models.Inspection, {**visit, "submitted_at": NOW if state in SUBMITTED else None})
     await insert(database, models.InspectionInspector, {"inspection_id": key, "inspector_id": world.inspector})
-    return ids.encode("Inspection", key)
+    return node_id.encode("Inspection", key)
 
 
 async def test_a_case_is_proposed_on_a_submitted_inspection_only(graph: Graph, shared: Database) -> None:

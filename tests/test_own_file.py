@@ -14,9 +14,9 @@ import pytest_asyncio
 
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
-from schema import ids
-from schema.execution import Answer, Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import GraphQLResponse, Operation
+from schema.types import node_id
 from tests.conftest import COMMANDER, Databases, execution, settle
 from tests.own_file import keep_only, own_keys
 from tests.proofs import record
@@ -40,7 +40,7 @@ class Pair:
     stock: Stock
     wanderer: Wanderer
 
-    async def answers(self, query: str, viewer: Viewer | None = None) -> tuple[Answer, Answer]:
+    async def answers(self, query: str, viewer: Viewer | None = None) -> tuple[GraphQLResponse, GraphQLResponse]:
         """What the two say to the enterprise, or to another viewer."""
         asked, by = Operation(query), viewer or self.viewer
         # Made anew each time: thousands of documents that are never asked again need not be kept.
@@ -94,10 +94,10 @@ async def compared(pair: Pair, number: int) -> Counter[str]:
     one, other = errors_of(whole), errors_of(alone)
     assert bool(one) == bool(other), f"operation {number}: {query}"
     assert {path: one[path] for path in one if path in other} == {path: other[path] for path in other if path in one}
-    return Counter(ids.decode(row)[0] for row in rows_in(whole.data))
+    return Counter(node_id.decode(row)[0] for row in rows_in(whole.data))
 
 
-def errors_of(answer: Answer) -> dict[str, Any]:
+def errors_of(answer: GraphQLResponse) -> dict[str, Any]:
     """By path."""
     return {str(error.get("path")): error for error in answer.errors}
 

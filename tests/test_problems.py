@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import models
 from models.db.database import Database
-from schema import ids
-from schema.execution import Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.types import node_id
 from tests.acting import DUTY, PROBLEMS, Contents, contents, document, program
 from tests.conftest import Databases
 from tests.inputs import NODES, inputs, paths, plain, put, root_fields
@@ -64,7 +64,7 @@ async def furnished(office: Office) -> dict[str, list[str]]:
 
 async def known(database: Database) -> dict[str, list[str]]:
     found = await contents(database, *MODELS.values())
-    return {name: [ids.encode(name, key) for key in found[m.__tablename__]] for name, m in MODELS.items()}
+    return {name: [node_id.encode(name, key) for key in found[m.__tablename__]] for name, m in MODELS.items()}
 
 
 # -- one at a time --
@@ -94,7 +94,7 @@ def nasty(kind: str, name: str, there: dict[str, list[str]]) -> list[str]:
     if kind == "ID":
         other = next(node for node in sorted(there) if node != NODES[name])
         garbage = ["", "x", "1", "\0", "\ud800", "é", "Q" * 5000]
-        return [there[other][0], *garbage, ids.encode(NODES[name], 0), ids.encode(NODES[name], 2**31)]
+        return [there[other][0], *garbage, node_id.encode(NODES[name], 0), node_id.encode(NODES[name], 2**31)]
     return []
 
 
@@ -108,7 +108,7 @@ async def test_a_row_that_is_not_there_is_not_found(office: Office, graph: Graph
                 continue
             given_now = {**plain("input", of, there.__getitem__), **needs(office.world).get(mutation, {})}
             given_now |= await fitting(office, mutation, path)
-            missing = ids.encode(NODES[name], MISSING)
+            missing = node_id.encode(NODES[name], MISSING)
             if "." not in path:
                 given_now[path] = [missing] if path in ("inspectors", "evidence") else missing
             else:

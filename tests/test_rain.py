@@ -9,8 +9,8 @@ import pytest_asyncio
 
 import models
 from models.db.database import Database
-from schema import ids
-from schema.root import Graph
+from schema.build import Graph
+from schema.types import node_id
 from tests.acting import DUTY, HOUR, at, contents, log_after
 from tests.conftest import NOW, Databases
 from tests.office import Office, opened
@@ -138,7 +138,7 @@ async def test_a_second_report_of_one_time_replaces_the_first(office: Office) ->
 
 
 async def test_it_rains_in_one_zone_at_a_time(office: Office) -> None:
-    other = ids.encode("Zone", office.world.other_zone)
+    other = node_id.encode("Zone", office.world.other_zone)
     await rain(office, 40.0)
     found = await office.done(DUTY, "rainfallReport", zone=other, millimetres=40.0)
     assert found["warnings"] == []

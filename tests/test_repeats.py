@@ -10,7 +10,7 @@ import pytest_asyncio
 
 import models
 from models.db.database import Database
-from schema.root import Graph
+from schema.build import Graph
 from tests.acting import DAY, DUTY, Desk, contents, log_after
 from tests.conftest import NOW, Databases
 from tests.office import Office, opened

@@ -12,9 +12,9 @@ import pytest_asyncio
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from schema.declare import NODES
-from schema.rights_page import page
-from schema.root import Graph
+from schema.build import Graph
+from schema.fields.source import NODES
+from schema.permissions_page import page
 from tests.conftest import Databases
 from tests.marking import IMPERSONAL, KINDS, PERSONAL, own_marks
 from tests.telling import Scene, marked

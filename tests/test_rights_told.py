@@ -12,12 +12,12 @@ from graphql import get_named_type
 from models import Event, EventKind, Inspector, Subject
 from models.visibility import Scope
 from resolvers.errors import ErrorCode, RequestError
-from schema import ids
-from schema.execution import Operation
-from schema.live import Live, Prepared, PreparedEvents
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.live.streams import LiveStreams, PreparedEventStream, PreparedStream
 from schema.subscription import Position
-from schema.values import Point
+from schema.types import node_id
+from schema.types.scalars import Point
 from tests.acting import Desk, document
 from tests.conftest import NOW, SHANGHAI, Databases
 from tests.marking import marks as marks_in
@@ -47,8 +47,8 @@ async def scene(databases: Databases, demo_url: str, graph: Graph) -> AsyncItera
 
 
 @pytest.fixture
-def live(scene: Scene) -> Live:
-    return Live(scene.running, scene.database, lambda: SHANGHAI, lambda: NOW, bus_url="memory://")
+def live(scene: Scene) -> LiveStreams:
+    return LiveStreams(scene.running, scene.database, lambda: SHANGHAI, lambda: NOW, bus_url="memory://")
 
 
 def stream(scene: Scene, name: str, arguments: str = "") -> Operation:
@@ -70,12 +70,12 @@ async def events(scene: Scene, subjects: set[Subject]) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-async def test_a_stream_tells_each_viewer_what_they_may_see(scene: Scene, live: Live, name: str) -> None:
+async def test_a_stream_tells_each_viewer_what_they_may_see(scene: Scene, live: LiveStreams, name: str) -> None:
     told: dict[str, list[bytes]] = {}
     happened = await events(scene, STREAMS[name])
     for who in MAY_READ:
         prepared = await live.prepare(stream(scene, name), scene.viewers[who])
-        assert isinstance(prepared, PreparedEvents)
+        assert isinstance(prepared, PreparedEventStream)
         topic = live.topic(prepared.opening, prepared.interest)
         wanted = [event for event in happened if topic.matches(event)]
         if who == "enterprise":
@@ -93,13 +93,13 @@ async def test_a_stream_tells_each_viewer_what_they_may_see(scene: Scene, live: 
 
 @pytest.mark.parametrize("who", MAY_NOT_READ)
 @pytest.mark.parametrize("name", ["updates", "positions"])
-async def test_a_program_that_may_not_read_has_no_stream(scene: Scene, live: Live, name: str, who: str) -> None:
+async def test_a_program_that_may_not_read_has_no_stream(scene: Scene, live: LiveStreams, name: str, who: str) -> None:
     with pytest.raises(RequestError) as refused:
         await live.prepare(stream(scene, name), scene.viewers[who])
     assert refused.value.code is ErrorCode.FORBIDDEN
 
 
-async def test_positions_are_told_without_personal_data_and_not_to_enterprises(scene: Scene, live: Live) -> None:
+async def test_positions_are_told_without_personal_data_and_not_to_enterprises(scene: Scene, live: LiveStreams) -> None:
     with pytest.raises(RequestError) as refused:
         await live.prepare(stream(scene, "positions"), scene.viewers["enterprise"])
     assert refused.value.code is ErrorCode.FORBIDDEN
@@ -113,7 +113,9 @@ async def test_positions_are_told_without_personal_data_and_not_to_enterprises(s
 
 @pytest.mark.parametrize("who", MAY_READ)
 @pytest.mark.parametrize("of", ["District", "Zone", "ControlRing", "Venue", "Enterprise", "other enterprise"])
-async def test_an_enterprise_has_no_live_portrait_but_its_own(scene: Scene, live: Live, of: str, who: str) -> None:
+async def test_an_enterprise_has_no_live_portrait_but_its_own(
+    scene: Scene, live: LiveStreams, of: str, who: str
+) -> None:
     others = sorted(set(scene.every["Enterprise"]) - set(scene.mine["Enterprise"]))
     given = others[0] if of == "other enterprise" else scene.ids[of][0]
     asked = stream(scene, "portrait", f'(of: "{given}")')
@@ -122,7 +124,7 @@ async def test_an_enterprise_has_no_live_portrait_but_its_own(scene: Scene, live
             await live.prepare(asked, scene.viewers[who])
         assert refused.value.code is ErrorCode.FORBIDDEN
     else:
-        assert isinstance(await live.prepare(asked, scene.viewers[who]), Prepared)
+        assert isinstance(await live.prepare(asked, scene.viewers[who]), PreparedStream)
 
 
 # -- what comes of a mutation --
@@ -201,10 +203,14 @@ async def test_an_enterprise_that_acts_is_told_of_its_own_file_alone(desk: tuple
         assert ("enterprise", "legal_name", scene.enterprise) in told, name
     other = next(iter(set(scene.every["Enterprise"]) - {own}))
     refused = await act(scene, at_desk, viewer, "hazardReport", enterprise=other, **given)
-    nobody = await act(scene, at_desk, viewer, "hazardReport", enterprise=ids.encode("Enterprise", 2_000_000), **given)
+    nobody = await act(
+        scene, at_desk, viewer, "hazardReport", enterprise=node_id.encode("Enterprise", 2_000_000), **given
+    )
     # Whether it is another's or nobody's cannot be told apart.
     assert refused["__typename"] == nobody["__typename"] == "NotFound"
-    assert refused["message"].replace(other, "") == nobody["message"].replace(ids.encode("Enterprise", 2_000_000), "")
+    assert refused["message"].replace(other, "") == nobody["message"].replace(
+        node_id.encode("Enterprise", 2_000_000), ""
+    )
 
 
 async def test_what_an_action_changed_is_told_without_names_and_numbers_of_people(desk: tuple[Scene, Desk]) -> None:

@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 import models
 from models import Subject, Viewer
 from models.db.database import Database
-from schema.execution import Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
 from tests import audit_table, tables
 from tests.acting import PROBLEMS, Contents, Desk, contents, document, small_world
 from tests.conftest import Databases

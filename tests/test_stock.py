@@ -7,7 +7,7 @@ import pytest_asyncio
 
 import models
 from models.db.database import Database
-from schema.root import Graph
+from schema.build import Graph
 from tests.acting import DUTY, row_of
 from tests.conftest import Databases
 from tests.office import Office, opened

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 import models
 from models.db.database import Database
 from models.db.sqlite_functions import great_circle_metres
-from schema import ids
-from schema.root import Graph
+from schema.build import Graph
+from schema.types import node_id
 from tests.acting import DAY, DUTY, HOUR, Desk, at, enterprise, inspector
 
 PROBLEMS = ["地下车库排水不畅", "危化品仓库无人值守"]
@@ -82,7 +82,7 @@ class Story:
 
     @property
     def id(self) -> str:
-        return ids.encode("Enterprise", self.enterprise)
+        return node_id.encode("Enterprise", self.enterprise)
 
     async def by(self, who: str, mutation: str, selection: str = "", **given: Any) -> dict[str, Any]:
         """An act of the one whose turn it is; an hour passes."""
@@ -123,7 +123,7 @@ async def call(story: Story) -> None:
         "ASSISTANCE",
         "DISPATCHED",
     )
-    nearest = {ids.encode("Inspector", officer.id) for officer in story.inspectors[:3]}
+    nearest = {node_id.encode("Inspector", officer.id) for officer in story.inspectors[:3]}
     assert {i["id"] for i in visit["inspectors"]} == nearest
     story.papers["visit"] = visit["id"]
 

@@ -17,7 +17,7 @@ from graphql import (
     is_required_argument,
 )
 
-from schema.root import Graph
+from schema.build import Graph
 from tests.conftest import TODAY
 
 FEW = 3

@@ -20,7 +20,7 @@ from graphql import (
     is_leaf_type,
 )
 
-from schema.root import Graph
+from schema.build import Graph
 from tests.conftest import TODAY
 
 DEPTH = 4

@@ -21,8 +21,8 @@ import models
 from models.credit_code import complete
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
-from schema import ids
-from schema.root import build
+from schema.build import build
+from schema.types import node_id
 from tests.acting import DAY, PROBLEMS, Desk, at
 
 GRAPH = build()
@@ -218,7 +218,7 @@ async def hot(database: Database) -> Hot:
     async with database.read() as connection:
         for name, statement in chosen.items():
             rows = await connection.execute(statement.order_by(sa.text("id")).limit(HOT))
-            found.append([ids.encode(name, key) for key in rows.scalars()])
+            found.append([node_id.encode(name, key) for key in rows.scalars()])
     return Hot(*found)
 
 

@@ -29,7 +29,7 @@ from resolvers.evidence.store import opened
 from resolvers.evidence.uploads import NotOurs, claim
 from resolvers.evidence.uploads import collect as collect_evidence
 from resolvers.register import MappingRefused, RegisterRefused, load
-from schema.root import build
+from schema.build import build
 from subscriptions.event_log import renew_epoch
 from web import server
 from web import workers as processes

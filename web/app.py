@@ -23,9 +23,10 @@ from resolvers import geography
 from resolvers.errors import ErrorCode
 from resolvers.evidence import store as evidence_store
 from resolvers.evidence.signed_urls import Signer
-from schema.execution import Execution, error_of, refused
-from schema.live import Live
-from schema.root import build
+from schema.build import build
+from schema.execution.errors import coded_error, error_response
+from schema.execution.executor import Executor
+from schema.live.streams import LiveStreams
 from web.evidence import EvidenceEndpoint
 from web.graphql import JSON, METHODS, GraphQLEndpoint, answered
 from web.metrics import MEDIA, metrics
@@ -85,8 +86,8 @@ class Told:
         except asyncio.CancelledError:
             if scope["type"] != "http" or begun:
                 raise
-            error = error_of(ErrorCode.ENDING, "The server is ending, and has not finished this: ask again.")
-            await answered(refused([error]), JSON, 503, {"connection": "close"})(scope, receive, send)
+            error = coded_error(ErrorCode.ENDING, "The server is ending, and has not finished this: ask again.")
+            await answered(error_response([error]), JSON, 503, {"connection": "close"})(scope, receive, send)
 
 
 class Served:
@@ -102,7 +103,7 @@ class Served:
         self.database = Database(settings.database_url, pool_size=settings.pool_size)
         self.zone: ZoneInfo | None = None
         self.graph = build()
-        self.execution = Execution(
+        self.execution = Executor(
             self.graph,
             self.database,
             self.time_zone,
@@ -116,7 +117,7 @@ class Served:
         # In demo mode whoever sends no token looks on as a screen does.
         anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
         self.viewers = Viewers(self.tokens, self.database, clock, anonymous)
-        self.live = Live(
+        self.live = LiveStreams(
             self.execution,
             self.database,
             self.time_zone,

@@ -18,8 +18,8 @@ from resolvers.evidence import uploads
 from resolvers.evidence.content_types import PDF, checked
 from resolvers.evidence.signed_urls import PATH, Signer
 from resolvers.evidence.store import NAME, Store
-from schema import ids
-from schema.execution import error_of, told
+from schema.execution.errors import coded_error, format_error
+from schema.types import node_id
 from web.viewers import Viewers
 
 STATUS = {
@@ -72,7 +72,7 @@ class EvidenceEndpoint:
         except RequestError as error:
             return refusal(error)
         except Exception as error:  # the last chance to answer in this form, and to keep what went wrong to the log
-            return JSONResponse({"errors": [told(GraphQLError("", original_error=error))]}, 500)
+            return JSONResponse({"errors": [format_error(GraphQLError("", original_error=error))]}, 500)
 
     async def _keep(self, request: Request, viewer: Viewer) -> dict[str, object]:
         now = self._clock()
@@ -88,7 +88,7 @@ class EvidenceEndpoint:
                 content = await asyncio.to_thread(lambda: checked(whole(file), declared, keep_positions=keep_positions))
         kept = await uploads.keep(self._database, self._store, viewer, now, content, taken_at)
         return {
-            "id": ids.encode("Evidence", kept.id),
+            "id": node_id.encode("Evidence", kept.id),
             "mediaType": kept.media_type,
             "bytes": kept.bytes,
             "sha256": kept.sha256,
@@ -122,7 +122,7 @@ class EvidenceEndpoint:
         except RequestError as error:
             return refusal(error)
         except Exception as error:  # as above
-            return JSONResponse({"errors": [told(GraphQLError("", original_error=error))]}, 500)
+            return JSONResponse({"errors": [format_error(GraphQLError("", original_error=error))]}, 500)
 
     async def _serve(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -197,4 +197,4 @@ def refusal(error: RequestError) -> Response:
     headers = {"cache-control": "no-store"}
     if error.code is ErrorCode.UNAUTHENTICATED:
         headers["www-authenticate"] = "Bearer"
-    return JSONResponse({"errors": [error_of(error.code, error.message)]}, STATUS[error.code], headers)
+    return JSONResponse({"errors": [coded_error(error.code, error.message)]}, STATUS[error.code], headers)

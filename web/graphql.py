@@ -11,8 +11,10 @@ from starlette.responses import Response, StreamingResponse
 
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError
-from schema.execution import Answer, Execution, Operation, error_of, refused, told
-from schema.live import Live, refusals
+from schema.execution.errors import coded_error, error_response, format_error
+from schema.execution.executor import Executor
+from schema.execution.operation import GraphQLResponse, Operation
+from schema.live.streams import LiveStreams, stream_errors
 from web.streams import EVENTS, PARTS, offers, once, streamed
 from web.viewers import GONE, Holding, Viewers
 
@@ -25,7 +27,7 @@ METHODS = ["GET", "POST", "OPTIONS"]  # and HEAD, which goes with GET
 class GraphQLEndpoint:
     """Answers GET and POST at one path."""
 
-    def __init__(self, execution: Execution, live: Live, viewers: Viewers, *, body_limit: int) -> None:
+    def __init__(self, execution: Executor, live: LiveStreams, viewers: Viewers, *, body_limit: int) -> None:
         self._execution, self._live, self._viewers, self._body_limit = execution, live, viewers, body_limit
 
     async def respond(self, request: Request) -> Response:
@@ -35,7 +37,9 @@ class GraphQLEndpoint:
         # A client that takes nothing but a stream gets a single answer as one.
         media = accepted(accept) or next((m for m in (EVENTS, PARTS) if offers(accept, m)), None)
         if media is None:
-            return answered(refused([error_of(ErrorCode.BAD_REQUEST, f"Accept {GRAPHQL} or {JSON}.")]), GRAPHQL, 406)
+            return answered(
+                error_response([coded_error(ErrorCode.BAD_REQUEST, f"Accept {GRAPHQL} or {JSON}.")]), GRAPHQL, 406
+            )
         try:
             operation = await self.operation(request)
             viewer = await self.viewer(request)
@@ -46,12 +50,12 @@ class GraphQLEndpoint:
         except RequestError as error:
             return turned_away(error, media)
         except Exception as error:  # the last chance to answer as GraphQL, and to keep what went wrong to the log
-            return answered(refused([told(GraphQLError("", original_error=error))]), media, 500)
+            return answered(error_response([format_error(GraphQLError("", original_error=error))]), media, 500)
 
     async def _execute(self, operation: Operation, viewer: Viewer | None, media: str, *, safe: bool) -> Response:
         if safe and self._execution.kind(operation) is OperationType.MUTATION:
-            errors = [error_of(ErrorCode.BAD_REQUEST, "A mutation is sent by POST.")]
-            return answered(refused(errors), media, 405, {"allow": "POST"})
+            errors = [coded_error(ErrorCode.BAD_REQUEST, "A mutation is sent by POST.")]
+            return answered(error_response(errors), media, 405, {"allow": "POST"})
         answer = await self._execution.run(operation, viewer)
         if viewer is None and not answer.started and answer.errors[0]["extensions"]["code"] == "UNAUTHENTICATED":
             return answered(answer, media, 401, BEARER)
@@ -66,9 +70,9 @@ class GraphQLEndpoint:
         stream = next((m for m in (EVENTS, PARTS) if offers(accept, m)), None)
         if stream is None:
             errors = [
-                error_of(ErrorCode.BAD_REQUEST, f"A subscription needs a stream: a WebSocket, {EVENTS} or {PARTS}.")
+                coded_error(ErrorCode.BAD_REQUEST, f"A subscription needs a stream: a WebSocket, {EVENTS} or {PARTS}.")
             ]
-            return answered(refused(errors), media, 400)
+            return answered(error_response(errors), media, 400)
         holding = None
         try:
             resume = request.headers.get("last-event-id") or None
@@ -85,7 +89,7 @@ class GraphQLEndpoint:
                 raise
             status = 401 if error.code is ErrorCode.UNAUTHENTICATED else 400
             plain = media if media in (JSON, GRAPHQL) else JSON
-            return answered(refused(refusals(error)), plain, status, BEARER if status == 401 else None)
+            return answered(error_response(stream_errors(error)), plain, status, BEARER if status == 401 else None)
 
     async def viewer(self, request: Request) -> Viewer | None:
         """Who asks. Raises Refused."""
@@ -129,13 +133,13 @@ class BadBody(RequestError):
 
 def turned_away(error: RequestError, media: str) -> Response:
     """A request that was not executed."""
-    answer = refused([error_of(error.code, error.message)])
+    answer = error_response([coded_error(error.code, error.message)])
     if error.code is ErrorCode.UNAUTHENTICATED:
         return answered(answer, media, 401, BEARER)
     return answered(answer, media, error.status if isinstance(error, BadBody) else 400)
 
 
-def answered(answer: Answer, media: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def answered(answer: GraphQLResponse, media: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     # A float that JSON cannot write does not occur in rows; dates are text before they come here.
     body = orjson.dumps(answer.body())
     return Response(body, status, headers, f"{media}; charset=utf-8")

@@ -14,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from resolvers.errors import ErrorCode, RequestError
-from schema.execution import Execution, Operation, error_of, refused, told
-from schema.live import Live, Place, refusals
+from schema.execution.errors import coded_error, error_response, format_error
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.live.streams import LiveStreams, StreamMembership, stream_errors
 from web.closing import OPERATIONS_MAXIMUM
 from web.graphql import JSON, GraphQLEndpoint, answered, turned_away
 from web.streams import EVENTS, Outlet, Streamed, StreamSink, event
@@ -51,7 +53,7 @@ class Reserved:
         match self.operations.pop(id, None):
             case asyncio.Task() as task:
                 task.cancel()
-            case Place() as place:
+            case StreamMembership() as place:
                 place.leave()
 
     def leave(self) -> None:
@@ -65,7 +67,7 @@ class Reserved:
 class ReservedEndpoint:
     """The four methods at one path."""
 
-    def __init__(self, endpoint: GraphQLEndpoint, execution: Execution, live: Live) -> None:
+    def __init__(self, endpoint: GraphQLEndpoint, execution: Executor, live: LiveStreams) -> None:
         self._endpoint, self._execution, self._live = endpoint, execution, live
         self._streams: dict[str, Reserved] = {}
 
@@ -87,12 +89,12 @@ class ReservedEndpoint:
         except RequestError as error:
             return turned_away(error, JSON)
         except Exception as error:  # the last chance to answer as GraphQL, and to keep what went wrong to the log
-            return answered(refused([told(GraphQLError("", original_error=error))]), JSON, 500)
+            return answered(error_response([format_error(GraphQLError("", original_error=error))]), JSON, 500)
 
     def _reserve(self, holding: Holding) -> Response:
         if len(self._streams) >= RESERVED_MAXIMUM:
             holding.release()
-            return answered(refused([error_of(ErrorCode.TOO_MANY, "Too many streams.")]), JSON, 503)
+            return answered(error_response([coded_error(ErrorCode.TOO_MANY, "Too many streams.")]), JSON, 503)
         token = secrets.token_urlsafe(24)
         self._streams[token] = Reserved(holding)
         asyncio.get_running_loop().call_later(OPEN_SECONDS, self._unless_opened, token)
@@ -104,13 +106,15 @@ class ReservedEndpoint:
 
     def _open(self, token: str, stream: Reserved) -> Response:
         if stream.opened:
-            return answered(refused([error_of(ErrorCode.BAD_REQUEST, "The stream is open already.")]), JSON, 409)
+            return answered(
+                error_response([coded_error(ErrorCode.BAD_REQUEST, "The stream is open already.")]), JSON, 409
+            )
         stream.opened = True
         seconds = self._endpoint.seconds_left(stream.viewer)
 
         def alive() -> bytes:
             # As in the streams of one operation; one that has no place yet may begin earlier.
-            if all(isinstance(operation, Place) for operation in stream.operations.values()):
+            if all(isinstance(operation, StreamMembership) for operation in stream.operations.values()):
                 return b"id: " + self._live.cursor(stream.operations.values()).encode() + b"\n\n"
             return b":\n\n"
 
@@ -132,9 +136,13 @@ class ReservedEndpoint:
             # While the request arrived: what began now would have nobody to end it.
             return no_such_stream()
         if id in stream.operations:
-            return answered(refused([error_of(ErrorCode.BAD_REQUEST, "The operation exists already.")]), JSON, 409)
+            return answered(
+                error_response([coded_error(ErrorCode.BAD_REQUEST, "The operation exists already.")]), JSON, 409
+            )
         if len(stream.operations) >= OPERATIONS_MAXIMUM:
-            return answered(refused([error_of(ErrorCode.TOO_MANY, "Too many operations at once.")]), JSON, 429)
+            return answered(
+                error_response([coded_error(ErrorCode.TOO_MANY, "Too many operations at once.")]), JSON, 429
+            )
         if self._execution.kind(asked) is OperationType.SUBSCRIPTION:
             return await self._stream(id, asked, stream)
         stream.operations[id] = asyncio.create_task(self._run(id, asked, stream))
@@ -144,7 +152,7 @@ class ReservedEndpoint:
         try:
             answer = await self._execution.run(asked, stream.viewer)
         except Exception as error:  # the stream is not the operation's: its client is told, and goes on
-            answer = refused([told(GraphQLError("", original_error=error))])
+            answer = error_response([format_error(GraphQLError("", original_error=error))])
         await stream.outlet.drained()
         stream.answer(id, answer.body())
 
@@ -156,7 +164,7 @@ class ReservedEndpoint:
             if stream.operations.get(id) is mark:
                 del stream.operations[id]
             if isinstance(error, RequestError):
-                return answered(refused(refusals(error)), JSON, 400)
+                return answered(error_response(stream_errors(error)), JSON, 400)
             raise
         if stream.operations.get(id) is not mark:
             # Ended meanwhile, or the whole stream was; what has the id now is another operation.
@@ -168,7 +176,7 @@ class ReservedEndpoint:
 
         def failed() -> None:
             stream.answer(
-                id, {"errors": [error_of(ErrorCode.INTERNAL, "The stream failed; go on after the last cursor.")]}
+                id, {"errors": [coded_error(ErrorCode.INTERNAL, "The stream failed; go on after the last cursor.")]}
             )
 
         stream.operations[id] = prepared.join(StreamSink(stream.outlet, frame, failed))
@@ -176,4 +184,4 @@ class ReservedEndpoint:
 
 
 def no_such_stream() -> Response:
-    return answered(refused([error_of(ErrorCode.BAD_REQUEST, "There is no such stream.")]), JSON, 404)
+    return answered(error_response([coded_error(ErrorCode.BAD_REQUEST, "There is no such stream.")]), JSON, 404)

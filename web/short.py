@@ -11,8 +11,8 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resolvers.errors import RequestError
-from schema.execution import Execution
-from schema.plans.leaves import Leave
+from schema.execution.executor import Executor
+from schema.plan.row_codec import FallbackRequired
 from web.graphql import GRAPHQL, JSON, accepted, is_json, loaded, operation
 from web.viewers import Viewers
 
@@ -24,7 +24,7 @@ LONG = 500  # bytes; longer headers are not kept
 class ShortWay:
     """The application, with the short way before it."""
 
-    def __init__(self, app: ASGIApp, execution: Execution, viewers: Viewers, *, body_limit: int) -> None:
+    def __init__(self, app: ASGIApp, execution: Executor, viewers: Viewers, *, body_limit: int) -> None:
         self._app, self._execution, self._viewers, self._body_limit = app, execution, viewers, body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +57,7 @@ class ShortWay:
             if viewer is None:
                 return None
             return await self._execution.plans.data(known, asked.variables, self._execution.moment(viewer))
-        except (RequestError, Leave):
+        except (RequestError, FallbackRequired):
             return None
 
 

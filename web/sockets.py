@@ -17,8 +17,10 @@ from starlette.types import Receive, Scope, Send
 from models.db.outages import is_outage
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError
-from schema.execution import Execution, Operation, error_of, origin, told
-from schema.live import Live, Place, refusals
+from schema.execution.errors import coded_error, format_error, origin
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.live.streams import LiveStreams, StreamMembership, stream_errors
 from subscriptions.feed import Message
 from web import closing
 from web.closing import (
@@ -63,7 +65,7 @@ class SocketSink:
             self._socket.close(closing.TOO_SLOW)
 
     def fail(self) -> None:
-        errors = [error_of(ErrorCode.INTERNAL, "The stream failed; go on after the last cursor.")]
+        errors = [coded_error(ErrorCode.INTERNAL, "The stream failed; go on after the last cursor.")]
         self._wire.write(text_frame(orjson.dumps({"id": self._end, "type": "error", "payload": errors})))
         self._socket.places.pop(self._end, None)
 
@@ -79,7 +81,7 @@ class Socket:
         self._holding: Holding | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, StreamMembership] = {}
 
     def close(self, how: closing.Close) -> None:
         if self._wire.open:
@@ -189,12 +191,14 @@ class Socket:
         if id in self.places or id in self._tasks:
             return closing.Close(closing.EXISTS.code, f"Subscriber for {id} already exists")
         if len(self.places) + len(self._tasks) >= OPERATIONS_MAXIMUM:
-            await self._refuse(id, [error_of(ErrorCode.TOO_MANY, f"At most {OPERATIONS_MAXIMUM} operations at once.")])
+            await self._refuse(
+                id, [coded_error(ErrorCode.TOO_MANY, f"At most {OPERATIONS_MAXIMUM} operations at once.")]
+            )
             return None
         try:
             asked = operation(payload)
         except RequestError as error:
-            await self._refuse(id, [error_of(error.code, error.message)])
+            await self._refuse(id, [coded_error(error.code, error.message)])
             return None
         try:
             # As over HTTP: the holder may have gone since, without an event to tell.
@@ -214,7 +218,7 @@ class Socket:
         if is_outage(error):
             self._failed(error)  # clients come back by themselves after that
         else:
-            errors = [told(GraphQLError("", original_error=error if isinstance(error, Exception) else None))]
+            errors = [format_error(GraphQLError("", original_error=error if isinstance(error, Exception) else None))]
             self._wire.write(text_frame(orjson.dumps({"id": id, "type": "error", "payload": errors})))
 
     async def _run(self, id: str, asked: Operation, viewer: Viewer | None) -> None:
@@ -231,7 +235,7 @@ class Socket:
         try:
             prepared = await self._endpoint.live.prepare(asked, viewer)
         except RequestError as error:
-            await self._refuse(id, refusals(error))
+            await self._refuse(id, stream_errors(error))
             return
         # Nothing is awaited from here on: a `complete` meanwhile would have cancelled this.
         self.places[id] = prepared.join(SocketSink(self, self._wire, id))
@@ -250,7 +254,7 @@ class Socket:
 class SocketEndpoint:
     """Takes sockets at one path."""
 
-    def __init__(self, execution: Execution, live: Live, viewers: Viewers) -> None:
+    def __init__(self, execution: Executor, live: LiveStreams, viewers: Viewers) -> None:
         self.execution, self.live, self.viewers = execution, live, viewers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

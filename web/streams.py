@@ -12,8 +12,8 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from schema.execution import Answer
-from schema.live import Live, Place, Prepared
+from schema.execution.operation import GraphQLResponse
+from schema.live.streams import LiveStreams, PreparedStream, StreamMembership
 from subscriptions.feed import Message
 from web.closing import DRAIN_SECONDS, PING_SECONDS, WAITING_BYTES, WAITING_MESSAGES
 from web.viewers import Holding
@@ -190,10 +190,12 @@ def part(data: bytes) -> bytes:
     return b"content-type: application/json\r\n\r\n" + data + PART_LINE
 
 
-def streamed(live: Live, prepared: Prepared, media: str, holding: Holding, seconds: float | None) -> Streamed:
+def streamed(
+    live: LiveStreams, prepared: PreparedStream, media: str, holding: Holding, seconds: float | None
+) -> Streamed:
     """The response that streams a subscription: as long as its viewer may, and for so many seconds at the most."""
     outlet = Outlet()
-    places: list[Place] = []
+    places: list[StreamMembership] = []
 
     def event_of(payload: bytes, number: int) -> bytes:
         return event("next", payload, live.name(number) if number else None)
@@ -226,7 +228,7 @@ def streamed(live: Live, prepared: Prepared, media: str, holding: Holding, secon
     return response
 
 
-def once(answer: Answer, media: str) -> Response:
+def once(answer: GraphQLResponse, media: str) -> Response:
     """A single answer as a stream, for a client that takes nothing else."""
     body = orjson.dumps(answer.body())
     headers = {"cache-control": "no-store"}

@@ -29,9 +29,9 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from models import EventKind, Subject
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
-from schema.execution import Execution
-from schema.live import Live
-from schema.root import build
+from schema.build import build
+from schema.execution.executor import Executor
+from schema.live.streams import LiveStreams
 from subscriptions import event_log
 from web.sockets import SocketEndpoint
 from web.tokens import Tokens
@@ -61,7 +61,7 @@ class Happened:
     major: bool = False
 
 
-class InProcess(Live):
+class InProcess(LiveStreams):
     """The streams of one process whose log is a list."""
 
     events: list[Any]
@@ -82,7 +82,7 @@ def now() -> dt.datetime:
 def huhang() -> Starlette:
     """The feed, with a list for its log."""
     database = Database(f"sqlite:///{tempfile.mkdtemp()}/unused.db")
-    execution = Execution(build(), database, lambda: ZONE, now)
+    execution = Executor(build(), database, lambda: ZONE, now)
     live = InProcess(execution, database, lambda: ZONE, now, bus_url="memory://")
 
     async def publish(event: Any) -> None:
@@ -95,8 +95,8 @@ def huhang() -> Starlette:
 def huhang_with_log() -> Starlette:
     """As it is run: the event is written to the log in a transaction, the bell rung, and the log read."""
     database = Database(sys.argv[3])
-    execution = Execution(build(), database, lambda: ZONE, now)
-    live = Live(execution, database, lambda: ZONE, now, bus_url="memory://")
+    execution = Executor(build(), database, lambda: ZONE, now)
+    live = LiveStreams(execution, database, lambda: ZONE, now, bus_url="memory://")
 
     async def publish(event: Any) -> None:
         kind = EventKind.INSPECTION_SUBMITTED
@@ -109,7 +109,7 @@ def huhang_with_log() -> Starlette:
 
 
 def _served(
-    execution: Execution, live: Live, database: Database, publish: Callable[[Any], Awaitable[None]]
+    execution: Executor, live: LiveStreams, database: Database, publish: Callable[[Any], Awaitable[None]]
 ) -> Starlette:
     viewers = Viewers(Tokens("x" * 32), database, now, Viewer(Visibility(Role.WALL)))
 

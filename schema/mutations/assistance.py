@@ -1,9 +1,9 @@
 """Mutations of duty reports and requests for help."""
 
 from resolvers.actions import assistance
-from schema.assistance import AssistanceRequest, DutyReport
-from schema.inspection import Inspection
-from schema.mutation import Of, mutation
+from schema.fields.mutation import RowId, mutation
+from schema.types.assistance import AssistanceRequest, DutyReport
+from schema.types.inspection import Inspection
 
 MUTATIONS = (
     mutation(
@@ -11,7 +11,7 @@ MUTATIONS = (
         assistance.report_duty,
         "Report on duty; each problem becomes a request for help (值守报告).",
         {
-            "enterprise": Of("Enterprise", "Which enterprise."),
+            "enterprise": RowId("Enterprise", "Which enterprise."),
             "measures_in_place": "Which measures are in place.",
             "supplies": "Which supplies are in stock.",
             "experts_on_standby": "How many experts are on standby.",
@@ -25,7 +25,7 @@ MUTATIONS = (
         "assistanceRequest",
         assistance.request,
         "Ask for help (请求协助).",
-        {"enterprise": Of("Enterprise", "Which enterprise."), "problem": "With what."},
+        {"enterprise": RowId("Enterprise", "Which enterprise."), "problem": "With what."},
         {"assistance_request": AssistanceRequest},
         success="AssistanceRequested",
         subject=False,
@@ -35,8 +35,8 @@ MUTATIONS = (
         assistance.dispatch,
         "Send inspectors to help: it makes an inspection (派员协助).",
         {
-            "assistance_request": Of("AssistanceRequest", "Which request."),
-            "inspectors": Of("Inspector", "Who; without any, the nearest on duty."),
+            "assistance_request": RowId("AssistanceRequest", "Which request."),
+            "inspectors": RowId("Inspector", "Who; without any, the nearest on duty."),
             "count": "How many of the nearest, 1 to 20.",
         },
         {"assistance_request": AssistanceRequest, "inspection": Inspection},
@@ -46,7 +46,7 @@ MUTATIONS = (
         "assistanceResolve",
         assistance.resolve,
         "The problem is solved (已解决).",
-        {"assistance_request": Of("AssistanceRequest", "Which request."), "resolution": "How."},
+        {"assistance_request": RowId("AssistanceRequest", "Which request."), "resolution": "How."},
         {"assistance_request": AssistanceRequest},
         success="AssistanceResolved",
     ),
@@ -54,7 +54,7 @@ MUTATIONS = (
         "assistanceWithdraw",
         assistance.withdraw,
         "Take the request back (撤回).",
-        {"assistance_request": Of("AssistanceRequest", "Which request.")},
+        {"assistance_request": RowId("AssistanceRequest", "Which request.")},
         {"assistance_request": AssistanceRequest},
         success="AssistanceWithdrawn",
     ),

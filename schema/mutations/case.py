@@ -1,15 +1,15 @@
 """Mutations of cases."""
 
 from resolvers.actions import cases
-from schema.case import Case
-from schema.mutation import Of, mutation
+from schema.fields.mutation import RowId, mutation
+from schema.types.case import Case
 
 MUTATIONS = (
     mutation(
         "casePropose",
         cases.propose,
         "Propose a case on a submitted inspection (拟立案).",
-        {"inspection": Of("Inspection", "Which inspection."), "grounds": "Why."},
+        {"inspection": RowId("Inspection", "Which inspection."), "grounds": "Why."},
         {"case": Case},
         success="CaseProposed",
         subject=False,
@@ -18,7 +18,7 @@ MUTATIONS = (
         "caseFile",
         cases.file,
         "File it (立案).",
-        {"case": Of("Case", "Which case."), "number": "Its number in the files; without one, it gets one."},
+        {"case": RowId("Case", "Which case."), "number": "Its number in the files; without one, it gets one."},
         {"case": Case},
         success="CaseFiled",
     ),
@@ -26,7 +26,7 @@ MUTATIONS = (
         "caseDecline",
         cases.decline,
         "Do not file it (不予立案).",
-        {"case": Of("Case", "Which case."), "reason": "Why."},
+        {"case": RowId("Case", "Which case."), "reason": "Why."},
         {"case": Case},
         success="CaseDeclined",
     ),
@@ -34,7 +34,7 @@ MUTATIONS = (
         "caseInvestigate",
         cases.go_on,
         "Begin to investigate (调查取证).",
-        {"case": Of("Case", "Which case.")},
+        {"case": RowId("Case", "Which case.")},
         {"case": Case},
         success="CaseInvestigated",
     ),
@@ -42,7 +42,7 @@ MUTATIONS = (
         "caseNotify",
         cases.go_on,
         "Notify the enterprise (告知).",
-        {"case": Of("Case", "Which case.")},
+        {"case": RowId("Case", "Which case.")},
         {"case": Case},
         success="CaseNotified",
     ),
@@ -50,7 +50,7 @@ MUTATIONS = (
         "caseHear",
         cases.go_on,
         "Begin a hearing (听证).",
-        {"case": Of("Case", "Which case.")},
+        {"case": RowId("Case", "Which case.")},
         {"case": Case},
         success="CaseHeard",
     ),
@@ -59,7 +59,7 @@ MUTATIONS = (
         cases.decide,
         "Decide it, with a penalty or without (处罚决定).",
         {
-            "case": Of("Case", "Which case."),
+            "case": RowId("Case", "Which case."),
             "outcome": "DECIDED with a penalty, or NO_PENALTY, TRANSFERRED or WITHDRAWN.",
             "penalty": "The penalty, with DECIDED.",
         },
@@ -70,7 +70,7 @@ MUTATIONS = (
         "caseExecute",
         cases.go_on,
         "Begin to execute the penalty (执行).",
-        {"case": Of("Case", "Which case.")},
+        {"case": RowId("Case", "Which case.")},
         {"case": Case},
         success="CaseExecuted",
     ),
@@ -78,7 +78,7 @@ MUTATIONS = (
         "caseClose",
         cases.close,
         "Close it (结案).",
-        {"case": Of("Case", "Which case.")},
+        {"case": RowId("Case", "Which case.")},
         {"case": Case},
         success="CaseClosed",
     ),

@@ -1,9 +1,9 @@
 """Mutations of dispatches."""
 
 from resolvers.actions import dispatches
-from schema.dispatch import Dispatch
-from schema.mutation import Of, mutation
-from schema.problem import StockExhausted
+from schema.fields.mutation import RowId, mutation
+from schema.types.dispatch import Dispatch
+from schema.types.errors import StockExhausted
 
 MUTATIONS = (
     mutation(
@@ -13,8 +13,8 @@ MUTATIONS = (
         {
             "purpose": "What for.",
             "to": "Where to; without it, where the enterprise or else the venue is.",
-            "enterprise": Of("Enterprise", "The enterprise it is for."),
-            "venue": Of("Venue", "The venue it is for."),
+            "enterprise": RowId("Enterprise", "The enterprise it is for."),
+            "venue": RowId("Venue", "The venue it is for."),
         },
         {"dispatch": Dispatch},
         success="DispatchRequested",
@@ -25,10 +25,10 @@ MUTATIONS = (
         dispatches.assign,
         "Choose a team, an expert, or a quantity of a stock item, which is reserved (指派).",
         {
-            "dispatch": Of("Dispatch", "Which dispatch."),
-            "team": Of("Team", "A team on standby."),
-            "expert": Of("Expert", "An expert on standby."),
-            "stock_item": Of("StockItem", "A stock item."),
+            "dispatch": RowId("Dispatch", "Which dispatch."),
+            "team": RowId("Team", "A team on standby."),
+            "expert": RowId("Expert", "An expert on standby."),
+            "stock_item": RowId("StockItem", "A stock item."),
             "quantity": "How many units of the stock item, at least 1.",
         },
         {"dispatch": Dispatch},
@@ -39,7 +39,7 @@ MUTATIONS = (
         "dispatchAcknowledge",
         dispatches.go_on,
         "Whoever is sent knows of it (确认).",
-        {"dispatch": Of("Dispatch", "Which dispatch.")},
+        {"dispatch": RowId("Dispatch", "Which dispatch.")},
         {"dispatch": Dispatch},
         success="DispatchAcknowledged",
     ),
@@ -47,7 +47,7 @@ MUTATIONS = (
         "dispatchDepart",
         dispatches.go_on,
         "They set out (出发).",
-        {"dispatch": Of("Dispatch", "Which dispatch.")},
+        {"dispatch": RowId("Dispatch", "Which dispatch.")},
         {"dispatch": Dispatch},
         success="DispatchDeparted",
     ),
@@ -55,7 +55,7 @@ MUTATIONS = (
         "dispatchArrive",
         dispatches.arrive,
         "They are there (到场).",
-        {"dispatch": Of("Dispatch", "Which dispatch.")},
+        {"dispatch": RowId("Dispatch", "Which dispatch.")},
         {"dispatch": Dispatch},
         success="DispatchArrived",
     ),
@@ -63,7 +63,7 @@ MUTATIONS = (
         "dispatchComplete",
         dispatches.complete,
         "The work is done; what was used of the stock is drawn (完成).",
-        {"dispatch": Of("Dispatch", "Which dispatch."), "drawn": "How many units were used; for stock."},
+        {"dispatch": RowId("Dispatch", "Which dispatch."), "drawn": "How many units were used; for stock."},
         {"dispatch": Dispatch},
         success="DispatchCompleted",
     ),
@@ -71,7 +71,7 @@ MUTATIONS = (
         "dispatchRelease",
         dispatches.release,
         "They are free again, and so is the stock that was not used (释放).",
-        {"dispatch": Of("Dispatch", "Which dispatch.")},
+        {"dispatch": RowId("Dispatch", "Which dispatch.")},
         {"dispatch": Dispatch},
         success="DispatchReleased",
     ),
@@ -79,7 +79,7 @@ MUTATIONS = (
         "dispatchDecline",
         dispatches.call_off,
         "Whoever was chosen cannot come (谢绝).",
-        {"dispatch": Of("Dispatch", "Which dispatch."), "reason": "Why."},
+        {"dispatch": RowId("Dispatch", "Which dispatch."), "reason": "Why."},
         {"dispatch": Dispatch},
         success="DispatchDeclined",
     ),
@@ -87,7 +87,7 @@ MUTATIONS = (
         "dispatchCancel",
         dispatches.call_off,
         "Call it off (取消).",
-        {"dispatch": Of("Dispatch", "Which dispatch."), "reason": "Why."},
+        {"dispatch": RowId("Dispatch", "Which dispatch."), "reason": "Why."},
         {"dispatch": Dispatch},
         success="DispatchCancelled",
     ),

@@ -1,9 +1,9 @@
 """Mutations of the register."""
 
 from resolvers.actions import enterprises
-from schema.enterprise import Enterprise
-from schema.measure import ControlMeasure
-from schema.mutation import Of, mutation
+from schema.fields.mutation import RowId, mutation
+from schema.types.enterprise import Enterprise
+from schema.types.measure import ControlMeasure
 
 MUTATIONS = (
     mutation(
@@ -29,7 +29,7 @@ MUTATIONS = (
         "enterpriseGrade",
         enterprises.grade,
         "Grade its risk (风险分级).",
-        {"enterprise": Of("Enterprise", "Which enterprise."), "risk_grade": "The grade."},
+        {"enterprise": RowId("Enterprise", "Which enterprise."), "risk_grade": "The grade."},
         {"enterprise": Enterprise},
         success="EnterpriseGraded",
     ),
@@ -38,7 +38,7 @@ MUTATIONS = (
         enterprises.add_measure,
         "Add a control measure (增加管控措施).",
         {
-            "enterprise": Of("Enterprise", "Which enterprise."),
+            "enterprise": RowId("Enterprise", "Which enterprise."),
             "kind": "What kind.",
             "description": "What is done.",
             "responsible": "Who answers for it.",
@@ -52,7 +52,7 @@ MUTATIONS = (
         "controlMeasureLift",
         enterprises.lift_measure,
         "Lift a control measure (解除管控措施).",
-        {"control_measure": Of("ControlMeasure", "Which measure.")},
+        {"control_measure": RowId("ControlMeasure", "Which measure.")},
         {"control_measure": ControlMeasure},
         success="ControlMeasureLifted",
     ),

@@ -1,8 +1,8 @@
 """Mutations of hazards."""
 
 from resolvers.actions import hazards
-from schema.hazard import Hazard
-from schema.mutation import Of, mutation
+from schema.fields.mutation import RowId, mutation
+from schema.types.hazard import Hazard
 
 MUTATIONS = (
     mutation(
@@ -10,12 +10,12 @@ MUTATIONS = (
         hazards.report,
         "Report a hazard outside an inspection; what an enterprise reports of itself is reviewed first (上报).",
         {
-            "enterprise": Of("Enterprise", "Which enterprise."),
+            "enterprise": RowId("Enterprise", "Which enterprise."),
             "level": "How grave it is.",
             "description": "What was found.",
             "category": "What kind of danger.",
             "deadline": "Until when it is to be rectified; in the future.",
-            "evidence": Of("Evidence", "What proves it."),
+            "evidence": RowId("Evidence", "What proves it."),
         },
         {"hazard": Hazard},
         success="HazardReported",
@@ -26,7 +26,7 @@ MUTATIONS = (
         hazards.assign,
         "Give it an owner and a deadline (交办).",
         {
-            "hazard": Of("Hazard", "Which hazard."),
+            "hazard": RowId("Hazard", "Which hazard."),
             "owner": "Who rectifies it.",
             "deadline": "Until when; in the future.",
         },
@@ -37,7 +37,7 @@ MUTATIONS = (
         "hazardStartRectifying",
         hazards.start_rectifying,
         "Begin to rectify it; a major one needs all five fixes (开始整改).",
-        {"hazard": Of("Hazard", "Which hazard."), "five_fix": "The five fixes (五落实)."},
+        {"hazard": RowId("Hazard", "Which hazard."), "five_fix": "The five fixes (五落实)."},
         {"hazard": Hazard},
         success="HazardRectifyingStarted",
     ),
@@ -46,9 +46,9 @@ MUTATIONS = (
         hazards.submit_rectification,
         "Submit the rectification, with evidence or a statement (提交整改).",
         {
-            "hazard": Of("Hazard", "Which hazard."),
+            "hazard": RowId("Hazard", "Which hazard."),
             "statement": "What was done.",
-            "evidence": Of("Evidence", "What proves it."),
+            "evidence": RowId("Evidence", "What proves it."),
         },
         {"hazard": Hazard},
         success="HazardRectificationSubmitted",
@@ -57,7 +57,7 @@ MUTATIONS = (
         "hazardAccept",
         hazards.accept,
         "Accept the rectification (验收通过).",
-        {"hazard": Of("Hazard", "Which hazard.")},
+        {"hazard": RowId("Hazard", "Which hazard.")},
         {"hazard": Hazard},
         success="HazardAccepted",
     ),
@@ -65,7 +65,7 @@ MUTATIONS = (
         "hazardReject",
         hazards.send_back,
         "Send the rectification back (验收不通过).",
-        {"hazard": Of("Hazard", "Which hazard."), "reason": "Why."},
+        {"hazard": RowId("Hazard", "Which hazard."), "reason": "Why."},
         {"hazard": Hazard},
         success="HazardRejected",
     ),
@@ -73,7 +73,7 @@ MUTATIONS = (
         "hazardClose",
         hazards.close,
         "Strike it from the list (销号).",
-        {"hazard": Of("Hazard", "Which hazard.")},
+        {"hazard": RowId("Hazard", "Which hazard.")},
         {"hazard": Hazard},
         success="HazardClosed",
     ),
@@ -81,7 +81,7 @@ MUTATIONS = (
         "hazardReopen",
         hazards.send_back,
         "Open an accepted one again (重新整改).",
-        {"hazard": Of("Hazard", "Which hazard."), "reason": "Why."},
+        {"hazard": RowId("Hazard", "Which hazard."), "reason": "Why."},
         {"hazard": Hazard},
         success="HazardReopened",
     ),
@@ -89,7 +89,7 @@ MUTATIONS = (
         "hazardDismiss",
         hazards.dismiss,
         "It was no hazard (不予认定).",
-        {"hazard": Of("Hazard", "Which hazard."), "reason": "Why."},
+        {"hazard": RowId("Hazard", "Which hazard."), "reason": "Why."},
         {"hazard": Hazard},
         success="HazardDismissed",
     ),
@@ -97,7 +97,11 @@ MUTATIONS = (
         "hazardRequestExtension",
         hazards.request_extension,
         "Ask for a later deadline (申请延期).",
-        {"hazard": Of("Hazard", "Which hazard."), "to": "Until when; after the deadline in force.", "reason": "Why."},
+        {
+            "hazard": RowId("Hazard", "Which hazard."),
+            "to": "Until when; after the deadline in force.",
+            "reason": "Why.",
+        },
         {"hazard": Hazard},
         success="HazardExtensionRequested",
     ),
@@ -105,7 +109,7 @@ MUTATIONS = (
         "hazardDecideExtension",
         hazards.decide_extension,
         "Decide on a later deadline (延期审批).",
-        {"hazard": Of("Hazard", "Which hazard."), "approve": "Whether the new deadline comes into force."},
+        {"hazard": RowId("Hazard", "Which hazard."), "approve": "Whether the new deadline comes into force."},
         {"hazard": Hazard},
         success="HazardExtensionDecided",
     ),

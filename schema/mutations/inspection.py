@@ -1,9 +1,9 @@
 """Mutations of inspections."""
 
 from resolvers.actions import inspections
-from schema.hazard import Hazard
-from schema.inspection import Inspection
-from schema.mutation import Of, mutation
+from schema.fields.mutation import RowId, mutation
+from schema.types.hazard import Hazard
+from schema.types.inspection import Inspection
 
 MUTATIONS = (
     mutation(
@@ -11,11 +11,11 @@ MUTATIONS = (
         inspections.plan,
         "Plan an inspection; an inspector for their own round.",
         {
-            "enterprise": Of("Enterprise", "Which enterprise."),
+            "enterprise": RowId("Enterprise", "Which enterprise."),
             "kind": "Why. ASSISTANCE is made by assistanceDispatch.",
             "planned_for": "When.",
-            "inspectors": Of("Inspector", "Who, if it is known already."),
-            "reinspection_of": Of("Inspection", "The inspection that a REINSPECTION repeats."),
+            "inspectors": RowId("Inspector", "Who, if it is known already."),
+            "reinspection_of": RowId("Inspection", "The inspection that a REINSPECTION repeats."),
         },
         {"inspection": Inspection},
         success="InspectionPlanned",
@@ -26,8 +26,8 @@ MUTATIONS = (
         inspections.dispatch,
         "Send inspectors who are on duty (派出).",
         {
-            "inspection": Of("Inspection", "Which inspection."),
-            "inspectors": Of("Inspector", "Who; without any, those who were planned."),
+            "inspection": RowId("Inspection", "Which inspection."),
+            "inspectors": RowId("Inspector", "Who; without any, those who were planned."),
         },
         {"inspection": Inspection},
         success="InspectionDispatched",
@@ -36,7 +36,7 @@ MUTATIONS = (
         "inspectionAcknowledge",
         inspections.acknowledge,
         "The inspectors know of it (确认).",
-        {"inspection": Of("Inspection", "Which inspection.")},
+        {"inspection": RowId("Inspection", "Which inspection.")},
         {"inspection": Inspection},
         success="InspectionAcknowledged",
     ),
@@ -44,7 +44,7 @@ MUTATIONS = (
         "inspectionDepart",
         inspections.depart,
         "The inspectors set out (出发).",
-        {"inspection": Of("Inspection", "Which inspection.")},
+        {"inspection": RowId("Inspection", "Which inspection.")},
         {"inspection": Inspection},
         success="InspectionDeparted",
     ),
@@ -52,7 +52,7 @@ MUTATIONS = (
         "inspectionArrive",
         inspections.arrive,
         "The inspectors are there (到场).",
-        {"inspection": Of("Inspection", "Which inspection.")},
+        {"inspection": RowId("Inspection", "Which inspection.")},
         {"inspection": Inspection},
         success="InspectionArrived",
     ),
@@ -61,11 +61,11 @@ MUTATIONS = (
         inspections.submit,
         "Enter the result, with the hazards that were found (提交).",
         {
-            "inspection": Of("Inspection", "Which inspection."),
+            "inspection": RowId("Inspection", "Which inspection."),
             "result": "What was found.",
             "summary": "What the inspectors write.",
             "findings": "The hazards, at most 100.",
-            "evidence": Of("Evidence", "What proves it."),
+            "evidence": RowId("Evidence", "What proves it."),
         },
         {"inspection": Inspection, "hazards": list[Hazard]},
         success="InspectionSubmitted",
@@ -74,7 +74,7 @@ MUTATIONS = (
         "inspectionReview",
         inspections.review,
         "Begin to look at the result (审核).",
-        {"inspection": Of("Inspection", "Which inspection.")},
+        {"inspection": RowId("Inspection", "Which inspection.")},
         {"inspection": Inspection},
         success="InspectionReviewed",
     ),
@@ -82,7 +82,7 @@ MUTATIONS = (
         "inspectionReturn",
         inspections.send_back,
         "Send it back to the inspectors (退回).",
-        {"inspection": Of("Inspection", "Which inspection."), "reason": "Why."},
+        {"inspection": RowId("Inspection", "Which inspection."), "reason": "Why."},
         {"inspection": Inspection},
         success="InspectionReturned",
     ),
@@ -90,7 +90,7 @@ MUTATIONS = (
         "inspectionClose",
         inspections.close,
         "Close it: every hazard is terminal, or a re-inspection carries it (办结).",
-        {"inspection": Of("Inspection", "Which inspection.")},
+        {"inspection": RowId("Inspection", "Which inspection.")},
         {"inspection": Inspection},
         success="InspectionClosed",
     ),
@@ -98,7 +98,7 @@ MUTATIONS = (
         "inspectionCancel",
         inspections.cancel,
         "Call it off; a request for help that it served is open again (取消).",
-        {"inspection": Of("Inspection", "Which inspection."), "reason": "Why."},
+        {"inspection": RowId("Inspection", "Which inspection."), "reason": "Why."},
         {"inspection": Inspection},
         success="InspectionCancelled",
     ),

@@ -1,18 +1,18 @@
 """Mutations of duty, standby, positions and stock."""
 
 from resolvers.actions import resources
-from schema.expert import Expert
-from schema.inspector import Inspector
-from schema.mutation import Of, mutation
-from schema.team import Team
-from schema.warehouse import StockItem
+from schema.fields.mutation import RowId, mutation
+from schema.types.expert import Expert
+from schema.types.inspector import Inspector
+from schema.types.team import Team
+from schema.types.warehouse import StockItem
 
 MUTATIONS = (
     mutation(
         "inspectorSetDuty",
         resources.set_duty,
         "An inspector goes on or off duty (值勤).",
-        {"inspector": Of("Inspector", "Which inspector."), "on_duty": "Whether on duty from now on."},
+        {"inspector": RowId("Inspector", "Which inspector."), "on_duty": "Whether on duty from now on."},
         {"inspector": Inspector},
         success="InspectorDutySet",
         subject=False,
@@ -21,7 +21,7 @@ MUTATIONS = (
         "inspectorReportPosition",
         resources.report_position,
         "Where an inspector is; only the latest counts, and it leaves no event (位置上报).",
-        {"inspector": Of("Inspector", "Which inspector."), "position": "Where.", "at": "When; now without it."},
+        {"inspector": RowId("Inspector", "Which inspector."), "position": "Where.", "at": "When; now without it."},
         {"inspector": Inspector},
         success="InspectorPositionReported",
         subject=False,
@@ -30,7 +30,7 @@ MUTATIONS = (
         "teamSetStandby",
         resources.set_team_standby,
         "A team goes on or off standby (备勤).",
-        {"team": Of("Team", "Which team."), "on_standby": "Whether on standby from now on."},
+        {"team": RowId("Team", "Which team."), "on_standby": "Whether on standby from now on."},
         {"team": Team},
         success="TeamStandbySet",
     ),
@@ -38,7 +38,7 @@ MUTATIONS = (
         "expertSetStandby",
         resources.set_expert_standby,
         "An expert goes on or off standby (待命).",
-        {"expert": Of("Expert", "Which expert."), "on_standby": "Whether on standby from now on."},
+        {"expert": RowId("Expert", "Which expert."), "on_standby": "Whether on standby from now on."},
         {"expert": Expert},
         success="ExpertStandbySet",
     ),
@@ -46,7 +46,7 @@ MUTATIONS = (
         "stockReceive",
         resources.receive_stock,
         "Stock comes in (入库).",
-        {"stock_item": Of("StockItem", "Which item."), "quantity": "How many units, at least 1."},
+        {"stock_item": RowId("StockItem", "Which item."), "quantity": "How many units, at least 1."},
         {"stock_item": StockItem},
         success="StockReceived",
     ),

@@ -1,9 +1,9 @@
 """Mutations of warnings and readings."""
 
 from resolvers.actions import warnings
-from schema.mutation import Of, mutation
-from schema.warning import Warning
-from schema.zone import Zone
+from schema.fields.mutation import RowId, mutation
+from schema.types.warning import Warning
+from schema.types.zone import Zone
 
 MUTATIONS = (
     mutation(
@@ -11,7 +11,7 @@ MUTATIONS = (
         warnings.report_rainfall,
         "What fell on a zone since the reading before; it raises and lifts warnings by itself (雨量上报).",
         {
-            "zone": Of("Zone", "Which zone."),
+            "zone": RowId("Zone", "Which zone."),
             "millimetres": "How much, in millimetres.",
             "at": "When it was read; now without it.",
         },
@@ -27,7 +27,7 @@ MUTATIONS = (
             "kind": "Of what.",
             "level": "How grave.",
             "headline": "What it says.",
-            "zone": Of("Zone", "For which zone; without it, for the whole district."),
+            "zone": RowId("Zone", "For which zone; without it, for the whole district."),
         },
         {"warning": Warning},
         success="WarningIssued",
@@ -37,7 +37,7 @@ MUTATIONS = (
         "warningLift",
         warnings.lift,
         "Lift a warning (解除预警).",
-        {"warning": Of("Warning", "Which warning.")},
+        {"warning": RowId("Warning", "Which warning.")},
         {"warning": Warning},
         success="WarningLifted",
     ),

@@ -18,9 +18,9 @@ from models.db.database import Database
 from models.db.outages import is_outage
 from models.db.postgres_pool import PostgresPool
 from models.db.read_pool import Fetch, MultipleStatements
-from schema import ids
-from schema.execution import Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.types import node_id
 from tests.acting import change, small_world
 from tests.conftest import COMMANDER, Databases, execution
 
@@ -249,7 +249,7 @@ async def test_a_connection_that_was_ended_is_replaced(
     held: PostgresPool, database: Database, zones: tuple[int, int], graph: Graph, query: str, outside: Any
 ) -> None:
     running = execution(graph, database)
-    operation = Operation(query, {"id": ids.encode("Zone", zones[0])} if query == NODE else {})
+    operation = Operation(query, {"id": node_id.encode("Zone", zones[0])} if query == NODE else {})
     expected = await running.run(operation, COMMANDER)
     assert expected.written is not None
     others = "pid <> pg_backend_pid() AND datname = current_database()"

@@ -8,7 +8,7 @@ import pytest
 from models import EventKind, Role, Scope, Viewer, Visibility, lifecycle
 from models.lifecycle import ACTIONS, CYCLES, PERMITTED, Transition
 from models.lifecycle_page import page
-from schema.root import Graph
+from schema.build import Graph
 from tests import tables
 
 ROOT = Path(__file__).parent.parent.parent

@@ -17,7 +17,7 @@ from models.db.database import Database
 from models.lifecycle import CYCLES
 from resolvers.demo import batches, events, seed, seeding
 from resolvers.demo.writing import Writer
-from schema import ids
+from schema.types import node_id
 from subscriptions import event_log
 from tests.conftest import Ask
 from tests.resolvers.test_demo import NUMBER, TODAY, Made, make
@@ -340,7 +340,7 @@ async def test_a_timeline_tells_what_happened_at_an_enterprise(demo: Database, a
     found = await ask(
         "query ($id: ID!) { node(id: $id) { ... on Enterprise"
         " { timeline(first: 1000) { nodes { kind from to at actor { role name } enterprise { id } } } } } }",
-        id=ids.encode("Enterprise", busiest.enterprise_id),
+        id=node_id.encode("Enterprise", busiest.enterprise_id),
     )
     nodes = found["node"]["timeline"]["nodes"]
     assert len(nodes) == busiest.events

@@ -12,9 +12,9 @@ import models
 from models import CaseStatus, HazardLevel, HazardStatus, InspectionKind, InspectionStatus, PenaltyKind, Role
 from models.db.database import Database
 from models.visibility import Scope, Viewer, Visibility
-from schema import ids
-from schema.execution import Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.types import node_id
 from tests.conftest import COMMANDER, NOW, SHANGHAI, TODAY, Ask, Statements, execution
 from tests.resolvers.portraying import PORTRAIT, World
 
@@ -168,7 +168,7 @@ async def test_the_demo_is_what_counting_its_rows_gives(graph: Graph, demo: Data
         for one in found:
             portrait = {**one["portrait"], "asOf": NOW.isoformat()}
             assert portrait.pop("cursor") == answer.data["cursor"]
-            assert portrait == world.portrait(kind, ids.decode(one["id"])[1], days, NOW, SHANGHAI)
+            assert portrait == world.portrait(kind, node_id.decode(one["id"])[1], days, NOW, SHANGHAI)
 
 
 async def test_a_deadline_passes_between_two_looks(graph: Graph, database: Database) -> None:
@@ -309,7 +309,7 @@ async def test_an_enterprise_sees_its_own_portrait_alone(graph: Graph, demo: Dat
     own, other = (await ask("{ enterprises(first: 2) { nodes { id portrait { hazardsOpen } } } }"))["enterprises"][
         "nodes"
     ]
-    viewer = Viewer(Visibility(Role.ENTERPRISE, enterprise=ids.decode(own["id"])[1]))
+    viewer = Viewer(Visibility(Role.ENTERPRISE, enterprise=node_id.decode(own["id"])[1]))
     query = """query($own: ID!, $other: ID!) {
       district { portrait { enterprises } }
       zones { portrait { enterprises } }

@@ -12,9 +12,10 @@ import models
 from models import CaseStatus, HazardLevel, HazardStatus, InspectionStatus, PenaltyKind, RiskGrade
 from models.db.database import Database
 from models.db.sqlite_functions import local_day
-from schema import ids
-from schema.execution import Execution, Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.types import node_id
 from tests.conftest import COMMANDER, NOW, SHANGHAI
 from tests.proving import examples
 from tests.resolvers.portraying import DAY, PORTRAIT, Days, World
@@ -149,15 +150,15 @@ async def fill(database: Database, rows: dict[Any, list[dict[str, Any]]]) -> Non
                 await connection.execute(sa.insert(model.__table__), rows[model])
 
 
-def at(graph: Graph, database: Database, zone: ZoneInfo, now: dt.datetime) -> Execution:
-    return Execution(graph, database, lambda: zone, lambda: now)
+def at(graph: Graph, database: Database, zone: ZoneInfo, now: dt.datetime) -> Executor:
+    return Executor(graph, database, lambda: zone, lambda: now)
 
 
-async def told(execution: Execution, world: dict[Any, list[dict[str, Any]]], windows: list[Days]) -> dict[str, Any]:
+async def told(execution: Executor, world: dict[Any, list[dict[str, Any]]], windows: list[Days]) -> dict[str, Any]:
     """The portraits that the graph gives, by kind, key and window."""
     parts = []
     for kind, model in KINDS.items():
-        asked = [ids.encode(TYPES[kind], row["id"]) for row in world[model]]
+        asked = [node_id.encode(TYPES[kind], row["id"]) for row in world[model]]
         given = ", ".join(f'"{one}"' for one in asked)
         for number, (first, last) in enumerate(windows):
             window = f'{{ from: "{first}", to: "{last}" }}'

@@ -19,8 +19,9 @@ import sqlalchemy as sa
 
 import models
 from models.db.database import Database
-from schema.execution import Execution, Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, NOW, Databases, settle
 from tests.proofs import record
 from tests.proving import PROVING
@@ -69,7 +70,7 @@ async def county(loaded: tuple[str, Said]) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def asked(graph: Graph, county: Database) -> Any:
-    running = Execution(graph, county, lambda: CALIFORNIA, lambda: NOW)
+    running = Executor(graph, county, lambda: CALIFORNIA, lambda: NOW)
 
     async def ask(query: str) -> Said:
         answer = await running.run(Operation(query, {}), COMMANDER)

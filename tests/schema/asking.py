@@ -16,8 +16,8 @@ from graphql import (
 
 import models
 from models.db.database import Database
-from schema import ids
-from schema.event import MODELS, TYPES
+from schema.fields.events import MODELS, TYPES
+from schema.types import node_id
 from tests.conftest import NOW
 
 CONNECTED = "{ totalCount nodes { id } edges { cursor node { id } } pageInfo { hasNextPage endCursor } }"
@@ -66,7 +66,7 @@ async def ids_of(database: Database, of: Any, most: int) -> list[str]:
     order = table.c.id.desc() if subjects else table.c.id
     async with database.read() as connection:
         found = await connection.execute(sa.select(table.c.id).where(*wanted).order_by(order).limit(most))
-        return [ids.encode(of.__name__, key) for (key,) in found]
+        return [node_id.encode(of.__name__, key) for (key,) in found]
 
 
 async def tell(database: Database, each: int) -> None:

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 import models
 from models import DISPATCH_OVER, HAZARD_SETTLED, HAZARD_TERMINAL
-from schema import ids
+from schema.types import node_id
 from tests.conftest import NOW, SHANGHAI
 
 TABLES: dict[str, Any] = {
@@ -144,7 +144,7 @@ class Case:
         """The value as a client gives it."""
         if self.of is None:
             return [v.name for v in value] if isinstance(value, list) and value and hasattr(value[0], "name") else value
-        return [ids.encode(self.of, key) for key in value]
+        return [node_id.encode(self.of, key) for key in value]
 
 
 KEYS: list[Any] = [[1], [2, 3], [], [2**31 - 1], [1, 2, 3, 4]]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 import models
 from models.db.database import Database
-from schema import ids
+from schema.types import node_id
 
 FIRST, LAST = dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC)
 By = Callable[[Any], Any]
@@ -44,7 +44,7 @@ class Listing:
         return sorted(rows, key=self.place, reverse=self.descending)
 
     def id(self, row: Any) -> str:
-        return ids.encode(self.node, row.id)
+        return node_id.encode(self.node, row.id)
 
 
 def plain(row: Any) -> int:

@@ -11,8 +11,8 @@ from unittest.mock import patch
 import orjson
 
 from models.visibility import Viewer
-from schema.execution import Operation
-from schema.live import Live, Place
+from schema.execution.operation import Operation
+from schema.live.streams import LiveStreams, StreamMembership
 from subscriptions.feed import Message
 from tests.acting import DUTY
 from tests.conftest import SHANGHAI
@@ -106,10 +106,10 @@ class Scene:
     """A district in which something goes on, and its streams."""
 
     office: Office
-    live: Live
+    live: LiveStreams
     time: Time
 
-    async def join(self, query: str, viewer: Viewer = DUTY, **variables: Any) -> tuple[Sink, Place]:
+    async def join(self, query: str, viewer: Viewer = DUTY, **variables: Any) -> tuple[Sink, StreamMembership]:
         sink = Sink()
         prepared = await self.live.prepare(Operation(query, variables), viewer)
         return sink, prepared.join(sink)
@@ -140,7 +140,7 @@ async def _live(office: Office, time: Time) -> AsyncIterator[Scene]:
     def clock() -> dt.datetime:
         return time.now
 
-    live = Live(office.running, office.database, lambda: SHANGHAI, clock, bus_url="memory://", pause=time.pause)
+    live = LiveStreams(office.running, office.database, lambda: SHANGHAI, clock, bus_url="memory://", pause=time.pause)
     before = asyncio.all_tasks()
     await live.start()
     try:

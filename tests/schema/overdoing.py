@@ -2,7 +2,7 @@
 
 from random import Random
 
-from schema import bounds
+from schema.execution import limits
 
 
 def many(text: str, count: int) -> str:
@@ -53,10 +53,10 @@ REFUSED = {
     "operations together": many("query Q# { ...F }", 30).replace("...F", f"zones {{ {many('code', 50)} }}"),
 }
 LONG = {
-    "characters": "{ zones { id } } #" + "x" * bounds.CHARACTERS_MAXIMUM,
+    "characters": "{ zones { id } } #" + "x" * limits.CHARACTERS_MAXIMUM,
     "tokens": f"{{ zones {{ {many('x#: code', 3_400)} }} }}",
-    "lines": "\n" * bounds.LINES_MAXIMUM + "{ zones { id } }",
-    "other lines": "\r" * bounds.LINES_MAXIMUM + "{ zones { id } }",
+    "lines": "\n" * limits.LINES_MAXIMUM + "{ zones { id } }",
+    "other lines": "\r" * limits.LINES_MAXIMUM + "{ zones { id } }",
 }
 OF_SCHEMA = {
     "the schema often": f"{{ {many('x#: __schema { types { name fields { name } } }', 100)} }}",

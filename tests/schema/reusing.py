@@ -10,11 +10,12 @@ from graphql import get_operation_ast
 
 from models.db.database import Database
 from models.visibility import Scope, Viewer
-from schema import ids
-from schema.execution import Execution, Operation
-from schema.plans.answers import Answers
-from schema.plans.leaves import Leave
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.plan.result_cache import ResultCache
+from schema.plan.row_codec import FallbackRequired
+from schema.types import node_id
 from tests.acting import DUTY, WALL, Desk, World, enterprise, program
 from tests.conftest import NOW, SHANGHAI
 from tests.disguising import disguised
@@ -55,7 +56,7 @@ CHANGING = (
 Asked = tuple[str, dict[str, Any], Viewer]
 
 
-def answers_of(execution: Execution) -> Answers:
+def answers_of(execution: Executor) -> ResultCache:
     assert execution.plans is not None
     assert execution.plans.answers is not None
     return execution.plans.answers
@@ -76,9 +77,9 @@ class Readers:
     rng: Random = field(default_factory=lambda: Random(7))
     # What is asked again and again for a while.
     asked: list[Asked] = field(default_factory=list)
-    reusing: Execution = field(init=False)
-    other: Execution = field(init=False)
-    fresh: Execution = field(init=False)
+    reusing: Executor = field(init=False)
+    other: Executor = field(init=False)
+    fresh: Executor = field(init=False)
 
     def __post_init__(self) -> None:
         self.reusing = self._execution(self.database, reuse=True)
@@ -89,8 +90,8 @@ class Readers:
         self.desk = Desk(self.graph, self.database)
         self.desk.running = self.reusing
 
-    def _execution(self, database: Database, *, reuse: bool) -> Execution:
-        return Execution(self.graph, database, lambda: SHANGHAI, lambda: self.desk.now, reuse=reuse)
+    def _execution(self, database: Database, *, reuse: bool) -> Executor:
+        return Executor(self.graph, database, lambda: SHANGHAI, lambda: self.desk.now, reuse=reuse)
 
     @property
     def viewers(self) -> list[Viewer]:
@@ -99,7 +100,7 @@ class Readers:
         return [DUTY, self.world.officer, own, others, WALL, program(Scope.READ), program(*Scope), program()]
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> ResultCache:
         return answers_of(self.reusing)
 
     async def compare(self, query: str, variables: dict[str, Any], viewer: Viewer) -> None:
@@ -135,7 +136,7 @@ class Readers:
         rng, schema = self.rng, self.graph._schema
         assert schema.query_type is not None
         nodes = schema.get_possible_types(schema.type_map["Node"])  # type: ignore[arg-type]  # an interface
-        every = {node.name: [ids.encode(node.name, 1)] for node in nodes} | await names(self.database, None)
+        every = {node.name: [node_id.encode(node.name, 1)] for node in nodes} | await names(self.database, None)
         pages = await cursors(self.fresh, DUTY, self.graph)
         wanderer = Wanderer(self.graph, Stock(every, every, await texts(self.database), pages))
         self.asked = [(query, {}, rng.choice(self.viewers)) for query in rng.sample(LASTING, 3)]
@@ -156,5 +157,5 @@ class Readers:
         known = plans.learn(query, None, document, operation)
         try:
             return plans._lasts(known, known.coercion(variables), viewer.visibility)
-        except Leave:
+        except FallbackRequired:
             return False

@@ -26,10 +26,11 @@ from graphql.validation.rules import overlapping_fields_can_be_merged as overlap
 from models.db.database import Database
 from models.visibility import Viewer
 from resolvers.errors import RequestError
-from schema import bounds
-from schema.execution import Answer, Execution, Operation
-from schema.plans.leaves import Leave
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution import limits
+from schema.execution.executor import Executor
+from schema.execution.operation import GraphQLResponse, Operation
+from schema.plan.row_codec import FallbackRequired
 from tests.conftest import COMMANDER, execution
 from tests.proving import PROVING
 from tests.schema.overdoing import HONEST, LONG, OF_SCHEMA, REFUSED, document, endless, fanned, fragment, many
@@ -38,7 +39,7 @@ DOCUMENTS = 20_000 if PROVING else 400
 EVERYTHING = {"specified_by_url": True, "directive_is_repeatable": True, "schema_description": True, "one_of": True}
 
 
-def codes(answer: Answer) -> list[str]:
+def codes(answer: GraphQLResponse) -> list[str]:
     return [error["extensions"]["code"] for error in answer.errors]
 
 
@@ -64,7 +65,7 @@ def comparisons(monkeypatch: pytest.MonkeyPatch) -> Comparisons:
 
 
 @pytest.fixture
-def running(graph: Graph, demo: Database) -> Execution:
+def running(graph: Graph, demo: Database) -> Executor:
     return execution(graph, demo)
 
 
@@ -72,7 +73,7 @@ def extent(query: str) -> int:
     """However much it is."""
     document = parse(query)
     fragments = [d for d in document.definitions if isinstance(d, FragmentDefinitionNode)]
-    measure = bounds.Measure({f.name.value: f for f in fragments})
+    measure = limits.Measure({f.name.value: f for f in fragments})
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             measure.add(definition)
@@ -88,7 +89,7 @@ def extent(query: str) -> int:
 @pytest.mark.parametrize("viewer", [COMMANDER, None], ids=["viewer", "nobody"])
 @pytest.mark.parametrize("query", REFUSED.values(), ids=REFUSED)
 async def test_too_much_at_once_is_refused_and_not_compared(
-    running: Execution, comparisons: Comparisons, query: str, viewer: Viewer | None
+    running: Executor, comparisons: Comparisons, query: str, viewer: Viewer | None
 ) -> None:
     answer = await running.run(Operation(query), viewer)
     assert codes(answer) == ["BAD_DOCUMENT"]
@@ -98,40 +99,40 @@ async def test_too_much_at_once_is_refused_and_not_compared(
 
 
 @pytest.mark.parametrize("query", LONG.values(), ids=LONG)
-async def test_a_text_that_is_too_long_is_refused(running: Execution, query: str) -> None:
+async def test_a_text_that_is_too_long_is_refused(running: Executor, query: str) -> None:
     answer = await running.run(Operation(query), None)
     assert codes(answer) == ["BAD_DOCUMENT"]
     assert "more than 10" in answer.errors[0]["message"]
 
 
 @pytest.mark.parametrize("query", OF_SCHEMA.values(), ids=OF_SCHEMA)
-async def test_too_much_of_the_schema_is_refused(running: Execution, query: str) -> None:
+async def test_too_much_of_the_schema_is_refused(running: Executor, query: str) -> None:
     answer = await running.run(Operation(query), None)
     assert codes(answer) == ["BAD_DOCUMENT"]
     assert "more than 100,000 values of the schema itself" in answer.errors[0]["message"]
 
 
 @pytest.mark.parametrize("query", HONEST.values(), ids=HONEST)
-async def test_what_clients_ask_is_answered(running: Execution, query: str) -> None:
+async def test_what_clients_ask_is_answered(running: Executor, query: str) -> None:
     answer = await running.run(Operation(query), COMMANDER)
     assert set(codes(answer)) <= {"BAD_ID"}
     assert answer.started
 
 
 @pytest.mark.parametrize("depth", [3, 9, 15])
-async def test_graphiql_is_told_the_schema(running: Execution, depth: int) -> None:
+async def test_graphiql_is_told_the_schema(running: Executor, depth: int) -> None:
     query = get_introspection_query(**EVERYTHING, input_value_deprecation=True, type_depth=depth)
     answer = await running.run(Operation(query), None)
     assert answer.errors == []
     assert answer.data is not None
 
 
-async def test_one_more_is_too_much(running: Execution, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_more_is_too_much(running: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     query = "{ zones { code code ... { code } command { ...F id } command { ...F } } } fragment F on CommandUnit { id }"
     # zones; code, code, the inline fragment, code, command, command; the spread, id, the spread; compared are three
     # codes, two commands, two ids, three sets below, and the spread that comes again with each of these.
     assert extent(query) == 1 + 6 + 4 + 3 + 1 + 1 + 3 + 3
-    monkeypatch.setattr(bounds, "EXTENT_MAXIMUM", extent(query))
+    monkeypatch.setattr(limits, "EXTENT_MAXIMUM", extent(query))
     assert codes(await running.run(Operation(query), COMMANDER)) == []
     assert codes(await running.run(Operation(query.replace("...F id", "...F id id")), COMMANDER)) == ["BAD_DOCUMENT"]
 
@@ -139,24 +140,24 @@ async def test_one_more_is_too_much(running: Execution, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("maximum", "query"),
     [
-        ("CHARACTERS_MAXIMUM", "{ zones { id } } #" + "x" * (bounds.CHARACTERS_MAXIMUM - 18)),
-        ("LINES_MAXIMUM", "\r\n" * (bounds.LINES_MAXIMUM - 1) + "{ zones { id } }"),
+        ("CHARACTERS_MAXIMUM", "{ zones { id } } #" + "x" * (limits.CHARACTERS_MAXIMUM - 18)),
+        ("LINES_MAXIMUM", "\r\n" * (limits.LINES_MAXIMUM - 1) + "{ zones { id } }"),
         ("TOKENS_MAXIMUM", f"{{ zones {{ {many('x#: code', 3_331)} id id }} }}"),
         ("SCHEMA_VALUES_MAXIMUM", "{ __schema { types { name fields { name } } } }"),
     ],
 )
 async def test_at_each_bound_a_document_passes_and_one_less_is_too_few(
-    running: Execution, monkeypatch: pytest.MonkeyPatch, maximum: str, query: str
+    running: Executor, monkeypatch: pytest.MonkeyPatch, maximum: str, query: str
 ) -> None:
     if maximum == "SCHEMA_VALUES_MAXIMUM":
-        monkeypatch.setattr(bounds, maximum, 1 + 2 * 350 + 3 * 350)
+        monkeypatch.setattr(limits, maximum, 1 + 2 * 350 + 3 * 350)
     assert codes(await running.run(Operation(query), COMMANDER)) == []
-    monkeypatch.setattr(bounds, maximum, getattr(bounds, maximum) - 1)
+    monkeypatch.setattr(limits, maximum, getattr(limits, maximum) - 1)
     running._documents._kept.clear()
     assert codes(await running.run(Operation(query), COMMANDER)) == ["BAD_DOCUMENT"]
 
 
-async def test_of_fragments_without_end_their_cycle_is_told(running: Execution) -> None:
+async def test_of_fragments_without_end_their_cycle_is_told(running: Executor) -> None:
     query = (
         "{ zones { ...F } }" + fragment("F", "command { zone { ...G } }") + fragment("G", "command { zone { ...F } }")
     )
@@ -168,18 +169,18 @@ async def test_of_fragments_without_end_their_cycle_is_told(running: Execution) 
 def test_counting_ends_soon_for_any_document(monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[int] = []
 
-    def noted(*arguments: Any) -> bounds.Place:
+    def noted(*arguments: Any) -> limits.Place:
         made = place(*arguments)
         found.append(made.selections)
         return made
 
-    place = bounds.place
-    monkeypatch.setattr(bounds, "place", noted)
+    place = limits.place
+    monkeypatch.setattr(limits, "place", noted)
     for query in [*REFUSED.values(), *OF_SCHEMA.values(), fanned(60, "a: command", "b: command"), endless(90)]:
         found.clear()
-        assert bounds.extent(parse(query)) is not None
-        assert sum(found[:-1]) <= bounds.EXTENT_MAXIMUM
-        assert found[-1] <= bounds.TOKENS_MAXIMUM
+        assert limits.document_excess(parse(query)) is not None
+        assert sum(found[:-1]) <= limits.EXTENT_MAXIMUM
+        assert found[-1] <= limits.TOKENS_MAXIMUM
 
 
 # -- what is counted, and what graphql-core does --
@@ -193,7 +194,7 @@ def test_the_extent_bounds_the_comparisons(
     for seed in range(DOCUMENTS):
         query = document(seed)
         found = extent(query)
-        if found > bounds.EXTENT_MAXIMUM:
+        if found > limits.EXTENT_MAXIMUM:
             continue
         comparisons.clear()
         errors = validate(graph._schema, parse(query), [overlapping.OverlappingFieldsCanBeMergedRule], budget)
@@ -220,26 +221,26 @@ def test_the_lengths_of_introspection_hold(graph: Graph) -> None:
                 continue
             told = [made for value in values if (made := field.resolve(value, info)) is not None]
             found = [one for each in told for one in each] if is_list_type(get_nullable_type(field.type)) else told
-            times = bounds.told(counted, name)
+            times = limits.introspection_factor(counted, name)
             assert len(found) <= 3 * times, [*path, name]
             if found and len(path) < 6:
                 look(inner, found, times, [*path, name])
 
     look(schema.type_map["__Schema"], [schema], 1, [])
-    assert len(schema.type_map) <= bounds.LENGTHS["types"] <= 1.2 * len(schema.type_map)
+    assert len(schema.type_map) <= limits.LENGTHS["types"] <= 1.2 * len(schema.type_map)
 
 
 # -- errors --
 
 
-async def test_few_errors_are_told(running: Execution) -> None:
+async def test_few_errors_are_told(running: Executor) -> None:
     answer = await running.run(Operation(f"{{ {many('x#', 100)} }}"), None)
     assert set(codes(answer)) == {"BAD_DOCUMENT"}
-    assert len(answer.errors) == bounds.ERRORS_MAXIMUM + 1
+    assert len(answer.errors) == limits.ERRORS_MAXIMUM + 1
     assert "Too many" in answer.errors[-1]["message"]
 
 
-async def test_a_literal_is_written_into_one_message(running: Execution, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_literal_is_written_into_one_message(running: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     printed: list[Any] = []
 
     def noted(node: Any) -> str:
@@ -266,16 +267,16 @@ KEY = "query($by: ZoneKey!) { zone(by: $by) { id } }"
 @pytest.mark.parametrize(
     ("query", "variables"),
     [
-        (IDS, {"ids": ["x"] * bounds.VALUES_MAXIMUM}),
-        (IDS, {"ids": [[]] * bounds.VALUES_MAXIMUM}),
+        (IDS, {"ids": ["x"] * limits.VALUES_MAXIMUM}),
+        (IDS, {"ids": [[]] * limits.VALUES_MAXIMUM}),
         (IDS, {"ids": [["x"] * 100] * 100}),
-        (KEY, {"by": {f"x{number}": 1 for number in range(bounds.VALUES_MAXIMUM)}}),
+        (KEY, {"by": {f"x{number}": 1 for number in range(limits.VALUES_MAXIMUM)}}),
         (KEY, {"by": {"code": "x"}, "other": [{"x": [1]}] * 5_000}),
-        ("{ zones { id } }", {f"x{number}": 1 for number in range(bounds.VALUES_MAXIMUM + 1)}),
+        ("{ zones { id } }", {f"x{number}": 1 for number in range(limits.VALUES_MAXIMUM + 1)}),
     ],
     ids=["list", "lists", "lists of some", "object", "others", "variables"],
 )
-async def test_too_many_values_are_refused(running: Execution, query: str, variables: dict[str, Any]) -> None:
+async def test_too_many_values_are_refused(running: Executor, query: str, variables: dict[str, Any]) -> None:
     answer = await running.run(Operation(query, variables), COMMANDER)
     assert codes(answer) == ["BAD_VARIABLES"]
     assert not answer.started
@@ -284,20 +285,20 @@ async def test_too_many_values_are_refused(running: Execution, query: str, varia
         running.document(Operation(query, variables))
 
 
-async def test_a_known_query_does_not_look_at_them_either(running: Execution) -> None:
+async def test_a_known_query_does_not_look_at_them_either(running: Executor) -> None:
     """A request that is answered the short way comes to the plan at once."""
-    operation = Operation(IDS, {"ids": ["x"] * bounds.VALUES_MAXIMUM})
+    operation = Operation(IDS, {"ids": ["x"] * limits.VALUES_MAXIMUM})
     await running.run(Operation(IDS, {"ids": []}), COMMANDER)
     known = running.known(operation)
     assert known is not None
     assert running.plans is not None
-    with pytest.raises(Leave):
+    with pytest.raises(FallbackRequired):
         await running.plans.data(known, operation.variables, running.moment(COMMANDER))
     assert running.plans.left == {"too many variables": 1}
 
 
-async def test_at_the_bound_variables_are_taken(running: Execution) -> None:
-    variables = {"ids": [], "other": [1] * (bounds.VALUES_MAXIMUM - 2)}
+async def test_at_the_bound_variables_are_taken(running: Executor) -> None:
+    variables = {"ids": [], "other": [1] * (limits.VALUES_MAXIMUM - 2)}
     assert codes(await running.run(Operation(IDS, variables), COMMANDER)) == []
     variables["other"].append(1)
     assert codes(await running.run(Operation(IDS, variables), COMMANDER)) == ["BAD_VARIABLES"]
@@ -309,6 +310,6 @@ async def test_at_the_bound_variables_are_taken(running: Execution) -> None:
 def test_the_bounds_are_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "http.md").read_text("utf-8")
     told = text[text.index("## Limits") :]
-    for name, value in vars(bounds).items():
+    for name, value in vars(limits).items():
         if name.endswith("_MAXIMUM"):
             assert f"| {value:,} |" in told, name

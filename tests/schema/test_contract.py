@@ -16,7 +16,7 @@ from graphql import (
     print_ast,
 )
 
-from schema.root import Graph
+from schema.build import Graph
 
 CONTRACT = Path(__file__).parent / "contract.graphql"
 

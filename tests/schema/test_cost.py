@@ -7,9 +7,9 @@ import pytest
 from graphql import OperationDefinitionNode, get_operation_ast, parse
 
 from models.db.database import Database
-from schema.cost import FEW, ROWS_MAXIMUM, Rows, rows
-from schema.execution import Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.cost import FEW, ROWS_MAXIMUM, RowCost, row_cost
+from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, execution
 from tests.disguising import disguised
 from tests.proving import examples
@@ -17,11 +17,11 @@ from tests.stocking import cursors, forgotten, names, texts
 from tests.wandering import Stock, Wanderer
 
 
-def reckoned(graph: Graph, query: str) -> Rows:
+def reckoned(graph: Graph, query: str) -> RowCost:
     document = parse(query)
     operation = get_operation_ast(document)
     assert isinstance(operation, OperationDefinitionNode)
-    return rows(graph, document, operation)
+    return row_cost(graph, document, operation)
 
 
 COUNTED = "inspection { enterprise { inspections(first: 2) { totalCount } } }"

@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 
 import models
-import schema.declare
 from resolvers.actions.hazards import is_overdue
 from resolvers.queries import nearby
-from schema.connection import node
-from schema.declare import Node, batch, check_columns, column, compute_now, part, row_type, to_one, to_one_of
-from schema.values import Point
+from schema.fields import source
+from schema.fields.batch import batch
+from schema.fields.check_columns import check_columns
+from schema.fields.columns import column, compute_now, sub_object
+from schema.fields.filters import node
+from schema.fields.references import to_one, to_one_of
+from schema.fields.source import Node, row_type
+from schema.types.scalars import Point
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -27,10 +31,12 @@ import models
 from models import PERSONAL_DATA, CaseStatus, HazardStatus, InspectionKind
 from resolvers import geography
 from resolvers.queries import nearby
-from resolvers.hazards import is_overdue
-from schema.connection import node
-from schema.declare import Node, batch, column, compute, compute_now, row_type
-from schema.warehouse import available
+from resolvers.actions.hazards import is_overdue
+from schema.fields.filters import node
+from schema.fields.batch import batch
+from schema.fields.columns import column, compute, compute_now
+from schema.fields.source import Node, row_type
+from schema.types.warehouse import available
 
 
 @row_type(models.Enterprise)
@@ -103,7 +109,7 @@ def test_the_type_checker_finds_each_mistake_and_no_other(checked: tuple[str, di
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Types that are declared here do not stay."""
-    monkeypatch.setattr(schema.declare, "OF_ROW", {})
+    monkeypatch.setattr(source, "OF_ROW", {})
 
 
 @pytest.mark.parametrize(
@@ -113,7 +119,7 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> None:
         compute_now(is_overdue, models.Hazard.status, models.Hazard.deadline, description="Of a hazard."),
         to_one(models.Hazard.enterprise_id, "Of a hazard."),
         to_one_of({models.Team: models.Dispatch.team_id}, "Of a dispatch."),
-        part("Of a venue.", latitude=models.Enterprise.latitude, longitude=models.Venue.longitude),
+        sub_object("Of a venue.", latitude=models.Enterprise.latitude, longitude=models.Venue.longitude),
         batch(
             nearby.around,
             models.Enterprise.latitude,
@@ -162,7 +168,7 @@ def test_every_argument_of_a_batch_is_described(arguments: dict[str, str]) -> No
 
 
 def test_a_node_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema.declare, "OF_ROW", {})
+    monkeypatch.setattr(source, "OF_ROW", {})
     known: dict[str, Any] = {}
     monkeypatch.setattr("schema.connection.NODES", known)
 

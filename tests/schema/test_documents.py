@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from graphql import parse
 
-import schema.execution
 from models.db.database import Database
-from schema.execution import Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution import documents
+from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, execution
 
 
@@ -21,8 +21,8 @@ async def test_documents_are_kept_but_not_for_ever(
         read.append(query)
         return parse(query, **given)
 
-    monkeypatch.setattr(schema.execution, "parse", noted)
-    monkeypatch.setattr(schema.execution, "DOCUMENTS_KEPT", 3)
+    monkeypatch.setattr(documents, "parse", noted)
+    monkeypatch.setattr(documents, "DOCUMENTS_KEPT", 3)
     running = execution(graph, demo)
 
     async def ask(number: int) -> None:
@@ -51,7 +51,7 @@ async def test_a_bad_document_is_kept_too(graph: Graph, demo: Database) -> None:
 
 
 async def test_of_long_documents_fewer_are_kept(graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema.execution, "CHARACTERS_KEPT", 1_000)
+    monkeypatch.setattr(documents, "CHARACTERS_KEPT", 1_000)
     running = execution(graph, demo)
     asked = [f"{{ z{number}: zones {{ id }} }} #{'x' * 300}" for number in range(5)]
     for query in asked:

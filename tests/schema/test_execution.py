@@ -14,10 +14,10 @@ from sqlmodel import col
 import models
 from models.db.database import Database
 from resolvers.sql.readers import DriverReader
-from schema import ids
-from schema.context import Context
-from schema.execution import Answer, Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.context import Context
+from schema.execution.operation import GraphQLResponse, Operation
+from schema.types import node_id
 from tests.conftest import COMMANDER, execution
 
 SECRET = "13812345678"
@@ -25,11 +25,11 @@ SECRET = "13812345678"
 
 async def run(
     graph: Graph, database: Database, query: str, variables: dict[str, Any] | None = None, name: str | None = None
-) -> Answer:
+) -> GraphQLResponse:
     return await execution(graph, database).run(Operation(query, variables or {}, name), COMMANDER)
 
 
-def codes(answer: Answer) -> set[str]:
+def codes(answer: GraphQLResponse) -> set[str]:
     return {error["extensions"]["code"] for error in answer.errors}
 
 
@@ -66,7 +66,7 @@ async def test_every_incident_has_its_own_id(graph: Graph, demo: Database, monke
 
     monkeypatch.setattr(Context, "one", fail)
     monkeypatch.setattr(DriverReader, "fetch", fail)
-    asked = {"one": ids.encode("Zone", 1), "other": ids.encode("Zone", 2)}
+    asked = {"one": node_id.encode("Zone", 1), "other": node_id.encode("Zone", 2)}
     answer = await run(
         graph, demo, "query($one: ID!, $other: ID!) { a: node(id: $one) { id } b: node(id: $other) { id } }", asked
     )
@@ -108,7 +108,7 @@ async def orphan(database: Database) -> tuple[str, str]:
         async with database.write() as session:
             await session.execute(sa.text("SET LOCAL session_replication_role = replica"))
             await session.execute(sa.text(gone))
-    return ids.encode("Hazard", lost.id), ids.encode("Hazard", kept.id)
+    return node_id.encode("Hazard", lost.id), node_id.encode("Hazard", kept.id)
 
 
 BESIDE = """query($lost: ID!, $kept: ID!) {
@@ -154,9 +154,9 @@ async def test_no_connection_is_kept_by_what_was_cut_short(graph: Graph, own_dem
     """A null at the root ends the operation while others still load in several steps; all connections come back."""
     lost, _ = await orphan(own_demo)
     async with own_demo.read() as connection:
-        key = ids.key_of(lost, "Hazard")
+        key = node_id.key_of(lost, "Hazard")
         found = sa.select(col(models.Hazard.enterprise_id)).where(col(models.Hazard.id) == key)
-        enterprise = ids.encode("Enterprise", (await connection.execute(found)).scalar_one())
+        enterprise = node_id.encode("Enterprise", (await connection.execute(found)).scalar_one())
     for _ in range(12):  # more often than there are connections
         answer = await asyncio.wait_for(run(graph, own_demo, AT_ONCE, {"lost": [enterprise]}), 20)
         assert answer.data is None
@@ -307,7 +307,12 @@ async def test_variables_too_many_do_no_harm(graph: Graph, demo: Database) -> No
 
 @pytest.mark.parametrize(
     ("id_", "code"),
-    [("", "BAD_ID"), ("Zone:1", "BAD_ID"), (ids.encode("Nothing", 1), "BAD_ID"), (ids.encode("Zone", 99), None)],
+    [
+        ("", "BAD_ID"),
+        ("Zone:1", "BAD_ID"),
+        (node_id.encode("Nothing", 1), "BAD_ID"),
+        (node_id.encode("Zone", 99), None),
+    ],
 )
 async def test_ids(graph: Graph, demo: Database, id_: str, code: str | None) -> None:
     answer = await run(graph, demo, "query($id: ID!) { node(id: $id) { id } }", {"id": id_})
@@ -317,7 +322,7 @@ async def test_ids(graph: Graph, demo: Database, id_: str, code: str | None) -> 
 
 async def test_one_bad_id_among_many(graph: Graph, demo: Database) -> None:
     """Nothing is left half begun, which would be a warning."""
-    good = ids.encode("Zone", 1)
+    good = node_id.encode("Zone", 1)
     answer = await run(graph, demo, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [good, "bad", good]})
     assert [(error["extensions"]["code"], error["path"]) for error in answer.errors] == [("BAD_ID", ["nodes", 1])]
     assert answer.data == {"nodes": [{"id": good}, None, {"id": good}]}
@@ -326,7 +331,12 @@ async def test_one_bad_id_among_many(graph: Graph, demo: Database) -> None:
 
 
 async def test_ids_come_back_in_their_order_with_null_for_none(graph: Graph, demo: Database) -> None:
-    wanted = [ids.encode("Zone", 2), ids.encode("Zone", 99), ids.encode("Enterprise", 5), ids.encode("Zone", 2)]
+    wanted = [
+        node_id.encode("Zone", 2),
+        node_id.encode("Zone", 99),
+        node_id.encode("Enterprise", 5),
+        node_id.encode("Zone", 2),
+    ]
     answer = await run(graph, demo, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": wanted})
     assert answer.data is not None
     assert [node and node["id"] for node in answer.data["nodes"]] == [wanted[0], None, wanted[2], wanted[3]]

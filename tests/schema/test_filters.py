@@ -11,9 +11,9 @@ from graphql import get_named_type
 import models
 from models import HAZARD_SETTLED, HAZARD_TERMINAL
 from models.db.database import Database
-from schema import ids
-from schema.execution import Operation
-from schema.root import Graph, build
+from schema.build import Graph, build
+from schema.execution.operation import Operation
+from schema.types import node_id
 from tests.conftest import COMMANDER, Databases, execution
 from tests.schema.filtering import APPLIES, CASES, EDGED, EDGES, SECOND, TABLES, TEXTS, Case, World, has
 from tests.schema.lists import rows_of
@@ -75,7 +75,7 @@ async def test_a_filter_gives_what_a_look_at_all_rows_gives(
     node = node_of(case.field)
     outcomes = []
     for value in case.values:
-        wanted = {ids.encode(node, r.id) for r in world.rows[TABLES[node]] if case.holds(world, r, value)}
+        wanted = {node_id.encode(node, r.id) for r in world.rows[TABLES[node]] if case.holds(world, r, value)}
         assert await found(graph, edged, case.field, {case.name: case.given(value)}) == wanted, value
         outcomes.append(bool(wanted))
     assert any(outcomes), "no value of these finds anything"
@@ -91,18 +91,18 @@ def test_every_field_of_every_filter_has_a_case() -> None:
 
 async def test_fields_are_joined_by_and(graph: Graph, edged: Database, world: World) -> None:
     wanted = {
-        ids.encode("Hazard", r.id)
+        node_id.encode("Hazard", r.id)
         for r in world.rows[models.Hazard]
         if r.status not in HAZARD_TERMINAL and r.level is models.HazardLevel.MAJOR and world.zone(r) in (1, 2)
     }
-    zones = [ids.encode("Zone", 1), ids.encode("Zone", 2)]
+    zones = [node_id.encode("Zone", 1), node_id.encode("Zone", 2)]
     assert wanted
     assert await found(graph, edged, "hazards", {"open": True, "levels": ["MAJOR"], "zones": zones}) == wanted
 
 
 @pytest.mark.parametrize("listing", sorted({case.field for case in CASES}))
 async def test_what_is_null_or_left_out_is_not_asked(graph: Graph, edged: Database, world: World, listing: str) -> None:
-    every = {ids.encode(node_of(listing), r.id) for r in world.rows[TABLES[node_of(listing)]]}
+    every = {node_id.encode(node_of(listing), r.id) for r in world.rows[TABLES[node_of(listing)]]}
     assert await found(graph, edged, listing, {}) == every
     nulls = {case.name: None for case in CASES if case.field == listing}
     assert await found(graph, edged, listing, nulls) == every
@@ -111,9 +111,9 @@ async def test_what_is_null_or_left_out_is_not_asked(graph: Graph, edged: Databa
 @pytest.mark.parametrize("zone", [1, 2, 3, 4, 99])
 async def test_venues_of_a_zone(graph: Graph, edged: Database, world: World, zone: int) -> None:
     query = "query($zone: ID) { venues(first: 1000, zone: $zone) { totalCount nodes { id } } }"
-    answer = await execution(graph, edged).run(Operation(query, {"zone": ids.encode("Zone", zone)}), COMMANDER)
+    answer = await execution(graph, edged).run(Operation(query, {"zone": node_id.encode("Zone", zone)}), COMMANDER)
     assert answer.data is not None
-    wanted = {ids.encode("Venue", v.id) for v in world.rows[models.Venue] if v.zone_id == zone}
+    wanted = {node_id.encode("Venue", v.id) for v in world.rows[models.Venue] if v.zone_id == zone}
     assert {n["id"] for n in answer.data["venues"]["nodes"]} == wanted
     assert answer.data["venues"]["totalCount"] == len(wanted)
 
@@ -125,8 +125,8 @@ async def test_stock_by_a_part_of_name_or_code(graph: Graph, edged: Database, wo
     answer = await execution(graph, edged).run(Operation(query, {"text": wanted}), COMMANDER)
     assert answer.data is not None
     for warehouse in answer.data["warehouses"]["nodes"]:
-        items = world.stock.get(ids.key_of(warehouse["id"], "Warehouse"), [])
-        matching = {ids.encode("StockItem", i.id) for i in items if has(wanted, i.name, i.code)}
+        items = world.stock.get(node_id.key_of(warehouse["id"], "Warehouse"), [])
+        matching = {node_id.encode("StockItem", i.id) for i in items if has(wanted, i.name, i.code)}
         assert {n["id"] for n in warehouse["stock"]["nodes"]} == matching
 
 
@@ -139,17 +139,17 @@ async def test_overdue_at_the_very_deadline(graph: Graph, edged: Database, world
     query = "query($filter: HazardFilter) { hazards(first: 1000, filter: $filter) { nodes { id overdue } } }"
     for flagged in (True, False):
         running = execution(graph, edged, now)
-        filter = {"overdue": flagged, "enterprises": [ids.encode("Enterprise", row.enterprise_id)]}
+        filter = {"overdue": flagged, "enterprises": [node_id.encode("Enterprise", row.enterprise_id)]}
         answer = await running.run(Operation(query, {"filter": filter}), COMMANDER)
         assert answer.data is not None
         nodes = answer.data["hazards"]["nodes"]
         assert {n["overdue"] for n in nodes} <= {flagged}
-        assert (ids.encode("Hazard", row.id) in {n["id"] for n in nodes}) == (flagged == (late > 0))
+        assert (node_id.encode("Hazard", row.id) in {n["id"] for n in nodes}) == (flagged == (late > 0))
 
 
 REFUSED = [
     *(
-        (case.field, {case.name: [ids.encode("Camera", 1)]}, "BAD_ID")
+        (case.field, {case.name: [node_id.encode("Camera", 1)]}, "BAD_ID")
         for case in CASES
         if case.of is not None and case.of != "Camera"
     ),
@@ -157,10 +157,10 @@ REFUSED = [
     ("enterprises", {"zones": [""]}, "BAD_ID"),
     ("enterprises", {"zones": ["不"]}, "BAD_ID"),
     ("enterprises", {"zones": ["\ud800"]}, "BAD_ID"),
-    ("enterprises", {"zones": [ids.encode("Zone", 2**31)]}, "BAD_ID"),
-    ("enterprises", {"zones": [ids.encode("Zone", 0)]}, "BAD_ID"),
-    ("enterprises", {"zones": [ids.encode("Zone", 1) + "="]}, "BAD_ID"),
-    ("enterprises", {"zones": [ids.encode("Zone", 1) + " "]}, "BAD_ID"),
+    ("enterprises", {"zones": [node_id.encode("Zone", 2**31)]}, "BAD_ID"),
+    ("enterprises", {"zones": [node_id.encode("Zone", 0)]}, "BAD_ID"),
+    ("enterprises", {"zones": [node_id.encode("Zone", 1) + "="]}, "BAD_ID"),
+    ("enterprises", {"zones": [node_id.encode("Zone", 1) + " "]}, "BAD_ID"),
     ("enterprises", {"text": "a\0b"}, "BAD_INPUT"),
     ("enterprises", {"text": "\ud83d"}, "BAD_INPUT"),
     ("enterprises", {"industry": "a\0b"}, "BAD_INPUT"),

@@ -12,10 +12,12 @@ from graphql.execution.executor import Executor
 import models
 from models.db.database import Database
 from models.visibility import Viewer
-from schema.context import Context, Record
-from schema.execution import Operation, told
-from schema.root import Graph
-from schema.streaming import Rendering, opened
+from schema.build import Graph
+from schema.execution.context import Context, Record
+from schema.execution.errors import format_error
+from schema.execution.operation import Operation
+from schema.live.renderer import EventRenderer
+from schema.live.request import subscription_request
 from subscriptions import event_log
 from tests.conftest import COMMANDER, execution
 
@@ -30,12 +32,12 @@ async def test_an_event_leaves_nothing_behind(demo: Database, graph: Graph, plan
     document = running.document(Operation(QUERY))
     subscription = get_operation_ast(document)
     assert subscription is not None
-    opening = opened(graph, document, subscription, None, {}, COMMANDER.visibility)
-    rendering = Rendering(
+    opening = subscription_request(graph, document, subscription, None, {}, COMMANDER.visibility)
+    rendering = EventRenderer(
         graph,
         opening,
         lambda visibility: Context(running.reader(Viewer(visibility))),
-        told,
+        format_error,
         running.planned(document, None, {}, COMMANDER),
     )
     async with demo.read() as connection:

@@ -17,9 +17,10 @@ from models.db.database import Database
 from models.db.outages import is_outage
 from models.visibility import Role, Viewer, Visibility
 from resolvers.errors import RequestError
-from schema import ids, moving, streaming
-from schema.execution import Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.live import renderer, sources
+from schema.types import node_id
 from subscriptions.state_stream import MANY
 from tests.acting import DAY, DUTY, WALL, World, at, change, insert, inspector
 from tests.conftest import NOW, SHANGHAI
@@ -44,13 +45,13 @@ async def town(database: Database, graph: Graph) -> AsyncIterator[Scene]:
 def draws(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Of what portraits were drawn, from now on."""
     drawn: list[str] = []
-    draw = moving.Scene.draw
+    draw = sources.PortraitScope.draw
 
-    async def counted(self: moving.Scene, context: Any) -> moving.Sight:
+    async def counted(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
         drawn.append(self.name)
         return await draw(self, context)
 
-    monkeypatch.setattr(moving.Scene, "draw", counted)
+    monkeypatch.setattr(sources.PortraitScope, "draw", counted)
     return drawn
 
 
@@ -174,7 +175,7 @@ async def test_a_deadline_that_passes_within_the_second_is_told(town: Scene) -> 
 
 
 async def test_the_districts_midnight_is_told(town: Scene) -> None:
-    sink, _ = await town.join(PORTRAIT, of=ids.encode("District", 1))
+    sink, _ = await town.join(PORTRAIT, of=node_id.encode("District", 1))
     assert (await sink.next())["portrait"]["to"] == "2026-06-15"
     await town.calm()
     midnight = dt.datetime(2026, 6, 16, tzinfo=SHANGHAI)
@@ -192,7 +193,7 @@ async def test_it_may_be_looked_at_by_whom_it_concerns(town: Scene) -> None:
     for viewer, of in [
         (own(world), world.id("other_enterprise")),
         (own(world), world.id("zone")),
-        (Viewer(Visibility(Role.COMMANDER)), ids.encode("Zone", 999)),
+        (Viewer(Visibility(Role.COMMANDER)), node_id.encode("Zone", 999)),
         (Viewer(Visibility(Role.INTEGRATOR)), world.id("zone")),
     ]:
         with pytest.raises(RequestError) as refused:
@@ -236,14 +237,14 @@ async def test_who_comes_and_goes_leaves_no_connection_taken(town: Scene) -> Non
 async def test_a_database_that_is_away_is_waited_for(
     town: Scene, monkeypatch: pytest.MonkeyPatch, draws: list[str]
 ) -> None:
-    draw, failures = moving.Scene.draw, [ConnectionRefusedError(), sa.exc.TimeoutError()]
+    draw, failures = sources.PortraitScope.draw, [ConnectionRefusedError(), sa.exc.TimeoutError()]
 
-    async def failing(self: moving.Scene, context: Any) -> moving.Sight:
+    async def failing(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
         if failures:
             raise failures.pop()
         return await draw(self, context)
 
-    monkeypatch.setattr(moving.Scene, "draw", failing)
+    monkeypatch.setattr(sources.PortraitScope, "draw", failing)
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
     for _ in range(2):
         await town.time.waited(stirred=False)
@@ -253,19 +254,19 @@ async def test_a_database_that_is_away_is_waited_for(
 
 
 async def test_a_database_that_says_nothing_is_asked_again(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    draw, silences = moving.Scene.draw, [True]
+    draw, silences = sources.PortraitScope.draw, [True]
 
-    async def silent(self: moving.Scene, context: Any) -> moving.Sight:
+    async def silent(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
         if silences:
             silences.pop()
             await asyncio.Event().wait()
         return await draw(self, context)
 
-    monkeypatch.setattr(moving.Scene, "draw", silent)
-    monkeypatch.setattr(moving, "SILENT_SECONDS", 0.01)
+    monkeypatch.setattr(sources.PortraitScope, "draw", silent)
+    monkeypatch.setattr(sources, "SILENT_SECONDS", 0.01)
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
     await town.time.waited(stirred=False)
-    monkeypatch.setattr(moving, "SILENT_SECONDS", 60.0)
+    monkeypatch.setattr(sources, "SILENT_SECONDS", 60.0)
     town.time.move(1)
     assert (await sink.next())["portrait"]["hazardsOpen"] == 0
 
@@ -276,11 +277,11 @@ async def test_whoever_looks_is_told_when_it_cannot_be_drawn(town: Scene, monkey
         await sink.next()
     await town.calm()
 
-    async def failing(self: moving.Scene, context: Any) -> moving.Sight:
+    async def failing(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
         raise RuntimeError
 
     with monkeypatch.context() as patched:
-        patched.setattr(moving.Scene, "draw", failing)
+        patched.setattr(sources.PortraitScope, "draw", failing)
         await town.office.hazard()
         town.told()
         for sink in sinks:
@@ -312,7 +313,7 @@ async def where(sink: Sink) -> tuple[str, float]:
 
 async def test_all_positions_come_now_and_then_each_as_it_moves(town: Scene) -> None:
     world = town.office.world
-    one, two = (ids.encode("Inspector", key) for key in (world.inspector, world.other_inspector))
+    one, two = (node_id.encode("Inspector", key) for key in (world.inspector, world.other_inspector))
     await moved(town, world.inspector, 30.1)
     await moved(town, world.other_inspector, 30.2)
     await moved(town, world.resting, 30.3)  # off duty
@@ -340,7 +341,7 @@ async def test_who_goes_off_duty_is_not_told_of_any_more(town: Scene) -> None:
     await moved(town, world.other_inspector, 30.3, on_duty=False)
     await second(town)
     late, _ = await town.join(POSITIONS)
-    assert await where(late) == (ids.encode("Inspector", world.inspector), 30.1)
+    assert await where(late) == (node_id.encode("Inspector", world.inspector), 30.1)
     await second(town)
     assert sink.empty
     assert late.empty
@@ -354,7 +355,7 @@ async def test_positions_of_one_zone(town: Scene) -> None:
     await moved(town, world.inspector, 30.1)
     await moved(town, world.other_inspector, 30.2, zone_id=world.other_zone)
     sink, _ = await town.join(POSITIONS, zone=world.id("other_zone"))
-    assert await where(sink) == (ids.encode("Inspector", world.other_inspector), 30.2)
+    assert await where(sink) == (node_id.encode("Inspector", world.other_inspector), 30.2)
     await second(town)
     assert sink.empty
     with pytest.raises(RequestError):
@@ -406,7 +407,7 @@ UPDATES = "subscription { updates { kind enterprise { id } } }"
 
 async def test_an_event_is_told_with_its_data_or_not_at_all(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Told without, it could not be had once more: the client's cursor is beyond it."""
-    monkeypatch.setattr(streaming, "PAUSE", 0.001)
+    monkeypatch.setattr(renderer, "PAUSE", 0.001)
     rows, failures = type(town.live.context(Visibility(Role.WALL)).reader).rows, [OSError(), OSError(), OSError()]
 
     async def failing(self: Any, *given: Any) -> Any:
@@ -428,7 +429,7 @@ async def test_an_event_is_told_with_its_data_or_not_at_all(town: Scene, monkeyp
 
 
 async def test_whoever_waits_for_an_event_for_too_long_is_told(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "PAUSE", 0.001)
+    monkeypatch.setattr(renderer, "PAUSE", 0.001)
 
     async def failing(self: Any, *given: Any) -> Any:
         raise OSError

@@ -8,13 +8,16 @@ import pytest_asyncio
 from strawberry.dataloader import DataLoader
 from strawberry.utils.str_converters import to_camel_case
 
-import schema.context
 from models.db.database import Database
 from resolvers.queries.nearby import CIRCLES, NearbyKind
 from resolvers.queries.search import SearchKind
-from schema.declare import NODES, OF_ROW, Batch, Column, Compute, GlobalId, LoadField, Part, ToOneOf, fields_of
-from schema.execution import Operation
-from schema.root import Graph, build
+from schema.build import Graph, build
+from schema.execution import context as context_module
+from schema.execution.operation import Operation
+from schema.fields.batch import Batch
+from schema.fields.columns import Column, Compute, GlobalId, SubObject
+from schema.fields.references import ToOneOf
+from schema.fields.source import NODES, OF_ROW, LoadField, fields_of
 from tests.conftest import COMMANDER, Databases, Statements, execution
 from tests.schema.asking import ids_of, needed, selection, tell
 
@@ -24,7 +27,7 @@ KINDS = len(NearbyKind)
 CORE = build()._schema
 
 
-PLAIN = (Column, Compute, GlobalId, Part)  # these read nothing but the row itself
+PLAIN = (Column, Compute, GlobalId, SubObject)  # these read nothing but the row itself
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -113,7 +116,7 @@ async def test_loading_for_one_parent_at_a_time_is_noticed(
     graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The test above sees what it is there to see."""
-    monkeypatch.setattr(schema.context, "DataLoader", lambda read: DataLoader(read, max_batch_size=1))
+    monkeypatch.setattr(context_module, "DataLoader", lambda read: DataLoader(read, max_batch_size=1))
     parents = await ids_of(demo, NODES["Enterprise"], MANY)
     _, few = await Asked(graph, demo, NODES["Enterprise"], "hazards").values(parents[:FEW])
     _, many = await Asked(graph, demo, NODES["Enterprise"], "hazards").values(parents)

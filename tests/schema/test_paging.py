@@ -16,9 +16,10 @@ from sqlmodel import col
 
 import models
 from models.db.database import Database
-from schema import ids
-from schema.execution import Execution, Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.types import node_id
 from tests.conftest import COMMANDER, NOW, Databases, execution, settle
 from tests.proving import examples
 from tests.schema.lists import LISTINGS, ORDERED, Listing, rows_of
@@ -64,7 +65,7 @@ async def known(crowd: Database) -> dict[Any, list[Any]]:
 class Walk:
     """Goes through a list, page by page."""
 
-    def __init__(self, running: Execution, listing: Listing, backward: bool, given: str = "") -> None:
+    def __init__(self, running: Executor, listing: Listing, backward: bool, given: str = "") -> None:
         size, cursor = ("last", "before") if backward else ("first", "after")
         self._query = (
             f"query($n: Int!, $at: String) {{ {listing.field}({listing.arguments}{given}{size}: $n, {cursor}: $at)"
@@ -109,7 +110,7 @@ async def test_a_walk_gives_each_row_once_and_in_order(
         # A few enterprises' rows are as good as all, and a filter must not disturb a walk.
         some = sorted({row.enterprise_id for row in rows})[:12]
         rows = [row for row in rows if row.enterprise_id in some]
-        given = f"filter: {{enterprises: {orjson.dumps([ids.encode('Enterprise', e) for e in some]).decode()}}}, "
+        given = f"filter: {{enterprises: {orjson.dumps([node_id.encode('Enterprise', e) for e in some]).decode()}}}, "
     wanted = [listing.id(row) for row in listing.sorted(rows)]
     assert await Walk(execution(graph, crowd), listing, backward, given).all(by) == (
         wanted[::-1] if backward else wanted
@@ -172,7 +173,7 @@ async def test_a_cursor_outlives_its_row(graph: Graph, own_demo: Database) -> No
         last = listing.sorted(await rows_of(own_demo, models.Enterprise))[9]
         session.add(enterprise(100_000, last))
     walk = Walk(execution(graph, own_demo), listing, backward=False)
-    assert await walk.page(11) == [*wanted[:10], ids.encode("Enterprise", 100_000)]
+    assert await walk.page(11) == [*wanted[:10], node_id.encode("Enterprise", 100_000)]
     async with own_demo.write() as session:
         await session.execute(sa.delete(models.Enterprise).where(col(models.Enterprise.id) == 100_000))
     assert await walk.page(20) == wanted[10:30]
@@ -206,7 +207,7 @@ async def test_each_of_many_parents_has_its_own_page(
     assert answer.data is not None
     assert len(answer.data["zones"]) == 4
     for zone in answer.data["zones"]:
-        rows = listing.sorted([r for r in known[listing.model] if parent[r.id] == ids.key_of(zone["id"], "Zone")])
+        rows = listing.sorted([r for r in known[listing.model] if parent[r.id] == node_id.key_of(zone["id"], "Zone")])
         if at is not None:
             inside = [(listing.place(r) < listing.place(at)) == (backward is not listing.descending) for r in rows]
             rows = [r for r, kept in zip(rows, inside, strict=True) if kept and r.id != at.id]
@@ -216,7 +217,7 @@ async def test_each_of_many_parents_has_its_own_page(
         assert found["pageInfo"]["hasPreviousPage" if backward else "hasNextPage"] == (len(rows) > size)
 
 
-async def cursor_of(running: Execution, listing: Listing, row: Any, known: dict[Any, list[Any]]) -> str:
+async def cursor_of(running: Executor, listing: Listing, row: Any, known: dict[Any, list[Any]]) -> str:
     """The cursor that the list itself gives for a row."""
     place = listing.sorted(known[listing.model]).index(row) + 1
     walk = Walk(running, listing, backward=False)
@@ -258,7 +259,7 @@ def forged(*values: Any) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
 
 
-async def code(running: Execution, field: str, variables: dict[str, Any]) -> str | None:
+async def code(running: Executor, field: str, variables: dict[str, Any]) -> str | None:
     query = (
         "query($first: Int, $after: String, $last: Int, $before: String)"
         f" {{ {field}first: $first, after: $after, last: $last, before: $before) {{ nodes {{ id }} }} }}"
@@ -275,7 +276,7 @@ BY_INSPECTED = "enterprises(orderBy: {field: LAST_INSPECTED}, "
 @pytest.mark.parametrize(
     ("field", "cursor"),
     [
-        ("enterprises(", ids.encode("Enterprise", 1)),
+        ("enterprises(", node_id.encode("Enterprise", 1)),
         ("enterprises(", "1"),
         ("enterprises(", ""),
         ("enterprises(", "不是"),

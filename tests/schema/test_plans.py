@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from models.db.database import Database
-from schema.execution import Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, execution
 from tests.schema.lists import LISTINGS, ORDERED, Listing
 

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 import models
 from models.db.database import Database
 from models.visibility import Scope, Viewer
-from schema import ids
-from schema.execution import Answer, Execution, Operation
-from schema.plans.acted import Acted
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import GraphQLResponse, Operation
+from schema.plan.mutation_step import MutationStep
+from schema.types import node_id
 from tests.acting import DUTY, PROBLEMS, WALL, Desk, contents, document, log_after, program, small_world
 from tests.conftest import NOW, SHANGHAI, Databases, settle
 from tests.inputs import inputs, root_fields
@@ -34,7 +35,7 @@ from tests.wandering import Stock, Wanderer
 # graphql-core forgets the coroutines of a refused field's siblings (tests/stocking.py).
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 BATCH = 100
-MISSING = ids.encode("Hazard", 2**31 - 1)
+MISSING = node_id.encode("Hazard", 2**31 - 1)
 
 
 @pytest.fixture(autouse=True)
@@ -48,15 +49,15 @@ def uncollected() -> Iterator[None]:
 class Twins:
     """Two copies of a database with rows in many states; one is acted upon with plans, the other without."""
 
-    planned: Execution
-    plain: Execution
+    planned: Executor
+    plain: Executor
     databases: tuple[Database, Database]
     there: dict[str, list[str]]
     viewers: list[Viewer]
     wanderer: Wanderer
     found: Counter[str] = field(default_factory=Counter)
 
-    async def run(self, query: str, given_now: dict[str, Any], viewer: Viewer) -> Answer:
+    async def run(self, query: str, given_now: dict[str, Any], viewer: Viewer) -> GraphQLResponse:
         """What both answer."""
         operation = Operation(query, {"input": given_now})
         one, other = [await running.run(operation, viewer) for running in (self.planned, self.plain)]
@@ -87,12 +88,12 @@ async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncI
     await furnished(office)
     there, words = await known(first), await texts(first)
     nodes = graph._schema.get_possible_types(graph._schema.type_map["Node"])  # type: ignore[arg-type]  # an interface
-    every = {node.name: [ids.encode(node.name, 1)] for node in nodes} | await names(first, None)
+    every = {node.name: [node_id.encode(node.name, 1)] for node in nodes} | await names(first, None)
     world = office.world
     await settle(first)
     copies = Database(await databases.new(url)), Database(await databases.new(url))
     planned, plain = (
-        Execution(graph, copy, lambda: SHANGHAI, lambda: NOW, planned=way)
+        Executor(graph, copy, lambda: SHANGHAI, lambda: NOW, planned=way)
         for copy, way in zip(copies, (True, False), strict=True)
     )
     viewers = [
@@ -221,7 +222,7 @@ async def test_a_plan_that_breaks_after_the_action_leaves_the_answer_to_graphql_
     expected = await office.running.run(Operation(REQUEST, {"input": asking(office)}), DUTY)
     assert expected.written is not None
     before = await done(office)
-    monkeypatch.setattr(Acted, "run", fail)
+    monkeypatch.setattr(MutationStep, "run", fail)
     answer = await office.running.run(Operation(REQUEST, {"input": asking(office)}), DUTY)
     assert (answer.written, answer.errors) == (None, [])
     assert answer.data is not None
@@ -239,7 +240,7 @@ async def test_an_action_that_breaks_is_not_tried_again(office: Office, graph: G
         tries += 1
         raise RuntimeError
 
-    running = Execution(graph, office.database, lambda: SHANGHAI, lambda: NOW, rung=fail)
+    running = Executor(graph, office.database, lambda: SHANGHAI, lambda: NOW, rung=fail)
     for plan in (True, True, False):
         if not plan:
             running.plans = None
@@ -272,7 +273,7 @@ async def test_several_actions_are_done_one_after_the_other(office: Office) -> N
     ],
 )
 async def test_odd_mutations_are_answered_as_without_plans(office: Office, graph: Graph, query: str) -> None:
-    plain = Execution(graph, office.database, lambda: SHANGHAI, lambda: NOW, planned=False)
+    plain = Executor(graph, office.database, lambda: SHANGHAI, lambda: NOW, planned=False)
     operation = Operation(query, {"input": asking(office)} if "$input" in query else {})
     one, other = [await running.run(operation, DUTY) for running in (office.running, plain)]
     assert (one.started, one.errors) == (other.started, other.errors)

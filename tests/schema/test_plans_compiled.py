@@ -7,10 +7,10 @@ import pytest
 from graphql import DocumentNode, FieldNode, Visitor, parse, print_ast, visit
 
 from models.db.database import Database
-from schema.execution import Operation
-from schema.plans import compiler
-from schema.plans.alike import Alike
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.plan import planner
+from schema.plan.interning import FieldInterner
 from tests.conftest import COMMANDER, execution
 from tests.schema.overdoing import HONEST, document, many
 
@@ -48,7 +48,7 @@ MARKED = """{
 @pytest.mark.parametrize("query", [MARKED, *HONEST.values(), *(document(seed) for seed in range(40))])
 def test_fields_are_alike_that_print_alike(query: str) -> None:
     """Their aliases aside."""
-    alike = Alike()
+    alike = FieldInterner()
     found = [(alike.field(node), printed(node)) for node in fields(parse(query))]
     for (one, shown), (other, also_shown) in itertools.combinations(found, 2):
         assert (one == other) == (shown == also_shown), (shown, also_shown)
@@ -60,13 +60,13 @@ def deep(depth: int, wide: int) -> str:
 
 async def test_each_selection_is_numbered_once(graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     numbered: list[Any] = []
-    selection = Alike._selection
+    selection = FieldInterner._selection
 
-    def noted(self: Alike, node: Any) -> int:
+    def noted(self: FieldInterner, node: Any) -> int:
         numbered.append(node)
         return selection(self, node)
 
-    monkeypatch.setattr(Alike, "_selection", noted)
+    monkeypatch.setattr(FieldInterner, "_selection", noted)
     running = execution(graph, demo)
     query = deep(20, 500)
     answer = await running.run(Operation(query), COMMANDER)
@@ -89,20 +89,20 @@ async def test_of_too_many_variants_no_plan_is_made(
     graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch, depth: int, served: int
 ) -> None:
     made: list[Any] = []
-    count = compiler.Compiler.count
+    count = planner.Planner.count
 
     def noted(self: Any) -> None:
         made.append(self)
         count(self)
 
-    monkeypatch.setattr(compiler.Compiler, "count", noted)
+    monkeypatch.setattr(planner.Planner, "count", noted)
     running, plain = execution(graph, demo), execution(graph, demo, planned=False)
     answer = await running.run(Operation(told(depth)), COMMANDER)
     assert answer.errors == []
     assert answer.data == (await plain.run(Operation(told(depth)), COMMANDER)).data
     assert running.plans is not None
     assert running.plans.served == served
-    assert len(made) <= compiler.SELECTIONS_MAXIMUM + 1
+    assert len(made) <= planner.SELECTIONS_MAXIMUM + 1
     if not served:
         assert running.plans.left == {"not compiled": 1}
-        assert len(made) == compiler.SELECTIONS_MAXIMUM + 1
+        assert len(made) == planner.SELECTIONS_MAXIMUM + 1

@@ -14,10 +14,13 @@ from graphql import get_operation_ast
 import models
 from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
-from schema.context import Context, Record
-from schema.execution import Execution, Operation, told
-from schema.root import Graph
-from schema.streaming import Rendering, opened
+from schema.build import Graph
+from schema.execution.context import Context, Record
+from schema.execution.errors import format_error
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.live.renderer import EventRenderer
+from schema.live.request import subscription_request
 from subscriptions import event_log
 from tests.conftest import COMMANDER, NOW, SHANGHAI, execution
 from tests.disguising import disguised
@@ -35,8 +38,8 @@ EVENTS = 1_000 if PROVING else 60
 class Asked:
     """Both ways to execute, and who asks what."""
 
-    planned: Execution
-    plain: Execution
+    planned: Executor
+    plain: Executor
     viewers: list[Viewer]
     wanderer: Wanderer
     graph: Graph
@@ -44,7 +47,7 @@ class Asked:
 
 @pytest_asyncio.fixture(scope="module")
 async def asked(demo: Database, graph: Graph) -> AsyncIterator[Asked]:
-    plain = Execution(graph, demo, lambda: SHANGHAI, lambda: NOW, planned=False)
+    plain = Executor(graph, demo, lambda: SHANGHAI, lambda: NOW, planned=False)
     every = await names(demo, None)
     stock = Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
     [rich] = await richest(demo, 1)
@@ -117,7 +120,7 @@ async def test_streams_are_rendered_alike_with_a_plan_and_without(asked: Asked, 
             document = asked.planned.document(operation)
             subscription = get_operation_ast(document)
             assert subscription is not None
-            opening = opened(
+            opening = subscription_request(
                 asked.graph,
                 document,
                 subscription,
@@ -127,11 +130,11 @@ async def test_streams_are_rendered_alike_with_a_plan_and_without(asked: Asked, 
             )
             before = plans.served
             rendered = [
-                await Rendering(
+                await EventRenderer(
                     asked.graph,
                     opening,
                     lambda visibility: Context(asked.plain.reader(Viewer(visibility))),
-                    told,
+                    format_error,
                     running.planned(document, None, variables, viewer),
                 ).execute(event, f"e-{number}")
                 for running in (asked.planned, asked.plain)

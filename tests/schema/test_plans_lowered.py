@@ -12,11 +12,13 @@ from sqlmodel import SQLModel
 
 from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
-from schema.declare import Batch, Compute, LoadField
-from schema.event import Log
-from schema.execution import Operation
-from schema.plans.lowered import Lowered
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.fields.batch import Batch
+from schema.fields.columns import Compute
+from schema.fields.event_log import Log
+from schema.fields.source import LoadField
+from schema.plan.sql_json_step import SqlJsonStep
 from tests.conftest import COMMANDER, Statements, execution
 from tests.disguising import disguised
 from tests.proving import PROVING
@@ -74,14 +76,14 @@ ALONE = {
 def lowered(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts how often a statement wrote a root field's value."""
     counted: Counter[str] = Counter()
-    run = Lowered.run
+    run = SqlJsonStep.run
 
-    async def noted(self: Lowered, *given: Any) -> Any:
+    async def noted(self: SqlJsonStep, *given: Any) -> Any:
         found = await run(self, *given)
         counted["lowered"] += 1
         return found
 
-    monkeypatch.setattr(Lowered, "run", noted)
+    monkeypatch.setattr(SqlJsonStep, "run", noted)
     return counted
 
 

@@ -17,10 +17,11 @@ from models.db.database import Database
 from resolvers.actions.change_tracker import FOLLOWING, GUARDED
 from resolvers.sql import authorization
 from resolvers.sql.predicates import Equal, Within
-from schema.execution import Execution, Operation
-from schema.plans import kept
-from schema.plans.answers import BESIDES, Answers
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.plan import cache
+from schema.plan.result_cache import BESIDES, ResultCache
 from subscriptions import event_log
 from tests import tables
 from tests.acting import DUTY, log_after
@@ -123,7 +124,7 @@ async def test_what_may_change_without_an_event_is_never_kept(readers: Readers, 
 async def test_days_are_those_of_the_zone_that_it_is_asked_in(readers: Readers) -> None:
     query = '{ hazards(filter: {foundSince: "2026-06-15"}) { totalCount } }'
     zones = [ZoneInfo("Pacific/Kiritimati"), ZoneInfo("Pacific/Pago_Pago")]
-    running = Execution(readers.graph, readers.database, lambda: zones[0], lambda: NOW, reuse=True)
+    running = Executor(readers.graph, readers.database, lambda: zones[0], lambda: NOW, reuse=True)
     found = []
     for _ in range(4):
         found.append((await running.run(Operation(query), DUTY)).written)
@@ -178,7 +179,7 @@ def test_guarded_and_following_tables_have_each_a_reason() -> None:
 
 
 async def test_no_more_is_kept_than_may_be(readers: Readers) -> None:
-    answers = Answers(readers.database.read_pool, sqlite=readers.database.sqlite, most=20 * BESIDES)
+    answers = ResultCache(readers.database.read_pool, sqlite=readers.database.sqlite, most=20 * BESIDES)
 
     async def work(fetch: Any) -> bytes:
         return b"x" * 500
@@ -201,8 +202,8 @@ async def test_no_more_is_kept_than_may_be(readers: Readers) -> None:
 
 async def test_an_answer_keeps_no_document(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or many short answers would keep many long documents, with all their plans."""
-    monkeypatch.setattr(kept, "OPERATIONS_KEPT", 3)
-    running = Execution(readers.graph, readers.database, lambda: SHANGHAI, lambda: NOW, reuse=True)
+    monkeypatch.setattr(cache, "OPERATIONS_KEPT", 3)
+    running = Executor(readers.graph, readers.database, lambda: SHANGHAI, lambda: NOW, reuse=True)
     plans, known = running.plans, []
     assert plans is not None
     assert plans.answers is not None

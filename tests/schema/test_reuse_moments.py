@@ -11,8 +11,8 @@ import pytest_asyncio
 from models import EventKind
 from models.db.database import Database
 from models.db.read_pool import Fetch, ReadPool, Work
-from schema.execution import Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
 from subscriptions import event_log
 from tests.acting import DUTY, log_after
 from tests.conftest import Databases

@@ -14,10 +14,11 @@ from models import PERSONAL_DATA, Role, Scope, Viewer, Visibility
 from models.db.database import Database
 from resolvers.queries.nearby import NearbyKind
 from resolvers.sql.authorization import EVERYTHING, OWN
-from schema import cost, ids
-from schema.declare import NODES, OF_ROW, fields_of
-from schema.execution import Operation
-from schema.root import Graph, build
+from schema.build import Graph, build
+from schema.execution import cost
+from schema.execution.operation import Operation
+from schema.fields.source import NODES, OF_ROW, fields_of
+from schema.types import node_id
 from tests.conftest import COMMANDER, execution
 from tests.schema.asking import ids_of, needed, selection
 from tests.schema.lists import rows_of
@@ -142,7 +143,7 @@ class Own:
         self.keys[models.Warehouse] = {i.warehouse_id for i in rows[models.StockItem] if i.id in items}
 
     def ids(self, name: str) -> set[str]:
-        return {ids.encode(name, key) for key in self.keys[NODES[name].row]}
+        return {node_id.encode(name, key) for key in self.keys[NODES[name].row]}
 
 
 LIMITED = {
@@ -250,10 +251,10 @@ async def test_an_enterprise_meets_nothing_of_others_on_any_path(
         found = await answer(graph, demo, viewer, EVERYWHERE, n=10 if viewer is COMMANDER else 1000, **asked)
         met = {one["id"] for one in walk(found) if one.get("id")}
         if viewer is COMMANDER:
-            kinds = {ids.decode(one)[0] for one in met}
+            kinds = {node_id.decode(one)[0] for one in met}
             assert kinds >= set(LIMITED) - {"Case", "ControlMeasure", "DutyReport", "AssistanceRequest", "Evidence"}
     allowed = set().union(*(own.ids(name) for name in LIMITED))
-    assert {one for one in met if ids.decode(one)[0] in LIMITED} - allowed == set()
+    assert {one for one in met if node_id.decode(one)[0] in LIMITED} - allowed == set()
     counted = [(one["totalCount"], len(one["nodes"])) for one in walk(found) if "totalCount" in one]
     assert all(total == listed for total, listed in counted)
 

@@ -19,10 +19,10 @@ from sqlmodel import SQLModel
 
 from models import Row
 from resolvers.sql.authorization import OWN
-from schema.context import Record
-from schema.declare import NODES, OF_ROW, Load, LoadField, fields_of
+from schema.build import Graph
+from schema.execution.context import Record
+from schema.fields.source import NODES, OF_ROW, FieldSource, LoadField, fields_of
 from schema.query import Query
-from schema.root import Graph
 
 WRITTEN = Path(__file__).parent.parent.parent / "schema" / "schema.graphql"
 SUFFIXES = ("Type", "Model", "Manager", "Helper", "Util")
@@ -88,14 +88,14 @@ def test_no_public_name_says_what_kind_of_thing_it_is(core: GraphQLSchema) -> No
 def test_every_field_of_a_row_says_how_it_loads(of: Any) -> None:
     for field in fields_of(of):
         assert isinstance(field, LoadField), field.name
-        assert isinstance(field.load, Load)
+        assert isinstance(field.load, FieldSource)
         assert field.base_resolver is None
 
 
 @pytest.mark.parametrize("field", [pytest.param(f, id=f.name) for f in fields_of(Query)])
 def test_every_field_of_the_root_says_how_it_loads(field: Any) -> None:
     assert isinstance(field, LoadField)
-    assert isinstance(field.load, Load)
+    assert isinstance(field.load, FieldSource)
     assert field.base_resolver is None
 
 

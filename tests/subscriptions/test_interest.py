@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import models
 from models import EventKind, RiskGrade, Subject
 from models.db.database import Database
-from schema import ids
+from schema.types import node_id
 from subscriptions import event_log
 from subscriptions.event_filter import EventFilter
 from tests.conftest import NOW, Ask, Databases
@@ -242,7 +242,7 @@ async def test_the_graph_asks_by_the_same_interest(demo: Database, ask: Ask) -> 
     async with demo.read() as connection:
         rows = await event_log.after(connection, 0, 10_000)
     of = "totalCount nodes { cursor } pageInfo { endCursor }"
-    given = {"zones": [ids.encode("Zone", key) for key in zones], "minimumRisk": "YELLOW"}
+    given = {"zones": [node_id.encode("Zone", key) for key in zones], "minimumRisk": "YELLOW"}
     data = await ask(f"query ($f: UpdateFilter) {{ events(first: 1000, filter: $f) {{ {of} }} }}", f=given)
     wanted = [row for row in rows if EventFilter(zones=zones, minimum_risk=RiskGrade.YELLOW).matches(row)]
     assert data["events"]["totalCount"] == len(wanted) > 100
@@ -252,11 +252,11 @@ async def test_the_graph_asks_by_the_same_interest(demo: Database, ask: Ask) -> 
     timeline = f"timeline(first: 9, filter: $f) {{ {of} }}"
     data = await ask(
         f"query ($f: UpdateFilter) {{ enterprises(first: 40) {{ nodes {{ id {timeline} }} }} }}",
-        f={"rings": [ids.encode("ControlRing", key) for key in rings]},
+        f={"rings": [node_id.encode("ControlRing", key) for key in rings]},
     )
     told = 0
     for enterprise in data["enterprises"]["nodes"]:
-        key = ids.key_of(enterprise["id"], "Enterprise")
+        key = node_id.key_of(enterprise["id"], "Enterprise")
         own = [row.id for row in rows if row.enterprise_id == key and inside.matches(row)]
         assert enterprise["timeline"]["totalCount"] == len(own)
         assert [int(n["cursor"].split("-")[1]) for n in enterprise["timeline"]["nodes"]] == own[::-1][:9]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from schema.root import Graph
+from schema.build import Graph
 from tests.web.process import web
 
 

@@ -8,7 +8,7 @@ import httpx
 
 from models.db.database import Database
 from models.visibility import Role
-from schema.root import Graph
+from schema.build import Graph
 from tests.conftest import NOW, Databases
 from tests.happening import Happenings
 from tests.office import opened

@@ -14,8 +14,8 @@ import pytest_asyncio
 
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
-from schema import ids
-from schema.root import Graph
+from schema.build import Graph
+from schema.types import node_id
 from tests.conftest import NOW, Databases
 from tests.web.pictures import GPS, SECRET, bomb, opened, paper, photograph
 from tests.web.uploading import LIMIT, Desk, code_of, desk, listening
@@ -50,7 +50,7 @@ async def test_an_upload_is_kept_without_its_positions(office: Desk) -> None:
     assert response.status_code == 201
     answer = response.json()
     assert answer.keys() == {"id", "mediaType", "bytes", "sha256", "url"}
-    assert ids.decode(answer["id"])[0] == "Evidence"
+    assert node_id.decode(answer["id"])[0] == "Evidence"
     kept = (office.folder / answer["sha256"][:2] / answer["sha256"]).read_bytes()
     assert hashlib.sha256(kept).hexdigest() == answer["sha256"]
     assert (answer["mediaType"], answer["bytes"]) == ("image/jpeg", len(kept))
@@ -215,7 +215,7 @@ async def test_equal_bytes_are_one_row_and_one_file(office: Desk) -> None:
 
 
 async def report(office: Desk, by: dict[str, str], enterprise: int, *evidence: str) -> dict[str, Any]:
-    variables = {"enterprise": ids.encode("Enterprise", enterprise), "evidence": list(evidence)}
+    variables = {"enterprise": node_id.encode("Enterprise", enterprise), "evidence": list(evidence)}
     told: dict[str, Any] = (await office.ask(REPORT, by, **variables))["hazardReport"]
     return told
 
@@ -247,7 +247,7 @@ async def test_an_upload_is_its_uploaders_alone_until_it_is_attached(office: Des
 
 async def test_an_id_that_is_nobodys_is_not_found(office: Desk) -> None:
     for key in (2**31 - 1, 999_999):
-        told = await report(office, office.commander, 1, ids.encode("Evidence", key))
+        told = await report(office, office.commander, 1, node_id.encode("Evidence", key))
         assert told["__typename"] == "NotFound"
 
 
@@ -262,7 +262,9 @@ async def test_the_graph_gives_an_address_for_what_is_in_store(office: Desk) -> 
     # The demo's evidence was never uploaded.
     query = "{ hazards(first: 200) { nodes { id evidence { id url } } } }"
     pieces = [e for h in (await office.ask(query, office.commander))["hazards"]["nodes"] for e in h["evidence"]]
-    assert {e["url"] is None for e in pieces if ids.decode(e["id"])[1] < ids.decode(answer["id"])[1] - 20} == {True}
+    assert {e["url"] is None for e in pieces if node_id.decode(e["id"])[1] < node_id.decode(answer["id"])[1] - 20} == {
+        True
+    }
 
 
 async def test_an_address_is_good_for_ten_minutes(office: Desk) -> None:

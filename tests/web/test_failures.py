@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from models.db.database import driver_url
-from schema.execution import Execution
+from schema.execution.executor import Executor
 from tests.conftest import Databases
 from tests.web.conftest import SECRET, talking
 from web.graphql import GRAPHQL, JSON
@@ -61,7 +61,7 @@ async def test_a_fault_outside_of_any_field_is_masked_as_well(
     async def fail(*_: object) -> None:
         raise RuntimeError("SELECT secret FROM zone.py")
 
-    monkeypatch.setattr(Execution, "run", fail)
+    monkeypatch.setattr(Executor, "run", fail)
     with structlog.testing.capture_logs() as logs:
         response = await client.post("/graphql", json={"query": "{ __typename }"})
     assert response.status_code == 500

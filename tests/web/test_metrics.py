@@ -5,8 +5,8 @@ from collections import Counter
 
 import httpx
 
-from schema.plans.kept import Plans
-from schema.root import build
+from schema.build import build
+from schema.plan.cache import PlanCache
 from tests.conftest import Databases
 from tests.web.conftest import SECRET, talking
 from web.metrics import escaped, metrics
@@ -46,6 +46,6 @@ def test_a_reason_is_escaped_as_the_format_has_it() -> None:
     assert escaped('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
     assert metrics(None) == ""
     held = object()
-    plans = Plans(build(), held, sqlite=True)  # type: ignore[arg-type]  # nothing is read
+    plans = PlanCache(build(), held, sqlite=True)  # type: ignore[arg-type]  # nothing is read
     plans.left['odd "one"\n'] += 1
     assert 'huhang_plans_left_total{reason="odd \\"one\\"\\n"} 1\n' in metrics(plans)

@@ -19,7 +19,7 @@ import models
 from models.clock import now
 from models.db.database import Database
 from models.visibility import Role
-from schema.live import Live, Prepared
+from schema.live.streams import LiveStreams, PreparedStream
 from tests.conftest import Databases
 from tests.web.subscribing import ALL, SECRET, settled
 from web.app import create
@@ -90,20 +90,20 @@ async def whole(said: Any) -> AsyncIterator[bytes]:
 async def test_who_goes_while_their_stream_opens_gets_none(
     office: Office, role: Role, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint, prepare = office.endpoints["/graphql"], Live.prepare
+    endpoint, prepare = office.endpoints["/graphql"], LiveStreams.prepare
     if role is Role.INSPECTOR:
         leave = sa.update(INSPECTOR).where(INSPECTOR.c.badge == "b0").values(badge="another")
     else:
         leave = sa.update(ENTERPRISE).where(ENTERPRISE.c.external_id == "e0").values(external_id="another")
 
-    async def prepared(self: Live, *given: Any) -> Prepared:
+    async def prepared(self: LiveStreams, *given: Any) -> PreparedStream:
         found = await prepare(self, *given)
         async with office.database.write() as session:
             await session.execute(leave)
         await endpoint._viewers.recheck()  # as the feed does before it hands an event out
         return found
 
-    monkeypatch.setattr(Live, "prepare", prepared)
+    monkeypatch.setattr(LiveStreams, "prepare", prepared)
     response = await office.ask("POST", "/graphql", whole({"query": ALL}), role=role)
     assert response.status_code == 401
     assert endpoint._viewers.held == set()

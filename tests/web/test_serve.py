@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 import web.app
-from schema.root import Graph
+from schema.build import Graph
 from tests.conftest import Databases
 from tests.web.conftest import SECRET, talking
 from tests.web.process import FEW, serving

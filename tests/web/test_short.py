@@ -18,8 +18,8 @@ from starlette.types import Message, Scope
 
 import models
 from models.visibility import Role
-from schema import ids
-from schema.execution import Execution
+from schema.execution.executor import Executor
+from schema.types import node_id
 from tests.acting import change
 from tests.conftest import NOW, Databases
 from tests.web.conftest import SECRET
@@ -68,7 +68,7 @@ class Spoken:
     """The application on a clock of its own, spoken to as a server speaks; `short` counts answers of the short way."""
 
     app: Any
-    execution: Execution
+    execution: Executor
     now: dt.datetime = NOW
     short: int = 0
     sent: list[Message] = field(default_factory=list)
@@ -222,7 +222,7 @@ WHOLE: dict[str, tuple[bytes | dict[str, Any], Headers]] = {
     "the same by the newer type": ({**ZONES, "variables": {"n": -1}}, (*taking(GRAPHQL), COMMANDER[1])),
     "a text with a NUL": ({**ZONE, "variables": {"code": "a\0b"}}, COMMANDER),
     "garbage for an id": ({**NODE, "variables": {"id": "x"}}, COMMANDER),
-    "the id of no type": ({**NODE, "variables": {"id": ids.encode("Viewer", 1)}}, COMMANDER),
+    "the id of no type": ({**NODE, "variables": {"id": node_id.encode("Viewer", 1)}}, COMMANDER),
     "garbage for a cursor": ({"query": PAGE, "variables": {"at": "x"}}, COMMANDER),
 }
 

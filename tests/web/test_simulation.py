@@ -15,9 +15,9 @@ import sqlalchemy as sa
 import models
 from models import EventKind, HazardStatus, Subject, lifecycle
 from models.db.database import Database
-from schema import ids
-from schema.execution import Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.types import node_id
 from tests.conftest import COMMANDER, NOW, SHANGHAI, TODAY, Databases, execution
 from tests.resolvers.portraying import PORTRAIT, World
 from tests.web.conftest import SECRET
@@ -154,7 +154,7 @@ async def portraits_agree(graph: Graph, database: Database, told: list[Any], now
     for kind, one in (("district", district), *(("zone", zone) for zone in zones)):
         portrait = {**one["portrait"], "asOf": now.isoformat()}
         del portrait["cursor"]
-        assert portrait == world.portrait(kind, ids.decode(one["id"])[1], days, now, SHANGHAI)
+        assert portrait == world.portrait(kind, node_id.decode(one["id"])[1], days, now, SHANGHAI)
     due = [
         h.deadline
         for h in world.hazards

@@ -18,8 +18,9 @@ from models.db.database import Database
 from models.visibility import Role, Scope, Viewer
 from resolvers.evidence.signed_urls import Signer
 from resolvers.evidence.store import Directory, Store
-from schema.execution import Execution, Operation
-from schema.root import Graph
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
 from tests.conftest import NOW, SHANGHAI
 from web.evidence import EvidenceEndpoint
 from web.server import Server, bound
@@ -38,7 +39,7 @@ class Desk:
         self.database, self.store, self.folder, self.now = database, store, folder, NOW
         self.tokens, self.signer = Tokens(SECRET), Signer(SECRET)
         self.viewers = Viewers(self.tokens, database, self.clock, anonymous)
-        self.execution = Execution(graph, database, lambda: SHANGHAI, self.clock, signer=self.signer)
+        self.execution = Executor(graph, database, lambda: SHANGHAI, self.clock, signer=self.signer)
         endpoint = EvidenceEndpoint(self.viewers, database, store, self.signer, self.clock, limit=LIMIT)
         self.app = Starlette(routes=endpoint.routes)
         self.client = httpx.AsyncClient(

@@ -1,0 +1,162 @@
+"""Nodes, and lists of them: what can be filtered and sorted belongs to the type, so every list of it has it."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, dataclass_transform
+
+import strawberry
+
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.sql import authorization
+from resolvers.sql.pagination import Key, Order
+from resolvers.sql.predicates import Condition, Contains, Flag, Predicate
+from schema.execution.context import Requester
+from schema.fields.batch import BatchArgument, batch
+from schema.fields.columns import GlobalId, column, compute, compute_now, sub_object
+from schema.fields.source import NODES, declare_field, row_type
+from schema.types import node_id
+
+C = TypeVar("C", bound=type)
+
+# -- filters --
+
+
+@dataclass(frozen=True)
+class FilterField:
+    """What a field of a filter asks for. `of` is the type whose ids it takes; they reach the clause as keys."""
+
+    clause: Predicate
+    of: str | None = None
+
+    def plain(self, value: Any) -> Any:
+        if self.of is None:
+            return value
+        return (
+            [node_id.key_of(v, self.of) for v in value] if isinstance(value, list) else node_id.key_of(value, self.of)
+        )
+
+
+def filter_field(clause: Predicate, description: str, of: str | None = None) -> Any:
+    return strawberry.field(
+        default=strawberry.UNSET, description=description, metadata={"asks": FilterField(clause, of)}
+    )
+
+
+def any_id(of: str, clause: Predicate, description: str) -> list[strawberry.ID] | None:
+    """Any of these rows of the type `of`."""
+    return filter_field(clause, description, of)  # type: ignore[no-any-return]  # it stands for the value
+
+
+def one_id(of: str, clause: Predicate, description: str) -> strawberry.ID | None:
+    return filter_field(clause, description, of)  # type: ignore[no-any-return]  # as above
+
+
+def flag(clause: Predicate, description: str) -> bool | None:
+    """Those for which the clause holds, or those for which it does not."""
+    return filter_field(Flag(clause), description)  # type: ignore[no-any-return]  # as above
+
+
+def day(clause: Predicate, description: str) -> dt.date | None:
+    return filter_field(clause, description)  # type: ignore[no-any-return]  # as above
+
+
+def part_of(description: str, *columns: Any, personal: tuple[Any, ...] = ()) -> str | None:
+    """A part of any of the texts."""
+    return filter_field(Contains(*columns, personal=personal), description)  # type: ignore[no-any-return]  # as above
+
+
+def conditions(node: Any, given: Any, asker: Requester) -> tuple[Condition, ...]:
+    """A filter as the resolvers take it. Raises Refused for what does not apply, or may not be asked."""
+    if given is None or given is strawberry.UNSET:
+        return ()
+    values = given if isinstance(given, Mapping) else given.__dict__
+    found = []
+    for name, value in values.items():
+        if value is None or value is strawberry.UNSET:
+            continue
+        asked: FilterField | None = node.filters.get(name)
+        if asked is None:
+            raise RequestError(ErrorCode.BAD_INPUT, f"The filter's `{camel(name)}` does not apply to {node.__name__}.")
+        clause = asked.clause.visible(asker.viewer.visibility)
+        if clause is None:
+            raise RequestError(
+                ErrorCode.FORBIDDEN, f"The filter's `{camel(name)}` needs the right to see personal data."
+            )
+        if not authorization.may_ask(clause, asker.viewer.visibility):
+            raise RequestError(
+                ErrorCode.FORBIDDEN, f"The filter's `{camel(name)}` looks into rows that are not yours to see."
+            )
+        found.append(Condition(clause.chosen(value), asked.plain(value)))
+    return tuple(found)
+
+
+def camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def filtered(name: str, description: str) -> BatchArgument:
+    """An argument of a batch: the filter of the node `name`."""
+    return BatchArgument(
+        description,
+        lambda: NODES[name].filter | None,
+        lambda value, asker: conditions(NODES[name], value, asker),
+    )
+
+
+# -- nodes --
+
+
+@dataclass_transform(
+    kw_only_default=True,
+    field_specifiers=(column, compute, compute_now, sub_object, batch, declare_field, strawberry.field),
+)
+def node(
+    row: Any,
+    *,
+    filter: Any = None,
+    clauses: dict[str, FilterField] | None = None,
+    inline: bool = False,
+    ordering: Any = None,
+    sort: Mapping[Any, Any] | None = None,
+    default: tuple[Any, bool] | None = None,
+) -> Callable[[C], C]:
+    """A graph type with a global id, over a table's rows.
+
+    `filter` is its input, `clauses` what the input's fields ask for where they do not say so themselves; `inline` makes
+    the fields arguments of their own. `ordering` is the input that chooses from `sort`, a column or Key by enum member;
+    `default` is the order without it: a column, Key or member, and whether descending.
+    """
+
+    def decorate(cls: C) -> C:
+        name = cls.__name__
+        cls.__annotations__ = {"id": strawberry.ID, **cls.__annotations__}
+        cls.id = declare_field(GlobalId(name, row.id), "Global id.")  # type: ignore[attr-defined]  # made for every node
+        made: Any = row_type(row)(cls)
+        made.filter, made.inline, made.order_input = filter, inline, ordering
+        made.filters = clauses if clauses is not None else filters_of(filter)
+        primary = Key(row.id)
+        chosen = {member: as_key(key) for member, key in (sort or {}).items()}
+        made.orders = {
+            (member, down): Order(f"{name}.{member.name}", key, primary, down)
+            for member, key in chosen.items()
+            for down in (False, True)
+        }
+        key, down = default or (primary, False)
+        made.default_order = made.orders.get((key, down)) or Order(name, as_key(key), primary, down)
+        NODES[name] = made
+        return made  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def filters_of(of: Any) -> dict[str, FilterField]:
+    if of is None:
+        return {}
+    definition = getattr(of, "__strawberry_definition__", None)
+    return {f.python_name: f.metadata["asks"] for f in definition.fields} if definition else {}
+
+
+def as_key(key: Any) -> Key:
+    return key if isinstance(key, Key) else Key(key)

@@ -1,0 +1,126 @@
+"""A field says how it loads. The declarations are data: what graphql-core runs is made from them here, and whatever
+else executes an operation reads the same ones.
+
+Lists of rows, with their filters and pages, are in schema/connection.py.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar, dataclass_transform
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.base import StrawberryContainer, StrawberryList, has_object_definition
+from strawberry.types.field import StrawberryField
+
+from models.visibility import Right
+from schema.execution.context import Context, Record
+from schema.fields.columns import column, compute, compute_now, sub_object
+
+C = TypeVar("C", bound=type)
+
+# Every graph type over a table's rows, by its name and by its model.
+NODES: dict[str, Any] = {}
+OF_ROW: dict[Any, Any] = {}
+
+
+class FieldSource:
+    """How a field gets its value."""
+
+    def arguments(self, field: "LoadField") -> list[StrawberryArgument]:
+        return []
+
+    def resolve(self, field: "LoadField", source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+
+class LoadField(StrawberryField):
+    """A field with its declaration; it runs no code of its own."""
+
+    load: FieldSource
+    sees: Right | None = None
+
+    @property
+    def is_basic_field(self) -> bool:
+        return False
+
+    @property
+    def arguments(self) -> list[StrawberryArgument]:
+        # Late, because the filter of the type that it leads to may stand in a module that is not read yet.
+        if self._arguments is None:
+            self._arguments = self.load.arguments(self)
+        return self._arguments
+
+    @arguments.setter
+    def arguments(self, value: list[StrawberryArgument]) -> None:
+        self._arguments = value
+
+    def __copy__(self) -> "LoadField":
+        copied = super().__copy__()
+        copied.load, copied.sees = self.load, self.sees
+        return copied
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        context: Context = info.context
+        if not context.viewer.visibility.allows(self.sees):
+            return self.hidden
+        return self.load.resolve(self, source, context, kwargs)
+
+    @property
+    def hidden(self) -> Any:
+        """What stands for a value that the viewer may not see."""
+        return [] if isinstance(self.type, StrawberryList) else None
+
+
+def declare_field(load: FieldSource, description: str, sees: Right | None = None, name: str | None = None) -> Any:
+    field = LoadField(description=description, graphql_name=name)
+    field.load, field.sees = load, sees
+    return field
+
+
+def graph_type(of: Any) -> Any:
+    """The graph type inside optional and list."""
+    while isinstance(of, StrawberryContainer):
+        of = of.of_type
+    return of.resolve_type() if hasattr(of, "resolve_type") and not has_object_definition(of) else of
+
+
+def argument(
+    name: str, description: str, annotation: Any, default: Any = inspect.Parameter.empty
+) -> StrawberryArgument:
+    return StrawberryArgument(name, None, StrawberryAnnotation(annotation), default=default, description=description)
+
+
+# -- types --
+
+
+@strawberry.interface(description="Anything that has a global id.")
+class Node:
+    id: strawberry.ID = strawberry.field(description="Global id: opaque, unique among all types, and lasting.")
+
+
+@dataclass_transform(
+    kw_only_default=True, field_specifiers=(column, compute, compute_now, sub_object, strawberry.field)
+)
+def row_type(row: Any) -> Callable[[C], C]:
+    """A graph type over a table's rows."""
+
+    def decorate(cls: C) -> C:
+        def is_type_of(cls: Any, value: Any, info: Any) -> bool:
+            return isinstance(value, Record) and value.model is row
+
+        cls.is_type_of = classmethod(is_type_of)  # type: ignore[attr-defined]  # Strawberry looks for it
+        made: Any = strawberry.type(cls, description=inspect.cleandoc(cls.__doc__ or ""))
+        made.row = row
+        OF_ROW[row] = made
+        return made  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def fields_of(cls: Any) -> list[dataclasses.Field[Any]]:
+    """The fields of a graph type as they were declared."""
+    found: list[dataclasses.Field[Any]] = cls.__strawberry_definition__.fields
+    return found

@@ -1,0 +1,222 @@
+"""Writes docs/rights.md from the declarations: `python -m schema.rights_page > docs/rights.md`."""
+
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+from graphql import GraphQLNamedType, get_named_type
+
+from models import lifecycle
+from models.visibility import PERSONAL_DATA, Right, Role, Scope, Visibility
+from resolvers.queries import portraits
+from resolvers.sql import authorization
+from resolvers.sql.predicates import Nothing, Predicate
+from schema.build import Graph, build
+from schema.fields.batch import Batch
+from schema.fields.filters import camel
+from schema.fields.source import NODES, OF_ROW, LoadField
+from schema.subscription import PositionStream
+
+READ, BOTH = frozenset({Scope.READ}), frozenset({Scope.READ, Scope.PERSONAL})
+# Who may ask, in the order of the columns. A program without `read` sees nothing and has none.
+VIEWERS = {
+    "commander": Visibility(Role.COMMANDER),
+    "inspector": Visibility(Role.INSPECTOR),
+    "enterprise": Visibility(Role.ENTERPRISE),
+    "wall": Visibility(Role.WALL),
+    "`read`": Visibility(Role.INTEGRATOR, READ),
+    "`read`, `personal`": Visibility(Role.INTEGRATOR, BOTH),
+}
+INTRODUCTION = """\
+# Who sees what, and who may do what
+
+This page is made from the declarations (`python -m schema.rights_page > docs/rights.md`). A test fails when it is
+stale, and other tests ask the graph itself.
+
+## The roles
+
+- **Commander**: the duty officer. Sees everything and may do everything.
+- **Inspector**: an officer in the field. Sees every enterprise's file and all resources, and acts on their own
+  inspections and the hazards of those.
+- **Enterprise**: sees its own file, the district's geography (zones, towns, venues, rings) and its warnings, the
+  inspectors of its own inspections, and what was dispatched to it. What belongs to others is not there for it,
+  whichever way it asks: by id, in lists and counts, through filters, by distance, by search, in the log, in streams.
+  Of portraits it has its own.
+- **Wall**: a screen. Sees everything but personal data, and does nothing.
+- **Integrator**: a program. With the scope `read` it sees what a wall sees, and with `personal` besides, personal data.
+  The scopes `register`, `positions`, `readings` and `warnings` let it act; without `read` it then sees the rows that it
+  wrote, and nothing that hangs on them.
+
+Without a token nothing is told but the schema, where the settings allow that. In demo mode whoever sends none is a
+wall.
+
+## Personal data
+
+Every contact, names and telephone numbers of inspectors and experts, the name of an actor in the log, addresses of
+cameras' streams, and evidence with its address. Where a viewer may not see it there is null, or an empty list. Who may
+not see a value may not filter, sort, search or count by it: such a filter passes over it or is refused.
+
+## Tokens
+
+`Authorization: Bearer <token>`. A token is a JSON Web Token, signed with the server's secret (HS256) and made on the
+server's machine. It says the role, who holds it and when it ends:
+
+```
+python -m web token --role commander --name 值班长
+python -m web token --role inspector --inspector XS1001
+python -m web token --role enterprise --enterprise 91350100M000100Y43 --ttl 7d
+python -m web token --role wall --ttl 30d
+python -m web token --role integrator --scopes read,register
+```
+
+It stands alone on the last line. `HUHANG_SECRET` is the secret, of at least 32 characters; a new one ends all tokens.
+The demo makes its own and keeps it under `var/`, and GraphiQL offers a token for each role there. An inspector's badge
+and an enterprise's credit code or external id must be in the register: whoever is taken out of it is refused within 30
+seconds.
+"""
+
+
+class See(Enum):
+    """How much of something a viewer sees."""
+
+    ALL = "all"
+    OWN = "own"
+    NONE = "–"
+
+    def of(self, other: "See") -> "See":
+        """What is left of one where the other limits it too."""
+        order = [See.NONE, See.OWN, See.ALL]
+        return min(self, other, key=order.index)
+
+
+def rows(model: Any, visibility: Visibility) -> See:
+    """Which rows of a table."""
+    found = authorization.scope(model, visibility)
+    if any(isinstance(condition.clause, Nothing) for condition in found):
+        return See.NONE
+    own = visibility.role is Role.ENTERPRISE and authorization.OWN[model] is not authorization.EVERYTHING
+    return See.OWN if own else See.ALL
+
+
+def value(right: Right | None, visibility: Visibility) -> See:
+    return See.ALL if visibility.allows(right) else See.NONE
+
+
+class Page:
+    """The page, from one graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._types = graph._schema.type_map
+        self._models = {of.__name__: of.row for of in (*OF_ROW.values(), *NODES.values())}
+
+    def lines(self) -> Iterator[str]:
+        yield INTRODUCTION
+        yield "## What each sees\n"
+        yield (
+            "*all*: of every row that there is; *own*: of an enterprise's own rows; –: nothing. A field that leads to"
+            " other rows leads to those that the viewer sees.\n"
+        )
+        for name in sorted(self._models):
+            yield from self._type(name)
+        yield from self._plain()
+        yield from self._streams()
+        yield from self._filters()
+        yield from self._mutations()
+
+    def _type(self, name: str) -> Iterator[str]:
+        yield f"### {name}\n"
+        yield from head("field")
+        for field, definition in self._types[name].fields.items():  # type: ignore[attr-defined]  # a type of rows has fields
+            yield row(field, [self._field(name, definition, v) for v in VIEWERS.values()])
+        yield ""
+
+    def _field(self, name: str, definition: Any, visibility: Visibility) -> See:
+        declared = definition.extensions["strawberry-definition"]
+        seen = rows(self._models[name], visibility)
+        if isinstance(declared, LoadField):
+            seen = seen.of(value(declared.sees, visibility))
+            portrait = isinstance(declared.load, Batch) and declared.load.function in portraits.SCOPES
+            if portrait and visibility.role is Role.ENTERPRISE:
+                seen = See.OWN if getattr(declared.load, "function", None) is portraits.of_enterprises else See.NONE
+        return seen.of(self._target(get_named_type(definition.type), visibility))
+
+    def _target(self, of: GraphQLNamedType, visibility: Visibility) -> See:
+        """What there is to see of the rows that a field leads to."""
+        node = of.name.removesuffix("Connection")
+        return rows(self._models[node], visibility) if node in self._models else See.ALL
+
+    def _plain(self) -> Iterator[str]:
+        """Values inside rows whose right is with a part of them."""
+        yield "### Values inside events\n"
+        yield from head("value")
+        for name in ("Actor.name", "FieldChange of names and telephone numbers"):
+            yield row(name, [value(PERSONAL_DATA, v).of(self._events(v)) for v in VIEWERS.values()])
+        yield ""
+
+    def _events(self, visibility: Visibility) -> See:
+        return rows(self._models["HazardUpdate"], visibility)
+
+    def _streams(self) -> Iterator[str]:
+        yield "## Streams\n"
+        yield "The events and portraits that a query would give, as they come; without `read` a program has none.\n"
+        yield from head("stream")
+        for name, definition in self._types["Subscription"].fields.items():  # type: ignore[attr-defined]  # as above
+            load = definition.extensions["strawberry-definition"].load
+            positions = isinstance(load, PositionStream)
+            limits = [
+                See.ALL if v.role is not Role.ENTERPRISE else See.NONE if positions else See.OWN
+                for v in VIEWERS.values()
+            ]
+            yield row(name, limits)
+        yield ""
+
+    def _filters(self) -> Iterator[str]:
+        """Those that somebody may not ask, or not in whole."""
+        yield "## Filters that not everybody may use in whole\n"
+        yield "*part*: it passes over personal data; *refused*: with the error FORBIDDEN. All others are for all.\n"
+        yield from head("filter")
+        for name in sorted(NODES):
+            for field, asked in getattr(NODES[name], "filters", {}).items():
+                cells = [allowed(asked.clause, v) for v in VIEWERS.values()]
+                if set(cells) != {"all"}:
+                    yield f"| {name}: {camel(field)} | {' | '.join(cells)} |"
+        yield ""
+
+    def _mutations(self) -> Iterator[str]:
+        yield "## What each may do\n"
+        yield (
+            "*own*: an inspector's own inspections, what comes of those, and reports of their own; an enterprise's own"
+            " rows. A program needs the scope that is named. What each step needs besides is in lifecycles.md.\n"
+        )
+        roles = [Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE, Role.WALL]
+        yield "| mutation | commander | inspector | enterprise | wall | integrator |"
+        yield "|---|---|---|---|---|---|"
+        for name in self._types["Mutation"].fields:  # type: ignore[attr-defined]  # as above
+            permitted, scope = lifecycle.PERMITTED[name]
+            cells = ["–" if r not in permitted else "all" if r is Role.COMMANDER else "own" for r in roles]
+            yield f"| {name} | {' | '.join(cells)} | {f'`{scope.value}`' if scope else '–'} |"
+
+
+def allowed(clause: Predicate, visibility: Visibility) -> str:
+    visible = clause.visible(visibility)
+    if visible is None or not authorization.may_ask(visible, visibility):
+        return "refused"
+    return "all" if visible is clause else "part"
+
+
+def head(first: str) -> Iterator[str]:
+    yield f"| {first} | {' | '.join(VIEWERS)} |"
+    yield "|---" * (1 + len(VIEWERS)) + "|"
+
+
+def row(name: str, cells: list[See]) -> str:
+    return f"| {name} | {' | '.join(cell.value for cell in cells)} |"
+
+
+def page(graph: Graph) -> str:
+    return "\n".join(Page(graph).lines()) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(build()))

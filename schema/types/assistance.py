@@ -1,0 +1,69 @@
+"""Duty reports and requests for help."""
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import strawberry
+
+import models
+from models import AssistanceStatus, InspectionStatus
+from resolvers.sql.predicates import Among, Not, OneOf, Within
+from schema.fields.columns import column
+from schema.fields.connections import last_to_one, to_list
+from schema.fields.filters import any_id, filter_field, node
+from schema.fields.references import to_one
+from schema.fields.source import Node
+
+if TYPE_CHECKING:
+    from schema.types.enterprise import Enterprise
+    from schema.types.inspection import Inspection
+
+
+@node(models.DutyReport, default=(models.DutyReport.id, True))
+class DutyReport(Node):
+    """What an enterprise on duty told the command centre (值守报告)."""
+
+    enterprise: "Enterprise" = to_one(models.DutyReport.enterprise_id, "Who reported.")
+    at: dt.datetime = column(models.DutyReport.at, "When.")
+    measures_in_place: str = column(models.DutyReport.measures_in_place, "Which measures are in place.")
+    supplies: str = column(models.DutyReport.supplies, "Which supplies are in stock.")
+    experts_on_standby: int = column(models.DutyReport.experts_on_standby, "How many experts are on standby.")
+    problems: "list[AssistanceRequest]" = to_list(
+        models.AssistanceRequest.duty_report_id, "What it needs help with, in the order of the report."
+    )
+
+
+@strawberry.input(description="Which requests for help.")
+class AssistanceFilter:
+    statuses: list[AssistanceStatus] | None = filter_field(
+        Among(models.AssistanceRequest.status), "In any of these states."
+    )
+    zones: list[strawberry.ID] | None = any_id(
+        "Zone",
+        Within(models.AssistanceRequest.enterprise_id, models.Enterprise.id, Among(models.Enterprise.zone_id)),
+        "Of enterprises in any of these zones.",
+    )
+    enterprises: list[strawberry.ID] | None = any_id(
+        "Enterprise", Among(models.AssistanceRequest.enterprise_id), "Of any of these enterprises."
+    )
+
+
+@node(models.AssistanceRequest, filter=AssistanceFilter, default=(models.AssistanceRequest.id, True))
+class AssistanceRequest(Node):
+    """A problem that an enterprise needs help with (协助请求)."""
+
+    enterprise: "Enterprise" = to_one(models.AssistanceRequest.enterprise_id, "Who needs help.")
+    duty_report: "DutyReport | None" = to_one(
+        models.AssistanceRequest.duty_report_id, "The report that it was part of; null if none."
+    )
+    problem: str = column(models.AssistanceRequest.problem, "With what.")
+    status: AssistanceStatus = column(models.AssistanceRequest.status, "Where it stands.")
+    inspection: "Inspection | None" = last_to_one(
+        models.Inspection.assistance_request_id,
+        "The visit that serves it; null until inspectors are sent.",
+        where=Not(OneOf(models.Inspection.status, frozenset({InspectionStatus.CANCELLED}))),
+    )
+    resolution: str | None = column(models.AssistanceRequest.resolution, "How it was solved; null until then.")
+    requested_at: dt.datetime = column(models.AssistanceRequest.requested_at, "When help was asked for.")
+    resolved_at: dt.datetime | None = column(models.AssistanceRequest.resolved_at, "When it was solved, or null.")
+    version: int = column(models.AssistanceRequest.version, "Rises by one with every change.")

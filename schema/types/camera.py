@@ -1,0 +1,36 @@
+"""Cameras."""
+
+from typing import TYPE_CHECKING
+
+import models
+from models import PERSONAL_DATA
+from schema.fields.columns import column, sub_object
+from schema.fields.filters import node
+from schema.fields.references import to_one
+from schema.fields.source import Node
+from schema.types.scalars import Point
+
+if TYPE_CHECKING:
+    from schema.types.enterprise import Enterprise
+    from schema.types.venue import Venue
+
+
+@node(models.Camera)
+class Camera(Node):
+    """A camera at an enterprise or a venue (摄像头)."""
+
+    name: str = column(models.Camera.name, "What it looks at.")
+    device_id: str | None = column(models.Camera.device_id, "GB/T 28181 device id, 20 digits; null if it has none.")
+    location: Point | None = sub_object(
+        "Where it is; null if not known.", latitude=models.Camera.latitude, longitude=models.Camera.longitude
+    )
+    enterprise: "Enterprise | None" = to_one(
+        models.Camera.enterprise_id, "The enterprise that it watches; null at a venue."
+    )
+    venue: "Venue | None" = to_one(models.Camera.venue_id, "The venue that it watches; null at an enterprise.")
+    online: bool = column(models.Camera.online, "Whether it answered when last asked.")
+    stream_url: str | None = column(
+        models.Camera.stream_url,
+        "Address of its stream (HLS or WebRTC); null if it has none, or for a viewer who may not see personal data.",
+        sees=PERSONAL_DATA,
+    )

@@ -1,0 +1,42 @@
+"""The district."""
+
+from typing import TYPE_CHECKING
+
+import models
+from resolvers.queries import portraits
+from schema.fields.batch import batch
+from schema.fields.columns import column, compute
+from schema.fields.connections import to_list
+from schema.fields.filters import node
+from schema.fields.source import Node
+from schema.types.portrait import WINDOW, Portrait
+from schema.types.scalars import GeoJSON, geometry
+
+if TYPE_CHECKING:
+    from schema.types.command import CommandUnit
+    from schema.types.zone import Zone
+
+
+@node(models.District)
+class District(Node):
+    """The district that is guarded (区)."""
+
+    name: str = column(models.District.name, "Name.")
+    name_en: str | None = column(models.District.name_en, "English name; null if it has none.")
+    area_code: str | None = column(
+        models.District.area_code, "Administrative code of 6 digits (GB/T 2260); null if it has none."
+    )
+    time_zone: str = column(models.District.time_zone, "IANA name of the time zone in which days are counted.")
+    boundary: GeoJSON | None = compute(
+        geometry, models.District.boundary, description="Outline; null if it is not known."
+    )
+    zones: "list[Zone]" = to_list(models.Zone.district_id, "Its zones.")
+    command: "list[CommandUnit]" = to_list(
+        models.CommandUnit.district_id, "Its command: office, groups and zone headquarters; empty for an enterprise."
+    )
+    portrait: Portrait | None = batch(
+        portraits.of_districts,
+        models.District.id,
+        description="Its indicators; null for a viewer who may not see them.",
+        arguments=WINDOW,
+    )

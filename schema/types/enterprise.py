@@ -1,0 +1,183 @@
+"""Enterprises and their safety files."""
+
+import datetime as dt
+import enum
+from typing import TYPE_CHECKING
+
+import strawberry
+
+import models
+from models import HAZARD_SETTLED, PERSONAL_DATA, RiskGrade
+from resolvers.queries import nearby, portraits
+from resolvers.sql.pagination import lowest, never
+from resolvers.sql.predicates import AllOf, Among, AnyOf, Equal, Exceeds, Null, OneOf, Past, Within, before, since
+from resolvers.sql.predicates import Not as NotClause
+from schema.fields.batch import batch
+from schema.fields.columns import column, sub_object
+from schema.fields.connections import Connection, to_list, to_many
+from schema.fields.event_log import log_of
+from schema.fields.filters import any_id, day, filter_field, flag, node, part_of
+from schema.fields.references import to_one
+from schema.fields.source import Node
+from schema.types.enums import Direction
+from schema.types.nearby import Nearby
+from schema.types.portrait import WINDOW, Portrait
+from schema.types.scalars import Contact, Point
+
+if TYPE_CHECKING:
+    from schema.types.assistance import AssistanceRequest, DutyReport
+    from schema.types.camera import Camera
+    from schema.types.case import Case
+    from schema.types.dispatch import Dispatch
+    from schema.types.event import Event
+    from schema.types.hazard import Hazard
+    from schema.types.inspection import Inspection
+    from schema.types.measure import ControlMeasure
+    from schema.types.ring import ControlRing
+    from schema.types.town import Town
+    from schema.types.zone import Zone
+
+IN_RINGS = Within(models.Enterprise.id, models.EnterpriseRing.enterprise_id, Among(models.EnterpriseRing.ring_id))
+IN_VENUES = Within(
+    models.Enterprise.id,
+    models.EnterpriseRing.enterprise_id,
+    Within(models.EnterpriseRing.ring_id, models.ControlRing.id, Among(models.ControlRing.venue_id)),
+)
+OVERDUE = AllOf(NotClause(OneOf(models.Hazard.status, HAZARD_SETTLED)), Past(models.Hazard.deadline))
+
+
+@strawberry.input(description="Which enterprises.")
+class EnterpriseFilter:
+    ids: list[strawberry.ID] | None = any_id("Enterprise", Among(models.Enterprise.id), "Any of these.")
+    zones: list[strawberry.ID] | None = any_id("Zone", Among(models.Enterprise.zone_id), "In any of these zones.")
+    towns: list[strawberry.ID] | None = any_id("Town", Among(models.Enterprise.town_id), "In any of these towns.")
+    rings: list[strawberry.ID] | None = any_id("ControlRing", IN_RINGS, "Inside any of these rings.")
+    venues: list[strawberry.ID] | None = any_id("Venue", IN_VENUES, "Inside any ring of any of these venues.")
+    risk_grades: list[RiskGrade] | None = filter_field(Among(models.Enterprise.risk_grade), "Of any of these grades.")
+    hazardous_chemicals: bool | None = filter_field(
+        Equal(models.Enterprise.hazardous_chemicals), "Those that handle hazardous chemicals, or those that do not."
+    )
+    major_hazard_levels: list[int] | None = filter_field(
+        Among(models.Enterprise.major_hazard_level), "With a major hazard installation of any of these levels, 1 to 4."
+    )
+    industry: str | None = filter_field(Equal(models.Enterprise.industry), "Of exactly this industry.")
+    text: str | None = part_of(
+        "This text is a part of name, address or credit code.",
+        models.Enterprise.name,
+        models.Enterprise.address,
+        models.Enterprise.credit_code,
+    )
+    has_open_hazards: bool | None = flag(
+        Exceeds(models.Enterprise.open_hazards), "With hazards that are neither closed nor dismissed, or without."
+    )
+    has_overdue_hazards: bool | None = flag(
+        Within(models.Enterprise.id, models.Hazard.enterprise_id, OVERDUE), "With overdue hazards, or without."
+    )
+    inspected_since: dt.date | None = day(
+        since(models.Enterprise.last_inspected_at), "With an inspection submitted on this day or later."
+    )
+    not_inspected_since: dt.date | None = day(
+        AnyOf(Null(models.Enterprise.last_inspected_at), before(models.Enterprise.last_inspected_at)),
+        "Without an inspection submitted on this day or later.",
+    )
+
+
+@strawberry.enum(description="What enterprises can be sorted by.")
+class EnterpriseOrderField(enum.Enum):
+    NAME = strawberry.enum_value("name", description="By name, in the order of the characters' code points.")
+    RISK_GRADE = strawberry.enum_value("risk", description="By grade; not graded counts as lowest.")
+    OPEN_HAZARDS = strawberry.enum_value("open", description="By the number of hazards neither closed nor dismissed.")
+    LAST_INSPECTED = strawberry.enum_value("inspected", description="By the last submission; never counts as earliest.")
+    UPDATED_AT = strawberry.enum_value("updated", description="By the last change of the file's own data.")
+
+
+@strawberry.input(description="How enterprises are sorted.")
+class EnterpriseOrder:
+    field: EnterpriseOrderField = strawberry.field(description="By what.")
+    direction: Direction = strawberry.field(default=Direction.ASCENDING, description="In which direction.")
+
+
+@node(
+    models.Enterprise,
+    filter=EnterpriseFilter,
+    ordering=EnterpriseOrder,
+    sort={
+        EnterpriseOrderField.NAME: models.Enterprise.name,
+        EnterpriseOrderField.RISK_GRADE: lowest(models.Enterprise.risk_grade),
+        EnterpriseOrderField.OPEN_HAZARDS: models.Enterprise.open_hazards,
+        EnterpriseOrderField.LAST_INSPECTED: never(models.Enterprise.last_inspected_at),
+        EnterpriseOrderField.UPDATED_AT: models.Enterprise.updated_at,
+    },
+)
+class Enterprise(Node):
+    """A place of work that is guarded, with its safety file (企业及其安全档案)."""
+
+    credit_code: str | None = column(
+        models.Enterprise.credit_code, "Unified social credit code (GB 32100-2015), 18 characters; null if it has none."
+    )
+    external_id: str | None = column(
+        models.Enterprise.external_id, "Key in the register that it was imported from; null if it was not."
+    )
+    name: str = column(models.Enterprise.name, "Registered name.")
+    address: str | None = column(models.Enterprise.address, "Street address; null if not known.")
+    location: Point | None = sub_object(
+        "Where it is; null if not known.", latitude=models.Enterprise.latitude, longitude=models.Enterprise.longitude
+    )
+    town: "Town | None" = to_one(models.Enterprise.town_id, "Its town; null if not known.")
+    zone: "Zone | None" = to_one(models.Enterprise.zone_id, "Its zone; null outside all of them.")
+    rings: "list[ControlRing]" = to_list(
+        models.EnterpriseRing.enterprise_id,
+        "The rings that it lies in.",
+        through=(models.ControlRing.id, models.EnterpriseRing.ring_id),
+    )
+    risk_grade: RiskGrade | None = column(models.Enterprise.risk_grade, "Grade of risk; null until graded.")
+    industry: str | None = column(models.Enterprise.industry, "Industry; null if not known.")
+    hazardous_chemicals: bool = column(
+        models.Enterprise.hazardous_chemicals, "Whether it makes, stores or uses hazardous chemicals."
+    )
+    major_hazard_level: int | None = column(
+        models.Enterprise.major_hazard_level,
+        "Level of its major hazard installation (重大危险源), 1 the gravest to 4; null if it has none.",
+    )
+    legal_representative: Contact | None = sub_object(
+        "Legal representative (法定代表人); null if not known, or for a viewer who may not see personal data.",
+        sees=PERSONAL_DATA,
+        name=models.Enterprise.legal_name,
+        phone=models.Enterprise.legal_phone,
+    )
+    safety_contact: Contact | None = sub_object(
+        "Who answers for safety (安全负责人); null if not known, or for a viewer who may not see personal data.",
+        sees=PERSONAL_DATA,
+        name=models.Enterprise.safety_name,
+        phone=models.Enterprise.safety_phone,
+    )
+    hazards: "Connection[Hazard]" = to_many(models.Hazard.enterprise_id, "Its hazards.")
+    inspections: "Connection[Inspection]" = to_many(models.Inspection.enterprise_id, "Its inspections.")
+    cases: "Connection[Case]" = to_many(models.Case.enterprise_id, "The cases against it, newest first.")
+    control_measures: "Connection[ControlMeasure]" = to_many(models.ControlMeasure.enterprise_id, "Its measures.")
+    cameras: "Connection[Camera]" = to_many(models.Camera.enterprise_id, "Its cameras.")
+    duty_reports: "Connection[DutyReport]" = to_many(
+        models.DutyReport.enterprise_id, "What it reported on duty, newest first."
+    )
+    assistance_requests: "Connection[AssistanceRequest]" = to_many(
+        models.AssistanceRequest.enterprise_id, "Its calls for help, newest first."
+    )
+    dispatches: "Connection[Dispatch]" = to_many(models.Dispatch.enterprise_id, "What was sent to it, newest first.")
+    nearest: list[Nearby] = batch(
+        nearby.nearest_to,
+        models.Enterprise.id,
+        models.Enterprise.latitude,
+        models.Enterprise.longitude,
+        description="What is nearest to it, however far; empty where it has no location.",
+        carries=nearby.CARRIES,
+        arguments={"kinds": "What to look for.", "first": "So many of each kind, 1 to 1,000."},
+    )
+    timeline: "Connection[Event]" = log_of(models.Event.enterprise_id, "What happened at it and to it, newest first.")
+    portrait: Portrait | None = batch(
+        portraits.of_enterprises,
+        models.Enterprise.id,
+        description="Its indicators; null for a viewer who may not see them.",
+        arguments=WINDOW,
+    )
+    version: int = column(models.Enterprise.version, "Rises by one with every change of the file's own data.")
+    updated_at: dt.datetime = column(models.Enterprise.updated_at, "When the file's own data last changed.")

@@ -1,0 +1,99 @@
+"""What a mutation can fail with, as clients see it."""
+
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+
+from resolvers.actions import errors
+from schema.execution.context import Context
+from schema.fields.references import ref
+from schema.fields.source import OF_ROW, FieldSource, LoadField, Node, declare_field
+from schema.types import node_id
+
+if TYPE_CHECKING:
+    from schema.types.warehouse import StockItem
+
+
+@strawberry.interface(description="Why a mutation did nothing.")
+class Problem:
+    message: str = strawberry.field(description="What went wrong, for people to read.")
+
+
+class Failure:
+    """A problem as a value: GraphQL takes an exception that is returned for one that is raised."""
+
+    def __init__(self, problem: errors.ActionError) -> None:
+        self.__dict__.update(vars(problem))
+        self.of = type(problem)
+
+
+class Missing(FieldSource):
+    """The id of the row that is not there."""
+
+    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        return self.id_of(source)
+
+    def id_of(self, source: Any) -> str:
+        model, key = source.missing
+        return node_id.encode(OF_ROW[model].__name__, key)
+
+
+class Current(FieldSource):
+    """The row that has changed: who may write it may see it."""
+
+    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        return context.one(*source.current, written=True)
+
+
+def problem_type(of: type[errors.ActionError]) -> Any:
+    """The type of a problem that actions raise."""
+
+    def decorate(cls: Any) -> Any:
+        cls.is_type_of = classmethod(lambda cls, value, info: isinstance(value, Failure) and value.of is of)
+        return strawberry.type(cls, description=cls.__doc__)
+
+    return decorate
+
+
+@problem_type(errors.NotFound)
+class NotFound(Problem):
+    """A row that is named does not exist, or is not the viewer's to see."""
+
+    missing: strawberry.ID = declare_field(Missing(), "Its id.")
+
+
+@problem_type(errors.Forbidden)
+class Forbidden(Problem):
+    """The viewer may not do this, or not with this row."""
+
+
+@problem_type(errors.InvalidInput)
+class InvalidInput(Problem):
+    """A field of the input cannot be taken."""
+
+    field: str = strawberry.field(description="Which field, from the input down, such as `findings.deadline`.")
+
+
+@problem_type(errors.IllegalTransition)
+class IllegalTransition(Problem):
+    """The life cycle does not lead there."""
+
+    current: str = strawberry.field(description="The status as it is.")
+    wanted: str = strawberry.field(description="The status that was asked for.")
+    legal: list[str] = strawberry.field(description="The statuses that can follow; empty at the end of the life cycle.")
+
+
+@problem_type(errors.Conflict)
+class Conflict(Problem):
+    """Somebody else has changed the row meanwhile: look at it, and decide anew."""
+
+    current_version: int = strawberry.field(description="Its version now.")
+    current: Node = declare_field(Current(), "The row as it is now.")
+
+
+@problem_type(errors.StockExhausted)
+class StockExhausted(Problem):
+    """There is less stock than was asked for."""
+
+    item: "StockItem" = ref("item", "Of what.")
+    available: int = strawberry.field(description="How many units can be promised now.")

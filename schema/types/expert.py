@@ -1,0 +1,48 @@
+"""Experts."""
+
+from typing import TYPE_CHECKING
+
+import models
+from models import PERSONAL_DATA
+from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
+from schema.fields.columns import column, sub_object
+from schema.fields.filters import FilterField, node
+from schema.fields.references import to_one
+from schema.fields.source import Node
+from schema.types.resource import ResourceFilter
+from schema.types.scalars import Point
+
+if TYPE_CHECKING:
+    from schema.types.zone import Zone
+
+
+@node(
+    models.Expert,
+    filter=ResourceFilter,
+    clauses={
+        "zones": FilterField(Among(models.Expert.zone_id), "Zone"),
+        "available": FilterField(Flag(IsTrue(models.Expert.on_standby))),
+        "text": FilterField(Contains(models.Expert.specialties, personal=[models.Expert.full_name])),
+        "specialty": FilterField(Contains(models.Expert.specialties)),
+    },
+)
+class Expert(Node):
+    """Somebody who can be asked (专家)."""
+
+    full_name: str | None = column(
+        models.Expert.full_name, "Name; null for a viewer who may not see personal data.", sees=PERSONAL_DATA
+    )
+    phone: str | None = column(
+        models.Expert.phone,
+        "Telephone; null if not known, or for a viewer who may not see personal data.",
+        sees=PERSONAL_DATA,
+    )
+    specialties: list[str] = column(models.Expert.specialties, "What this person knows about.")
+    location: Point | None = sub_object(
+        "Where this person works; null if not known.",
+        latitude=models.Expert.latitude,
+        longitude=models.Expert.longitude,
+    )
+    zone: "Zone | None" = to_one(models.Expert.zone_id, "The zone; null outside all of them.")
+    on_standby: bool = column(models.Expert.on_standby, "Whether ready to be asked now.")
+    version: int = column(models.Expert.version, "Rises by one with every change.")

@@ -1,0 +1,161 @@
+"""Hazards."""
+
+import datetime as dt
+import enum
+from typing import TYPE_CHECKING
+
+import strawberry
+
+import models
+from models import HAZARD_TERMINAL, PERSONAL_DATA, ExtensionStatus, HazardLevel, HazardStatus
+from resolvers.actions.hazards import is_overdue
+from resolvers.sql.pagination import always
+from resolvers.sql.predicates import Among, Not, OneOf, Within, before, since, until
+from schema.fields.columns import column, compute_now, sub_object
+from schema.fields.connections import to_list
+from schema.fields.filters import any_id, day, filter_field, flag, node, part_of
+from schema.fields.references import to_one
+from schema.fields.source import Node, row_type
+from schema.types.enterprise import IN_RINGS, IN_VENUES, OVERDUE
+from schema.types.enums import Direction
+from schema.types.scalars import Contact
+
+if TYPE_CHECKING:
+    from schema.types.enterprise import Enterprise
+    from schema.types.evidence import Evidence
+    from schema.types.inspection import Inspection
+
+
+def at_enterprise(clause: Within | Among) -> Within:
+    """Hazards at enterprises for which the clause holds."""
+    return Within(models.Hazard.enterprise_id, models.Enterprise.id, clause)
+
+
+@strawberry.input(description="Which hazards.")
+class HazardFilter:
+    enterprises: list[strawberry.ID] | None = any_id(
+        "Enterprise", Among(models.Hazard.enterprise_id), "At any of these enterprises."
+    )
+    zones: list[strawberry.ID] | None = any_id(
+        "Zone", at_enterprise(Among(models.Enterprise.zone_id)), "At enterprises in any of these zones."
+    )
+    rings: list[strawberry.ID] | None = any_id(
+        "ControlRing", at_enterprise(IN_RINGS), "At enterprises inside any of these rings."
+    )
+    venues: list[strawberry.ID] | None = any_id(
+        "Venue", at_enterprise(IN_VENUES), "At enterprises inside any ring of any of these venues."
+    )
+    statuses: list[HazardStatus] | None = filter_field(Among(models.Hazard.status), "In any of these states.")
+    levels: list[HazardLevel] | None = filter_field(Among(models.Hazard.level), "Of any of these levels.")
+    open: bool | None = flag(
+        Not(OneOf(models.Hazard.status, HAZARD_TERMINAL)), "Those neither closed nor dismissed, or the others."
+    )
+    overdue: bool | None = flag(
+        Within(models.Hazard.id, models.Hazard.id, OVERDUE), "Those that are overdue, or the others."
+    )
+    found_since: dt.date | None = day(since(models.Hazard.found_at), "Found on this day or later.")
+    found_until: dt.date | None = day(until(models.Hazard.found_at), "Found on this day or earlier.")
+    deadline_before: dt.date | None = day(before(models.Hazard.deadline), "With a deadline before this day.")
+    text: str | None = part_of(
+        "This text is a part of description or category.", models.Hazard.description, models.Hazard.category
+    )
+
+
+@strawberry.enum(description="What hazards can be sorted by.")
+class HazardOrderField(enum.Enum):
+    FOUND_AT = strawberry.enum_value("found", description="By when they were found.")
+    DEADLINE = strawberry.enum_value("deadline", description="By the deadline in force; none counts as latest.")
+    LEVEL = strawberry.enum_value("level", description="By level: general, then major.")
+
+
+@strawberry.input(description="How hazards are sorted.")
+class HazardOrder:
+    field: HazardOrderField = strawberry.field(description="By what.")
+    direction: Direction = strawberry.field(default=Direction.DESCENDING, description="In which direction.")
+
+
+@strawberry.type(description="The five fixes (五落实) that a major hazard needs before it is rectified.")
+class FiveFix:
+    responsibility: str = strawberry.field(description="Who is responsible (责任).")
+    measures: str = strawberry.field(description="What is done (措施).")
+    funds: str = strawberry.field(description="What pays for it (资金).")
+    deadline: dt.datetime = strawberry.field(description="Until when (时限).")
+    contingency_plan: str = strawberry.field(description="What is done if it goes wrong meanwhile (预案).")
+
+
+@row_type(models.DeadlineExtension)
+class DeadlineExtension:
+    """A request for a later deadline, and what became of it (延期)."""
+
+    from_: dt.datetime = column(models.DeadlineExtension.from_deadline, "The deadline before.", name="from")
+    to: dt.datetime = column(models.DeadlineExtension.to_deadline, "The deadline asked for.")
+    reason: str = column(models.DeadlineExtension.reason, "Why.")
+    status: ExtensionStatus = column(models.DeadlineExtension.status, "What became of it.")
+    requested_at: dt.datetime = column(models.DeadlineExtension.requested_at, "When the enterprise asked.")
+    decided_at: dt.datetime | None = column(
+        models.DeadlineExtension.decided_at, "When the commander decided; null until then."
+    )
+
+
+@node(
+    models.Hazard,
+    filter=HazardFilter,
+    ordering=HazardOrder,
+    sort={
+        HazardOrderField.FOUND_AT: models.Hazard.found_at,
+        HazardOrderField.DEADLINE: always(models.Hazard.deadline),
+        HazardOrderField.LEVEL: models.Hazard.level,
+    },
+    default=(HazardOrderField.FOUND_AT, True),
+)
+class Hazard(Node):
+    """Something dangerous at an enterprise, until it is closed (隐患)."""
+
+    enterprise: "Enterprise" = to_one(models.Hazard.enterprise_id, "Where.")
+    inspection: "Inspection | None" = to_one(
+        models.Hazard.inspection_id, "The inspection that found it; null if the enterprise reported it itself."
+    )
+    level: HazardLevel = column(models.Hazard.level, "How grave it is.")
+    status: HazardStatus = column(models.Hazard.status, "Where it stands.")
+    category: str | None = column(models.Hazard.category, "What kind of danger; null if not sorted.")
+    description: str = column(models.Hazard.description, "What was found.")
+    found_at: dt.datetime = column(models.Hazard.found_at, "When it was found or reported.")
+    deadline: dt.datetime | None = column(
+        models.Hazard.deadline, "The deadline in force, extensions included; null until one is set."
+    )
+    overdue: bool = compute_now(
+        is_overdue,
+        models.Hazard.status,
+        models.Hazard.deadline,
+        description="The deadline in force has passed, and it is not accepted, closed or dismissed.",
+    )
+    rectified_at: dt.datetime | None = column(
+        models.Hazard.rectified_at, "When the rectification was submitted; null until then, or when it was sent back."
+    )
+    accepted_at: dt.datetime | None = column(
+        models.Hazard.accepted_at, "When the rectification was accepted; null until then, or when it was reopened."
+    )
+    closed_at: dt.datetime | None = column(models.Hazard.closed_at, "When it was closed; null until then.")
+    owner: Contact | None = sub_object(
+        "Who rectifies it; null until assigned, or for a viewer who may not see personal data.",
+        sees=PERSONAL_DATA,
+        name=models.Hazard.owner_name,
+        phone=models.Hazard.owner_phone,
+    )
+    five_fix: FiveFix | None = sub_object(
+        "The five fixes; null until they are given.",
+        responsibility=models.Hazard.fix_responsibility,
+        measures=models.Hazard.fix_measures,
+        funds=models.Hazard.fix_funds,
+        deadline=models.Hazard.fix_deadline,
+        contingency_plan=models.Hazard.fix_contingency_plan,
+    )
+    extensions: list[DeadlineExtension] = to_list(
+        models.DeadlineExtension.hazard_id, "Requests for a later deadline, oldest first."
+    )
+    evidence: "list[Evidence]" = to_list(
+        models.HazardEvidence.hazard_id,
+        "What proves it; empty for a viewer who may not see personal data.",
+        through=(models.Evidence.id, models.HazardEvidence.evidence_id),
+    )
+    version: int = column(models.Hazard.version, "Rises by one with every change.")

@@ -1,0 +1,52 @@
+"""Inspectors."""
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import models
+from models import PERSONAL_DATA
+from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
+from schema.fields.columns import column, sub_object
+from schema.fields.connections import Connection, to_many
+from schema.fields.filters import FilterField, node
+from schema.fields.source import Node
+from schema.types.resource import ResourceFilter
+from schema.types.scalars import Point
+
+if TYPE_CHECKING:
+    from schema.types.inspection import Inspection
+
+
+@node(
+    models.Inspector,
+    filter=ResourceFilter,
+    clauses={
+        "zones": FilterField(Among(models.Inspector.zone_id), "Zone"),
+        "available": FilterField(Flag(IsTrue(models.Inspector.on_duty))),
+        "text": FilterField(Contains(models.Inspector.badge, personal=[models.Inspector.full_name])),
+    },
+)
+class Inspector(Node):
+    """An officer in the field (检查员)."""
+
+    badge: str = column(models.Inspector.badge, "Badge number, unique in the district.")
+    full_name: str | None = column(
+        models.Inspector.full_name, "Name; null for a viewer who may not see personal data.", sees=PERSONAL_DATA
+    )
+    phone: str | None = column(
+        models.Inspector.phone,
+        "Telephone; null if not known, or for a viewer who may not see personal data.",
+        sees=PERSONAL_DATA,
+    )
+    on_duty: bool = column(models.Inspector.on_duty, "Whether on duty now.")
+    position: Point | None = sub_object(
+        "Latest position; null if none was reported.",
+        latitude=models.Inspector.latitude,
+        longitude=models.Inspector.longitude,
+    )
+    position_at: dt.datetime | None = column(models.Inspector.position_at, "When the position was reported, or null.")
+    inspections: "Connection[Inspection]" = to_many(
+        models.InspectionInspector.inspector_id,
+        "The inspections that this officer carries out.",
+        through=(models.Inspection.id, models.InspectionInspector.inspection_id),
+    )

@@ -1,0 +1,46 @@
+"""Control rings."""
+
+from typing import TYPE_CHECKING
+
+import models
+from models import ControlGrade
+from resolvers import geography
+from resolvers.queries import portraits
+from schema.fields.batch import batch
+from schema.fields.columns import column
+from schema.fields.connections import Connection, to_many
+from schema.fields.filters import node
+from schema.fields.references import to_one
+from schema.fields.source import Node
+from schema.types.portrait import WINDOW, Portrait
+from schema.types.scalars import GeoJSON
+
+if TYPE_CHECKING:
+    from schema.types.enterprise import Enterprise
+    from schema.types.venue import Venue
+
+
+@node(models.ControlRing)
+class ControlRing(Node):
+    """Everything within a radius of a venue; a smaller ring's enterprises are in the larger ones too (圈)."""
+
+    grade: ControlGrade = column(models.ControlRing.grade, "How strictly it is controlled.")
+    radius_metres: int = column(models.ControlRing.radius_metres, "Radius in metres along the ground.")
+    boundary: GeoJSON = batch(
+        geography.boundaries,
+        models.ControlRing.venue_id,
+        models.ControlRing.radius_metres,
+        description="Outline, a polygon of 64 corners; one without any where the venue has no location.",
+    )
+    venue: "Venue" = to_one(models.ControlRing.venue_id, "The venue in its middle.")
+    enterprises: "Connection[Enterprise]" = to_many(
+        models.EnterpriseRing.ring_id,
+        "The enterprises inside.",
+        through=(models.Enterprise.id, models.EnterpriseRing.enterprise_id),
+    )
+    portrait: Portrait | None = batch(
+        portraits.of_rings,
+        models.ControlRing.id,
+        description="Its indicators; null for a viewer who may not see them.",
+        arguments=WINDOW,
+    )

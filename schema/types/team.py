@@ -1,0 +1,49 @@
+"""Teams."""
+
+from typing import TYPE_CHECKING
+
+import models
+from models import PERSONAL_DATA, TeamKind
+from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
+from schema.fields.columns import column, sub_object
+from schema.fields.connections import Connection, to_many
+from schema.fields.filters import FilterField, node
+from schema.fields.references import to_one
+from schema.fields.source import Node
+from schema.types.resource import ResourceFilter
+from schema.types.scalars import Contact, Point
+
+if TYPE_CHECKING:
+    from schema.types.dispatch import Dispatch
+    from schema.types.zone import Zone
+
+
+@node(
+    models.Team,
+    filter=ResourceFilter,
+    clauses={
+        "zones": FilterField(Among(models.Team.zone_id), "Zone"),
+        "available": FilterField(Flag(IsTrue(models.Team.on_standby))),
+        "text": FilterField(Contains(models.Team.name)),
+        "team_kinds": FilterField(Among(models.Team.kind)),
+    },
+)
+class Team(Node):
+    """A rescue team (救援队伍)."""
+
+    name: str = column(models.Team.name, "Name.")
+    kind: TeamKind = column(models.Team.kind, "What it is for.")
+    strength: int = column(models.Team.strength, "Number of people.")
+    leader: Contact | None = sub_object(
+        "Who leads it; null if not known, or for a viewer who may not see personal data.",
+        sees=PERSONAL_DATA,
+        name=models.Team.leader_name,
+        phone=models.Team.leader_phone,
+    )
+    location: Point | None = sub_object(
+        "Where it is based; null if not known.", latitude=models.Team.latitude, longitude=models.Team.longitude
+    )
+    zone: "Zone | None" = to_one(models.Team.zone_id, "The zone; null outside all of them.")
+    on_standby: bool = column(models.Team.on_standby, "Whether ready to leave now.")
+    dispatches: "Connection[Dispatch]" = to_many(models.Dispatch.team_id, "Where it was sent, newest first.")
+    version: int = column(models.Team.version, "Rises by one with every change.")

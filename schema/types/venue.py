@@ -1,0 +1,67 @@
+"""Venues."""
+
+from typing import TYPE_CHECKING
+
+import strawberry
+
+import models
+from models import VenueKind
+from resolvers.queries import nearby, portraits
+from resolvers.sql.predicates import Equal
+from schema.fields.batch import batch
+from schema.fields.columns import column, sub_object
+from schema.fields.connections import Connection, to_list, to_many
+from schema.fields.filters import filtered, node, one_id
+from schema.fields.references import to_one
+from schema.fields.source import Node
+from schema.types.nearby import Nearby
+from schema.types.portrait import WINDOW, Portrait
+from schema.types.scalars import Point
+
+if TYPE_CHECKING:
+    from schema.types.camera import Camera
+    from schema.types.ring import ControlRing
+    from schema.types.zone import Zone
+
+
+@strawberry.input
+class VenueArguments:
+    zone: strawberry.ID | None = one_id("Zone", Equal(models.Venue.zone_id), "Only those in this zone.")
+
+
+@node(models.Venue, filter=VenueArguments, inline=True)
+class Venue(Node):
+    """A place of the event, with rings of control around it (场馆)."""
+
+    code: str = column(models.Venue.code, "Short code, unique in the district.")
+    name: str = column(models.Venue.name, "Name.")
+    name_en: str | None = column(models.Venue.name_en, "English name; null if it has none.")
+    kind: VenueKind = column(models.Venue.kind, "What it is.")
+    use: str | None = column(models.Venue.use, "What happens there; null if not known.")
+    location: Point | None = sub_object(
+        "Where it is; null if not known.", latitude=models.Venue.latitude, longitude=models.Venue.longitude
+    )
+    zone: "Zone | None" = to_one(models.Venue.zone_id, "The zone it lies in; null outside all of them.")
+    rings: "list[ControlRing]" = to_list(
+        models.ControlRing.venue_id, "Its rings, the strictest last.", by=models.ControlRing.grade
+    )
+    cameras: "Connection[Camera]" = to_many(models.Camera.venue_id, "Its cameras.")
+    nearby: list[Nearby] = batch(
+        nearby.around,
+        models.Venue.latitude,
+        models.Venue.longitude,
+        description="What is around it, nearest first; empty where the venue has no location.",
+        carries=nearby.CARRIES,
+        arguments={
+            "kinds": "What to look for.",
+            "within_metres": "No farther than this, in metres along the ground; without it, however far.",
+            "first": "So many of each kind, 1 to 1,000.",
+            "filter": filtered("Enterprise", "Of enterprises only those."),
+        },
+    )
+    portrait: Portrait | None = batch(
+        portraits.of_venues,
+        models.Venue.id,
+        description="Its indicators; null for a viewer who may not see them.",
+        arguments=WINDOW,
+    )

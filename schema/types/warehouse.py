@@ -1,0 +1,82 @@
+"""Warehouses and their stock."""
+
+from typing import TYPE_CHECKING
+
+import strawberry
+
+import models
+from models import PERSONAL_DATA
+from resolvers.sql.predicates import AllOf, Among, Contains, Equal, Exceeds, Flag, Within
+from schema.fields.columns import column, compute, sub_object
+from schema.fields.connections import Connection, to_many
+from schema.fields.filters import FilterField, node, part_of
+from schema.fields.references import to_one
+from schema.fields.source import Node
+from schema.types.resource import ResourceFilter
+from schema.types.scalars import Contact, Point
+
+if TYPE_CHECKING:
+    from schema.types.zone import Zone
+
+UNRESERVED = Exceeds(models.StockItem.quantity, models.StockItem.reserved)
+
+
+@node(
+    models.Warehouse,
+    filter=ResourceFilter,
+    clauses={
+        "zones": FilterField(Among(models.Warehouse.zone_id), "Zone"),
+        "available": FilterField(Flag(Within(models.Warehouse.id, models.StockItem.warehouse_id, UNRESERVED))),
+        "text": FilterField(Contains(models.Warehouse.name)),
+        "stock_code": FilterField(
+            Within(
+                models.Warehouse.id,
+                models.StockItem.warehouse_id,
+                AllOf(Equal(models.StockItem.code), Exceeds(models.StockItem.quantity)),
+            )
+        ),
+    },
+)
+class Warehouse(Node):
+    """A store of emergency supplies (物资仓库)."""
+
+    name: str = column(models.Warehouse.name, "Name.")
+    keeper: Contact | None = sub_object(
+        "Who keeps it; null if not known, or for a viewer who may not see personal data.",
+        sees=PERSONAL_DATA,
+        name=models.Warehouse.keeper_name,
+        phone=models.Warehouse.keeper_phone,
+    )
+    location: Point | None = sub_object(
+        "Where it is; null if not known.", latitude=models.Warehouse.latitude, longitude=models.Warehouse.longitude
+    )
+    zone: "Zone | None" = to_one(models.Warehouse.zone_id, "The zone; null outside all of them.")
+    stock: "Connection[StockItem]" = to_many(models.StockItem.warehouse_id, "What is in it.")
+
+
+def available(quantity: int, reserved: int) -> int:
+    return quantity - reserved
+
+
+@strawberry.input
+class StockArguments:
+    text: str | None = part_of("This text is a part of name or code.", models.StockItem.name, models.StockItem.code)
+
+
+@node(models.StockItem, filter=StockArguments, inline=True)
+class StockItem(Node):
+    """One kind of supply in one warehouse (库存物资)."""
+
+    warehouse: Warehouse = to_one(models.StockItem.warehouse_id, "Where it is stored.")
+    code: str = column(models.StockItem.code, "Code of emergency supplies (GB/T 38565-2020), 7 digits.")
+    name: str = column(models.StockItem.name, "What it is.")
+    unit: str = column(models.StockItem.unit, "What is counted, such as 件 or 箱.")
+    quantity: int = column(models.StockItem.quantity, "How many units are there, reserved ones included.")
+    reserved: int = column(models.StockItem.reserved, "How many of them are promised to dispatches.")
+    available: int = compute(
+        available,
+        models.StockItem.quantity,
+        models.StockItem.reserved,
+        description="How many can still be promised: `quantity` less `reserved`.",
+    )
+    version: int = column(models.StockItem.version, "Rises by one with every change.")

@@ -1,0 +1,38 @@
+"""Warnings."""
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import strawberry
+
+import models
+from models import WarningKind, WarningLevel
+from resolvers.sql.predicates import Among, Null
+from schema.fields.columns import column
+from schema.fields.filters import any_id, filter_field, flag, node
+from schema.fields.references import to_one
+from schema.fields.source import Node
+
+if TYPE_CHECKING:
+    from schema.types.zone import Zone
+
+
+@strawberry.input(description="Which warnings.")
+class WarningFilter:
+    zones: list[strawberry.ID] | None = any_id("Zone", Among(models.Warning.zone_id), "For any of these zones.")
+    in_force: bool | None = flag(Null(models.Warning.lifted_at), "Those in force, or those lifted.")
+    kinds: list[WarningKind] | None = filter_field(Among(models.Warning.kind), "Of any of these kinds.")
+
+
+@node(models.Warning, filter=WarningFilter, default=(models.Warning.issued_at, True))
+class Warning(Node):
+    """A warning over a zone or the whole district (预警)."""
+
+    zone: "Zone | None" = to_one(models.Warning.zone_id, "The zone; null for the whole district.")
+    kind: WarningKind = column(models.Warning.kind, "Of what.")
+    level: WarningLevel = column(models.Warning.level, "How grave.")
+    headline: str = column(models.Warning.headline, "What it says.")
+    issued_at: dt.datetime = column(models.Warning.issued_at, "When it was issued.")
+    lifted_at: dt.datetime | None = column(models.Warning.lifted_at, "When it was lifted; null while in force.")
+    automatic: bool = column(models.Warning.automatic, "Whether readings raised it, not a person.")
+    version: int = column(models.Warning.version, "Rises by one with every change.")
