@@ -24,7 +24,7 @@ from websockets.typing import Subprotocol
 from bench.speed_data import ROOT, sqlite
 from models.clock import now
 from models.visibility import Role
-from web.tokens import Claims, Tokens
+from web.auth.tokens import Claims, Tokens
 
 SECRET = secrets.token_urlsafe(32)
 WARM = 20

@@ -27,8 +27,8 @@ from bench.speed_data import ENTERPRISES, postgresql
 from bench.speed_queries import QUERIES
 from models.visibility import Role
 from web.app import create
+from web.auth.tokens import Claims, Tokens
 from web.settings import Settings
-from web.tokens import Claims, Tokens
 
 SECRET = "of the bench alone, and of no other use"
 RESULTS = Path(__file__).parent / "results"

@@ -1,1 +1,4 @@
-"""What clients see: graph types, inputs and results, and how an operation is executed."""
+"""The graph that clients see: its types, and how operations on it are executed."""
+
+# Strawberry must know the descriptions of the enums before any field uses one of them.
+from schema.types import enums  # noqa: F401

@@ -12,10 +12,7 @@ from schema.fields.check_columns import check_columns
 from schema.fields.source import NODES, OF_ROW
 from schema.query import Query
 from schema.subscription import Subscription
-from schema.types import (
-    errors,
-    town,  # noqa: F401  (their types register themselves)
-)
+from schema.types import camera, command, errors, evidence, measure, ring, town  # noqa: F401  (types register themselves)
 from schema.types import event as events
 from schema.types.nearby import Nearby
 from schema.types.scalars import SCALARS

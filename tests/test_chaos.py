@@ -22,7 +22,7 @@ from tests.chaos import Client, Postgres, Progress, Server, Story, complete, dro
 from tests.proofs import record
 from tests.proving import PROVING
 from tests.web.subscribing import SECRET
-from web.tokens import Claims, Tokens
+from web.auth.tokens import Claims, Tokens
 
 RUNS = 10 if PROVING else 1
 SUBSCRIBERS, EVENTS, WRITERS = (200, 5_000, 6) if PROVING else (24, 200, 3)

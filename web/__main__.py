@@ -34,12 +34,12 @@ from subscriptions.event_log import renew_epoch
 from web import server
 from web import workers as processes
 from web.app import PAGES
-from web.logs import configure
-from web.registering import REFUSED, bring_in, write_out
+from web.auth.tokens import SECRET_MINIMUM, Claims
+from web.cli.register import REFUSED, export_register, import_register
+from web.logging import configure
 from web.settings import Settings, tokens
 from web.simulation import play
 from web.simulation.calls import Refusal
-from web.tokens import SECRET_MINIMUM, Claims
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -214,7 +214,7 @@ def import_(
 
     async def work(database: Database) -> None:
         await migrate_database(database)
-        status.append(await bring_in(database, mapping, directory, report, dry=dry_run, console=console))
+        status.append(await import_register(database, mapping, directory, report, dry=dry_run, console=console))
 
     status: list[int] = []
     try:
@@ -231,7 +231,7 @@ def import_(
 def export(directory: Annotated[Path, typer.Argument(help="Where to write the files.")]) -> None:
     """The register as CSV files and a map, with the mapping that imports them again."""
     try:
-        _run(_settings(), lambda database: write_out(database, directory, console))
+        _run(_settings(), lambda database: export_register(database, directory, console))
     except (RegisterRefused, OSError) as refused:
         _refuse(str(refused), REFUSED)
 

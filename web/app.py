@@ -1,10 +1,8 @@
 """The application: what is served under which path."""
 
-import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import structlog
@@ -14,28 +12,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from models.clock import now
-from models.db.database import Database
-from models.visibility import Role, Viewer, Visibility
-from resolvers import geography
-from resolvers.errors import ErrorCode
-from resolvers.evidence import store as evidence_store
-from resolvers.evidence.signed_urls import Signer
-from schema.build import build
-from schema.execution.errors import coded_error, error_response
-from schema.execution.executor import Executor
-from schema.live.streams import LiveStreams
-from web.evidence import EvidenceEndpoint
-from web.graphql import JSON, METHODS, GraphQLEndpoint, answered
+from web.auth.sessions import demo_viewers
+from web.graphql.endpoint import METHODS, GraphQLEndpoint
+from web.graphql.short import ShortWay
+from web.graphql.sse_single import ReservedEndpoint
+from web.graphql.websocket import SocketEndpoint
 from web.metrics import MEDIA, metrics
-from web.reserved import ReservedEndpoint
-from web.settings import ROOT, Settings, secret
-from web.short import ShortWay
-from web.sockets import SocketEndpoint
-from web.tokens import Tokens
-from web.viewers import Viewers, demo_viewers
+from web.middleware import ShutdownMiddleware
+from web.settings import ROOT, Settings
+from web.state import AppState
 
 log = structlog.get_logger(__name__)
 
@@ -67,100 +55,9 @@ def pages(name: str) -> ASGIApp:
     return Pages(directory=PAGES / name, html=True)
 
 
-class Told:
-    """The application. A request that is cut because the server ends is told so; uvicorn would say it had failed."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
-
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noted)
-        except asyncio.CancelledError:
-            if scope["type"] != "http" or begun:
-                raise
-            error = coded_error(ErrorCode.ENDING, "The server is ending, and has not finished this: ask again.")
-            await answered(error_response([error]), JSON, 503, {"connection": "close"})(scope, receive, send)
-
-
-class Served:
-    """What the application holds while it runs."""
-
-    def __init__(self, settings: Settings, clock: Callable[[], dt.datetime]) -> None:
-        self.settings = settings
-        signing = secret(settings)
-        if signing is None:
-            raise ValueError("HUHANG_SECRET is needed where Huhang does not run as a demo")
-        self.tokens = Tokens(signing)
-        signer = Signer(signing)
-        self.database = Database(settings.database_url, pool_size=settings.pool_size)
-        self.zone: ZoneInfo | None = None
-        self.graph = build()
-        self.execution = Executor(
-            self.graph,
-            self.database,
-            self.time_zone,
-            clock,
-            rung=self.ring,
-            introspection=settings.introspection,
-            signer=signer,
-            reuse=settings.reuse,
-        )
-        retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
-        # In demo mode whoever sends no token looks on as a screen does.
-        anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
-        self.viewers = Viewers(self.tokens, self.database, clock, anonymous)
-        self.live = LiveStreams(
-            self.execution,
-            self.database,
-            self.time_zone,
-            clock,
-            bus_url=settings.bus_url,
-            retention=retention,
-            recheck=self.recheck,
-        )
-        store = evidence_store.opened(settings.evidence_url)
-        self.evidence = EvidenceEndpoint(
-            self.viewers, self.database, store, signer, clock, limit=settings.evidence_limit
-        )
-
-    def time_zone(self) -> ZoneInfo:
-        return self.zone or geography.DEFAULT_ZONE
-
-    async def ring(self) -> None:
-        await self.live.ring()
-
-    async def recheck(self) -> None:
-        """Something has happened."""
-        await self._learn_zone()
-        await self.viewers.recheck()
-
-    async def _learn_zone(self) -> None:
-        """A database that was empty may have a district by now; its zone stays as it is."""
-        if self.zone is None:
-            found = await geography.time_zone(self.database)
-            self.zone = self.zone or found
-
-    async def open(self) -> None:
-        await self.live.start()
-        # Later than the head of the log was read: nobody would tell of what came between.
-        await self._learn_zone()
-
-    async def close(self) -> None:
-        await self.live.stop()
-        await self.database.close()
-
-
 def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = now) -> Starlette:
     """The application, to be given to a server. `clock` gives the time in UTC."""
-    served = Served(settings or Settings(), clock)
+    served = AppState(settings or Settings(), clock)
     endpoint = GraphQLEndpoint(served.execution, served.live, served.viewers, body_limit=served.settings.body_limit)
     reserved = ReservedEndpoint(endpoint, served.execution, served.live)
     sockets = SocketEndpoint(served.execution, served.live, served.viewers)
@@ -209,7 +106,7 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             Route("/metrics", counted),
         ],
         middleware=[
-            Middleware(Told),
+            Middleware(ShutdownMiddleware),
             Middleware(
                 ShortWay,
                 execution=served.execution,

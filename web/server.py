@@ -12,9 +12,9 @@ from types import FrameType
 import structlog
 import uvicorn
 
-from web import streams
-from web.closing import ALIVE_SECONDS
-from web.wire import HttpWire, Wire
+from web.graphql import sse
+from web.graphql.close_codes import ALIVE_SECONDS
+from web.graphql.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # uvicorn closes WebSockets by itself, and would wait for other streams to end.
-        streams.end_all()
+        sse.end_all()
         await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -99,8 +99,8 @@ def run(
         log_level=UVICORN_LEVELS.get(log_level, log_level),
         access_log=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        http=HttpWire,
-        ws=Wire,
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
         # Compression would be done anew for each of a thousand screens.
         ws_per_message_deflate=False,
         ws_ping_interval=ALIVE_SECONDS,

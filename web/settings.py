@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.db.database import driver_url
-from web.tokens import SECRET_MINIMUM, Tokens, demo_secret
+from web.auth.tokens import SECRET_MINIMUM, Tokens, demo_secret
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import structlog
 
 from web import server
-from web.logs import configure
+from web.logging import configure
 
 log = structlog.get_logger(__name__)
 

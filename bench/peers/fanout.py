@@ -33,10 +33,10 @@ from schema.build import build
 from schema.execution.executor import Executor
 from schema.live.streams import LiveStreams
 from subscriptions import event_log
-from web.sockets import SocketEndpoint
-from web.tokens import Tokens
-from web.viewers import Viewers
-from web.wire import HttpWire, Wire
+from web.auth.sessions import Authenticator
+from web.auth.tokens import Tokens
+from web.graphql.uvicorn_protocols import HttpProtocol, WebSocketProtocol
+from web.graphql.websocket import SocketEndpoint
 
 ZONE = ZoneInfo("Asia/Shanghai")
 FIRST = 1_000_000  # so that all cursors are of one length
@@ -111,7 +111,7 @@ def huhang_with_log() -> Starlette:
 def _served(
     execution: Executor, live: LiveStreams, database: Database, publish: Callable[[Any], Awaitable[None]]
 ) -> Starlette:
-    viewers = Viewers(Tokens("x" * 32), database, now, Viewer(Visibility(Role.WALL)))
+    viewers = Authenticator(Tokens("x" * 32), database, now, Viewer(Visibility(Role.WALL)))
 
     async def published(request: Request) -> PlainTextResponse:
         if "event" in request.query_params:
@@ -207,7 +207,9 @@ SERVERS = {"huhang": huhang, "huhang-log": huhang_with_log, "strawberry": plain,
 
 if __name__ == "__main__":
     name, port = sys.argv[1], int(sys.argv[2])
-    own: dict[str, Any] = {"ws": Wire, "http": HttpWire} if name.startswith("huhang") else {"ws": "websockets-sansio"}
+    own: dict[str, Any] = (
+        {"ws": WebSocketProtocol, "http": HttpProtocol} if name.startswith("huhang") else {"ws": "websockets-sansio"}
+    )
     app = SERVERS[name]()
     gc.collect()
     gc.freeze()

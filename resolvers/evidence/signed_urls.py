@@ -3,10 +3,7 @@
 import datetime as dt
 import hashlib
 import hmac
-from collections.abc import Sequence
 from urllib.parse import urlencode
-
-from resolvers.sql.selects import Reader
 
 LASTING = dt.timedelta(minutes=10)
 STEP = 60  # seconds: addresses given within a minute are the same one, so that browsers keep what they have read
@@ -35,11 +32,3 @@ class Signer:
 
     def _sign(self, sha256: str, expires: int) -> str:
         return hmac.new(self._key, f"{sha256} {expires}".encode(), hashlib.sha256).hexdigest()
-
-
-async def addresses(reader: Reader, parents: Sequence[tuple[str, dt.datetime | None]]) -> list[str | None]:
-    """For each (SHA-256, when it came into the store) an address for a short time; None where there is nothing."""
-    signer = reader.signer
-    return [
-        None if signer is None or stored is None else signer.address(sha256, reader.now) for sha256, stored in parents
-    ]

@@ -1,23 +1,19 @@
 """Nodes, and lists of them: what can be filtered and sorted belongs to the type, so every list of it has it."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any
 
 import strawberry
 
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization
-from resolvers.sql.pagination import Key, Order
 from resolvers.sql.predicates import Condition, Contains, Flag, Predicate
 from schema.execution.context import Requester
-from schema.fields.batch import BatchArgument, batch
-from schema.fields.columns import GlobalId, column, compute, compute_now, sub_object
-from schema.fields.source import NODES, declare_field, row_type
+from schema.fields.batch import BatchArgument
+from schema.fields.source import NODES
 from schema.types import node_id
-
-C = TypeVar("C", bound=type)
 
 # -- filters --
 
@@ -105,58 +101,8 @@ def filtered(name: str, description: str) -> BatchArgument:
     )
 
 
-# -- nodes --
-
-
-@dataclass_transform(
-    kw_only_default=True,
-    field_specifiers=(column, compute, compute_now, sub_object, batch, declare_field, strawberry.field),
-)
-def node(
-    row: Any,
-    *,
-    filter: Any = None,
-    clauses: dict[str, FilterField] | None = None,
-    inline: bool = False,
-    ordering: Any = None,
-    sort: Mapping[Any, Any] | None = None,
-    default: tuple[Any, bool] | None = None,
-) -> Callable[[C], C]:
-    """A graph type with a global id, over a table's rows.
-
-    `filter` is its input, `clauses` what the input's fields ask for where they do not say so themselves; `inline` makes
-    the fields arguments of their own. `ordering` is the input that chooses from `sort`, a column or Key by enum member;
-    `default` is the order without it: a column, Key or member, and whether descending.
-    """
-
-    def decorate(cls: C) -> C:
-        name = cls.__name__
-        cls.__annotations__ = {"id": strawberry.ID, **cls.__annotations__}
-        cls.id = declare_field(GlobalId(name, row.id), "Global id.")  # type: ignore[attr-defined]  # made for every node
-        made: Any = row_type(row)(cls)
-        made.filter, made.inline, made.order_input = filter, inline, ordering
-        made.filters = clauses if clauses is not None else filters_of(filter)
-        primary = Key(row.id)
-        chosen = {member: as_key(key) for member, key in (sort or {}).items()}
-        made.orders = {
-            (member, down): Order(f"{name}.{member.name}", key, primary, down)
-            for member, key in chosen.items()
-            for down in (False, True)
-        }
-        key, down = default or (primary, False)
-        made.default_order = made.orders.get((key, down)) or Order(name, as_key(key), primary, down)
-        NODES[name] = made
-        return made  # type: ignore[no-any-return]
-
-    return decorate
-
-
 def filters_of(of: Any) -> dict[str, FilterField]:
     if of is None:
         return {}
     definition = getattr(of, "__strawberry_definition__", None)
     return {f.python_name: f.metadata["asks"] for f in definition.fields} if definition else {}
-
-
-def as_key(key: Any) -> Key:
-    return key if isinstance(key, Key) else Key(key)

@@ -6,8 +6,7 @@ Lists of rows, with their filters and pages, are in schema/connection.py.
 
 import dataclasses
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
@@ -16,10 +15,7 @@ from strawberry.types.base import StrawberryContainer, StrawberryList, has_objec
 from strawberry.types.field import StrawberryField
 
 from models.visibility import Right
-from schema.execution.context import Context, Record
-from schema.fields.columns import column, compute, compute_now, sub_object
-
-C = TypeVar("C", bound=type)
+from schema.execution.context import Context
 
 # Every graph type over a table's rows, by its name and by its model.
 NODES: dict[str, Any] = {}
@@ -99,25 +95,6 @@ def argument(
 @strawberry.interface(description="Anything that has a global id.")
 class Node:
     id: strawberry.ID = strawberry.field(description="Global id: opaque, unique among all types, and lasting.")
-
-
-@dataclass_transform(
-    kw_only_default=True, field_specifiers=(column, compute, compute_now, sub_object, strawberry.field)
-)
-def row_type(row: Any) -> Callable[[C], C]:
-    """A graph type over a table's rows."""
-
-    def decorate(cls: C) -> C:
-        def is_type_of(cls: Any, value: Any, info: Any) -> bool:
-            return isinstance(value, Record) and value.model is row
-
-        cls.is_type_of = classmethod(is_type_of)  # type: ignore[attr-defined]  # Strawberry looks for it
-        made: Any = strawberry.type(cls, description=inspect.cleandoc(cls.__doc__ or ""))
-        made.row = row
-        OF_ROW[row] = made
-        return made  # type: ignore[no-any-return]
-
-    return decorate
 
 
 def fields_of(cls: Any) -> list[dataclasses.Field[Any]]:

@@ -10,7 +10,8 @@ from models import AssistanceStatus, InspectionStatus
 from resolvers.sql.predicates import Among, Not, OneOf, Within
 from schema.fields.columns import column
 from schema.fields.connections import last_to_one, to_list
-from schema.fields.filters import any_id, filter_field, node
+from schema.fields.filters import any_id, filter_field
+from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import models
 from models import PERSONAL_DATA
 from schema.fields.columns import column, sub_object
-from schema.fields.filters import node
+from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types.scalars import Point

@@ -9,7 +9,8 @@ import models
 from models import CaseStatus, PenaltyKind
 from resolvers.sql.predicates import Among, Within, since, until
 from schema.fields.columns import column, sub_object
-from schema.fields.filters import any_id, day, filter_field, node
+from schema.fields.filters import any_id, day, filter_field
+from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 

@@ -9,7 +9,8 @@ import models
 from models import DISPATCH_OVER, DispatchStatus
 from resolvers.sql.predicates import Among, Not, OneOf
 from schema.fields.columns import column, sub_object
-from schema.fields.filters import any_id, filter_field, flag, node
+from schema.fields.filters import any_id, filter_field, flag
+from schema.fields.nodes import node
 from schema.fields.references import to_one, to_one_of
 from schema.fields.source import Node
 from schema.types.scalars import Point

@@ -7,7 +7,7 @@ from resolvers.queries import portraits
 from schema.fields.batch import batch
 from schema.fields.columns import column, compute
 from schema.fields.connections import to_list
-from schema.fields.filters import node
+from schema.fields.nodes import node
 from schema.fields.source import Node
 from schema.types.portrait import WINDOW, Portrait
 from schema.types.scalars import GeoJSON, geometry

@@ -16,7 +16,8 @@ from schema.fields.batch import batch
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_list, to_many
 from schema.fields.event_log import log_of
-from schema.fields.filters import any_id, day, filter_field, flag, node, part_of
+from schema.fields.filters import any_id, day, filter_field, flag, part_of
+from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types.enums import Direction

@@ -3,10 +3,10 @@
 import datetime as dt
 
 import models
-from resolvers.evidence.signed_urls import addresses
+from resolvers.evidence.addresses import addresses
 from schema.fields.batch import batch
 from schema.fields.columns import column
-from schema.fields.filters import node
+from schema.fields.nodes import node
 from schema.fields.source import Node
 
 

@@ -6,7 +6,8 @@ import models
 from models import PERSONAL_DATA
 from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
 from schema.fields.columns import column, sub_object
-from schema.fields.filters import FilterField, node
+from schema.fields.filters import FilterField
+from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types.resource import ResourceFilter

@@ -13,9 +13,10 @@ from resolvers.sql.pagination import always
 from resolvers.sql.predicates import Among, Not, OneOf, Within, before, since, until
 from schema.fields.columns import column, compute_now, sub_object
 from schema.fields.connections import to_list
-from schema.fields.filters import any_id, day, filter_field, flag, node, part_of
+from schema.fields.filters import any_id, day, filter_field, flag, part_of
+from schema.fields.nodes import node, row_type
 from schema.fields.references import to_one
-from schema.fields.source import Node, row_type
+from schema.fields.source import Node
 from schema.types.enterprise import IN_RINGS, IN_VENUES, OVERDUE
 from schema.types.enums import Direction
 from schema.types.scalars import Contact

@@ -12,7 +12,8 @@ from resolvers.sql.pagination import never
 from resolvers.sql.predicates import Among, Within, since, until
 from schema.fields.columns import column
 from schema.fields.connections import Connection, to_list, to_many
-from schema.fields.filters import any_id, day, filter_field, node
+from schema.fields.filters import any_id, day, filter_field
+from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types.enterprise import IN_RINGS, IN_VENUES

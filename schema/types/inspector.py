@@ -8,7 +8,8 @@ from models import PERSONAL_DATA
 from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_many
-from schema.fields.filters import FilterField, node
+from schema.fields.filters import FilterField
+from schema.fields.nodes import node
 from schema.fields.source import Node
 from schema.types.resource import ResourceFilter
 from schema.types.scalars import Point

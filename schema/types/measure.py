@@ -9,7 +9,8 @@ import models
 from models import PERSONAL_DATA, MeasureKind
 from resolvers.sql.predicates import Among, Null
 from schema.fields.columns import column, sub_object
-from schema.fields.filters import filter_field, flag, node
+from schema.fields.filters import filter_field, flag
+from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types.scalars import Contact

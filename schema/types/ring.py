@@ -9,7 +9,7 @@ from resolvers.queries import portraits
 from schema.fields.batch import batch
 from schema.fields.columns import column
 from schema.fields.connections import Connection, to_many
-from schema.fields.filters import node
+from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types.portrait import WINDOW, Portrait

@@ -11,7 +11,8 @@ from resolvers.sql.predicates import Equal
 from schema.fields.batch import batch
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_list, to_many
-from schema.fields.filters import filtered, node, one_id
+from schema.fields.filters import filtered, one_id
+from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types.nearby import Nearby

@@ -9,7 +9,8 @@ from models import PERSONAL_DATA
 from resolvers.sql.predicates import AllOf, Among, Contains, Equal, Exceeds, Flag, Within
 from schema.fields.columns import column, compute, sub_object
 from schema.fields.connections import Connection, to_many
-from schema.fields.filters import FilterField, node, part_of
+from schema.fields.filters import FilterField, part_of
+from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types.resource import ResourceFilter

@@ -9,7 +9,8 @@ import models
 from models import WarningKind, WarningLevel
 from resolvers.sql.predicates import Among, Null
 from schema.fields.columns import column
-from schema.fields.filters import any_id, filter_field, flag, node
+from schema.fields.filters import any_id, filter_field, flag
+from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 

@@ -8,7 +8,7 @@ from resolvers.queries import portraits
 from schema.fields.batch import batch
 from schema.fields.columns import column, compute
 from schema.fields.connections import Connection, to_list, to_many
-from schema.fields.filters import node
+from schema.fields.nodes import node
 from schema.fields.references import to_one_back
 from schema.fields.source import Node
 from schema.types.portrait import WINDOW, Portrait

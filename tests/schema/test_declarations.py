@@ -16,9 +16,9 @@ from schema.fields import source
 from schema.fields.batch import batch
 from schema.fields.check_columns import check_columns
 from schema.fields.columns import column, compute_now, sub_object
-from schema.fields.filters import node
+from schema.fields.nodes import node, row_type
 from schema.fields.references import to_one, to_one_of
-from schema.fields.source import Node, row_type
+from schema.fields.source import Node
 from schema.types.scalars import Point
 
 ROOT = Path(__file__).parent.parent.parent

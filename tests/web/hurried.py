@@ -2,12 +2,12 @@
 
 import os
 
-from web import closing
+from web.graphql import close_codes
 
 # As the environment has them, or short.
 SECONDS = {"INIT_SECONDS": 2.0, "PING_SECONDS": 0.4, "ALIVE_SECONDS": 1.0, "DRAIN_SECONDS": 1.0}
 for name, seconds in SECONDS.items():
-    setattr(closing, name, float(os.environ.get(name, seconds)))
+    setattr(close_codes, name, float(os.environ.get(name, seconds)))
 
 if __name__ == "__main__":
     # After the waits are set: other modules take them over as they are imported.

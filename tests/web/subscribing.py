@@ -23,7 +23,7 @@ from subscriptions import event_log
 from tests.acting import World, small_world
 from tests.conftest import Databases
 from tests.web.process import Process, serving
-from web.tokens import Claims, Tokens
+from web.auth.tokens import Claims, Tokens
 
 SECRET = "a secret of the tests, of no use elsewhere"
 PROTOCOL = Subprotocol("graphql-transport-ws")

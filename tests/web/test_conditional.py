@@ -17,8 +17,8 @@ from tests.schema.reusing import CHANGING, LASTING
 from tests.stocking import forgotten
 from tests.test_problems import furnished
 from tests.web.conftest import SECRET, talking
+from web.auth.tokens import Claims, Tokens
 from web.settings import Settings
-from web.tokens import Claims, Tokens
 
 WRITES = 300 if PROVING else 15
 ASKED = 5  # after each

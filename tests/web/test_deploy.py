@@ -8,10 +8,10 @@ import subprocess
 import pytest
 
 from resolvers.evidence.uploads import WAITING
-from web import closing
 from web.__main__ import app
+from web.graphql import close_codes
+from web.graphql.sse import EVENTS
 from web.settings import ROOT, Settings
-from web.streams import EVENTS
 
 LIVE = (ROOT / "docs" / "live.md").read_text()
 DEPLOY = ROOT / "deploy"
@@ -22,20 +22,20 @@ OTHERS = {1007, 1009}
 
 def test_the_table_has_every_code_that_sockets_are_closed_with() -> None:
     told = [int(code) for code in re.findall(r"^\| (\d{4}) \|", LIVE, re.MULTILINE)]
-    codes = {value.code for value in vars(closing).values() if isinstance(value, closing.Close)}
+    codes = {value.code for value in vars(close_codes).values() if isinstance(value, close_codes.Close)}
     assert told == sorted(codes | OTHERS)
 
 
 @pytest.mark.parametrize(
     "bound",
     [
-        f"{closing.WAITING_MESSAGES} messages",
-        f"{closing.WAITING_BYTES >> 20} MiB",
-        f"{closing.OPERATIONS_MAXIMUM} operations",
-        f"{closing.INIT_SECONDS:.0f} seconds",
-        f"{closing.DRAIN_SECONDS:.0f} seconds",
-        f"{closing.PING_SECONDS:.0f} seconds",
-        f"{closing.ID_MAXIMUM} characters",
+        f"{close_codes.WAITING_MESSAGES} messages",
+        f"{close_codes.WAITING_BYTES >> 20} MiB",
+        f"{close_codes.OPERATIONS_MAXIMUM} operations",
+        f"{close_codes.INIT_SECONDS:.0f} seconds",
+        f"{close_codes.DRAIN_SECONDS:.0f} seconds",
+        f"{close_codes.PING_SECONDS:.0f} seconds",
+        f"{close_codes.ID_MAXIMUM} characters",
         EVENTS,
     ],
 )
@@ -74,7 +74,7 @@ def test_the_proxy_knows_every_server_and_waits_longer_than_a_stream_is_quiet() 
     assert len(servers) == 3
     assert re.findall(r"server (server\d):8000;", proxy) == servers * 2
     seconds = int(re.findall(r"proxy_read_timeout (\d+)s", proxy)[0])
-    assert seconds > 2 * max(closing.PING_SECONDS, closing.ALIVE_SECONDS)
+    assert seconds > 2 * max(close_codes.PING_SECONDS, close_codes.ALIVE_SECONDS)
     assert "proxy_buffering off;" in proxy
     limit = Settings.model_fields["evidence_limit"].default
     assert int(re.findall(r"client_max_body_size (\d+)m", proxy)[0]) << 20 > limit

@@ -19,7 +19,7 @@ from tests.proofs import record
 from tests.proving import PROVING
 from tests.web.process import END_SECONDS
 from tests.web.subscribing import ALL, PLAN, Socket, Town, settled, town
-from web import closing
+from web.graphql import close_codes
 
 SECONDS = 5.0  # that a server may take; `make prove` holds it to that, on a machine that does nothing else
 HANGING = "{ enterprises { nodes { id } } }"
@@ -45,7 +45,7 @@ async def test_sigterm_closes_every_socket_with_1012(databases: Databases, migra
             *codes, seconds = await asyncio.gather(
                 ended(subscribed), ended(idle), ended(silent), asyncio.to_thread(took, live)
             )
-            assert codes == [closing.ENDING.code] * 3
+            assert codes == [close_codes.ENDING.code] * 3
     note("nothing under way", url, seconds)
 
 
@@ -110,7 +110,7 @@ async def test_a_database_that_does_not_answer_holds_no_end_up(
                 assert (await client.get("/healthz")).status_code == 200
                 code, seconds = await asyncio.gather(ended(subscribed), asyncio.to_thread(took, live))
                 answers = await asyncio.gather(*asking, return_exceptions=True)
-            assert code == closing.ENDING.code
+            assert code == close_codes.ENDING.code
             # A mutation that waits for PostgreSQL to undo it is cut without an answer.
             kinds = [told(answer) for answer in answers]
             expected = {("200", "ENDING")} if url.startswith("sqlite") else {("ENDING", "ENDING"), ("ENDING", "cut")}

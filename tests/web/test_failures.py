@@ -12,7 +12,7 @@ from models.db.database import driver_url
 from schema.execution.executor import Executor
 from tests.conftest import Databases
 from tests.web.conftest import SECRET, talking
-from web.graphql import GRAPHQL, JSON
+from web.graphql.negotiation import GRAPHQL, JSON
 from web.settings import Settings
 
 INCIDENT = re.compile(r"[0-9a-f]{16}")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.proving import examples
 from tests.web.conftest import get_raw
-from web.graphql import GRAPHQL, JSON, accepted
+from web.graphql.negotiation import GRAPHQL, JSON, accepted
 
 NAME = {"query": "{ district { name } }"}
 # The client is shared by all examples on purpose: it is the application that must not mind what came before.

@@ -23,10 +23,10 @@ from schema.live.streams import LiveStreams, PreparedStream
 from tests.conftest import Databases
 from tests.web.subscribing import ALL, SECRET, settled
 from web.app import create
-from web.reserved import TOKEN
+from web.auth.tokens import Claims, Tokens
+from web.graphql.sse import StreamResponse
+from web.graphql.sse_single import TOKEN
 from web.settings import Settings
-from web.streams import Streamed
-from web.tokens import Claims, Tokens
 
 INSPECTOR: sa.Table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
 ENTERPRISE: sa.Table = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
@@ -123,7 +123,7 @@ async def test_an_operation_whose_stream_has_gone_while_it_was_sent_does_not_beg
 
     token = bytes((await office.ask("PUT", "/graphql/stream")).body).decode()
     stream = await office.ask("GET", "/graphql/stream", token=token)
-    assert isinstance(stream, Streamed)
+    assert isinstance(stream, StreamResponse)
     [reserved] = endpoint._streams.values()
     asking = asyncio.create_task(office.ask("POST", "/graphql/stream", slowly(), token=token))
     await half.wait()

@@ -18,8 +18,8 @@ from models.visibility import Role, Scope
 from tests.web.process import serving
 from tests.web.process import web as run
 from web.__main__ import app
+from web.auth.tokens import SECRET_MINIMUM, Claims, Tokens, demo_secret
 from web.settings import Settings, tokens
-from web.tokens import SECRET_MINIMUM, Claims, Tokens, demo_secret
 
 SECRET = "a secret of these tests, of no use anywhere else"
 STARTS = 8

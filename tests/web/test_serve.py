@@ -8,12 +8,12 @@ import httpx
 import pytest
 import pytest_asyncio
 
-import web.app
 from schema.build import Graph
 from tests.conftest import Databases
 from tests.web.conftest import SECRET, talking
 from tests.web.process import FEW, serving
 from tests.web.process import web as run
+from web import app as web_app
 from web.settings import Settings
 
 COUNT = {"query": "{ enterprises(first: 1) { totalCount } }"}
@@ -74,7 +74,7 @@ def test_a_port_in_use_is_told_at_once_and_nothing_is_written(tmp_path: Path) ->
 async def test_without_built_pages_the_graph_is_served_and_the_page_says_why(
     monkeypatch: pytest.MonkeyPatch, demo_url: str, databases: Databases, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(web.app, "PAGES", tmp_path)
+    monkeypatch.setattr(web_app, "PAGES", tmp_path)
     async with talking(Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)) as client:
         page = await client.get("/graphiql/")
         assert page.status_code == 404
@@ -88,7 +88,7 @@ async def test_pages_come_with_a_policy_and_their_parts_are_kept(
     (tmp_path / "graphiql" / "assets").mkdir(parents=True)
     (tmp_path / "graphiql" / "index.html").write_text("<!doctype html>")
     (tmp_path / "graphiql" / "assets" / "a-1234.js").write_text("1")
-    monkeypatch.setattr(web.app, "PAGES", tmp_path)
+    monkeypatch.setattr(web_app, "PAGES", tmp_path)
     async with talking(Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)) as client:
         assert (await client.get("/")).headers["location"] == "/graphiql/"
         page, part = [await client.get(f"/graphiql/{name}") for name in ("", "assets/a-1234.js")]

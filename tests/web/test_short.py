@@ -25,11 +25,11 @@ from tests.conftest import NOW, Databases
 from tests.web.conftest import SECRET
 from tests.web.test_tokens import BADGE, NAMED, OTHERS, TOKENS, WALL
 from web.app import create
-from web.graphql import GRAPHQL, JSON
+from web.auth.sessions import FRESH
+from web.auth.tokens import Claims
+from web.graphql.negotiation import GRAPHQL, JSON
+from web.graphql.short import LONG, ShortWay
 from web.settings import Settings
-from web.short import LONG, ShortWay
-from web.tokens import Claims
-from web.viewers import FRESH
 
 LIMIT = 2048
 SECOND = dt.timedelta(seconds=1)

@@ -22,10 +22,10 @@ from tests.conftest import COMMANDER, NOW, SHANGHAI, TODAY, Databases, execution
 from tests.resolvers.portraying import PORTRAIT, World
 from tests.web.conftest import SECRET
 from web.app import create
+from web.auth.tokens import Tokens
 from web.settings import Settings
 from web.simulation import Day, Desk, rain
 from web.simulation.day import Summary
-from web.tokens import Tokens
 
 # What an ordinary day has no use for; of the life cycles it has use for every step.
 NOT_PLAYED = {"enterpriseUpsert", "inspectorSetDuty", "teamSetStandby", "expertSetStandby"}

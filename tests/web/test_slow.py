@@ -8,11 +8,11 @@ import pytest
 from subscriptions.feed import Message
 from tests.web.raw import connected
 from tests.web.test_wire import wired
-from web import closing, streams
-from web.closing import WAITING_BYTES, WAITING_MESSAGES
-from web.sockets import Socket, SocketSink
-from web.streams import SLICE, Outlet, Streamed
-from web.wire import Wire, text_frame
+from web.graphql import close_codes, sse
+from web.graphql.close_codes import WAITING_BYTES, WAITING_MESSAGES
+from web.graphql.sse import SLICE, SendQueue, StreamResponse
+from web.graphql.uvicorn_protocols import WebSocketProtocol, text_frame
+from web.graphql.websocket import Socket, SocketSink
 
 LARGE, SMALL = text_frame(b"a" * (2 * WAITING_BYTES)), text_frame(b"b" * 1_000)
 MOMENT = 0.01
@@ -21,16 +21,16 @@ MOMENT = 0.01
 class Listening:
     """What a sink needs of its socket."""
 
-    closed: closing.Close | None = None
+    closed: close_codes.Close | None = None
 
-    def close(self, how: closing.Close) -> None:
+    def close(self, how: close_codes.Close) -> None:
         self.closed = how
 
 
 class Taking:
     """A transport whose peer takes what a test says: so many bytes wait each time that somebody looks."""
 
-    def __init__(self, wire: Wire, sizes: list[int]) -> None:
+    def __init__(self, wire: WebSocketProtocol, sizes: list[int]) -> None:
         self._real, self._wire, self._sizes = wire.transport, wire, iter(sizes)
         self.cut = False
 
@@ -57,7 +57,7 @@ class Taking:
         self._real.abort()
 
 
-def taking(wire: Wire, *sizes: int) -> Taking:
+def taking(wire: WebSocketProtocol, *sizes: int) -> Taking:
     found = Taking(wire, list(sizes))
     wire.transport = cast(asyncio.Transport, found)
     return found
@@ -67,7 +67,7 @@ async def done(deed: Any, **settings: Any) -> None:
     """A deed with a wire whose peer reads nothing; what it raises is the test's."""
     result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def told(wire: Wire) -> None:
+    async def told(wire: WebSocketProtocol) -> None:
         try:
             await deed(wire)
         except BaseException as error:
@@ -84,7 +84,7 @@ async def done(deed: Any, **settings: Any) -> None:
 
 
 async def test_of_one_message_of_any_size_nothing_counts_whatever_came_before_it() -> None:
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         assert wire.beyond() == 0
         while wire.write(SMALL)[0] < 2:
             pass
@@ -99,7 +99,7 @@ async def test_of_one_message_of_any_size_nothing_counts_whatever_came_before_it
 
 
 async def test_of_one_that_is_under_way_nothing_counts() -> None:
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         _, size = wire.write(LARGE)
         assert size < len(LARGE)  # a part has gone
         for number in range(1, 10):
@@ -111,7 +111,7 @@ async def test_of_one_that_is_under_way_nothing_counts() -> None:
 
 @pytest.mark.parametrize("body", [b"b" * 100, b"b" * 60_000])
 async def test_a_socket_is_closed_when_too_much_waits_beyond_a_large_message(body: bytes) -> None:
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         socket = Listening()
         sink = SocketSink(cast(Socket, socket), wire, "1")
         sink.send(Message(1, LARGE))
@@ -119,7 +119,7 @@ async def test_a_socket_is_closed_when_too_much_waits_beyond_a_large_message(bod
         while socket.closed is None:
             sink.send(Message(2, body))
             sent, size = sent + 1, size + len(body)
-        assert socket.closed is closing.TOO_SLOW
+        assert socket.closed is close_codes.TOO_SLOW
         assert sent == WAITING_MESSAGES or WAITING_BYTES - 30_000 < size <= WAITING_BYTES + 60_000
 
     await done(deed)
@@ -128,7 +128,7 @@ async def test_a_socket_is_closed_when_too_much_waits_beyond_a_large_message(bod
 @pytest.mark.parametrize("body", [b"b" * 100, b"b" * 60_000])
 @pytest.mark.parametrize("first", [b"", b"b"])
 def test_an_outlet_is_cut_when_too_much_waits_beyond_a_large_chunk(body: bytes, first: bytes) -> None:
-    outlet = Outlet()
+    outlet = SendQueue()
     if first:
         outlet.put(first)
     outlet.put(LARGE)
@@ -143,7 +143,7 @@ def test_an_outlet_is_cut_when_too_much_waits_beyond_a_large_chunk(body: bytes, 
 
 
 async def test_room_is_waited_for_while_anything_is_taken() -> None:
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         wire.writable.clear()
         # Looked at before and after each wait.
         taking(wire, 100, 90, 90, 80, 80, 0)
@@ -153,7 +153,7 @@ async def test_room_is_waited_for_while_anything_is_taken() -> None:
 
 
 async def test_room_is_not_waited_for_when_nothing_is_taken() -> None:
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         wire.writable.clear()
         taking(wire, 100, 90, 90, 90)
         assert not await wire.room(MOMENT)
@@ -173,7 +173,7 @@ async def test_room_is_not_waited_for_when_nothing_is_taken() -> None:
     ],
 )
 async def test_a_peer_that_takes_what_stands_before_a_ping_is_there(sizes: list[int], cut: list[bool]) -> None:
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         wire._total = 2_000
         transport = taking(wire, *sizes)
         wire.send_keepalive_ping()
@@ -189,8 +189,8 @@ async def test_a_peer_that_takes_what_stands_before_a_ping_is_there(sizes: list[
 
 
 async def test_an_outlet_waits_while_slices_go_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "DRAIN_SECONDS", MOMENT)
-    outlet, begun, stalled = Outlet(), asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr(sse, "DRAIN_SECONDS", MOMENT)
+    outlet, begun, stalled = SendQueue(), asyncio.Event(), asyncio.Event()
     half = b"a" * (WAITING_BYTES // 2 + SLICE)
     left = len(half) // SLICE
 
@@ -201,7 +201,7 @@ async def test_an_outlet_waits_while_slices_go_and_no_longer(monkeypatch: pytest
             left -= 1
             await (asyncio.sleep(MOMENT / 2) if left >= 0 else stalled.wait())
 
-    writing = asyncio.create_task(Streamed(outlet, streams.EVENTS, b"", bytes, None)._write(send))
+    writing = asyncio.create_task(StreamResponse(outlet, sse.EVENTS, b"", bytes, None)._write(send))
     outlet.put(half)
     await asyncio.wait_for(begun.wait(), 10)
     outlet.put(half)

@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 from models.visibility import Role
 from tests.conftest import Databases
 from tests.web.subscribing import ALL, HURRIED, PLAN, Socket, Town, settled, town
-from web import closing
+from web.graphql import close_codes
 
 NAMES = "{ zones { name } }"
 FOREVER = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
@@ -27,7 +27,7 @@ async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncI
         yield found
 
 
-def closed(how: closing.Close) -> tuple[int, str]:
+def closed(how: close_codes.Close) -> tuple[int, str]:
     return how.code, how.reason
 
 
@@ -178,19 +178,19 @@ async def test_the_pings_cursor_is_never_ahead_of_what_was_sent(live: Town) -> N
 
 async def test_init_must_come_in_time(live: Town) -> None:
     async with live.socket(init=False) as socket:
-        assert await ended(socket) == closed(closing.INIT_TIMEOUT)
+        assert await ended(socket) == closed(close_codes.INIT_TIMEOUT)
 
 
 async def test_init_comes_once(live: Town) -> None:
     async with live.socket() as socket:
         await socket.send({"type": "connection_init"})
-        assert await ended(socket) == closed(closing.INIT_AGAIN)
+        assert await ended(socket) == closed(close_codes.INIT_AGAIN)
 
 
 async def test_subscribe_comes_after_the_acknowledgement(live: Town) -> None:
     async with live.socket(init=False) as socket:
         await socket.ask("1", ALL)
-        assert await ended(socket) == closed(closing.UNAUTHORIZED)
+        assert await ended(socket) == closed(close_codes.UNAUTHORIZED)
 
 
 @pytest.mark.parametrize("id", ["1", "一" * 200])
@@ -199,14 +199,14 @@ async def test_an_id_is_used_once_at_a_time(live: Town, id: str) -> None:
         await socket.ask(id, ALL)
         await socket.ask(id, ALL)
         code, reason = await ended(socket)
-        assert code == closing.EXISTS.code
+        assert code == close_codes.EXISTS.code
         assert reason.startswith(f"Subscriber for {id[0]}")
 
 
 @pytest.mark.parametrize("protocol", [None, Subprotocol("graphql-ws")])
 async def test_another_protocol_is_told_so(live: Town, protocol: Subprotocol | None) -> None:
     async with live.socket(protocol=protocol, init=False) as socket:
-        assert await ended(socket) == closed(closing.BAD_PROTOCOL)
+        assert await ended(socket) == closed(close_codes.BAD_PROTOCOL)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ async def test_another_protocol_is_told_so(live: Town, protocol: Subprotocol | N
 async def test_a_bad_message_closes_with_its_code(live: Town, said: str | bytes) -> None:
     async with live.socket() as socket:
         await socket.send(said)
-        assert await ended(socket) == closed(closing.BAD_MESSAGE)
+        assert await ended(socket) == closed(close_codes.BAD_MESSAGE)
 
 
 async def test_text_that_is_not_utf8_closes_with_1007(live: Town) -> None:
@@ -263,7 +263,7 @@ async def test_a_long_message_that_is_not_too_long_is_taken(live: Town) -> None:
 
 async def test_so_many_operations_at_once_and_no_more(live: Town) -> None:
     async with live.socket() as socket:
-        for number in range(closing.OPERATIONS_MAXIMUM):
+        for number in range(close_codes.OPERATIONS_MAXIMUM):
             await socket.ask(str(number), ALL)
         await socket.ask("more", ALL)
         assert await socket.refused("more") == "TOO_MANY"
@@ -271,8 +271,8 @@ async def test_so_many_operations_at_once_and_no_more(live: Town) -> None:
         await socket.ask("more", ALL)
         await socket.quiet()
         await live.plan()
-        heard = {(await socket.hear())["id"] for _ in range(closing.OPERATIONS_MAXIMUM)}
-        assert heard == {"more", *map(str, range(1, closing.OPERATIONS_MAXIMUM))}
+        heard = {(await socket.hear())["id"] for _ in range(close_codes.OPERATIONS_MAXIMUM)}
+        assert heard == {"more", *map(str, range(1, close_codes.OPERATIONS_MAXIMUM))}
 
 
 # Who may what
@@ -282,7 +282,7 @@ async def test_a_token_that_is_not_good_is_refused(live: Town) -> None:
     for given in ("Bearer x", "Basic x", f"Bearer {live.token(seconds=-5)}"):
         async with live.socket(init=False) as socket:
             await socket.send({"type": "connection_init", "payload": {"authorization": given}})
-            assert await ended(socket) == closed(closing.FORBIDDEN)
+            assert await ended(socket) == closed(close_codes.FORBIDDEN)
 
 
 async def test_the_token_may_come_with_the_request(live: Town) -> None:
@@ -299,7 +299,7 @@ async def test_the_socket_ends_with_its_token(live: Town) -> None:
         await socket.quiet()
         await live.plan()
         await socket.next()
-        assert await ended(socket) == closed(closing.EXPIRED)
+        assert await ended(socket) == closed(close_codes.EXPIRED)
 
 
 async def test_an_enterprise_gets_its_own_events_only(live: Town) -> None:

@@ -15,7 +15,7 @@ import models
 from models.visibility import Role
 from tests.conftest import Databases
 from tests.web.subscribing import ALL, PATIENCE, Closed, Town, settled, town
-from web import closing
+from web.graphql import close_codes
 
 INSPECTOR: sa.Table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
 ENTERPRISE: sa.Table = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
@@ -85,7 +85,7 @@ async def test_whose_holder_is_gone_gets_nothing_from_the_next_event_on(live: To
         async with asyncio.timeout(PATIENCE):
             with pytest.raises(Closed) as closed:
                 await socket.hear()
-            assert closed.value.code == closing.FORBIDDEN.code
+            assert closed.value.code == close_codes.FORBIDDEN.code
             for lines in streams:
                 assert [line async for line in lines if line.startswith("data")] == []
 
@@ -93,7 +93,7 @@ async def test_whose_holder_is_gone_gets_nothing_from_the_next_event_on(live: To
         assert (await http.post("/graphql", json=body)).status_code == 401
         async with live.socket(init=False) as again:
             await again.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
-            assert (await again.closed()).code == closing.FORBIDDEN.code
+            assert (await again.closed()).code == close_codes.FORBIDDEN.code
 
 
 async def test_who_is_still_there_goes_on(live: Town) -> None:

@@ -23,7 +23,7 @@ from graphql import (
     is_non_null_type,
 )
 
-from web.graphql import JSON
+from web.graphql.negotiation import JSON
 from web.settings import ROOT
 
 SCHEMA: GraphQLSchema = build_schema((ROOT / "schema" / "schema.graphql").read_text())

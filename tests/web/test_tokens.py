@@ -20,9 +20,9 @@ from tests.acting import change
 from tests.conftest import NOW, Databases
 from tests.own_file import table
 from tests.web.conftest import SECRET, talking
+from web.auth.sessions import FRESH, Authenticator
+from web.auth.tokens import Claims, Tokens
 from web.settings import Settings
-from web.tokens import Claims, Tokens
-from web.viewers import FRESH, Viewers
 
 HOUR = dt.timedelta(hours=1)
 WHO = "{ viewer { role name scopes expiresAt inspector { badge } enterprise { creditCode } } }"
@@ -260,7 +260,7 @@ async def test_an_empty_demo_offers_the_roles_that_need_nobody(databases: Databa
 
 async def test_whoever_is_taken_out_of_the_register_is_refused_after_thirty_seconds(own_demo: Database) -> None:
     now = NOW
-    viewers = Viewers(TOKENS, own_demo, lambda: now, None)
+    viewers = Authenticator(TOKENS, own_demo, lambda: now, None)
     token = TOKENS.make(replace(WALL, role=Role.INSPECTOR, inspector=BADGE))
     known = await viewers.of(f"Bearer {token}")
     assert known is not None
@@ -278,7 +278,7 @@ async def test_whoever_is_taken_out_of_the_register_is_refused_after_thirty_seco
 
 async def test_a_token_that_ends_is_refused_though_its_holder_was_just_looked_up(demo: Database) -> None:
     now = NOW + HOUR - dt.timedelta(seconds=1)
-    viewers = Viewers(TOKENS, demo, lambda: now, None)
+    viewers = Authenticator(TOKENS, demo, lambda: now, None)
     token = TOKENS.make(WALL)
     await viewers.of_token(token)
     now += dt.timedelta(seconds=1)
@@ -287,7 +287,7 @@ async def test_a_token_that_ends_is_refused_though_its_holder_was_just_looked_up
 
 
 async def test_an_enterprise_is_found_by_its_credit_code_before_somebodys_key_elsewhere(own_demo: Database) -> None:
-    viewers = Viewers(TOKENS, own_demo, lambda: NOW, None)
+    viewers = Authenticator(TOKENS, own_demo, lambda: NOW, None)
     enterprise = table("enterprise")
     code = "91350100M000100Y43"
     await change(own_demo, enterprise.update().where(enterprise.c.id == 1).values(external_id=code))

@@ -24,17 +24,26 @@ from tests.conftest import Databases
 from tests.proving import PROVING
 from tests.web.raw import HANDSHAKE, connected
 from tests.web.subscribing import HURRIED, Town, settled, town
-from web import closing
-from web.streams import EVENTS as EVENT_STREAM
-from web.streams import Outlet, Streamed
-from web.wire import CLOSING_SECONDS, CUT, EXTENSION, KERNEL_BUFFER, UNACKNOWLEDGED_MS, HttpWire, Wire, text_frame
+from web.graphql import close_codes
+from web.graphql.sse import EVENTS as EVENT_STREAM
+from web.graphql.sse import SendQueue, StreamResponse
+from web.graphql.uvicorn_protocols import (
+    CLOSING_SECONDS,
+    CUT,
+    EXTENSION,
+    KERNEL_BUFFER,
+    UNACKNOWLEDGED_MS,
+    HttpProtocol,
+    WebSocketProtocol,
+    text_frame,
+)
 
 CLOSE = 8
 MEGABYTE = 1 << 20
 READERS, EVENTS = 99, 2_000 if PROVING else 450
 GROWTH = 60 * MEGABYTE  # of the server's memory, at the most, whatever a client does not read
 
-Deed = Callable[[Wire], Awaitable[None]]
+Deed = Callable[[WebSocketProtocol], Awaitable[None]]
 
 
 class Server(uvicorn.Server):
@@ -48,7 +57,13 @@ class Server(uvicorn.Server):
 async def served(app: Any, **settings: Any) -> AsyncIterator[int]:
     """An application on the wire; its port."""
     config = uvicorn.Config(
-        app, http=HttpWire, ws=Wire, lifespan="off", log_config=None, ws_per_message_deflate=False, **settings
+        app,
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
+        lifespan="off",
+        log_config=None,
+        ws_per_message_deflate=False,
+        **settings,
     )
     server = Server(config)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -113,7 +128,7 @@ def test_http_still_has() -> None:
 
 
 async def test_a_wire_still_has_what_is_used_of_it() -> None:
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         assert isinstance(wire.queue, asyncio.Queue)
         assert isinstance(wire.writable, asyncio.Event)
         assert wire.writable.is_set()
@@ -144,7 +159,7 @@ def test_uvicorn_would_take_the_same_protocols() -> None:
 async def test_frames_of_every_length_arrive_whole() -> None:
     lengths = [0, 1, 125, 126, 127, (1 << 16) - 1, 1 << 16, 200_000]
 
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         for length in lengths:
             wire.write(text_frame(b"a" * length))
 
@@ -157,7 +172,7 @@ async def test_what_waits_is_counted_and_room_is_waited_for() -> None:
     ready, frame = asyncio.Event(), text_frame(b"a" * 4_000)
     written = 0
 
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         nonlocal written
         while wire.write(frame)[0] < 50:
             written += 1
@@ -184,7 +199,7 @@ async def test_what_is_written_to_a_peer_that_has_gone_harms_nobody() -> None:
     written = asyncio.Event()
     with socket.socket() as peer:
 
-        async def deed(wire: Wire) -> None:
+        async def deed(wire: WebSocketProtocol) -> None:
             # Reset, which the server's loop has not seen yet.
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             peer.close()
@@ -199,7 +214,7 @@ async def test_what_is_written_to_a_peer_that_has_gone_harms_nobody() -> None:
 
 
 async def test_a_wire_that_is_closed_takes_nothing_and_is_closed_once() -> None:
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         wire.close_within(4001, "first")
         assert not wire.open
         assert wire.write(text_frame(b"late")) == (0, 0)
@@ -210,7 +225,7 @@ async def test_a_wire_that_is_closed_takes_nothing_and_is_closed_once() -> None:
 
 
 async def test_a_reason_is_cut_where_it_is_too_long_for_a_frame() -> None:
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         wire.close_within(4001, "长" * 100)
 
     async with wired(deed) as port, connected(port) as raw:
@@ -220,7 +235,7 @@ async def test_a_reason_is_cut_where_it_is_too_long_for_a_frame() -> None:
 async def test_a_client_that_reads_again_in_time_gets_all_that_waited_and_the_code() -> None:
     closed = asyncio.Event()
 
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         while wire.write(text_frame(b"a" * 4_000))[0] < 50:
             pass
         wire.close_within(4410, "slow", 10)
@@ -236,7 +251,7 @@ async def test_a_client_that_reads_again_in_time_gets_all_that_waited_and_the_co
 async def test_a_client_that_does_not_is_cut_in_bounded_time() -> None:
     ended = asyncio.Event()
 
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         while wire.write(text_frame(b"a" * 4_000))[0] < 50:
             pass
         wire.close_within(4410, "slow", 0.1)
@@ -253,7 +268,7 @@ async def test_a_client_that_does_not_is_cut_in_bounded_time() -> None:
 async def test_a_dead_peer_is_cut() -> None:
     ended = asyncio.Event()
 
-    async def deed(wire: Wire) -> None:
+    async def deed(wire: WebSocketProtocol) -> None:
         # It has bytes to take that it never will; without cutting, closing would wait for them.
         while wire.write(text_frame(b"a" * 4_000))[0] < 50:
             pass
@@ -298,21 +313,21 @@ async def test_a_stream_over_http_can_be_cut() -> None:
 async def test_a_connection_is_made_steady_when_a_stream_begins_on_it_and_no_sooner(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    protocols: list[HttpWire] = []
-    begin = HttpWire.on_message_begin
+    protocols: list[HttpProtocol] = []
+    begin = HttpProtocol.on_message_begin
     found = []
 
-    def kept(self: HttpWire) -> None:
+    def kept(self: HttpProtocol) -> None:
         begin(self)
         protocols.append(self)
 
-    monkeypatch.setattr(HttpWire, "on_message_begin", kept)
+    monkeypatch.setattr(HttpProtocol, "on_message_begin", kept)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        outlet = Outlet()
+        outlet = SendQueue()
         found.append(options(protocols[-1].transport))
         if scope["path"] == "/stream":
-            response: Response = Streamed(outlet, EVENT_STREAM, b":\n\n", bytes, None)
+            response: Response = StreamResponse(outlet, EVENT_STREAM, b":\n\n", bytes, None)
             outlet.end()
         else:
             response = Response(b"plain")
@@ -369,7 +384,7 @@ async def test_one_of_a_hundred_who_does_not_read_costs_the_others_nothing(
             assert [await task for task in tasks] == [EVENTS] * READERS
             # It was closed while it did not read.
             await asyncio.wait_for(stalled.rest(), CLOSING_SECONDS + 10)
-        assert f'"code": {closing.TOO_SLOW.code}' in live.process.said
+        assert f'"code": {close_codes.TOO_SLOW.code}' in live.process.said
         assert memory(live.process.popen.pid) - before < GROWTH
 
 
@@ -383,7 +398,7 @@ async def test_a_peer_that_answers_no_ping_is_gone(live: Town) -> None:
 
 
 def test_a_dead_peer_is_gone_within_30_seconds() -> None:
-    assert 2 * closing.ALIVE_SECONDS <= 30
-    assert closing.PING_SECONDS + UNACKNOWLEDGED_MS / 1_000 <= 30
-    assert closing.WAITING_MESSAGES == 256
-    assert closing.WAITING_BYTES == 1 << 20
+    assert 2 * close_codes.ALIVE_SECONDS <= 30
+    assert close_codes.PING_SECONDS + UNACKNOWLEDGED_MS / 1_000 <= 30
+    assert close_codes.WAITING_MESSAGES == 256
+    assert close_codes.WAITING_BYTES == 1 << 20

@@ -18,7 +18,8 @@ from tests.conftest import Databases
 from tests.web.process import serving
 from tests.web.process import web as run
 from tests.web.subscribing import ALL, SECRET, Closed, Socket, Town, settled, town
-from web import closing, workers
+from web import workers
+from web.graphql import close_codes
 
 WORKERS = 2
 PATIENCE = 30.0
@@ -87,7 +88,7 @@ async def test_they_hear_of_each_other_are_replaced_and_end_together(live: Town)
             await socket.next()
         workers = children(parent)
         ending = asyncio.create_task(asyncio.to_thread(live.process.end))
-        assert {(await socket.closed()).code for socket in sockets} == {closing.ENDING.code}
+        assert {(await socket.closed()).code for socket in sockets} == {close_codes.ENDING.code}
         assert await ending == 0
         assert [pid for pid in workers if there(pid)] == []
 

@@ -13,8 +13,8 @@ from tests.resolvers.little_register import ENTERPRISES, PLACES, TOP, put
 from tests.resolvers.registering import run
 from tests.web.conftest import SECRET
 from web.app import create
+from web.auth.tokens import Claims, Tokens
 from web.settings import Settings
-from web.tokens import Claims, Tokens
 
 # Already the 15th in Shanghai, still the 14th in Havana.
 MOMENT = dt.datetime(2026, 6, 15, 3, 0, tzinfo=dt.UTC)

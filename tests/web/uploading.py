@@ -22,10 +22,10 @@ from schema.build import Graph
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from tests.conftest import NOW, SHANGHAI
-from web.evidence import EvidenceEndpoint
+from web.auth.sessions import Authenticator
+from web.auth.tokens import Claims, Tokens
 from web.server import Server, bound
-from web.tokens import Claims, Tokens
-from web.viewers import Viewers
+from web.uploads import EvidenceEndpoint
 
 SECRET = "a secret of the tests, of no use elsewhere"
 LIMIT = 10 * 2**20
@@ -38,7 +38,7 @@ class Desk:
     def __init__(self, graph: Graph, database: Database, store: Store, folder: Path, anonymous: Viewer | None = None):
         self.database, self.store, self.folder, self.now = database, store, folder, NOW
         self.tokens, self.signer = Tokens(SECRET), Signer(SECRET)
-        self.viewers = Viewers(self.tokens, database, self.clock, anonymous)
+        self.viewers = Authenticator(self.tokens, database, self.clock, anonymous)
         self.execution = Executor(graph, database, lambda: SHANGHAI, self.clock, signer=self.signer)
         endpoint = EvidenceEndpoint(self.viewers, database, store, self.signer, self.clock, limit=LIMIT)
         self.app = Starlette(routes=endpoint.routes)

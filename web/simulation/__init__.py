@@ -9,9 +9,9 @@ import itertools
 
 import httpx
 
+from web.auth.tokens import Tokens
 from web.simulation.calls import Desk
 from web.simulation.day import Day, Summary
-from web.tokens import Tokens
 
 __all__ = ["Day", "Desk", "Summary", "play"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from models.visibility import Role, Scope
-from web.tokens import Claims, Tokens
+from web.auth.tokens import Claims, Tokens
 
 TTL = dt.timedelta(hours=1)
 

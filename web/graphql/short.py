@@ -13,8 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resolvers.errors import RequestError
 from schema.execution.executor import Executor
 from schema.plan.row_codec import FallbackRequired
-from web.graphql import GRAPHQL, JSON, accepted, is_json, loaded, operation
-from web.viewers import Viewers
+from web.auth.sessions import Authenticator
+from web.graphql.negotiation import GRAPHQL, JSON, accepted, is_json
+from web.graphql.request import loaded, operation
 
 # Headers that the short way knows how to take; of others that matter here the whole way takes care.
 SENT = frozenset({b"content-type", b"accept", b"authorization"})
@@ -24,7 +25,7 @@ LONG = 500  # bytes; longer headers are not kept
 class ShortWay:
     """The application, with the short way before it."""
 
-    def __init__(self, app: ASGIApp, execution: Executor, viewers: Viewers, *, body_limit: int) -> None:
+    def __init__(self, app: ASGIApp, execution: Executor, viewers: Authenticator, *, body_limit: int) -> None:
         self._app, self._execution, self._viewers, self._body_limit = app, execution, viewers, body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

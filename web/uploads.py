@@ -20,7 +20,7 @@ from resolvers.evidence.signed_urls import PATH, Signer
 from resolvers.evidence.store import NAME, Store
 from schema.execution.errors import coded_error, format_error
 from schema.types import node_id
-from web.viewers import Viewers
+from web.auth.sessions import Authenticator
 
 STATUS = {
     ErrorCode.BAD_REQUEST: 400,
@@ -42,7 +42,7 @@ class EvidenceEndpoint:
 
     def __init__(
         self,
-        viewers: Viewers,
+        viewers: Authenticator,
         database: Database,
         store: Store,
         signer: Signer,

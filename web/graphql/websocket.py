@@ -22,8 +22,9 @@ from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from schema.live.streams import LiveStreams, StreamMembership, stream_errors
 from subscriptions.feed import Message
-from web import closing
-from web.closing import (
+from web.auth.sessions import Authenticator, Session
+from web.graphql import close_codes
+from web.graphql.close_codes import (
     DRAIN_SECONDS,
     ID_MAXIMUM,
     INIT_SECONDS,
@@ -32,9 +33,8 @@ from web.closing import (
     WAITING_BYTES,
     WAITING_MESSAGES,
 )
-from web.graphql import operation
-from web.viewers import Holding, Viewers
-from web.wire import EXTENSION, Wire, text_frame
+from web.graphql.request import operation
+from web.graphql.uvicorn_protocols import EXTENSION, WebSocketProtocol, text_frame
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class SocketSink:
 
     __slots__ = ("_end", "_prefix", "_socket", "_wire")
 
-    def __init__(self, socket: "Socket", wire: Wire, id: str) -> None:
+    def __init__(self, socket: "Socket", wire: WebSocketProtocol, id: str) -> None:
         self._socket, self._wire = socket, wire
         self._prefix = b'{"id":%s,"type":"next","payload":' % orjson.dumps(id)
         self._end = id
@@ -58,11 +58,11 @@ class SocketSink:
             kept = message.frame = (self._prefix, text_frame(self._prefix + message.payload + b"}"))
         count, size = self._wire.write(kept[1])
         if count > WAITING_MESSAGES or (size > WAITING_BYTES and self._wire.beyond() > WAITING_BYTES):
-            self._socket.close(closing.TOO_SLOW)
+            self._socket.close(close_codes.TOO_SLOW)
 
     async def drained(self) -> None:
         if not await self._wire.room(DRAIN_SECONDS):
-            self._socket.close(closing.TOO_SLOW)
+            self._socket.close(close_codes.TOO_SLOW)
 
     def fail(self) -> None:
         errors = [coded_error(ErrorCode.INTERNAL, "The stream failed; go on after the last cursor.")]
@@ -75,15 +75,15 @@ class Socket:
 
     def __init__(self, endpoint: "SocketEndpoint", scope: Scope, receive: Receive) -> None:
         self._endpoint, self._scope, self._receive = endpoint, scope, receive
-        self._wire: Wire = scope["extensions"][EXTENSION]
+        self._wire: WebSocketProtocol = scope["extensions"][EXTENSION]
         self._acknowledged = self._initialised = False
         self._header: str | None = None
-        self._holding: Holding | None = None
+        self._holding: Session | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.places: dict[str, StreamMembership] = {}
 
-    def close(self, how: closing.Close) -> None:
+    def close(self, how: close_codes.Close) -> None:
         if self._wire.open:
             log.info("socket closed", code=how.code)
         self._leave()
@@ -103,11 +103,11 @@ class Socket:
 
     def _failed(self, error: BaseException) -> None:
         log.error("socket failed", error=type(error).__name__, where=origin(error))
-        self.close(closing.AWAY if is_outage(error) else closing.FAILED)
+        self.close(close_codes.AWAY if is_outage(error) else close_codes.FAILED)
 
     def _unless_acknowledged(self) -> None:
         if not self._initialised:
-            self.close(closing.INIT_TIMEOUT)
+            self.close(close_codes.INIT_TIMEOUT)
 
     def _leave(self) -> None:
         for timer in self._timers:
@@ -127,16 +127,16 @@ class Socket:
         if await self._wire.room(DRAIN_SECONDS):
             self._wire.write(text_frame(orjson.dumps(message)))
         else:
-            self.close(closing.TOO_SLOW)
+            self.close(close_codes.TOO_SLOW)
 
-    async def _hear(self, message: AsgiMessage) -> closing.Close | None:
+    async def _hear(self, message: AsgiMessage) -> close_codes.Close | None:
         """Answer one message; how to close, where it breaks the protocol."""
         try:
             said = orjson.loads(message.get("text") or b"")
         except orjson.JSONDecodeError:
-            return closing.BAD_MESSAGE
+            return close_codes.BAD_MESSAGE
         if not isinstance(said, dict):
-            return closing.BAD_MESSAGE
+            return close_codes.BAD_MESSAGE
         payload = said.get("payload")
         match said.get("type"):
             case "connection_init":
@@ -150,12 +150,12 @@ class Socket:
             case "complete" if isinstance(said.get("id"), str):
                 self._complete(said["id"])
             case _:
-                return closing.BAD_MESSAGE
+                return close_codes.BAD_MESSAGE
         return None
 
-    async def _init(self, payload: Any) -> closing.Close | None:
+    async def _init(self, payload: Any) -> close_codes.Close | None:
         if self._initialised:
-            return closing.INIT_AGAIN
+            return close_codes.INIT_AGAIN
         self._initialised = True
         given = payload if isinstance(payload, dict) else {}
         header = next((v for k, v in given.items() if k.lower() == "authorization" and isinstance(v, str)), None)
@@ -165,11 +165,11 @@ class Socket:
         try:
             self._header, self._holding = header, await self._endpoint.viewers.hold(header)
         except RequestError:
-            return closing.FORBIDDEN
-        self._holding.gone = partial(self.close, closing.FORBIDDEN)
+            return close_codes.FORBIDDEN
+        self._holding.gone = partial(self.close, close_codes.FORBIDDEN)
         loop = asyncio.get_running_loop()
         if (left := self._endpoint.viewers.seconds_left(self._holding.viewer)) is not None:
-            self._timers.append(loop.call_later(left, self.close, closing.EXPIRED))
+            self._timers.append(loop.call_later(left, self.close, close_codes.EXPIRED))
         self._acknowledged = True
         await self._say({"type": "connection_ack", "payload": {"cursor": self._endpoint.live.cursor()}})
         self._timers.append(loop.call_later(PING_SECONDS, self._ping))
@@ -185,11 +185,11 @@ class Socket:
         self._wire.write(text_frame(orjson.dumps(said)))
         self._timers[-1] = asyncio.get_running_loop().call_later(PING_SECONDS, self._ping)
 
-    async def _subscribe(self, id: str, payload: Any) -> closing.Close | None:
+    async def _subscribe(self, id: str, payload: Any) -> close_codes.Close | None:
         if not self._acknowledged:
-            return closing.UNAUTHORIZED
+            return close_codes.UNAUTHORIZED
         if id in self.places or id in self._tasks:
-            return closing.Close(closing.EXISTS.code, f"Subscriber for {id} already exists")
+            return close_codes.Close(close_codes.EXISTS.code, f"Subscriber for {id} already exists")
         if len(self.places) + len(self._tasks) >= OPERATIONS_MAXIMUM:
             await self._refuse(
                 id, [coded_error(ErrorCode.TOO_MANY, f"At most {OPERATIONS_MAXIMUM} operations at once.")]
@@ -204,7 +204,7 @@ class Socket:
             # As over HTTP: the holder may have gone since, without an event to tell.
             viewer = await self._endpoint.viewers.of(self._header)
         except RequestError:
-            return closing.FORBIDDEN
+            return close_codes.FORBIDDEN
         run = self._stream if self._endpoint.execution.kind(asked) is OperationType.SUBSCRIPTION else self._run
         task = self._tasks[id] = asyncio.create_task(run(id, asked, viewer))
         task.add_done_callback(lambda done: self._done(id, done))
@@ -254,14 +254,14 @@ class Socket:
 class SocketEndpoint:
     """Takes sockets at one path."""
 
-    def __init__(self, execution: Executor, live: LiveStreams, viewers: Viewers) -> None:
+    def __init__(self, execution: Executor, live: LiveStreams, viewers: Authenticator) -> None:
         self.execution, self.live, self.viewers = execution, live, viewers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         if PROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
-            how = closing.BAD_PROTOCOL
+            how = close_codes.BAD_PROTOCOL
             await send({"type": "websocket.close", "code": how.code, "reason": how.reason})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})

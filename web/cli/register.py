@@ -13,7 +13,7 @@ from resolvers.register import Outcome, Progress, Report, Run, export, load
 FAILED, REFUSED = 1, 2  # exit statuses: some rows were bad; nothing could be begun
 
 
-async def bring_in(
+async def import_register(
     database: Database, mapping: Path, directory: Path, report: Path, *, dry: bool, console: Console
 ) -> int:
     """Import; the exit status. Raises RegisterRefused where it cannot be begun."""
@@ -52,7 +52,7 @@ def _tell(outcome: Outcome, report: Path, *, dry: bool, console: Console) -> Non
         console.print("A dry run: nothing was written.")
 
 
-async def write_out(database: Database, directory: Path, console: Console) -> None:
+async def export_register(database: Database, directory: Path, console: Console) -> None:
     """Export. Raises RegisterRefused where there is nothing to export."""
     for table, count in (await export(database, directory)).items():
         console.print(f"{table}: {count:,} rows", highlight=False)

@@ -15,9 +15,9 @@ from starlette.types import Receive, Scope, Send
 from schema.execution.operation import GraphQLResponse
 from schema.live.streams import LiveStreams, PreparedStream, StreamMembership
 from subscriptions.feed import Message
-from web.closing import DRAIN_SECONDS, PING_SECONDS, WAITING_BYTES, WAITING_MESSAGES
-from web.viewers import Holding
-from web.wire import CUT, STEADY
+from web.auth.sessions import Session
+from web.graphql.close_codes import DRAIN_SECONDS, PING_SECONDS, WAITING_BYTES, WAITING_MESSAGES
+from web.graphql.uvicorn_protocols import CUT, STEADY
 
 EVENTS, PARTS = "text/event-stream", "multipart/mixed"
 BOUNDARY = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
@@ -25,7 +25,7 @@ PART_LINE = b"\r\n--graphql\r\n"
 SLICE = 16 << 10  # bytes written at once, so that a reader is seen to take them
 
 # Every stream of this process, to be ended with it.
-OPEN: set["Outlet"] = set()
+OPEN: set["SendQueue"] = set()
 
 
 def end_all() -> None:
@@ -34,7 +34,7 @@ def end_all() -> None:
         outlet.end()
 
 
-class Outlet:
+class SendQueue:
     """What waits to be sent on one response. `end` lets what waits go out first; `cut` does not."""
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class StreamSink:
     `frame` makes of a payload and its cursor what goes out; `failed` is called when nothing more will come.
     """
 
-    def __init__(self, outlet: Outlet, frame: Callable[[bytes, int], bytes], failed: Callable[[], None]) -> None:
+    def __init__(self, outlet: SendQueue, frame: Callable[[bytes, int], bytes], failed: Callable[[], None]) -> None:
         self._outlet, self._frame, self._failed = outlet, frame, failed
 
     def send(self, message: Message) -> None:
@@ -121,14 +121,14 @@ class StreamSink:
         self._failed()
 
 
-class Streamed(Response):
+class StreamResponse(Response):
     """A response that goes on: what an outlet is given, and a sign of life in quiet times.
 
     It ends after so many seconds, when the client's token does.
     """
 
     def __init__(
-        self, outlet: Outlet, media_type: str, opening: bytes, alive: Callable[[], bytes], seconds: float | None
+        self, outlet: SendQueue, media_type: str, opening: bytes, alive: Callable[[], bytes], seconds: float | None
     ) -> None:
         super().__init__(media_type=media_type)
         self._outlet, self._opening, self._alive, self._seconds = outlet, opening, alive, seconds
@@ -191,10 +191,10 @@ def part(data: bytes) -> bytes:
 
 
 def streamed(
-    live: LiveStreams, prepared: PreparedStream, media: str, holding: Holding, seconds: float | None
-) -> Streamed:
+    live: LiveStreams, prepared: PreparedStream, media: str, holding: Session, seconds: float | None
+) -> StreamResponse:
     """The response that streams a subscription: as long as its viewer may, and for so many seconds at the most."""
-    outlet = Outlet()
+    outlet = SendQueue()
     places: list[StreamMembership] = []
 
     def event_of(payload: bytes, number: int) -> bytes:
@@ -208,10 +208,10 @@ def streamed(
         return b"id: " + live.cursor(places).encode() + b"\n\n"
 
     if media == EVENTS:
-        response = Streamed(outlet, EVENTS, b":\n\n", alive, seconds)
+        response = StreamResponse(outlet, EVENTS, b":\n\n", alive, seconds)
         sink = StreamSink(outlet, event_of, outlet.end)
     else:
-        response = Streamed(outlet, BOUNDARY, PART_LINE, lambda: part(b"{}"), seconds)
+        response = StreamResponse(outlet, BOUNDARY, PART_LINE, lambda: part(b"{}"), seconds)
         sink = StreamSink(outlet, part_of, outlet.end)
     place = prepared.join(sink)
     places.append(place)

@@ -57,7 +57,7 @@ def steady(transport: asyncio.Transport) -> None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
 
-class Wire(WebSocketsSansIOProtocol):
+class WebSocketProtocol(WebSocketsSansIOProtocol):
     """A WebSocket that the application may write to past ASGI."""
 
     # Looked at for each of thousands of subscribers: in the object itself. uvicorn's protocols have too many attributes
@@ -165,7 +165,7 @@ class Wire(WebSocketsSansIOProtocol):
         cut(self.transport)
 
 
-class HttpWire(HttpToolsProtocol):
+class HttpProtocol(HttpToolsProtocol):
     """HTTP whose streams can be cut, and say when they begin."""
 
     def on_message_begin(self) -> None:

@@ -8,7 +8,7 @@ from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import viewers
-from web.tokens import Claims, Tokens
+from web.auth.tokens import Claims, Tokens
 
 KEPT = 1_000
 # So long a token's holder is not looked up anew: a badge taken back counts after that.
@@ -16,14 +16,14 @@ FRESH = dt.timedelta(seconds=30)
 GONE = "The token is of somebody who is not in the register."
 
 
-class Holding:
+class Session:
     """A viewer whose stream goes on. `gone` is called when the holder of the token is not who they were.
 
     `lost` tells the same to whoever could not say in time what to call.
     """
 
     def __init__(
-        self, viewers: "Viewers", viewer: Viewer | None, token: str = "", claims: Claims | None = None
+        self, viewers: "Authenticator", viewer: Viewer | None, token: str = "", claims: Claims | None = None
     ) -> None:
         self._viewers, self.viewer, self.token = viewers, viewer, token
         role = None if claims is None else claims.role
@@ -44,7 +44,7 @@ class Holding:
         self._viewers.held.discard(self)
 
 
-class Viewers:
+class Authenticator:
     """Tokens as viewers. `anonymous` is who a request without a token is, or None where it is nobody."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Viewers:
     ) -> None:
         self._tokens, self._database, self._clock, self.anonymous = tokens, database, clock, anonymous
         self._kept: OrderedDict[str, tuple[Viewer, dt.datetime]] = OrderedDict()
-        self.held: set[Holding] = set()
+        self.held: set[Session] = set()
 
     def seconds_left(self, viewer: Viewer | None) -> float | None:
         """How long a viewer's token is good; None where it does not end."""
@@ -73,13 +73,13 @@ class Viewers:
         kept = self._kept.get(token.strip()) if scheme.lower() == "bearer" else None
         return kept[0] if kept is not None and self._clock() < kept[1] else None
 
-    async def hold(self, authorization: str | None) -> Holding:
+    async def hold(self, authorization: str | None) -> Session:
         """The viewer as the register has them at this moment, for a stream. Raises Refused as `of` does."""
         token = _token(authorization)
         if token is None:
-            return Holding(self, self.anonymous)
+            return Session(self, self.anonymous)
         claims = self._tokens.read(token, self._clock())
-        holding = Holding(self, await self.of_token(token), token, claims)
+        holding = Session(self, await self.of_token(token), token, claims)
         if holding.badge or holding.code:
             self.held.add(holding)
             # Looked up after it is held: nobody would tell of what came between.
@@ -93,7 +93,7 @@ class Viewers:
         if self.held:
             await self._recheck(list(self.held))
 
-    async def _recheck(self, held: list[Holding]) -> None:
+    async def _recheck(self, held: list[Session]) -> None:
         badges, codes = {h.badge for h in held if h.badge}, {h.code for h in held if h.code}
         inspectors, enterprises = await viewers.standing(self._database, badges, codes)
         for holding in held:

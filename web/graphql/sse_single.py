@@ -18,22 +18,23 @@ from schema.execution.errors import coded_error, error_response, format_error
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from schema.live.streams import LiveStreams, StreamMembership, stream_errors
-from web.closing import OPERATIONS_MAXIMUM
-from web.graphql import JSON, GraphQLEndpoint, answered, turned_away
-from web.streams import EVENTS, Outlet, Streamed, StreamSink, event
-from web.viewers import Holding
+from web.auth.sessions import Session
+from web.graphql.close_codes import OPERATIONS_MAXIMUM
+from web.graphql.endpoint import GraphQLEndpoint, error_response_to, http_response
+from web.graphql.negotiation import JSON
+from web.graphql.sse import EVENTS, SendQueue, StreamResponse, StreamSink, event
 
 TOKEN = "x-graphql-event-stream-token"
 OPEN_SECONDS = 30.0  # from the reservation to the opening
 RESERVED_MAXIMUM = 10_000
 
 
-class Reserved:
+class ReservedStream:
     """One stream and its operations."""
 
-    def __init__(self, holding: Holding) -> None:
+    def __init__(self, holding: Session) -> None:
         self.viewer = holding.viewer
-        self.outlet = Outlet()
+        self.outlet = SendQueue()
         self._holding = holding
         holding.gone = self.leave
         self.opened = False
@@ -69,7 +70,7 @@ class ReservedEndpoint:
 
     def __init__(self, endpoint: GraphQLEndpoint, execution: Executor, live: LiveStreams) -> None:
         self._endpoint, self._execution, self._live = endpoint, execution, live
-        self._streams: dict[str, Reserved] = {}
+        self._streams: dict[str, ReservedStream] = {}
 
     async def respond(self, request: Request) -> Response:
         try:
@@ -87,16 +88,16 @@ class ReservedEndpoint:
                 return Response(status_code=200)
             return await self._start(request, stream)
         except RequestError as error:
-            return turned_away(error, JSON)
+            return error_response_to(error, JSON)
         except Exception as error:  # the last chance to answer as GraphQL, and to keep what went wrong to the log
-            return answered(error_response([format_error(GraphQLError("", original_error=error))]), JSON, 500)
+            return http_response(error_response([format_error(GraphQLError("", original_error=error))]), JSON, 500)
 
-    def _reserve(self, holding: Holding) -> Response:
+    def _reserve(self, holding: Session) -> Response:
         if len(self._streams) >= RESERVED_MAXIMUM:
             holding.release()
-            return answered(error_response([coded_error(ErrorCode.TOO_MANY, "Too many streams.")]), JSON, 503)
+            return http_response(error_response([coded_error(ErrorCode.TOO_MANY, "Too many streams.")]), JSON, 503)
         token = secrets.token_urlsafe(24)
-        self._streams[token] = Reserved(holding)
+        self._streams[token] = ReservedStream(holding)
         asyncio.get_running_loop().call_later(OPEN_SECONDS, self._unless_opened, token)
         return PlainTextResponse(token, 201)
 
@@ -104,9 +105,9 @@ class ReservedEndpoint:
         if token in self._streams and not self._streams[token].opened:
             self._streams.pop(token).leave()
 
-    def _open(self, token: str, stream: Reserved) -> Response:
+    def _open(self, token: str, stream: ReservedStream) -> Response:
         if stream.opened:
-            return answered(
+            return http_response(
                 error_response([coded_error(ErrorCode.BAD_REQUEST, "The stream is open already.")]), JSON, 409
             )
         stream.opened = True
@@ -118,7 +119,7 @@ class ReservedEndpoint:
                 return b"id: " + self._live.cursor(stream.operations.values()).encode() + b"\n\n"
             return b":\n\n"
 
-        response = Streamed(stream.outlet, EVENTS, b":\n\n", alive, seconds)
+        response = StreamResponse(stream.outlet, EVENTS, b":\n\n", alive, seconds)
 
         def left() -> None:
             self._streams.pop(token, None)
@@ -127,7 +128,7 @@ class ReservedEndpoint:
         response.left = left
         return response
 
-    async def _start(self, request: Request, stream: Reserved) -> Response:
+    async def _start(self, request: Request, stream: ReservedStream) -> Response:
         asked = await self._endpoint.operation(request)
         id = asked.extensions.get("operationId")
         if not isinstance(id, str) or not id:
@@ -136,11 +137,11 @@ class ReservedEndpoint:
             # While the request arrived: what began now would have nobody to end it.
             return no_such_stream()
         if id in stream.operations:
-            return answered(
+            return http_response(
                 error_response([coded_error(ErrorCode.BAD_REQUEST, "The operation exists already.")]), JSON, 409
             )
         if len(stream.operations) >= OPERATIONS_MAXIMUM:
-            return answered(
+            return http_response(
                 error_response([coded_error(ErrorCode.TOO_MANY, "Too many operations at once.")]), JSON, 429
             )
         if self._execution.kind(asked) is OperationType.SUBSCRIPTION:
@@ -148,7 +149,7 @@ class ReservedEndpoint:
         stream.operations[id] = asyncio.create_task(self._run(id, asked, stream))
         return Response(status_code=202)
 
-    async def _run(self, id: str, asked: Operation, stream: Reserved) -> None:
+    async def _run(self, id: str, asked: Operation, stream: ReservedStream) -> None:
         try:
             answer = await self._execution.run(asked, stream.viewer)
         except Exception as error:  # the stream is not the operation's: its client is told, and goes on
@@ -156,7 +157,7 @@ class ReservedEndpoint:
         await stream.outlet.drained()
         stream.answer(id, answer.body())
 
-    async def _stream(self, id: str, asked: Operation, stream: Reserved) -> Response:
+    async def _stream(self, id: str, asked: Operation, stream: ReservedStream) -> Response:
         mark = stream.operations[id] = object()
         try:
             prepared = await self._live.prepare(asked, stream.viewer)
@@ -164,7 +165,7 @@ class ReservedEndpoint:
             if stream.operations.get(id) is mark:
                 del stream.operations[id]
             if isinstance(error, RequestError):
-                return answered(error_response(stream_errors(error)), JSON, 400)
+                return http_response(error_response(stream_errors(error)), JSON, 400)
             raise
         if stream.operations.get(id) is not mark:
             # Ended meanwhile, or the whole stream was; what has the id now is another operation.
@@ -184,4 +185,4 @@ class ReservedEndpoint:
 
 
 def no_such_stream() -> Response:
-    return answered(error_response([coded_error(ErrorCode.BAD_REQUEST, "There is no such stream.")]), JSON, 404)
+    return http_response(error_response([coded_error(ErrorCode.BAD_REQUEST, "There is no such stream.")]), JSON, 404)

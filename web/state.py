@@ -1,0 +1,86 @@
+"""What the application holds while it runs."""
+
+import datetime as dt
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from models.db.database import Database
+from models.visibility import Role, Viewer, Visibility
+from resolvers import geography
+from resolvers.evidence import store as evidence_store
+from resolvers.evidence.signed_urls import Signer
+from schema.build import build
+from schema.execution.executor import Executor
+from schema.live.streams import LiveStreams
+from web.auth.sessions import Authenticator
+from web.auth.tokens import Tokens
+from web.settings import Settings, secret
+from web.uploads import EvidenceEndpoint
+
+
+class AppState:
+    """What the application holds while it runs."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], dt.datetime]) -> None:
+        self.settings = settings
+        signing = secret(settings)
+        if signing is None:
+            raise ValueError("HUHANG_SECRET is needed where Huhang does not run as a demo")
+        self.tokens = Tokens(signing)
+        signer = Signer(signing)
+        self.database = Database(settings.database_url, pool_size=settings.pool_size)
+        self.zone: ZoneInfo | None = None
+        self.graph = build()
+        self.execution = Executor(
+            self.graph,
+            self.database,
+            self.time_zone,
+            clock,
+            rung=self.ring,
+            introspection=settings.introspection,
+            signer=signer,
+            reuse=settings.reuse,
+        )
+        retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
+        # In demo mode whoever sends no token looks on as a screen does.
+        anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
+        self.viewers = Authenticator(self.tokens, self.database, clock, anonymous)
+        self.live = LiveStreams(
+            self.execution,
+            self.database,
+            self.time_zone,
+            clock,
+            bus_url=settings.bus_url,
+            retention=retention,
+            recheck=self.recheck,
+        )
+        store = evidence_store.opened(settings.evidence_url)
+        self.evidence = EvidenceEndpoint(
+            self.viewers, self.database, store, signer, clock, limit=settings.evidence_limit
+        )
+
+    def time_zone(self) -> ZoneInfo:
+        return self.zone or geography.DEFAULT_ZONE
+
+    async def ring(self) -> None:
+        await self.live.ring()
+
+    async def recheck(self) -> None:
+        """Something has happened."""
+        await self._learn_zone()
+        await self.viewers.recheck()
+
+    async def _learn_zone(self) -> None:
+        """A database that was empty may have a district by now; its zone stays as it is."""
+        if self.zone is None:
+            found = await geography.time_zone(self.database)
+            self.zone = self.zone or found
+
+    async def open(self) -> None:
+        await self.live.start()
+        # Later than the head of the log was read: nobody would tell of what came between.
+        await self._learn_zone()
+
+    async def close(self) -> None:
+        await self.live.stop()
+        await self.database.close()
