@@ -98,7 +98,7 @@ clean: ## Remove what can be made again; the database in var/ stays
 
 .PHONY: browser
 browser: $(TESTS)
-	@$(BIN)/python -m tests.web.browser
+	@$(BIN)/python -m tests.support.browser
 
 # The API needs no Node, so `make run` does without the pages where there is none.
 .PHONY: pages-if-possible

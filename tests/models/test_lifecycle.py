@@ -9,7 +9,7 @@ from models import EventKind, Role, Scope, Viewer, Visibility, lifecycle
 from models.lifecycle import ACTIONS, CYCLES, PERMITTED, Transition
 from models.lifecycle_page import page
 from schema.build import Graph
-from tests import tables
+from tests.support import lifecycle_table
 
 ROOT = Path(__file__).parent.parent.parent
 # What the log tells of besides the steps of life cycles, and what leaves it.
@@ -58,7 +58,7 @@ def test_the_page_has_every_line_and_every_state() -> None:
 def test_every_mutation_is_permitted_to_somebody_and_no_other_is_named(graph: Graph) -> None:
     root = graph._schema.mutation_type
     assert root is not None
-    assert set(root.fields) == set(PERMITTED) == set(tables.MUTATIONS)
+    assert set(root.fields) == set(PERMITTED) == set(lifecycle_table.MUTATIONS)
 
 
 def test_every_kind_of_event_is_of_a_mutation() -> None:
@@ -77,7 +77,9 @@ def test_the_commander_may_everything_and_a_wall_nothing() -> None:
 @pytest.mark.parametrize("scope", Scope)
 def test_a_program_may_what_its_scope_says(scope: Scope) -> None:
     program = Viewer(Visibility(Role.INTEGRATOR, frozenset({scope})))
-    wanted = {row.split(" |")[0] for row in tables.BESIDES.strip().splitlines() if row.endswith(f"| {scope.value}")}
+    wanted = {
+        row.split(" |")[0] for row in lifecycle_table.BESIDES.strip().splitlines() if row.endswith(f"| {scope.value}")
+    }
     assert {mutation for mutation in PERMITTED if lifecycle.may(program, mutation)} == wanted
 
 

@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from subscriptions import feed as feeds
-from tests.subscriptions.feeding import Log, Sink, Topic, feeding, heard, numbers, settle
+from tests.support.memory_feed import Log, Sink, Topic, feeding, heard, numbers, settle
 
 KEY = "key"
 

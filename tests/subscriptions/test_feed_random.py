@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from subscriptions import feed as feeds
 from subscriptions.feed import Feed, Membership
-from tests.proving import examples
-from tests.subscriptions.feeding import Log, Sink, Topic, feeding, settle
+from tests.support.memory_feed import Log, Sink, Topic, feeding, settle
+from tests.support.proof_mode import examples
 
 COLOURS = ("red", "blue")
 TOPICS = (None, *COLOURS)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from tests.conftest import NOW, Databases
-from tests.web.process import Process, serving
+from tests.support.server_process import Process, serving
 from web.app import create
 from web.settings import Settings
 

@@ -16,9 +16,9 @@ from gql import Client, gql
 from gql.transport.exceptions import TransportError
 from gql.transport.websockets import WebsocketsTransport
 
-from tests.buses import free_port
 from tests.conftest import Databases
-from tests.web.subscribing import HURRIED, Town, settled, town
+from tests.support.redis_server import free_port
+from tests.support.stream_clients import HURRIED, Town, settled, town
 
 CLIENTS = Path(__file__).parent / "clients"
 PATIENCE = 60.0  # seconds: nine clients and a server start on the same machine at once

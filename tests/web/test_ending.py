@@ -15,10 +15,10 @@ import psutil
 
 from models.db.database import driver_url
 from tests.conftest import Databases
-from tests.proofs import record
-from tests.proving import PROVING
-from tests.web.process import END_SECONDS
-from tests.web.subscribing import ALL, PLAN, Socket, Town, settled, town
+from tests.support.proof_mode import PROVING
+from tests.support.proofs import record
+from tests.support.server_process import END_SECONDS
+from tests.support.stream_clients import ALL, PLAN, Socket, Town, settled, town
 from web.graphql import close_codes
 
 SECONDS = 5.0  # that a server may take; `make prove` holds it to that, on a machine that does nothing else

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Request, Route, TimeoutError, expect
 
-from tests.web.browser import open_browser
-from tests.web.process import Process, serving
+from tests.support.browser import open_browser
+from tests.support.server_process import Process, serving
 from web.app import PAGES
 
 # A proxy that nobody runs: whatever is not on this machine cannot be had, whoever asks.

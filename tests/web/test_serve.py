@@ -10,9 +10,9 @@ import pytest_asyncio
 
 from schema.build import Graph
 from tests.conftest import Databases
+from tests.support.server_process import FEW, serving
+from tests.support.server_process import web as run
 from tests.web.conftest import SECRET, talking
-from tests.web.process import FEW, serving
-from tests.web.process import web as run
 from web import app as web_app
 from web.settings import Settings
 

@@ -3,7 +3,7 @@
 import re
 
 from resolvers.errors import ErrorCode
-from tests.web import browser
+from tests.support import browser
 from web.settings import ROOT, Settings
 
 README = (ROOT / "README.md").read_text()

@@ -19,7 +19,7 @@ from schema.build import Graph
 from schema.execution.operation import Operation
 from schema.types import node_id
 from tests.conftest import COMMANDER, NOW, SHANGHAI, TODAY, Databases, execution
-from tests.resolvers.portraying import PORTRAIT, World
+from tests.support.portrait_reference import PORTRAIT, World
 from tests.web.conftest import SECRET
 from web.app import create
 from web.auth.tokens import Tokens

@@ -13,11 +13,11 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
-from tests.buses import Redis, redis
 from tests.conftest import Databases
-from tests.web.process import serving
-from tests.web.process import web as run
-from tests.web.subscribing import ALL, SECRET, Closed, Socket, Town, settled, town
+from tests.support.redis_server import Redis, redis
+from tests.support.server_process import serving
+from tests.support.server_process import web as run
+from tests.support.stream_clients import ALL, SECRET, Closed, Socket, Town, settled, town
 from web import workers
 from web.graphql import close_codes
 

@@ -9,8 +9,8 @@ import httpx
 from models.db.database import Database
 from models.visibility import Role
 from tests.conftest import Databases
-from tests.resolvers.little_register import ENTERPRISES, PLACES, TOP, put
-from tests.resolvers.registering import run
+from tests.support.register_runs import run
+from tests.support.small_register import ENTERPRISES, PLACES, TOP, put
 from tests.web.conftest import SECRET
 from web.app import create
 from web.auth.tokens import Claims, Tokens

@@ -1,0 +1,122 @@
+"""A migrated database is what the models say, however often and by however many processes it is migrated."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from models.db.database import Database
+from models.db.migrate import migrate
+from tests.conftest import Databases
+
+ROOT = Path(__file__).parents[3]
+ALEMBIC = "alembic_version"
+
+# What PostgreSQL itself says of its tables, in its own words.
+CATALOGUE = {
+    "columns": """
+        SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, l.collname,
+               pg_get_expr(d.adbin, d.adrelid)
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        LEFT JOIN pg_collation l ON l.oid = a.attcollation
+        LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0""",
+    "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    "constraints": """
+        SELECT c.relname, k.conname, pg_get_constraintdef(k.oid)
+        FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+        WHERE k.connamespace = 'public'::regnamespace""",
+    "sequences": """
+        SELECT sequencename, data_type::text, start_value, increment_by
+        FROM pg_sequences WHERE schemaname = 'public'""",
+    "others": """
+        SELECT relname, relkind::text FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('r', 'i', 'S')
+        UNION ALL SELECT typname, 'enum' FROM pg_type WHERE typtype = 'e'
+        UNION ALL SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal""",
+}
+
+
+async def said(database: Database) -> dict[str, set[Any]]:
+    """What the database says it has, without Alembic's own table."""
+    async with database.engine.connect() as connection:
+        if not database.sqlite:
+            found = {name: set(await connection.execute(sa.text(sql))) for name, sql in CATALOGUE.items()}
+            return {name: {tuple(r) for r in rows if not r[0].startswith(ALEMBIC)} for name, rows in found.items()}
+        objects = (await connection.execute(sa.text("SELECT type, name, tbl_name, sql FROM sqlite_master"))).all()
+        tables = [o.name for o in objects if o.type == "table" and o.name not in (ALEMBIC, "sqlite_sequence")]
+        result: dict[str, set[Any]] = {
+            "objects": {(o.type, o.name, plain(o.sql)) for o in objects if o.tbl_name in tables}
+        }
+        for pragma in ("table_xinfo", "foreign_key_list"):
+            result[pragma] = set()
+            for table in tables:
+                rows = await connection.execute(sa.text(f"PRAGMA {pragma}({table})"))
+                # The numbers of foreign keys only follow the order in which they were written.
+                result[pragma] |= {(table, *(r[2:] if pragma == "foreign_key_list" else r[1:])) for r in rows}
+        return result
+
+
+def plain(sql: str | None) -> Any:
+    """The parts of a statement in any order, since migrations add constraints and columns in one of their own."""
+    lines = [] if sql is None else [line.strip().rstrip(",") for line in re.split(r", |\n", sql.replace('"', ""))]
+    return frozenset(line for line in lines if line)
+
+
+async def test_a_migrated_database_is_what_the_models_say(databases: Databases, migrated_url: str) -> None:
+    created, migrated = Database(await databases.new()), Database(await databases.new(migrated_url))
+    async with created.write() as session:
+        await (await session.connection()).run_sync(SQLModel.metadata.create_all)
+    wanted, found = await said(created), await said(migrated)
+    await created.close()
+    await migrated.close()
+    assert [name for name in wanted if not wanted[name]] in ([], ["others"])
+    assert {name: found[name] - wanted[name] for name in wanted if found[name] - wanted[name]} == {}
+    assert {name: wanted[name] - found[name] for name in wanted if wanted[name] - found[name]} == {}
+
+
+async def test_migrating_again_changes_nothing(databases: Databases, migrated_url: str) -> None:
+    database = Database(await databases.new(migrated_url))
+    once = await said(database)
+    await migrate(database)
+    assert await said(database) == once
+    await database.close()
+
+
+async def test_two_processes_may_migrate_at_once(databases: Databases, migrated_url: str) -> None:
+    url = await databases.new()
+    source = (
+        "import asyncio, sys; from models.database import Database; from models.migrate import migrate;"
+        " sys.stdin.readline(); asyncio.run(migrate(Database(sys.argv[1])))"
+    )
+    running = [started(source, url) for _ in range(2)]
+    await together(running)
+    database, model = Database(url), Database(await databases.new(migrated_url))
+    assert await said(database) == await said(model)
+    async with database.read() as connection:
+        assert (await connection.execute(sa.text(f"SELECT count(*) FROM {ALEMBIC}"))).scalar() == 1
+    await database.close()
+    await model.close()
+
+
+def started(source: str, *arguments: str) -> "subprocess.Popen[str]":
+    """A process of its own that waits for a line on its standard input."""
+    return subprocess.Popen(
+        [sys.executable, "-c", source, *arguments],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+async def together(running: "list[subprocess.Popen[str]]") -> None:
+    """Let all of them go at the same moment; all must end well."""
+    said = await asyncio.gather(*(asyncio.to_thread(process.communicate, "go\n", 60) for process in running))
+    assert [(p.returncode, out) for p, (out, _) in zip(running, said, strict=True) if p.returncode != 0] == []

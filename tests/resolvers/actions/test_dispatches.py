@@ -1,0 +1,128 @@
+"""Teams, experts and stock that are sent: exactly one of them, only what is free, and what was used is gone."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest_asyncio
+
+import models
+from models.db.database import Database
+from schema.build import Graph
+from tests.conftest import Databases
+from tests.support.actors import DUTY, row_of
+from tests.support.district import Office, opened
+
+
+@pytest_asyncio.fixture(scope="module")
+async def shared(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
+    """One database for all tests of this file, each in a district of its own."""
+    made = Database(await databases.new(migrated_url))
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def office(graph: Graph, shared: Database) -> Office:
+    return await opened(graph, shared)
+
+
+async def stock(office: Office) -> tuple[int, int]:
+    row = await row_of(office.database, models.StockItem, office.world.stock_item)
+    return row.quantity, row.reserved
+
+
+async def test_a_dispatch_goes_to_a_place(office: Office) -> None:
+    assert await office.invalid(DUTY, "dispatchRequest", purpose="抢险") == "to"
+    shown = "dispatch { to { latitude longitude } }"
+    venue = {"purpose": "抢险", "venue": office.world.id("venue")}
+    both = {**venue, "enterprise": office.enterprise}
+    for given, latitude in ((venue, 30.1), (both, 30.101), ({**both, "to": {"latitude": 1, "longitude": 2}}, 1)):
+        found = await office.done(DUTY, "dispatchRequest", shown, **given)
+        assert found["dispatch"]["to"]["latitude"] == latitude
+
+
+async def test_exactly_one_resource_is_assigned(office: Office) -> None:
+    dispatch = await office.dispatch()
+    team, expert, item = (office.world.id(name) for name in ("team", "expert", "stock_item"))
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({}, "team"),
+        ({"team": team, "expert": expert}, "team"),
+        ({"team": team, "stockItem": item, "quantity": 1}, "team"),
+        ({"stockItem": item}, "quantity"),
+        ({"stockItem": item, "quantity": 0}, "quantity"),
+        ({"stockItem": item, "quantity": -1}, "quantity"),
+        ({"team": team, "quantity": 1}, "quantity"),
+    ]
+    for given, blamed in wrong:
+        assert await office.invalid(DUTY, "dispatchAssign", dispatch=dispatch, **given) == blamed
+    await office.done(DUTY, "dispatchAssign", dispatch=dispatch, team=team)
+
+
+async def test_who_is_sent_is_on_standby_and_nowhere_else(office: Office) -> None:
+    for kind in ("team", "expert"):
+        some = {kind: office.world.id(kind)}
+        standby = f"{kind}SetStandby"
+        first, second = await office.dispatch(), await office.dispatch()
+        await office.done(DUTY, standby, **some, onStandby=False)
+        assert await office.invalid(DUTY, "dispatchAssign", dispatch=first, **some) == kind
+        await office.done(DUTY, standby, **some, onStandby=True)
+        await office.done(DUTY, "dispatchAssign", dispatch=first, **some)
+        assert await office.invalid(DUTY, "dispatchAssign", dispatch=second, **some) == kind
+        await office.done(DUTY, "dispatchDecline", dispatch=first)
+        await office.done(DUTY, "dispatchAssign", dispatch=second, **some)
+
+
+async def test_stock_is_reserved_drawn_and_freed(office: Office) -> None:
+    dispatch = await office.dispatch()
+    await office.done(DUTY, "dispatchAssign", dispatch=dispatch, stockItem=office.world.id("stock_item"), quantity=70)
+    assert await stock(office) == (100, 70)
+    other = await office.dispatch()
+    found = await office.act(
+        DUTY, "dispatchAssign", dispatch=other, stockItem=office.world.id("stock_item"), quantity=31
+    )
+    assert (found["__typename"], found["available"], found["item"]["id"]) == (
+        "StockExhausted",
+        30,
+        office.world.id("stock_item"),
+    )
+    await office.done(DUTY, "dispatchAssign", dispatch=other, stockItem=office.world.id("stock_item"), quantity=30)
+    assert await stock(office) == (100, 100)
+    await office.done(DUTY, "dispatchCancel", dispatch=other)
+    for step in ("Acknowledge", "Depart", "Arrive"):
+        await office.done(DUTY, f"dispatch{step}", dispatch=dispatch)
+    for drawn in (None, -1, 71):
+        assert await office.invalid(DUTY, "dispatchComplete", dispatch=dispatch, drawn=drawn) == "drawn"
+    assert await stock(office) == (100, 70)
+    await office.done(DUTY, "dispatchComplete", dispatch=dispatch, drawn=50)
+    assert await stock(office) == (50, 20)
+    await office.done(DUTY, "dispatchRelease", dispatch=dispatch)
+    assert await stock(office) == (50, 0)
+
+
+async def test_nothing_is_drawn_where_a_team_was_sent(office: Office) -> None:
+    dispatch = await office.dispatch()
+    await office.done(DUTY, "dispatchAssign", dispatch=dispatch, team=office.world.id("team"))
+    for step in ("Acknowledge", "Depart", "Arrive"):
+        await office.done(DUTY, f"dispatch{step}", dispatch=dispatch)
+    assert await office.invalid(DUTY, "dispatchComplete", dispatch=dispatch, drawn=0) == "drawn"
+    await office.done(DUTY, "dispatchComplete", dispatch=dispatch)
+
+
+async def test_what_is_received_is_counted(office: Office) -> None:
+    item = {"stockItem": office.world.id("stock_item")}
+    for quantity in (0, -1, 2**31 - 100):
+        assert await office.invalid(DUTY, "stockReceive", **item, quantity=quantity) == "quantity"
+    await office.done(DUTY, "stockReceive", **item, quantity=2**31 - 101)
+    assert await stock(office) == (2**31 - 1, 0)
+
+
+async def test_each_way_out_frees_what_was_reserved(office: Office) -> None:
+    for way, ends in (("Decline", 0), ("Cancel", 0), ("Cancel", 1), ("Cancel", 2)):
+        dispatch = await office.dispatch()
+        some: dict[str, Any] = {"stockItem": office.world.id("stock_item"), "quantity": 10}
+        await office.done(DUTY, "dispatchAssign", dispatch=dispatch, **some)
+        for step in ("Acknowledge", "Depart")[:ends]:
+            await office.done(DUTY, f"dispatch{step}", dispatch=dispatch)
+        assert await stock(office) == (100, 10)
+        await office.done(DUTY, f"dispatch{way}", dispatch=dispatch)
+        assert await stock(office) == (100, 0)

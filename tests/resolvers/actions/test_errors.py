@@ -1,0 +1,274 @@
+"""What is wrong is told as what it is, with the field that is to blame, and changes nothing. Nothing breaks."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from graphql import get_named_type
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+import models
+from models.db.database import Database
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.types import node_id
+from tests.conftest import Databases
+from tests.support.actors import DUTY, PROBLEMS, Contents, contents, document, program
+from tests.support.district import Office, opened
+from tests.support.input_strategies import NODES, inputs, paths, plain, put, root_fields
+from tests.support.lifecycle_table import given as needs
+from tests.support.proof_mode import examples
+
+MISSING = 2**31 - 1
+MODELS = {name: getattr(models, name) for name in set(NODES.values())}
+LONG = "长" * 4001
+
+
+@pytest_asyncio.fixture(scope="module")
+async def shared(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
+    """One database for all tests of this file, each in a district of its own."""
+    made = Database(await databases.new(migrated_url))
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def office(graph: Graph, shared: Database) -> Office:
+    return await opened(graph, shared)
+
+
+async def furnished(office: Office) -> dict[str, list[str]]:
+    """Ids by type, of rows in different states."""
+    for state in ("PLANNED", "DISPATCHED", "ON_SITE", "SUBMITTED", "IN_REVIEW"):
+        await office.visit(state)
+    for state in ("FOUND", "ASSIGNED", "RECTIFYING", "PENDING_ACCEPTANCE", "ACCEPTED", "CLOSED"):
+        await office.hazard(upto=state)
+    visit = await office.visit("SUBMITTED")
+    for steps in ("", "File", "File Investigate", "File Investigate Notify"):
+        case = (await office.done(DUTY, "casePropose", inspection=visit, grounds="违法"))["case"]["id"]
+        for step in steps.split():
+            await office.done(DUTY, f"case{step}", case=case)
+    for steps in ("", "Assign", "Assign Acknowledge", "Assign Acknowledge Depart Arrive"):
+        dispatch = await office.dispatch()
+        for step in steps.split():
+            await office.done(
+                DUTY, f"dispatch{step}", dispatch=dispatch, **needs(office.world).get(f"dispatch{step}", {})
+            )
+    for mutation in ("dutyReportSubmit", "controlMeasureAdd", "warningIssue"):
+        await office.done(DUTY, mutation, **needs(office.world)[mutation])
+    return await known(office.database)
+
+
+async def known(database: Database) -> dict[str, list[str]]:
+    found = await contents(database, *MODELS.values())
+    return {name: [node_id.encode(name, key) for key in found[m.__tablename__]] for name, m in MODELS.items()}
+
+
+# -- one at a time --
+
+
+async def test_every_field_refuses_what_no_text_id_or_time_can_be(office: Office, graph: Graph) -> None:
+    there = await furnished(office)
+    before = await contents(office.database)
+    wrong = []
+    for mutation, of in root_fields(graph).items():
+        for path, type_ in paths(of):
+            for bad in nasty(get_named_type(type_).name, path.rsplit(".", 1)[-1], there):
+                given_now = plain("input", of, there.__getitem__, whole=True)
+                put(given_now, path, bad)
+                found = await office.act(DUTY, mutation, **given_now)
+                if (found["__typename"], found.get("field")) != ("InvalidInput", path):
+                    wrong.append((mutation, path, bad[:20], found))
+    assert wrong == []
+    assert await contents(office.database) == before
+
+
+def nasty(kind: str, name: str, there: dict[str, list[str]]) -> list[str]:
+    if kind == "String":
+        return ["", " \n", "a\0b", "x\ud800", LONG]
+    if kind == "DateTime":
+        return ["2026-07-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+    if kind == "ID":
+        other = next(node for node in sorted(there) if node != NODES[name])
+        garbage = ["", "x", "1", "\0", "\ud800", "é", "Q" * 5000]
+        return [there[other][0], *garbage, node_id.encode(NODES[name], 0), node_id.encode(NODES[name], 2**31)]
+    return []
+
+
+async def test_a_row_that_is_not_there_is_not_found(office: Office, graph: Graph) -> None:
+    there = await furnished(office)
+    wrong = []
+    for mutation, of in root_fields(graph).items():
+        for path, type_ in paths(of):
+            name = path.rsplit(".", 1)[-1]
+            if get_named_type(type_).name != "ID" or path == "dispatch":
+                continue
+            given_now = {**plain("input", of, there.__getitem__), **needs(office.world).get(mutation, {})}
+            given_now |= await fitting(office, mutation, path)
+            missing = node_id.encode(NODES[name], MISSING)
+            if "." not in path:
+                given_now[path] = [missing] if path in ("inspectors", "evidence") else missing
+            else:
+                put(given_now, path, missing)
+            found = await office.act(DUTY, mutation, **given_now)
+            if (found["__typename"], found.get("missing")) != ("NotFound", missing):
+                wrong.append((mutation, path, found))
+    assert wrong == []
+
+
+async def fitting(office: Office, mutation: str, path: str) -> dict[str, Any]:
+    """What else is needed for an action to come as far as looking for the row."""
+    finding = {"level": "GENERAL", "description": "隐患", "hazard": "", "evidence": [""]}
+    finding.pop("evidence" if path.endswith("hazard") else "hazard")
+    found: dict[tuple[str, str], dict[str, Any]] = {
+        ("inspectionPlan", "reinspectionOf"): {"kind": "REINSPECTION"},
+        ("dispatchAssign", "team"): {"stockItem": None, "quantity": None},
+        ("dispatchAssign", "expert"): {"stockItem": None, "quantity": None},
+    }
+    more = found.get((mutation, path), {})
+    if mutation == "inspectionDispatch" and path != "inspection":
+        return {"inspection": await office.visit("PLANNED")}
+    if mutation == "inspectionSubmit" and path != "inspection":
+        nested = {"findings": [finding]} if path.startswith("findings") else {}
+        return {"inspection": await office.visit(), "result": "HAZARDS_FOUND" if nested else "PASS", **nested}
+    if mutation == "hazardSubmitRectification" and path == "evidence":
+        return {"hazard": await office.hazard(upto="RECTIFYING")}
+    if mutation == "dispatchAssign":
+        return {"dispatch": await office.dispatch(), **more}
+    if mutation == "assistanceDispatch" and path == "inspectors":
+        asked = await office.done(DUTY, "assistanceRequest", enterprise=office.enterprise, problem="水")
+        return {"assistanceRequest": asked["assistanceRequest"]["id"]}
+    return more
+
+
+@pytest.mark.parametrize(
+    ("mutation", "more", "blamed"),
+    [
+        ("enterpriseUpsert", {"externalId": None}, "creditCode"),
+        ("enterpriseUpsert", {"creditCode": "91350100M000100Y4Z"}, "creditCode"),
+        ("enterpriseUpsert", {"externalId": "neu"}, "name"),
+        ("enterpriseUpsert", {"externalId": "neu", "name": None}, "name"),
+        ("enterpriseUpsert", {"name": None}, "name"),
+        ("enterpriseUpsert", {"name": "名" * 501}, "name"),
+        ("enterpriseUpsert", {"externalId": "号" * 501, "name": "名"}, "externalId"),
+        ("enterpriseUpsert", {"hazardousChemicals": None}, "hazardousChemicals"),
+        ("enterpriseUpsert", {"majorHazardLevel": 0}, "majorHazardLevel"),
+        ("enterpriseUpsert", {"majorHazardLevel": 5}, "majorHazardLevel"),
+        ("enterpriseUpsert", {"location": {"latitude": 90.001, "longitude": 0}}, "location.latitude"),
+        ("enterpriseUpsert", {"location": {"latitude": 0, "longitude": -180.1}}, "location.longitude"),
+        ("dispatchRequest", {"to": {"latitude": -91, "longitude": 0}}, "to.latitude"),
+        ("inspectorReportPosition", {"position": {"latitude": 0, "longitude": 181}}, "position.longitude"),
+        ("inspectorReportPosition", {"at": "2026-06-15T04:01:01Z"}, "at"),
+        ("rainfallReport", {"at": "2026-06-15T04:01:01Z"}, "at"),
+        ("rainfallReport", {"millimetres": -0.1}, "millimetres"),
+        ("rainfallReport", {"millimetres": 2000.1}, "millimetres"),
+        ("rainfallReport", {"millimetres": 1e308}, "millimetres"),
+        ("dutyReportSubmit", {"expertsOnStandby": -1}, "expertsOnStandby"),
+        ("dutyReportSubmit", {"problems": ["水"] * 51}, "problems"),
+        ("dutyReportSubmit", {"problems": ["水", " "]}, "problems"),
+    ],
+)
+async def test_what_is_out_of_range_is_blamed_on_its_field(
+    office: Office, mutation: str, more: dict[str, Any], blamed: str
+) -> None:
+    assert await office.invalid(DUTY, mutation, **{**needs(office.world)[mutation], **more}) == blamed
+
+
+async def test_the_longest_names_that_are_taken_fit_into_their_indexes(office: Office) -> None:
+    # Each character takes four bytes, and none of them repeats soon: an index does not squeeze them.
+    long = "".join(chr(0x20000 + (n * 7919) % 42_000) for n in range(500))
+    await office.done(DUTY, "enterpriseUpsert", externalId=long, name=long)
+    case = await office.done(DUTY, "casePropose", inspection=await office.visit("SUBMITTED"), grounds=long * 8)
+    await office.done(DUTY, "caseFile", case=case["case"]["id"], number=long)
+    assert await office.invalid(DUTY, "caseFile", case=await proposed(office), number=long + "号") == "number"
+
+
+async def proposed(office: Office) -> str:
+    found = await office.done(DUTY, "casePropose", inspection=await office.visit("SUBMITTED"), grounds="违法")
+    case: str = found["case"]["id"]
+    return case
+
+
+async def test_keys_of_two_enterprises_are_not_one(office: Office) -> None:
+    code = "91350100M000100Y43"
+    await office.done(DUTY, "enterpriseUpsert", creditCode=code, name="有码企业")
+    two = {"creditCode": code, "externalId": f"e0{office.world.mark}"}
+    assert await office.invalid(DUTY, "enterpriseUpsert", **two) == "externalId"
+
+
+# -- two people at once --
+
+
+async def test_who_saw_another_version_is_told_of_the_row_as_it_is(office: Office) -> None:
+    hazard = await office.hazard(upto="ASSIGNED")
+    for seen in (1, 3, 0, -1):
+        found = await office.act(DUTY, "hazardDismiss", hazard=hazard, reason="误报", expectedVersion=seen)
+        assert (found["__typename"], found["currentVersion"], found["row"]["id"]) == ("Conflict", 2, hazard)
+    fixes = needs(office.world)["hazardStartRectifying"]
+    await office.done(DUTY, "hazardStartRectifying", hazard=hazard, expectedVersion=2, **fixes)
+    late = {"hazard": hazard, "statement": "好", "expectedVersion": 2}
+    assert await office.refused(DUTY, "hazardSubmitRectification", **late) == "Conflict"
+
+
+async def test_every_mutation_that_takes_a_version_looks_at_it(office: Office, graph: Graph) -> None:
+    there = await furnished(office)
+    wrong = []
+    for mutation, of in root_fields(graph).items():
+        if "expectedVersion" not in of.fields:
+            continue
+        given_now = {**plain("input", of, there.__getitem__), **needs(office.world).get(mutation, {})}
+        found = await office.act(DUTY, mutation, **given_now, expectedVersion=99)
+        if found["__typename"] != "Conflict":
+            wrong.append((mutation, found))
+    assert wrong == []
+
+
+async def test_a_program_that_may_not_read_is_told_of_a_conflict_too(office: Office) -> None:
+    writer = program(models.Scope.REGISTER)
+    given_now = {**needs(office.world)["enterpriseUpsert"], "expectedVersion": 7}
+    found = await office.act(writer, "enterpriseUpsert", **given_now)
+    assert (found["__typename"], found["row"]["id"]) == ("Conflict", office.enterprise)
+
+
+# -- anything at all --
+
+
+@dataclass
+class Playground:
+    """A database of its own, with rows in many states: their ids, and all that there was when it was last looked at."""
+
+    office: Office
+    there: dict[str, list[str]]
+    before: Contents
+
+
+@pytest_asyncio.fixture(scope="module")
+async def playground(databases: Databases, migrated_url: str, graph: Graph) -> AsyncIterator[Playground]:
+    database = Database(await databases.new(migrated_url))
+    office = await opened(graph, database)
+    yield Playground(office, await furnished(office), await contents(database))
+    await database.close()
+
+
+@given(data=st.data())
+@settings(
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+async def test_any_input_is_answered_with_a_success_or_a_problem(playground: Playground, data: st.DataObject) -> None:
+    office = playground.office
+    mutation, of = data.draw(st.sampled_from(sorted(root_fields(office.graph).items())), label="mutation")
+    given_now = data.draw(inputs(of, playground.there.__getitem__), label="input")
+    answer = await office.running.run(Operation(document(office.graph, mutation), {"input": given_now}), DUTY)
+    if answer.errors:
+        assert {error["extensions"]["code"] for error in answer.errors} == {"BAD_VARIABLES"}
+    found = answer.data and answer.data[mutation]["__typename"]
+    event(f"{found}")
+    after = await contents(office.database)
+    if found is None or found in PROBLEMS:
+        assert after == playground.before
+    playground.before = after

@@ -1,0 +1,325 @@
+"""What a step needs besides a legal state, and the field that is blamed where it is missing."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from graphql import GraphQLInputObjectType, GraphQLNonNull
+
+import models
+from models.db.database import Database
+from schema.build import Graph
+from schema.types import node_id
+from tests.conftest import NOW, Databases
+from tests.support.actors import DAY, DUTY, HOUR, at, change, contents, inspector, log_after, row_of
+from tests.support.district import GONE, SOON, Office, finding, opened
+from tests.support.lifecycle_table import given
+
+
+@pytest_asyncio.fixture(scope="module")
+async def shared(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
+    """One database for all tests of this file, each in a district of its own."""
+    made = Database(await databases.new(migrated_url))
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def office(graph: Graph, shared: Database) -> Office:
+    return await opened(graph, shared)
+
+
+# -- hazards --
+
+
+async def test_a_major_hazard_needs_all_five_fixes(office: Office) -> None:
+    hazard = await office.hazard("MAJOR", "ASSIGNED")
+    assert await office.invalid(office.world.own, "hazardStartRectifying", hazard=hazard) == "fiveFix"
+    fixes = given(office.world)["hazardStartRectifying"]["fiveFix"]
+    for name in set(fixes) - {"deadline"}:
+        less = {**fixes, name: " "}
+        assert await office.invalid(DUTY, "hazardStartRectifying", hazard=hazard, fiveFix=less) == f"fiveFix.{name}"
+    found = await office.done(office.world.own, "hazardStartRectifying", hazard=hazard, fiveFix=fixes)
+    assert found["hazard"]["status"] == "RECTIFYING"
+    row = await row_of(office.database, models.Hazard, node_id.key_of(hazard, "Hazard"))
+    assert (row.fix_responsibility, row.fix_measures, row.fix_funds, row.fix_contingency_plan) == ("落实",) * 4
+    assert row.fix_deadline == NOW + 10 * DAY
+
+
+async def test_a_general_hazard_needs_no_fixes(office: Office) -> None:
+    hazard = await office.hazard("GENERAL", "ASSIGNED")
+    await office.done(office.world.own, "hazardStartRectifying", hazard=hazard)
+
+
+async def test_a_rectification_needs_evidence_or_a_statement(office: Office) -> None:
+    hazard = await office.hazard(upto="RECTIFYING")
+    assert await office.invalid(DUTY, "hazardSubmitRectification", hazard=hazard) == "statement"
+    await office.done(DUTY, "hazardSubmitRectification", hazard=hazard, evidence=[office.world.id("evidence")])
+
+
+async def test_deadlines_are_to_come(office: Office) -> None:
+    hazard = await office.hazard()
+    owner = {"name": "责任人"}
+    assert await office.invalid(DUTY, "hazardAssign", hazard=hazard, owner=owner, deadline=GONE) == "deadline"
+    assert await office.invalid(DUTY, "hazardAssign", hazard=hazard, owner=owner, deadline=at(NOW)) == "deadline"
+    report = {"enterprise": office.enterprise, "level": "GENERAL", "description": "隐患"}
+    assert await office.invalid(DUTY, "hazardReport", **report, deadline=GONE) == "deadline"
+    visit = await office.visit()
+    late = {"result": "HAZARDS_FOUND", "findings": [finding(deadline=GONE)]}
+    assert await office.invalid(DUTY, "inspectionSubmit", inspection=visit, **late) == "findings.deadline"
+
+
+async def test_what_starts_with_whom(office: Office) -> None:
+    report = {"enterprise": office.enterprise, "level": "GENERAL", "description": "隐患"}
+    for viewer, status in ((office.world.own, "UNDER_REVIEW"), (office.world.officer, "FOUND"), (DUTY, "FOUND")):
+        assert (await office.done(viewer, "hazardReport", **report))["hazard"]["status"] == status
+
+
+@pytest.mark.parametrize(
+    "mutation", ["hazardDismiss", "hazardReject", "hazardReopen", "inspectionReturn", "inspectionCancel"]
+)
+async def test_a_reason_is_required(office: Office, mutation: str) -> None:
+    noun = "hazard" if mutation.startswith("hazard") else "inspection"
+    some = await office.hazard() if noun == "hazard" else await office.visit("PLANNED")
+    assert await office.invalid(DUTY, mutation, **{noun: some, "reason": " \n"}) == "reason"
+    needed = office.graph._schema.type_map[f"{mutation[0].upper()}{mutation[1:]}Input"]
+    assert isinstance(needed, GraphQLInputObjectType)
+    assert isinstance(needed.fields["reason"].type, GraphQLNonNull)
+
+
+async def test_an_extension_is_asked_for_and_decided_and_both_stay(office: Office) -> None:
+    hazard = await office.hazard(upto="RECTIFYING")
+    asked = {"hazard": hazard, "to": at(NOW + 20 * DAY), "reason": "缺配件"}
+    own = office.world.own
+    assert await office.invalid(DUTY, "hazardDecideExtension", hazard=hazard, approve=True) == "hazard"
+    assert await office.invalid(own, "hazardRequestExtension", **{**asked, "to": SOON}) == "to"
+    assert (await office.done(own, "hazardRequestExtension", **asked))["hazard"]["version"] == 4
+    assert await office.invalid(own, "hazardRequestExtension", **asked) == "hazard"
+    shown = "hazard { deadline version status extensions { from to reason status requestedAt decidedAt } }"
+    refused = await office.done(DUTY, "hazardDecideExtension", shown, hazard=hazard, approve=False)
+    assert refused["hazard"]["deadline"] == SOON
+    office.later(DAY)
+    again = {**asked, "to": at(NOW + 30 * DAY)}
+    await office.done(own, "hazardRequestExtension", **again)
+    found = (await office.done(DUTY, "hazardDecideExtension", shown, hazard=hazard, approve=True))["hazard"]
+    assert (found["deadline"], found["version"], found["status"]) == (at(NOW + 30 * DAY), 7, "RECTIFYING")
+    told = [(e["from"], e["to"], e["status"], e["requestedAt"], e["decidedAt"]) for e in found["extensions"]]
+    assert told == [
+        (SOON, at(NOW + 20 * DAY), "REFUSED", at(NOW), at(NOW)),
+        (SOON, at(NOW + 30 * DAY), "APPROVED", at(NOW + DAY), at(NOW + DAY)),
+    ]
+
+
+async def test_overdue_is_derived_from_the_deadline_in_force(office: Office) -> None:
+    hazard = await office.hazard(upto="RECTIFYING")
+    await office.done(DUTY, "hazardRequestExtension", hazard=hazard, to=at(NOW + 20 * DAY), reason="缺配件")
+    query = "query($id: ID!) { node(id: $id) { ... on Hazard { overdue } } }"
+    office.later(11 * DAY)
+    assert (await office.ask(query, id=hazard))["node"]["overdue"]
+    await office.done(DUTY, "hazardDecideExtension", hazard=hazard, approve=True)
+    assert not (await office.ask(query, id=hazard))["node"]["overdue"]
+    office.later(10 * DAY)
+    assert (await office.ask(query, id=hazard))["node"]["overdue"]
+    await office.done(DUTY, "hazardSubmitRectification", hazard=hazard, statement="已整改")
+    await office.done(DUTY, "hazardAccept", hazard=hazard)
+    assert not (await office.ask(query, id=hazard))["node"]["overdue"]
+
+
+# -- inspections --
+
+
+async def test_only_general_hazards_are_fixed_on_the_spot_and_two_events_tell_of_it(office: Office) -> None:
+    visit = await office.visit()
+    major = {"result": "HAZARDS_FOUND", "findings": [finding("MAJOR", fixedOnSpot=True)]}
+    assert await office.invalid(DUTY, "inspectionSubmit", inspection=visit, **major) == "findings.fixedOnSpot"
+    [found] = await office.submit(visit, finding(fixedOnSpot=True))
+    assert found["status"] == "PENDING_ACCEPTANCE"
+    key = node_id.key_of(found["id"], "Hazard")
+    events = [e for e in await log_after(office.database) if (e.subject, e.subject_id) == (models.Subject.HAZARD, key)]
+    assert [(e.kind.name, e.subject_id, e.from_status, e.to_status) for e in events] == [
+        ("HAZARD_FOUND", key, None, "FOUND"),
+        ("HAZARD_RECTIFICATION_SUBMITTED", key, "FOUND", "PENDING_ACCEPTANCE"),
+    ]
+    assert (await row_of(office.database, models.Hazard, key)).rectified_at == NOW
+
+
+async def test_inspectors_who_are_sent_are_on_duty(office: Office) -> None:
+    plan = {"enterprise": office.enterprise, "kind": "ROUTINE", "plannedFor": SOON}
+    resting = [office.world.id("resting")]
+    empty = (await office.done(DUTY, "inspectionPlan", **plan))["inspection"]["id"]
+    assert await office.invalid(DUTY, "inspectionDispatch", inspection=empty) == "inspectors"
+    assert await office.invalid(DUTY, "inspectionDispatch", inspection=empty, inspectors=resting) == "inspectors"
+    planned = (await office.done(DUTY, "inspectionPlan", **plan, inspectors=resting))["inspection"]["id"]
+    assert await office.invalid(DUTY, "inspectionDispatch", inspection=planned) == "inspectors"
+    two = [office.world.id("inspector"), office.world.id("other_inspector")]
+    shown = "inspection { inspectors { id } }"
+    sent = await office.done(DUTY, "inspectionDispatch", shown, inspection=planned, inspectors=[*two, two[0]])
+    assert sorted(i["id"] for i in sent["inspection"]["inspectors"]) == sorted(two)
+
+
+async def test_an_inspector_plans_for_themselves_only(office: Office) -> None:
+    plan = {"enterprise": office.enterprise, "kind": "ROUTINE", "plannedFor": SOON}
+    other = [office.world.id("other_inspector")]
+    assert await office.refused(office.world.officer, "inspectionPlan", **plan, inspectors=other) == "Forbidden"
+    found = await office.done(office.world.officer, "inspectionPlan", "inspection { inspectors { id } }", **plan)
+    assert found["inspection"]["inspectors"] == [{"id": office.world.id("inspector")}]
+
+
+async def test_a_reinspection_names_a_submitted_inspection_of_the_same_enterprise(office: Office) -> None:
+    plan = {"enterprise": office.enterprise, "plannedFor": SOON}
+    before = await office.visit("SUBMITTED")
+    for wrong in (
+        {"kind": "REINSPECTION"},
+        {"kind": "ROUTINE", "reinspectionOf": before},
+        {"kind": "REINSPECTION", "reinspectionOf": await office.visit("ON_SITE")},
+        {"kind": "REINSPECTION", "reinspectionOf": before, "enterprise": office.world.id("other_enterprise")},
+    ):
+        assert await office.invalid(DUTY, "inspectionPlan", **{**plan, **wrong}) == "reinspectionOf"
+    assert await office.invalid(DUTY, "inspectionPlan", **plan, kind="ASSISTANCE") == "kind"
+    shown = "inspection { reinspectionOf { id } }"
+    found = await office.done(DUTY, "inspectionPlan", shown, **plan, kind="REINSPECTION", reinspectionOf=before)
+    assert found["inspection"]["reinspectionOf"]["id"] == before
+
+
+async def test_a_result_of_hazards_names_them(office: Office) -> None:
+    visit = await office.visit()
+    assert await office.invalid(DUTY, "inspectionSubmit", inspection=visit, result="HAZARDS_FOUND") == "findings"
+    many = [finding()] * 101
+    assert await office.invalid(DUTY, "inspectionSubmit", inspection=visit, result="PASS", findings=many) == "findings"
+    assert await office.submit(visit, *many[:100])
+
+
+async def test_an_inspection_closes_when_its_hazards_are_done(office: Office) -> None:
+    visit = await office.visit()
+    hazards = [h["id"] for h in await office.submit(visit, finding(), finding())]
+    await office.done(DUTY, "inspectionReview", inspection=visit)
+    assert await office.invalid(DUTY, "inspectionClose", inspection=visit) == "inspection"
+    for hazard in hazards:
+        assert await office.invalid(DUTY, "inspectionClose", inspection=visit) == "inspection"
+        await office.done(DUTY, "hazardDismiss", hazard=hazard, reason="误报")
+    await office.done(DUTY, "inspectionClose", inspection=visit)
+
+
+async def test_or_when_a_reinspection_carries_them(office: Office) -> None:
+    visit = await office.visit()
+    [hazard] = await office.submit(visit, finding())
+    await office.done(DUTY, "inspectionReview", inspection=visit)
+    plan = {"enterprise": office.enterprise, "kind": "REINSPECTION", "plannedFor": SOON, "reinspectionOf": visit}
+    off = (await office.done(DUTY, "inspectionPlan", **plan))["inspection"]["id"]
+    await office.done(DUTY, "inspectionCancel", inspection=off, reason="改期")
+    assert await office.invalid(DUTY, "inspectionClose", inspection=visit) == "inspection"
+    other = inspector(office.world.other_inspector)
+    await office.done(DUTY, "inspectionPlan", **plan, inspectors=[office.world.id("other_inspector")])
+    await office.done(DUTY, "inspectionClose", inspection=visit)
+    # Who looks again answers for the hazard as well.
+    for step, more in (("Assign", given(office.world)["hazardAssign"]), ("StartRectifying", {})):
+        await office.done(DUTY, f"hazard{step}", hazard=hazard["id"], **more)
+    await office.done(DUTY, "hazardSubmitRectification", hazard=hazard["id"], statement="已整改")
+    await office.done(other, "hazardAccept", hazard=hazard["id"])
+
+
+async def test_what_is_sent_back_amends_by_id_and_doubles_nothing(office: Office) -> None:
+    visit = await office.visit()
+    first, second = await office.submit(visit, finding(), finding("MAJOR"), summary="初稿")
+    await office.done(DUTY, "inspectionReview", inspection=visit)
+    await office.done(DUTY, "inspectionReturn", inspection=visit, reason="不全")
+    office.later(HOUR)
+    better = {"level": "MAJOR", "description": "线路严重老化", "category": "ELECTRICAL", "hazard": first["id"]}
+    third, fourth = await office.submit(visit, better, finding(description="堵塞通道"), summary="终稿")
+    assert (third["id"], third["version"]) == (first["id"], 2)
+    assert fourth["id"] not in (first["id"], second["id"])
+    found = (await contents(office.database, models.Hazard))["hazard"].values()
+    rows = [row for row in found if row.enterprise_id == office.world.enterprise]
+    assert [(row.description, row.level.name) for row in rows] == [
+        ("线路严重老化", "MAJOR"),
+        ("线路老化", "MAJOR"),
+        ("堵塞通道", "GENERAL"),
+    ]
+    assert (await row_of(office.database, models.Enterprise, office.world.enterprise)).open_hazards == 3
+    row = await row_of(office.database, models.Inspection, node_id.key_of(visit, "Inspection"))
+    assert (row.submitted_at, row.summary) == (NOW + HOUR, "终稿")
+
+
+async def test_only_its_own_hazards_that_nobody_has_taken_up_are_amended(office: Office) -> None:
+    other = await office.hazard()
+    visit = await office.visit()
+    [mine] = await office.submit(visit, finding())
+    await office.done(DUTY, "hazardAssign", hazard=mine["id"], **given(office.world)["hazardAssign"])
+    await office.done(DUTY, "inspectionReview", inspection=visit)
+    await office.done(DUTY, "inspectionReturn", inspection=visit, reason="不全")
+    for hazard in (other, mine["id"]):
+        again = {"result": "HAZARDS_FOUND", "findings": [finding(hazard=hazard)]}
+        assert await office.invalid(DUTY, "inspectionSubmit", inspection=visit, **again) == "findings.hazard"
+    # The result stands on the hazard that it has already.
+    await office.submit(visit)
+
+
+# -- the others --
+
+
+async def test_cancelling_the_visit_opens_the_request_again(office: Office) -> None:
+    request = await office.done(office.world.own, "assistanceRequest", enterprise=office.enterprise, problem="排水")
+    request_id = request["assistanceRequest"]["id"]
+    sent = await office.done(DUTY, "assistanceDispatch", assistanceRequest=request_id)
+    found = await office.done(
+        DUTY, "inspectionCancel", "inspection { status assistanceRequest { id status version } }",
+        inspection=sent["inspection"]["id"], reason="改派",
+    )  # fmt: skip
+    assert found["inspection"] == {
+        "status": "CANCELLED",
+        "assistanceRequest": {"id": request_id, "status": "OPEN", "version": 3},
+    }
+    assert [e.kind.name for e in await log_after(office.database)][-2:] == [
+        "INSPECTION_CANCELLED",
+        "ASSISTANCE_REOPENED",
+    ]
+    again = await office.done(DUTY, "assistanceDispatch", assistanceRequest=request_id)
+    await office.done(DUTY, "assistanceResolve", assistanceRequest=request_id, resolution="电话解决")
+    await office.done(DUTY, "inspectionCancel", inspection=again["inspection"]["id"], reason="已解决")
+    key = node_id.key_of(request_id, "AssistanceRequest")
+    assert (await row_of(office.database, models.AssistanceRequest, key)).status.name == "RESOLVED"
+
+
+async def test_help_is_sent_by_those_on_duty(office: Office) -> None:
+    request = await office.done(DUTY, "assistanceRequest", enterprise=office.enterprise, problem="排水")
+    some = {"assistanceRequest": request["assistanceRequest"]["id"]}
+    for count in (0, 21, -1):
+        assert await office.invalid(DUTY, "assistanceDispatch", **some, count=count) == "count"
+    assert (
+        await office.invalid(DUTY, "assistanceDispatch", **some, inspectors=[office.world.id("resting")])
+        == "inspectors"
+    )
+    await change(office.database, sa.update(models.Inspector).values(on_duty=False))
+    assert await office.invalid(DUTY, "assistanceDispatch", **some) == "inspectors"
+
+
+async def test_a_penalty_is_for_what_is_decided(office: Office) -> None:
+    visit = await office.visit("SUBMITTED")
+    case = (await office.done(DUTY, "casePropose", inspection=visit, grounds="违法"))["case"]["id"]
+    for step in ("File", "Investigate", "Notify"):
+        await office.done(DUTY, f"case{step}", case=case)
+    fine = {"kinds": ["FINE"], "fineYuan": 1}
+    for outcome, penalty, blamed in (
+        ("DECIDED", None, "penalty"),
+        ("DECIDED", {"kinds": []}, "penalty"),
+        ("NO_PENALTY", fine, "penalty"),
+        ("WITHDRAWN", {"kinds": ["WARNING"]}, "penalty"),
+        ("DECIDED", {"kinds": ["FINE"]}, "penalty.fineYuan"),
+        ("DECIDED", {"kinds": ["WARNING"], "fineYuan": 1}, "penalty.fineYuan"),
+        ("DECIDED", {"kinds": ["FINE"], "fineYuan": -1}, "penalty.fineYuan"),
+        ("TRANSFERRED", {"kinds": [], "fineYuan": 0}, "penalty.fineYuan"),
+    ):
+        assert await office.invalid(DUTY, "caseDecide", case=case, outcome=outcome, penalty=penalty) == blamed
+    shown = "case { status penalty { kinds fineYuan } }"
+    found = await office.done(DUTY, "caseDecide", shown, case=case, outcome="DECIDED", penalty=fine)
+    assert found["case"] == {"status": "DECIDED", "penalty": fine}
+
+
+async def test_a_case_gets_a_number_that_no_other_has(office: Office) -> None:
+    visit = await office.visit("SUBMITTED")
+    cases = [(await office.done(DUTY, "casePropose", inspection=visit, grounds="违法"))["case"]["id"] for _ in range(3)]
+    await office.done(DUTY, "caseFile", case=cases[0], number="萧应急〔2026〕1号")
+    assert await office.invalid(DUTY, "caseFile", case=cases[1], number="萧应急〔2026〕1号") == "number"
+    found = [(await office.done(DUTY, "caseFile", "case { number }", case=c))["case"]["number"] for c in cases[1:]]
+    assert found == [f"2026-{node_id.key_of(case, 'Case'):06d}" for case in cases[1:]]

@@ -1,0 +1,347 @@
+"""The demo's log: the last month, in order, and in agreement with every row that it tells of."""
+
+import asyncio
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+import models
+from models import CaseStatus, EventKind, HazardLevel, Role, Row, Subject
+from models.db.database import Database
+from models.lifecycle import CYCLES
+from resolvers.demo import batches, events, seed, seeding
+from resolvers.demo.writing import Writer
+from schema.types import node_id
+from subscriptions import event_log
+from tests.conftest import Ask
+from tests.resolvers.demo.test_rows import MIDNIGHT, by_id
+from tests.resolvers.demo.test_seeding import NUMBER, TODAY, Made, make
+from tests.subscriptions.test_event_log import append, waiting
+
+FROM = MIDNIGHT - dt.timedelta(days=30)
+SUBJECTS: dict[Subject, Any] = {s: getattr(models, s.value) for s in Subject if s is not Subject.REGISTER}
+WITH_STATUS = {Subject.INSPECTION, Subject.HAZARD, Subject.CASE, Subject.DISPATCH, Subject.ASSISTANCE}
+EXTENSIONS = {EventKind.HAZARD_EXTENSION_REQUESTED, EventKind.HAZARD_EXTENSION_DECIDED}
+# Some event after those of the demo.
+NEXT = {"at": MIDNIGHT, "kind": EventKind.TEAM_STANDBY_SET, "subject": Subject.TEAM, "subject_id": 1}
+# The event for each time that a row has of its own.
+TIMES: dict[type[Row], dict[str, EventKind]] = {
+    models.Inspection: {
+        "dispatched_at": EventKind.INSPECTION_DISPATCHED,
+        "acknowledged_at": EventKind.INSPECTION_ACKNOWLEDGED,
+        "departed_at": EventKind.INSPECTION_DEPARTED,
+        "arrived_at": EventKind.INSPECTION_ARRIVED,
+        "submitted_at": EventKind.INSPECTION_SUBMITTED,
+        "closed_at": EventKind.INSPECTION_CLOSED,
+    },
+    models.Hazard: {
+        "rectified_at": EventKind.HAZARD_RECTIFICATION_SUBMITTED,
+        "accepted_at": EventKind.HAZARD_ACCEPTED,
+        "closed_at": EventKind.HAZARD_CLOSED,
+    },
+    models.Case: {
+        "filed_at": EventKind.CASE_FILED,
+        "decided_at": EventKind.CASE_DECIDED,
+        "closed_at": EventKind.CASE_CLOSED,
+    },
+    models.Dispatch: {
+        "requested_at": EventKind.DISPATCH_REQUESTED,
+        "arrived_at": EventKind.DISPATCH_ARRIVED,
+        "completed_at": EventKind.DISPATCH_COMPLETED,
+    },
+    models.DutyReport: {"at": EventKind.DUTY_REPORT_SUBMITTED},
+    models.AssistanceRequest: {
+        "requested_at": EventKind.ASSISTANCE_REQUESTED,
+        "resolved_at": EventKind.ASSISTANCE_RESOLVED,
+    },
+    models.ControlMeasure: {"lifted_at": EventKind.CONTROL_MEASURE_LIFTED},
+    models.Warning: {"lifted_at": EventKind.WARNING_LIFTED},
+}
+
+
+@pytest.fixture(scope="module")
+def made() -> Made:
+    return make()
+
+
+@pytest.fixture(scope="module")
+def told(made: Made) -> list[dict[str, Any]]:
+    """The log after the events of the register."""
+    return [event for event in made[models.Event] if event["kind"] is not EventKind.REGISTER_IMPORTED]
+
+
+def about(told: list[dict[str, Any]]) -> dict[tuple[Subject, int], list[dict[str, Any]]]:
+    """The events of each row, in the order of the log."""
+    found = defaultdict(list)
+    for event in told:
+        found[event["subject"], event["subject_id"]].append(event)
+    return found
+
+
+# The order
+
+
+def test_the_log_is_the_last_month_in_the_order_of_time(made: Made) -> None:
+    found = made[models.Event]
+    assert [event["id"] for event in found] == list(range(1, len(found) + 1))
+    times = [event["at"] for event in found]
+    assert times == sorted(times)
+    assert times[0] >= FROM
+    assert times[-1] <= MIDNIGHT
+
+
+def test_the_register_comes_first(made: Made) -> None:
+    [first, *others] = made[models.Event]
+    rows = sum(len(of) for table, of in made.items() if table is not models.Event)
+    assert (first["kind"], first["rows"], first["source"], first["at"]) == (
+        EventKind.REGISTER_IMPORTED,
+        rows,
+        "demo",
+        FROM,
+    )
+    assert EventKind.REGISTER_IMPORTED not in {event["kind"] for event in others}
+
+
+def test_each_batch_has_its_own_event_of_the_register(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeding, "BATCH", 70)
+    found = list(batches(NUMBER, TODAY))
+    heads = [batch[models.Event][0] for batch in found]
+    assert [head["id"] for head in heads] == [1, 2, 3]
+    assert [head["rows"] for head in heads] == [
+        sum(len(rows) for table, rows in batch.items() if table is not models.Event) for batch in found
+    ]
+    assert [len(batch[models.Event]) for batch in found][:2] == [1, 1]
+
+
+def test_many_enterprises_have_the_register_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "ENTERPRISES_AT_MOST", 19)
+    kinds = [event["kind"] for event in make(20)[models.Event]]
+    assert kinds == [EventKind.REGISTER_IMPORTED]
+    assert len(make(19)[models.Event]) > 1
+
+
+def test_most_that_can_happen_does(told: list[dict[str, Any]]) -> None:
+    found = {event["kind"] for event in told}
+    # A month of two hundred enterprises need not have a hearing or a typhoon.
+    assert {kind for kind in EventKind if kind.name.startswith(("HAZARD", "INSPECTION"))} - found <= {
+        EventKind.HAZARD_AMENDED,
+        EventKind.HAZARD_REOPENED,
+        EventKind.INSPECTION_RETURNED,
+    }
+    assert {EventKind.DUTY_REPORT_SUBMITTED, EventKind.ASSISTANCE_REOPENED, EventKind.DISPATCH_COMPLETED} <= found
+    assert {EventKind.WARNING_ISSUED, EventKind.WARNING_RAISED, EventKind.CASE_PROPOSED} <= found
+
+
+# Agreement with the rows
+
+
+def test_each_row_comes_to_the_status_that_it_has(made: Made, told: list[dict[str, Any]]) -> None:
+    rows = {subject: by_id(made[SUBJECTS[subject]]) for subject in WITH_STATUS}
+    checked = Counter[Subject]()
+    for (subject, key), found in about(told).items():
+        if subject in WITH_STATUS:
+            assert found[-1]["to_status"] == rows[subject][key]["status"].name, found
+            for before, after in pairwise(found):
+                assert after["from_status"] == before["to_status"], found
+            checked[subject] += 1
+    assert set(checked) == WITH_STATUS
+
+
+def test_each_step_is_legal_and_done_by_whom_it_is_for(told: list[dict[str, Any]]) -> None:
+    legal = {
+        (line.kind, source and source.name, line.to.name): {who.role for who in line.who} | {Role.COMMANDER}
+        for cycle in CYCLES.values()
+        for line in cycle
+        for source in line.sources or (None,)
+    }
+    # Help is sent at once: the inspection begins where others come to.
+    legal[EventKind.INSPECTION_DISPATCHED, None, "DISPATCHED"] = {Role.COMMANDER}
+    for event in told:
+        if event["subject"] in WITH_STATUS and event["kind"] not in EXTENSIONS:
+            step = event["kind"], event["from_status"], event["to_status"]
+            assert event["actor_role"] in legal[step], step
+
+
+def test_what_began_in_the_month_is_told_from_the_beginning(made: Made, told: list[dict[str, Any]]) -> None:
+    found = about(told)
+    begun = {Subject.HAZARD: "found_at", Subject.ASSISTANCE: "requested_at", Subject.DISPATCH: "requested_at"}
+    for subject, column in begun.items():
+        for row in made[SUBJECTS[subject]]:
+            if row[column] >= FROM:
+                first = found[subject, row["id"]][0]
+                assert (first["from_status"], first["at"]) == (None, row[column])
+    for row in made[models.DutyReport]:
+        assert len(found[Subject.DUTY_REPORT, row["id"]]) == (row["at"] >= FROM)
+    for row in made[models.Warning]:
+        kinds = [event["kind"] for event in found[Subject.WARNING, row["id"]]]
+        raised = EventKind.WARNING_RAISED if row["automatic"] else EventKind.WARNING_ISSUED
+        assert kinds[:1] == [raised] * (row["issued_at"] >= FROM)
+
+
+def test_every_time_of_a_row_has_its_event(made: Made, told: list[dict[str, Any]]) -> None:
+    at = {(event["kind"], event["subject_id"], event["at"]) for event in told}
+    for table, columns in TIMES.items():
+        for row in made[table]:
+            for column, kind in columns.items():
+                if (time := row.get(column)) is not None and time >= FROM:
+                    assert (kind, row["id"], time) in at, (kind, row)
+
+
+def test_extensions_are_told(made: Made, told: list[dict[str, Any]]) -> None:
+    wanted = Counter[tuple[EventKind, int, dt.datetime]]()
+    for row in made[models.DeadlineExtension]:
+        wanted[EventKind.HAZARD_EXTENSION_REQUESTED, row["hazard_id"], row["requested_at"]] += 1
+        if row["decided_at"]:
+            wanted[EventKind.HAZARD_EXTENSION_DECIDED, row["hazard_id"], row["decided_at"]] += 1
+    found = Counter((e["kind"], e["subject_id"], e["at"]) for e in told if e["kind"] in EXTENSIONS)
+    assert found == {key: number for key, number in wanted.items() if key[2] >= FROM}
+    assert found
+
+
+def test_events_are_where_their_rows_are(made: Made, told: list[dict[str, Any]]) -> None:
+    enterprises, venues = by_id(made[models.Enterprise]), by_id(made[models.Venue])
+    venue_of = {ring["id"]: ring["venue_id"] for ring in made[models.ControlRing]}
+    rings = defaultdict(set)
+    for row in made[models.EnterpriseRing]:
+        rings[row["enterprise_id"]].add(row["ring_id"])
+    rows = {subject: by_id(made[table]) for subject, table in SUBJECTS.items()}
+    somewhere = Counter[str]()
+    for event in told:
+        row = rows[event["subject"]][event["subject_id"]]
+        key, venue = row.get("enterprise_id"), row.get("venue_id")
+        assert event["enterprise_id"] == key
+        if key is not None:
+            enterprise = enterprises[key]
+            expected = (enterprise["zone_id"], rings[key], enterprise["risk_grade"])
+            somewhere["enterprise"] += 1
+        elif venue is not None:
+            expected = (venues[venue]["zone_id"], {ring for ring, of in venue_of.items() if of == venue}, None)
+            somewhere["venue"] += 1
+        else:
+            expected = (row["zone_id"], set(), None)
+            somewhere["zone"] += 1
+        assert (event["zone_id"], event["rings"], event["risk"]) == expected
+        assert event["zones"] == ({event["zone_id"]} if event["zone_id"] else set())
+        assert event["venues"] == {venue_of[ring] for ring in event["rings"]}
+    assert set(somewhere) == {"enterprise", "venue", "zone"}
+
+
+def test_major_is_what_concerns_a_major_hazard(made: Made, told: list[dict[str, Any]]) -> None:
+    hazards = by_id(made[models.Hazard])
+    cases = by_id(made[models.Case])
+    of_inspection = {h["inspection_id"] for h in hazards.values() if h["level"] is HazardLevel.MAJOR}
+    known = {EventKind.INSPECTION_SUBMITTED, EventKind.INSPECTION_REVIEWED, EventKind.INSPECTION_CLOSED}
+    for event in told:
+        key = event["subject_id"]
+        major = {
+            Subject.HAZARD: event["subject"] is Subject.HAZARD and hazards[key]["level"] is HazardLevel.MAJOR,
+            Subject.CASE: event["subject"] is Subject.CASE and cases[key]["inspection_id"] in of_inspection,
+            Subject.INSPECTION: event["kind"] in known and key in of_inspection,
+        }
+        assert event["major"] == major.get(event["subject"], False), event
+    assert {event["subject"] for event in told if event["major"]} >= {Subject.HAZARD, Subject.INSPECTION}
+
+
+def test_actors_are_the_people_of_the_demo(made: Made, told: list[dict[str, Any]]) -> None:
+    enterprises, inspectors = by_id(made[models.Enterprise]), by_id(made[models.Inspector])
+    crews = defaultdict(set)
+    for row in made[models.InspectionInspector]:
+        crews[row["inspection_id"]].add(inspectors[row["inspector_id"]]["full_name"])
+    rows = {subject: by_id(made[table]) for subject, table in SUBJECTS.items()}
+    for event in told:
+        row, role = rows[event["subject"]][event["subject_id"]], event["actor_role"]
+        if role is None:
+            assert row["automatic"]
+            assert event["actor_name"] is None
+        elif role is Role.ENTERPRISE:
+            assert event["actor_name"] == enterprises[event["enterprise_id"]]["safety_name"]
+        elif role is Role.INSPECTOR:
+            visit = row["id"] if event["subject"] is Subject.INSPECTION else row.get("inspection_id")
+            assert event["subject"] is Subject.ASSISTANCE or event["actor_name"] in crews[visit]
+        else:
+            assert role is Role.COMMANDER
+            assert event["actor_name"]
+    assert {event["actor_role"] for event in told} == {Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE, None}
+
+
+def test_cases_are_proposed_when_their_inspection_is_submitted(made: Made, told: list[dict[str, Any]]) -> None:
+    inspections, found = by_id(made[models.Inspection]), about(told)
+    for case in made[models.Case]:
+        submitted = inspections[case["inspection_id"]]["submitted_at"]
+        if submitted >= FROM:
+            first = found[Subject.CASE, case["id"]][0]
+            assert (first["to_status"], first["at"]) == (CaseStatus.PROPOSED.name, submitted)
+
+
+# In the database
+
+
+async def test_the_log_goes_on_after_the_demo(own_demo: Database) -> None:
+    async with own_demo.read() as connection:
+        before = await event_log.state(connection)
+        last = (await event_log.after(connection, before.head - 1, 10))[0]
+    assert last.kind is not EventKind.REGISTER_IMPORTED
+    assert await append(own_demo, NEXT) == [before.head + 1]
+
+
+async def test_who_appends_while_a_batch_is_written_waits_for_its_commit(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a later number would be committed sooner, and whoever has read it would never hear of the batch."""
+    others: list[asyncio.Task[list[int]]] = []
+    follow = Writer.follow
+
+    async def followed(self: Writer, connection: AsyncConnection, tables: Iterable[str]) -> None:
+        await follow(self, connection, tables)
+        others.append(asyncio.create_task(append(database, NEXT)))
+        await waiting(database)
+        assert not others[0].done()
+
+    monkeypatch.setattr(Writer, "follow", followed)
+    await seed(database, enterprises=3, today=TODAY)
+    [[number]] = await asyncio.gather(*others)
+    async with database.read() as connection:
+        assert number == (await event_log.state(connection)).head > 1
+
+
+async def test_an_interrupted_demo_has_the_events_of_its_batches(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seeding, "BATCH", 7)
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(done: int, number: int) -> None:
+        if done > 7:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        await seed(database, enterprises=20, today=TODAY, progress=interrupt)
+    async with database.read() as connection:
+        found = await event_log.after(connection, 0, 100)
+    assert [(event.id, event.kind) for event in found] == [
+        (1, EventKind.REGISTER_IMPORTED),
+        (2, EventKind.REGISTER_IMPORTED),
+    ]
+
+
+async def test_a_timeline_tells_what_happened_at_an_enterprise(demo: Database, ask: Ask) -> None:
+    enterprise = event_log.EVENT.c.enterprise_id
+    counted = sa.select(enterprise, sa.func.count().label("events")).where(enterprise.is_not(None)).group_by(enterprise)
+    async with demo.read() as connection:
+        busiest = (await connection.execute(counted.order_by(sa.desc("events")).limit(1))).one()
+    found = await ask(
+        "query ($id: ID!) { node(id: $id) { ... on Enterprise"
+        " { timeline(first: 1000) { nodes { kind from to at actor { role name } enterprise { id } } } } } }",
+        id=node_id.encode("Enterprise", busiest.enterprise_id),
+    )
+    nodes = found["node"]["timeline"]["nodes"]
+    assert len(nodes) == busiest.events
+    assert [n["at"] for n in nodes] == sorted((n["at"] for n in nodes), reverse=True)

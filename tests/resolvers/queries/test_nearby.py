@@ -1,0 +1,287 @@
+"""What is near: distances by an independent library, order and bounds by measuring every row."""
+
+import math
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from geographiclib.geodesic import Geodesic
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import models
+from models.db.database import Database
+from models.db.sqlite_functions import EARTH_RADIUS_METRES, great_circle_metres
+from models.visibility import Role, Viewer, Visibility
+from resolvers.errors import ErrorCode, RequestError
+from resolvers.queries.nearby import HALF_ROUND, ROWS, Near, NearbyKind, around, box, measured, near_point, nearest_to
+from resolvers.sql.predicates import Condition, Equal
+from resolvers.sql.readers import OperationReader
+from tests.conftest import COMMANDER, NOW, SHANGHAI, Databases
+from tests.support.proof_mode import examples
+
+SPHERE = Geodesic(EARTH_RADIUS_METRES, 0)
+CAMERA, ENTERPRISE = NearbyKind.CAMERA, NearbyKind.ENTERPRISE
+quick = settings(max_examples=examples(150), deadline=None)
+asked = settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+latitudes = st.floats(-90, 90) | st.sampled_from([-90.0, -89.9999, 0.0, 30.2, 89.9999, 90.0])
+longitudes = st.floats(-180, 180) | st.sampled_from([-180.0, -179.9999, 0.0, 120.3, 179.9999, 180.0])
+points = st.tuples(latitudes, longitudes)
+Place = tuple[float, float]
+
+
+def metres(one: Place, other: Place) -> float:
+    found: float = SPHERE.Inverse(*one, *other)["s12"]
+    return found
+
+
+# -- distances --
+
+
+@quick
+@given(points, points)
+@example((90.0, 0.0), (90.0, 180.0))
+@example((0.0, 180.0), (0.0, -180.0))
+@example((30.2, 120.3), (30.2, 120.3))
+@example((0.0, 0.0), (0.0, 180.0))
+def test_both_ways_to_measure_agree_with_an_independent_one(one: Place, other: Place) -> None:
+    wanted = metres(one, other)
+    # The haversine formula is weak where points are opposite to each other: there a few metres are lost.
+    near_opposite = wanted > HALF_ROUND - 10_000
+    assert great_circle_metres(*one, *other) == pytest.approx(wanted, abs=2.0 if near_opposite else 0.001, rel=1e-9)
+    [(exact, near)] = measured(models.Camera, one, [(7, *other, None)])
+    assert exact == pytest.approx(wanted, abs=0.001, rel=1e-9)
+    assert abs(near.distance_metres - wanted) <= 0.51
+    assert near.item == (models.Camera, 7)
+
+
+@quick
+@given(points, points)
+@example((30.0, 120.0), (31.0, 120.0))
+@example((30.0, 179.999), (30.0, -179.999))
+def test_bearings_agree_with_an_independent_one(one: Place, other: Place) -> None:
+    [(_, near)] = measured(models.Camera, one, [(7, *other, None)])
+    assert 0 <= near.bearing_degrees <= 359
+    distance = metres(one, other)
+    if 1 < distance < HALF_ROUND - 1 and abs(one[0]) < 89.9999:
+        wanted = SPHERE.Inverse(*one, *other)["azi1"] % 360
+        assert abs((near.bearing_degrees - wanted + 180) % 360 - 180) <= 0.51
+
+
+@quick
+@given(points, st.floats(0, HALF_ROUND), st.floats(0, 360))
+@example((89.99, 0.0), 1_000.0, 90.0)
+@example((89.99, 0.0), 1_200.0, 10.0)
+@example((0.0, 180.0), 1.0, 90.0)
+@example((30.2, 120.3), 0.0, 0.0)
+@example((30.2, 120.3), HALF_ROUND, 0.0)
+def test_the_box_holds_the_circle(centre: Place, radius: float, bearing: float) -> None:
+    found = SPHERE.Direct(*centre, bearing, radius)
+    south, north, west, east = box(*centre, radius)
+    assert south <= found["lat2"] <= north
+    longitude = found["lon2"]
+    hair = 1e-7  # near a pole a hair of a degree of longitude is nothing on the ground
+    assert any(west - hair <= turned <= east + hair for turned in (longitude - 360, longitude, longitude + 360))
+    assert -180 <= west <= east <= 180
+
+
+# -- rows --
+
+# Around the whole globe, at one place twice, and some with no place.
+SPREAD: list[tuple[float | None, float | None]] = [
+    *((math.degrees(math.asin(-1 + 2 * (i + 0.5) / 60)), (i * 222.49) % 360 - 180) for i in range(60)),
+    *((30.2 + i * 0.001, 120.3 + i * 0.002) for i in range(20)),
+    *((30.2, 120.3), (30.2, 120.3), (90.0, 0.0), (-90.0, 17.0), (0.0, 180.0), (0.0, -180.0), (0.0, 179.9999)),
+    *((None, None), (None, None)),
+]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def globe(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
+    made = Database(await databases.new(migrated_url))
+    async with made.write() as session:
+        for i, (latitude, longitude) in enumerate(SPREAD, start=1):
+            place: Any = {"latitude": latitude, "longitude": longitude}
+            session.add(models.Enterprise(id=i, name=f"{i}", hazardous_chemicals=i % 3 == 0, updated_at=NOW, **place))
+            session.add(models.Camera(id=i, name=f"{i}", **place))
+        session.add(models.Team(id=1, name="A", kind=models.TeamKind.FIRE, strength=1, latitude=-45.0, longitude=10.0))
+    yield made
+    await made.close()
+
+
+class Looking:
+    """The three questions, asked with a reader of its own each."""
+
+    def __init__(self, database: Database, viewer: Viewer = COMMANDER) -> None:
+        self._database, self._viewer = database, viewer
+
+    async def _asked(self, function: Any, parents: Any, **given: Any) -> list[list[Near]]:
+        reader = OperationReader(self._database, self._viewer, NOW, SHANGHAI)
+        try:
+            found: list[list[Near]] = await function(reader, parents, **given)
+            return found
+        finally:
+            await reader.close()
+
+    async def around(self, *places: tuple[float | None, float | None], **given: Any) -> list[list[Near]]:
+        return await self._asked(around, list(places), **given)
+
+    async def nearest(self, *keys: int, **given: Any) -> list[list[Near]]:
+        return await self._asked(nearest_to, [(key, *SPREAD[key - 1]) for key in keys], **given)
+
+    async def point(self, place: Place, **given: Any) -> list[Near]:
+        [found] = await self._asked(near_point, [()], point=place, **given)
+        return found
+
+
+def brute(centre: Place, within: float = math.inf, keep: Any = lambda key: True) -> list[tuple[float, int]]:
+    """Distance and key of every row within a distance, nearest first."""
+    every = [(metres(centre, (a, b)), key) for key, (a, b) in enumerate(SPREAD, 1) if a is not None and b is not None]
+    return sorted((distance, key) for distance, key in every if distance <= within and keep(key))
+
+
+def same(found: list[Near], wanted: list[tuple[float, int]]) -> None:
+    """The same rows in the same order, but for rows at the same distance to a millimetre."""
+    assert len(found) == len(wanted)
+    distance = {key: d for d, key in brute((0.0, 0.0))}
+    assert distance
+    for near, (away, _) in zip(found, wanted, strict=True):
+        assert abs(near.distance_metres - away) <= 0.52
+    assert {n.item[1] for n in found[:-1]} <= {key for away, key in wanted} or not wanted
+    assert len({n.item for n in found}) == len(found)
+
+
+@asked
+@given(centre=points, within=st.integers(0, 21_000_000), first=st.integers(1, 100))
+@example(centre=(90.0, 0.0), within=9_000_000, first=100)
+@example(centre=(0.0, 180.0), within=20, first=100)
+@example(centre=(30.2, 120.3), within=0, first=100)
+async def test_within_a_distance_it_is_what_measuring_all_gives(
+    globe: Database, centre: Place, within: int, first: int
+) -> None:
+    [found] = await Looking(globe).around(centre, kinds=[CAMERA], within_metres=within, first=first)
+    edge = [d for d, _ in brute(centre) if abs(d - within) < 0.01]
+    if not edge:
+        same(found, brute(centre, within)[:first])
+    assert all(near.distance_metres <= within for near in found)
+
+
+@asked
+@given(centre=points, first=st.integers(1, 100))
+@example(centre=(30.2, 120.3), first=1)
+@example(centre=(-30.2, -59.7), first=87)
+async def test_without_a_distance_the_nearest_are_found_however_far(globe: Database, centre: Place, first: int) -> None:
+    [found] = await Looking(globe).around(centre, kinds=[CAMERA], first=first)
+    same(found, brute(centre)[:first])
+
+
+@asked
+@given(first=st.integers(1, 8), place=points)
+async def test_many_places_at_once_are_as_one_after_the_other(globe: Database, first: int, place: Place) -> None:
+    places: list[Any] = [place, (None, None), (30.2, 120.3), place, (90.0, 5.0)]
+    together = await Looking(globe).around(*places, kinds=[CAMERA, ENTERPRISE], first=first)
+    assert together[1] == []
+    for centre, found in zip(places, together, strict=True):
+        assert found == (await Looking(globe).around(centre, kinds=[CAMERA, ENTERPRISE], first=first))[0]
+
+
+async def test_the_edge_of_the_circle_belongs_to_it(globe: Database) -> None:
+    [there] = await Looking(globe).around((30.2, 120.3), kinds=[CAMERA], within_metres=0)
+    assert [near.item[1] for near in there] == [61, 81, 82]
+    assert all(near.distance_metres == 0 for near in there)
+    exact = metres((30.2, 120.3), (30.201, 120.302))
+    for within, more in ((math.floor(exact), 0), (math.ceil(exact), 1)):
+        [found] = await Looking(globe).around((30.2, 120.3), kinds=[CAMERA], within_metres=within)
+        assert len(found) == 3 + more
+
+
+async def test_the_filter_is_for_enterprises_alone(globe: Database) -> None:
+    chemical = (Condition(Equal(models.Enterprise.hazardous_chemicals), True),)
+    [found] = await Looking(globe).around((30.2, 120.3), kinds=[CAMERA, ENTERPRISE], first=9, filter=chemical)
+    enterprises = [near.item[1] for near in found if near.item[0] is models.Enterprise]
+    assert enterprises == [key for _, key in brute((30.2, 120.3), keep=lambda key: key % 3 == 0)][:9]
+    assert len([near for near in found if near.item[0] is models.Camera]) == 9
+
+
+async def test_kinds_are_mixed_by_distance_and_counted_apart(globe: Database) -> None:
+    [found] = await Looking(globe).around((30.2, 120.3), kinds=list(NearbyKind), first=2)
+    assert [near.item for near in found] == [
+        (models.Enterprise, 61),
+        (models.Enterprise, 81),
+        (models.Camera, 61),
+        (models.Camera, 81),
+        (models.Team, 1),
+    ]
+    [twice] = await Looking(globe).around((30.2, 120.3), kinds=[CAMERA, CAMERA], first=2)
+    assert len(twice) == 2
+    assert await Looking(globe).around((30.2, 120.3), kinds=[]) == [[]]
+
+
+async def test_an_enterprise_is_never_nearest_to_itself(globe: Database) -> None:
+    keys = [k for k, (latitude, _) in enumerate(SPREAD, 1) if latitude is not None]
+    every = await Looking(globe).nearest(*keys, kinds=[ENTERPRISE], first=3)
+    for key, found in zip(keys, every, strict=True):
+        assert (models.Enterprise, key) not in [near.item for near in found]
+        place = SPREAD[key - 1]
+        assert place[0] is not None
+        assert place[1] is not None
+        same(found, brute((place[0], place[1]), keep=lambda other, key=key: other != key)[:3])
+    # A camera may have the same number as the enterprise.
+    [[camera]] = await Looking(globe).nearest(61, kinds=[CAMERA], first=1)
+    assert camera.item == (models.Camera, 61)
+
+
+async def test_nothing_is_near_what_has_no_place(globe: Database) -> None:
+    assert await Looking(globe).nearest(len(SPREAD), kinds=[ENTERPRISE]) == [[]]
+
+
+@pytest.mark.parametrize(
+    ("place", "given", "code"),
+    [
+        ((90.1, 0.0), {}, ErrorCode.BAD_INPUT),
+        ((0.0, -180.5), {}, ErrorCode.BAD_INPUT),
+        ((math.nan, 0.0), {}, ErrorCode.BAD_INPUT),
+        ((0.0, math.inf), {}, ErrorCode.BAD_INPUT),
+        ((0.0, 0.0), {"within_metres": -1}, ErrorCode.BAD_INPUT),
+        ((0.0, 0.0), {"first": 0}, ErrorCode.BAD_PAGE),
+        ((0.0, 0.0), {"first": 1001}, ErrorCode.BAD_PAGE),
+    ],
+)
+async def test_what_is_not_on_the_globe_is_refused(globe: Database, place: Place, given: Any, code: ErrorCode) -> None:
+    with pytest.raises(RequestError) as refused:
+        await Looking(globe).point(place, kinds=[CAMERA], **given)
+    assert refused.value.code is code
+
+
+async def test_a_point_of_the_clients_own(globe: Database) -> None:
+    found = await Looking(globe).point((30.2, 120.3), kinds=[CAMERA], first=1000, within_metres=2**31 - 1)
+    assert len(found) == len(brute((0.0, 0.0)))
+
+
+async def test_an_enterprise_finds_only_its_own(globe: Database) -> None:
+    viewer = Viewer(Visibility(Role.ENTERPRISE, enterprise=61))
+    found = await Looking(globe, viewer).point((30.2, 120.3), kinds=list(ROWS), first=100)
+    assert [near.item for near in found] == [(models.Enterprise, 61)]
+
+
+async def test_the_box_is_read_through_an_index(globe: Database) -> None:
+    """A short search must not look at the whole table."""
+    texts: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        texts.append((statement, parameters))
+
+    engine = globe.engine.sync_engine
+    sa.event.listen(engine, "before_cursor_execute", note)
+    await Looking(globe).around((30.2, 120.3), kinds=[CAMERA], within_metres=100)
+    sa.event.remove(engine, "before_cursor_execute", note)
+    statement, parameters = next((s, p) for s, p in texts if s.startswith("SELECT"))
+    async with globe.engine.connect() as connection:
+        if not globe.sqlite:
+            await connection.exec_driver_sql("SET enable_seqscan = off")
+        explain = "EXPLAIN QUERY PLAN " if globe.sqlite else "EXPLAIN "
+        plan = [str(row) for row in await connection.exec_driver_sql(explain + statement, parameters)]
+    assert any("ix_camera_latitude_longitude" in line for line in plan), plan

@@ -1,0 +1,208 @@
+"""Portraits of random districts against a plain count over all rows: every indicator, every parent, odd windows."""
+
+import datetime as dt
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+import models
+from models import CaseStatus, HazardLevel, HazardStatus, InspectionStatus, PenaltyKind, RiskGrade
+from models.db.database import Database
+from models.db.sqlite_functions import local_day
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.types import node_id
+from tests.conftest import COMMANDER, NOW, SHANGHAI
+from tests.support.portrait_reference import DAY, PORTRAIT, Days, World
+from tests.support.proof_mode import examples
+
+# Havana's clocks go back from one o'clock to midnight, so that it has a midnight twice, and forward at midnight.
+ZONES = [SHANGHAI, ZoneInfo("Europe/Berlin"), ZoneInfo("America/Havana")]
+SECOND = dt.timedelta(seconds=1)
+KINDS = {
+    "district": models.District,
+    "zone": models.Zone,
+    "ring": models.ControlRing,
+    "venue": models.Venue,
+    "enterprise": models.Enterprise,
+}
+TYPES = {"district": "District", "zone": "Zone", "ring": "ControlRing", "venue": "Venue", "enterprise": "Enterprise"}
+CLEARED: tuple[Any, ...] = (
+    models.Case,
+    models.Hazard,
+    models.Inspection,
+    models.EnterpriseRing,
+    models.ControlRing,
+    models.Enterprise,
+    models.Venue,
+    models.Zone,
+    models.District,
+)
+H, C = HazardStatus, CaseStatus
+
+
+class Draw:
+    """A random district, as rows by model. Times lie where days begin and end, in one zone or another."""
+
+    def __init__(self, rng: Random, zone: ZoneInfo, now: dt.datetime) -> None:
+        self.rng, self.zone, self.now = rng, zone, now
+        today = now.astimezone(zone).date()
+        year = today.year
+        # Around three days the rows lie close together: today, the year's end, or days when clocks change.
+        turns = [dt.date(year, 1, 1), dt.date(year, 3, 29), dt.date(year - 1, 10, 26), dt.date(year, 3, 8)]
+        turns += [dt.date(year - 1, 11, 2), today - 3 * DAY]
+        self.days = [today, *rng.sample(turns, 2)]
+        self.rows: dict[Any, list[dict[str, Any]]] = {model: [] for model in CLEARED}
+
+    def moment(self, *, past: bool = True) -> dt.datetime:
+        """Close to a midnight of the zone or of UTC, or any time of the day; not later than now if it is past."""
+        day = self.rng.choice(self.days) + self.rng.randrange(-1, 2) * DAY
+        zone = self.rng.choice([self.zone, self.zone, dt.UTC])
+        midnight = dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
+        shift = self.rng.choice([-SECOND, 0 * SECOND, SECOND, self.rng.randrange(86_400) * SECOND])
+        found = midnight + shift
+        return min(found, self.now) if past else found
+
+    def add(self, model: Any, **values: Any) -> int:
+        self.rows[model].append({"id": len(self.rows[model]) + 1, **values})
+        return len(self.rows[model])
+
+    def run(self) -> dict[Any, list[dict[str, Any]]]:
+        rng = self.rng
+        self.add(models.District, name="D", time_zone=str(self.zone))
+        for zone in range(1, 4):
+            self.add(models.Zone, district_id=1, code=f"Z{zone}", name="z", focus=[], plan="p", boundary={})
+        for venue in range(1, 4):
+            self.add(models.Venue, code=f"V{venue}", name="v", kind=models.VenueKind.OTHER)
+            for grade in rng.sample(list(models.ControlGrade), rng.randrange(0, 4)):
+                self.add(models.ControlRing, venue_id=venue, grade=grade, radius_metres=500)
+        for enterprise in range(1, rng.randrange(2, 12)):
+            grade = rng.choice([None, *RiskGrade])
+            key = self.add(models.Enterprise, name="e", zone_id=rng.choice([None, 1, 2]), risk_grade=grade)
+            for ring in range(1, len(self.rows[models.ControlRing]) + 1):
+                if rng.random() < 0.3:
+                    self.add(models.EnterpriseRing, ring_id=ring, enterprise_id=key)
+            for _ in range(rng.randrange(0, 10)):
+                self.inspection(enterprise)
+            for _ in range(rng.randrange(0, 12)):
+                self.hazard(enterprise)
+        return self.rows
+
+    def inspection(self, enterprise: int) -> None:
+        status = self.rng.choice(list(InspectionStatus))
+        submitted = self.moment() if self.rng.random() < 0.8 else None
+        key = self.add(models.Inspection, enterprise_id=enterprise, kind="ROUTINE", status=status)
+        self.rows[models.Inspection][-1] |= {"kind": models.InspectionKind.ROUTINE, "submitted_at": submitted}
+        for _ in range(self.rng.choice([0, 1, 2])):
+            case = self.rng.choice([*CaseStatus, C.DECIDED, C.EXECUTING, C.CLOSED])
+            penal = case in (C.DECIDED, C.EXECUTING) or (case is C.CLOSED and self.rng.random() < 0.5)
+            self.add(
+                models.Case,
+                inspection_id=key,
+                enterprise_id=enterprise,
+                status=case,
+                grounds="g",
+                filed_at=None if case in (C.PROPOSED, C.NOT_FILED) else self.moment(),
+                penalty_kinds=[PenaltyKind.WARNING] if penal else None,
+            )
+
+    def hazard(self, enterprise: int) -> None:
+        rng, status = self.rng, self.rng.choice(list(HazardStatus))
+        seen = [i["id"] for i in self.rows[models.Inspection] if i["enterprise_id"] == enterprise]
+        found, rectified, accepted, closed = sorted(self.moment() for _ in range(4))
+        handed_in = status in (H.PENDING_ACCEPTANCE, H.ACCEPTED, H.CLOSED)
+        # Deadlines on the very moment of the rectification, and of now, are what a comparison gets wrong.
+        deadline = rng.choice([None, rectified, self.now, self.moment(past=False), self.moment(past=False)])
+        self.add(
+            models.Hazard,
+            enterprise_id=enterprise,
+            inspection_id=rng.choice([None, *seen]),
+            level=rng.choice(list(HazardLevel)),
+            status=status,
+            description="d",
+            found_at=found,
+            deadline=deadline,
+            rectified_at=rectified if handed_in else None,
+            accepted_at=accepted if status in (H.ACCEPTED, H.CLOSED) else None,
+            closed_at=closed if status is H.CLOSED else None,
+        )
+
+    def window(self) -> Days:
+        """One day, a few or many; in the past, the future and the far past."""
+        rng = self.rng
+        far = rng.choice([dt.date(2001, 2, 28), dt.date(2099, 12, 30)])
+        first = rng.choice([*self.days, *self.days, far]) + rng.randrange(-1, 2) * DAY
+        return first, first + rng.choice([0, 0, 1, 2, 7, 30]) * DAY
+
+
+async def fill(database: Database, rows: dict[Any, list[dict[str, Any]]]) -> None:
+    """These rows and no others."""
+    async with database.write() as session:
+        connection = await session.connection()
+        for model in CLEARED:
+            await connection.execute(sa.delete(model.__table__))
+        for model in reversed(CLEARED):
+            if rows[model]:
+                await connection.execute(sa.insert(model.__table__), rows[model])
+
+
+def at(graph: Graph, database: Database, zone: ZoneInfo, now: dt.datetime) -> Executor:
+    return Executor(graph, database, lambda: zone, lambda: now)
+
+
+async def told(execution: Executor, world: dict[Any, list[dict[str, Any]]], windows: list[Days]) -> dict[str, Any]:
+    """The portraits that the graph gives, by kind, key and window."""
+    parts = []
+    for kind, model in KINDS.items():
+        asked = [node_id.encode(TYPES[kind], row["id"]) for row in world[model]]
+        given = ", ".join(f'"{one}"' for one in asked)
+        for number, (first, last) in enumerate(windows):
+            window = f'{{ from: "{first}", to: "{last}" }}'
+            selection = f"... on {TYPES[kind]} {{ portrait(window: {window}) {{ ...P }} }}"
+            parts.append(f"{kind}_{number}: nodes(ids: [{given}]) {{ {selection} }}")
+    answer = await execution.run(Operation(f"{{ {' '.join(parts)} }} {PORTRAIT}"), COMMANDER)
+    assert answer.errors == []
+    return answer.data or {}
+
+
+@pytest.mark.parametrize("name", ["Asia/Shanghai", "Europe/Berlin", "Africa/Monrovia", "Asia/Kathmandu"])
+def test_sqlites_day_is_the_zones(name: str) -> None:
+    """Also where a clock was not whole hours from Greenwich, nor whole minutes, as in Monrovia up to 1972."""
+    rng, zone = Random(name), ZoneInfo(name)
+    for _ in range(examples(500)):
+        day = dt.date(rng.choice([1900, 1901, 1971, 1972, 1973, 2026]), 1, rng.randrange(1, 29))
+        midnight = dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
+        for shift in (-SECOND, 0 * SECOND, SECOND, rng.randrange(86_400) * SECOND):
+            time = midnight + shift
+            text = time.isoformat(timespec="microseconds")
+            assert local_day(text, name) == time.astimezone(zone).date().isoformat()
+
+
+@pytest.mark.parametrize("zone", ZONES, ids=str)
+async def test_every_indicator_is_what_counting_gives(graph: Graph, database: Database, zone: ZoneInfo) -> None:
+    for seed in range(examples(3)):
+        rng = Random(f"{zone} {seed}")
+        # The clock stands close to a midnight too; what was done was done before it.
+        now = NOW + rng.randrange(0, 200) * DAY + rng.choice([0, 8, 12, 16]) * 3_600 * SECOND
+        draw = Draw(rng, zone, now)
+        rows = draw.run()
+        await fill(database, rows)
+        world = await World.read(database)
+        windows = [draw.window() for _ in range(3)]
+        if seed == 0:
+            windows = [(now.date() - 80 * DAY, now.date() + 20 * DAY)]
+        later = now + rng.choice([0 * DAY, 40 * DAY])
+        execution = at(graph, database, zone, later)
+        answers = await told(execution, rows, windows)
+        for kind, model in KINDS.items():
+            for number, days in enumerate(windows):
+                for row, found in zip(rows[model], answers[f"{kind}_{number}"], strict=True):
+                    portrait = found["portrait"]
+                    del portrait["cursor"]
+                    portrait["asOf"] = dt.datetime.fromisoformat(portrait["asOf"]).isoformat()
+                    expected = world.portrait(kind, row["id"], days, later, zone)
+                    assert portrait == expected, (seed, kind, row["id"], days)

@@ -1,0 +1,200 @@
+"""A thousand rows damaged in twenty-odd ways: each is in the report with its line and reason, the others are loaded."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+import pytest
+import sqlalchemy as sa
+
+import models
+from models.credit_code import complete
+from models.db.database import Database
+from tests.support.register_runs import digest, run
+
+MAPPING = """
+no_value = ["N/A"]
+dates = ["%Y-%m-%d", "%Y/%m/%d"]
+[district]
+name = "D"
+bounds = [120.0, 30.0, 120.5, 30.5]
+[enterprises]
+file = "enterprises.csv"
+key = "external_id"
+[enterprises.fields]
+external_id = "id"
+credit_code = "code"
+name = "name"
+point = { latitude = "lat", longitude = "lon", no_value = ["0,0"] }
+risk_grade = { column = "risk", values = { "重大" = "RED", "一般" = "YELLOW" } }
+hazardous_chemicals = "chemicals"
+major_hazard_level = "level"
+[hazards]
+file = "hazards.csv"
+[hazards.fields]
+external_id = "id"
+enterprise = { column = "enterprise", by = "external_id" }
+level = { column = "level", values = { 1 = "GENERAL", 2 = "MAJOR" } }
+status = { column = "status", values = { open = "FOUND", done = "CLOSED" } }
+description = "what"
+found_at = "found"
+closed_at = "closed"
+"""
+ENTERPRISES = "id,code,name,lat,lon,risk,chemicals,level"
+HAZARDS = "id,enterprise,level,status,what,found,closed"
+ROWS = 4_000
+FILES = ("enterprises.csv", "hazards.csv")
+
+Row = list[bytes]
+
+
+@dataclass
+class Damage:
+    """One way: what it does to a row's cells, and the column, the reason and the severity that the report must say.
+
+    `whole`: it works on the line instead of on the cells.
+    """
+
+    column: str
+    reason: str
+    cells: dict[int, bytes] = field(default_factory=dict)
+    whole: tuple[bytes, bytes] | None = None
+    cut: int | None = None
+    more: bytes = b""
+    severity: str = "error"
+
+    def line(self, row: Row) -> bytes:
+        row = [self.cells.get(place, cell) for place, cell in enumerate(row)][: self.cut]
+        text = b",".join(row) + self.more
+        return text.replace(*self.whole, 1) if self.whole else text
+
+
+LONG = "x" * 501
+AGAIN = Damage("id", "the same key comes again in line {last}, and that row counts", {0: b"E0"}, severity="warning")
+OF_ENTERPRISES = (
+    Damage("name", "has no value", {2: b" "}),
+    Damage("name", "longer than 500 characters", {2: LONG.encode()}),
+    Damage("name", "holds a NUL character", {2: b"a\0b"}),
+    Damage("name", "cannot be decoded as the mapping's encoding", {2: b"\xb3\xa7"}),
+    Damage("lon + lat", "not a number", {3: b"thirty"}),
+    Damage("lon + lat", "not a number", {3: "３０".encode()}),
+    Damage("lon + lat", "not a point on the Earth", {3: b"95.5"}),
+    Damage("lon + lat", "has one coordinate without the other", {4: b"N/A"}),
+    Damage("risk", "not among the values of the mapping", {5: "高".encode()}),
+    Damage("code", "not a unified social credit code (GB 32100-2015)", {1: b"91350100M000100Y4Z"}),
+    Damage("chemicals", "neither true nor false", {6: b"perhaps"}),
+    Damage("level", "not a whole number", {7: b"1.5"}),
+    Damage("level", "not from 1 to 4", {7: b"9"}),
+    Damage("id", "has no key", {0: b""}),
+    Damage("code", "belongs to another row", {1: b"FIRST"}),
+    Damage("", "a quotation mark is not closed, or stands inside a field", whole=(b",", b',"')),
+    Damage("", "a quotation mark is not closed, or stands inside a field", {2: b'"a" b'}),
+    Damage("", "has 5 columns, and the header 8", cut=5),
+    Damage("", "has 9 columns, and the header 8", more=b",more"),
+    Damage("lon + lat", "lies far outside the district", {3: b"31.5"}, severity="warning"),
+    AGAIN,
+)
+OF_HAZARDS = (
+    Damage("enterprise", "none of the enterprises has this external_id", {1: b"nobody"}),
+    Damage("enterprise", "has no value", {1: b"N/A"}),
+    Damage("level", "not among the values of the mapping", {2: b"3"}),
+    Damage("status", "not among the values of the mapping", {3: b"OPEN"}),
+    Damage("what", "has no value", {4: b""}),
+    Damage("found", "not a date or time of the form %Y-%m-%d or %Y/%m/%d", {5: b"2023-02-30"}),
+    Damage("found", "not a date or time of the form %Y-%m-%d or %Y/%m/%d", {5: b"yesterday"}),
+    Damage("found", "not in the years 1900 to 2199", {5: b"0017-05-01"}),
+    Damage("closed", "a hazard has a time of closing if, and only if, it is CLOSED", {3: b"done"}),
+    Damage("found", "lies in the future", {5: b"2199-01-01"}, severity="warning"),
+)
+
+
+def enterprise(number: int) -> Row:
+    code = complete(f"913501{number:011d}")
+    # A row in three is quoted, one of those over two lines, as real files are.
+    name = {0: f'"第{number}厂, 分厂"', 3: f'"two\nlines {number}"'}.get(number % 9, f"第{number}厂")
+    cells = (f"E{number}", code, name, "30.25", "120.25", "重大" if number % 2 else "", "是", "3")
+    return [str(cell).encode() for cell in cells]
+
+
+def hazard(number: int) -> Row:
+    cells = (f"H{number}", "E0", "2", "open", f"what {number}", "2023/9/1" if number % 2 else "2023-09-01", "")
+    return [str(cell).encode() for cell in cells]
+
+
+def written(path: Path, header: str, rows: list[tuple[Row, Damage | None]]) -> list[tuple[int, Damage]]:
+    """Write a file; the damage with the first line of each damaged row."""
+    lines, found, number = [header.encode()], [], 2
+    for row, damage in rows:
+        line = b",".join(row) if damage is None else damage.line(row)
+        lines.append(line)
+        if damage is not None:
+            found.append((number, damage))
+        number += line.count(b"\n") + 1
+    path.write_bytes(b"\r\n".join(lines) + b"\r\n")
+    return found
+
+
+def mixed(rng: Random, count: int, ways: tuple[Damage, ...], each: int) -> list[Damage | None]:
+    """For each row its damage, if any. The first row has none: others are compared with it."""
+    found: list[Damage | None] = [way for way in ways for _ in range(each)]
+    found += [None] * (count - 1 - len(found))
+    rng.shuffle(found)
+    return [None, *found]
+
+
+def enterprises(rng: Random, each: int) -> tuple[list[tuple[Row, Damage | None]], int]:
+    """Rows with their damage, and where among them the key of the first comes for the last time: that row counts."""
+    rows: list[tuple[Row, Damage | None]] = []
+    for number, damage in enumerate(mixed(rng, ROWS, OF_ENTERPRISES, each)):
+        row = enterprise(number)
+        if damage is not None:
+            # What a way does must be what is wrong: a quoted name would be cut in two by some.
+            row[2] = b"n"
+            if damage.cells.get(1) == b"FIRST":
+                damage = Damage(damage.column, damage.reason, {1: enterprise(0)[1]})
+            if damage is AGAIN:
+                row[1] = enterprise(0)[1]
+        rows.append((row, damage))
+    last = max(number for number, (_, damage) in enumerate(rows) if damage is AGAIN)
+    rows[last] = ([*enterprise(0)[:2], b"n", *enterprise(0)[3:]], None)
+    return rows, last
+
+
+def damaged(directory: Path, rng: Random) -> list[tuple[str, int, Damage]]:
+    """Write both files; what the report must say, by file and line."""
+    each = 1_000 // (len(OF_ENTERPRISES) + len(OF_HAZARDS)) + 1
+    rows, last = enterprises(rng, each)
+    found = [(FILES[0], *e) for e in written(directory / FILES[0], ENTERPRISES, rows)]
+    line = 2 + sum(b",".join(row).count(b"\n") + 1 for row, _ in rows[:last])
+    found = [(f, n, replace(d, reason=d.reason.format(last=line))) for f, n, d in [*found, (FILES[0], 2, AGAIN)]]
+    hazards = [(hazard(n), damage) for n, damage in enumerate(mixed(rng, ROWS, OF_HAZARDS, each))]
+    return found + [(FILES[1], *e) for e in written(directory / FILES[1], HAZARDS, hazards)]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_thousand_damaged_rows(database: Database, tmp_path: Path, seed: int) -> None:
+    expected = damaged(tmp_path, Random(seed))
+    assert len(expected) > 1_000
+    outcome, report = await run(database, MAPPING, tmp_path, batch=300)
+    said = Counter((r["file"], r["line"], r["column"], r["reason"], r["severity"]) for r in report)
+    wanted = Counter((f, str(n), d.column, d.reason, d.severity) for f, n, d in expected)
+    assert said - wanted == Counter()
+    assert wanted - said == Counter()
+    bad = Counter(f for f, _, d in expected if d.severity == "error")
+    assert [(c.read, c.bad) for c in outcome.tables.values()] == [(ROWS, bad[file]) for file in FILES]
+    assert sum(c.warnings for c in outcome.tables.values()) == len(expected) - sum(bad.values())
+    # Of the rows with the first one's key one is in the database.
+    same = sum(damage.cells == AGAIN.cells for _, _, damage in expected)
+    async with database.read() as connection:
+        held = [
+            (await connection.execute(sa.select(sa.func.count()).select_from(model))).scalar()
+            for model in (models.Enterprise, models.Hazard)
+        ]
+    assert held == [ROWS - bad[FILES[0]] - same, ROWS - bad[FILES[1]]]
+
+    before = await digest(database)
+    outcome, again_said = await run(database, MAPPING, tmp_path, batch=300)
+    assert (outcome.total.new, outcome.total.changed) == (0, 0)
+    assert again_said == report
+    assert await digest(database) == before

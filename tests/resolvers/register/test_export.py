@@ -1,0 +1,158 @@
+"""What is exported and imported again is what it was: nothing changes, and a second export has the same bytes."""
+
+import datetime as dt
+from pathlib import Path
+
+import orjson
+import pytest
+import sqlalchemy as sa
+
+import models
+from models.db.database import Database
+from resolvers.register import RegisterRefused, export
+from resolvers.register.tables import TABLES
+from tests.conftest import DEMO_ENTERPRISES, Databases
+from tests.support.register_runs import bytes_of, digest, run, slice_real
+
+FILES = {*(f"{name}.csv" for name in TABLES), "mapping.toml", "district.geojson"}
+MAPS = {"zones.geojson", "venues.geojson", "enterprises.geojson"}
+# Texts in which a careless file would lose something.
+ODD = (
+    "",
+    " ",
+    " a ",
+    "\\",
+    "\\N",
+    "a\\b",
+    '"',
+    'say "no"',
+    "a,b",
+    "a;b",
+    "two\nlines",
+    "\r",
+    "a\r\nb",
+    "\n",
+    "N/A",
+    "0",
+    "=1+1",
+    "\ufeffx",
+    "漏电\t保护",
+    "😀",
+    "null",
+)
+
+
+async def test_import_of_an_export_changes_nothing(own_demo: Database, tmp_path: Path) -> None:
+    counts = await export(own_demo, tmp_path)
+    assert counts["enterprises"] == DEMO_ENTERPRISES
+    assert min(counts.values()) > 0
+    before = await digest(own_demo)
+    outcome, report = await run(own_demo, tmp_path / "mapping.toml", tmp_path)
+    assert [line for line in report if line["severity"] == "error"] == []
+    assert {name: (c.new, c.changed, c.bad) for name, c in outcome.tables.items()} == dict.fromkeys(TABLES, (0, 0, 0))
+    assert {name: c.unchanged for name, c in outcome.tables.items()} == counts
+    assert outcome.moved == 0
+    assert await digest(own_demo) == before
+
+
+async def test_export_import_export_gives_the_same_bytes(
+    own_demo: Database, database: Database, tmp_path: Path
+) -> None:
+    counts = await export(own_demo, tmp_path / "first")
+    outcome, report = await run(database, tmp_path / "first" / "mapping.toml", tmp_path / "first")
+    assert [line for line in report if line["severity"] == "error"] == []
+    assert {name: c.new for name, c in outcome.tables.items()} == counts
+    await export(database, tmp_path / "second")
+    first, second = bytes_of(tmp_path / "first"), bytes_of(tmp_path / "second")
+    assert {name for name in first if first[name] != second[name]} == set()
+    assert first.keys() == second.keys() == FILES | MAPS
+
+
+async def test_the_real_register_too(
+    database: Database, databases: Databases, migrated_url: str, tmp_path: Path
+) -> None:
+    source = slice_real(tmp_path, 150)
+    mapping = (Path(__file__).parent / "san_mateo.toml").read_text()
+    await run(database, mapping, source)
+    counts = await export(database, tmp_path / "first")
+    assert (counts["enterprises"], counts["zones"], counts["hazards"] > 1_000) == (150, 0, True)
+    other = Database(await databases.new(migrated_url))
+    await run(other, tmp_path / "first" / "mapping.toml", tmp_path / "first", batch=97)
+    await export(other, tmp_path / "second")
+    assert bytes_of(tmp_path / "first") == bytes_of(tmp_path / "second")
+    assert "district.geojson" not in bytes_of(tmp_path / "first")
+    await other.close()
+
+
+async def test_texts_come_back_to_the_letter(own_demo: Database, database: Database, tmp_path: Path) -> None:
+    hazard = models.Hazard.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    expert = models.Expert.__table__  # type: ignore[attr-defined]  # as above
+    async with own_demo.write() as session:
+        keys = list((await session.execute(sa.select(hazard.c.id).order_by(hazard.c.id).limit(len(ODD)))).scalars())
+        for key, text in zip(keys, ODD, strict=True):
+            await session.execute(
+                sa.update(hazard)
+                .where(hazard.c.id == key)
+                .values(description=text, category=text, external_id=f" {text}\\{key}")
+            )
+        await session.execute(sa.update(expert).values(specialties=list(ODD)))
+    await export(own_demo, tmp_path)
+    await run(database, tmp_path / "mapping.toml", tmp_path)
+    async with database.read() as connection:
+        found = (await connection.execute(sa.select(hazard).order_by(hazard.c.id).limit(len(ODD)))).all()
+        specialties = (await connection.execute(sa.select(expert.c.specialties).limit(1))).scalar()
+    assert [(row.description, row.category) for row in found] == [(text, text) for text in ODD]
+    assert [row.external_id for row in found] == [f" {t}\\{k}" for k, t in zip(keys, ODD, strict=True)]
+    assert specialties == list(ODD)
+
+
+async def test_rows_without_a_key_get_one_that_stays(own_demo: Database, tmp_path: Path) -> None:
+    hazard = models.Hazard.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    await export(own_demo, tmp_path / "first")
+    async with own_demo.read() as connection:
+        named = (await connection.execute(sa.select(hazard.c.external_id).where(hazard.c.external_id.is_(None)))).all()
+    assert named == []
+    await export(own_demo, tmp_path / "second")
+    assert bytes_of(tmp_path / "first") == bytes_of(tmp_path / "second")
+
+
+async def test_the_map_has_no_personal_data(own_demo: Database, tmp_path: Path) -> None:
+    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    await export(own_demo, tmp_path)
+    async with own_demo.read() as connection:
+        rows = (await connection.execute(sa.select(enterprise))).all()
+    found = orjson.loads((tmp_path / "enterprises.geojson").read_bytes())
+    points = {f["properties"]["name"]: f["geometry"]["coordinates"] for f in found["features"]}
+    assert points == {row.name: [row.longitude, row.latitude] for row in rows}
+    text = (tmp_path / "enterprises.geojson").read_text("utf-8")
+    assert not any(person in text for row in rows for person in (row.legal_phone, row.safety_phone) if person)
+    assert {f["geometry"]["type"] for f in orjson.loads((tmp_path / "zones.geojson").read_bytes())["features"]} <= {
+        "Polygon",
+        "MultiPolygon",
+    }
+
+
+async def test_without_a_district_there_is_nothing_to_export(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(RegisterRefused, match="no district"):
+        await export(database, tmp_path)
+
+
+async def test_times_are_exact(database: Database, tmp_path: Path) -> None:
+    moment = dt.datetime(2023, 9, 23, 12, 0, 0, 123456, tzinfo=dt.UTC)
+    async with database.write() as session:
+        session.add(models.District(name="D"))
+        session.add(models.Enterprise(name="E", external_id="1", latitude=0.1 + 0.2, longitude=1e-7))
+        await session.flush()
+        session.add(
+            models.Inspection(
+                enterprise_id=1,
+                kind=models.InspectionKind.ROUTINE,
+                status=models.InspectionStatus.SUBMITTED,
+                submitted_at=moment,
+            )
+        )
+    await export(database, tmp_path)
+    assert "2023-09-23T12:00:00.123456+00:00" in (tmp_path / "inspections.csv").read_text("utf-8")
+    assert "0.30000000000000004,1e-07" in (tmp_path / "enterprises.csv").read_text("utf-8")
+    outcome, _ = await run(database, tmp_path / "mapping.toml", tmp_path)
+    assert (outcome.total.new, outcome.total.changed, outcome.total.bad) == (0, 0, 0)

@@ -1,0 +1,173 @@
+"""A mapping is looked through before a row is read: whatever is wrong with it is told with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from resolvers.register import MappingRefused, load, parse
+from resolvers.register.line_numbers import Lines
+from resolvers.register.mapping import Mapping, Origin, Place, Sheet
+from resolvers.register.tables import TABLES
+from tests.support.register_runs import MAPPING
+from web.settings import ROOT
+
+GOOD = """[district]
+name = "D"
+
+[enterprises]
+file = "e.csv"
+[enterprises.fields]
+external_id = "id"
+name = "name"
+risk_grade = { column = "risk", values = { high = "RED" } }
+
+[inspections]
+file = "i.csv"
+[inspections.fields]
+external_id = "id"
+enterprise = "enterprise"
+kind = { constant = "ROUTINE" }
+status = { constant = "SUBMITTED" }
+submitted_at = "date"
+
+[[hazards]]
+file = "h1.csv"
+[hazards.fields]
+external_id = "id"
+inspection = "inspection"
+enterprise = { from = "inspection.enterprise" }
+level = { column = "level", default = "GENERAL" }
+status = { column = "status", values = { open = "FOUND", done = "CLOSED" } }
+description = "what"
+found_at = { from = "inspection.submitted_at" }
+closed_at = { column = "closed", format = "%d.%m.%Y", when = { status = "CLOSED" } }
+
+[[hazards]]
+file = "h2.csv"
+[hazards.fields]
+external_id = "id"
+enterprise = "enterprise"
+level = "level"
+status = "status"
+description = "what"
+found_at = "found"
+"""
+
+BAD = [
+    # what is replaced, by what, the line, and a part of what is told
+    ('name = "D"', "name = D", 2, "not TOML"),
+    ('name = "D"', 'nam = "D"', 1, "district.name: is missing"),
+    ('name = "D"', 'nam = "D"', 2, "district.nam: is no key of a mapping"),
+    ('name = "D"', 'name = "D"\ntime_zone = "China/Beijing"', 3, "not the IANA name of a time zone"),
+    ('name = "D"', 'name = "D"\nbounds = [121, 30, 120, 31]', 3, "west, south, east and north"),
+    ('name = "D"', 'name = "D"\nboundary = "../d.geojson"', 3, "a file lies in the directory of the import"),
+    ("[district]", 'encoding = "latin-1"\n[district]', 1, "encoding: "),
+    ("[district]", 'datum = "bd09"\n[district]', 1, "not wgs84, gcj02, cgcs2000, or EPSG"),
+    ("[district]", 'datum = "EPSG:3857"\n[district]', 1, "not wgs84, gcj02, cgcs2000, or EPSG"),
+    ("[district]", 'dates = "soon"\n[district]', 1, "not a form of dates"),
+    ("[enterprises]", "[factories]", 4, "factories: is no key of a mapping"),
+    ('file = "e.csv"', 'file = "e.pdf"', 4, "enterprises.format: the file's name does not say it"),
+    ('file = "e.csv"', 'file = "/etc/e.csv"', 5, "a file lies in the directory"),
+    ('file = "e.csv"', 'file = "e.csv"\nsheet = "S"', 6, "goes with xlsx files alone"),
+    ('file = "e.csv"', 'file = "e.csv"\nkey = "name"', 6, "known by credit_code and external_id, not by name"),
+    ('file = "e.csv"', 'file = "e.csv"\nkey = "credit_code"', 6, "credit_code is not among the fields"),
+    ('external_id = "id"\nname', "name", 6, "known by credit_code or external_id, and none is among"),
+    ('external_id = "id"\nname = "name"', 'external_id = "id"', 6, "enterprises need name"),
+    ('name = "name"', 'nmae = "name"', 8, "enterprises have no such field: credit_code, external_id, name"),
+    ('name = "name"', 'name = "name"\nopen_hazards = "n"', 9, "enterprises have no such field"),
+    ('name = "name"', 'name = { default = "x" }', 8, "it has nothing"),
+    ('name = "name"', 'name = { column = "a", constant = "x" }', 8, "it has column and constant"),
+    ('name = "name"', 'name = "$geometry"', 8, "$geometry does not go with text"),
+    ('name = "name"', 'name = { column = "a", by = "code" }', 8, "name.by: does not go with text"),
+    ('name = "name"', 'name = { latitude = "a", longitude = "b" }', 8, "coordinates do not go with text"),
+    ('name = "name"', 'name = "name"\npoint = { latitude = "a" }', 9, "needs latitude and longitude"),
+    ('name = "name"', 'name = "name"\npoint = "a"', 9, "a point has latitude and longitude"),
+    ('name = "name"', 'name = "name"\npoint = "$geometry"', 9, "$geometry goes with GeoJSON files alone"),
+    ('name = "name"', 'name = "name"\npoint = { easting = "a", northing = "b" }', 9, "go with EPSG:…"),
+    (
+        'values = { high = "RED" }',
+        'values = { high = "PURPLE" }',
+        9,
+        "values.high: not one of BLUE, YELLOW, ORANGE, RED",
+    ),
+    ('values = { high = "RED" }', 'default = "red"', 9, "default: not one of BLUE"),
+    ('constant = "ROUTINE"', 'constant = "ROUTIN"', 16, "kind.constant: not one of ROUTINE"),
+    ('enterprise = "enterprise"\nkind', 'enterprise = { column = "e", by = "name" }\nkind', 15, "not by name"),
+    (
+        'from = "inspection.enterprise"',
+        'from = "inspection.kind"',
+        25,
+        "inspections have no kind field that is the key",
+    ),
+    ('from = "inspection.enterprise"', 'from = "visit.enterprise"', 25, "visit is not a field of this table"),
+    ('from = "inspection.submitted_at"', 'from = "inspection.at"', 29, "inspections have no at field that is a time"),
+    ('"%d.%m.%Y"', '"%d.%m"', 30, "not a form of dates"),
+    ('status = "CLOSED" }', 'found_at = "2023" }', 30, "when.found_at: not a field of this table"),
+    ('level = "level"\nstatus = "status"', 'level = "level"', 34, "hazards need status"),
+    (
+        'found_at = "found"',
+        'found_at = { column = "found", values = { a = "b" } }',
+        40,
+        "values: does not go with a time",
+    ),
+    ("[enterprises]", "[[enterprises]]\n[enterprises]", 5, "not TOML"),
+]
+
+
+def test_a_good_one_is_taken() -> None:
+    mapping = parse(GOOD)
+    assert {name: len(sheets) for name, sheets in mapping.sheets.items()} == {
+        "enterprises": 1,
+        "inspections": 1,
+        "hazards": 2,
+    }
+    assert load(MAPPING).district.name == "San Mateo County"
+
+
+@pytest.mark.parametrize(("old", "new", "line", "reason"), BAD, ids=lambda value: str(value)[:30])
+def test_a_mistake_is_told_with_its_line(old: str, new: str, line: int, reason: str) -> None:
+    assert old in GOOD
+    with pytest.raises(MappingRefused) as refused:
+        parse(GOOD.replace(old, new, 1))
+    told = [(mistake.line, str(mistake)) for mistake in refused.value.mistakes]
+    assert any(at == line and reason in text for at, text in told), told
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines() -> None:
+    text = GOOD.replace('name = "name"', 'nmae = "name"').replace('"ROUTINE"', '"R"').replace('"what"', '"$geometry"')
+    with pytest.raises(MappingRefused) as refused:
+        parse(text)
+    assert [mistake.line for mistake in refused.value.mistakes] == [6, 8, 16, 28, 39]
+    assert str(refused.value).splitlines()[1].startswith("line 8: enterprises.fields.nmae: ")
+
+
+def test_what_is_no_mapping_at_all(tmp_path: Path) -> None:
+    with pytest.raises(MappingRefused, match="line 1: No such file"):
+        load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(MappingRefused, match="line 1: not UTF-8"):
+        load(tmp_path / "bad.toml")
+    with pytest.raises(MappingRefused, match="district: is missing"):
+        parse("")
+    with pytest.raises(MappingRefused, match="names no table: zones, towns"):
+        parse('[district]\nname = "D"\n')
+
+
+def test_lines_are_found_however_a_text_is_written() -> None:
+    lines = Lines('a = """\nx = 1\n"""\n# c\n[b."c.d"]\ne.f = [\n  1,\n]\n[[g]]\n[[g]]\nh = { i = { j = 1 } }\n')
+    wanted = {("a",): 1, ("b", "c.d"): 5, ("b", "c.d", "e", "f"): 6, ("g", 0): 9, ("g", 1): 10}
+    wanted |= {("g", 1, "h", "i", "j"): 11, ("g", 1, "nothing"): 10, ("nothing",): 1}
+    assert {path: lines.of(path) for path in wanted} == wanted
+
+
+def test_the_documents_name_every_table_and_field() -> None:
+    text = (ROOT / "docs" / "import.md").read_text("utf-8")
+    for table in TABLES.values():
+        keys = (" with " if table.composite else " or ").join(f"`{key}`" for key in table.keys)
+        fields = ", ".join(f"**`{f.name}`**" if f.required else f"`{f.name}`" for f in table.fields.values())
+        assert f"| `{table.name}` | {keys} | {fields} |" in text
+    options = {*Origin.model_fields, *Sheet.model_fields, *Place.model_fields, *Mapping.model_fields} - {
+        "from_",
+        "sheets",
+    }
+    assert {name for name in options if f"`{name}`" not in text and f"`[{name}]`" not in text} == {"fields"}

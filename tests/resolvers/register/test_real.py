@@ -1,0 +1,256 @@
+"""The real register of San Mateo County, whole: all is loaded, within time and memory, and counts as its files do.
+
+The counting here is done straight from the files, and knows nothing of how they were imported.
+"""
+
+import asyncio
+import datetime as dt
+import json
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+
+import models
+from models.db.database import Database
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from tests.conftest import COMMANDER, NOW, Databases, settle
+from tests.support.proof_mode import PROVING
+from tests.support.proofs import record
+from tests.support.register_runs import FILES, MAPPING, REAL, Line, digest, read_real, run
+from web.settings import ROOT
+
+SECONDS, MEGABYTES = 60, 400
+CALIFORNIA = ZoneInfo("America/Los_Angeles")
+YEARS = range(2013, 2018)
+RESULTS = {
+    "PASS": "PASS",
+    "HAZARDS_FOUND": "CONDITIONAL_PASS",
+    "NOT_OPERATING": "CLOSED",
+    "NOT_APPLICABLE": "NOT_APPLICABLE",
+    "REFUSED": "",
+}
+
+Said = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, list[Line]]:
+    return {name: read_real(name) for name in FILES}
+
+
+@pytest_asyncio.fixture(scope="session")
+async def loaded(databases: Databases, migrated_url: str) -> tuple[str, Said]:
+    """The address of a database with the register in it, and what the process that imported it said in the end."""
+    url = await databases.new(migrated_url)
+    arguments = ("-m", "tests.support.register_runs", url, str(MAPPING), str(REAL), "2000")
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    lines = [json.loads(line) for line in out.splitlines()]
+    database = Database(url)
+    await settle(database)
+    return url, lines[-1] | {"progress": lines[:-1]}
+
+
+@pytest_asyncio.fixture(scope="session")
+async def county(loaded: tuple[str, Said]) -> AsyncIterator[Database]:
+    database = Database(loaded[0])
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def asked(graph: Graph, county: Database) -> Any:
+    running = Executor(graph, county, lambda: CALIFORNIA, lambda: NOW)
+
+    async def ask(query: str) -> Said:
+        answer = await running.run(Operation(query, {}), COMMANDER)
+        assert answer.errors == []
+        assert answer.data is not None
+        return answer.data
+
+    return ask
+
+
+def test_every_row_is_loaded_within_the_time_and_the_memory(loaded: tuple[str, Said]) -> None:
+    said = loaded[1]
+    rows = 5_979 + 33_108 + 45_891
+    assert said["total"] == {"read": rows, "new": rows, "changed": 0, "unchanged": 0, "bad": 0, "warnings": 271}
+    assert said["megabytes"] < MEGABYTES
+    # Beside other tests the clock on the wall tells more of them than of this one.
+    assert said["seconds" if PROVING else "processor"] < SECONDS
+    record(
+        "register",
+        "The real register: 5,979 enterprises, 33,108 inspections, 45,891 hazards",
+        {
+            "database": "PostgreSQL" if "postgresql" in loaded[0] else "SQLite",
+            "seconds": f"{said['seconds']:.1f}",
+            "processor seconds of the importer": f"{said['processor']:.1f}",
+            "megabytes at the most": f"{said['megabytes']:.0f}",
+            "rows": f"{rows:,}",
+            "bad": said["total"]["bad"],
+            "listed and loaded": said["total"]["warnings"],
+        },
+    )
+
+
+def test_progress_tells_rate_and_time_left(loaded: tuple[str, Said]) -> None:
+    told = loaded[1]["progress"]
+    assert [t["done"] for t in told] == sorted(t["done"] for t in told)
+    assert {t["total"] for t in told} == {told[-1]["done"]} == {84_978}
+    assert list(dict.fromkeys(t["table"] for t in told)) == ["enterprises", "inspections", "hazards"]
+    assert all(t["rate"] > 0 and t["seconds_left"] >= 0 for t in told)
+    assert told[-1]["seconds_left"] == 0
+
+
+async def test_the_log_has_one_event_a_batch(county: Database) -> None:
+    event = models.Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    async with county.read() as connection:
+        rows = (await connection.execute(sa.select(event).order_by(event.c.id))).all()
+    assert {row.kind for row in rows} == {models.EventKind.REGISTER_IMPORTED}
+    sums: Counter[str] = Counter()
+    for row in rows:
+        assert (row.enterprise_id, row.subject_id, row.actor_name) == (None, None, None)
+        sums[row.source] += row.rows
+    assert sums == {
+        "enterprises from facilities.csv.gz": 5_979,
+        "inspections from inspections.csv.gz": 33_108,
+        "hazards from violations.csv.gz": 45_891,
+    }
+    assert [row.rows for row in rows][:3] == [2_000, 2_000, 1_979]
+
+
+async def test_a_second_run_changes_nothing(loaded: tuple[str, Said], databases: Databases) -> None:
+    database = Database(await databases.new(loaded[0])) if loaded[0].startswith("sqlite") else Database(loaded[0])
+    before = await digest(database)
+    outcome, report = await run(database, MAPPING, REAL)
+    assert [(c.new, c.changed, c.bad) for c in outcome.tables.values()] == [(0, 0, 0)] * 3
+    assert [c.unchanged for c in outcome.tables.values()] == [5_979, 33_108, 45_891]
+    assert await digest(database) == before
+    assert Counter((line["severity"], line["reason"]) for line in report) == {
+        ("warning", "lies far outside the district"): 271
+    }
+    await database.close()
+
+
+async def test_premises_without_a_point_are_kept(asked: Any, county: Database, files: dict[str, list[Line]]) -> None:
+    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    async with county.read() as connection:
+        rows = (await connection.execute(sa.select(enterprise))).all()
+    points = {row.external_id: (row.latitude, row.longitude) for row in rows}
+    for line in files["facilities"]:
+        nowhere = (line["lat"], line["lon"]) == ("0", "0")
+        assert points[line["facility_id"]] == ((None, None) if nowhere else (float(line["lat"]), float(line["lon"])))
+    assert sum(point == (None, None) for point in points.values()) == 107
+    assert (await asked("{ enterprises(first: 1) { totalCount } }"))["enterprises"]["totalCount"] == 5_979
+
+
+async def test_totals_by_result_and_year(asked: Any, files: dict[str, list[Line]]) -> None:
+    counted = Counter((line["result"], line["date"][:4]) for line in files["inspections"])
+    parts = [
+        f'{ours}{year}: inspections(first: 1, filter: {{ results: [{ours}], submittedSince: "{year}-01-01",'
+        f' submittedUntil: "{year}-12-31" }}) {{ totalCount }}'
+        for ours in RESULTS
+        for year in YEARS
+    ]
+    said = await asked("{ " + " ".join(parts) + " }")
+    wanted = {f"{ours}{year}": counted[theirs, str(year)] for ours, theirs in RESULTS.items() for year in YEARS}
+    assert {name: found["totalCount"] for name, found in said.items()} == wanted
+    assert sum(wanted.values()) == 33_108
+
+
+async def test_totals_by_degree_and_year(asked: Any, files: dict[str, list[Line]]) -> None:
+    dates = {line["inspection_id"]: line["date"] for line in files["inspections"]}
+    theirs = Counter((line["degree"] or None, dates[line["inspection_id"]][:4]) for line in files["violations"])
+    ours: Counter[tuple[str | None, str]] = Counter()
+    levels: Counter[tuple[str | None, str]] = Counter()
+    after = ""
+    while True:
+        page = await asked(
+            f"{{ hazards(first: 1000{after}) {{ nodes {{ category level foundAt }}"
+            " pageInfo { hasNextPage endCursor } } }"
+        )
+        for node in page["hazards"]["nodes"]:
+            found = dt.datetime.fromisoformat(str(node["foundAt"])).astimezone(CALIFORNIA)
+            ours[node["category"], str(found.year)] += 1
+            levels[node["category"], node["level"]] += 1
+        if not page["hazards"]["pageInfo"]["hasNextPage"]:
+            break
+        after = f', after: "{page["hazards"]["pageInfo"]["endCursor"]}"'
+    assert ours == theirs
+    assert levels == {
+        ("MINOR", "GENERAL"): 6_287,
+        ("MAJOR", "MAJOR"): 20_015,
+        ("CRITICAL", "MAJOR"): 973,
+        (None, "GENERAL"): 18_616,
+    }
+
+
+async def test_the_portrait_of_each_year(asked: Any, files: dict[str, list[Line]]) -> None:
+    visits = {line["inspection_id"]: line for line in files["inspections"]}
+    fields = (
+        "enterprises hazardsOpen majorHazardsOpen hazardsFound hazardsRectified hazardsClosed inspections"
+        " enterprisesInspected casesFiled rectificationRate closureRate coverage hazardsPerThousandInspections"
+        " majorHazardsPerThousandInspections onTimeRate"
+    )
+    parts = [
+        f'y{year}: portrait(window: {{ from: "{year}-01-01", to: "{year}-12-31" }}) {{ {fields} }}' for year in YEARS
+    ]
+    said = (await asked(f"{{ district {{ {' '.join(parts)} }} }}"))["district"]
+    violations = [(line, visits[line["inspection_id"]]["date"][:4]) for line in files["violations"]]
+    running = [line for line, _ in violations if line["status"] != "CORRECTED"]
+    for year in YEARS:
+        inspections = [line for line in files["inspections"] if line["date"].startswith(str(year))]
+        found = [line for line, of in violations if of == str(year)]
+        closed = sum(line["status"] == "CORRECTED" for line in found)
+        major = sum(line["degree"] in ("MAJOR", "CRITICAL") for line in found)
+        inspected = len({line["facility_id"] for line in inspections})
+        assert said[f"y{year}"] == {
+            "enterprises": 5_979,
+            "hazardsOpen": len(running),
+            "majorHazardsOpen": sum(line["degree"] in ("MAJOR", "CRITICAL") for line in running),
+            "hazardsFound": len(found),
+            "hazardsRectified": closed,
+            "hazardsClosed": closed,
+            "inspections": len(inspections),
+            "enterprisesInspected": inspected,
+            "casesFiled": 0,
+            "rectificationRate": pytest.approx(closed / len(found)),
+            "closureRate": pytest.approx(closed / len(found)),
+            "coverage": pytest.approx(inspected / 5_979),
+            "hazardsPerThousandInspections": pytest.approx(1_000 * len(found) / len(inspections)),
+            "majorHazardsPerThousandInspections": pytest.approx(1_000 * major / len(inspections)),
+            "onTimeRate": None,
+        }
+
+
+async def test_enterprises_sum_up_their_rows(county: Database, files: dict[str, list[Line]]) -> None:
+    visits = {line["inspection_id"]: line for line in files["inspections"]}
+    open_ = Counter(
+        visits[line["inspection_id"]]["facility_id"] for line in files["violations"] if line["status"] != "CORRECTED"
+    )
+    latest: dict[str, str] = {}
+    for line in files["inspections"]:
+        latest[line["facility_id"]] = max(line["date"], latest.get(line["facility_id"], ""))
+    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    async with county.read() as connection:
+        rows = (await connection.execute(sa.select(enterprise))).all()
+    for row in rows:
+        assert row.open_hazards == open_[row.external_id]
+        day = row.last_inspected_at and row.last_inspected_at.astimezone(CALIFORNIA).date().isoformat()
+        assert day == latest.get(row.external_id)
+
+
+def test_the_files_are_those_that_the_notice_names() -> None:
+    notice = (Path(REAL) / "README.md").read_text("utf-8")
+    assert all(f"{name}.csv.gz" in notice for name in FILES)
+    assert "Apache" in notice

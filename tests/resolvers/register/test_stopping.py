@@ -1,0 +1,206 @@
+"""Runs that write nothing, that are stopped or killed, and that are not alone."""
+
+import asyncio
+import csv
+import json
+import logging
+import sys
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import models
+from models import EventKind
+from models.db.database import Database
+from resolvers.register import Progress, RegisterRefused, export, write
+from tests.conftest import Databases
+from tests.support.processes import address
+from tests.support.proof_mode import PROVING
+from tests.support.proofs import record
+from tests.support.register_runs import MAPPING, REAL, bytes_of, digest, held, run, slice_real
+from tests.support.small_register import ENTERPRISES, PLACES, TOP, put, table
+from web.settings import ROOT
+
+# -- dry runs, and runs that are stopped --
+
+
+async def test_a_dry_run_does_all_but_write(own_demo: Database, tmp_path: Path) -> None:
+    await export(own_demo, tmp_path)
+    with (tmp_path / "enterprises.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    changed = [{**row, "industry": "other"} for row in rows[::7]]
+    put(tmp_path, enterprises=[*rows[:70], *changed, {**rows[0], "credit_code": "", "external_id": "NEW"}])
+    before = await digest(own_demo)
+    dry, said = await run(own_demo, tmp_path / "mapping.toml", tmp_path, dry=True)
+    assert await digest(own_demo) == before
+    wet, told = await run(own_demo, tmp_path / "mapping.toml", tmp_path)
+    assert (dry, said) == (wet, told)
+    assert (wet.total.new, wet.total.changed) == (1, len(changed))
+    assert await digest(own_demo) != before
+
+
+async def test_a_dry_run_into_an_empty_database(database: Database, tmp_path: Path) -> None:
+    slice_real(tmp_path, 30)
+    before = await digest(database)
+    dry, _ = await run(database, MAPPING, tmp_path, dry=True, batch=50)
+    assert await digest(database) == before
+    assert dry == (await run(database, MAPPING, tmp_path, batch=50))[0]
+    assert dry.tables["hazards"].new > 100
+
+
+async def test_a_run_that_is_stopped_leaves_whole_batches(database: Database, tmp_path: Path) -> None:
+    slice_real(tmp_path, 30)
+
+    def stop(told: Progress) -> None:
+        if told.done >= 250:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await run(database, MAPPING, tmp_path, batch=100, progress=stop)
+    rows = await held(database)
+    assert (len(rows["enterprise"]), len(rows["inspection"]), len(rows["hazard"])) == (30, 257, 0)
+    assert sum(event.rows for event in rows["event"]) == sum(
+        len(rows[n]) for n in ("enterprise", "inspection", "hazard")
+    )
+
+
+async def test_a_run_that_is_killed_and_repeated_ends_the_same(
+    databases: Databases, migrated_url: str, tmp_path: Path
+) -> None:
+    source, kills, batch = (REAL, 5, 1000) if PROVING else (slice_real(tmp_path, 300), 2, 200)
+    whole = Database(await databases.new(migrated_url))
+    await run(whole, MAPPING, source, batch=batch)
+    total = sum(event.rows for event in (await held(whole))["event"])
+    stopped = Database(await databases.new(migrated_url))
+    rng = Random(11)
+    finished = 0
+    for kill in range(kills):
+        await stopped.close()
+        finished += await killed(stopped, source, batch, total * (kill + rng.random()) / (kills + 1), rng)
+    outcome, _ = await run(stopped, MAPPING, source, batch=batch)
+    assert outcome.total.unchanged > 0
+    assert finished == 0
+    for folder, database in (("whole", whole), ("stopped", stopped)):
+        await export(database, tmp_path / folder)
+    assert bytes_of(tmp_path / "whole") == bytes_of(tmp_path / "stopped")
+    one, other = await held(whole), await held(stopped)
+    keep = ("external_id", "version", "open_hazards", "last_inspected_at", "zone_id", "town_id")
+    for name in ("enterprise", "inspection", "hazard"):
+        parts = [[[row._mapping.get(column) for column in keep] for row in rows[name]] for rows in (one, other)]
+        assert parts[0] == parts[1]
+    # Each row was written in one batch, and told once.
+    assert sum(event.rows for event in other["event"]) == total
+    record(
+        "register_kill",
+        "An import killed at random moments and repeated",
+        {
+            "database": "SQLite" if whole.sqlite else "PostgreSQL",
+            "kills": kills,
+            "rows": f"{total:,}",
+            "differences": 0,
+        },
+    )
+    await whole.close()
+    await stopped.close()
+
+
+async def killed(database: Database, source: Path, batch: int, rows: float, rng: Random) -> bool:
+    """Import in a process of its own, and kill it a moment after it said that so many rows are done."""
+    arguments = ("-m", "tests.support.register_runs", address(database), str(MAPPING), str(source), str(batch))
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    while line := await process.stdout.readline():
+        if json.loads(line).get("done", 0) >= rows:
+            break
+    await asyncio.sleep(rng.random() * 0.05)
+    if process.returncode is None:
+        process.kill()
+    rest = await process.stdout.read()
+    await process.wait()
+    return b"megabytes" in line + rest
+
+
+# -- others at work --
+
+
+async def test_two_imports_of_the_same_at_once(database: Database, tmp_path: Path) -> None:
+    slice_real(tmp_path, 40)
+    both = await asyncio.gather(*(run(database, MAPPING, tmp_path, batch=60) for _ in range(2)))
+    rows = await held(database)
+    assert len(rows["district"]) == 1
+    for name, table_name in (("enterprises", "enterprise"), ("inspections", "inspection"), ("hazards", "hazard")):
+        counts = [outcome.tables[name] for outcome, _ in both]
+        assert sum(c.new for c in counts) == len(rows[table_name]) == counts[0].read
+        assert [c.bad for c in counts] == [0, 0]
+
+
+async def test_a_row_that_somebody_changes_meanwhile_is_compared_again(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    put(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES])
+    await run(database, TOP + ENTERPRISES, tmp_path)
+    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    seen: list[int] = []
+    lock = sa.update(enterprise).where(enterprise.c.external_id == "A")
+
+    real = write._lock
+
+    async def locked(connection: Any, rows: Any, versions: dict[int, int]) -> None:
+        if not seen:
+            seen.append(1)
+            async with database.write() as other:
+                await other.execute(lock.values(name="theirs", version=enterprise.c.version + 1))
+        await real(connection, rows, versions)
+
+    monkeypatch.setattr(write, "_lock", locked)
+    put(tmp_path, enterprises=[{**row, "town": "", "name": "ours"} for row in PLACES])
+    outcome, _ = await run(database, TOP + ENTERPRISES, tmp_path)
+    found = await table(database, models.Enterprise)
+    assert (found["A"].name, found["A"].version, outcome.total.changed) == ("ours", 3, 4)
+
+
+async def test_a_bell_is_rung_after_each_commit_that_left_an_event(database: Database, tmp_path: Path) -> None:
+    slice_real(tmp_path, 30)
+    rung: list[int] = []
+
+    async def ring() -> None:
+        rung.append(len((await held(database))["event"]))
+
+    await run(database, MAPPING, tmp_path, batch=100, rung=ring)
+    assert rung == list(range(1, len(rung) + 1))
+    assert len(rung) == len((await held(database))["event"])
+    assert {event.kind for event in (await held(database))["event"]} == {EventKind.REGISTER_IMPORTED}
+    await run(database, MAPPING, tmp_path, rung=ring)
+    assert len(rung) == len((await held(database))["event"])
+
+
+async def test_no_personal_data_in_logs_or_errors(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    put(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES])
+    await run(database, TOP + ENTERPRISES, tmp_path)
+    # The database refuses what the importer let pass: its own words hold the row.
+    async with database.write() as session:
+        if database.sqlite:
+            await session.execute(sa.text("CREATE UNIQUE INDEX odd ON enterprise (legal_phone)"))
+        else:
+            await session.execute(
+                sa.text("ALTER TABLE enterprise ADD CONSTRAINT odd CHECK (legal_phone <> '13900000009')")
+            )
+    put(tmp_path, enterprises=[{**row, "town": "", "phone": "13900000009"} for row in PLACES])
+    with pytest.raises(RegisterRefused, match=r"enterprises\.csv, lines 2 to 5: the database refuses") as refused:
+        await run(database, TOP + ENTERPRISES, tmp_path)
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+    assert "1390000" not in str(refused.value)
+    for told in caplog.records:
+        # The driver's own debugging is off in any log that is kept.
+        if not told.name.startswith(("aiosqlite", "asyncio")):
+            assert "1380000" not in told.getMessage()
+            assert "1390000" not in told.getMessage()

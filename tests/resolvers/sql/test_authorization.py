@@ -1,0 +1,273 @@
+"""Who may not see a row or a value does not get it, by no path: a first proof for each limited role."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from graphql import get_named_type
+from sqlmodel import col
+
+import models
+from models import PERSONAL_DATA, Role, Scope, Viewer, Visibility
+from models.db.database import Database
+from resolvers.queries.nearby import NearbyKind
+from resolvers.sql.authorization import EVERYTHING, OWN
+from schema.build import Graph, build
+from schema.execution import cost
+from schema.execution.operation import Operation
+from schema.fields.source import NODES, OF_ROW, fields_of
+from schema.types import node_id
+from tests.conftest import COMMANDER, execution
+from tests.schema.execution.test_context import name_of
+from tests.support.connection_reference import rows_of
+from tests.support.field_queries import ids_of, needed, selection
+
+WALL = Viewer(Visibility(Role.WALL))
+READER = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.READ})))
+TRUSTED = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.READ, Scope.PERSONAL})))
+SCOPELESS = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.PERSONAL, Scope.REGISTER})))
+CORE = build()._schema
+PERSONAL = [
+    pytest.param(of, name_of(field), id=f"{of.__name__}.{name_of(field)}")
+    for of in NODES.values()
+    for field in fields_of(of)
+    if getattr(field, "sees", None) is PERSONAL_DATA
+]
+
+
+def ask(of: Any, name: str) -> str:
+    field = CORE.type_map[of.__name__].fields[name]  # type: ignore[attr-defined]  # an object type
+    inner = f"{name}{needed(field)} {selection(field.type)}"
+    return f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {of.__name__} {{ found: {inner} }} }} }}"
+
+
+async def answer(graph: Graph, demo: Database, viewer: Viewer, query: str, **variables: Any) -> dict[str, Any]:
+    found = await execution(graph, demo).run(Operation(query, variables), viewer)
+    assert found.errors == []
+    assert found.data is not None
+    return found.data
+
+
+def test_all_that_is_personal_data_is_declared_so() -> None:
+    """People's names, telephone numbers and streams, wherever there are any."""
+    declared = {param.id for param in PERSONAL}
+    wanted = {
+        f"{of.__name__}.{name}"
+        for of in OF_ROW.values()
+        for name, field in CORE.type_map[of.__name__].fields.items()  # type: ignore[attr-defined]  # an object type
+        if get_named_type(field.type).name == "Contact" or name in ("fullName", "phone", "streamUrl")
+    }
+    assert len(wanted) > 10
+    assert wanted <= declared
+
+
+@pytest.mark.parametrize(("of", "name"), PERSONAL)
+async def test_personal_data_is_for_those_who_have_the_right(graph: Graph, demo: Database, of: Any, name: str) -> None:
+    parents = await ids_of(demo, of, 200)
+
+    async def values(viewer: Viewer) -> list[Any]:
+        found = await answer(graph, demo, viewer, ask(of, name), ids=parents)
+        return [node and node["found"] for node in found["nodes"]]
+
+    full = await values(COMMANDER)
+    assert any(full)
+    assert await values(TRUSTED) == full
+    for viewer in (WALL, READER):
+        assert {repr(value) for value in await values(viewer)} <= {"None", "[]"}
+
+
+async def test_evidence_is_personal_data_as_a_whole(graph: Graph, demo: Database) -> None:
+    evidence = await ids_of(demo, NODES["Evidence"], 50)
+    query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } hazards(first: 1000) { nodes { evidence { id } } } }"
+    for viewer, seen in ((COMMANDER, True), (TRUSTED, True), (WALL, False), (READER, False)):
+        found = await answer(graph, demo, viewer, query, ids=evidence)
+        assert any(found["nodes"]) is seen
+        assert any(hazard["evidence"] for hazard in found["hazards"]["nodes"]) is seen
+
+
+async def test_who_may_not_see_names_may_not_find_by_them(graph: Graph, demo: Database) -> None:
+    query = """query($expert: String!, $inspector: String!) {
+      experts(filter: {text: $expert}) { totalCount nodes { id } }
+      inspectors(filter: {text: $inspector}) { totalCount }
+      search(text: $expert) { matched }
+    }"""
+    expert, inspector = (await rows_of(demo, models.Expert))[0], (await rows_of(demo, models.Inspector))[0]
+    asked = {"expert": expert.full_name, "inspector": inspector.full_name}
+    for viewer, seen in ((COMMANDER, True), (TRUSTED, True), (WALL, False), (READER, False)):
+        found = await answer(graph, demo, viewer, query, **asked)
+        assert (found["experts"]["totalCount"] > 0) is seen
+        assert (found["inspectors"]["totalCount"] > 0) is seen
+        assert (found["search"] != []) is seen
+    by_specialty = await answer(graph, demo, WALL, query, expert=expert.specialties[0], inspector=inspector.badge)
+    assert by_specialty["experts"]["totalCount"] > 0
+    assert by_specialty["inspectors"]["totalCount"] == 1
+    assert by_specialty["search"][0]["matched"] == expert.specialties[0]
+
+
+async def test_a_program_that_may_not_read_sees_no_row(graph: Graph, demo: Database) -> None:
+    query = '{ zones { id } hazards { totalCount nodes { id } } search(text: "1") { matched } warnings { totalCount } }'
+    found = await answer(graph, demo, SCOPELESS, query)
+    assert found == {
+        "zones": [],
+        "hazards": {"totalCount": 0, "nodes": []},
+        "search": [],
+        "warnings": {"totalCount": 0},
+    }
+
+
+# -- an enterprise --
+
+
+class Own:
+    """What an enterprise may have, by a plain look at the rows."""
+
+    def __init__(self, enterprise: int, rows: dict[Any, list[Any]], inspectors: set[int], kept: set[int]) -> None:
+        self.viewer = Viewer(Visibility(Role.ENTERPRISE, enterprise=enterprise))
+        sent = [d for d in rows[models.Dispatch] if d.enterprise_id == enterprise]
+        self.keys: dict[Any, set[int]] = {
+            model: {r.id for r in found if getattr(r, "enterprise_id", None) == enterprise}
+            for model, found in rows.items()
+        }
+        self.keys |= {
+            models.Enterprise: {enterprise},
+            models.CommandUnit: set(),
+            models.Inspector: inspectors,
+            models.Team: {d.team_id for d in sent} - {None},
+            models.Expert: {d.expert_id for d in sent} - {None},
+            models.StockItem: {d.stock_item_id for d in sent} - {None},
+            models.Evidence: kept,
+        }
+        items = self.keys[models.StockItem]
+        self.keys[models.Warehouse] = {i.warehouse_id for i in rows[models.StockItem] if i.id in items}
+
+    def ids(self, name: str) -> set[str]:
+        return {node_id.encode(name, key) for key in self.keys[NODES[name].row]}
+
+
+LIMITED = {
+    name: of
+    for name, of in NODES.items()
+    if of.row in OF_ROW and OWN[of.row] is not EVERYTHING and of.row is not models.Event
+}
+
+
+@pytest_asyncio.fixture(scope="module")
+async def own(demo: Database) -> Own:
+    """The enterprise to which most was sent, so that as much as possible is its own."""
+    rows = {of.row: await rows_of(demo, of.row) for of in LIMITED.values()}
+    sent = [d.enterprise_id for d in rows[models.Dispatch] if d.enterprise_id is not None]
+    enterprise = max(
+        sent, key=lambda e: (len({d.stock_item_id for d in rows[models.Dispatch] if d.enterprise_id == e}), e)
+    )
+    inspections = sa.select(col(models.Inspection.id)).where(col(models.Inspection.enterprise_id) == enterprise)
+    hazards = sa.select(col(models.Hazard.id)).where(col(models.Hazard.enterprise_id) == enterprise)
+    sending, shown, kept = models.InspectionInspector, models.InspectionEvidence, models.HazardEvidence
+    async with demo.read() as connection:
+
+        async def keys(column: Any, where: Any) -> set[int]:
+            return set((await connection.execute(sa.select(column).where(where))).scalars())
+
+        inspectors = await keys(col(sending.inspector_id), col(sending.inspection_id).in_(inspections))
+        evidence = await keys(col(shown.evidence_id), col(shown.inspection_id).in_(inspections))
+        evidence |= await keys(col(kept.evidence_id), col(kept.hazard_id).in_(hazards))
+    return Own(enterprise, rows, inspectors, evidence)
+
+
+@pytest.mark.parametrize("name", LIMITED)
+async def test_an_enterprise_gets_its_own_rows_by_id_and_no_others(
+    graph: Graph, demo: Database, own: Own, name: str
+) -> None:
+    every = await ids_of(demo, LIMITED[name], 1000)
+    found = await answer(graph, demo, own.viewer, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=every)
+    assert {node["id"] for node in found["nodes"] if node} == own.ids(name) & set(every)
+    other = next(one for one in every if one not in own.ids(name))
+    assert (await answer(graph, demo, own.viewer, f'{{ node(id: "{other}") {{ id }} }}')) == {"node": None}
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        name
+        for name, field in CORE.query_type.fields.items()  # type: ignore[union-attr]  # there is one
+        if str(field.type).endswith("Connection!") and str(field.type).removesuffix("Connection!") in LIMITED
+    ],
+)
+async def test_an_enterprise_lists_and_counts_its_own(graph: Graph, demo: Database, own: Own, listing: str) -> None:
+    of = str(CORE.query_type.fields[listing].type).removesuffix("Connection!")  # type: ignore[union-attr]  # as above
+    found = await answer(
+        graph,
+        demo,
+        own.viewer,
+        f"{{ {listing}(first: 1000) {{ totalCount nodes {{ id }} edges {{ node {{ id }} }} }} }}",
+    )
+    assert {node["id"] for node in found[listing]["nodes"]} == own.ids(of)
+    assert found[listing]["totalCount"] == len(own.ids(of))
+
+
+COUNTED = "(first: 1000) { totalCount nodes { id } }"
+EVERYWHERE = """query($point: PointInput!, $kinds: [NearbyKind!]!, $n: Int!) {
+  district { command { id } zones {
+    command { id } experts@ teams@ warehouses@ enterprises@ hazards@
+    inspections(first: $n) { nodes {
+      id hazards { nodes { id } } inspectors { id inspections(first: $n) { nodes { id enterprise { id } } } }
+    } }
+    towns { enterprises(first: 1000) { totalCount nodes {
+      id nearest(kinds: $kinds, first: 1) { item { ... on Node { id } } }
+    } } }
+    venues {
+      cameras@ nearby(kinds: $kinds, first: $n) { item { ... on Node { id } } } rings { enterprises@ }
+    }
+  } }
+  nearby(point: $point, kinds: $kinds, first: 1000) { item { ... on Node { id } } }
+  numbers: search(text: "1", first: 1000) { item { ... on Node { id } } }
+  chinese: search(text: "公司", first: 1000) { item { ... on Node { id } } }
+  dispatches(first: 1000) { nodes { id resource {
+    ... on Node { id } ... on Team { dispatches@ } ... on StockItem { warehouse { id stock@ } }
+  } } }
+}""".replace("@", COUNTED)
+
+
+def walk(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object of an answer."""
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from walk(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from walk(inner)
+
+
+async def test_an_enterprise_meets_nothing_of_others_on_any_path(
+    graph: Graph, demo: Database, own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost, "ROWS_MAXIMUM", 10**15)  # it asks for more than anybody may
+    asked = {"point": {"latitude": 30.2, "longitude": 120.3}, "kinds": [k.name for k in NearbyKind]}
+    met: set[str] = set()
+    for viewer in (COMMANDER, own.viewer):
+        # The commander shows only that the question is a telling one.
+        found = await answer(graph, demo, viewer, EVERYWHERE, n=10 if viewer is COMMANDER else 1000, **asked)
+        met = {one["id"] for one in walk(found) if one.get("id")}
+        if viewer is COMMANDER:
+            kinds = {node_id.decode(one)[0] for one in met}
+            assert kinds >= set(LIMITED) - {"Case", "ControlMeasure", "DutyReport", "AssistanceRequest", "Evidence"}
+    allowed = set().union(*(own.ids(name) for name in LIMITED))
+    assert {one for one in met if node_id.decode(one)[0] in LIMITED} - allowed == set()
+    counted = [(one["totalCount"], len(one["nodes"])) for one in walk(found) if "totalCount" in one]
+    assert all(total == listed for total, listed in counted)
+
+
+async def test_an_enterprise_finds_nothing_of_others_by_filters(graph: Graph, demo: Database, own: Own) -> None:
+    other = next(e for e in await ids_of(demo, NODES["Enterprise"], 10) if e not in own.ids("Enterprise"))
+    query = """query($other: [ID!]) {
+      enterprises(filter: {ids: $other}) { totalCount }
+      hazards(filter: {enterprises: $other}) { totalCount }
+      inspections(filter: {enterprises: $other}) { totalCount }
+      cases(filter: {enterprises: $other}) { totalCount }
+      dispatches(filter: {enterprises: $other}) { totalCount }
+      assistanceRequests(filter: {enterprises: $other}) { totalCount }
+    }"""
+    found = await answer(graph, demo, own.viewer, query, other=[other])
+    assert {name: listing["totalCount"] for name, listing in found.items()} == dict.fromkeys(found, 0)

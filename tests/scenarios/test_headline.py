@@ -1,0 +1,58 @@
+"""The two questions that everybody asks first, as GraphiQL offers them, and whatever else is offered to begin with."""
+
+import re
+from pathlib import Path
+
+from graphql import parse, validate
+
+from models.db.database import Database
+from schema.build import Graph
+from schema.execution.operation import Operation
+from tests.conftest import COMMANDER, Ask, Statements, execution
+
+EXAMPLES = Path(__file__).parents[2] / "web" / "ui" / "src" / "graphiql" / "examples"
+
+
+README = EXAMPLES.parents[4] / "README.md"
+
+
+def example(name: str) -> str:
+    return (EXAMPLES / f"{name}.graphql").read_text()
+
+
+async def test_the_headline_file_is_full_and_takes_at_most_ten_statements(graph: Graph, demo: Database) -> None:
+    with Statements(demo) as statements:
+        answer = await execution(graph, demo).run(Operation(example("headline-file")), COMMANDER)
+    assert answer.errors == []
+    assert answer.data is not None
+    enterprises = answer.data["zone"]["enterprises"]["nodes"]
+    assert len(enterprises) == 50
+    assert all(e["legalRepresentative"]["name"] for e in enterprises)
+    hazards = [h for e in enterprises for h in e["hazards"]["nodes"]]
+    inspections = [i for e in enterprises for i in e["inspections"]["nodes"]]
+    assert max(len(e["hazards"]["nodes"]) for e in enterprises) == 10
+    assert any(h["inspection"] for h in hazards)
+    assert any(i["inspectors"] for i in inspections)
+    assert any(e["controlMeasures"]["nodes"] for e in enterprises)
+    assert len(statements.texts) <= 10
+
+
+async def test_the_opening_scene_is_one_query(ask: Ask) -> None:
+    venue = (await ask(example("opening-scene")))["venue"]
+    kinds = {near["item"]["__typename"] for near in venue["nearby"]}
+    assert kinds == {"Camera", "Enterprise"}
+    assert all(near["distanceMetres"] <= 3000 for near in venue["nearby"])
+    distances = [near["distanceMetres"] for near in venue["nearby"]]
+    assert distances == sorted(distances)
+    # Whoever opens it first sees both of them, and whom to call.
+    assert sum(near["item"]["__typename"] == "Enterprise" for near in venue["nearby"]) >= 5
+    assert all(near["item"]["safetyContact"]["phone"] for near in venue["nearby"] if "safetyContact" in near["item"])
+
+
+def test_every_example_is_right(graph: Graph) -> None:
+    """Also those that no test here runs, and those of the README."""
+    written = [file.read_text() for file in EXAMPLES.glob("*.graphql")]
+    written += re.findall(r"```graphql\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(written) >= 7
+    for text in written:
+        assert validate(graph._schema, parse(text)) == []

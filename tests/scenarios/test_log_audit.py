@@ -1,0 +1,307 @@
+"""The log tells of every mutation who did what, from which value to which, and where that was at the time."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+
+import models
+from models import EventKind, RiskGrade, Scope
+from models.db.database import Database
+from resolvers.actions.context import ActionContext, ActionRequest
+from resolvers.actions.runner import run_action
+from schema.build import Graph
+from schema.types import node_id
+from tests.conftest import NOW, SHANGHAI, Databases
+from tests.support import audit_table, lifecycle_table
+from tests.support.actors import DAY, DUTY, WALL, at, change, contents, log_after, program, row_of
+from tests.support.audit_table import MORE, Step, Told
+from tests.support.district import Office, opened
+
+
+@pytest_asyncio.fixture(scope="module")
+async def shared(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
+    """One database for all tests of this file, each in a district of its own."""
+    made = Database(await databases.new(migrated_url))
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def office(graph: Graph, shared: Database) -> Office:
+    return await opened(graph, shared)
+
+
+async def head(office: Office) -> int:
+    return max([event.id for event in await log_after(office.database)], default=0)
+
+
+# -- every mutation --
+
+
+class Clerk:
+    """Carries out the steps of the table and looks at what the log tells of each."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        world = office.world
+        self.viewers = {"C": DUTY, "I": world.officer, "E": world.own}
+        self.papers = {"enterprise": office.enterprise, "venue": world.id("venue"), "stockItem": str(world.stock_item)}
+
+    def filled(self, value: Any) -> Any:
+        """What stands for ids, replaced by them."""
+        if isinstance(value, dict):
+            return {name: self.filled(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.filled(inner) for inner in value]
+        return self.papers[value[1:]] if isinstance(value, str) and value.startswith("@") else value
+
+    def input(self, step: Step) -> dict[str, Any]:
+        found = dict(lifecycle_table.given(self.office.world).get(step.mutation, {}))
+        for word in step.given:
+            name, _, value = word.partition("=")
+            found |= self.filled(MORE[word[1:]]) if word.startswith("+") else {name: self.filled(value)}
+        if "millimetres" in found:
+            found["millimetres"] = float(found["millimetres"])
+        return found
+
+    async def carry_out(self, step: Step) -> list[Any]:
+        """The events that came of it."""
+        before = await head(self.office)
+        found = await self.office.done(self.viewers[step.who], step.mutation, **self.input(step))
+        for name, rows in found.items():
+            row = rows[0] if isinstance(rows, list) and rows else rows
+            if isinstance(row, dict):
+                self.papers[name] = row["id"]
+        return await log_after(self.office.database, before)
+
+    def place(self, told: Told) -> dict[str, Any]:
+        """Where an event must be."""
+        world = self.office.world
+        zone = {
+            "enterprise_id": None,
+            "zone_id": world.zone,
+            "zones": {world.zone},
+            "rings": 0,
+            "venues": set(),
+            "risk": None,
+        }
+        if "nowhere" in told.flags:
+            key = node_id.key_of(self.papers["enterprise"], "Enterprise")
+            return {**zone, "enterprise_id": key, "zone_id": None, "zones": set()}
+        if "zone" in told.flags:
+            return zone
+        inside = {**zone, "rings": 3, "venues": {world.venue}}
+        if "venue" in told.flags:
+            return inside
+        risk = RiskGrade.RED if "red" in told.flags else RiskGrade.YELLOW
+        return {**inside, "enterprise_id": world.enterprise, "risk": risk}
+
+    def check(self, step: Step, told: Told, event: Any) -> None:
+        changes = frozenset((c["field"], c["from"], c["to"]) for c in event.changes)
+        wanted = frozenset((name, before, self.filled(after)) for name, before, after in told.changes)
+        assert (event.kind.name, event.from_status, event.to_status, changes) == (
+            told.kind,
+            told.before,
+            told.after,
+            wanted,
+        ), step
+        viewer = self.viewers[step.who]
+        actor = (None, None) if "nobody" in told.flags else (viewer.role, viewer.name)
+        assert (event.actor_role, event.actor_name) == actor, step
+        assert (event.at, event.subject, event.major) == (NOW, event.kind.subject, "major" in told.flags), step
+        found = {name: getattr(event, name) for name in ("enterprise_id", "zone_id", "zones", "venues", "risk")}
+        assert {**found, "rings": len(event.rings)} == self.place(told), step
+
+
+async def test_the_log_tells_of_every_mutation(office: Office) -> None:
+    clerk, seen = Clerk(office), set()
+    for step in audit_table.steps():
+        events = await clerk.carry_out(step)
+        assert [event.kind.name for event in events] == [told.kind for told in step.told], step
+        for told, event in zip(step.told, events, strict=True):
+            clerk.check(step, told, event)
+            seen.add(event.kind)
+    assert {step.mutation for step in audit_table.steps()} == lifecycle_table.MUTATIONS
+    assert seen == set(EventKind) - {EventKind.REGISTER_IMPORTED}
+
+
+# -- where it was --
+
+
+async def test_a_move_keeps_where_it_was_and_where_it_is(graph: Graph, database: Database) -> None:
+    office = await opened(graph, database)
+    world = office.world
+    before = await head(office)
+    key = f"e0{world.mark}"
+    await office.done(DUTY, "enterpriseUpsert", externalId=key, location={"latitude": 30.2, "longitude": 120.3})
+    await office.done(DUTY, "enterpriseUpsert", externalId=key, location=None)
+    moved, cleared = await log_after(office.database, before)
+    rings = (await contents(office.database, models.ControlRing))["control_ring"]
+    mine = {ring for ring, row in rings.items() if row.venue_id == world.venue}
+    assert (moved.zone_id, moved.zones, moved.rings & mine, moved.venues) == (
+        world.other_zone, {world.zone, world.other_zone}, mine, {world.venue},
+    )  # fmt: skip
+    assert (cleared.zone_id, cleared.zones) == (None, {world.other_zone})
+    assert not cleared.rings & mine
+
+
+async def test_one_that_stays_while_a_ring_shrinks_away_from_it_is_told_of(graph: Graph, database: Database) -> None:
+    office = await opened(graph, database)
+    ring: Any = models.ControlRing.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    rings = sorted((await contents(database, models.ControlRing))["control_ring"])
+    # As an import leaves it that is stopped before it has moved the enterprises.
+    await change(database, sa.update(ring).where(ring.c.id == rings[0]).values(radius_metres=1))
+    office.later(DAY)
+    before = await head(office)
+    query = "query($id: ID!) { enterprise(by: {id: $id}) { updatedAt version rings { id } } }"
+    stays: Any = {"externalId": f"e0{office.world.mark}", "location": {"latitude": 30.101, "longitude": 120.101}}
+    for _ in range(2):
+        await office.done(DUTY, "enterpriseUpsert", **stays)
+        [event] = await log_after(database, before)
+        assert (event.kind, event.rings) == (EventKind.ENTERPRISE_CHANGED, set(rings))
+        left = [{"id": node_id.encode("ControlRing", key)} for key in rings[1:]]
+        assert (await office.ask(query, id=office.enterprise))["enterprise"] == {
+            "updatedAt": at(office.now), "version": 2, "rings": left,
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "second"), [("BLUE", "RED"), ("RED", "BLUE")])
+async def test_a_grade_keeps_the_graver(office: Office, first: str, second: str) -> None:
+    for grade in (first, second):
+        await office.done(DUTY, "enterpriseGrade", enterprise=office.enterprise, riskGrade=grade)
+    [*_, event] = await log_after(office.database)
+    assert event.risk is RiskGrade.RED
+    assert [(c["from"], c["to"]) for c in event.changes] == [(first, second)]
+
+
+async def test_what_was_told_does_not_change_with_the_enterprise(office: Office) -> None:
+    hazard = await office.hazard()
+    before = (await log_after(office.database))[-1]
+    await office.done(DUTY, "enterpriseGrade", enterprise=office.enterprise, riskGrade="RED")
+    await office.done(DUTY, "hazardDismiss", hazard=hazard, reason="误报")
+    found = await log_after(office.database, before.id - 1)
+    assert [event.risk.name for event in found] == ["YELLOW", "RED", "RED"]
+
+
+async def test_the_files_own_time_of_change_is_the_actions(office: Office) -> None:
+    office.later(DAY)
+    query = "query($id: ID!) { enterprise(by: {id: $id}) { updatedAt version } }"
+    await office.done(DUTY, "hazardReport", enterprise=office.enterprise, level="GENERAL", description="隐患")
+    assert (await office.ask(query, id=office.enterprise))["enterprise"] == {"updatedAt": at(NOW - DAY), "version": 1}
+    await office.done(DUTY, "enterpriseUpsert", externalId=f"e0{office.world.mark}", industry="化工")
+    assert (await office.ask(query, id=office.enterprise))["enterprise"] == {"updatedAt": at(office.now), "version": 2}
+    new = await office.done(
+        DUTY, "enterpriseUpsert", "enterprise { updatedAt }", externalId=f"n{office.world.mark}", name="新"
+    )
+    assert new["enterprise"]["updatedAt"] == at(office.now)
+
+
+# -- who may read it --
+
+
+async def test_personal_fields_are_hidden_from_who_may_not_see_them(office: Office) -> None:
+    await office.done(
+        DUTY, "enterpriseUpsert", externalId=f"e0{office.world.mark}", industry="化工",
+        legalRepresentative={"name": "新人", "phone": "2"},
+    )  # fmt: skip
+    query = """query($id: ID!) { enterprise(by: {id: $id}) {
+        timeline(first: 1) { nodes { actor { role name } changes { field from to } } } } }"""
+    personal = {"legalName", "legalPhone"}
+    reading = program(Scope.READ)
+    for viewer, named in (
+        (DUTY, True), (office.world.officer, True), (office.world.own, True),
+        (WALL, False), (reading, False), (program(Scope.READ, Scope.PERSONAL), True),
+    ):  # fmt: skip
+        [event] = (await office.ask(query, viewer, id=office.enterprise))["enterprise"]["timeline"]["nodes"]
+        fields = {change["field"] for change in event["changes"]}
+        assert fields == ({"industry"} | personal if named else {"industry"})
+        assert event["actor"] == {"role": "COMMANDER", "name": "值班长" if named else None}
+
+
+# -- nothing without an event --
+
+
+async def acting(office: Office, body: Any) -> None:
+    request = ActionRequest("teamSetStandby", {})
+
+    async def rung() -> None:
+        raise AssertionError("nothing is to be told")
+
+    await run_action(office.database, DUTY, NOW, SHANGHAI, request, body, rung)
+
+
+async def test_an_action_that_forgets_its_event_is_undone(office: Office) -> None:
+    world = office.world
+
+    async def changes(act: ActionContext) -> Any:
+        (await act.get(models.Team, world.team)).strength = 1
+        return {}
+
+    async def adds(act: ActionContext) -> Any:
+        return {"team": await act.add(models.Team(name="新队", kind=models.TeamKind.FIRE, strength=1))}
+
+    async def removes(act: ActionContext) -> Any:
+        await act.session.delete(await act.get(models.Team, world.team))
+        return {}
+
+    async def tells_of_another(act: ActionContext) -> Any:
+        (await act.get(models.Team, world.team)).strength = 1
+        act.record(EventKind.EXPERT_STANDBY_SET, await act.get(models.Expert, world.expert))
+        return {}
+
+    async def links(act: ActionContext) -> Any:
+        act.session.add(models.EnterpriseRing(ring_id=1, enterprise_id=world.other_enterprise))
+        return {}
+
+    before = await contents(office.database)
+    bodies = {changes: "Team", adds: "Team", removes: "Team", tells_of_another: "Team", links: "EnterpriseRing"}
+    for body, written in bodies.items():
+        with pytest.raises(RuntimeError, match=f"written without an event: {written}"):
+            await acting(office, body)
+    assert await contents(office.database) == before
+
+
+async def test_a_position_is_overwritten_and_leaves_no_event(office: Office) -> None:
+    before = await head(office)
+    rung = office.rung
+    for minute, place in ((0, (30.2, 120.2)), (5, (30.3, 120.3)), (3, (30.4, 120.4))):
+        some: dict[str, Any] = {
+            "position": {"latitude": place[0], "longitude": place[1]},
+            "at": f"2026-06-15T03:{minute:02}:00Z",
+        }
+        await office.done(
+            office.world.officer, "inspectorReportPosition", inspector=office.world.id("inspector"), **some
+        )
+    row = await row_of(office.database, models.Inspector, office.world.inspector)
+    # What was measured later counts, whenever it arrives.
+    assert (row.latitude, row.longitude) == (30.3, 120.3)
+    assert (await head(office), office.rung) == (before, rung)
+
+
+async def test_the_bell_is_rung_once_for_what_left_events_and_not_for_failures(office: Office) -> None:
+    await office.done(DUTY, "hazardReport", enterprise=office.enterprise, level="GENERAL", description="隐患")
+    assert office.rung == 1
+    await office.refused(WALL, "hazardReport", enterprise=office.enterprise, level="GENERAL", description="隐患")
+    await office.done(DUTY, "rainfallReport", zone=office.world.id("zone"), millimetres=1.0)
+    assert office.rung == 1
+
+
+async def test_who_changes_an_enterprise_does_not_hold_up_the_events_of_others(office: Office) -> None:
+    """On PostgreSQL an event names its enterprise by a foreign key, which a plain FOR UPDATE would make wait."""
+    if office.database.sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    hazard = await office.hazard()
+    async with office.database.write() as session:
+        act = ActionContext(session, DUTY, NOW, SHANGHAI, ActionRequest("enterpriseGrade", {}))
+        await act.get(models.Enterprise, office.world.enterprise)
+        other = Database(office.database.url.set(drivername="postgresql").render_as_string(hide_password=False))
+        async with other.write() as waiting:
+            await waiting.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
+            event = {"at": NOW, "kind": EventKind.HAZARD_CLOSED, "subject": models.Subject.HAZARD, "changes": []}
+            event |= {"subject_id": node_id.key_of(hazard, "Hazard"), "enterprise_id": office.world.enterprise}
+            more = {"zones": frozenset(), "rings": frozenset(), "venues": frozenset(), "major": False}
+            await waiting.execute(sa.insert(models.Event).values({**event, **more}))
+        await other.close()

@@ -1,0 +1,206 @@
+"""However many parents a list has, each field below it is read in as many statements as for two of them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from strawberry.dataloader import DataLoader
+from strawberry.utils.str_converters import to_camel_case
+
+from models.db.database import Database
+from resolvers.queries.nearby import CIRCLES, NearbyKind
+from resolvers.queries.search import SearchKind
+from schema.build import Graph, build
+from schema.execution import context as context_module
+from schema.execution.operation import Operation
+from schema.fields.batch import Batch
+from schema.fields.columns import Column, Compute, GlobalId, SubObject
+from schema.fields.references import ToOneOf
+from schema.fields.source import NODES, OF_ROW, LoadField, fields_of
+from tests.conftest import COMMANDER, Databases, Statements, execution
+from tests.support.field_queries import ids_of, needed, selection, tell
+
+MANY, FEW, LOOKED_AT = 50, 2, 400
+WITHOUT_EXAMPLE = {("Evidence", "url")}  # an address is given only where there is a store
+KINDS = len(NearbyKind)
+CORE = build()._schema
+
+
+PLAIN = (Column, Compute, GlobalId, SubObject)  # these read nothing but the row itself
+
+
+@pytest_asyncio.fixture(scope="module")
+async def eventful(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
+    """The demo, in which something has happened to a few rows of every noun."""
+    made = Database(await databases.new(demo_url))
+    await tell(made, each=MANY)
+    yield made
+    await made.close()
+
+
+def relations() -> list[Any]:
+    """Every field of every type of rows that reads more than the row itself."""
+    return [
+        pytest.param(of, name_of(field), field, id=f"{of.__name__}.{name_of(field)}")
+        for of in NODES.values()
+        for field in fields_of(of)
+        if not is_plain(field)
+    ]
+
+
+def is_plain(field: Any) -> bool:
+    return isinstance(field, LoadField) and isinstance(field.load, PLAIN)
+
+
+def name_of(field: Any) -> str:
+    return str(field.graphql_name or to_camel_case(field.python_name))
+
+
+def allowed(field: LoadField) -> int:
+    """How many statements more than for two parents there may be, whatever the number of parents.
+
+    Two may have one kind of row, and many all kinds of a union. `nearest` looks in up to three circles for each kind.
+    """
+    if field.python_name == "resource":
+        return len(CORE.type_map["ResourceItem"].types) - 1  # type: ignore[attr-defined]  # a union
+    match field.load:
+        case ToOneOf(columns=columns):
+            return len(columns) - 1
+        case Batch(given=given) if "kinds" in given:
+            return KINDS * (len(CIRCLES) - 1) + KINDS
+    return 0
+
+
+def empty(value: Any) -> bool:
+    return not value or (isinstance(value, dict) and value.get("totalCount") == 0)
+
+
+class Asked:
+    """One field under a list of parents."""
+
+    def __init__(self, graph: Graph, demo: Database, of: Any, name: str, *, planned: bool = False) -> None:
+        field = CORE.type_map[of.__name__].fields[name]  # type: ignore[attr-defined]  # an object type
+        self._query = (
+            f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {of.__name__}"
+            f" {{ found: {name}{needed(field)} {selection(field.type)} }} }} }}"
+        )
+        self._demo, self._running = demo, execution(graph, demo, planned=planned)
+
+    async def values(self, parents: list[str]) -> tuple[list[Any], list[str]]:
+        """What the field gives for each, and the statements that it took."""
+        with Statements(self._demo) as statements:
+            answer = await self._running.run(Operation(self._query, {"ids": parents}), COMMANDER)
+        assert answer.errors == []
+        assert answer.data is not None
+        return [node["found"] for node in answer.data["nodes"]], statements.texts
+
+
+@pytest.mark.parametrize("planned", [True, False], ids=["plan", "loaders"])
+@pytest.mark.parametrize(("of", "name", "field"), relations())
+async def test_statements_do_not_grow_with_the_parents(
+    graph: Graph, eventful: Database, of: Any, name: str, field: LoadField, planned: bool
+) -> None:
+    asked = Asked(graph, eventful, of, name, planned=planned)
+    every = await ids_of(eventful, of, LOOKED_AT)
+    values, _ = await asked.values(every)
+    full = [parent for parent, value in zip(every, values, strict=True) if not empty(value)]
+    assert full or (of.__name__, name) in WITHOUT_EXAMPLE, "the demo has no example of this"
+    parents = [*full, *(p for p in every if p not in full)]
+    _, few = await asked.values(parents[:FEW])
+    _, many = await asked.values(parents[:MANY])
+    assert len(many) <= len(few) + allowed(field), many
+
+
+async def test_loading_for_one_parent_at_a_time_is_noticed(
+    graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test above sees what it is there to see."""
+    monkeypatch.setattr(context_module, "DataLoader", lambda read: DataLoader(read, max_batch_size=1))
+    parents = await ids_of(demo, NODES["Enterprise"], MANY)
+    _, few = await Asked(graph, demo, NODES["Enterprise"], "hazards").values(parents[:FEW])
+    _, many = await Asked(graph, demo, NODES["Enterprise"], "hazards").values(parents)
+    assert len(many) > len(few) + MANY
+
+
+def test_types_without_ids_have_no_relations() -> None:
+    """They are only asked as parts of others; a relation of one would not be seen above."""
+    for of in OF_ROW.values():
+        if of.__name__ not in NODES:
+            assert all(is_plain(field) for field in fields_of(of))
+
+
+async def test_what_is_found_is_read_once_for_each_kind(graph: Graph, demo: Database) -> None:
+    query = 'query($n: Int!) { search(text: "1", first: $n) { matched item { __typename ... on Node { id } } } }'
+    for n in (FEW, MANY):
+        with Statements(demo) as statements:
+            answer = await execution(graph, demo, planned=False).run(Operation(query, {"n": n}), COMMANDER)
+        assert answer.data is not None
+        assert len(answer.data["search"]) == n
+        assert len(statements.texts) <= 2 * len(SearchKind)
+
+
+async def test_rows_are_counted_only_if_asked(graph: Graph, demo: Database) -> None:
+    running = execution(graph, demo, planned=False)
+    for asked, counts in (("nodes { id }", 0), ("edges { cursor } pageInfo { hasNextPage }", 0), ("totalCount", 2)):
+        query = f"{{ enterprises(first: 3) {{ nodes {{ hazards {{ {asked} }} }} {asked} }} }}"
+        with Statements(demo) as statements:
+            answer = await running.run(Operation(query), COMMANDER)
+        assert answer.errors == []
+        assert len([text for text in statements.texts if "count(" in text]) == counts
+
+
+async def test_who_asks_only_for_the_number_reads_no_rows(graph: Graph, demo: Database) -> None:
+    with Statements(demo) as statements:
+        answer = await execution(graph, demo, planned=False).run(Operation("{ hazards { totalCount } }"), COMMANDER)
+    assert answer.data is not None
+    assert answer.data["hazards"]["totalCount"] > 0
+    [text] = statements.texts
+    assert "description" not in text
+
+
+SHARING = """
+query($n: Int!) {
+  enterprises(first: 5) {
+    nodes {
+      one: hazards(first: 3) { nodes { id } }
+      other: hazards(first: $n) { edges { cursor node { description } } }
+      ...Also
+    }
+  }
+}
+fragment Also on Enterprise { hazards(first: 3) { pageInfo { hasNextPage } nodes { status } } }
+"""
+
+
+@pytest.mark.parametrize(("n", "statements"), [(3, 2), (4, 3)])
+async def test_equal_questions_share_a_load(graph: Graph, demo: Database, n: int, statements: int) -> None:
+    with Statements(demo) as counted:
+        answer = await execution(graph, demo, planned=False).run(Operation(SHARING, {"n": n}), COMMANDER)
+    assert answer.errors == []
+    assert len(counted.texts) == statements
+
+
+async def test_filters_share_a_load_only_if_they_are_equal(graph: Graph, demo: Database) -> None:
+    query = """{ enterprises(first: 3) { nodes {
+      a: hazards(filter: {statuses: [FOUND]}) { totalCount }
+      b: hazards(filter: {statuses: [FOUND]}) { totalCount }
+      c: hazards(filter: {statuses: [CLOSED]}) { totalCount }
+      d: hazards { totalCount }
+    } } }"""
+    with Statements(demo) as statements:
+        answer = await execution(graph, demo, planned=False).run(Operation(query), COMMANDER)
+    assert answer.data is not None
+    for e in answer.data["enterprises"]["nodes"]:
+        assert e["a"] == e["b"]
+        assert e["a"]["totalCount"] + e["c"]["totalCount"] <= e["d"]["totalCount"]
+    assert len(statements.texts) == 4
+
+
+async def test_the_same_row_by_many_ways_is_read_once(graph: Graph, demo: Database) -> None:
+    query = "{ hazards(first: 30) { nodes { enterprise { zone { id } } inspection { enterprise { zone { id } } } } } }"
+    with Statements(demo) as statements:
+        answer = await execution(graph, demo, planned=False).run(Operation(query), COMMANDER)
+    assert answer.errors == []
+    # Hazards, enterprises, inspections, zones, and enterprises once more if any inspection is of another.
+    assert len(statements.texts) <= 5

@@ -1,0 +1,100 @@
+"""What an operation may read is reckoned before it is read, and too much of it is refused."""
+
+from typing import Any
+
+import orjson
+import pytest
+from graphql import OperationDefinitionNode, get_operation_ast, parse
+
+from models.db.database import Database
+from schema.build import Graph
+from schema.execution.cost import FEW, ROWS_MAXIMUM, RowCost, row_cost
+from schema.execution.operation import Operation
+from tests.conftest import COMMANDER, execution
+from tests.support.proof_mode import examples
+from tests.support.query_variants import disguised
+from tests.support.random_queries import Stock, Wanderer
+from tests.support.sample_values import cursors, forgotten, names, texts
+
+
+def reckoned(graph: Graph, query: str) -> RowCost:
+    document = parse(query)
+    operation = get_operation_ast(document)
+    assert isinstance(operation, OperationDefinitionNode)
+    return row_cost(graph, document, operation)
+
+
+COUNTED = "inspection { enterprise { inspections(first: 2) { totalCount } } }"
+NESTED = f"enterprises(first: 10) {{ nodes {{ hazards(last: 3) {{ nodes {{ {COUNTED} }} }} }} }}"
+NEAR = "{ nearby(point: {latitude: 30, longitude: 120}, kinds: [TEAM, EXPERT], first: 9) { item { __typename } } }"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "count"),
+    [
+        ('{ zone(by: {code: "GUALI"}) { name focus district: __typename } }', {}, 0),
+        ("{ zones { name } }", {}, FEW),
+        ("{ enterprises { totalCount pageInfo { hasNextPage } } }", {}, 0),
+        ("{ enterprises { nodes { id } } }", {}, 20),
+        ("{ enterprises(first: null) { nodes { id } } }", {}, 20),
+        ("{ enterprises(first: 1000) { edges { cursor node { id } } } }", {}, 1_000),
+        (f"{{ {NESTED} }}", {}, 10 + 30),
+        (f"{{ a: zones {{ {NESTED} }} b: __typename }}", {}, FEW * (1 + 10 + 30)),
+        ("{ ...A ...A } fragment A on Query { enterprises(first: 7) { nodes { id } } }", {}, 14),
+        ("{ ... { ... on Query { enterprises(first: 7) { ... { nodes { id } } } } } }", {}, 7),
+        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {}, 20),
+        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {"n": None}, 20),
+        ("query($n: Int = 50) { enterprises(first: $n) { nodes { id } } }", {}, 50),
+        ("query($n: Int = 50) { enterprises(first: $n) { nodes { id } } }", {"n": 3}, 3),
+        ("query($n: Int) { enterprises(first: $n) { nodes { hazards(first: $n) { nodes { id } } } } }", {"n": 30}, 930),
+        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {"n": 10**9}, 1_000),
+        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {"n": -5}, 1),
+        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {"n": "many"}, 20),
+        ('{ nodes(ids: ["a", "b", "c"]) { id } }', {}, 3),
+        ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["a"] * 9}, 9),
+        (NEAR, {}, 18),
+        ("subscription { updates { enterprise { hazards(first: 5) { nodes { id } } } } }", {}, 5),
+    ],
+)
+def test_pages_within_pages_multiply(graph: Graph, query: str, variables: dict[str, Any], count: int) -> None:
+    assert reckoned(graph, query).count(variables) == count
+
+
+async def test_too_many_rows_are_refused(graph: Graph, demo: Database) -> None:
+    query = "query($n: Int!) { enterprises(first: 500) { nodes { hazards(first: $n) { nodes { id } } } } }"
+    running = execution(graph, demo)
+    for size, whole in ((10, True), (999, True), (1_000, False), (999, True)):
+        answer = await running.run(Operation(query, {"n": size}), COMMANDER)
+        assert answer.started is whole
+        assert (answer.errors == []) is whole
+    [error] = (await running.run(Operation(query, {"n": 1_000}), COMMANDER)).errors
+    assert error["extensions"] == {"code": "TOO_COSTLY"}
+    assert f"{ROWS_MAXIMUM:,}" in error["message"]
+
+
+def listed(found: Any) -> int:
+    """The objects in the lists of an answer, but for those that are few."""
+    if isinstance(found, list):
+        objects = [one for one in found if isinstance(one, dict)]
+        return sum(map(listed, objects)) + (len(objects) if len(objects) > FEW else 0)
+    return sum(map(listed, found.values())) if isinstance(found, dict) else 0
+
+
+async def test_no_answer_has_more_rows_than_were_reckoned(demo: Database, graph: Graph) -> None:
+    plain = execution(graph, demo, planned=False)
+    every = await names(demo, None)
+    wanderer = Wanderer(graph, Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph)))
+    planned, most = execution(graph, demo), 0
+    with forgotten():
+        for number in range(examples(60)):
+            query = wanderer.operation(number, roots=1)
+            if "portrait" in query:
+                continue  # its days are no rows
+            wanted = reckoned(graph, query).count({})
+            told, variables = disguised(graph._schema, query, number)
+            assert reckoned(graph, told).count(variables) >= wanted
+            answer = await planned.run(Operation(query), COMMANDER)
+            found = listed(orjson.loads(orjson.dumps(answer.data)))
+            assert found <= wanted
+            most = max(most, found)
+    assert most > 20

@@ -1,0 +1,193 @@
+"""Each filter gives what a plain look at all rows gives."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from graphql import get_named_type
+
+import models
+from models import HAZARD_SETTLED, HAZARD_TERMINAL
+from models.db.database import Database
+from schema.build import Graph, build
+from schema.execution.operation import Operation
+from schema.types import node_id
+from tests.conftest import COMMANDER, Databases, execution
+from tests.support.connection_reference import rows_of
+from tests.support.filter_reference import APPLIES, CASES, EDGED, EDGES, SECOND, TABLES, TEXTS, Case, World, has
+
+CORE = build()._schema
+
+
+def node_of(listing: str) -> str:
+    assert CORE.query_type is not None
+    return str(get_named_type(CORE.query_type.fields[listing].type)).removesuffix("Connection")
+
+
+@pytest_asyncio.fixture(scope="module")
+async def edged(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
+    made = Database(await databases.new(demo_url))
+    async with made.write() as session:
+        for statement in EDGED:
+            await session.execute(statement)
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def world(edged: Database) -> World:
+    joined = (models.ControlRing, models.EnterpriseRing, models.InspectionInspector, models.StockItem)
+    return World({model: await rows_of(edged, model) for model in (*TABLES.values(), *joined)})
+
+
+async def found(graph: Graph, database: Database, listing: str, filter: dict[str, Any]) -> set[str]:
+    """The ids that the filter gives, which must be as many as it counts."""
+    name = type_of_filter(listing)
+    query = (
+        f"query($filter: {name}) {{ {listing}(first: 1000, filter: $filter) {{ totalCount nodes {{ id }}"
+        " pageInfo { hasNextPage endCursor } } }"
+    )
+    answer = await execution(graph, database).run(Operation(query, {"filter": filter}), COMMANDER)
+    assert answer.errors == []
+    assert answer.data is not None
+    page = answer.data[listing]
+    nodes = [node["id"] for node in page["nodes"]]
+    if page["pageInfo"]["hasNextPage"]:
+        rest = query.replace("first: 1000", f'first: 1000, after: "{page["pageInfo"]["endCursor"]}"')
+        more = await execution(graph, database).run(Operation(rest, {"filter": filter}), COMMANDER)
+        assert more.data is not None
+        nodes += [node["id"] for node in more.data[listing]["nodes"]]
+    assert page["totalCount"] == len(nodes) == len(set(nodes))
+    return set(nodes)
+
+
+def type_of_filter(listing: str) -> str:
+    assert CORE.query_type is not None
+    return str(get_named_type(CORE.query_type.fields[listing].args["filter"].type))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_a_filter_gives_what_a_look_at_all_rows_gives(
+    graph: Graph, edged: Database, world: World, case: Case
+) -> None:
+    node = node_of(case.field)
+    outcomes = []
+    for value in case.values:
+        wanted = {node_id.encode(node, r.id) for r in world.rows[TABLES[node]] if case.holds(world, r, value)}
+        assert await found(graph, edged, case.field, {case.name: case.given(value)}) == wanted, value
+        outcomes.append(bool(wanted))
+    assert any(outcomes), "no value of these finds anything"
+
+
+def test_every_field_of_every_filter_has_a_case() -> None:
+    assert CORE.query_type is not None
+    for listing, of in CORE.query_type.fields.items():
+        if "filter" in of.args and listing not in ("nearby", "events"):
+            fields = set(get_named_type(of.args["filter"].type).fields)
+            assert {case.name for case in CASES if case.field == listing} == APPLIES.get(listing, fields)
+
+
+async def test_fields_are_joined_by_and(graph: Graph, edged: Database, world: World) -> None:
+    wanted = {
+        node_id.encode("Hazard", r.id)
+        for r in world.rows[models.Hazard]
+        if r.status not in HAZARD_TERMINAL and r.level is models.HazardLevel.MAJOR and world.zone(r) in (1, 2)
+    }
+    zones = [node_id.encode("Zone", 1), node_id.encode("Zone", 2)]
+    assert wanted
+    assert await found(graph, edged, "hazards", {"open": True, "levels": ["MAJOR"], "zones": zones}) == wanted
+
+
+@pytest.mark.parametrize("listing", sorted({case.field for case in CASES}))
+async def test_what_is_null_or_left_out_is_not_asked(graph: Graph, edged: Database, world: World, listing: str) -> None:
+    every = {node_id.encode(node_of(listing), r.id) for r in world.rows[TABLES[node_of(listing)]]}
+    assert await found(graph, edged, listing, {}) == every
+    nulls = {case.name: None for case in CASES if case.field == listing}
+    assert await found(graph, edged, listing, nulls) == every
+
+
+@pytest.mark.parametrize("zone", [1, 2, 3, 4, 99])
+async def test_venues_of_a_zone(graph: Graph, edged: Database, world: World, zone: int) -> None:
+    query = "query($zone: ID) { venues(first: 1000, zone: $zone) { totalCount nodes { id } } }"
+    answer = await execution(graph, edged).run(Operation(query, {"zone": node_id.encode("Zone", zone)}), COMMANDER)
+    assert answer.data is not None
+    wanted = {node_id.encode("Venue", v.id) for v in world.rows[models.Venue] if v.zone_id == zone}
+    assert {n["id"] for n in answer.data["venues"]["nodes"]} == wanted
+    assert answer.data["venues"]["totalCount"] == len(wanted)
+
+
+@pytest.mark.parametrize("wanted", [*TEXTS, "2"])
+async def test_stock_by_a_part_of_name_or_code(graph: Graph, edged: Database, world: World, wanted: str) -> None:
+    stock = "stock(first: 1000, text: $text) { nodes { id } }"
+    query = f"query($text: String) {{ warehouses(first: 400) {{ nodes {{ id {stock} }} }} }}"
+    answer = await execution(graph, edged).run(Operation(query, {"text": wanted}), COMMANDER)
+    assert answer.data is not None
+    for warehouse in answer.data["warehouses"]["nodes"]:
+        items = world.stock.get(node_id.key_of(warehouse["id"], "Warehouse"), [])
+        matching = {node_id.encode("StockItem", i.id) for i in items if has(wanted, i.name, i.code)}
+        assert {n["id"] for n in warehouse["stock"]["nodes"]} == matching
+
+
+@pytest.mark.parametrize("late", [-1, 0, 1])
+async def test_overdue_at_the_very_deadline(graph: Graph, edged: Database, world: World, late: int) -> None:
+    """Only when the deadline has passed is a hazard overdue, and field and filter agree about it."""
+    [row] = [row for row in world.rows[models.Hazard] if row.deadline == EDGES[1]]
+    assert row.status not in HAZARD_SETTLED
+    now = EDGES[1] + late * SECOND
+    query = "query($filter: HazardFilter) { hazards(first: 1000, filter: $filter) { nodes { id overdue } } }"
+    for flagged in (True, False):
+        running = execution(graph, edged, now)
+        filter = {"overdue": flagged, "enterprises": [node_id.encode("Enterprise", row.enterprise_id)]}
+        answer = await running.run(Operation(query, {"filter": filter}), COMMANDER)
+        assert answer.data is not None
+        nodes = answer.data["hazards"]["nodes"]
+        assert {n["overdue"] for n in nodes} <= {flagged}
+        assert (node_id.encode("Hazard", row.id) in {n["id"] for n in nodes}) == (flagged == (late > 0))
+
+
+REFUSED = [
+    *(
+        (case.field, {case.name: [node_id.encode("Camera", 1)]}, "BAD_ID")
+        for case in CASES
+        if case.of is not None and case.of != "Camera"
+    ),
+    ("enterprises", {"zones": ["1"]}, "BAD_ID"),
+    ("enterprises", {"zones": [""]}, "BAD_ID"),
+    ("enterprises", {"zones": ["不"]}, "BAD_ID"),
+    ("enterprises", {"zones": ["\ud800"]}, "BAD_ID"),
+    ("enterprises", {"zones": [node_id.encode("Zone", 2**31)]}, "BAD_ID"),
+    ("enterprises", {"zones": [node_id.encode("Zone", 0)]}, "BAD_ID"),
+    ("enterprises", {"zones": [node_id.encode("Zone", 1) + "="]}, "BAD_ID"),
+    ("enterprises", {"zones": [node_id.encode("Zone", 1) + " "]}, "BAD_ID"),
+    ("enterprises", {"text": "a\0b"}, "BAD_INPUT"),
+    ("enterprises", {"text": "\ud83d"}, "BAD_INPUT"),
+    ("enterprises", {"industry": "a\0b"}, "BAD_INPUT"),
+    ("enterprises", {"industry": "\udc00"}, "BAD_INPUT"),
+    ("warehouses", {"stockCode": "\0"}, "BAD_INPUT"),
+    ("experts", {"specialty": "\udfff"}, "BAD_INPUT"),
+    ("enterprises", {"text": "x" * 60_000}, "BAD_INPUT"),
+    ("enterprises", {"inspectedSince": "0001-01-01"}, "BAD_INPUT"),
+    ("hazards", {"foundUntil": "9999-12-31"}, "BAD_INPUT"),
+    ("hazards", {"foundUntil": "2026-02-30"}, "BAD_VARIABLES"),
+    ("hazards", {"foundUntil": "2026-06-15T00:00:00Z"}, "BAD_VARIABLES"),
+    ("hazards", {"statuses": ["LOST"]}, "BAD_VARIABLES"),
+    ("enterprises", {"majorHazardLevels": [2**31]}, "BAD_VARIABLES"),
+    *(
+        (listing, {name: value}, "BAD_INPUT")
+        for listing in APPLIES
+        for name, value in {"teamKinds": ["FIRE"], "specialty": "a", "stockCode": "1"}.items()
+        if name not in APPLIES[listing]
+    ),
+]
+
+
+@pytest.mark.parametrize(("listing", "filter", "code"), REFUSED, ids=lambda v: ascii(v)[:60] if v else "none")
+async def test_what_a_filter_may_not_be(
+    graph: Graph, demo: Database, listing: str, filter: dict[str, Any], code: str
+) -> None:
+    query = f"query($filter: {type_of_filter(listing)}) {{ {listing}(filter: $filter) {{ nodes {{ id }} }} }}"
+    answer = await execution(graph, demo).run(Operation(query, {"filter": filter}), COMMANDER)
+    assert [error["extensions"]["code"] for error in answer.errors] == [code]
+    assert "SELECT" not in json.dumps(answer.errors)

@@ -1,0 +1,246 @@
+"""Who is told what without having asked for it by a query: by streams, and by what comes of a mutation."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from graphql import get_named_type
+
+from models import Event, EventKind, Inspector, Subject
+from models.visibility import Scope
+from resolvers.errors import ErrorCode, RequestError
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.live.streams import LiveStreams, PreparedEventStream, PreparedStream
+from schema.subscription import Position
+from schema.types import node_id
+from schema.types.scalars import Point
+from tests.conftest import NOW, SHANGHAI, Databases
+from tests.support.actors import Desk, document
+from tests.support.exhaustive_queries import leaves
+from tests.support.personal_data import marks as marks_in
+from tests.support.personal_data import own_marks
+from tests.support.viewer_reads import Scene, marked, program
+
+STREAMS = {
+    "inspectionUpdates": {Subject.INSPECTION},
+    "hazardUpdates": {Subject.HAZARD},
+    "caseUpdates": {Subject.CASE},
+    "dispatchUpdates": {Subject.DISPATCH},
+    "assistanceUpdates": {Subject.ASSISTANCE},
+    "updates": set(Subject),
+}
+MAY_READ = ("commander", "inspector", "enterprise", "wall", "read", "read and personal")
+PERSONAL = ("commander", "inspector", "read and personal")
+MAY_NOT_READ = ("no scope", "register", "personal without read")
+LATEST = 6
+
+
+@pytest_asyncio.fixture(scope="module")
+async def scene(databases: Databases, demo_url: str, graph: Graph) -> AsyncIterator[Scene]:
+    made = await marked(await databases.new(demo_url), graph)
+    yield made
+    await made.database.close()
+
+
+@pytest.fixture
+def live(scene: Scene) -> LiveStreams:
+    return LiveStreams(scene.running, scene.database, lambda: SHANGHAI, lambda: NOW, bus_url="memory://")
+
+
+def stream(scene: Scene, name: str, arguments: str = "") -> Operation:
+    """A subscription that asks for everything of the rows it tells of, and of those around them."""
+    root = scene.graph._schema.subscription_type
+    assert root is not None
+    depth = 1 if name == "updates" else 2
+    inner = scene.walk().selection(get_named_type(root.fields[name].type), depth)
+    return Operation(f"subscription {{ {name}{arguments} {{ {inner} }} }}")
+
+
+async def events(scene: Scene, subjects: set[Subject]) -> list[Any]:
+    """The latest events about these: the enterprise's and everybody's."""
+    event = Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    newest = sa.select(event).order_by(event.c.id.desc()).limit(LATEST).where(event.c.subject.in_(subjects))
+    async with scene.database.read() as connection:
+        own = (await connection.execute(newest.where(event.c.enterprise_id == scene.enterprise))).all()
+        return [*own, *(await connection.execute(newest)).all()]
+
+
+@pytest.mark.parametrize("name", STREAMS)
+async def test_a_stream_tells_each_viewer_what_they_may_see(scene: Scene, live: LiveStreams, name: str) -> None:
+    told: dict[str, list[bytes]] = {}
+    happened = await events(scene, STREAMS[name])
+    for who in MAY_READ:
+        prepared = await live.prepare(stream(scene, name), scene.viewers[who])
+        assert isinstance(prepared, PreparedEventStream)
+        topic = live.topic(prepared.opening, prepared.interest)
+        wanted = [event for event in happened if topic.matches(event)]
+        if who == "enterprise":
+            assert {event.enterprise_id for event in wanted} <= {scene.enterprise}
+        told[who] = [await topic.render(event) for event in wanted]
+        for payload in told[who]:
+            assert "errors" not in orjson.loads(payload)
+    marks = {who: marks_in(payloads) for who, payloads in told.items()}
+    assert marks["wall"] == marks["read"] == set()
+    assert marks["enterprise"] - own_marks(scene.own) == set()
+    assert marks["commander"] != set()
+    assert told["commander"] == told["inspector"] == told["read and personal"]
+    assert told["wall"] == told["read"]
+
+
+@pytest.mark.parametrize("who", MAY_NOT_READ)
+@pytest.mark.parametrize("name", ["updates", "positions"])
+async def test_a_program_that_may_not_read_has_no_stream(scene: Scene, live: LiveStreams, name: str, who: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        await live.prepare(stream(scene, name), scene.viewers[who])
+    assert refused.value.code is ErrorCode.FORBIDDEN
+
+
+async def test_positions_are_told_without_personal_data_and_not_to_enterprises(scene: Scene, live: LiveStreams) -> None:
+    with pytest.raises(RequestError) as refused:
+        await live.prepare(stream(scene, "positions"), scene.viewers["enterprise"])
+    assert refused.value.code is ErrorCode.FORBIDDEN
+    for who in set(MAY_READ) - {"enterprise"}:
+        prepared = await live.prepare(stream(scene, "positions"), scene.viewers[who])
+        place = Position((Inspector, 1), Point(latitude=30.2, longitude=120.3), NOW)
+        payload = await live.rendering(prepared.opening).execute(place, None)
+        assert orjson.loads(payload)["data"]["positions"]["InspectorPosition_position"] is not None
+        assert bool(marks_in([payload])) == (who in PERSONAL)
+
+
+@pytest.mark.parametrize("who", MAY_READ)
+@pytest.mark.parametrize("of", ["District", "Zone", "ControlRing", "Venue", "Enterprise", "other enterprise"])
+async def test_an_enterprise_has_no_live_portrait_but_its_own(
+    scene: Scene, live: LiveStreams, of: str, who: str
+) -> None:
+    others = sorted(set(scene.every["Enterprise"]) - set(scene.mine["Enterprise"]))
+    given = others[0] if of == "other enterprise" else scene.ids[of][0]
+    asked = stream(scene, "portrait", f'(of: "{given}")')
+    if who == "enterprise" and of != "Enterprise":
+        with pytest.raises(RequestError) as refused:
+            await live.prepare(asked, scene.viewers[who])
+        assert refused.value.code is ErrorCode.FORBIDDEN
+    else:
+        assert isinstance(await live.prepare(asked, scene.viewers[who]), PreparedStream)
+
+
+# -- what comes of a mutation --
+
+
+@pytest_asyncio.fixture
+async def desk(databases: Databases, demo_url: str, graph: Graph) -> AsyncIterator[tuple[Scene, Desk]]:
+    made = await marked(await databases.new(demo_url), graph)
+    yield made, Desk(graph, made.database)
+    await made.database.close()
+
+
+def result(scene: Scene, name: str) -> str:
+    """Everything of a success, its rows and those around them."""
+    root = scene.graph._schema.mutation_type
+    assert root is not None
+    success = get_named_type(root.fields[name].type).types[0]
+    return document(scene.graph, name, scene.walk().selection(success, 2))
+
+
+async def act(scene: Scene, desk: Desk, who: Any, name: str, **given: Any) -> Any:
+    return (await desk.ask(result(scene, name), who, input=given))[name]
+
+
+async def test_a_program_that_writes_sees_the_row_and_nothing_that_hangs_on_it(desk: tuple[Scene, Desk]) -> None:
+    scene, at_desk = desk
+    code = await external(scene)
+    place = {"latitude": 30.2, "longitude": 120.3}
+    writes: dict[str, tuple[Scope, dict[str, Any]]] = {
+        "enterpriseUpsert": (Scope.REGISTER, {**code, "industry": "化工", "location": place}),
+        "inspectorSetDuty": (Scope.POSITIONS, {"inspector": scene.ids["Inspector"][0], "onDuty": True}),
+        "inspectorReportPosition": (Scope.POSITIONS, {"inspector": scene.ids["Inspector"][0], "position": place}),
+        "rainfallReport": (Scope.READINGS, {"zone": scene.ids["Zone"][0], "millimetres": 1.0}),
+        "warningIssue": (Scope.WARNINGS, {"kind": "HEAT", "level": "BLUE", "headline": "高温"}),
+    }
+    for name, (scope, given) in writes.items():
+        for scopes in ((scope,), (scope, Scope.PERSONAL), (scope, Scope.READ), (scope, Scope.READ, Scope.PERSONAL)):
+            found = await act(scene, at_desk, program(*scopes), name, **given)
+            assert found["__typename"] not in ("Forbidden", "InvalidInput", "NotFound"), found
+            if Scope.PERSONAL not in scopes:
+                assert marks_in([found]) == set(), name
+            if Scope.READ not in scopes:
+                hangs = {key: value for key, value in leaves(found) if key.startswith(("Portrait_", "Nearby_"))}
+                assert hangs == {}
+                assert {v for k, v in leaves(found) if k.endswith("_id")} <= written(found), name
+
+
+def written(found: dict[str, Any]) -> set[str]:
+    """The ids of the rows of a success."""
+    rows = [row for value in found.values() for row in (value if isinstance(value, list) else [value])]
+    return {v for row in rows if isinstance(row, dict) for k, v in row.items() if k.endswith("_id")}
+
+
+async def external(scene: Scene) -> dict[str, str]:
+    """What names the enterprise in a register."""
+    found = await scene.ask(
+        "commander", f'{{ enterprise(by: {{id: "{scene.ids["Enterprise"][0]}"}}) {{ creditCode }} }}'
+    )
+    return {"creditCode": found["enterprise"]["creditCode"]}
+
+
+async def test_an_enterprise_that_acts_is_told_of_its_own_file_alone(desk: tuple[Scene, Desk]) -> None:
+    scene, at_desk = desk
+    own, viewer = scene.ids["Enterprise"][0], scene.viewers["enterprise"]
+    given = {"level": "GENERAL", "description": "线路老化"}
+    acts: dict[str, dict[str, Any]] = {
+        "hazardReport": given,
+        "controlMeasureAdd": {"kind": "ENGINEERING", "description": "围堰"},
+        "assistanceRequest": {"problem": "排水"},
+        "dutyReportSubmit": {"measuresInPlace": "有", "supplies": "沙袋", "problems": ["排水"]},
+    }
+    for name, more in acts.items():
+        found = await act(scene, at_desk, viewer, name, enterprise=own, **more)
+        told = marks_in([found])
+        assert told - own_marks(scene.own) == set()
+        assert ("enterprise", "legal_name", scene.enterprise) in told, name
+    other = next(iter(set(scene.every["Enterprise"]) - {own}))
+    refused = await act(scene, at_desk, viewer, "hazardReport", enterprise=other, **given)
+    nobody = await act(
+        scene, at_desk, viewer, "hazardReport", enterprise=node_id.encode("Enterprise", 2_000_000), **given
+    )
+    # Whether it is another's or nobody's cannot be told apart.
+    assert refused["__typename"] == nobody["__typename"] == "NotFound"
+    assert refused["message"].replace(other, "") == nobody["message"].replace(
+        node_id.encode("Enterprise", 2_000_000), ""
+    )
+
+
+async def test_what_an_action_changed_is_told_without_names_and_numbers_of_people(desk: tuple[Scene, Desk]) -> None:
+    scene, at_desk = desk
+    duty = scene.viewers["commander"]
+    person = {"name": "~person.name.1~", "phone": "~person.phone.1~"}
+    await act(
+        scene,
+        at_desk,
+        duty,
+        "enterpriseUpsert",
+        **await external(scene),
+        legalRepresentative=person,
+        safetyContact=person,
+    )
+    [hazard, *_] = await in_review(scene)
+    assigned = {"owner": person, "deadline": "2026-12-01T00:00:00Z"}
+    assert (await act(scene, at_desk, duty, "hazardAssign", hazard=hazard, **assigned))[
+        "__typename"
+    ] == "HazardAssigned"
+    query = "{ events(last: 2) { nodes { kind changes { field from to } } } }"
+    kinds = [EventKind.ENTERPRISE_CHANGED.name, EventKind.HAZARD_ASSIGNED.name]
+    for who, sees in (("commander", True), ("wall", False), ("read", False), ("read and personal", True)):
+        nodes = (await scene.ask(who, query))["events"]["nodes"]
+        assert [node["kind"] for node in nodes] == kinds
+        assert (("person", "phone", 1) in marks_in([nodes])) == sees
+        assert bool(marks_in([nodes])) == sees
+        assert "deadline" in {change["field"] for change in nodes[1]["changes"]}
+
+
+async def in_review(scene: Scene) -> list[str]:
+    asked = "{ hazards(first: 1, filter: {statuses: [FOUND, UNDER_REVIEW]}) { nodes { id } } }"
+    return [node["id"] for node in (await scene.ask("commander", asked))["hazards"]["nodes"]]

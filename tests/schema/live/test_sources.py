@@ -1,0 +1,454 @@
+"""Portraits and positions as they move: told when something has changed, no oftener than that, and once for all.
+
+Long, because portraits and positions are two of one kind and share their stage.
+"""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+
+import models
+from models.db.database import Database
+from models.db.outages import is_outage
+from models.visibility import Role, Viewer, Visibility
+from resolvers.errors import RequestError
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.live import renderer, sources
+from schema.types import node_id
+from subscriptions.state_stream import MANY
+from tests.conftest import NOW, SHANGHAI
+from tests.support.actors import DAY, DUTY, WALL, World, at, change, insert, inspector
+from tests.support.district import opened
+from tests.support.live_streams import Scene, Sink, scene
+
+PORTRAIT = "subscription($of: ID!) { portrait(of: $of) { asOf cursor from to hazardsOpen hazardsOverdue } }"
+POSITIONS = """
+subscription($zone: ID) { positions(zone: $zone) { inspector { id fullName } position { latitude longitude } at } }
+"""
+INSPECTOR = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+SECOND = dt.timedelta(seconds=1)
+
+
+@pytest_asyncio.fixture
+async def town(database: Database, graph: Graph) -> AsyncIterator[Scene]:
+    async with scene(await opened(graph, database)) as found:
+        yield found
+
+
+@pytest.fixture
+def draws(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Of what portraits were drawn, from now on."""
+    drawn: list[str] = []
+    draw = sources.PortraitScope.draw
+
+    async def counted(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
+        drawn.append(self.name)
+        return await draw(self, context)
+
+    monkeypatch.setattr(sources.PortraitScope, "draw", counted)
+    return drawn
+
+
+def own(world: World, key: int | None = None) -> Viewer:
+    return Viewer(Visibility(Role.ENTERPRISE, enterprise=key or world.enterprise), subject="e")
+
+
+async def hazard(town: Scene, deadline: dt.datetime, **more: Any) -> None:
+    """A hazard at the enterprise with a deadline."""
+    row = {"enterprise_id": town.office.world.enterprise, "level": models.HazardLevel.GENERAL, "deadline": deadline}
+    row |= {"status": models.HazardStatus.ASSIGNED, "description": "x", "found_at": NOW - DAY, "version": 1}
+    row |= more
+    await insert(town.office.database, models.Hazard, row)
+
+
+# Portraits
+
+
+@pytest.mark.parametrize("of", ["zone", "venue", "enterprise"])
+async def test_it_is_told_now_and_when_it_has_changed(town: Scene, of: str) -> None:
+    sink, _ = await town.join(PORTRAIT, of=town.office.world.id(of))
+    first = (await sink.next())["portrait"]
+    assert (first["hazardsOpen"], first["asOf"]) == (0, at(NOW))
+    await town.calm()
+    await town.office.hazard()
+    town.told()
+    second = (await sink.next())["portrait"]
+    assert second["hazardsOpen"] == 1
+    assert second["cursor"] != first["cursor"]
+
+
+async def test_what_changes_nothing_is_not_told(town: Scene, draws: list[str]) -> None:
+    sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+    await sink.next()
+    await town.calm()
+    await town.office.visit("PLANNED")
+    town.told()
+    await town.calm()
+    assert len(draws) == 2
+    assert sink.empty
+
+
+async def test_what_happens_elsewhere_is_not_even_looked_at(town: Scene, draws: list[str]) -> None:
+    sink, _ = await town.join(PORTRAIT, of=town.office.world.id("other_zone"))
+    other, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+    await sink.next()
+    await other.next()
+    await town.calm()
+    draws.clear()
+    await town.office.hazard()
+    town.told()
+    assert (await other.next())["portrait"]["hazardsOpen"] == 1
+    assert len(draws) == 1
+    assert sink.empty
+
+
+async def test_it_is_told_no_oftener_than_each_second(town: Scene, draws: list[str]) -> None:
+    sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+    await sink.next()
+    for _ in range(3):
+        await town.office.hazard()
+        town.told()
+    assert await town.time.waited(stirred=False) == town.time.now + SECOND
+    assert len(draws) == 1
+    town.time.move(1)
+    assert (await sink.next())["portrait"]["hazardsOpen"] == 3
+    assert len(draws) == 2
+
+
+async def test_it_is_drawn_once_for_all_who_look_at_the_same(town: Scene, draws: list[str]) -> None:
+    sinks = [(await town.join(PORTRAIT, of=town.office.world.id("zone")))[0] for _ in range(30)]
+    first = [await sink.next() for sink in sinks]
+    assert first == [first[0]] * 30
+    assert len(draws) == 1
+    await town.calm()
+    await town.office.hazard()
+    town.told()
+    second = [await sink.next() for sink in sinks]
+    assert second == [second[0]] * 30
+    assert len(draws) == 2
+    late, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+    assert await late.next() == second[0]
+    assert len(draws) == 2
+
+
+async def test_a_deadline_that_passes_is_told(town: Scene) -> None:
+    await hazard(town, NOW + dt.timedelta(hours=1))
+    sink, _ = await town.join(PORTRAIT, of=town.office.world.id("enterprise"))
+    assert (await sink.next())["portrait"]["hazardsOverdue"] == 0
+    await town.calm()
+    due = await town.time.waited(stirred=True)
+    assert dt.timedelta() < due - NOW - dt.timedelta(hours=1) < SECOND
+    town.time.move(3_598)
+    assert sink.empty
+    town.time.move(2)
+    assert (await sink.next())["portrait"]["hazardsOverdue"] == 1
+
+
+async def test_a_deadline_that_was_kept_is_told_when_it_passes(town: Scene) -> None:
+    """It counts from then on."""
+    kept = {"rectified_at": NOW - 2 * SECOND, "accepted_at": NOW - SECOND}
+    await hazard(town, NOW + dt.timedelta(hours=1), status=models.HazardStatus.ACCEPTED, **kept)
+    document = "subscription($of: ID!) { portrait(of: $of) { onTimeRate } }"
+    sink, _ = await town.join(document, of=town.office.world.id("zone"))
+    assert (await sink.next())["portrait"]["onTimeRate"] is None
+    await town.calm()
+    await town.time.waited(stirred=True)
+    town.time.move(3_600)
+    assert (await sink.next())["portrait"]["onTimeRate"] == 1.0
+
+
+async def test_a_deadline_that_passes_within_the_second_is_told(town: Scene) -> None:
+    await hazard(town, NOW + dt.timedelta(milliseconds=500))
+    sink, _ = await town.join(PORTRAIT, of=town.office.world.id("enterprise"))
+    assert (await sink.next())["portrait"]["hazardsOverdue"] == 0
+    await town.time.waited(stirred=False)
+    town.time.move(1)
+    await town.time.waited(stirred=True)
+    town.time.move(0.01)
+    assert (await sink.next())["portrait"]["hazardsOverdue"] == 1
+
+
+async def test_the_districts_midnight_is_told(town: Scene) -> None:
+    sink, _ = await town.join(PORTRAIT, of=node_id.encode("District", 1))
+    assert (await sink.next())["portrait"]["to"] == "2026-06-15"
+    await town.calm()
+    midnight = dt.datetime(2026, 6, 16, tzinfo=SHANGHAI)
+    due = await town.time.waited(stirred=True)
+    assert dt.timedelta() < due - midnight < SECOND
+    town.time.move((due - town.time.now).total_seconds())
+    found = (await sink.next())["portrait"]
+    assert (found["from"], found["to"]) == ("2026-05-18", "2026-06-16")
+
+
+async def test_it_may_be_looked_at_by_whom_it_concerns(town: Scene) -> None:
+    world = town.office.world
+    sink, _ = await town.join(PORTRAIT, own(world), of=world.id("enterprise"))
+    assert (await sink.next())["portrait"]["hazardsOpen"] == 0
+    for viewer, of in [
+        (own(world), world.id("other_enterprise")),
+        (own(world), world.id("zone")),
+        (Viewer(Visibility(Role.COMMANDER)), node_id.encode("Zone", 999)),
+        (Viewer(Visibility(Role.INTEGRATOR)), world.id("zone")),
+    ]:
+        with pytest.raises(RequestError) as refused:
+            await town.join(PORTRAIT, viewer, of=of)
+        assert refused.value.code.value == "FORBIDDEN"
+    with pytest.raises(RequestError, match="A portrait is of"):
+        await town.join(PORTRAIT, of=world.id("team"))
+    with pytest.raises(RequestError, match="`from`"):
+        await town.join(
+            'subscription($of: ID!) { portrait(of: $of, window: {from: "2026-02-01", to: "2026-01-01"}) { asOf } }',
+            of=world.id("zone"),
+        )
+    assert len(town.live.channels.channels) == 1
+
+
+async def test_when_nobody_looks_nothing_is_drawn(town: Scene, draws: list[str]) -> None:
+    sink, place = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+    await sink.next()
+    await town.calm()
+    place.leave()
+    place.leave()
+    await town.office.hazard()
+    town.told()
+    again, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+    assert (await again.next())["portrait"]["hazardsOpen"] == 1
+    assert len(draws) == 2
+    assert sink.empty
+
+
+async def test_who_comes_and_goes_leaves_no_connection_taken(town: Scene) -> None:
+    for _ in range(20):
+        _, place = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+        place.leave()
+    sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+    await sink.next()
+    await town.time.waited(stirred=False)
+    assert town.office.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # it is a QueuePool
+    assert len(town.live.feed._watchers) == 1
+
+
+async def test_a_database_that_is_away_is_waited_for(
+    town: Scene, monkeypatch: pytest.MonkeyPatch, draws: list[str]
+) -> None:
+    draw, failures = sources.PortraitScope.draw, [ConnectionRefusedError(), sa.exc.TimeoutError()]
+
+    async def failing(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
+        if failures:
+            raise failures.pop()
+        return await draw(self, context)
+
+    monkeypatch.setattr(sources.PortraitScope, "draw", failing)
+    sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+    for _ in range(2):
+        await town.time.waited(stirred=False)
+        town.time.move(1)
+    assert (await sink.next())["portrait"]["hazardsOpen"] == 0
+    assert not sink.failed
+
+
+async def test_a_database_that_says_nothing_is_asked_again(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, silences = sources.PortraitScope.draw, [True]
+
+    async def silent(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
+        if silences:
+            silences.pop()
+            await asyncio.Event().wait()
+        return await draw(self, context)
+
+    monkeypatch.setattr(sources.PortraitScope, "draw", silent)
+    monkeypatch.setattr(sources, "SILENT_SECONDS", 0.01)
+    sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+    await town.time.waited(stirred=False)
+    monkeypatch.setattr(sources, "SILENT_SECONDS", 60.0)
+    town.time.move(1)
+    assert (await sink.next())["portrait"]["hazardsOpen"] == 0
+
+
+async def test_whoever_looks_is_told_when_it_cannot_be_drawn(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    sinks = [(await town.join(PORTRAIT, of=town.office.world.id("zone")))[0] for _ in range(3)]
+    for sink in sinks:
+        await sink.next()
+    await town.calm()
+
+    async def failing(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sources.PortraitScope, "draw", failing)
+        await town.office.hazard()
+        town.told()
+        for sink in sinks:
+            assert "errors" in await sink.messages.get()
+    assert town.live.channels.channels == {}
+    again, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
+    await again.next()
+
+
+# Positions
+
+
+async def moved(town: Scene, key: int, latitude: float | None, **more: Any) -> None:
+    values = {"latitude": latitude, "longitude": latitude and 120.0, "position_at": town.time.now, **more}
+    await change(town.office.database, sa.update(INSPECTOR).where(INSPECTOR.c.id == key).values(**values))
+
+
+async def second(town: Scene) -> None:
+    """The next second is there, and has been looked at."""
+    await town.time.waited(stirred=False)
+    town.time.move(1)
+    await town.time.waited(stirred=False)
+
+
+async def where(sink: Sink) -> tuple[str, float]:
+    found = (await sink.next())["positions"]
+    return found["inspector"]["id"], found["position"]["latitude"]
+
+
+async def test_all_positions_come_now_and_then_each_as_it_moves(town: Scene) -> None:
+    world = town.office.world
+    one, two = (node_id.encode("Inspector", key) for key in (world.inspector, world.other_inspector))
+    await moved(town, world.inspector, 30.1)
+    await moved(town, world.other_inspector, 30.2)
+    await moved(town, world.resting, 30.3)  # off duty
+    sink, place = await town.join(POSITIONS)
+    assert [await where(sink), await where(sink)] == [(one, 30.1), (two, 30.2)]
+    assert place.position is None
+    await second(town)
+    assert sink.empty
+    await moved(town, world.other_inspector, 30.25)
+    await second(town)
+    assert await where(sink) == (two, 30.25)
+    late, _ = await town.join(POSITIONS)
+    assert [await where(late), await where(late)] == [(one, 30.1), (two, 30.25)]
+    await second(town)
+    assert sink.empty
+
+
+async def test_who_goes_off_duty_is_not_told_of_any_more(town: Scene) -> None:
+    world = town.office.world
+    await moved(town, world.inspector, 30.1)
+    await moved(town, world.other_inspector, 30.2)
+    sink, _ = await town.join(POSITIONS)
+    await where(sink)
+    await where(sink)
+    await moved(town, world.other_inspector, 30.3, on_duty=False)
+    await second(town)
+    late, _ = await town.join(POSITIONS)
+    assert await where(late) == (node_id.encode("Inspector", world.inspector), 30.1)
+    await second(town)
+    assert sink.empty
+    assert late.empty
+    await moved(town, world.other_inspector, 30.3, on_duty=True)
+    await second(town)
+    assert (await where(sink))[1] == (await where(late))[1] == 30.3
+
+
+async def test_positions_of_one_zone(town: Scene) -> None:
+    world = town.office.world
+    await moved(town, world.inspector, 30.1)
+    await moved(town, world.other_inspector, 30.2, zone_id=world.other_zone)
+    sink, _ = await town.join(POSITIONS, zone=world.id("other_zone"))
+    assert await where(sink) == (node_id.encode("Inspector", world.other_inspector), 30.2)
+    await second(town)
+    assert sink.empty
+    with pytest.raises(RequestError):
+        await town.join(POSITIONS, zone=world.id("venue"))
+
+
+async def test_positions_are_not_for_enterprises_and_without_names_for_walls(town: Scene) -> None:
+    world = town.office.world
+    await moved(town, world.inspector, 30.1)
+    with pytest.raises(RequestError):
+        await town.join(POSITIONS, own(world))
+    names = []
+    for viewer in (WALL, inspector(world.inspector)):
+        sink, _ = await town.join(POSITIONS, viewer)
+        names.append((await sink.next())["positions"]["inspector"]["fullName"])
+    assert names == [None, "检查员0"]
+
+
+async def test_however_many_there_are_they_come_at_the_readers_pace(town: Scene) -> None:
+    """More at once than may wait for a client."""
+    row = {"on_duty": True, "latitude": 30.1, "longitude": 120.1, "position_at": NOW, "full_name": "x"}
+    await insert(town.office.database, models.Inspector, *({**row, "badge": f"m{n}"} for n in range(300)))
+
+    class Slow(Sink):
+        waiting = most = 0
+
+        def send(self, message: Any) -> None:
+            self.waiting += 1
+            self.most = max(self.most, self.waiting)
+            super().send(message)
+
+        async def drained(self) -> None:
+            await super().drained()
+            self.waiting = 0
+
+    for _ in range(2):
+        sink = Slow()
+        prepared = await town.live.prepare(Operation(POSITIONS), DUTY)
+        prepared.join(sink)
+        assert len({(await where(sink))[0] for _ in range(300)}) == 300
+        assert sink.most <= MANY
+
+
+# Events while the database is away
+
+
+UPDATES = "subscription { updates { kind enterprise { id } } }"
+
+
+async def test_an_event_is_told_with_its_data_or_not_at_all(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told without, it could not be had once more: the client's cursor is beyond it."""
+    monkeypatch.setattr(renderer, "PAUSE", 0.001)
+    rows, failures = type(town.live.context(Visibility(Role.WALL)).reader).rows, [OSError(), OSError(), OSError()]
+
+    async def failing(self: Any, *given: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await rows(self, *given)
+
+    async def away(self: Any, *given: Any, **named: Any) -> Any:
+        raise OSError
+
+    sink, _ = await town.join(UPDATES)
+    await town.office.visit("PLANNED")
+    monkeypatch.setattr("resolvers.reader.OperationReader.rows", failing)
+    monkeypatch.setattr("resolvers.raw.RawReader.fetch", away)
+    town.told()
+    enterprise = {"id": town.office.enterprise}
+    assert await sink.next() == {"updates": {"kind": "INSPECTION_PLANNED", "enterprise": enterprise}}
+    assert failures == []
+
+
+async def test_whoever_waits_for_an_event_for_too_long_is_told(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renderer, "PAUSE", 0.001)
+
+    async def failing(self: Any, *given: Any) -> Any:
+        raise OSError
+
+    sink, place = await town.join(UPDATES)
+    await town.office.visit("PLANNED")
+    monkeypatch.setattr("resolvers.reader.OperationReader.rows", failing)
+    monkeypatch.setattr("resolvers.raw.RawReader.fetch", is_outage)
+    town.told()
+    assert "errors" in await sink.messages.get()
+    assert sink.failed
+    assert place.position is None
+
+
+def test_what_is_an_outage_and_what_is_a_mistake() -> None:
+    assert is_outage(OSError())
+    assert is_outage(TimeoutError())
+    assert is_outage(sa.exc.TimeoutError())
+    assert not is_outage(None)
+    assert not is_outage(ValueError())
+    assert not is_outage(sa.exc.ProgrammingError("SELECT", {}, Exception("no such table")))
+    assert is_outage(sa.exc.OperationalError("SELECT", {}, Exception("database is locked")))

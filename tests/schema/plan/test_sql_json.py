@@ -1,0 +1,199 @@
+"""What PostgreSQL writes as JSON by itself is what Python would write, to the byte, whatever the values are."""
+
+import datetime as dt
+from collections import Counter
+from typing import Any
+
+import orjson
+import pytest
+import sqlalchemy as sa
+from graphql import GraphQLObjectType, get_named_type
+from sqlmodel import SQLModel
+
+from models.db.database import Database
+from models.visibility import Role, Scope, Viewer, Visibility
+from schema.build import Graph
+from schema.execution.operation import Operation
+from schema.fields.batch import Batch
+from schema.fields.columns import Compute
+from schema.fields.event_log import Log
+from schema.fields.source import LoadField
+from schema.plan.sql_json_step import SqlJsonStep
+from tests.conftest import COMMANDER, Statements, execution
+from tests.support.proof_mode import PROVING
+from tests.support.query_variants import disguised
+from tests.support.random_queries import Stock, Wanderer
+from tests.support.sample_values import cursors, forgotten, names, texts
+
+OPERATIONS = 10_000 if PROVING else 150
+ROOTS = ("zone", "venue", "enterprise", "district", "enterprises", "hazards", "inspections", "cases", "venues", "teams")
+
+# What JSON writes otherwise than it is: quotes, backslashes, control characters; and what is written as it is.
+ODD = [
+    'a "quoted" \\ back\\\\slash / solidus',
+    "".join(map(chr, range(1, 32))) + "\x7f\x80\x9f",
+    "化工厂 \u2028\u2029 🏭 e\u0301 \ufeff \ufffd",
+    "'; -- $1 %s {0} '' \"\"",
+    " ",
+    "<script>&amp;</script>",
+    "1e5",
+    "null",
+]
+TIMES = [
+    dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC),
+    dt.datetime(2026, 1, 2, 3, 4, 5, 1, tzinfo=dt.UTC),
+    dt.datetime(2026, 1, 2, 3, 4, 5, 500_000, tzinfo=dt.UTC),
+    dt.datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=dt.UTC),
+    dt.datetime(1900, 1, 1, tzinfo=dt.UTC),
+    dt.datetime(9998, 12, 31, 23, 59, 59, 120_000, tzinfo=dt.UTC),
+]
+
+FILE = """{ zones { code name focus plan } district { name } enterprises(first: 60, orderBy: {field: UPDATED_AT}) {
+  nodes { id name address industry riskGrade hazardousChemicals majorHazardLevel updatedAt
+    legalRepresentative { name phone } safetyContact { __typename phone }
+    hazards(first: 5, orderBy: {field: DEADLINE}) { __typename nodes {
+      id description category foundAt deadline status level fiveFix { responsibility deadline }
+      inspection { id summary plannedFor submittedAt inspectors { badge fullName } } } }
+    controlMeasures { nodes { id description since } } zone { id nameEn focus } } } }"""
+
+
+# As a double has them: whole, at the edge of what has a power of ten, with all their digits.
+NUMBERS = [30.0, 30.2, -0.0, 0.0, 120.123456789012, -89.99999999999999, 0.0001, 0.00012, 1 / 3, 90.0, -180.0]
+RARE = [1e-05, 2.5e-17]  # PostgreSQL and Python write them otherwise, so that they are left to Python
+PLACES = "{ zones { enterprises(first: 60) { totalCount nodes { id location { latitude longitude } } } } }"
+# What reads one table and what hangs on its rows, though Python makes a part of it: one statement.
+ALONE = {
+    "a page": """{ hazards(first: 3, filter: {levels: [GENERAL]}) { __typename pageInfo { endCursor hasNextPage }
+      nodes { id overdue enterprise { name town { name } hazards(first: 2) { totalCount nodes { id } } } }
+      edges { cursor node { id inspection { id inspectors { badge } } } } } }""",
+    "what is near": """{ nearby(point: {latitude: 30.2, longitude: 120.3}, kinds: [CAMERA, ENTERPRISE], first: 4,
+      withinMetres: 9000) { distanceMetres bearingDegrees item { __typename ... on Camera { name online streamUrl }
+      ... on Enterprise { name location { longitude } safetyContact { phone } hazards { totalCount } } } } }""",
+}
+
+
+@pytest.fixture
+def lowered(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts how often a statement wrote a root field's value."""
+    counted: Counter[str] = Counter()
+    run = SqlJsonStep.run
+
+    async def noted(self: SqlJsonStep, *given: Any) -> Any:
+        found = await run(self, *given)
+        counted["lowered"] += 1
+        return found
+
+    monkeypatch.setattr(SqlJsonStep, "run", noted)
+    return counted
+
+
+async def fill(database: Database) -> None:
+    """Odd texts and times wherever there is a place for them."""
+    async with database.write() as session:
+        named = ("enterprise", "hazard", "inspection", "control_measure", "inspector")
+        for table in (SQLModel.metadata.tables[name] for name in named):
+            keys = (await session.execute(sa.select(table.c.id).order_by(table.c.id))).scalars().all()
+            free = ("name", "address", "industry", "description", "category", "summary", "full_name", "legal_name")
+            plain = [c for c in table.c if c.name in free]
+            timed = [c for c in table.c if c.name in ("deadline", "found_at", "planned_for", "updated_at")]
+            for i, key in enumerate(keys):
+                values: dict[str, Any] = {c.name: ODD[(i + j) % len(ODD)] for j, c in enumerate(plain)}
+                values |= {c.name: TIMES[(i + j) % len(TIMES)] for j, c in enumerate(timed)}
+                await session.execute(sa.update(table).where(table.c.id == key).values(values))
+
+
+async def test_odd_values_are_written_alike(own_demo: Database, graph: Graph, lowered: Counter[str]) -> None:
+    await fill(own_demo)
+    plan = await execution(graph, own_demo).run(Operation(FILE), COMMANDER)
+    core = await execution(graph, own_demo, planned=False).run(Operation(FILE), COMMANDER)
+    assert core.errors == []
+    found = orjson.dumps(core.data)
+    assert plan.written == found
+    assert all(orjson.dumps(text)[1:-1] in found for text in ODD)
+    assert lowered["lowered"] == (0 if own_demo.sqlite else 1)  # what is one statement anyway is not lowered
+
+
+async def test_numbers_are_written_alike(own_demo: Database, graph: Graph) -> None:
+    table = SQLModel.metadata.tables["enterprise"]
+    for numbers, whole in ((NUMBERS, True), (RARE, False)):
+        async with own_demo.write() as session:
+            for key in range(1, 41):
+                number = numbers[key % len(numbers)]
+                place = {"latitude": number if abs(number) <= 90 else number / 2, "longitude": number}
+                await session.execute(sa.update(table).where(table.c.id == key).values(place))
+        planned = execution(graph, own_demo)
+        plan = await planned.run(Operation(PLACES), COMMANDER)
+        core = await execution(graph, own_demo, planned=False).run(Operation(PLACES), COMMANDER)
+        assert orjson.dumps(plan.data) == orjson.dumps(core.data)
+        assert planned.plans is not None
+        assert planned.plans.served == (whole or own_demo.sqlite)
+
+
+@pytest.mark.parametrize("query", ALONE.values(), ids=ALONE)
+async def test_what_hangs_on_rows_comes_with_them(demo: Database, graph: Graph, query: str) -> None:
+    planned = execution(graph, demo)
+    core = await execution(graph, demo, planned=False).run(Operation(query), COMMANDER)
+    assert core.errors == []
+    for _ in range(2):
+        with Statements(demo) as statements:
+            plan = await planned.run(Operation(query), COMMANDER)
+        assert plan.written == orjson.dumps(core.data)
+        reads = [text for text in statements.texts if text.startswith("SELECT")]
+        assert demo.sqlite or len(reads) == 1
+
+
+async def test_a_plan_that_had_one_statement_may_have_more(demo: Database, graph: Graph) -> None:
+    """Whether it has more depends on what it is given, so that it was run without a transaction, and is run again."""
+    query = """query($within: Int) { nearby(point: {latitude: 12.5, longitude: -60}, kinds: [TEAM, EXPERT, CAMERA],
+      withinMetres: $within, first: 2) { distanceMetres item { __typename } } }"""
+    planned, plain = execution(graph, demo), execution(graph, demo, planned=False)
+    for within in (5_000, 5_000, None, 5_000, None):
+        operation = Operation(query, {"within": within})
+        plan, core = await planned.run(operation, COMMANDER), await plain.run(operation, COMMANDER)
+        assert plan.written == orjson.dumps(core.data)
+        assert core.data is not None
+        assert (len(core.data["nearby"]) == 6) is (within is None)
+    assert planned.plans is not None
+    assert planned.plans.left == {}
+
+
+class Plainly(Wanderer):
+    """Wanders among what can be lowered, most of the time."""
+
+    def _selection(self, of: Any, depth: int) -> str:
+        if not isinstance(of, GraphQLObjectType) or self._rng.random() < 0.02:
+            return super()._selection(of, depth)
+        fields = [name for name, field in of.fields.items() if self._plain(of, field)]
+        leaves = [n for n in fields if not isinstance(get_named_type(of.fields[n].type), GraphQLObjectType)]
+        deeper = [n for n in fields if n not in leaves] if depth > 0 else []
+        wants = self._rng.sample(leaves, self._rng.randint(0, min(6, len(leaves))))
+        wants += self._rng.sample(deeper, min(len(deeper), self._rng.randint(1, 3)))
+        return " ".join(["__typename", *(self._field(of, name, depth) for name in wants)])
+
+    def _plain(self, of: Any, field: Any) -> bool:
+        named = get_named_type(field.type).name
+        if of.name.endswith("Connection"):
+            return named != "PageInfo" and "Edge" not in named
+        load = getattr(field.extensions["strawberry-definition"], "load", None)
+        if isinstance(field.extensions["strawberry-definition"], LoadField) and isinstance(load, Batch | Compute | Log):
+            return False
+        return named not in ("GeoJSON", "EventConnection")
+
+
+async def test_random_files_are_written_alike(demo: Database, graph: Graph, lowered: Counter[str]) -> None:
+    plain, planned = execution(graph, demo, planned=False), execution(graph, demo)
+    every = await names(demo, None)
+    stock = Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
+    wanderer = Plainly(graph, stock)
+    enterprise = Viewer(Visibility(Role.ENTERPRISE, enterprise=7))
+    program = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.READ})))
+    viewers = [COMMANDER, enterprise, Viewer(Visibility(Role.WALL)), program]
+    with forgotten():
+        for number in range(OPERATIONS):
+            viewer = viewers[number % len(viewers)]
+            query, variables = disguised(graph._schema, wanderer.of(ROOTS[number % len(ROOTS)], number), number)
+            plan = await planned.run(Operation(query, variables), viewer)
+            core = await plain.run(Operation(query, variables), viewer)
+            if plan.written is not None:
+                assert plan.written == orjson.dumps(core.data), (query, variables, viewer)
+    assert lowered["lowered"] == 0 if demo.sqlite else lowered["lowered"] > OPERATIONS // 3

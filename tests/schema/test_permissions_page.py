@@ -1,0 +1,216 @@
+"""Who sees what, through every path by which a value can be reached.
+
+What is right is written down here, from the domain: nothing of it is taken from the declarations. Operations that ask
+for everything are made from the schema, and personal data is marked, so that it is told wherever it appears. Streams
+and mutations are in test_rights_told.py.
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from schema.build import Graph
+from schema.fields.source import NODES
+from schema.permissions_page import page
+from tests.conftest import Databases
+from tests.support.exhaustive_queries import is_row, leaves
+from tests.support.personal_data import IMPERSONAL, KINDS, PERSONAL, own_marks
+from tests.support.viewer_reads import Scene, marked
+from web.settings import ROOT
+
+EVERYTHING = ("commander", "inspector", "read and personal")
+EVERYTHING_BUT_PERSONAL = ("wall", "read")
+NOTHING = ("no scope", "personal without read", "register")
+
+# The fields that are personal data, or lead to it. A field's change is told to all, but for those of personal data.
+CONTACTS = {
+    "Enterprise.legalRepresentative",
+    "Enterprise.safetyContact",
+    "Hazard.owner",
+    "ControlMeasure.responsible",
+    "Team.leader",
+    "Warehouse.keeper",
+    "CommandUnit.lead",
+    "CommandUnit.members",
+}
+EVIDENCE = {"Hazard.evidence", "Inspection.evidence"}
+PERSONAL_FIELDS = {
+    *CONTACTS,
+    *EVIDENCE,
+    *("Contact.name", "Contact.phone", "Actor.name", "Camera.streamUrl"),
+    *("Inspector.fullName", "Inspector.phone", "Expert.fullName", "Expert.phone"),
+    *(f"Evidence.{name}" for name in ("id", "mediaType", "bytes", "sha256", "takenAt", "url")),
+}
+# What an enterprise has none of, whatever stands in its file.
+NOT_FOR_ENTERPRISES = {
+    "District.command",
+    "Zone.command",
+    "CommandUnit.id",
+    "District.portrait",
+    "Zone.portrait",
+    "Venue.portrait",
+    "ControlRing.portrait",
+}
+# By field of Query, the table that it lists.
+LISTS = {
+    "venues": "venue",
+    "enterprises": "enterprise",
+    "hazards": "hazard",
+    "inspections": "inspection",
+    "cases": "case_filing",
+    "dispatches": "dispatch",
+    "assistanceRequests": "assistance_request",
+    "warnings": "warning",
+    "experts": "expert",
+    "teams": "team",
+    "warehouses": "warehouse",
+    "inspectors": "inspector",
+    "events": "event",
+}
+
+
+@pytest_asyncio.fixture(scope="module")
+async def scene(databases: Databases, demo_url: str, graph: Graph) -> AsyncIterator[Scene]:
+    made = await marked(await databases.new(demo_url), graph)
+    yield made
+    await made.database.close()
+
+
+def test_the_page_is_what_the_declarations_say(graph: Graph) -> None:
+    assert (ROOT / "docs" / "rights.md").read_text() == page(graph), "python -m schema.rights_page > docs/rights.md"
+
+
+def test_the_page_says_what_the_domain_says(graph: Graph) -> None:
+    """The tests below hold the graph to the same."""
+    hidden: dict[str, set[str]] = {"enterprise": set(), "wall": set()}
+    for section in page(graph).split("\n### ")[1:]:
+        name, _, table = section.partition("\n")
+        for line in table.split("\n## ")[0].splitlines()[3:]:
+            if line.startswith("| "):
+                field, commander, inspector, enterprise, wall, read, personal = line.strip("| ").split(" | ")
+                assert (commander, inspector, personal, read) == ("all", "all", "all", wall)
+                # Values inside events are named in full.
+                full = field if name.startswith("Values") else f"{name}.{field}"
+                hidden["enterprise"] |= {full} if enterprise == "–" else set()
+                hidden["wall"] |= {full} if wall == "–" else set()
+    inside = {"Contact.name", "Contact.phone"}
+    assert hidden["wall"] - {"FieldChange of names and telephone numbers"} == PERSONAL_FIELDS - inside
+    command = {f"CommandUnit.{name}" for name in ("kind", "name", "duties", "lead", "zone", "members")}
+    assert hidden["enterprise"] == NOT_FOR_ENTERPRISES | command
+
+
+def test_every_column_that_may_be_personal_is_known() -> None:
+    for each in SQLModel.metadata.sorted_tables:
+        for column in each.c:
+            looks = column.name.endswith(("name", "phone", "_url", "uploader"))
+            if looks and isinstance(column.type, sa.String):
+                assert column.name in PERSONAL.get(each.name, ()) or column.name in IMPERSONAL, column
+
+
+async def test_those_who_see_everything_are_told_all_of_it_and_all_the_same(scene: Scene) -> None:
+    first = await scene.everything("commander")
+    assert first.kinds == KINDS
+    for who in EVERYTHING[1:]:
+        told = await scene.everything(who)
+        assert {n: a for n, a in told.answers.items() if n != "viewer"} == {
+            n: a for n, a in first.answers.items() if n != "viewer"
+        }
+
+
+async def test_a_wall_and_a_program_that_reads_are_told_everything_but_personal_data(scene: Scene) -> None:
+    all_of_it = (await scene.everything("commander")).fields
+    for who in EVERYTHING_BUT_PERSONAL:
+        told = await scene.everything(who)
+        assert told.marks == set()
+        hidden = {name for name in all_of_it - told.fields if not name.startswith("Viewer.")}
+        assert hidden == PERSONAL_FIELDS & all_of_it
+    wall, read = [(await scene.everything(who)).answers for who in EVERYTHING_BUT_PERSONAL]
+    assert {n: a for n, a in wall.items() if n != "viewer"} == {n: a for n, a in read.items() if n != "viewer"}
+
+
+async def test_an_enterprise_is_told_personal_data_of_its_own_file_alone(scene: Scene) -> None:
+    told = await scene.everything("enterprise")
+    own = own_marks(scene.own)
+    assert told.marks - own == set()
+    assert told.kinds == {mark[:2] for mark in own}
+    everything = await scene.everything("commander")
+    assert NOT_FOR_ENTERPRISES - everything.fields == set()
+    assert NOT_FOR_ENTERPRISES & told.fields == set()
+
+
+@pytest.mark.parametrize("who", NOTHING)
+async def test_a_program_that_may_not_read_is_told_nothing(scene: Scene, who: str) -> None:
+    told = await scene.everything(who)
+    for name, data in told.answers.items():
+        if name not in ("viewer", "cursor"):
+            assert {value for _, value in leaves(data)} <= {0}, name
+    assert told.fields & {"Viewer.inspector", "Viewer.enterprise"} == set()
+
+
+async def test_what_is_hidden_was_there_to_be_seen(scene: Scene) -> None:
+    told = (await scene.everything("commander")).fields
+    assert PERSONAL_FIELDS - told == {"Evidence.url"}  # there is none as long as nothing is in store
+    assert {of for of in scene.graph._schema.type_map.values() if is_row(of) and of.name not in scene.ids} == set()
+
+
+def expected_rows(scene: Scene, who: str, name: str) -> set[str]:
+    """The ids of the rows of a type that a viewer may have."""
+    if who in NOTHING or (name == "Evidence" and who in EVERYTHING_BUT_PERSONAL):
+        return set()
+    return set(scene.mine.get(name, ()) if who == "enterprise" else scene.every[name])
+
+
+@pytest.mark.parametrize("who", ["inspector", "enterprise", "wall", "read", "no scope", "register"])
+async def test_by_its_id_a_row_is_there_for_those_who_may_have_it(scene: Scene, who: str) -> None:
+    for name, keys in scene.every.items():
+        found: set[str] = set()
+        for start in range(0, len(keys), 1_000):
+            given = {"ids": keys[start : start + 1_000]}
+            data = await scene.ask(who, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", **given)
+            found |= {node["id"] for node in data["nodes"] if node is not None}
+        assert found == expected_rows(scene, who, name), name
+
+
+@pytest.mark.parametrize("who", ["inspector", "enterprise", "wall", "read", "no scope", "register"])
+async def test_lists_count_and_hold_what_the_viewer_may_have(scene: Scene, who: str) -> None:
+    for name, of in LISTS.items():
+        data = await scene.ask(
+            who, f"{{ {name}(first: 1000) {{ totalCount nodes {{ id }} edges {{ node {{ id }} }} }} }}"
+        )
+        list_ = data[name]
+        number = 0 if who in NOTHING else len(scene.own[of]) if who == "enterprise" else await scene.number(of)
+        assert list_["totalCount"] == number
+        assert list_["nodes"] == [edge["node"] for edge in list_["edges"]]
+        assert len(list_["nodes"]) == min(number, 1_000)
+
+
+@pytest.mark.parametrize("who", ["commander", "enterprise", "wall", "read", "read and personal", "no scope"])
+async def test_nobody_finds_by_what_they_may_not_see(scene: Scene, who: str) -> None:
+    sees = who in ("commander", "read and personal")
+    found = await scene.ask(who, '{ search(text: "~expert.full_name.1~") { matched item { __typename } } }')
+    own = who == "enterprise" and 1 in scene.own["expert"]
+    assert found["search"] == ([{"matched": "~expert.full_name.1~", "item": {"__typename": "Expert"}}] * (sees or own))
+    for name in ("inspector", "expert"):
+        mine = scene.own[name] if who == "enterprise" else frozenset()
+        mark = f"~{name}.full_name."
+        # Of teams and warehouses no name of a person is looked through by anybody.
+        query = f'{{ {name}s(filter: {{text: "{mark}"}}) {{ totalCount }} }}'
+        assert (await scene.ask(who, query))[f"{name}s"]["totalCount"] == (
+            await scene.number(name) if sees else len(mine)
+        )
+    for column in sorted(f"~{name}.{column}." for name, column in KINDS - {("expert", "full_name")}):
+        assert (await scene.ask(who, f'{{ search(text: "{column}") {{ matched }} }}'))["search"] == []
+
+
+async def test_no_filter_and_no_order_goes_by_personal_data(scene: Scene) -> None:
+    personal = {(name, column) for name, column in KINDS}
+    for of in NODES.values():
+        for asked in getattr(of, "filters", {}).values():
+            clause = asked.clause.visible(scene.viewers["wall"].visibility)
+            sql = str(clause.chosen(True).sql("w0", True)) if clause is not None else ""
+            assert not [f"{n}.{c}" for n, c in personal if f"{n}.{c}" in sql]
+        for order in getattr(of, "orders", {}).values():
+            assert not [f"{n}.{c}" for n, c in personal if f"{n}.{c}" in str(order.sql(False))]

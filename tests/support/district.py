@@ -1,0 +1,82 @@
+"""A desk in a district of its own, where inspections, hazards and dispatches are brought to where a test begins."""
+
+import itertools
+from typing import Any
+
+from models.db.database import Database
+from schema.build import Graph
+from tests.conftest import NOW
+from tests.support.actors import DAY, DUTY, Desk, World, at, small_world
+from tests.support.lifecycle_table import given
+
+MARKS = itertools.count()
+
+SOON = at(NOW + 10 * DAY)
+GONE = at(NOW - DAY)
+
+
+class Office(Desk):
+    """A desk in the small district."""
+
+    world: World
+
+    @property
+    def enterprise(self) -> str:
+        return self.world.id("enterprise")
+
+    async def visit(self, upto: str = "ON_SITE") -> str:
+        """An inspection by the officer, brought to this state."""
+        plan = {"enterprise": self.enterprise, "kind": "ROUTINE", "plannedFor": SOON}
+        visit: str = (await self.done(self.world.officer, "inspectionPlan", **plan))["inspection"]["id"]
+        way = {"DISPATCHED": "Dispatch", "ACKNOWLEDGED": "Acknowledge", "EN_ROUTE": "Depart", "ON_SITE": "Arrive"}
+        way |= {"SUBMITTED": "Submit", "IN_REVIEW": "Review", "CLOSED": "Close"}
+        for state, step in way.items():
+            if upto == "PLANNED":
+                break
+            await self.done(
+                DUTY, f"inspection{step}", inspection=visit, **({"result": "PASS"} if step == "Submit" else {})
+            )
+            if state == upto:
+                break
+        return visit
+
+    async def submit(self, visit: str, *findings: dict[str, Any], **more: Any) -> Any:
+        """The hazards of a submission."""
+        result = {"result": "HAZARDS_FOUND", "findings": list(findings), **more}
+        return (await self.done(self.world.officer, "inspectionSubmit", inspection=visit, **result))["hazards"]
+
+    async def hazard(self, level: str = "GENERAL", upto: str = "FOUND", deadline: str = SOON) -> str:
+        """A hazard found by the officer's inspection, brought to this state."""
+        [found] = await self.submit(await self.visit(), finding(level))
+        hazard: str = found["id"]
+        inputs = given(self.world)
+        inputs["hazardAssign"] = {**inputs["hazardAssign"], "deadline": deadline}
+        way = {"ASSIGNED": "Assign", "RECTIFYING": "StartRectifying", "PENDING_ACCEPTANCE": "SubmitRectification"}
+        for state, step in (way | {"ACCEPTED": "Accept", "CLOSED": "Close"}).items():
+            if upto == "FOUND":
+                break
+            await self.done(DUTY, f"hazard{step}", hazard=hazard, **inputs.get(f"hazard{step}", {}))
+            if state == upto:
+                break
+        return hazard
+
+    async def dispatch(self) -> str:
+        purpose = {"purpose": "抢险", "enterprise": self.enterprise}
+        dispatch: str = (await self.done(DUTY, "dispatchRequest", **purpose))["dispatch"]["id"]
+        return dispatch
+
+
+def finding(level: str = "GENERAL", **more: Any) -> dict[str, Any]:
+    return {"level": level, "description": "线路老化", **more}
+
+
+def marked() -> str:
+    """What makes the codes of a district unlike any other's."""
+    return f"-{next(MARKS)}"
+
+
+async def opened(graph: Graph, database: Database) -> Office:
+    """An office in a new district; a database can have many."""
+    made = Office(graph, database)
+    made.world = await small_world(database, marked())
+    return made

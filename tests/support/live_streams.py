@@ -1,0 +1,150 @@
+"""Live streams without a server: a clock that is moved by hand, and sinks that keep what they were sent."""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import orjson
+
+from models.visibility import Viewer
+from schema.execution.operation import Operation
+from schema.live.streams import LiveStreams, StreamMembership
+from subscriptions.feed import Message
+from tests.conftest import SHANGHAI
+from tests.support.actors import DUTY
+from tests.support.district import Office
+
+PATIENCE = 20.0  # seconds; what takes longer does not come
+
+
+@dataclass(eq=False)
+class Wait:
+    """Somebody who waits; `stirred` ends it early."""
+
+    due: dt.datetime
+    stirred: asyncio.Event | None
+    over: asyncio.Event
+
+
+class Time:
+    """The office's clock, and all that wait for it. It stands until it is moved."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._waits: list[Wait] = []
+        self._news = asyncio.Event()
+
+    @property
+    def now(self) -> dt.datetime:
+        return self._office.now
+
+    async def pause(self, seconds: float, stirred: asyncio.Event | None = None) -> None:
+        wait = Wait(self.now + dt.timedelta(seconds=seconds), stirred, asyncio.Event())
+        self._waits.append(wait)
+        self._news.set()
+        ends = [asyncio.create_task(e.wait()) for e in (wait.over, stirred) if e is not None]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waits.remove(wait)
+            for end in ends:
+                end.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
+
+    async def waited(self, *, stirred: bool) -> dt.datetime:
+        """When somebody waits for the clock alone, or for something to stir as well: until when."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for wait in self._waits:
+                    idle = not wait.over.is_set() and not (wait.stirred and wait.stirred.is_set())
+                    if idle and (wait.stirred is not None) is stirred:
+                        return wait.due
+                self._news.clear()
+                await self._news.wait()
+
+    def move(self, seconds: float) -> None:
+        self._office.later(dt.timedelta(seconds=seconds))
+        for wait in self._waits:
+            if wait.due <= self.now:
+                wait.over.set()
+
+
+class Sink:
+    """Keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.messages: asyncio.Queue[Any] = asyncio.Queue()
+        self.failed = False
+
+    def send(self, message: Message) -> None:
+        self.messages.put_nowait(orjson.loads(message.payload))
+
+    async def drained(self) -> None:
+        await asyncio.sleep(0)
+
+    def fail(self) -> None:
+        self.failed = True
+        self.messages.put_nowait({"errors": ["failed"]})
+
+    async def next(self) -> Any:
+        """The data of the next message, which must be without errors."""
+        found = await asyncio.wait_for(self.messages.get(), PATIENCE)
+        assert "errors" not in found, found
+        return found["data"]
+
+    @property
+    def empty(self) -> bool:
+        return self.messages.empty()
+
+
+@dataclass
+class Scene:
+    """A district in which something goes on, and its streams."""
+
+    office: Office
+    live: LiveStreams
+    time: Time
+
+    async def join(self, query: str, viewer: Viewer = DUTY, **variables: Any) -> tuple[Sink, StreamMembership]:
+        sink = Sink()
+        prepared = await self.live.prepare(Operation(query, variables), viewer)
+        return sink, prepared.join(sink)
+
+    def told(self) -> None:
+        """The feed hears of what was done."""
+        self.live.feed.wake()
+
+    async def calm(self) -> None:
+        """A second goes by, and then everybody waits for something to happen."""
+        await self.time.waited(stirred=False)
+        self.time.move(1)
+        await self.time.waited(stirred=True)
+
+
+@asynccontextmanager
+async def scene(office: Office) -> AsyncIterator[Scene]:
+    """The feed looks at the log when it is told to, and never by itself: in the midst of what a test does, say."""
+    time = Time(office)
+    with patch("subscriptions.feed.POLL", 3_600.0):
+        async with _live(office, time) as made:
+            yield made
+
+
+@asynccontextmanager
+async def _live(office: Office, time: Time) -> AsyncIterator[Scene]:
+
+    def clock() -> dt.datetime:
+        return time.now
+
+    live = LiveStreams(office.running, office.database, lambda: SHANGHAI, clock, bus_url="memory://", pause=time.pause)
+    before = asyncio.all_tasks()
+    await live.start()
+    try:
+        yield Scene(office, live, time)
+    finally:
+        await live.stop()
+        assert asyncio.all_tasks() - before - {asyncio.current_task()} == set()

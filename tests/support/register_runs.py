@@ -1,0 +1,121 @@
+"""Imports for the tests: a run in this process or in one of its own, and what a database holds, whatever its keys."""
+
+import asyncio
+import csv
+import datetime as dt
+import gzip
+import hashlib
+import io
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from models.db.database import Database
+from resolvers.register import Mapping, Outcome, Report, Run, load, parse
+
+REAL = Path(__file__).parent.parent / "resolvers" / "register"
+MAPPING = REAL / "san_mateo.toml"
+FILES = ("facilities", "inspections", "violations")
+NOW = dt.datetime(2026, 6, 15, 4, 0, tzinfo=dt.UTC)
+
+Line = dict[str, str]
+
+
+async def run(
+    database: Database, mapping: Mapping | str | Path, directory: Path, **options: Any
+) -> tuple[Outcome, list[Line]]:
+    """Import; what it did, and the lines of its report."""
+    if not isinstance(mapping, Mapping):
+        mapping = load(mapping) if isinstance(mapping, Path) else parse(mapping)
+    options.setdefault("now", lambda: NOW)
+    with io.StringIO(newline="") as file, Report(file) as report:
+        outcome = await Run(database, mapping, directory, report, **options).carry_out()
+        text = file.getvalue()
+    for counts in outcome.tables.values():
+        assert counts.read == counts.new + counts.changed + counts.unchanged + counts.bad
+    return outcome, list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+
+
+def read_real(name: str) -> list[Line]:
+    """The rows of one of the real files."""
+    with gzip.open(REAL / f"{name}.csv.gz", "rt", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def slice_real(directory: Path, facilities: int) -> Path:
+    """The first so many facilities with all that hangs on them, as files of the same names."""
+    kept: set[str] = set()
+    for name, key, own in (
+        ("facilities", "facility_id", "facility_id"),
+        ("inspections", "facility_id", "inspection_id"),
+        ("violations", "inspection_id", "inspection_id"),
+    ):
+        rows = read_real(name)
+        rows = rows[:facilities] if name == "facilities" else [row for row in rows if row[key] in kept]
+        kept |= {row[own] for row in rows}
+        with gzip.open(directory / f"{name}.csv.gz", "wt", encoding="utf-8", newline="", compresslevel=1) as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    return directory
+
+
+async def held(database: Database) -> dict[str, list[Any]]:
+    """Every row of every table."""
+    async with database.read() as connection:
+        tables = {t.name: t for t in SQLModel.metadata.sorted_tables}
+        return {
+            name: list((await connection.execute(sa.select(t).order_by(t.c.id))).all())
+            for name, t in tables.items()
+            if "id" in t.c
+        }
+
+
+async def digest(database: Database) -> str:
+    """Of every row of every table, versions and times of change and the log included."""
+    said = hashlib.sha256()
+    for name, rows in (await held(database)).items():
+        said.update(name.encode())
+        for row in rows:
+            said.update(repr(tuple(row)).encode())
+    return said.hexdigest()
+
+
+def bytes_of(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+
+
+def megabytes() -> float:
+    """The most memory that this process has had."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # The other way counts what the process had that started this one.
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / (1024 if sys.platform == "darwin" else 1)
+
+
+async def _alone(url: str, mapping: str, directory: str, batch: str) -> None:
+    """One import as a process of its own. A line of JSON a batch, and one in the end."""
+    database = Database(url)
+    began = time.perf_counter()
+
+    def progress(told: Any) -> None:
+        print(json.dumps(asdict(told)), flush=True)
+
+    outcome, _ = await run(database, Path(mapping), Path(directory), batch=int(batch), progress=progress)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds, processor = time.perf_counter() - began, used.ru_utime + used.ru_stime
+    said = {"seconds": seconds, "processor": processor, "megabytes": megabytes()}
+    print(json.dumps({"total": asdict(outcome.total), **said}), flush=True)
+    await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_alone(*sys.argv[1:]))

@@ -1,0 +1,108 @@
+"""What random operations are drawn from: ids, texts and cursors of a database."""
+
+import gc
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from models.db.database import Database
+from models.visibility import Viewer
+from schema.build import Graph
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.fields.events import TYPES
+from schema.fields.source import OF_ROW
+from schema.types import node_id
+from tests.support.owner_subset import NAMED, Keys, table
+
+SPECIALTIES = ("危险化学品", "hazardous", "electrical", "防汛")
+# Columns whose values a client might look for: of one's own rows and of others'.
+LOOKED_FOR = {
+    "enterprise": ("name", "credit_code", "address", "industry", "legal_name", "safety_phone"),
+    "venue": ("name", "name_en", "code"),
+    "zone": ("code",),
+    "inspector": ("badge", "full_name", "phone"),
+    "expert": ("full_name", "phone"),
+    "team": ("name", "leader_name"),
+    "warehouse": ("name", "keeper_name"),
+    "stock_item": ("name", "code"),
+}
+
+
+async def richest(database: Database, number: int) -> list[int]:
+    """The enterprises whose files have something in the most tables."""
+    enterprise = table("enterprise")
+    kinds: sa.ColumnElement[Any] = sa.literal(0)
+    for name in NAMED:
+        within = table(name).c.enterprise_id == enterprise.c.id
+        kinds = kinds + sa.case((sa.exists().where(within).correlate(enterprise), 1), else_=0)
+    dispatch = table("dispatch")
+    for column in (dispatch.c.team_id, dispatch.c.expert_id, dispatch.c.stock_item_id):
+        sent = sa.exists().where(dispatch.c.enterprise_id == enterprise.c.id, column.is_not(None))
+        kinds = kinds + sa.case((sent.correlate(enterprise), 1), else_=0)
+    statement = sa.select(enterprise.c.id).order_by(kinds.desc(), enterprise.c.id).limit(number)
+    async with database.read() as connection:
+        return list((await connection.execute(statement)).scalars())
+
+
+async def names(database: Database, keys: Keys | None) -> dict[str, list[str]]:
+    """By type, the global ids of all rows, or of those in `keys`."""
+    found: dict[str, list[str]] = {}
+    async with database.read() as connection:
+        for model, of in OF_ROW.items():
+            column = model.__table__.c.id
+            limited = [] if keys is None else [column.in_(sorted(keys[model.__table__.name]))]
+            if "id" in of.__annotations__ and (rows := await connection.execute(sa.select(column).where(*limited))):
+                found[of.__name__] = [node_id.encode(of.__name__, key) for (key,) in rows]
+        event = table("event")
+        limited = [] if keys is None else [event.c.id.in_(sorted(keys["event"]))]
+        for key, subject in await connection.execute(sa.select(event.c.id, event.c.subject).where(*limited)):
+            name = TYPES[subject].__name__
+            found.setdefault(name, []).append(node_id.encode(name, key))
+    return {name: some for name, some in found.items() if some}
+
+
+async def texts(database: Database) -> list[str]:
+    found = [*SPECIALTIES]
+    async with database.read() as connection:
+        for name, columns in LOOKED_FOR.items():
+            for column in columns:
+                rows = await connection.execute(sa.select(table(name).c[column]).limit(40))
+                found += [str(value) for (value,) in rows if value]
+    return found
+
+
+async def cursors(running: Executor, viewer: Viewer, graph: Graph) -> dict[str, list[str]]:
+    """By type of connection, the cursors of some of the rows that a viewer can list."""
+    root = graph._schema.query_type
+    assert root is not None
+    found: dict[str, list[str]] = {}
+    for name, of in root.fields.items():
+        kind = getattr(getattr(of.type, "of_type", None), "name", "")
+        if kind.endswith("Connection"):
+            answer = await running.run(Operation(f"{{ {name}(first: 30) {{ edges {{ cursor }} }} }}"), viewer)
+            assert answer.data is not None
+            found[kind] = [edge["cursor"] for edge in answer.data[name]["edges"]]
+    return found
+
+
+@contextmanager
+def forgotten() -> Iterator[None]:
+    """For operations that are refused in part: graphql-core forgets the coroutines of a refused field's siblings.
+
+    Whenever they are collected there is a warning for each, so they are collected here.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+        try:
+            yield
+        finally:
+            gc.collect()
+            gc.enable()
+            gc.unfreeze()

@@ -1,0 +1,203 @@
+"""What tokens are signed with: where it lies, who may read it, and that it is never told. And `python -m web token`."""
+
+import datetime as dt
+import secrets
+import stat
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
+from websockets.sync.client import connect
+
+import web.settings
+from models.visibility import Role, Scope
+from tests.support.server_process import serving
+from tests.support.server_process import web as run
+from web.__main__ import app
+from web.auth.tokens import SECRET_MINIMUM, Claims, Tokens, demo_secret
+from web.settings import Settings, tokens
+
+SECRET = "a secret of these tests, of no use anywhere else"
+STARTS = 8
+
+
+# -- the demo's own --
+
+
+def test_the_demo_makes_its_secret_once_and_keeps_it_to_its_user(tmp_path: Path) -> None:
+    path = tmp_path / "var" / "secret"
+    made = demo_secret(path)
+    assert len(made) >= SECRET_MINIMUM
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert demo_secret(path) == made
+    assert [p.name for p in path.parent.iterdir()] == ["secret"]
+    assert demo_secret(tmp_path / "other" / "secret") != made
+
+
+def test_of_several_starts_at_once_all_have_the_same_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, together, found = tmp_path / "secret", threading.Barrier(STARTS, timeout=10), list[str]()
+    really = secrets.token_urlsafe
+
+    def all_at_once(size: int) -> str:
+        # None goes on before all have seen that there is no secret yet.
+        together.wait()
+        return really(size)
+
+    monkeypatch.setattr(secrets, "token_urlsafe", all_at_once)
+
+    def start() -> None:
+        found.append(demo_secret(path))
+
+    threads = [threading.Thread(target=start) for _ in range(STARTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [path.read_text()] * STARTS
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_secret_of_ones_own_comes_before_the_demos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web.settings, "VAR", tmp_path)
+    now = dt.datetime.now(dt.UTC)
+    claims = Claims(Role.WALL, now.replace(microsecond=0) + dt.timedelta(hours=1))
+    own = tokens(Settings(secret=SecretStr(SECRET), demo=True))
+    assert own is not None
+    assert Tokens(SECRET).read(own.make(claims), now) == claims
+    assert not (tmp_path / "secret").exists()
+    assert tokens(Settings(secret=None, demo=False)) is None
+    demo = tokens(Settings(secret=None, demo=True))
+    assert demo is not None
+    assert Tokens((tmp_path / "secret").read_text()).read(demo.make(claims), now) == claims
+
+
+@pytest.mark.parametrize("secret", ["", "short", "x" * (SECRET_MINIMUM - 1)])
+def test_a_short_secret_is_refused_and_not_told(secret: str, tmp_path: Path) -> None:
+    done = run("serve", "--port", "0", url=f"sqlite:///{tmp_path / 'huhang.db'}", HUHANG_SECRET=secret)
+    assert done.returncode == 1
+    assert done.stderr == "HUHANG_SECRET: at least 32 characters are needed\n"
+
+
+# -- making tokens --
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs `token` with a folder of its own for the demo's secret; the exit status, standard output and error."""
+    monkeypatch.setattr(web.settings, "VAR", tmp_path)
+
+    def make(*arguments: str, secret: str | None = SECRET) -> tuple[int, str, str]:
+        done = CliRunner().invoke(app, ["token", *arguments], env={"HUHANG_SECRET": secret}, catch_exceptions=False)
+        return done.exit_code, done.stdout, done.stderr
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--role", "commander"), {"subject": "commander"}),
+        (("--role", "COMMANDER", "--name", "值班长"), {"role": Role.COMMANDER, "subject": "值班长", "name": "值班长"}),
+        (("--role", "inspector", "--inspector", "XS1001"), {"subject": "XS1001", "inspector": "XS1001"}),
+        (("--role", "enterprise", "--enterprise", "91330109"), {"subject": "91330109", "enterprise": "91330109"}),
+        (("--role", "wall"), {"subject": "wall"}),
+        (("--role", "integrator"), {"subject": "integrator"}),
+        (
+            ("--role", "integrator", "--scopes", "read, personal,register"),
+            {"subject": "integrator", "scopes": frozenset({Scope.READ, Scope.PERSONAL, Scope.REGISTER})},
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_token_for_each_role(made: Any, arguments: tuple[str, ...], expected: dict[str, Any]) -> None:
+    status, out, err = made(*arguments)
+    assert (status, err) == (0, "")
+    [token] = out.splitlines()
+    now = dt.datetime.now(dt.UTC)
+    claims = Tokens(SECRET).read(token, now)
+    nobody: dict[str, Any] = {"name": None, "inspector": None, "enterprise": None, "scopes": frozenset()}
+    whole = {"role": Role(arguments[1].lower()), **nobody, **expected}
+    assert {name: getattr(claims, name) for name in whole} == whole
+    assert abs(claims.expires_at - now - dt.timedelta(hours=8)) < dt.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("ttl", "seconds"), [("1m", 60), ("90m", 5_400), ("8h", 28_800), ("7d", 604_800)])
+def test_a_token_is_good_for_as_long_as_was_asked(made: Any, ttl: str, seconds: int) -> None:
+    _, out, _ = made("--role", "wall", "--ttl", ttl)
+    now = dt.datetime.now(dt.UTC)
+    left = Tokens(SECRET).read(out.strip(), now).expires_at - now
+    assert abs(left.total_seconds() - seconds) < 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--role", "inspector"), "--inspector"),
+        (("--role", "enterprise"), "--enterprise"),
+        (("--role", "wall", "--inspector", "XS1001"), "--inspector"),
+        (("--role", "commander", "--enterprise", "9133"), "--enterprise"),
+        (("--role", "inspector", "--enterprise", "9133"), "--enterprise"),
+        (("--role", "inspector", "--inspector", "a", "--enterprise", "b"), "--enterprise"),
+        (("--role", "wall", "--scopes", "read"), "Scopes"),
+        (("--role", "integrator", "--scopes", "read,everything"), "everything"),
+        (("--role", "admin"), "admin"),
+        ((), "--role"),
+        *((("--role", "wall", "--ttl", ttl), ttl or "time") for ttl in ("", "8", "h", "0h", "-1h", "8w", "1.5h", "٣h")),
+        (("--role", "wall", "--ttl", "100001d"), "100001d"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_does_not_fit_is_refused(made: Any, arguments: tuple[str, ...], reason: str) -> None:
+    status, out, err = made(*arguments)
+    assert (status, out) == (2, "")
+    assert reason in err
+    assert "Traceback" not in err
+
+
+def test_without_a_secret_of_ones_own_the_demos_signs(made: Any, tmp_path: Path) -> None:
+    _, out, _ = made("--role", "wall", secret=None)
+    assert Tokens((tmp_path / "secret").read_text()).read(out.strip(), dt.datetime.now(dt.UTC)).role is Role.WALL
+
+
+def test_as_a_program_it_prints_the_token_on_its_last_line(tmp_path: Path) -> None:
+    done = run("token", "--role", "wall", url=f"sqlite:///{tmp_path / 'none.db'}", HUHANG_SECRET=SECRET)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Tokens(SECRET).read(done.stdout.splitlines()[-1], dt.datetime.now(dt.UTC)).role is Role.WALL
+    # No database is needed for it, and none is made.
+    assert not (tmp_path / "none.db").exists()
+
+
+# -- what is never told --
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_neither_secrets_nor_tokens_are_logged(tmp_path: Path, level: str) -> None:
+    now = dt.datetime.now(dt.UTC)
+    made = Tokens(SECRET)
+    good = made.make(Claims(Role.COMMANDER, now + dt.timedelta(hours=1), subject="duty", name="值班长甲乙"))
+    sent = [
+        good,
+        made.make(Claims(Role.INSPECTOR, now + dt.timedelta(hours=1), inspector="none")),
+        f"{good}x",
+        "garbage-token",
+    ]
+    url = f"sqlite:///{tmp_path / 'huhang.db'}"
+    with serving(tmp_path / "log", url, HUHANG_SECRET=SECRET, HUHANG_LOG_LEVEL=level) as server:
+        for token in sent:
+            header = {"authorization": f"Bearer {token}"}
+            for query in ("{ zones { name } }", "{ nope }", '{ node(id: "x") { id } }'):
+                httpx.post(f"{server.address}/graphql", json={"query": query}, headers=header)
+            socket = f"{server.address.replace('http', 'ws')}/graphql"
+            with connect(socket, subprotocols=["graphql-transport-ws"], additional_headers=header) as connection:  # type: ignore[list-item]  # a new type of text
+                connection.send(f'{{"type": "connection_init", "payload": {{"authorization": "Bearer {token}"}}}}')
+        offered = httpx.get(f"{server.address}/graphiql/viewers.json").json()["viewers"]
+        assert server.end() == 0
+        said = server.said
+    assert said.count("\n") > 3
+    for text in (SECRET, "值班长甲乙", *sent, *(o["token"] for o in offered)):
+        assert text not in said
+        assert text.rpartition(".")[2] not in said

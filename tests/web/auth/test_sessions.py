@@ -1,0 +1,111 @@
+"""Whoever is not in the register any more gets nothing further, from the next event on, over whatever transport."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+
+import models
+from models.visibility import Role
+from tests.conftest import Databases
+from tests.support.stream_clients import ALL, PATIENCE, Closed, Town, settled, town
+from web.graphql import close_codes
+
+INSPECTOR: sa.Table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+ENTERPRISE: sa.Table = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+TOKEN = "x-graphql-event-stream-token"
+
+
+@pytest_asyncio.fixture
+async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[Town]:
+    with town(scratch, *await settled(databases, migrated_url)) as found:
+        yield found
+
+
+def of(live: Town, role: Role) -> str:
+    return live.token(role, inspector="b0" if role is Role.INSPECTOR else None, enterprise="e0")
+
+
+async def leave(live: Town, role: Role) -> None:
+    """Take the holder's badge, or code, out of the register, past anything that would tell of it."""
+    if role is Role.INSPECTOR:
+        await live.execute(sa.update(INSPECTOR).where(INSPECTOR.c.badge == "b0").values(badge="another"))
+    else:
+        await live.execute(sa.update(ENTERPRISE).where(ENTERPRISE.c.external_id == "e0").values(external_id="another"))
+
+
+@asynccontextmanager
+async def client(live: Town, token: str) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
+    async with httpx.AsyncClient(base_url=live.address, headers=headers, timeout=PATIENCE) as found:
+        yield found
+
+
+async def until(lines: AsyncIterator[str], word: str) -> None:
+    async for line in lines:
+        if word in line:
+            return
+    raise AssertionError(f"no {word!r} came")
+
+
+@pytest.mark.parametrize("role", [Role.INSPECTOR, Role.ENTERPRISE])
+async def test_whose_holder_is_gone_gets_nothing_from_the_next_event_on(live: Town, role: Role) -> None:
+    token, body = of(live, role), {"query": ALL}
+    async with AsyncExitStack() as stack:
+        socket = await stack.enter_async_context(live.socket(token))
+        other = await stack.enter_async_context(live.socket())
+        for each in (socket, other):
+            await each.ask("1", ALL)
+            await each.quiet()
+        http = await stack.enter_async_context(client(live, token))
+        distinct = await stack.enter_async_context(http.stream("POST", "/graphql", json=body))
+        headers = {TOKEN: (await http.put("/graphql/stream")).text}
+        single = await stack.enter_async_context(http.stream("GET", "/graphql/stream", headers=headers))
+        named: Any = {**body, "extensions": {"operationId": "1"}}
+        assert (await http.post("/graphql/stream", json=named, headers=headers)).status_code == 202
+
+        await live.plan()
+        await socket.next()
+        await other.next()
+        streams = [distinct.aiter_lines(), single.aiter_lines()]
+        for lines in streams:
+            await until(lines, "INSPECTION_PLANNED")
+
+        await leave(live, role)
+        [cursor] = await live.plan()
+        await other.next()
+        assert other.cursor == cursor
+        # Nothing comes before the close: `closed` would not mind.
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(Closed) as closed:
+                await socket.hear()
+            assert closed.value.code == close_codes.FORBIDDEN.code
+            for lines in streams:
+                assert [line async for line in lines if line.startswith("data")] == []
+
+        # Nor can they come back, though their token was good a moment ago.
+        assert (await http.post("/graphql", json=body)).status_code == 401
+        async with live.socket(init=False) as again:
+            await again.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
+            assert (await again.closed()).code == close_codes.FORBIDDEN.code
+
+
+async def test_who_is_still_there_goes_on(live: Town) -> None:
+    async with (
+        live.socket(live.token(Role.INSPECTOR, inspector="b1")) as inspector,
+        live.socket(of(live, Role.ENTERPRISE)) as enterprise,
+    ):
+        for socket in (inspector, enterprise):
+            await socket.ask("1", ALL)
+            await socket.quiet()
+        await leave(live, Role.INSPECTOR)  # another one
+        for cursor in await live.plan(3):
+            for socket in (inspector, enterprise):
+                await socket.next()
+                assert socket.cursor == cursor

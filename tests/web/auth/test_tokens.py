@@ -1,0 +1,296 @@
+"""Bearer tokens: who makes them, who is turned away, and what nobody gets to see without one."""
+
+import base64
+import datetime as dt
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from joserfc import jwt
+from joserfc.jwk import OctKey
+
+from models.db.database import Database
+from models.visibility import Role, Scope
+from resolvers.errors import ErrorCode, RequestError
+from tests.conftest import NOW, Databases
+from tests.support.actors import change
+from tests.support.owner_subset import table
+from tests.web.conftest import SECRET, talking
+from web.auth.sessions import FRESH, Authenticator
+from web.auth.tokens import Claims, Tokens
+from web.settings import Settings
+
+HOUR = dt.timedelta(hours=1)
+WHO = "{ viewer { role name scopes expiresAt inspector { badge } enterprise { creditCode } } }"
+RAW = SECRET.get_secret_value()
+TOKENS = Tokens(RAW)
+OTHERS = Tokens("another secret that nobody here has ever used")
+BADGE = "XS1001"  # the demo's first inspector
+WALL = Claims(Role.WALL, NOW + HOUR, subject="wall")
+NAMED = Claims(Role.COMMANDER, NOW + HOUR, subject="duty", name="值班长")
+
+
+def signed(*, key: str = RAW, algorithm: str = "HS256", **claims: Any) -> str:
+    """A token with any claims at all."""
+    whole = {"role": "WALL", "sub": "wall", "exp": int((NOW + HOUR).timestamp()), **claims}
+    kept = {k: v for k, v in whole.items() if v is not ...}
+    return jwt.encode({"alg": algorithm}, kept, OctKey.import_key(key), algorithms=[algorithm])
+
+
+def unsigned(**claims: Any) -> str:
+    parts = ({"alg": "none", "typ": "JWT"}, {"role": "COMMANDER", "exp": int((NOW + HOUR).timestamp()), **claims})
+    return ".".join(base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts) + "."
+
+
+@pytest_asyncio.fixture(scope="module")
+async def guarded(databases: Databases, demo_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The application where it is no demo."""
+    async with talking(Settings(database_url=await databases.new(demo_url), secret=SECRET)) as client:
+        yield client
+
+
+async def ask(
+    client: httpx.AsyncClient, query: str, token: str | None = None, scheme: str = "Bearer"
+) -> httpx.Response:
+    headers = {} if token is None else {"authorization": f"{scheme} {token}"}
+    return await client.post("/graphql", json={"query": query}, headers=headers)
+
+
+def turned_away(response: httpx.Response) -> bool:
+    """Whether it is refused as the domain says, and nothing but that is told."""
+    [error] = response.json()["errors"]
+    assert "data" not in response.json()
+    assert error["extensions"] == {"code": "UNAUTHENTICATED"}
+    assert response.headers["www-authenticate"] == "Bearer"
+    return response.status_code == 401
+
+
+# -- tokens as such --
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        NAMED,
+        WALL,
+        replace(WALL, role=Role.INSPECTOR, inspector=BADGE, name="检查员"),
+        replace(WALL, role=Role.ENTERPRISE, enterprise="91330109AA00000001"),
+        replace(WALL, role=Role.INTEGRATOR, scopes=frozenset(Scope)),
+        replace(WALL, subject=""),
+    ],
+    ids=lambda claims: claims.role.name,
+)
+def test_a_token_says_what_was_put_into_it(claims: Claims) -> None:
+    assert TOKENS.read(TOKENS.make(claims), NOW) == claims
+
+
+def test_a_token_ends_at_its_second_and_begins_at_its_own() -> None:
+    token = TOKENS.make(WALL)
+    assert TOKENS.read(token, NOW + HOUR - dt.timedelta(seconds=1)) == WALL
+    for now in (NOW + HOUR, NOW + 2 * HOUR):
+        with pytest.raises(RequestError):
+            TOKENS.read(token, now)
+    begins = signed(nbf=int(NOW.timestamp()))
+    assert TOKENS.read(begins, NOW) == WALL
+    with pytest.raises(RequestError):
+        TOKENS.read(begins, NOW - dt.timedelta(seconds=1))
+
+
+# By claim, values that it cannot have.
+WRONG: dict[str, tuple[Any, ...]] = {
+    "role": (None, 1, ["WALL"], {}),
+    "exp": ("soon", None, True, [], 1e300, -1e300, 10**30),
+    "nbf": ("soon", None, True, 1e300),
+    "name": (1, [], True),
+    "sub": (1, [], True, None),
+    "inspector": (1, [], True),
+    "scopes": ("read", {"read": 1}, ["all"], [[]], 1, None),
+}
+BAD: dict[str, str] = {
+    "another secret's": OTHERS.make(WALL),
+    "changed": (good := TOKENS.make(WALL)).replace(good.split(".")[1], OTHERS.make(NAMED).split(".")[1]),
+    "without its signature": good.rpartition(".")[0] + ".",
+    "unsigned": unsigned(),
+    "of another algorithm": signed(algorithm="HS384", key=RAW * 2),
+    "the same secret, another algorithm": signed(algorithm="HS512", key=RAW),
+    "ended": signed(exp=int(NOW.timestamp())),
+    "not begun": signed(nbf=int((NOW + HOUR).timestamp())),
+    "without an end": signed(exp=...),
+    "garbage": "garbage",
+    "dots": "..",
+    "more dots": "a.b.c.d",
+    "huge": "a" * 60_000,
+    "huge and signed": signed(name="长" * 20_000, role="NOBODY"),
+    "without a role": signed(role=...),
+    "no role of ours": signed(role="ADMIN"),
+    "in small letters": signed(role="wall"),
+    **{f"{name} {value!r}": signed(**{name: value}) for name, values in WRONG.items() for value in values},
+    "an inspector of no badge": signed(role="INSPECTOR"),
+    "an inspector of an empty badge": signed(role="INSPECTOR", inspector=""),
+    "a badge that nobody has": signed(role="INSPECTOR", inspector="XS0000"),
+    "an enterprise of no code": signed(role="ENTERPRISE"),
+    "an enterprise of an empty code": signed(role="ENTERPRISE", enterprise=""),
+    "a code that nobody has": signed(role="ENTERPRISE", enterprise="91350100M000100Y43"),
+    "a badge for a code": signed(role="ENTERPRISE", enterprise=BADGE),
+}
+
+
+@pytest.mark.parametrize("token", BAD.values(), ids=BAD.keys())
+async def test_whoever_has_no_good_token_is_turned_away(
+    client: httpx.AsyncClient, guarded: httpx.AsyncClient, token: str
+) -> None:
+    # Also where a request without any would be answered, and where it asks for the schema alone.
+    for served, query in ((guarded, WHO), (guarded, "{ __typename }"), (client, WHO)):
+        assert turned_away(await ask(served, query, token))
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", TOKENS.make(WALL), f"Token {TOKENS.make(WALL)}", "Bearer é"],
+)
+async def test_a_header_that_names_nobody_is_turned_away(client: httpx.AsyncClient, header: str) -> None:
+    sent = {"authorization": header.encode("latin-1")}
+    assert turned_away(await client.post("/graphql", json={"query": WHO}, headers=sent))  # type: ignore[arg-type]  # bytes are fine
+
+
+async def test_each_role_is_who_the_token_says(guarded: httpx.AsyncClient) -> None:
+    code = (await ask(guarded, "{ enterprises(first: 1) { nodes { creditCode } } }", TOKENS.make(NAMED))).json()
+    credit_code = code["data"]["enterprises"]["nodes"][0]["creditCode"]
+    ends = (NOW + HOUR).isoformat()
+    nobody: dict[str, Any] = {"name": None, "scopes": [], "expiresAt": ends, "inspector": None, "enterprise": None}
+    program = frozenset({Scope.READ, Scope.POSITIONS})
+    for claims, expected in (
+        (NAMED, {"role": "COMMANDER", "name": "值班长"}),
+        (WALL, {"role": "WALL"}),
+        # What a program is allowed is nothing to anybody else.
+        (replace(WALL, scopes=program), {"role": "WALL"}),
+        (replace(WALL, role=Role.INTEGRATOR, scopes=program), {"role": "INTEGRATOR", "scopes": ["positions", "read"]}),
+        (replace(WALL, role=Role.INSPECTOR, inspector=BADGE, name="甲"), {"inspector": {"badge": BADGE}, "name": "甲"}),
+        (replace(WALL, role=Role.ENTERPRISE, enterprise=credit_code), {"enterprise": {"creditCode": credit_code}}),
+    ):
+        for scheme in ("Bearer", "bearer"):
+            response = await ask(guarded, WHO, TOKENS.make(claims), scheme)
+            assert response.status_code == 200
+            found = response.json()["data"]["viewer"]
+            assert found == {**nobody, "role": claims.role.name, **expected}
+
+
+# -- without a token --
+
+INTROSPECTION = ["{ __typename }", "{ __schema { queryType { name } } }", 'query A { __type(name: "Query") { name } }']
+HIDDEN = [
+    WHO,
+    "{ __schema { queryType { name } } zones { name } }",
+    "{ __typename: cursor }",
+    "{ __schema: zones { name } }",
+    "{ __typename ...F } fragment F on Query { zones { name } }",
+    "{ __typename ...F } fragment F on Query { __typename ...G } fragment G on Query { cursor }",
+    "{ __typename ... on Query { cursor } }",
+    "{ __typename ... @include(if: false) { ... { cursor } } }",
+    "{ __typename cursor @skip(if: true) }",
+    'mutation { hazardClose(input: {hazard: "x"}) { __typename } }',
+]
+
+
+@pytest.mark.parametrize("query", INTROSPECTION)
+async def test_without_a_token_the_schema_may_be_asked_for(guarded: httpx.AsyncClient, query: str) -> None:
+    response = await ask(guarded, query)
+    assert (response.status_code, "errors" in response.json()) == (200, False)
+
+
+@pytest.mark.parametrize("query", HIDDEN)
+async def test_without_a_token_nothing_else_is_told(guarded: httpx.AsyncClient, query: str) -> None:
+    response = await ask(guarded, query)
+    assert turned_away(response)
+
+
+async def test_of_two_operations_the_one_that_is_named_counts(guarded: httpx.AsyncClient) -> None:
+    query = "query A { __typename } query B { cursor }"
+    for name, status in (("A", 200), ("B", 401)):
+        response = await guarded.post("/graphql", json={"query": query, "operationName": name})
+        assert response.status_code == status
+
+
+async def test_where_the_schema_is_no_secret_shared_a_token_is_needed_for_it_too(
+    databases: Databases, demo_url: str
+) -> None:
+    settings = Settings(database_url=await databases.new(demo_url), secret=SECRET, introspection=False)
+    async with talking(settings) as closed:
+        for query in INTROSPECTION[1:]:
+            for token in (None, TOKENS.make(NAMED)):
+                response = await ask(closed, query, token)
+                assert response.json().get("data") is None
+        assert turned_away(await ask(closed, "{ cursor }"))
+
+
+async def test_in_the_demo_who_sends_none_is_a_wall(client: httpx.AsyncClient) -> None:
+    query = "{ viewer { role } inspectors(first: 1) { nodes { badge fullName } } }"
+    found = (await ask(client, query)).json()["data"]
+    assert found["viewer"] == {"role": "WALL"}
+    assert found["inspectors"]["nodes"] == [{"badge": BADGE, "fullName": None}]
+
+
+# -- tokens for GraphiQL --
+
+
+async def test_the_demo_offers_a_token_for_each_role_and_nobody_else_does(
+    client: httpx.AsyncClient, guarded: httpx.AsyncClient
+) -> None:
+    response = await client.get("/graphiql/viewers.json")
+    assert response.headers["cache-control"] == "no-store"
+    offered = response.json()["viewers"]
+    assert [o["label"] for o in offered] == ["Commander", "Inspector", "Enterprise", "Wall", "Integrator"]
+    roles = [(await ask(client, WHO, o["token"])).json()["data"]["viewer"]["role"] for o in offered]
+    assert roles == [o["label"].upper() for o in offered]
+    assert (await guarded.get("/graphiql/viewers.json")).json() == {"viewers": []}
+
+
+async def test_an_empty_demo_offers_the_roles_that_need_nobody(databases: Databases, migrated_url: str) -> None:
+    async with talking(Settings(database_url=await databases.new(migrated_url), demo=True, secret=SECRET)) as empty:
+        offered = (await empty.get("/graphiql/viewers.json")).json()["viewers"]
+        assert [o["label"] for o in offered] == ["Commander", "Wall", "Integrator"]
+
+
+# -- who is in the register --
+
+
+async def test_whoever_is_taken_out_of_the_register_is_refused_after_thirty_seconds(own_demo: Database) -> None:
+    now = NOW
+    viewers = Authenticator(TOKENS, own_demo, lambda: now, None)
+    token = TOKENS.make(replace(WALL, role=Role.INSPECTOR, inspector=BADGE))
+    known = await viewers.of(f"Bearer {token}")
+    assert known is not None
+    inspector = table("inspector")
+    await change(own_demo, inspector.update().where(inspector.c.badge == BADGE).values(badge="gone"))
+    now += FRESH - dt.timedelta(seconds=1)
+    assert await viewers.of_token(token) == known
+    now += dt.timedelta(seconds=1)
+    assert dt.timedelta(seconds=30) == FRESH
+    for _ in range(2):
+        with pytest.raises(RequestError) as refused:
+            await viewers.of_token(token)
+        assert refused.value.code is ErrorCode.UNAUTHENTICATED
+
+
+async def test_a_token_that_ends_is_refused_though_its_holder_was_just_looked_up(demo: Database) -> None:
+    now = NOW + HOUR - dt.timedelta(seconds=1)
+    viewers = Authenticator(TOKENS, demo, lambda: now, None)
+    token = TOKENS.make(WALL)
+    await viewers.of_token(token)
+    now += dt.timedelta(seconds=1)
+    with pytest.raises(RequestError):
+        await viewers.of_token(token)
+
+
+async def test_an_enterprise_is_found_by_its_credit_code_before_somebodys_key_elsewhere(own_demo: Database) -> None:
+    viewers = Authenticator(TOKENS, own_demo, lambda: NOW, None)
+    enterprise = table("enterprise")
+    code = "91350100M000100Y43"
+    await change(own_demo, enterprise.update().where(enterprise.c.id == 1).values(external_id=code))
+    await change(own_demo, enterprise.update().where(enterprise.c.id == 2).values(credit_code=code))
+    found = await viewers.of_token(TOKENS.make(replace(WALL, role=Role.ENTERPRISE, enterprise=code)))
+    assert found.visibility.enterprise == 2

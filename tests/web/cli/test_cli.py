@@ -1,0 +1,72 @@
+"""The command line: what each command does, and one clear line where it cannot."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from schema.build import Graph
+from tests.support.server_process import web
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'huhang.db'}"
+
+
+def test_schema_prints_the_schema_and_nothing_else(url: str, graph: Graph) -> None:
+    done = web("schema", url=url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == graph.as_str() + "\n"
+
+
+def test_migrate_may_be_run_twice(url: str) -> None:
+    for _ in range(2):
+        done = web("migrate", url=url)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "The database is up to date.\n")
+
+
+def test_the_demo_is_for_an_empty_database_only(url: str) -> None:
+    first = web("seed", "demo", "--enterprises", "20", url=url)
+    # A bar that moves is for a person who looks on; a log gets the last word alone.
+    assert (first.returncode, first.stderr) == (0, "Seeded the demo with 20 enterprises.\n")
+    second = web("seed", "demo", "--enterprises", "20", url=url)
+    assert second.returncode == 1
+    assert second.stderr == (
+        "The database has a district already; the demo is only for an empty one. Nothing was changed.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("", "HUHANG_DATABASE_URL: a database's address begins with sqlite:/// or postgresql://"),
+        ("huhang.db", "HUHANG_DATABASE_URL: a database's address begins with sqlite:/// or postgresql://"),
+        ("mysql://u:secret@h/d", "HUHANG_DATABASE_URL: no database of kind mysql: use sqlite:/// or postgresql://"),
+        ("sqlite:////dev/null/x/y.db", "The database of HUHANG_DATABASE_URL does not answer: "),
+        ("postgresql://u:secret@127.0.0.1:{free}/d", "The database of HUHANG_DATABASE_URL does not answer: "),
+    ],
+)
+@pytest.mark.parametrize("command", [("migrate",), ("serve", "--demo", "--port", "0")], ids=lambda c: c[0])
+def test_a_database_that_cannot_be_had_is_told_in_one_line(url: str, reason: str, command: tuple[str, ...]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = taken.getsockname()[1]
+    done = web(*command, url=url.format(free=free))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith(reason)
+    assert "secret" not in line
+
+
+def test_a_wrong_setting_is_named(url: str) -> None:
+    done = web("migrate", url=url, HUHANG_POOL_SIZE="none", HUHANG_LOG_LEVEL="loud")
+    assert done.returncode == 1
+    names = [line.split(":")[0] for line in done.stderr.splitlines()]
+    assert names == ["HUHANG_POOL_SIZE", "HUHANG_LOG_LEVEL"]
+
+
+def test_without_a_command_it_lists_them(url: str) -> None:
+    done = web(url=url)
+    for command in ("serve", "migrate", "seed", "schema"):
+        assert command in done.stdout + done.stderr

@@ -1,0 +1,439 @@
+"""Streams over plain HTTP, from the server as a process: server-sent events in both modes, and multipart.
+
+Long, because the transports are compared side by side.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+import pytest_asyncio
+
+from models.visibility import Role
+from tests.conftest import Databases
+from tests.support.stream_clients import ALL, HURRIED, Town, settled, town
+
+EVENTS = "text/event-stream"
+PARTS = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"
+URQL = (
+    "application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed"
+)
+APOLLO = "application/graphql-response+json,application/json;q=0.9"
+NAMES = "{ viewer { role } }"
+TOKEN = "x-graphql-event-stream-token"
+PATIENCE = 15.0
+
+
+@pytest_asyncio.fixture(scope="module")
+async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[Town]:
+    with town(scratch, *await settled(databases, migrated_url), program=HURRIED) as found:
+        yield found
+
+
+@dataclass
+class Event:
+    """One server-sent event, as the HTML standard reads it."""
+
+    kind: str = ""
+    id: str | None = None
+    data: str = ""
+
+    @property
+    def payload(self) -> Any:
+        return orjson.loads(self.data)
+
+
+@dataclass
+class Stream:
+    """A response that goes on. `ids` are the ids of all events, those without data as well."""
+
+    response: httpx.Response
+    ids: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._chunks = self.response.aiter_raw()
+        self._text = b""
+
+    async def until(self, mark: bytes) -> bytes:
+        """What comes before the mark. Raises StopAsyncIteration at the end."""
+        async with asyncio.timeout(PATIENCE):
+            while mark not in self._text:
+                self._text += await anext(self._chunks)
+        found, self._text = self._text.split(mark, 1)
+        return found
+
+    async def event(self, *, silent: bool = False) -> Event:
+        """The next event that has data, or any that says something."""
+        while True:
+            found = Event()
+            for line in (await self.until(b"\n\n")).decode().split("\n"):
+                name, _, value = line.partition(": ")
+                match name:
+                    case "event":
+                        found.kind = value
+                    case "id":
+                        found.id = value
+                    case "data":
+                        found.data += value
+            if found.id is not None:
+                self.ids.append(found.id)
+            if found.kind or (silent and found.id):
+                return found
+
+    async def part(self) -> Any:
+        """The next part that is whole: clients know it by the line that ends it."""
+        while True:
+            found = await self.until(b"\r\n--graphql")
+            if b"\r\n\r\n" in found and (said := orjson.loads(found.split(b"\r\n\r\n", 1)[1])):
+                return said
+
+    async def rest(self) -> bytes:
+        """All up to the end, which must be an orderly one."""
+        async with asyncio.timeout(PATIENCE):
+            async for chunk in self._chunks:
+                self._text += chunk
+        return self._text
+
+
+@asynccontextmanager
+async def client(live: Town, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"authorization": f"Bearer {token or live.token()}"}
+    async with httpx.AsyncClient(base_url=live.address, headers=headers, timeout=PATIENCE) as found:
+        yield found
+
+
+@asynccontextmanager
+async def streaming(
+    live: Town,
+    query: str = ALL,
+    *,
+    accept: str = EVENTS,
+    token: str | None = None,
+    headers: Any = None,
+    **variables: Any,
+) -> AsyncIterator[Stream]:
+    body = {"query": query, "variables": variables}
+    async with (
+        client(live, token) as http,
+        http.stream("POST", "/graphql", json=body, headers={"accept": accept, **(headers or {})}) as response,
+    ):
+        assert response.status_code == 200, await response.aread()
+        yield Stream(response)
+
+
+async def ask(live: Town, query: str, accept: str, **more: Any) -> httpx.Response:
+    async with client(live) as http:
+        return await http.post("/graphql", json={"query": query, **more}, headers={"accept": accept})
+
+
+# Distinct connections
+
+
+async def test_events_come_with_their_cursors_as_ids(live: Town) -> None:
+    async with streaming(live) as stream:
+        assert stream.response.headers["content-type"].startswith(EVENTS)
+        assert stream.response.headers["cache-control"] == "no-cache, no-transform"
+        for cursor in await live.plan(3):
+            event = await stream.event()
+            assert (event.kind, event.id) == ("next", cursor)
+            assert event.payload["data"]["updates"]["kind"] == "INSPECTION_PLANNED"
+            assert event.payload["extensions"] == {"cursor": cursor}
+
+
+async def test_lines_end_with_a_line_feed_alone(live: Town) -> None:
+    async with streaming(live) as stream:
+        await live.plan()
+        assert b"\r" not in await stream.until(b"data: ")
+
+
+@pytest.mark.parametrize("by_header", [True, False])
+async def test_the_last_id_is_gone_on_from(live: Town, by_header: bool) -> None:
+    first, *later = await live.plan(3)
+    given: Any = {"headers": {"last-event-id": first}} if by_header else {"after": first}
+    async with streaming(live, **given) as stream:
+        later += await live.plan()
+        assert [(await stream.event()).id for _ in later] == later
+
+
+async def test_the_last_id_counts_before_after(live: Town) -> None:
+    first, second, third = await live.plan(3)
+    async with streaming(live, after=first, headers={"last-event-id": second}) as stream:
+        assert (await stream.event()).id == third
+
+
+async def test_a_browsers_event_source_can_subscribe(live: Town) -> None:
+    async with (
+        client(live) as http,
+        http.stream(
+            "GET", "/graphql", params={"query": "subscription { updates { kind } }"}, headers={"accept": EVENTS}
+        ) as r,
+    ):
+        stream = Stream(r)
+        [cursor] = await live.plan()
+        assert (await stream.event()).id == cursor
+
+
+async def test_a_quiet_stream_shows_life_and_moves_the_place_on(live: Town) -> None:
+    other = live.world.id("other_enterprise")
+    query = "subscription($f: UpdateFilter) { updates(filter: $f) { kind } }"
+    async with streaming(live, query, f={"enterprises": [other]}) as stream:
+        [cursor] = await live.plan()
+        while (event := await stream.event(silent=True)).id != cursor:
+            assert event.data == ""
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "code"),
+    [
+        ("subscription {", {}, "BAD_DOCUMENT"),
+        ("subscription { nothing }", {}, "BAD_DOCUMENT"),
+        (ALL, {"after": 1}, "BAD_VARIABLES"),
+        (ALL, {"after": "garbage"}, "BAD_CURSOR"),
+        (ALL, {"after": "0123456789abcdef-1"}, "CURSOR_FOREIGN"),
+        ('subscription { portrait(of: "x") { asOf } }', {}, "BAD_ID"),
+    ],
+)
+@pytest.mark.parametrize("accept", [EVENTS, URQL, PARTS])
+async def test_what_is_wrong_is_told_as_json(live: Town, query: str, variables: Any, code: str, accept: str) -> None:
+    answer = await ask(live, query, accept, variables=variables)
+    assert answer.headers["content-type"].startswith("application/")
+    assert [e["extensions"]["code"] for e in answer.json()["errors"]] == [code]
+    assert "data" not in answer.json()
+
+
+async def test_a_cursor_in_the_header_that_is_not_one_is_told(live: Town) -> None:
+    async with client(live) as http:
+        headers = {"accept": EVENTS, "last-event-id": "x"}
+        answer = await http.post("/graphql", json={"query": ALL}, headers=headers)
+        assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_CURSOR")
+
+
+async def test_an_enterprise_gets_its_own_events_only(live: Town) -> None:
+    async with streaming(live, token=live.token(Role.ENTERPRISE, enterprise="e0")) as stream:
+        await live.plan(1, "other_enterprise")
+        [cursor] = await live.plan()
+        assert (await stream.event()).id == cursor
+
+
+async def test_a_stream_ends_with_its_token(live: Town) -> None:
+    async with streaming(live, token=live.token(seconds=2)) as stream:
+        await live.plan()
+        await stream.event()
+        assert b"complete" not in await stream.rest()
+
+
+# Who gets what for a query
+
+
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        (URQL, "application/graphql-response+json"),
+        (APOLLO, "application/graphql-response+json"),
+        (PARTS, "application/json"),
+        ("application/json, text/event-stream", "application/json"),
+        ("text/event-stream, */*", "application/json"),
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+    ],
+)
+async def test_ordinary_queries_are_answered_as_they_were(live: Town, accept: str, media: str) -> None:
+    answer = await ask(live, NAMES, accept)
+    assert answer.headers["content-type"] == f"{media}; charset=utf-8"
+    assert answer.json() == {"data": {"viewer": {"role": "COMMANDER"}}}
+    assert "content-length" in answer.headers
+
+
+async def test_a_client_that_takes_nothing_but_events_gets_an_answer_as_events(live: Town) -> None:
+    answer = await ask(live, NAMES, EVENTS)
+    assert answer.headers["content-type"].startswith(EVENTS)
+    assert answer.text == ('event: next\ndata: {"data":{"viewer":{"role":"COMMANDER"}}}\n\nevent: complete\ndata: \n\n')
+
+
+async def test_a_client_that_takes_nothing_but_parts_gets_an_answer_as_one(live: Town) -> None:
+    answer = await ask(live, NAMES, "multipart/mixed")
+    assert answer.text == (
+        "\r\n--graphql\r\ncontent-type: application/json\r\n\r\n"
+        '{"data":{"viewer":{"role":"COMMANDER"}}}\r\n--graphql--\r\n'
+    )
+
+
+async def test_urql_gets_its_subscription_as_events(live: Town) -> None:
+    async with streaming(live, accept=URQL) as stream:
+        await live.plan()
+        assert (await stream.event()).payload["data"]["updates"]
+
+
+@pytest.mark.parametrize("accept", ["application/json", APOLLO, "*/*"])
+async def test_a_subscription_without_a_stream_is_refused(live: Town, accept: str) -> None:
+    answer = await ask(live, ALL, accept)
+    assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+
+
+# Multipart
+
+
+async def test_parts_come_whole_as_soon_as_there_is_an_event(live: Town) -> None:
+    async with streaming(live, accept=PARTS) as stream:
+        media = stream.response.headers["content-type"]
+        assert re.fullmatch(r'multipart/mixed; ?boundary="?graphql"?; ?subscriptionSpec="?1.0"?', media)
+        for cursor in await live.plan(2):
+            said = await stream.part()
+            assert said["payload"]["extensions"] == {"cursor": cursor}
+            assert said["payload"]["data"]["updates"]["kind"] == "INSPECTION_PLANNED"
+
+
+async def test_a_quiet_multipart_stream_shows_life(live: Town) -> None:
+    async with streaming(live, accept=PARTS) as stream:
+        assert b"{}" in await stream.until(b"{}\r\n--graphql") + b"{}"
+
+
+# Single connection mode
+
+
+@asynccontextmanager
+async def reserved(live: Town) -> AsyncIterator[tuple[httpx.AsyncClient, dict[str, str]]]:
+    async with client(live) as http:
+        answer = await http.put("/graphql/stream")
+        assert answer.status_code == 201
+        yield http, {TOKEN: answer.text}
+
+
+def named(id: Any, query: str = ALL, **variables: Any) -> dict[str, Any]:
+    return {"query": query, "variables": variables, "extensions": {"operationId": id}}
+
+
+async def test_one_stream_carries_many_operations(live: Town) -> None:
+    async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers) as response:
+        stream = Stream(response)
+        for id, query in (("s", ALL), ("q", NAMES)):
+            assert (await http.post("/graphql/stream", json=named(id, query), headers=headers)).status_code == 202
+        event = await stream.event()
+        assert event.kind == "next"
+        assert event.payload == {"id": "q", "payload": {"data": {"viewer": {"role": "COMMANDER"}}}}
+        assert ((event := await stream.event()).kind, event.payload) == ("complete", {"id": "q"})
+        [cursor] = await live.plan()
+        event = await stream.event()
+        assert (event.kind, event.id, event.payload["id"]) == ("next", cursor, "s")
+        ended = await http.delete("/graphql/stream", params={"operationId": "s"}, headers=headers)
+        assert ended.status_code == 200
+        await live.plan()
+        await http.post("/graphql/stream", json=named("s", NAMES), headers=headers)
+        assert (await stream.event()).payload["payload"] == {"data": {"viewer": {"role": "COMMANDER"}}}
+
+
+async def test_operations_may_begin_before_the_stream_is_opened(live: Town) -> None:
+    async with reserved(live) as (http, headers):
+        assert (await http.post("/graphql/stream", json=named("q", NAMES), headers=headers)).status_code == 202
+        async with http.stream("GET", "/graphql/stream", params={"token": headers[TOKEN]}) as response:
+            assert (await Stream(response).event()).payload["id"] == "q"
+
+
+async def test_what_goes_on_from_a_cursor_goes_on_here_too(live: Town) -> None:
+    first, second = await live.plan(2)
+    async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers) as response:
+        await http.post("/graphql/stream", json=named("s", after=first), headers=headers)
+        assert (await Stream(response).event()).id == second
+
+
+async def test_a_quiet_stream_of_many_operations_tells_how_far_it_is(live: Town) -> None:
+    query = "subscription($f: UpdateFilter) { updates(filter: $f) { kind } }"
+    quiet = named("s", query, f={"enterprises": [live.world.id("other_enterprise")]})
+    async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers) as response:
+        await http.post("/graphql/stream", json=quiet, headers=headers)
+        [cursor] = await live.plan()
+        stream = Stream(response)
+        while (event := await stream.event(silent=True)).id != cursor:
+            assert event.data == ""
+
+
+async def test_operations_with_one_id_at_the_same_time_are_one(live: Town) -> None:
+    async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers) as response:
+        asked = [http.post("/graphql/stream", json=named("s"), headers=headers) for _ in range(5)]
+        assert sorted(answer.status_code for answer in await asyncio.gather(*asked)) == [202, 409, 409, 409, 409]
+        stream = Stream(response)
+        first, second = await live.plan(2)
+        assert [(await stream.event()).id, (await stream.event()).id] == [first, second]
+
+
+async def test_what_is_wrong_in_single_connection_mode_is_told_as_json(live: Town) -> None:
+    async with reserved(live) as (http, headers):
+        for body, status, code in [
+            (named("1", "{"), 202, None),  # as its result
+            (named("2", after="x"), 400, "BAD_CURSOR"),
+            (named(None), 400, "BAD_REQUEST"),
+            (named(""), 400, "BAD_REQUEST"),
+            ({"query": NAMES}, 400, "BAD_REQUEST"),
+        ]:
+            answer = await http.post("/graphql/stream", json=body, headers=headers)
+            assert answer.status_code == status
+            assert code is None or answer.json()["errors"][0]["extensions"]["code"] == code
+        again = await http.post("/graphql/stream", json=named("2", NAMES), headers=headers)
+        assert again.status_code == 202  # the id is free
+
+
+async def test_a_stream_is_its_holders_alone_and_opened_once(live: Town) -> None:
+    async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers):
+        assert (await http.get("/graphql/stream", headers=headers)).status_code == 409
+        assert (await http.get("/graphql/stream", headers={TOKEN: "x"})).status_code == 404
+        assert (await http.post("/graphql/stream", json=named("1"))).status_code == 404
+        async with client(live, live.token(Role.WALL)) as other:
+            assert (await other.post("/graphql/stream", json=named("1"), headers=headers)).status_code == 404
+
+
+async def test_a_stream_that_is_left_is_gone(live: Town) -> None:
+    async with reserved(live) as (http, headers):
+        async with http.stream("GET", "/graphql/stream", headers=headers):
+            await http.post("/graphql/stream", json=named("s"), headers=headers)
+        async with asyncio.timeout(PATIENCE):
+            while (await http.delete("/graphql/stream", headers=headers)).status_code != 404:
+                pass
+
+
+# Ends
+
+
+async def test_a_reader_who_stalls_is_cut(live: Town) -> None:
+    fields = " ".join(f"a{n}: enterprise {{ name address }}" for n in range(40))
+    port = int(live.address.rsplit(":", 1)[1])
+    body = orjson.dumps({"query": f"subscription {{ updates {{ cursor {fields} }} }}"})
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
+    writer.write(
+        b"POST /graphql HTTP/1.1\r\nHost: huhang\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s" % (live.token().encode(), len(body), body)
+    )
+    with contextlib.closing(writer):
+        await reader.readuntil(b":\n\n")
+        async with streaming(live, "subscription { updates { cursor } }") as other:
+            numbers = await live.append(900)
+            while not (await other.event()).id.endswith(f"-{numbers[-1]}"):  # type: ignore[union-attr]  # each has one
+                pass
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(reader.read(), PATIENCE)
+
+
+@pytest.mark.parametrize("accept", [EVENTS, PARTS])
+async def test_sigterm_ends_streams_without_a_word(
+    databases: Databases, migrated_url: str, scratch: Path, accept: str
+) -> None:
+    """A `complete` would tell clients that there is nothing to come back for."""
+    with town(scratch, *await settled(databases, migrated_url)) as live:
+        async with (
+            streaming(live, accept=accept) as stream,
+            reserved(live) as (http, headers),
+            http.stream("GET", "/graphql/stream", headers=headers) as single,
+        ):
+            ending = asyncio.create_task(asyncio.to_thread(live.process.end))
+            for found in (stream, Stream(single)):
+                said = await found.rest()
+                assert b"complete" not in said
+                assert b"--graphql--" not in said
+            assert await ending == 0

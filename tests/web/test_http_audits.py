@@ -1,0 +1,23 @@
+"""The audits of the npm package `graphql-http`: whether a server speaks GraphQL over HTTP as it is specified."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.support.server_process import Process
+
+AUDITS = 61  # of the version in web/ui/package.json; a newer one may have more
+
+
+def test_all_audits_pass(served: Process) -> None:
+    node = shutil.which("node")
+    assert node, "The audits need Node."
+    script = Path(__file__).with_name("audits.mjs")
+    # Nothing is thrown for an audit that fails: it is one of the results.
+    command = (node, str(script), f"{served.address}/graphql")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    audits = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(audits) == AUDITS
+    assert [audit for audit in audits if audit["status"] != "ok"] == []

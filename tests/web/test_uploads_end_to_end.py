@@ -1,0 +1,188 @@
+"""Evidence from the upload to its end, with the server as a process of its own: over HTTP, the graph and `collect`."""
+
+import datetime as dt
+import hashlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest_asyncio
+import sqlalchemy as sa
+
+import models
+from models.db.database import Database
+from tests.conftest import Databases
+from tests.support.actors import DAY, change
+from tests.support.evidence_clients import TABLES
+from tests.support.pictures import GPS, bomb, opened, photograph
+from tests.support.server_process import Process, serving, web
+
+REPORT = """mutation($enterprise: ID!, $evidence: [ID!]!) {
+  hazardReport(input: { enterprise: $enterprise, level: GENERAL, description: "油气泄漏", evidence: $evidence }) {
+    __typename
+    ... on HazardReported { hazard { id } }
+  }
+}"""
+FILE = "query($id: ID!) { node(id: $id) { ... on Hazard { evidence { id mediaType bytes sha256 url } } } }"
+
+
+@dataclass
+class Office:
+    """The server, its database and its store, and the folder that it has for what is under way."""
+
+    server: Process
+    url: str
+    database: Database
+    folder: Path
+    scratch: Path
+    token: str
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.token}"}
+
+    def post(self, data: bytes, media_type: str = "image/jpeg") -> httpx.Response:
+        headers = {"content-type": media_type, **self.bearer}
+        return httpx.post(f"{self.server.address}/evidence", content=data, headers=headers, timeout=60)
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        body = {"query": query, "variables": variables}
+        answer = httpx.post(f"{self.server.address}/graphql", json=body, headers=self.bearer, timeout=60).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def read(self, address: str) -> httpx.Response:
+        """Without a token: the address is enough."""
+        return httpx.get(f"{self.server.address}{address}", timeout=60)
+
+    async def left(self) -> tuple[dict[str, int], set[Path]]:
+        """All that an upload could leave."""
+        async with self.database.read() as connection:
+            counts = {t: int(await connection.scalar(sa.text(f"SELECT count(*) FROM {t}")) or 0) for t in TABLES}
+        folders = (self.folder, self.scratch)
+        return counts, {file for folder in folders for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest_asyncio.fixture
+async def office(databases: Databases, demo_url: str, tmp_path: Path) -> AsyncIterator[Office]:
+    url = await databases.new(demo_url)
+    folder, scratch = tmp_path / "evidence", tmp_path / "scratch"
+    scratch.mkdir()
+    settings = {"HUHANG_EVIDENCE_URL": str(folder), "TMPDIR": str(scratch)}
+    database = Database(url)
+    with serving(tmp_path / "log", url, **settings) as server:
+        yield Office(server, url, database, folder, scratch, commander(server.address))
+    await database.close()
+
+
+def commander(address: str) -> str:
+    """The token that the demo offers."""
+    viewers = httpx.get(f"{address}/graphiql/viewers.json").json()["viewers"]
+    [token] = [str(one["token"]) for one in viewers if one["label"] == "Commander"]
+    return token
+
+
+async def test_from_the_upload_over_a_mutation_and_an_address_to_its_collection(office: Office) -> None:
+    proof, orphan = photograph(quality=71), photograph(quality=72)
+    kept, waiting = office.post(proof).json(), office.post(orphan).json()
+    again = office.post(proof)
+    assert (again.status_code, again.json()["id"]) == (201, kept["id"])
+
+    [enterprise] = office.ask("{ enterprises(first: 1) { nodes { id } } }")["enterprises"]["nodes"]
+    told = office.ask(REPORT, enterprise=enterprise["id"], evidence=[kept["id"]])["hazardReport"]
+    assert told["__typename"] == "HazardReported"
+    [piece] = office.ask(FILE, id=told["hazard"]["id"])["node"]["evidence"]
+    assert (piece["id"], piece["bytes"], piece["sha256"]) == (kept["id"], kept["bytes"], kept["sha256"])
+    seen = office.read(piece["url"])
+    assert (seen.status_code, seen.headers["content-type"]) == (200, "image/jpeg")
+    assert hashlib.sha256(seen.content).hexdigest() == piece["sha256"]
+    assert opened(seen.content).tobytes() == opened(proof).tobytes()
+    assert not opened(seen.content).getexif().get_ifd(GPS)
+    assert office.read(piece["url"].split("?")[0]).status_code == 403
+
+    # What has waited for less than a day stays; what has waited longer goes, and what is attached stays for ever.
+    assert "Removed 0 rows and 0 files." in collect(office)
+    await two_days_pass(office)
+    assert "Removed 1 rows and 1 files." in collect(office)
+    assert office.read(waiting["url"]).status_code == 404
+    assert office.read(piece["url"]).status_code == 200
+    rows, files = await office.left()
+    marks = set((office.folder / "owners").iterdir())
+    assert files == {office.folder / kept["sha256"][:2] / kept["sha256"], *marks}
+    assert len(marks) == 1
+    assert rows["evidence_upload"] == 1
+
+
+async def test_another_databases_evidence_is_not_collected(office: Office, tmp_path: Path) -> None:
+    kept = office.post(photograph()).json()
+    await two_days_pass(office)
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    assert web("migrate", url=other).returncode == 0
+    before = await office.left()
+    done = web("collect", url=other, HUHANG_EVIDENCE_URL=str(office.folder))
+    [epoch] = [file.name for file in (office.folder / "owners").iterdir()]
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"The store of HUHANG_EVIDENCE_URL has evidence of the database of epoch {epoch}; nothing was removed. "
+        "If nobody but this database uses it, as after a restore: python -m web collect --ours\n"
+    )
+    assert await office.left() == before
+    assert office.read(kept["url"]).status_code == 200
+
+    # After a restore it is another database in the same manner, until somebody says so.
+    assert web("migrate", "--restored", url=office.url).returncode == 0
+    assert web("collect", url=office.url, HUHANG_EVIDENCE_URL=str(office.folder)).returncode == 1
+    done = web("collect", "--ours", url=office.url, HUHANG_EVIDENCE_URL=str(office.folder))
+    assert (done.returncode, done.stderr) == (0, "Removed 1 rows and 1 files.\n")
+    assert "Removed 0 rows and 0 files." in collect(office)
+
+
+def collect(office: Office) -> str:
+    done = web("collect", url=office.url, HUHANG_EVIDENCE_URL=str(office.folder))
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+async def two_days_pass(office: Office) -> None:
+    """Since everything that has come."""
+    upload = models.EvidenceUpload.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    await change(office.database, sa.update(upload).values(at=dt.datetime.now(dt.UTC) - 2 * DAY))
+    for file in office.folder.rglob("*"):
+        if file.is_file():
+            before = file.stat().st_mtime - 2 * DAY.total_seconds()
+            os.utime(file, (before, before))
+
+
+async def test_what_is_refused_or_cut_off_leaves_nothing(office: Office) -> None:
+    before = await office.left()
+    text = b"This is a text, whatever its name says.\n" * 40
+    refused = {
+        "30 megabytes": office.post(photograph() + bytes(30 * 2**20)),
+        "a text named .jpg": office.post(text),
+        "a bomb": office.post(bomb(), "image/png"),
+    }
+    assert {what: answer.status_code for what, answer in refused.items()} == {
+        "30 megabytes": 413,
+        "a text named .jpg": 415,
+        "a bomb": 413,
+    }
+    cut_off(office)
+    # One that comes after it: when that is answered, and the server has ended, nothing of the first is under way.
+    assert office.post(text).status_code == 415
+    assert office.server.end() == 0
+    assert await office.left() == before
+
+
+def cut_off(office: Office) -> None:
+    """Half of an upload, and then the connection is gone."""
+    data = photograph("PNG", compress_level=0) * 50
+    place = urlsplit(office.server.address)
+    head = ["POST /evidence HTTP/1.1", "host: huhang.test", "content-type: image/png", f"content-length: {len(data)}"]
+    head += [f"{name}: {value}" for name, value in office.bearer.items()]
+    with socket.create_connection((place.hostname, place.port or 80)) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode() + data[: len(data) // 2])
