@@ -111,7 +111,7 @@ async def migrated_url(databases: Databases) -> str:
         url = await databases.new()
         database = Database(url)
         await migrate(database)
-        await settle(database)
+        await close_for_copying(database)
         databases.templates["migrated"] = url
     return databases.templates["migrated"]
 
@@ -130,7 +130,7 @@ async def demo_url(databases: Databases, migrated_url: str) -> str:
         url = await databases.new(migrated_url)
         database = Database(url)
         await seed(database, enterprises=DEMO_ENTERPRISES, today=TODAY)
-        await settle(database)
+        await close_for_copying(database)
         databases.templates["demo"] = url
     return databases.templates["demo"]
 
@@ -151,7 +151,7 @@ async def own_demo(databases: Databases, demo_url: str) -> AsyncIterator[Databas
     await made.close()
 
 
-async def settle(database: Database) -> None:
+async def close_for_copying(database: Database) -> None:
     """Write everything to where a copy finds it, and let go."""
     if database.sqlite:
         async with database.engine.connect() as connection:
@@ -165,14 +165,14 @@ def graph() -> Graph:
     return build()
 
 
-def execution(graph: Graph, database: Database, now: dt.datetime = NOW, *, planned: bool = True) -> Executor:
+def make_executor(graph: Graph, database: Database, now: dt.datetime = NOW, *, planned: bool = True) -> Executor:
     return Executor(graph, database, lambda: SHANGHAI, lambda: now, planned=planned)
 
 
 @pytest.fixture(scope="session")
 def ask(graph: Graph, demo: Database) -> Ask:
     """Ask the demo as the commander: the data, and a failed test if there are errors."""
-    running = execution(graph, demo)
+    running = make_executor(graph, demo)
 
     async def ask(query: str, **variables: Any) -> dict[str, Any]:
         answer = await running.run(Operation(query, variables), COMMANDER)
@@ -183,7 +183,7 @@ def ask(graph: Graph, demo: Database) -> Ask:
     return ask
 
 
-class Statements:
+class StatementCounter:
     """Counts the statements that a database gets, those that open and close transactions aside."""
 
     def __init__(self, database: Database) -> None:
@@ -206,7 +206,7 @@ class Statements:
 
         return await self._read(counted, single=single)
 
-    def __enter__(self) -> "Statements":
+    def __enter__(self) -> "StatementCounter":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -17,8 +17,8 @@ from models.visibility import Role, Viewer, Visibility
 from schema.build import Graph
 from schema.execution.operation import GraphQLResponse, Operation
 from schema.types import node_id
-from tests.conftest import COMMANDER, Databases, execution, settle
-from tests.support.owner_subset import keep_only, own_keys
+from tests.conftest import COMMANDER, Databases, close_for_copying, make_executor
+from tests.support.owner_subset import delete_all_except, own_keys
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import record
 from tests.support.random_queries import Stock, Wanderer, without_aside
@@ -44,13 +44,13 @@ class Pair:
         """What the two say to the enterprise, or to another viewer."""
         asked, by = Operation(query), viewer or self.viewer
         # Made anew each time: thousands of documents that are never asked again need not be kept.
-        whole, alone = (execution(self.graph, database) for database in (self.whole, self.alone))
+        whole, alone = (make_executor(self.graph, database) for database in (self.whole, self.alone))
         return await whole.run(asked, by), await alone.run(asked, by)
 
 
 @pytest_asyncio.fixture(scope="module")
 async def pairs(databases: Databases, demo_url: str, demo: Database, graph: Graph) -> AsyncIterator[list[Pair]]:
-    whole = execution(graph, demo)
+    whole = make_executor(graph, demo)
     made, opened = [], []
     everyones = await cursors(whole, COMMANDER, graph)
     for key in await richest(demo, ENTERPRISES):
@@ -58,7 +58,7 @@ async def pairs(databases: Databases, demo_url: str, demo: Database, graph: Grap
         keys = await own_keys(demo, key)
         copy = Database(await databases.new(demo_url))
         opened.append(copy)
-        await keep_only(copy, keys)
+        await delete_all_except(copy, keys)
         mine = await cursors(whole, viewer, graph)
         # A place in the log beyond one's own last event is one that the copy does not have.
         both = {
@@ -69,7 +69,7 @@ async def pairs(databases: Databases, demo_url: str, demo: Database, graph: Grap
         made.append(Pair(viewer, graph, demo, copy, stock, Wanderer(graph, stock)))
     yield made
     for copy in opened:
-        await settle(copy)
+        await close_for_copying(copy)
 
 
 def rows_in(found: Any) -> Iterator[str]:

@@ -22,7 +22,7 @@ from schema.execution.operation import Operation
 from schema.live.renderer import EventRenderer
 from schema.live.request import subscription_request
 from subscriptions import event_log
-from tests.conftest import COMMANDER, NOW, SHANGHAI, execution
+from tests.conftest import COMMANDER, NOW, SHANGHAI, make_executor
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import record
 from tests.support.query_variants import disguised
@@ -61,7 +61,7 @@ async def asked(demo: Database, graph: Graph) -> AsyncIterator[Asked]:
         Viewer(Visibility(Role.WALL)),
         *(Viewer(Visibility(Role.INTEGRATOR, scopes)) for scopes in programs),
     ]
-    yield Asked(execution(graph, demo), plain, viewers, Wanderer(graph, stock), graph)
+    yield Asked(make_executor(graph, demo), plain, viewers, Wanderer(graph, stock), graph)
 
 
 async def compared(asked: Asked, number: int, found: Counter[str]) -> int:

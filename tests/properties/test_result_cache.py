@@ -28,12 +28,12 @@ from tests.resolvers.actions.test_errors import furnished
 from tests.support import lifecycle_table
 from tests.support.actors import DUTY, log_after
 from tests.support.district import opened
-from tests.support.processes import address
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import record
-from tests.support.random_history import KINDS, Happenings
+from tests.support.random_history import WEIGHTS, RandomHistory
 from tests.support.reuse_executors import CHANGING, LASTING, Readers
 from tests.support.sample_values import forgotten
+from tests.support.worker_handle import settings_url
 
 WRITES = 2_000 if PROVING else 60
 BATCH = 40 if PROVING else 20  # writes while the same is asked
@@ -46,15 +46,15 @@ async def readers(databases: Databases, migrated_url: str, graph: Graph) -> Asyn
     database = Database(await databases.new(migrated_url))
     office = await opened(graph, database)
     await furnished(office)
-    elsewhere = Database(address(database), pool_size=2)
+    elsewhere = Database(settings_url(database), pool_size=2)
     yield Readers(graph, database, elsewhere, office.world)
     await elsewhere.close()
     await database.close()
 
 
 @pytest_asyncio.fixture(scope="module")
-async def happenings(readers: Readers) -> AsyncIterator[Happenings]:
-    made = Happenings(readers.desk, readers.world, Random(11))
+async def happenings(readers: Readers) -> AsyncIterator[RandomHistory]:
+    made = RandomHistory(readers.desk, readers.world, Random(11))
     yield made
     made.close()
 
@@ -62,7 +62,7 @@ async def happenings(readers: Readers) -> AsyncIterator[Happenings]:
 # -- whatever happens --
 
 
-async def test_what_is_given_again_is_what_would_be_made_anew(readers: Readers, happenings: Happenings) -> None:
+async def test_what_is_given_again_is_what_would_be_made_anew(readers: Readers, happenings: RandomHistory) -> None:
     for first in range(0, WRITES, 5 * BATCH):
         with forgotten():
             for number in range(first, min(first + 5 * BATCH, WRITES)):
@@ -72,7 +72,7 @@ async def test_what_is_given_again_is_what_would_be_made_anew(readers: Readers, 
                 await readers.compare_all()
 
 
-async def test_much_happened(readers: Readers, happenings: Happenings) -> None:
+async def test_much_happened(readers: Readers, happenings: RandomHistory) -> None:
     """In the test before: else it would have shown nothing."""
     accepted, refused = happenings.answers["accepted"], happenings.refused
     done = {mutation for mutation, times in happenings.done.items() if times}
@@ -82,7 +82,7 @@ async def test_much_happened(readers: Readers, happenings: Happenings) -> None:
     assert told >= {EventKind.REGISTER_IMPORTED, EventKind.WARNING_RAISED}
     assert min(readers.found["given again"], readers.found["given again elsewhere"]) > readers.found["asked"] / 10
     if PROVING:
-        assert happenings.kinds.keys() >= {*KINDS, "imports_ended_early", "orphans"}
+        assert happenings.kinds.keys() >= {*WEIGHTS, "imports_ended_early", "orphans"}
         assert EventKind.WARNING_LIFTED in told
     record(
         "reuse",

@@ -31,7 +31,15 @@ from tests.support.actors import PROBLEMS, Contents, Desk, contents, document, s
 from tests.support.input_strategies import inputs, root_fields
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import record
-from tests.support.random_actions import BEGINNINGS, NOUNS, SHORT_WAYS, STOCK, Doing, Way, table
+from tests.support.random_actions import (
+    EARLY_ENDS,
+    LIFECYCLES,
+    START_MUTATIONS,
+    STOCK,
+    ActionChooser,
+    PossibleStep,
+    table_name,
+)
 
 MACHINES, STEPS = (20, 150) if PROVING else (3, 30)
 # A rule takes a row on by so many steps at the most: one at a time would seldom get to the end of a life cycle.
@@ -88,7 +96,7 @@ class Act:
     def rows(self) -> Iterator[tuple[Subject, int, Any, Any, set[str], list[Any]]]:
         """Every guarded row after it: what, its key, as it was (if it was), as it is, what changed, and its events."""
         for subject, aside in GUARDED.items():
-            before, after = self.before[table(subject)], self.after[table(subject)]
+            before, after = self.before[table_name(subject)], self.after[table_name(subject)]
             assert before.keys() <= after.keys()
             for key, row in after.items():
                 old = before.get(key)
@@ -112,7 +120,7 @@ class District(RuleBasedStateMachine):
         self.database = Database(self.run(databases.new(template)))
         self.desk = Desk(graph, self.database)
         self.world = self.run(small_world(self.database))
-        self.doing = Doing(self.world)
+        self.doing = ActionChooser(self.world)
         self.doing.rows = self.run(contents(self.database, *LOOKED_AT))
         self.received = self.turns = 0
         # Those since the last look.
@@ -133,12 +141,12 @@ class District(RuleBasedStateMachine):
     def a_day_begins(self, seed: int) -> None:
         """There is something of each noun, or Hypothesis would often find nothing to go on with."""
         random = self.turn(seed)
-        for mutation in BEGINNINGS:
+        for mutation in START_MUTATIONS:
             self.begin(mutation, random)
-        for subject in random.choices(list(NOUNS), k=2 * len(NOUNS)):
+        for subject in random.choices(list(LIFECYCLES), k=2 * len(LIFECYCLES)):
             self.walk(subject, random)
 
-    @rule(mutation=st.sampled_from(BEGINNINGS), seed=SEEDS)
+    @rule(mutation=st.sampled_from(START_MUTATIONS), seed=SEEDS)
     def something_begins(self, mutation: str, seed: int) -> None:
         self.begin(mutation, self.turn(seed))
 
@@ -200,7 +208,7 @@ class District(RuleBasedStateMachine):
     def begin(self, mutation: str, random: Random) -> None:
         self.act(self.doing.somebody(random), mutation, self.doing.begin(mutation, random, self.desk.now))
 
-    def ways(self, subject: Subject, key: int | None = None) -> list[Way]:
+    def ways(self, subject: Subject, key: int | None = None) -> list[PossibleStep]:
         """The steps that life cycles allow, on rows that are there."""
         return self.doing.ways(subject, key)
 
@@ -210,7 +218,7 @@ class District(RuleBasedStateMachine):
             return
         key = random.choice([one for _, one, _ in self.ways(subject)])
         for _ in range(random.randint(1, WALK)):
-            ways = [way for way in self.ways(subject, key) if way[2].to not in SHORT_WAYS or random.random() < 0.1]
+            ways = [way for way in self.ways(subject, key) if way[2].to not in EARLY_ENDS or random.random() < 0.1]
             if not ways:
                 return
             way = random.choice(ways)
@@ -256,12 +264,12 @@ class District(RuleBasedStateMachine):
     def events_lead_from_each_state_to_the_next_as_the_life_cycle_allows(self) -> None:
         for act in self.acts:
             for subject, _, old, row, _, told in act.rows():
-                if subject not in NOUNS or not told:
+                if subject not in LIFECYCLES or not told:
                     continue
                 states = [told[0].from_status, *(one.to_status for one in told)]
                 assert (states[0], states[-1]) == (None if old is None else old.status.name, row.status.name)
                 assert all(one.from_status == before for one, before in zip(told, states, strict=False))
-                lines = [line for line in lifecycle_table.CYCLES[NOUNS[subject]] if line.mutation == act.mutation]
+                lines = [line for line in lifecycle_table.CYCLES[LIFECYCLES[subject]] if line.mutation == act.mutation]
                 for before, after in itertools.pairwise(states):
                     allowed = any(before in line.sources and line.to == after for line in lines)
                     assert before is None or before == after or allowed, (act.mutation, before, after)

@@ -17,7 +17,16 @@ from models.visibility import Role
 from subscriptions.event_log import EVENT
 from subscriptions.event_log import state as log_state
 from tests.support.actors import World, small_world
-from tests.support.fault_injection import Client, Postgres, Progress, Server, Story, complete, drop_some, write
+from tests.support.fault_injection import (
+    ChaosRun,
+    KillablePostgres,
+    KillableServer,
+    Progress,
+    ResumingClient,
+    drop_connections,
+    wait_until_complete,
+    write_inspections,
+)
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import record
 from tests.support.redis_server import Redis, redis
@@ -40,10 +49,10 @@ class Scenery:
 
     url: str
     world: World
-    story: Story
-    everything: list[Server]
+    story: ChaosRun
+    everything: list[KillableServer]
     bus: Redis | None = None
-    postgres: Postgres | None = None
+    postgres: KillablePostgres | None = None
 
 
 def token(role: Role = Role.COMMANDER, enterprise: str | None = None) -> str:
@@ -51,7 +60,7 @@ def token(role: Role = Role.COMMANDER, enterprise: str | None = None) -> str:
     return Tokens(SECRET).make(Claims(role, until, subject=role.value, enterprise=enterprise))
 
 
-def clients_of(story: Story, world: World) -> list[Client]:
+def clients_of(story: ChaosRun, world: World) -> list[ResumingClient]:
     """All kinds of filters and transports, in turn."""
     commander, own = token(Role.COMMANDER), token(Role.ENTERPRISE, "e0")
     zone, other = world.id("zone"), world.id("other_enterprise")
@@ -62,7 +71,7 @@ def clients_of(story: Story, world: World) -> list[Client]:
         (None, lambda event: event.enterprise_id == world.enterprise, own),
         ({"majorOnly": True}, lambda event: event.major, token(Role.WALL)),
     ]
-    return [Client(story, *kinds[n % len(kinds)], events=n % 4 == 3) for n in range(SUBSCRIBERS)]
+    return [ResumingClient(story, *kinds[n % len(kinds)], events=n % 4 == 3) for n in range(SUBSCRIBERS)]
 
 
 async def written(url: str) -> list[Any]:
@@ -123,8 +132,8 @@ async def play(scenery: Scenery, havoc: Havoc) -> dict[str, int | float]:
     clients, progress, began = clients_of(story, world), Progress(EVENTS), time.monotonic()
     enterprises = [world.id("enterprise"), world.id("other_enterprise")]
     running = [asyncio.create_task(client.run()) for client in clients[: SUBSCRIBERS // 2]]
-    writers = [asyncio.create_task(write(story, token(), enterprises, progress)) for _ in range(WRITERS)]
-    dropping = asyncio.create_task(drop_some(story, clients, progress))
+    writers = [asyncio.create_task(write_inspections(story, token(), enterprises, progress)) for _ in range(WRITERS)]
+    dropping = asyncio.create_task(drop_connections(story, clients, progress))
     try:
         await progress.reach(0.1)
         running += [asyncio.create_task(client.run()) for client in clients[SUBSCRIBERS // 2 :]]
@@ -133,7 +142,7 @@ async def play(scenery: Scenery, havoc: Havoc) -> dict[str, int | float]:
         drops = await dropping
         log = [event for event in await written(scenery.url) if event.id > int(story.start.split("-")[1])]
         owed = {client: [event.id for event in log if client.wants(event)] for client in clients}
-        took = await complete(clients, owed, COMPLETE_SECONDS)
+        took = await wait_until_complete(clients, owed, COMPLETE_SECONDS)
     finally:
         story.over = True
         tasks = [*running, *writers, dropping]
@@ -178,7 +187,7 @@ def check(name: str, found: list[dict[str, int | float]]) -> None:
 async def test_three_servers_a_bus_and_a_database_that_are_killed(scratch: Path) -> None:
     found = []
     with redis(scratch / "chaos-redis.log") as bus:
-        postgres = Postgres(scratch / "chaos")
+        postgres = KillablePostgres(scratch / "chaos")
         try:
             for run in range(RUNS):
                 url = await postgres.new(f"run{run}")
@@ -203,10 +212,10 @@ async def test_one_server_on_sqlite_that_is_killed(scratch: Path) -> None:
 
 async def opened(stack: AsyncExitStack, scratch: Path, url: str, bus: str, number: int) -> Scenery:
     world, cursor = await prepared(url)
-    servers = [Server(scratch / f"chaos-{n}.log", url, bus) for n in range(number)]
+    servers = [KillableServer(scratch / f"chaos-{n}.log", url, bus) for n in range(number)]
     for server in servers:
         stack.callback(server.kill)
         server.start()
     for server in servers:
         await server.ready()
-    return Scenery(url, world, Story(list(servers), cursor), servers)
+    return Scenery(url, world, ChaosRun(list(servers), cursor), servers)

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from models.db.database import Database
 from tests.support.log_audit import audit, snapshot
-from tests.support.processes import Process, follow
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import record
+from tests.support.worker_handle import WorkerProcess, follow
 
 # By database: processes, actions in all, and streams of each process.
 POSTGRESQL = (8, 2_000 if PROVING else 200, 2)
@@ -20,7 +20,7 @@ async def test_processes_that_act_at_once(own_demo: Database) -> None:
     processes, actions, streams = SQLITE if own_demo.sqlite else POSTGRESQL
     before = await snapshot(own_demo)
     locked = await deadlocks(own_demo)
-    acting = [Process(own_demo, f"p{n}", actions // processes, streams) for n in range(processes)]
+    acting = [WorkerProcess(own_demo, f"p{n}", actions // processes, streams) for n in range(processes)]
     try:
         for process in acting:
             await process.ready()

@@ -8,7 +8,7 @@ from graphql import parse, validate
 from models.db.database import Database
 from schema.build import Graph
 from schema.execution.operation import Operation
-from tests.conftest import COMMANDER, Ask, Statements, execution
+from tests.conftest import COMMANDER, Ask, StatementCounter, make_executor
 
 EXAMPLES = Path(__file__).parents[2] / "web" / "ui" / "src" / "graphiql" / "examples"
 
@@ -21,8 +21,8 @@ def example(name: str) -> str:
 
 
 async def test_the_headline_file_is_full_and_takes_at_most_ten_statements(graph: Graph, demo: Database) -> None:
-    with Statements(demo) as statements:
-        answer = await execution(graph, demo).run(Operation(example("headline-file")), COMMANDER)
+    with StatementCounter(demo) as statements:
+        answer = await make_executor(graph, demo).run(Operation(example("headline-file")), COMMANDER)
     assert answer.errors == []
     assert answer.data is not None
     enterprises = answer.data["zone"]["enterprises"]["nodes"]

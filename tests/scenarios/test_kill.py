@@ -7,11 +7,11 @@ from random import Random
 import sqlalchemy as sa
 
 from models.db.database import Database
-from tests.conftest import Databases, settle
+from tests.conftest import Databases, close_for_copying
 from tests.support.log_audit import Snapshot, audit, snapshot
-from tests.support.processes import Process, address
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import record
+from tests.support.worker_handle import WorkerProcess, settings_url
 
 KILLS = 20 if PROVING else 3
 STREAMS = 4
@@ -56,7 +56,7 @@ async def test_a_process_that_is_killed(own_demo: Database) -> None:
 
 async def work_and_die(database: Database, name: str, rng: Random) -> list[dict[str, object]]:
     """What a process said before it was killed."""
-    process = Process(database, name, ENDLESS, STREAMS)
+    process = WorkerProcess(database, name, ENDLESS, STREAMS)
     try:
         await process.ready()
         process.go()
@@ -85,7 +85,7 @@ async def gone(database: Database) -> None:
 async def goes_on(database: Database) -> None:
     """The database takes further work, to its end."""
     before: Snapshot = await snapshot(database)
-    process = Process(database, "after", 20, STREAMS)
+    process = WorkerProcess(database, "after", 20, STREAMS)
     try:
         await process.ready()
         process.go()
@@ -102,8 +102,8 @@ async def test_a_copy_of_what_was_left_is_whole(databases: Databases, own_demo: 
     await own_demo.close()
     await gone(own_demo)
     await own_demo.close()
-    await settle(own_demo)
-    copy = Database(await databases.new(address(own_demo)))
+    await close_for_copying(own_demo)
+    copy = Database(await databases.new(settings_url(own_demo)))
     assert (await snapshot(copy)).rows == (await snapshot(own_demo)).rows
     if copy.sqlite:
         async with copy.read() as connection:

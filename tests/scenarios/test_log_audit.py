@@ -17,7 +17,7 @@ from schema.types import node_id
 from tests.conftest import NOW, SHANGHAI, Databases
 from tests.support import audit_table, lifecycle_table
 from tests.support.actors import DAY, DUTY, WALL, at, change, contents, log_after, program, row_of
-from tests.support.audit_table import MORE, Step, Told
+from tests.support.audit_table import MORE, AuditStep, ExpectedEvent
 from tests.support.district import Office, opened
 
 
@@ -58,7 +58,7 @@ class Clerk:
             return [self.filled(inner) for inner in value]
         return self.papers[value[1:]] if isinstance(value, str) and value.startswith("@") else value
 
-    def input(self, step: Step) -> dict[str, Any]:
+    def input(self, step: AuditStep) -> dict[str, Any]:
         found = dict(lifecycle_table.given(self.office.world).get(step.mutation, {}))
         for word in step.given:
             name, _, value = word.partition("=")
@@ -67,7 +67,7 @@ class Clerk:
             found["millimetres"] = float(found["millimetres"])
         return found
 
-    async def carry_out(self, step: Step) -> list[Any]:
+    async def carry_out(self, step: AuditStep) -> list[Any]:
         """The events that came of it."""
         before = await head(self.office)
         found = await self.office.done(self.viewers[step.who], step.mutation, **self.input(step))
@@ -77,7 +77,7 @@ class Clerk:
                 self.papers[name] = row["id"]
         return await log_after(self.office.database, before)
 
-    def place(self, told: Told) -> dict[str, Any]:
+    def place(self, told: ExpectedEvent) -> dict[str, Any]:
         """Where an event must be."""
         world = self.office.world
         zone = {
@@ -99,7 +99,7 @@ class Clerk:
         risk = RiskGrade.RED if "red" in told.flags else RiskGrade.YELLOW
         return {**inside, "enterprise_id": world.enterprise, "risk": risk}
 
-    def check(self, step: Step, told: Told, event: Any) -> None:
+    def check(self, step: AuditStep, told: ExpectedEvent, event: Any) -> None:
         changes = frozenset((c["field"], c["from"], c["to"]) for c in event.changes)
         wanted = frozenset((name, before, self.filled(after)) for name, before, after in told.changes)
         assert (event.kind.name, event.from_status, event.to_status, changes) == (

@@ -18,7 +18,7 @@ from schema.permissions_page import page
 from tests.conftest import Databases
 from tests.support.exhaustive_queries import is_row, leaves
 from tests.support.personal_data import IMPERSONAL, KINDS, PERSONAL, own_marks
-from tests.support.viewer_reads import Scene, marked
+from tests.support.viewer_reads import MarkedDemo, marked_demo
 from web.settings import ROOT
 
 EVERYTHING = ("commander", "inspector", "read and personal")
@@ -73,8 +73,8 @@ LISTS = {
 
 
 @pytest_asyncio.fixture(scope="module")
-async def scene(databases: Databases, demo_url: str, graph: Graph) -> AsyncIterator[Scene]:
-    made = await marked(await databases.new(demo_url), graph)
+async def scene(databases: Databases, demo_url: str, graph: Graph) -> AsyncIterator[MarkedDemo]:
+    made = await marked_demo(await databases.new(demo_url), graph)
     yield made
     await made.database.close()
 
@@ -110,7 +110,7 @@ def test_every_column_that_may_be_personal_is_known() -> None:
                 assert column.name in PERSONAL.get(each.name, ()) or column.name in IMPERSONAL, column
 
 
-async def test_those_who_see_everything_are_told_all_of_it_and_all_the_same(scene: Scene) -> None:
+async def test_those_who_see_everything_are_told_all_of_it_and_all_the_same(scene: MarkedDemo) -> None:
     first = await scene.everything("commander")
     assert first.kinds == KINDS
     for who in EVERYTHING[1:]:
@@ -120,7 +120,7 @@ async def test_those_who_see_everything_are_told_all_of_it_and_all_the_same(scen
         }
 
 
-async def test_a_wall_and_a_program_that_reads_are_told_everything_but_personal_data(scene: Scene) -> None:
+async def test_a_wall_and_a_program_that_reads_are_told_everything_but_personal_data(scene: MarkedDemo) -> None:
     all_of_it = (await scene.everything("commander")).fields
     for who in EVERYTHING_BUT_PERSONAL:
         told = await scene.everything(who)
@@ -131,7 +131,7 @@ async def test_a_wall_and_a_program_that_reads_are_told_everything_but_personal_
     assert {n: a for n, a in wall.items() if n != "viewer"} == {n: a for n, a in read.items() if n != "viewer"}
 
 
-async def test_an_enterprise_is_told_personal_data_of_its_own_file_alone(scene: Scene) -> None:
+async def test_an_enterprise_is_told_personal_data_of_its_own_file_alone(scene: MarkedDemo) -> None:
     told = await scene.everything("enterprise")
     own = own_marks(scene.own)
     assert told.marks - own == set()
@@ -142,7 +142,7 @@ async def test_an_enterprise_is_told_personal_data_of_its_own_file_alone(scene: 
 
 
 @pytest.mark.parametrize("who", NOTHING)
-async def test_a_program_that_may_not_read_is_told_nothing(scene: Scene, who: str) -> None:
+async def test_a_program_that_may_not_read_is_told_nothing(scene: MarkedDemo, who: str) -> None:
     told = await scene.everything(who)
     for name, data in told.answers.items():
         if name not in ("viewer", "cursor"):
@@ -150,13 +150,13 @@ async def test_a_program_that_may_not_read_is_told_nothing(scene: Scene, who: st
     assert told.fields & {"Viewer.inspector", "Viewer.enterprise"} == set()
 
 
-async def test_what_is_hidden_was_there_to_be_seen(scene: Scene) -> None:
+async def test_what_is_hidden_was_there_to_be_seen(scene: MarkedDemo) -> None:
     told = (await scene.everything("commander")).fields
     assert PERSONAL_FIELDS - told == {"Evidence.url"}  # there is none as long as nothing is in store
     assert {of for of in scene.graph._schema.type_map.values() if is_row(of) and of.name not in scene.ids} == set()
 
 
-def expected_rows(scene: Scene, who: str, name: str) -> set[str]:
+def expected_rows(scene: MarkedDemo, who: str, name: str) -> set[str]:
     """The ids of the rows of a type that a viewer may have."""
     if who in NOTHING or (name == "Evidence" and who in EVERYTHING_BUT_PERSONAL):
         return set()
@@ -164,7 +164,7 @@ def expected_rows(scene: Scene, who: str, name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("who", ["inspector", "enterprise", "wall", "read", "no scope", "register"])
-async def test_by_its_id_a_row_is_there_for_those_who_may_have_it(scene: Scene, who: str) -> None:
+async def test_by_its_id_a_row_is_there_for_those_who_may_have_it(scene: MarkedDemo, who: str) -> None:
     for name, keys in scene.every.items():
         found: set[str] = set()
         for start in range(0, len(keys), 1_000):
@@ -175,7 +175,7 @@ async def test_by_its_id_a_row_is_there_for_those_who_may_have_it(scene: Scene, 
 
 
 @pytest.mark.parametrize("who", ["inspector", "enterprise", "wall", "read", "no scope", "register"])
-async def test_lists_count_and_hold_what_the_viewer_may_have(scene: Scene, who: str) -> None:
+async def test_lists_count_and_hold_what_the_viewer_may_have(scene: MarkedDemo, who: str) -> None:
     for name, of in LISTS.items():
         data = await scene.ask(
             who, f"{{ {name}(first: 1000) {{ totalCount nodes {{ id }} edges {{ node {{ id }} }} }} }}"
@@ -188,7 +188,7 @@ async def test_lists_count_and_hold_what_the_viewer_may_have(scene: Scene, who: 
 
 
 @pytest.mark.parametrize("who", ["commander", "enterprise", "wall", "read", "read and personal", "no scope"])
-async def test_nobody_finds_by_what_they_may_not_see(scene: Scene, who: str) -> None:
+async def test_nobody_finds_by_what_they_may_not_see(scene: MarkedDemo, who: str) -> None:
     sees = who in ("commander", "read and personal")
     found = await scene.ask(who, '{ search(text: "~expert.full_name.1~") { matched item { __typename } } }')
     own = who == "enterprise" and 1 in scene.own["expert"]
@@ -205,7 +205,7 @@ async def test_nobody_finds_by_what_they_may_not_see(scene: Scene, who: str) -> 
         assert (await scene.ask(who, f'{{ search(text: "{column}") {{ matched }} }}'))["search"] == []
 
 
-async def test_no_filter_and_no_order_goes_by_personal_data(scene: Scene) -> None:
+async def test_no_filter_and_no_order_goes_by_personal_data(scene: MarkedDemo) -> None:
     personal = {(name, column) for name, column in KINDS}
     for of in NODES.values():
         for asked in getattr(of, "filters", {}).values():

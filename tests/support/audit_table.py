@@ -188,7 +188,7 @@ C enterpriseGrade
 
 
 @dataclass(frozen=True)
-class Told:
+class ExpectedEvent:
     """An event as it must be."""
 
     kind: str
@@ -199,32 +199,32 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Step:
+class AuditStep:
     """A mutation, and the events that it must leave."""
 
     who: str
     mutation: str
     given: tuple[str, ...]
-    told: tuple[Told, ...]
+    told: tuple[ExpectedEvent, ...]
 
 
-def steps() -> list[Step]:
-    found: list[Step] = []
+def steps() -> list[AuditStep]:
+    found: list[AuditStep] = []
     for line in TABLE.strip().splitlines():
         words = line.split()
         if line.startswith("  "):
             last = found.pop()
-            found.append(Step(last.who, last.mutation, last.given, (*last.told, _told(words))))
+            found.append(AuditStep(last.who, last.mutation, last.given, (*last.told, _told(words))))
         else:
-            found.append(Step(words[0], words[1], tuple(words[2:]), ()))
+            found.append(AuditStep(words[0], words[1], tuple(words[2:]), ()))
     return found
 
 
-def _told(words: list[str]) -> Told:
+def _told(words: list[str]) -> ExpectedEvent:
     kind, before, after = [*words, "-", "-"][:3] if len(words) < 3 else words[:3]
     flags = frozenset(word[1:] for word in words[3:] if word.startswith("!"))
     changes = frozenset(_change(word) for word in words[3:] if not word.startswith("!"))
-    return Told(kind, _or_none(before), _or_none(after), changes, flags)
+    return ExpectedEvent(kind, _or_none(before), _or_none(after), changes, flags)
 
 
 def _change(word: str) -> tuple[str, str | None, str | None]:

@@ -34,7 +34,7 @@ START_SECONDS = 120.0
 AGAIN = 0.3  # seconds, at the most, until a client tries again
 
 
-class Server:
+class KillableServer:
     """One server at an address that it keeps."""
 
     def __init__(self, log: Path, url: str, bus: str) -> None:
@@ -69,7 +69,7 @@ class Server:
             self._popen = None
 
 
-class Postgres:
+class KillablePostgres:
     """A PostgreSQL of one's own, that may be ended without warning."""
 
     def __init__(self, folder: Path) -> None:
@@ -105,23 +105,23 @@ class Postgres:
 
 
 @dataclass
-class Story:
+class ChaosRun:
     """What goes on: the servers that are there, and whether it is over."""
 
-    servers: list[Server]
+    servers: list[KillableServer]
     start: str  # the cursor from which everybody wants everything
     over: bool = False
     random: Random = field(default_factory=lambda: Random(7))
 
-    def server(self) -> Server:
+    def server(self) -> KillableServer:
         return self.random.choice(self.servers)
 
 
 @dataclass(eq=False)
-class Client:
+class ResumingClient:
     """One subscriber, who comes back as often as it takes, after the last cursor that it was told."""
 
-    story: Story
+    story: ChaosRun
     filter: dict[str, Any] | None
     wants: Callable[[Any], bool]
     token: str
@@ -241,7 +241,7 @@ class Progress:
             await asyncio.sleep(0.02)
 
 
-async def write(story: Story, token: str, enterprises: list[str], progress: Progress) -> None:
+async def write_inspections(story: ChaosRun, token: str, enterprises: list[str], progress: Progress) -> None:
     """Plan inspections until there are enough."""
     headers = {"authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(timeout=10, headers=headers) as client:
@@ -257,7 +257,7 @@ async def write(story: Story, token: str, enterprises: list[str], progress: Prog
             await asyncio.sleep(story.random.random() * 0.02)
 
 
-async def drop_some(story: Story, clients: list[Client], progress: Progress) -> int:
+async def drop_connections(story: ChaosRun, clients: list[ResumingClient], progress: Progress) -> int:
     """Cut a client's connection now and then, one for two writings at the most; how many."""
     dropped = 0
     while not progress.over:
@@ -268,7 +268,9 @@ async def drop_some(story: Story, clients: list[Client], progress: Progress) -> 
     return dropped
 
 
-async def complete(clients: list[Client], owed: dict[Client, list[int]], seconds: float) -> float:
+async def wait_until_complete(
+    clients: list[ResumingClient], owed: dict[ResumingClient, list[int]], seconds: float
+) -> float:
     """Wait until everybody has the last event that they want; how long it took."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:

@@ -18,7 +18,7 @@ from subscriptions import event_log
 
 SUBJECTS: dict[Subject, Any] = {s: getattr(models, s.value) for s in Subject if s is not Subject.REGISTER}
 STOCK = (Subject.STOCK_ITEM,)
-HOLDING = {
+RESERVING_STATES = {
     DispatchStatus.ASSIGNED,
     DispatchStatus.ACKNOWLEDGED,
     DispatchStatus.EN_ROUTE,
@@ -70,16 +70,16 @@ async def audit(database: Database, before: Snapshot, lines: Iterable[Line]) -> 
     assert not errors, errors
     now = await snapshot(database)
     events = await events_after(database, before.state.head)
-    accepted, unsaid = told_once(now.state, events, lines)
-    creations = rows_have_events(before, now, events)
-    versions_count_actions(before, now, events, creations)
-    statuses_follow(now, events)
-    stock_adds_up(before, now, events)
-    open_hazards_are_counted(now)
+    accepted, unsaid = check_acknowledgements(now.state, events, lines)
+    creations = check_rows_have_events(before, now, events)
+    check_versions(before, now, events, creations)
+    check_statuses(now, events)
+    check_stock(before, now, events)
+    check_open_hazards(now)
     return Audit(events, accepted, Counter(line["refused"] for line in lines if "refused" in line), unsaid)
 
 
-def told_once(state: event_log.LogState, events: Sequence[Any], lines: list[Line]) -> tuple[int, set[str]]:
+def check_acknowledgements(state: event_log.LogState, events: Sequence[Any], lines: list[Line]) -> tuple[int, set[str]]:
     """Each accepted action has its events, in order and together, and the last one's cursor; a refused one has none."""
     by_actor: dict[str, list[Any]] = defaultdict(list)
     for place, event in enumerate(events):
@@ -106,7 +106,7 @@ def told_once(state: event_log.LogState, events: Sequence[Any], lines: list[Line
     return len(cursors), by_actor.keys() - said
 
 
-def rows_have_events(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> set[tuple[Any, int]]:
+def check_rows_have_events(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> set[tuple[Any, int]]:
     """No row is new without an event, no event is of a row that is not there; the new rows."""
     about = {(SUBJECTS[event.subject], event.subject_id) for event in events}
     for model, key in about:
@@ -124,9 +124,7 @@ def rows_have_events(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> 
     return new
 
 
-def versions_count_actions(
-    before: Snapshot, now: Snapshot, events: Sequence[Any], creations: set[tuple[Any, int]]
-) -> None:
+def check_versions(before: Snapshot, now: Snapshot, events: Sequence[Any], creations: set[tuple[Any, int]]) -> None:
     """A row's version has risen by one for each action that changed it: none was lost, none was written twice."""
     actors: dict[tuple[Any, int], set[str]] = defaultdict(set)
     for event in events:
@@ -140,7 +138,7 @@ def versions_count_actions(
             assert now.rows[model][key].version == version + len(found), (model, key, found)
 
 
-def statuses_follow(now: Snapshot, events: Sequence[Any]) -> None:
+def check_statuses(now: Snapshot, events: Sequence[Any]) -> None:
     """From event to event of a row, and from the last to the row itself, no status is left out."""
     steps: dict[tuple[Any, int], list[Any]] = defaultdict(list)
     for event in events:
@@ -151,7 +149,7 @@ def statuses_follow(now: Snapshot, events: Sequence[Any]) -> None:
         assert found[-1].to_status == now.rows[model][key].status.name, found
 
 
-def stock_adds_up(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> None:
+def check_stock(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> None:
     """What lies there follows change by change from what lay there; what is reserved is what dispatches hold."""
     values: dict[tuple[int, str], int] = {
         (key, field): getattr(row, field)
@@ -167,7 +165,7 @@ def stock_adds_up(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> Non
                 values[field] = int(change["to"])
     held = Counter[int]()
     for row in now.rows[models.Dispatch].values():
-        if row.stock_item_id is not None and row.status in HOLDING:
+        if row.stock_item_id is not None and row.status in RESERVING_STATES:
             held[row.stock_item_id] += row.quantity - (row.drawn or 0)
     for key, row in now.rows[models.StockItem].items():
         assert (row.quantity, row.reserved) == (values[key, "quantity"], values[key, "reserved"])
@@ -175,7 +173,7 @@ def stock_adds_up(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> Non
         assert 0 <= row.reserved <= row.quantity
 
 
-def open_hazards_are_counted(now: Snapshot) -> None:
+def check_open_hazards(now: Snapshot) -> None:
     still_open = Counter(h.enterprise_id for h in now.rows[models.Hazard].values() if h.status not in HAZARD_TERMINAL)
     found = {key: row.open_hazards for key, row in now.rows[models.Enterprise].items()}
     assert found == {key: still_open[key] for key in found}

@@ -10,9 +10,9 @@ from models.db.database import Database
 Keys = dict[str, frozenset[int]]
 
 # By table: everybody's, nobody's but the bureau's, or whose rows name the enterprise.
-GEOGRAPHY = ("district", "zone", "town", "venue", "control_ring", "warning")
-OTHERS = ("command_unit", "rainfall_reading", "evidence_upload")
-NAMED = (
+PUBLIC_TABLES = ("district", "zone", "town", "venue", "control_ring", "warning")
+BUREAU_TABLES = ("command_unit", "rainfall_reading", "evidence_upload")
+ENTERPRISE_TABLES = (
     "enterprise_ring",
     "hazard",
     "inspection",
@@ -25,14 +25,14 @@ NAMED = (
     "event",
 )
 # What no client can see, in whatever way.
-UNSEEN = ("event_log", "client_mutation")
+INTERNAL_TABLES = ("event_log", "client_mutation")
 
 
 def table(name: str) -> sa.Table:
     return SQLModel.metadata.tables[name]
 
 
-class OwnFile:
+class OwnedRows:
     """Which rows are one enterprise's own."""
 
     def __init__(self, connection: Any, enterprise: int) -> None:
@@ -41,11 +41,11 @@ class OwnFile:
 
     async def read(self) -> Keys:
         """By table, the keys of its own rows; every table of the database but the unseen is there."""
-        for name in GEOGRAPHY:
+        for name in PUBLIC_TABLES:
             self.keys[name] = await self._pick(table(name).c.id)
-        for name in OTHERS:
+        for name in BUREAU_TABLES:
             self.keys[name] = frozenset()
-        for name in NAMED:
+        for name in ENTERPRISE_TABLES:
             self.keys[name] = await self._pick(table(name).c.id, enterprise_id=[self._enterprise])
         await self._of_hazards_and_inspections()
         await self._sent()
@@ -80,14 +80,14 @@ class OwnFile:
 
 async def own_keys(database: Database, enterprise: int) -> Keys:
     async with database.read() as connection:
-        return await OwnFile(connection, enterprise).read()
+        return await OwnedRows(connection, enterprise).read()
 
 
-async def keep_only(database: Database, keys: Keys) -> None:
+async def delete_all_except(database: Database, keys: Keys) -> None:
     """Take everything else out of the database."""
     async with database.write() as session:
         connection = await session.connection()
         await connection.execute(sa.delete(table("client_mutation")))
         for each in reversed(SQLModel.metadata.sorted_tables):
-            if each.name not in UNSEEN:
+            if each.name not in INTERNAL_TABLES:
                 await connection.execute(sa.delete(each).where(each.c.id.not_in(sorted(keys[each.name]))))

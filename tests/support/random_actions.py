@@ -11,36 +11,49 @@ from schema.types import node_id
 from tests.support import lifecycle_table
 from tests.support.actors import DUTY, WALL, Contents, World, enterprise, inspector, program
 
-NOUNS = {
+LIFECYCLES = {
     Subject.HAZARD: "hazard",
     Subject.INSPECTION: "inspection",
     Subject.CASE: "case",
     Subject.DISPATCH: "dispatch",
     Subject.ASSISTANCE: "assistance",
 }
-BEGINNINGS = ["hazardReport", "inspectionPlan", "dutyReportSubmit", "assistanceRequest", "dispatchRequest"]
-BEGINNINGS += ["casePropose", "stockReceive", "rainfallReport", "enterpriseGrade", "enterpriseUpsert", "warningIssue"]
-OTHERS = ["controlMeasureAdd", "inspectorSetDuty", "inspectorReportPosition", "teamSetStandby", "expertSetStandby"]
+START_MUTATIONS = ["hazardReport", "inspectionPlan", "dutyReportSubmit", "assistanceRequest", "dispatchRequest"]
+START_MUTATIONS += [
+    "casePropose",
+    "stockReceive",
+    "rainfallReport",
+    "enterpriseGrade",
+    "enterpriseUpsert",
+    "warningIssue",
+]
+OTHER_MUTATIONS = [
+    "controlMeasureAdd",
+    "inspectorSetDuty",
+    "inspectorReportPosition",
+    "teamSetStandby",
+    "expertSetStandby",
+]
 # What lifts something: the argument, the type of its id, and the table of its rows.
-LIFTS = {
+LIFT_MUTATIONS = {
     "controlMeasureLift": ("controlMeasure", "ControlMeasure", "control_measure"),
     "warningLift": ("warning", "Warning", "warning"),
 }
 # Where a life cycle ends before its time; taken seldom, so that others are seen as well.
-SHORT_WAYS = {"DISMISSED", "CANCELLED", "NOT_FILED", "WITHDRAWN", "TRANSFERRED", "DECLINED", "RESOLVED"}
-SUBMITTED = {"SUBMITTED", "IN_REVIEW", "CLOSED"}
+EARLY_ENDS = {"DISMISSED", "CANCELLED", "NOT_FILED", "WITHDRAWN", "TRANSFERRED", "DECLINED", "RESOLVED"}
+SUBMITTED_STATES = {"SUBMITTED", "IN_REVIEW", "CLOSED"}
 STOCK = 100
 
 # A step that a life cycle allows: of what, by its key, and the line of the table.
-Way = tuple[Subject, int, lifecycle_table.Line]
+PossibleStep = tuple[Subject, int, lifecycle_table.Line]
 
 
-def table(subject: Subject) -> str:
+def table_name(subject: Subject) -> str:
     name: str = getattr(models, subject.value).__tablename__
     return name
 
 
-class Doing:
+class ActionChooser:
     """Chooses mutations and their inputs. `rows` are those that there are now, for whoever acts to keep up to date."""
 
     def __init__(self, world: World) -> None:
@@ -63,14 +76,14 @@ class Doing:
         """Ids of the rows of a type; only of what is guarded is there more than at the beginning."""
         if node in ("Zone", "Venue", "Evidence"):
             return [self.world.id(node.lower())]
-        return [node_id.encode(node, key) for key in sorted(self.rows[table(Subject(node))])]
+        return [node_id.encode(node, key) for key in sorted(self.rows[table_name(Subject(node))])]
 
-    def ways(self, subject: Subject, key: int | None = None) -> list[Way]:
+    def ways(self, subject: Subject, key: int | None = None) -> list[PossibleStep]:
         """The steps that life cycles allow, on rows that are there."""
         return [
             (subject, one, line)
-            for one, row in self.rows[table(subject)].items()
-            for line in lifecycle_table.steps(NOUNS[subject])
+            for one, row in self.rows[table_name(subject)].items()
+            for line in lifecycle_table.steps(LIFECYCLES[subject])
             if row.status.name in line.sources and key in (None, one) and self._fits(line.mutation, one)
         ]
 
@@ -88,7 +101,7 @@ class Doing:
         """The input of a mutation that is about no row in some state of a life cycle."""
         given = dict(lifecycle_table.given(self.world, now)[mutation])
         if mutation == "casePropose":
-            submitted = [k for k, row in sorted(self.rows["inspection"].items()) if row.status.name in SUBMITTED]
+            submitted = [k for k, row in sorted(self.rows["inspection"].items()) if row.status.name in SUBMITTED_STATES]
             few = [node_id.encode("Inspection", key) for key in submitted] if random.random() < 0.8 else []
             given["inspection"] = random.choice(few or [*self.known("Inspection"), node_id.encode("Inspection", 1)])
         elif mutation == "rainfallReport":
@@ -99,8 +112,8 @@ class Doing:
             given["position"] = somewhere(random)
         elif mutation in ("inspectorSetDuty", "teamSetStandby", "expertSetStandby"):
             given["onDuty" if "onDuty" in given else "onStandby"] = random.random() < 0.8
-        elif mutation in LIFTS:
-            argument, node, name = LIFTS[mutation]
+        elif mutation in LIFT_MUTATIONS:
+            argument, node, name = LIFT_MUTATIONS[mutation]
             given[argument] = node_id.encode(node, random.choice(self._in_force(name)))
         return given
 
@@ -116,10 +129,10 @@ class Doing:
     def _in_force(self, name: str) -> list[int]:
         return [key for key, row in sorted(self.rows[name].items()) if row.lifted_at is None]
 
-    def step(self, way: Way, random: Random, now: dt.datetime) -> dict[str, Any]:
+    def step(self, way: PossibleStep, random: Random, now: dt.datetime) -> dict[str, Any]:
         """The input of a step."""
         subject, key, line = way
-        argument, node = lifecycle_table.SUBJECTS[NOUNS[subject]]
+        argument, node = lifecycle_table.SUBJECTS[LIFECYCLES[subject]]
         given = {**lifecycle_table.given(self.world, now).get(line.mutation, {}), **line.extra}
         return given | {argument: node_id.encode(node, key), **self._chosen(random, line.mutation, key)}
 
@@ -141,9 +154,9 @@ class Doing:
 
     def anything(self, random: Random, now: dt.datetime, done: Counter[str]) -> tuple[str, dict[str, Any]]:
         """A mutation that has a chance, sooner one that was seldom `done`, with its input."""
-        ways: dict[str, list[Way]] = {name: [] for name in (*BEGINNINGS, *OTHERS)}
-        ways |= {mutation: [] for mutation, (_, _, name) in LIFTS.items() if self._in_force(name)}
-        for subject in NOUNS:
+        ways: dict[str, list[PossibleStep]] = {name: [] for name in (*START_MUTATIONS, *OTHER_MUTATIONS)}
+        ways |= {mutation: [] for mutation, (_, _, name) in LIFT_MUTATIONS.items() if self._in_force(name)}
+        for subject in LIFECYCLES:
             for way in self.ways(subject):
                 ways.setdefault(way[2].mutation, []).append(way)
         names = sorted(ways)

@@ -20,11 +20,11 @@ from schema.types import node_id
 from subscriptions import event_log
 from tests.support.actors import DUTY, PROBLEMS, Contents, Desk, World, at, document, insert
 from tests.support.input_strategies import plain, root_fields
-from tests.support.random_actions import Doing
+from tests.support.random_actions import ActionChooser
 from tests.support.random_imports import Register, Stopped
 
 # What happens, and how often among so many.
-KINDS = {
+WEIGHTS = {
     "acts": 50,
     "acts_without_sense": 8,
     "rains": 8,
@@ -38,11 +38,11 @@ KINDS = {
     "writes_in_silence": 6,
     "is_restored": 1,
 }
-LATER = (0, 1, 3_600, 40_000)  # seconds that go by
+PAUSES_SECONDS = (0, 1, 3_600, 40_000)  # seconds that go by
 MODELS = GUARDED + FOLLOWING
 
 
-class Happenings:
+class RandomHistory:
     """A district where one thing after another happens. `between` is called wherever an import has written a part.
 
     After each it is known whether the log went on, and that no logged value is another where it did not.
@@ -50,7 +50,7 @@ class Happenings:
 
     def __init__(self, desk: Desk, world: World, random: Random) -> None:
         self.desk, self.world, self.random = desk, world, random
-        self.doing = Doing(world)
+        self.doing = ActionChooser(world)
         self.kinds: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         self.done: Counter[str] = Counter()
@@ -72,7 +72,7 @@ class Happenings:
         """Something happens; what it was."""
         if self._head is None:
             await self._look()
-        kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
+        kind = self.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
         self.kinds[kind] += 1
         if kind.startswith("imports"):
             await self._imports(between, in_part=kind != "imports")
@@ -80,7 +80,7 @@ class Happenings:
             happens: Callable[[], Awaitable[None]] = getattr(self, f"_{kind}")
             await happens()
         await self._look()
-        self.desk.later(dt.timedelta(seconds=self.random.choice(LATER)))
+        self.desk.later(dt.timedelta(seconds=self.random.choice(PAUSES_SECONDS)))
         return kind
 
     async def _look(self) -> None:
@@ -92,7 +92,7 @@ class Happenings:
                 table = model.__table__
                 rows = await connection.execute(sa.select(table).order_by(table.c.id))
                 self.doing.rows[table.name] = {row.id: row for row in rows}
-        old, new = lasting(before), lasting(self.doing.rows)
+        old, new = logged_values(before), logged_values(self.doing.rows)
         assert head != self._head or old == new, [name for name in new if old[name] != new[name]]
         self._head = head
 
@@ -188,7 +188,7 @@ class Happenings:
             await event_log.renew_epoch(session, f"{self.random.getrandbits(64):0>16x}")
 
 
-def lasting(rows: Contents) -> dict[str, dict[int, list[Any]]]:
+def logged_values(rows: Contents) -> dict[str, dict[int, list[Any]]]:
     """By table, by key: the values that are the same as long as the log's head is."""
     found = {}
     for model in MODELS:

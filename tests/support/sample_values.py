@@ -16,7 +16,7 @@ from schema.execution.operation import Operation
 from schema.fields.events import TYPES
 from schema.fields.source import OF_ROW
 from schema.types import node_id
-from tests.support.owner_subset import NAMED, Keys, table
+from tests.support.owner_subset import ENTERPRISE_TABLES, Keys, table
 
 SPECIALTIES = ("危险化学品", "hazardous", "electrical", "防汛")
 # Columns whose values a client might look for: of one's own rows and of others'.
@@ -36,7 +36,7 @@ async def richest(database: Database, number: int) -> list[int]:
     """The enterprises whose files have something in the most tables."""
     enterprise = table("enterprise")
     kinds: sa.ColumnElement[Any] = sa.literal(0)
-    for name in NAMED:
+    for name in ENTERPRISE_TABLES:
         within = table(name).c.enterprise_id == enterprise.c.id
         kinds = kinds + sa.case((sa.exists().where(within).correlate(enterprise), 1), else_=0)
     dispatch = table("dispatch")

@@ -12,7 +12,7 @@ from models.visibility import Role, Scope, Viewer, Visibility
 from schema.build import Graph
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
-from tests.conftest import NOW, execution
+from tests.conftest import NOW, make_executor
 from tests.support.actors import insert
 from tests.support.exhaustive_queries import Walk, leaves
 from tests.support.owner_subset import Keys, own_keys, table
@@ -27,7 +27,7 @@ def program(*scopes: Scope) -> Viewer:
 
 
 @dataclass
-class Told:
+class ViewerReads:
     """What one viewer was told."""
 
     answers: dict[str, Any] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Told:
 
 
 @dataclass
-class Scene:
+class MarkedDemo:
     """The demo with its personal data marked, and everybody who may ask."""
 
     graph: Graph
@@ -52,7 +52,7 @@ class Scene:
     ids: dict[str, list[str]]  # by type, those of the enterprise's rows, or else of some
     mine: dict[str, list[str]]
     every: dict[str, list[str]]
-    told: dict[str, Told] = field(default_factory=dict)
+    told: dict[str, ViewerReads] = field(default_factory=dict)
 
     async def ask(self, who: str, query: str, **variables: Any) -> Any:
         answer = await self.running.run(Operation(query, variables), self.viewers[who])
@@ -70,16 +70,16 @@ class Scene:
         given = {f"{name}Key": f'{{id: "{some[name][0]}"}}' for name in ("Zone", "Venue", "Enterprise")}
         return Walk(self.graph, {**given, "text": '"a"'}, few=2)
 
-    async def everything(self, who: str) -> Told:
+    async def everything(self, who: str) -> ViewerReads:
         """All that a viewer is told who asks for everything; asked once."""
         if who not in self.told:
-            told = self.told[who] = Told()
+            told = self.told[who] = ViewerReads()
             for name, query in self.operations().items():
                 told.answers[name] = data = await self.ask(who, query)
                 for alias, value in leaves(data):
                     told.fields.add(alias.replace("_", ".", 1))
                     told.marks |= marks([value])
-                told.fields |= {f"{of}.{n}" for of, n in objects(data)}
+                told.fields |= {f"{of}.{n}" for of, n in object_fields(data)}
         return self.told[who]
 
     def operations(self) -> dict[str, str]:
@@ -102,21 +102,21 @@ class Scene:
         return found
 
 
-def objects(found: Any) -> set[tuple[str, str]]:
+def object_fields(found: Any) -> set[tuple[str, str]]:
     """As (type, field), the fields of an answer that led to something."""
     seen: set[tuple[str, str]] = set()
     if isinstance(found, list):
-        return seen.union(*map(objects, found)) if found else seen
+        return seen.union(*map(object_fields, found)) if found else seen
     if isinstance(found, dict):
         for alias, value in found.items():
             of, _, name = alias.partition("_")
             if of and name and value not in (None, [], ""):
                 seen.add((of, name))
-            seen |= objects(value)
+            seen |= object_fields(value)
     return seen
 
 
-async def marked(url: str, graph: Graph) -> Scene:
+async def marked_demo(url: str, graph: Graph) -> MarkedDemo:
     """The scene on this copy of the demo. The enterprise is the one with the richest file."""
     database = Database(url)
     [enterprise] = await richest(database, 1)
@@ -144,4 +144,6 @@ async def marked(url: str, graph: Graph) -> Scene:
         "register": program(Scope.REGISTER, Scope.POSITIONS, Scope.READINGS, Scope.WARNINGS),
     }
     every, mine = await names(database, None), await names(database, own)
-    return Scene(graph, database, execution(graph, database), own, enterprise, viewers, {**every, **mine}, mine, every)
+    return MarkedDemo(
+        graph, database, make_executor(graph, database), own, enterprise, viewers, {**every, **mine}, mine, every
+    )

@@ -29,13 +29,13 @@ GRAPH = build()
 Say = Callable[[dict[str, Any]], None]
 
 # So few of each that all who act meet.
-HOT = 3
-CODES = [complete(f"91330109HH9{number:05d}0") for number in range(HOT)]
+SHARED_ROWS = 3
+CODES = [complete(f"91330109HH9{number:05d}0") for number in range(SHARED_ROWS)]
 OWNER = {"name": "负责人", "phone": "15400000000"}
 
 
 @dataclass
-class Hot:
+class SharedRows:
     """Ids of rows that everybody acts on."""
 
     enterprises: list[str]
@@ -45,14 +45,14 @@ class Hot:
     inspectors: list[str]
 
 
-class Done(Exception):
+class TurnsUsed(Exception):
     """As many actions as were asked for."""
 
 
 class Worker:
     """Goes on errands, each of several actions."""
 
-    def __init__(self, desk: Desk, name: str, most: int, hot: Hot, say: Say) -> None:
+    def __init__(self, desk: Desk, name: str, most: int, hot: SharedRows, say: Say) -> None:
         self.desk, self.name, self.most, self.hot, self.say = desk, name, most, hot, say
         self.rng = Random(name)
         self.turn = 0
@@ -65,13 +65,13 @@ class Worker:
         while self.turn < self.most:
             try:
                 await self.rng.choice(errands)()
-            except Done:
+            except TurnsUsed:
                 return
 
     async def act(self, mutation: str, kinds: str, **given: Any) -> dict[str, Any]:
         """One action, and a line of what came of it; `kinds` are the events that a success leaves, in their order."""
         if self.turn >= self.most:
-            raise Done
+            raise TurnsUsed
         self.turn += 1
         actor = f"{self.name}/{self.turn}"
         viewer = Viewer(Visibility(Role.COMMANDER), subject=self.name, name=actor)
@@ -80,7 +80,7 @@ class Worker:
             found = await self.desk.act(viewer, mutation, **given)
         except Exception as error:
             self.say({**line, "error": repr(error)})
-            raise Done from None
+            raise TurnsUsed from None
         if found["__typename"] in PROBLEMS:
             self.say({**line, "refused": found["__typename"]})
             return {}
@@ -204,7 +204,7 @@ class Worker:
         return self.pick(self.hot.enterprises)
 
 
-async def hot(database: Database) -> Hot:
+async def shared_rows(database: Database) -> SharedRows:
     """The same rows for everybody."""
     hazard, item = models.Hazard, models.StockItem
     chosen = {
@@ -217,14 +217,14 @@ async def hot(database: Database) -> Hot:
     found = []
     async with database.read() as connection:
         for name, statement in chosen.items():
-            rows = await connection.execute(statement.order_by(sa.text("id")).limit(HOT))
+            rows = await connection.execute(statement.order_by(sa.text("id")).limit(SHARED_ROWS))
             found.append([node_id.encode(name, key) for key in rows.scalars()])
-    return Hot(*found)
+    return SharedRows(*found)
 
 
 async def work(url: str, name: str, most: int, streams: int, say: Say, told: Connection) -> None:
     database = Database(url, pool_size=2 * streams)
-    worker = Worker(Desk(GRAPH, database, dt.datetime.now(dt.UTC)), name, most, await hot(database), say)
+    worker = Worker(Desk(GRAPH, database, dt.datetime.now(dt.UTC)), name, most, await shared_rows(database), say)
     say({"ready": True})
     await asyncio.to_thread(told.recv_bytes)
     await asyncio.gather(*(worker.stream() for _ in range(streams)))

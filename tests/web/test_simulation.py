@@ -18,7 +18,7 @@ from models.db.database import Database
 from schema.build import Graph
 from schema.execution.operation import Operation
 from schema.types import node_id
-from tests.conftest import COMMANDER, NOW, SHANGHAI, TODAY, Databases, execution
+from tests.conftest import COMMANDER, NOW, SHANGHAI, TODAY, Databases, make_executor
 from tests.support.portrait_reference import PORTRAIT, World
 from tests.web.conftest import SECRET
 from web.app import create
@@ -146,7 +146,7 @@ async def portraits_agree(graph: Graph, database: Database, told: list[Any], now
     days = (TODAY, now.astimezone(SHANGHAI).date())
     window = f'(window: {{ from: "{days[0]}", to: "{days[1]}" }})'
     query = f"{{ district {{ id portrait{window} {{ ...P }} }} zones {{ id portrait{window} {{ ...P }} }} }} {PORTRAIT}"
-    answer = await execution(graph, database, now).run(Operation(query), COMMANDER)
+    answer = await make_executor(graph, database, now).run(Operation(query), COMMANDER)
     assert answer.errors == []
     assert answer.data is not None
     district, zones = answer.data["district"], answer.data["zones"]

@@ -21,7 +21,7 @@ from models.db.read_pool import Fetch, MultipleStatements
 from schema.build import Graph
 from schema.execution.operation import Operation
 from schema.types import node_id
-from tests.conftest import COMMANDER, Databases, execution
+from tests.conftest import COMMANDER, Databases, make_executor
 from tests.support.actors import change, small_world
 
 ZONES = "SELECT name, id FROM zone WHERE id = ANY($1::int[])"
@@ -248,7 +248,7 @@ async def outside(database: Database) -> AsyncIterator[Callable[[str], Awaitable
 async def test_a_connection_that_was_ended_is_replaced(
     held: PostgresPool, database: Database, zones: tuple[int, int], graph: Graph, query: str, outside: Any
 ) -> None:
-    running = execution(graph, database)
+    running = make_executor(graph, database)
     operation = Operation(query, {"id": node_id.encode("Zone", zones[0])} if query == NODE else {})
     expected = await running.run(operation, COMMANDER)
     assert expected.written is not None

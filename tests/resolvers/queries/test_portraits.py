@@ -15,7 +15,7 @@ from models.visibility import Scope, Viewer, Visibility
 from schema.build import Graph
 from schema.execution.operation import Operation
 from schema.types import node_id
-from tests.conftest import COMMANDER, NOW, SHANGHAI, TODAY, Ask, Statements, execution
+from tests.conftest import COMMANDER, NOW, SHANGHAI, TODAY, Ask, StatementCounter, make_executor
 from tests.support.portrait_reference import PORTRAIT, World
 
 PUBLISHED = list(csv.DictReader(Path(__file__).with_name("indicator_checks.csv").read_text("utf-8").splitlines()))
@@ -77,7 +77,7 @@ async def district(
 ) -> Any:
     """The portrait of the district."""
     query = f"{{ district {{ portrait{window} {{ ...P }} }} }} {PORTRAIT}"
-    answer = await execution(graph, database, now).run(Operation(query), viewer)
+    answer = await make_executor(graph, database, now).run(Operation(query), viewer)
     assert answer.errors == []
     assert answer.data is not None
     return answer.data["district"]["portrait"]
@@ -159,7 +159,7 @@ async def test_the_demo_is_what_counting_its_rows_gives(graph: Graph, demo: Data
       zones {{ id portrait(window: {{ from: "{days[0]}", to: "{days[1]}" }}) {{ ...P }} }}
       venues {{ nodes {{ rings {{ id portrait(window: {{ from: "{days[0]}", to: "{days[1]}" }}) {{ ...P }} }} }} }}
     }} {PORTRAIT}"""
-    answer = await execution(graph, demo).run(Operation(query), COMMANDER)
+    answer = await make_executor(graph, demo).run(Operation(query), COMMANDER)
     assert answer.errors == []
     assert answer.data is not None
     rings = [ring for venue in answer.data["venues"]["nodes"] for ring in venue["rings"]]
@@ -238,7 +238,7 @@ async def test_each_indicator_begins_and_ends_at_midnight(graph: Graph, database
 )
 async def test_a_bad_window_is_bad_input(graph: Graph, demo: Database, window: str) -> None:
     query = f"{{ zones {{ portrait(window: {window}) {{ inspections }} }} }}"
-    answer = await execution(graph, demo).run(Operation(query), COMMANDER)
+    answer = await make_executor(graph, demo).run(Operation(query), COMMANDER)
     assert [error["extensions"]["code"] for error in answer.errors] == ["BAD_INPUT"] * 4
 
 
@@ -253,7 +253,7 @@ async def test_the_edges_of_the_calendar_can_be_asked(graph: Graph, demo: Databa
 
 async def test_the_longest_window_can_be_asked(graph: Graph, demo: Database) -> None:
     query = '{ district { portrait(window: { from: "2016-06-09", to: "2026-06-15" }) { hazardsFound trend { day } } } }'
-    answer = await execution(graph, demo).run(Operation(query), COMMANDER)
+    answer = await make_executor(graph, demo).run(Operation(query), COMMANDER)
     assert answer.data is not None
     assert len(answer.data["district"]["portrait"]["trend"]) == 3_659
 
@@ -263,7 +263,7 @@ async def test_many_long_portraits_cannot_be_asked_at_once(graph: Graph, demo: D
     for first, whole in ((27, True), (28, False)):
         window = 'window: { from: "2016-06-09", to: "2026-06-15" }'
         query = f"{{ enterprises(first: {first}) {{ nodes {{ portrait({window}) {{ hazardsFound }} }} }} }}"
-        answer = await execution(graph, demo).run(Operation(query), COMMANDER)
+        answer = await make_executor(graph, demo).run(Operation(query), COMMANDER)
         assert {error["extensions"]["code"] for error in answer.errors} == (set() if whole else {"BAD_INPUT"})
 
 
@@ -286,8 +286,8 @@ PARENTS = {
 async def test_many_parents_take_as_many_statements_as_one(graph: Graph, demo: Database, kind: str) -> None:
     taken = []
     for selection in PARENTS[kind]:
-        with Statements(demo) as statements:
-            answer = await execution(graph, demo).run(Operation(f"{{ {selection} }} {PORTRAIT}"), COMMANDER)
+        with StatementCounter(demo) as statements:
+            answer = await make_executor(graph, demo).run(Operation(f"{{ {selection} }} {PORTRAIT}"), COMMANDER)
         assert answer.errors == []
         taken.append(len(statements.texts))
     assert taken[0] == taken[1] <= 3
@@ -298,8 +298,8 @@ async def test_portraits_hold_nothing_personal(graph: Graph, demo: Database, sco
     """Whoever may read at all sees them."""
     viewer = Viewer(Visibility(Role.INTEGRATOR, frozenset(scopes)))
     query = "{ zones { portrait { enterprises } } }"
-    answer = await execution(graph, demo).run(Operation(query), viewer)
-    wall = await execution(graph, demo).run(Operation(query), Viewer(Visibility(Role.WALL)))
+    answer = await make_executor(graph, demo).run(Operation(query), viewer)
+    wall = await make_executor(graph, demo).run(Operation(query), Viewer(Visibility(Role.WALL)))
     assert wall.data is not None
     assert len(wall.data["zones"]) == 4
     assert answer.data == (wall.data if scopes else {"zones": []})
@@ -319,7 +319,7 @@ async def test_an_enterprise_sees_its_own_portrait_alone(graph: Graph, demo: Dat
       enterprises { nodes { id portrait { hazardsOpen } } }
     }"""
     variables = {"own": own["id"], "other": other["id"]}
-    answer = await execution(graph, demo).run(Operation(query, variables), viewer)
+    answer = await make_executor(graph, demo).run(Operation(query, variables), viewer)
     assert answer.errors == []
     assert answer.data is not None
     seen = answer.data

@@ -22,7 +22,7 @@ from models.db.database import Database
 from schema.build import Graph
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
-from tests.conftest import COMMANDER, NOW, Databases, settle
+from tests.conftest import COMMANDER, NOW, Databases, close_for_copying
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import record
 from tests.support.register_runs import FILES, MAPPING, REAL, Line, digest, read_real, run
@@ -57,7 +57,7 @@ async def loaded(databases: Databases, migrated_url: str) -> tuple[str, Said]:
     assert process.returncode == 0
     lines = [json.loads(line) for line in out.splitlines()]
     database = Database(url)
-    await settle(database)
+    await close_for_copying(database)
     return url, lines[-1] | {"progress": lines[:-1]}
 
 

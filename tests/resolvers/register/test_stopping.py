@@ -17,11 +17,11 @@ from models import EventKind
 from models.db.database import Database
 from resolvers.register import Progress, RegisterRefused, export, write
 from tests.conftest import Databases
-from tests.support.processes import address
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import record
 from tests.support.register_runs import MAPPING, REAL, bytes_of, digest, held, run, slice_real
 from tests.support.small_register import ENTERPRISES, PLACES, TOP, put, table
+from tests.support.worker_handle import settings_url
 from web.settings import ROOT
 
 # -- dry runs, and runs that are stopped --
@@ -109,7 +109,7 @@ async def test_a_run_that_is_killed_and_repeated_ends_the_same(
 
 async def killed(database: Database, source: Path, batch: int, rows: float, rng: Random) -> bool:
     """Import in a process of its own, and kill it a moment after it said that so many rows are done."""
-    arguments = ("-m", "tests.support.register_runs", address(database), str(MAPPING), str(source), str(batch))
+    arguments = ("-m", "tests.support.register_runs", settings_url(database), str(MAPPING), str(source), str(batch))
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     while line := await process.stdout.readline():

@@ -19,7 +19,7 @@ from schema.execution import cost
 from schema.execution.operation import Operation
 from schema.fields.source import NODES, OF_ROW, fields_of
 from schema.types import node_id
-from tests.conftest import COMMANDER, execution
+from tests.conftest import COMMANDER, make_executor
 from tests.schema.execution.test_context import name_of
 from tests.support.connection_reference import rows_of
 from tests.support.field_queries import ids_of, needed, selection
@@ -44,7 +44,7 @@ def ask(of: Any, name: str) -> str:
 
 
 async def answer(graph: Graph, demo: Database, viewer: Viewer, query: str, **variables: Any) -> dict[str, Any]:
-    found = await execution(graph, demo).run(Operation(query, variables), viewer)
+    found = await make_executor(graph, demo).run(Operation(query, variables), viewer)
     assert found.errors == []
     assert found.data is not None
     return found.data

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from models.db.database import Database
 from schema.build import Graph
 from schema.execution.operation import Operation
-from tests.conftest import COMMANDER, execution
+from tests.conftest import COMMANDER, make_executor
 from tests.support.connection_reference import LISTINGS, ORDERED, Listing
 
 # Without these, PostgreSQL sorts or reads a whole table only where there is no other way.
@@ -48,14 +48,14 @@ async def plan(database: Database, statement: str, parameters: Any) -> str:
 
 async def deep_page(graph: Graph, demo: Database, query: str, at: str | None = None) -> list[tuple[str, Any]]:
     with Noted(demo) as noted:
-        answer = await execution(graph, demo, planned=False).run(Operation(query, {"at": at}), COMMANDER)
+        answer = await make_executor(graph, demo, planned=False).run(Operation(query, {"at": at}), COMMANDER)
     assert answer.errors == []
     return noted.found
 
 
 async def cursor(graph: Graph, demo: Database, listing: Listing) -> str:
     query = f"{{ {listing.field}({listing.arguments}first: 5) {{ pageInfo {{ endCursor }} }} }}"
-    answer = await execution(graph, demo, planned=False).run(Operation(query), COMMANDER)
+    answer = await make_executor(graph, demo, planned=False).run(Operation(query), COMMANDER)
     assert answer.data is not None
     return str(answer.data[listing.field]["pageInfo"]["endCursor"])
 
@@ -84,7 +84,7 @@ async def test_a_page_of_a_zones_enterprises_is_read_from_an_index(
     graph: Graph, demo: Database, listing: Listing, many: bool
 ) -> None:
     """For all zones in one statement, and for one alone."""
-    codes = await execution(graph, demo, planned=False).run(Operation("{ zones { code } }"), COMMANDER)
+    codes = await make_executor(graph, demo, planned=False).run(Operation("{ zones { code } }"), COMMANDER)
     assert codes.data is not None
     root = "zones" if many else f'zone(by: {{code: "{codes.data["zones"][0]["code"]}"}})'
     page = f"enterprises({listing.arguments}first: 3, after: $at) {{ nodes {{ id }} }}"

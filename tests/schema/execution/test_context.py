@@ -18,7 +18,7 @@ from schema.fields.batch import Batch
 from schema.fields.columns import Column, Compute, GlobalId, SubObject
 from schema.fields.references import ToOneOf
 from schema.fields.source import NODES, OF_ROW, LoadField, fields_of
-from tests.conftest import COMMANDER, Databases, Statements, execution
+from tests.conftest import COMMANDER, Databases, StatementCounter, make_executor
 from tests.support.field_queries import ids_of, needed, selection, tell
 
 MANY, FEW, LOOKED_AT = 50, 2, 400
@@ -85,11 +85,11 @@ class Asked:
             f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {of.__name__}"
             f" {{ found: {name}{needed(field)} {selection(field.type)} }} }} }}"
         )
-        self._demo, self._running = demo, execution(graph, demo, planned=planned)
+        self._demo, self._running = demo, make_executor(graph, demo, planned=planned)
 
     async def values(self, parents: list[str]) -> tuple[list[Any], list[str]]:
         """What the field gives for each, and the statements that it took."""
-        with Statements(self._demo) as statements:
+        with StatementCounter(self._demo) as statements:
             answer = await self._running.run(Operation(self._query, {"ids": parents}), COMMANDER)
         assert answer.errors == []
         assert answer.data is not None
@@ -133,26 +133,26 @@ def test_types_without_ids_have_no_relations() -> None:
 async def test_what_is_found_is_read_once_for_each_kind(graph: Graph, demo: Database) -> None:
     query = 'query($n: Int!) { search(text: "1", first: $n) { matched item { __typename ... on Node { id } } } }'
     for n in (FEW, MANY):
-        with Statements(demo) as statements:
-            answer = await execution(graph, demo, planned=False).run(Operation(query, {"n": n}), COMMANDER)
+        with StatementCounter(demo) as statements:
+            answer = await make_executor(graph, demo, planned=False).run(Operation(query, {"n": n}), COMMANDER)
         assert answer.data is not None
         assert len(answer.data["search"]) == n
         assert len(statements.texts) <= 2 * len(SearchKind)
 
 
 async def test_rows_are_counted_only_if_asked(graph: Graph, demo: Database) -> None:
-    running = execution(graph, demo, planned=False)
+    running = make_executor(graph, demo, planned=False)
     for asked, counts in (("nodes { id }", 0), ("edges { cursor } pageInfo { hasNextPage }", 0), ("totalCount", 2)):
         query = f"{{ enterprises(first: 3) {{ nodes {{ hazards {{ {asked} }} }} {asked} }} }}"
-        with Statements(demo) as statements:
+        with StatementCounter(demo) as statements:
             answer = await running.run(Operation(query), COMMANDER)
         assert answer.errors == []
         assert len([text for text in statements.texts if "count(" in text]) == counts
 
 
 async def test_who_asks_only_for_the_number_reads_no_rows(graph: Graph, demo: Database) -> None:
-    with Statements(demo) as statements:
-        answer = await execution(graph, demo, planned=False).run(Operation("{ hazards { totalCount } }"), COMMANDER)
+    with StatementCounter(demo) as statements:
+        answer = await make_executor(graph, demo, planned=False).run(Operation("{ hazards { totalCount } }"), COMMANDER)
     assert answer.data is not None
     assert answer.data["hazards"]["totalCount"] > 0
     [text] = statements.texts
@@ -175,8 +175,8 @@ fragment Also on Enterprise { hazards(first: 3) { pageInfo { hasNextPage } nodes
 
 @pytest.mark.parametrize(("n", "statements"), [(3, 2), (4, 3)])
 async def test_equal_questions_share_a_load(graph: Graph, demo: Database, n: int, statements: int) -> None:
-    with Statements(demo) as counted:
-        answer = await execution(graph, demo, planned=False).run(Operation(SHARING, {"n": n}), COMMANDER)
+    with StatementCounter(demo) as counted:
+        answer = await make_executor(graph, demo, planned=False).run(Operation(SHARING, {"n": n}), COMMANDER)
     assert answer.errors == []
     assert len(counted.texts) == statements
 
@@ -188,8 +188,8 @@ async def test_filters_share_a_load_only_if_they_are_equal(graph: Graph, demo: D
       c: hazards(filter: {statuses: [CLOSED]}) { totalCount }
       d: hazards { totalCount }
     } } }"""
-    with Statements(demo) as statements:
-        answer = await execution(graph, demo, planned=False).run(Operation(query), COMMANDER)
+    with StatementCounter(demo) as statements:
+        answer = await make_executor(graph, demo, planned=False).run(Operation(query), COMMANDER)
     assert answer.data is not None
     for e in answer.data["enterprises"]["nodes"]:
         assert e["a"] == e["b"]
@@ -199,8 +199,8 @@ async def test_filters_share_a_load_only_if_they_are_equal(graph: Graph, demo: D
 
 async def test_the_same_row_by_many_ways_is_read_once(graph: Graph, demo: Database) -> None:
     query = "{ hazards(first: 30) { nodes { enterprise { zone { id } } inspection { enterprise { zone { id } } } } } }"
-    with Statements(demo) as statements:
-        answer = await execution(graph, demo, planned=False).run(Operation(query), COMMANDER)
+    with StatementCounter(demo) as statements:
+        answer = await make_executor(graph, demo, planned=False).run(Operation(query), COMMANDER)
     assert answer.errors == []
     # Hazards, enterprises, inspections, zones, and enterprises once more if any inspection is of another.
     assert len(statements.texts) <= 5

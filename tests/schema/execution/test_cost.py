@@ -10,7 +10,7 @@ from models.db.database import Database
 from schema.build import Graph
 from schema.execution.cost import FEW, ROWS_MAXIMUM, RowCost, row_cost
 from schema.execution.operation import Operation
-from tests.conftest import COMMANDER, execution
+from tests.conftest import COMMANDER, make_executor
 from tests.support.proof_mode import examples
 from tests.support.query_variants import disguised
 from tests.support.random_queries import Stock, Wanderer
@@ -62,7 +62,7 @@ def test_pages_within_pages_multiply(graph: Graph, query: str, variables: dict[s
 
 async def test_too_many_rows_are_refused(graph: Graph, demo: Database) -> None:
     query = "query($n: Int!) { enterprises(first: 500) { nodes { hazards(first: $n) { nodes { id } } } } }"
-    running = execution(graph, demo)
+    running = make_executor(graph, demo)
     for size, whole in ((10, True), (999, True), (1_000, False), (999, True)):
         answer = await running.run(Operation(query, {"n": size}), COMMANDER)
         assert answer.started is whole
@@ -81,10 +81,10 @@ def listed(found: Any) -> int:
 
 
 async def test_no_answer_has_more_rows_than_were_reckoned(demo: Database, graph: Graph) -> None:
-    plain = execution(graph, demo, planned=False)
+    plain = make_executor(graph, demo, planned=False)
     every = await names(demo, None)
     wanderer = Wanderer(graph, Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph)))
-    planned, most = execution(graph, demo), 0
+    planned, most = make_executor(graph, demo), 0
     with forgotten():
         for number in range(examples(60)):
             query = wanderer.operation(number, roots=1)

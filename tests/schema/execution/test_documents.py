@@ -9,7 +9,7 @@ from models.db.database import Database
 from schema.build import Graph
 from schema.execution import documents
 from schema.execution.operation import Operation
-from tests.conftest import COMMANDER, execution
+from tests.conftest import COMMANDER, make_executor
 
 
 async def test_documents_are_kept_but_not_for_ever(
@@ -23,7 +23,7 @@ async def test_documents_are_kept_but_not_for_ever(
 
     monkeypatch.setattr(documents, "parse", noted)
     monkeypatch.setattr(documents, "DOCUMENTS_KEPT", 3)
-    running = execution(graph, demo)
+    running = make_executor(graph, demo)
 
     async def ask(number: int) -> None:
         answer = await running.run(Operation(f"{{ z{number}: zones {{ id }} }}"), COMMANDER)
@@ -43,7 +43,7 @@ async def test_documents_are_kept_but_not_for_ever(
 
 
 async def test_a_bad_document_is_kept_too(graph: Graph, demo: Database) -> None:
-    running = execution(graph, demo)
+    running = make_executor(graph, demo)
     for _ in range(2):
         answer = await running.run(Operation("{ nothing }"), COMMANDER)
         assert [error["extensions"]["code"] for error in answer.errors] == ["BAD_DOCUMENT"]
@@ -52,7 +52,7 @@ async def test_a_bad_document_is_kept_too(graph: Graph, demo: Database) -> None:
 
 async def test_of_long_documents_fewer_are_kept(graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "CHARACTERS_KEPT", 1_000)
-    running = execution(graph, demo)
+    running = make_executor(graph, demo)
     asked = [f"{{ z{number}: zones {{ id }} }} #{'x' * 300}" for number in range(5)]
     for query in asked:
         assert (await running.run(Operation(query), COMMANDER)).errors == []

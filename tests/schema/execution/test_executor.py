@@ -18,7 +18,7 @@ from schema.build import Graph
 from schema.execution.context import Context
 from schema.execution.operation import GraphQLResponse, Operation
 from schema.types import node_id
-from tests.conftest import COMMANDER, execution
+from tests.conftest import COMMANDER, make_executor
 
 SECRET = "13812345678"
 
@@ -26,7 +26,7 @@ SECRET = "13812345678"
 async def run(
     graph: Graph, database: Database, query: str, variables: dict[str, Any] | None = None, name: str | None = None
 ) -> GraphQLResponse:
-    return await execution(graph, database).run(Operation(query, variables or {}, name), COMMANDER)
+    return await make_executor(graph, database).run(Operation(query, variables or {}, name), COMMANDER)
 
 
 def codes(answer: GraphQLResponse) -> set[str]:
@@ -256,7 +256,7 @@ async def test_a_variable_may_be_the_one_of_several(graph: Graph, demo: Database
 async def test_everybody_is_told_which_inputs_take_one_of_several(graph: Graph, demo: Database) -> None:
     fields = "fields { type { isOneOf ofType { isOneOf } } args { type { isOneOf } } }"
     query = f"{{ __schema {{ types {{ name isOneOf {fields} }} }} }}"
-    answer = await execution(graph, demo).run(Operation(query), None)
+    answer = await make_executor(graph, demo).run(Operation(query), None)
     assert answer.errors == []
     assert answer.data is not None
     found = {of["name"] for of in answer.data["__schema"]["types"] if of["isOneOf"]}

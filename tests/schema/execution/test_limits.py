@@ -31,7 +31,7 @@ from schema.execution import limits
 from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, Operation
 from schema.plan.row_codec import FallbackRequired
-from tests.conftest import COMMANDER, execution
+from tests.conftest import COMMANDER, make_executor
 from tests.support.large_documents import HONEST, LONG, OF_SCHEMA, REFUSED, document, endless, fanned, fragment, many
 from tests.support.proof_mode import PROVING
 
@@ -66,7 +66,7 @@ def comparisons(monkeypatch: pytest.MonkeyPatch) -> Comparisons:
 
 @pytest.fixture
 def running(graph: Graph, demo: Database) -> Executor:
-    return execution(graph, demo)
+    return make_executor(graph, demo)
 
 
 def extent(query: str) -> int:

@@ -20,7 +20,7 @@ from schema.build import Graph
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from schema.types import node_id
-from tests.conftest import COMMANDER, NOW, Databases, execution, settle
+from tests.conftest import COMMANDER, NOW, Databases, close_for_copying, make_executor
 from tests.support.connection_reference import LISTINGS, ORDERED, Listing, rows_of
 from tests.support.proof_mode import examples
 
@@ -53,7 +53,7 @@ async def crowd(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
         for statement in CROWDING:
             await session.execute(statement)
     yield made
-    await settle(made)
+    await close_for_copying(made)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -112,7 +112,7 @@ async def test_a_walk_gives_each_row_once_and_in_order(
         rows = [row for row in rows if row.enterprise_id in some]
         given = f"filter: {{enterprises: {orjson.dumps([node_id.encode('Enterprise', e) for e in some]).decode()}}}, "
     wanted = [listing.id(row) for row in listing.sorted(rows)]
-    assert await Walk(execution(graph, crowd), listing, backward, given).all(by) == (
+    assert await Walk(make_executor(graph, crowd), listing, backward, given).all(by) == (
         wanted[::-1] if backward else wanted
     )
 
@@ -123,7 +123,7 @@ async def test_all_hazards_by_a_hundred(
 ) -> None:
     wanted = [listing.id(row) for row in listing.sorted(known[models.Hazard])]
     assert len(wanted) > 1000
-    assert await Walk(execution(graph, crowd), listing, backward=False).all([100]) == wanted
+    assert await Walk(make_executor(graph, crowd), listing, backward=False).all([100]) == wanted
 
 
 def enterprise(number: int, example: models.Enterprise, **changed: Any) -> models.Enterprise:
@@ -146,7 +146,7 @@ async def test_rows_that_come_and_go_do_not_disturb_a_walk(
     async with crowd.write() as session:
         session.add_all(mortal.values())
     seen: list[str] = []
-    walk = Walk(execution(graph, crowd), listing, backward)
+    walk = Walk(make_executor(graph, crowd), listing, backward)
     try:
         while walk.more:
             assert len(seen) < 2 * len(lasting)
@@ -172,7 +172,7 @@ async def test_a_cursor_outlives_its_row(graph: Graph, own_demo: Database) -> No
     async with own_demo.write() as session:
         last = listing.sorted(await rows_of(own_demo, models.Enterprise))[9]
         session.add(enterprise(100_000, last))
-    walk = Walk(execution(graph, own_demo), listing, backward=False)
+    walk = Walk(make_executor(graph, own_demo), listing, backward=False)
     assert await walk.page(11) == [*wanted[:10], node_id.encode("Enterprise", 100_000)]
     async with own_demo.write() as session:
         await session.execute(sa.delete(models.Enterprise).where(col(models.Enterprise.id) == 100_000))
@@ -200,7 +200,7 @@ async def test_each_of_many_parents_has_its_own_page(
         f"query($n: Int!, $at: String) {{ zones {{ id {listing.field}({listing.arguments}{count}: $n, {cursor}: $at)"
         " { nodes { id } pageInfo { hasNextPage hasPreviousPage } } } }"
     )
-    running = execution(graph, crowd)
+    running = make_executor(graph, crowd)
     variables = {"n": size, "at": None if at is None else await cursor_of(running, listing, at, known)}
     answer = await running.run(Operation(query, variables), COMMANDER)
     assert answer.errors == []
@@ -235,7 +235,7 @@ async def test_a_page_between_two_cursors(graph: Graph, demo: Database) -> None:
         nodes { id } edges { cursor } pageInfo { hasNextPage hasPreviousPage }
       }
     }"""
-    running = execution(graph, demo)
+    running = make_executor(graph, demo)
 
     async def ask(**variables: Any) -> tuple[list[str], bool, bool, list[str]]:
         answer = await running.run(Operation(query, variables), COMMANDER)
@@ -313,16 +313,16 @@ BY_INSPECTED = "enterprises(orderBy: {field: LAST_INSPECTED}, "
 async def test_what_is_not_a_cursor_of_the_list_is_refused(
     graph: Graph, demo: Database, field: str, cursor: str
 ) -> None:
-    running = execution(graph, demo)
+    running = make_executor(graph, demo)
     assert await code(running, field, {"after": cursor}) == "BAD_CURSOR"
     assert await code(running, field, {"last": 3, "before": cursor}) == "BAD_CURSOR"
 
 
 async def test_text_in_a_cursor_is_only_text(graph: Graph, demo: Database) -> None:
     for text in ("'; DROP TABLE enterprise; --", "%", "\\", '"'):
-        assert await code(execution(graph, demo), BY_NAME, {"after": forged("Enterprise.NAME+", text, 1)}) is None
+        assert await code(make_executor(graph, demo), BY_NAME, {"after": forged("Enterprise.NAME+", text, 1)}) is None
     for text in ("a\0b",):
-        assert await code(execution(graph, demo), BY_NAME, {"after": forged("Enterprise.NAME+", text, 1)}) in (
+        assert await code(make_executor(graph, demo), BY_NAME, {"after": forged("Enterprise.NAME+", text, 1)}) in (
             "BAD_CURSOR",
             "BAD_INPUT",
         )
@@ -330,7 +330,7 @@ async def test_text_in_a_cursor_is_only_text(graph: Graph, demo: Database) -> No
 
 @pytest.mark.parametrize("listing", LISTINGS, ids=str)
 async def test_a_list_takes_its_own_cursors_and_no_others(graph: Graph, demo: Database, listing: Listing) -> None:
-    running = execution(graph, demo)
+    running = make_executor(graph, demo)
     walk = Walk(running, listing, backward=False)
     await walk.page(1)
     assert walk.at is not None
@@ -363,11 +363,11 @@ async def test_a_list_takes_its_own_cursors_and_no_others(graph: Graph, demo: Da
     ],
 )
 async def test_sizes_of_pages(graph: Graph, demo: Database, variables: dict[str, Any], wanted: str | None) -> None:
-    assert await code(execution(graph, demo), "enterprises(", variables) == wanted
+    assert await code(make_executor(graph, demo), "enterprises(", variables) == wanted
 
 
 async def test_a_page_has_twenty_rows_if_nothing_is_said(graph: Graph, demo: Database) -> None:
-    answer = await execution(graph, demo).run(Operation("{ enterprises { nodes { id } } }"), COMMANDER)
+    answer = await make_executor(graph, demo).run(Operation("{ enterprises { nodes { id } } }"), COMMANDER)
     assert answer.data is not None
     assert len(answer.data["enterprises"]["nodes"]) == 20
 

@@ -14,7 +14,7 @@ from models.db.database import Database
 from schema.build import Graph, build
 from schema.execution.operation import Operation
 from schema.types import node_id
-from tests.conftest import COMMANDER, Databases, execution
+from tests.conftest import COMMANDER, Databases, make_executor
 from tests.support.connection_reference import rows_of
 from tests.support.filter_reference import APPLIES, CASES, EDGED, EDGES, SECOND, TABLES, TEXTS, Case, World, has
 
@@ -49,14 +49,14 @@ async def found(graph: Graph, database: Database, listing: str, filter: dict[str
         f"query($filter: {name}) {{ {listing}(first: 1000, filter: $filter) {{ totalCount nodes {{ id }}"
         " pageInfo { hasNextPage endCursor } } }"
     )
-    answer = await execution(graph, database).run(Operation(query, {"filter": filter}), COMMANDER)
+    answer = await make_executor(graph, database).run(Operation(query, {"filter": filter}), COMMANDER)
     assert answer.errors == []
     assert answer.data is not None
     page = answer.data[listing]
     nodes = [node["id"] for node in page["nodes"]]
     if page["pageInfo"]["hasNextPage"]:
         rest = query.replace("first: 1000", f'first: 1000, after: "{page["pageInfo"]["endCursor"]}"')
-        more = await execution(graph, database).run(Operation(rest, {"filter": filter}), COMMANDER)
+        more = await make_executor(graph, database).run(Operation(rest, {"filter": filter}), COMMANDER)
         assert more.data is not None
         nodes += [node["id"] for node in more.data[listing]["nodes"]]
     assert page["totalCount"] == len(nodes) == len(set(nodes))
@@ -111,7 +111,7 @@ async def test_what_is_null_or_left_out_is_not_asked(graph: Graph, edged: Databa
 @pytest.mark.parametrize("zone", [1, 2, 3, 4, 99])
 async def test_venues_of_a_zone(graph: Graph, edged: Database, world: World, zone: int) -> None:
     query = "query($zone: ID) { venues(first: 1000, zone: $zone) { totalCount nodes { id } } }"
-    answer = await execution(graph, edged).run(Operation(query, {"zone": node_id.encode("Zone", zone)}), COMMANDER)
+    answer = await make_executor(graph, edged).run(Operation(query, {"zone": node_id.encode("Zone", zone)}), COMMANDER)
     assert answer.data is not None
     wanted = {node_id.encode("Venue", v.id) for v in world.rows[models.Venue] if v.zone_id == zone}
     assert {n["id"] for n in answer.data["venues"]["nodes"]} == wanted
@@ -122,7 +122,7 @@ async def test_venues_of_a_zone(graph: Graph, edged: Database, world: World, zon
 async def test_stock_by_a_part_of_name_or_code(graph: Graph, edged: Database, world: World, wanted: str) -> None:
     stock = "stock(first: 1000, text: $text) { nodes { id } }"
     query = f"query($text: String) {{ warehouses(first: 400) {{ nodes {{ id {stock} }} }} }}"
-    answer = await execution(graph, edged).run(Operation(query, {"text": wanted}), COMMANDER)
+    answer = await make_executor(graph, edged).run(Operation(query, {"text": wanted}), COMMANDER)
     assert answer.data is not None
     for warehouse in answer.data["warehouses"]["nodes"]:
         items = world.stock.get(node_id.key_of(warehouse["id"], "Warehouse"), [])
@@ -138,7 +138,7 @@ async def test_overdue_at_the_very_deadline(graph: Graph, edged: Database, world
     now = EDGES[1] + late * SECOND
     query = "query($filter: HazardFilter) { hazards(first: 1000, filter: $filter) { nodes { id overdue } } }"
     for flagged in (True, False):
-        running = execution(graph, edged, now)
+        running = make_executor(graph, edged, now)
         filter = {"overdue": flagged, "enterprises": [node_id.encode("Enterprise", row.enterprise_id)]}
         answer = await running.run(Operation(query, {"filter": filter}), COMMANDER)
         assert answer.data is not None
@@ -188,6 +188,6 @@ async def test_what_a_filter_may_not_be(
     graph: Graph, demo: Database, listing: str, filter: dict[str, Any], code: str
 ) -> None:
     query = f"query($filter: {type_of_filter(listing)}) {{ {listing}(filter: $filter) {{ nodes {{ id }} }} }}"
-    answer = await execution(graph, demo).run(Operation(query, {"filter": filter}), COMMANDER)
+    answer = await make_executor(graph, demo).run(Operation(query, {"filter": filter}), COMMANDER)
     assert [error["extensions"]["code"] for error in answer.errors] == [code]
     assert "SELECT" not in json.dumps(answer.errors)

@@ -19,7 +19,7 @@ from schema.execution.operation import Operation
 from schema.live.renderer import EventRenderer
 from schema.live.request import subscription_request
 from subscriptions import event_log
-from tests.conftest import COMMANDER, execution
+from tests.conftest import COMMANDER, make_executor
 
 QUERY = "subscription { updates { id kind at cursor actor { role } enterprise { name zone { name } } } }"
 EVENTS = 300
@@ -28,7 +28,7 @@ SPARE = EVENTS  # weak references that come and go; what graphql-core keeps of e
 
 @pytest.mark.parametrize("planned", [True, False])
 async def test_an_event_leaves_nothing_behind(demo: Database, graph: Graph, planned: bool) -> None:
-    running = execution(graph, demo, planned=planned)
+    running = make_executor(graph, demo, planned=planned)
     document = running.document(Operation(QUERY))
     subscription = get_operation_ast(document)
     assert subscription is not None

@@ -23,7 +23,7 @@ from tests.support.actors import Desk, document
 from tests.support.exhaustive_queries import leaves
 from tests.support.personal_data import marks as marks_in
 from tests.support.personal_data import own_marks
-from tests.support.viewer_reads import Scene, marked, program
+from tests.support.viewer_reads import MarkedDemo, marked_demo, program
 
 STREAMS = {
     "inspectionUpdates": {Subject.INSPECTION},
@@ -40,18 +40,18 @@ LATEST = 6
 
 
 @pytest_asyncio.fixture(scope="module")
-async def scene(databases: Databases, demo_url: str, graph: Graph) -> AsyncIterator[Scene]:
-    made = await marked(await databases.new(demo_url), graph)
+async def scene(databases: Databases, demo_url: str, graph: Graph) -> AsyncIterator[MarkedDemo]:
+    made = await marked_demo(await databases.new(demo_url), graph)
     yield made
     await made.database.close()
 
 
 @pytest.fixture
-def live(scene: Scene) -> LiveStreams:
+def live(scene: MarkedDemo) -> LiveStreams:
     return LiveStreams(scene.running, scene.database, lambda: SHANGHAI, lambda: NOW, bus_url="memory://")
 
 
-def stream(scene: Scene, name: str, arguments: str = "") -> Operation:
+def stream(scene: MarkedDemo, name: str, arguments: str = "") -> Operation:
     """A subscription that asks for everything of the rows it tells of, and of those around them."""
     root = scene.graph._schema.subscription_type
     assert root is not None
@@ -60,7 +60,7 @@ def stream(scene: Scene, name: str, arguments: str = "") -> Operation:
     return Operation(f"subscription {{ {name}{arguments} {{ {inner} }} }}")
 
 
-async def events(scene: Scene, subjects: set[Subject]) -> list[Any]:
+async def events(scene: MarkedDemo, subjects: set[Subject]) -> list[Any]:
     """The latest events about these: the enterprise's and everybody's."""
     event = Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     newest = sa.select(event).order_by(event.c.id.desc()).limit(LATEST).where(event.c.subject.in_(subjects))
@@ -70,7 +70,7 @@ async def events(scene: Scene, subjects: set[Subject]) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-async def test_a_stream_tells_each_viewer_what_they_may_see(scene: Scene, live: LiveStreams, name: str) -> None:
+async def test_a_stream_tells_each_viewer_what_they_may_see(scene: MarkedDemo, live: LiveStreams, name: str) -> None:
     told: dict[str, list[bytes]] = {}
     happened = await events(scene, STREAMS[name])
     for who in MAY_READ:
@@ -93,13 +93,17 @@ async def test_a_stream_tells_each_viewer_what_they_may_see(scene: Scene, live: 
 
 @pytest.mark.parametrize("who", MAY_NOT_READ)
 @pytest.mark.parametrize("name", ["updates", "positions"])
-async def test_a_program_that_may_not_read_has_no_stream(scene: Scene, live: LiveStreams, name: str, who: str) -> None:
+async def test_a_program_that_may_not_read_has_no_stream(
+    scene: MarkedDemo, live: LiveStreams, name: str, who: str
+) -> None:
     with pytest.raises(RequestError) as refused:
         await live.prepare(stream(scene, name), scene.viewers[who])
     assert refused.value.code is ErrorCode.FORBIDDEN
 
 
-async def test_positions_are_told_without_personal_data_and_not_to_enterprises(scene: Scene, live: LiveStreams) -> None:
+async def test_positions_are_told_without_personal_data_and_not_to_enterprises(
+    scene: MarkedDemo, live: LiveStreams
+) -> None:
     with pytest.raises(RequestError) as refused:
         await live.prepare(stream(scene, "positions"), scene.viewers["enterprise"])
     assert refused.value.code is ErrorCode.FORBIDDEN
@@ -114,7 +118,7 @@ async def test_positions_are_told_without_personal_data_and_not_to_enterprises(s
 @pytest.mark.parametrize("who", MAY_READ)
 @pytest.mark.parametrize("of", ["District", "Zone", "ControlRing", "Venue", "Enterprise", "other enterprise"])
 async def test_an_enterprise_has_no_live_portrait_but_its_own(
-    scene: Scene, live: LiveStreams, of: str, who: str
+    scene: MarkedDemo, live: LiveStreams, of: str, who: str
 ) -> None:
     others = sorted(set(scene.every["Enterprise"]) - set(scene.mine["Enterprise"]))
     given = others[0] if of == "other enterprise" else scene.ids[of][0]
@@ -131,13 +135,13 @@ async def test_an_enterprise_has_no_live_portrait_but_its_own(
 
 
 @pytest_asyncio.fixture
-async def desk(databases: Databases, demo_url: str, graph: Graph) -> AsyncIterator[tuple[Scene, Desk]]:
-    made = await marked(await databases.new(demo_url), graph)
+async def desk(databases: Databases, demo_url: str, graph: Graph) -> AsyncIterator[tuple[MarkedDemo, Desk]]:
+    made = await marked_demo(await databases.new(demo_url), graph)
     yield made, Desk(graph, made.database)
     await made.database.close()
 
 
-def result(scene: Scene, name: str) -> str:
+def result(scene: MarkedDemo, name: str) -> str:
     """Everything of a success, its rows and those around them."""
     root = scene.graph._schema.mutation_type
     assert root is not None
@@ -145,11 +149,11 @@ def result(scene: Scene, name: str) -> str:
     return document(scene.graph, name, scene.walk().selection(success, 2))
 
 
-async def act(scene: Scene, desk: Desk, who: Any, name: str, **given: Any) -> Any:
+async def act(scene: MarkedDemo, desk: Desk, who: Any, name: str, **given: Any) -> Any:
     return (await desk.ask(result(scene, name), who, input=given))[name]
 
 
-async def test_a_program_that_writes_sees_the_row_and_nothing_that_hangs_on_it(desk: tuple[Scene, Desk]) -> None:
+async def test_a_program_that_writes_sees_the_row_and_nothing_that_hangs_on_it(desk: tuple[MarkedDemo, Desk]) -> None:
     scene, at_desk = desk
     code = await external(scene)
     place = {"latitude": 30.2, "longitude": 120.3}
@@ -178,7 +182,7 @@ def written(found: dict[str, Any]) -> set[str]:
     return {v for row in rows if isinstance(row, dict) for k, v in row.items() if k.endswith("_id")}
 
 
-async def external(scene: Scene) -> dict[str, str]:
+async def external(scene: MarkedDemo) -> dict[str, str]:
     """What names the enterprise in a register."""
     found = await scene.ask(
         "commander", f'{{ enterprise(by: {{id: "{scene.ids["Enterprise"][0]}"}}) {{ creditCode }} }}'
@@ -186,7 +190,7 @@ async def external(scene: Scene) -> dict[str, str]:
     return {"creditCode": found["enterprise"]["creditCode"]}
 
 
-async def test_an_enterprise_that_acts_is_told_of_its_own_file_alone(desk: tuple[Scene, Desk]) -> None:
+async def test_an_enterprise_that_acts_is_told_of_its_own_file_alone(desk: tuple[MarkedDemo, Desk]) -> None:
     scene, at_desk = desk
     own, viewer = scene.ids["Enterprise"][0], scene.viewers["enterprise"]
     given = {"level": "GENERAL", "description": "线路老化"}
@@ -213,7 +217,9 @@ async def test_an_enterprise_that_acts_is_told_of_its_own_file_alone(desk: tuple
     )
 
 
-async def test_what_an_action_changed_is_told_without_names_and_numbers_of_people(desk: tuple[Scene, Desk]) -> None:
+async def test_what_an_action_changed_is_told_without_names_and_numbers_of_people(
+    desk: tuple[MarkedDemo, Desk],
+) -> None:
     scene, at_desk = desk
     duty = scene.viewers["commander"]
     person = {"name": "~person.name.1~", "phone": "~person.phone.1~"}
@@ -241,6 +247,6 @@ async def test_what_an_action_changed_is_told_without_names_and_numbers_of_peopl
         assert "deadline" in {change["field"] for change in nodes[1]["changes"]}
 
 
-async def in_review(scene: Scene) -> list[str]:
+async def in_review(scene: MarkedDemo) -> list[str]:
     asked = "{ hazards(first: 1, filter: {statuses: [FOUND, UNDER_REVIEW]}) { nodes { id } } }"
     return [node["id"] for node in (await scene.ask("commander", asked))["hazards"]["nodes"]]

@@ -21,7 +21,7 @@ from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, Operation
 from schema.plan.mutation_step import MutationStep
 from schema.types import node_id
-from tests.conftest import NOW, SHANGHAI, Databases, settle
+from tests.conftest import NOW, SHANGHAI, Databases, close_for_copying
 from tests.resolvers.actions.test_errors import furnished, known
 from tests.support.actors import DUTY, PROBLEMS, WALL, Desk, contents, document, log_after, program, small_world
 from tests.support.district import Office, marked, opened
@@ -90,7 +90,7 @@ async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncI
     nodes = graph._schema.get_possible_types(graph._schema.type_map["Node"])  # type: ignore[arg-type]  # an interface
     every = {node.name: [node_id.encode(node.name, 1)] for node in nodes} | await names(first, None)
     world = office.world
-    await settle(first)
+    await close_for_copying(first)
     copies = Database(await databases.new(url)), Database(await databases.new(url))
     planned, plain = (
         Executor(graph, copy, lambda: SHANGHAI, lambda: NOW, planned=way)

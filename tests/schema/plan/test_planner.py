@@ -11,7 +11,7 @@ from schema.build import Graph
 from schema.execution.operation import Operation
 from schema.plan import planner
 from schema.plan.interning import FieldInterner
-from tests.conftest import COMMANDER, execution
+from tests.conftest import COMMANDER, make_executor
 from tests.support.large_documents import HONEST, document, many
 
 
@@ -67,7 +67,7 @@ async def test_each_selection_is_numbered_once(graph: Graph, demo: Database, mon
         return selection(self, node)
 
     monkeypatch.setattr(FieldInterner, "_selection", noted)
-    running = execution(graph, demo)
+    running = make_executor(graph, demo)
     query = deep(20, 500)
     answer = await running.run(Operation(query), COMMANDER)
     assert answer.written is not None
@@ -96,7 +96,7 @@ async def test_of_too_many_variants_no_plan_is_made(
         count(self)
 
     monkeypatch.setattr(planner.Planner, "count", noted)
-    running, plain = execution(graph, demo), execution(graph, demo, planned=False)
+    running, plain = make_executor(graph, demo), make_executor(graph, demo, planned=False)
     answer = await running.run(Operation(told(depth)), COMMANDER)
     assert answer.errors == []
     assert answer.data == (await plain.run(Operation(told(depth)), COMMANDER)).data

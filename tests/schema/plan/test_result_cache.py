@@ -17,12 +17,12 @@ from subscriptions import event_log
 from tests.conftest import Databases
 from tests.support.actors import DUTY, log_after
 from tests.support.district import opened
-from tests.support.processes import address
 from tests.support.proof_mode import PROVING
 from tests.support.random_imports import CAMERAS, INSPECTORS, TOP
 from tests.support.register_runs import run
 from tests.support.reuse_executors import LASTING, Readers
 from tests.support.small_register import put
+from tests.support.worker_handle import settings_url
 
 COUNT = "{ hazards { totalCount } }"
 WRITES, ASKING = (500, 8) if PROVING else (25, 3)
@@ -33,7 +33,7 @@ async def readers(databases: Databases, migrated_url: str, graph: Graph) -> Asyn
     database = Database(await databases.new(migrated_url))
     office = await opened(graph, database)
     await office.hazard()
-    elsewhere = Database(address(database))
+    elsewhere = Database(settings_url(database))
     yield Readers(graph, database, elsewhere, office.world)
     await elsewhere.close()
     await database.close()
@@ -133,7 +133,7 @@ async def test_a_district_that_comes_without_an_event_is_seen(
 ) -> None:
     """An import makes it before its rows: until then there is no answer about it that could be given again."""
     database = Database(await databases.new(migrated_url))
-    elsewhere = Database(address(database))
+    elsewhere = Database(settings_url(database))
     empty = Readers(graph, database, elsewhere, readers.world)
 
     async def compare() -> None:

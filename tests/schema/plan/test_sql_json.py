@@ -19,7 +19,7 @@ from schema.fields.columns import Compute
 from schema.fields.event_log import Log
 from schema.fields.source import LoadField
 from schema.plan.sql_json_step import SqlJsonStep
-from tests.conftest import COMMANDER, Statements, execution
+from tests.conftest import COMMANDER, StatementCounter, make_executor
 from tests.support.proof_mode import PROVING
 from tests.support.query_variants import disguised
 from tests.support.random_queries import Stock, Wanderer
@@ -104,8 +104,8 @@ async def fill(database: Database) -> None:
 
 async def test_odd_values_are_written_alike(own_demo: Database, graph: Graph, lowered: Counter[str]) -> None:
     await fill(own_demo)
-    plan = await execution(graph, own_demo).run(Operation(FILE), COMMANDER)
-    core = await execution(graph, own_demo, planned=False).run(Operation(FILE), COMMANDER)
+    plan = await make_executor(graph, own_demo).run(Operation(FILE), COMMANDER)
+    core = await make_executor(graph, own_demo, planned=False).run(Operation(FILE), COMMANDER)
     assert core.errors == []
     found = orjson.dumps(core.data)
     assert plan.written == found
@@ -121,9 +121,9 @@ async def test_numbers_are_written_alike(own_demo: Database, graph: Graph) -> No
                 number = numbers[key % len(numbers)]
                 place = {"latitude": number if abs(number) <= 90 else number / 2, "longitude": number}
                 await session.execute(sa.update(table).where(table.c.id == key).values(place))
-        planned = execution(graph, own_demo)
+        planned = make_executor(graph, own_demo)
         plan = await planned.run(Operation(PLACES), COMMANDER)
-        core = await execution(graph, own_demo, planned=False).run(Operation(PLACES), COMMANDER)
+        core = await make_executor(graph, own_demo, planned=False).run(Operation(PLACES), COMMANDER)
         assert orjson.dumps(plan.data) == orjson.dumps(core.data)
         assert planned.plans is not None
         assert planned.plans.served == (whole or own_demo.sqlite)
@@ -131,11 +131,11 @@ async def test_numbers_are_written_alike(own_demo: Database, graph: Graph) -> No
 
 @pytest.mark.parametrize("query", ALONE.values(), ids=ALONE)
 async def test_what_hangs_on_rows_comes_with_them(demo: Database, graph: Graph, query: str) -> None:
-    planned = execution(graph, demo)
-    core = await execution(graph, demo, planned=False).run(Operation(query), COMMANDER)
+    planned = make_executor(graph, demo)
+    core = await make_executor(graph, demo, planned=False).run(Operation(query), COMMANDER)
     assert core.errors == []
     for _ in range(2):
-        with Statements(demo) as statements:
+        with StatementCounter(demo) as statements:
             plan = await planned.run(Operation(query), COMMANDER)
         assert plan.written == orjson.dumps(core.data)
         reads = [text for text in statements.texts if text.startswith("SELECT")]
@@ -146,7 +146,7 @@ async def test_a_plan_that_had_one_statement_may_have_more(demo: Database, graph
     """Whether it has more depends on what it is given, so that it was run without a transaction, and is run again."""
     query = """query($within: Int) { nearby(point: {latitude: 12.5, longitude: -60}, kinds: [TEAM, EXPERT, CAMERA],
       withinMetres: $within, first: 2) { distanceMetres item { __typename } } }"""
-    planned, plain = execution(graph, demo), execution(graph, demo, planned=False)
+    planned, plain = make_executor(graph, demo), make_executor(graph, demo, planned=False)
     for within in (5_000, 5_000, None, 5_000, None):
         operation = Operation(query, {"within": within})
         plan, core = await planned.run(operation, COMMANDER), await plain.run(operation, COMMANDER)
@@ -181,7 +181,7 @@ class Plainly(Wanderer):
 
 
 async def test_random_files_are_written_alike(demo: Database, graph: Graph, lowered: Counter[str]) -> None:
-    plain, planned = execution(graph, demo, planned=False), execution(graph, demo)
+    plain, planned = make_executor(graph, demo, planned=False), make_executor(graph, demo)
     every = await names(demo, None)
     stock = Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
     wanderer = Plainly(graph, stock)

@@ -13,7 +13,7 @@ from tests.conftest import NOW, Databases
 from tests.resolvers.actions.test_errors import furnished
 from tests.support.district import opened
 from tests.support.proof_mode import PROVING
-from tests.support.random_history import Happenings
+from tests.support.random_history import RandomHistory
 from tests.support.reuse_executors import CHANGING, LASTING
 from tests.support.sample_values import forgotten
 from tests.web.conftest import SECRET, talking
@@ -54,7 +54,7 @@ async def test_304_is_said_exactly_where_the_bytes_are_the_same(
     database = Database(url)
     office = await opened(graph, database)
     await furnished(office)
-    happenings = Happenings(office, office.world, rng)
+    happenings = RandomHistory(office, office.world, rng)
     tokens = Tokens(SECRET.get_secret_value())
     end = NOW + dt.timedelta(days=10_000)
     own = Claims(Role.ENTERPRISE, end, enterprise=f"e0{office.world.mark}")

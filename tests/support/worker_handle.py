@@ -22,18 +22,18 @@ FORKING = multiprocessing.get_context("forkserver")
 FORKING.set_forkserver_preload(["tests.support.worker_process"])
 
 
-def address(database: Database) -> str:
+def settings_url(database: Database) -> str:
     """The database's address as the settings take it."""
     return database.url.set(drivername=database.url.drivername.split("+")[0]).render_as_string(hide_password=False)
 
 
-class Process:
+class WorkerProcess:
     """One that acts, from when it is ready to."""
 
     def __init__(self, database: Database, name: str, actions: int, streams: int) -> None:
         self._said, self._saying = FORKING.Pipe(duplex=False)
         self._told, self._telling = FORKING.Pipe(duplex=False)
-        arguments = (address(database), name, actions, streams, self._saying, self._told)
+        arguments = (settings_url(database), name, actions, streams, self._saying, self._told)
         self._process = FORKING.Process(target=worker_process.main, args=arguments, daemon=True)
         self._reader = asyncio.StreamReader()
         self._transport: asyncio.BaseTransport | None = None
