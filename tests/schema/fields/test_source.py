@@ -71,7 +71,7 @@ class Wrong(Node):
     l: str = compute(available, models.StockItem.quantity, models.StockItem.reserved, description="A number.")  # wrong
     m: list[object] = batch(nearby.around, models.Venue.latitude, description="Too few needs.")  # wrong
     n: list[object] = batch(nearby.around, models.Venue.name, models.Venue.code, description="Texts.")  # wrong
-    o: dict[str, object] = batch(geography.boundaries, models.Venue.id, models.Venue.latitude, description="N.")  # wrong
+    o: dict[str, object] = batch(geography.boundaries, models.Venue.id, models.Venue.latitude, description="N")  # wrong
     p: dt.date = column(models.Hazard.status, "A state is no day.")  # wrong
     q: list[HazardStatus] = column(models.Zone.focus, "A list of others.")  # wrong
     r: InspectionKind | None = column(models.Inspection.result, "Another enum, and null.")  # wrong
