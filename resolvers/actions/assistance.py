@@ -19,93 +19,95 @@ from models import (
     Role,
 )
 from models.db.sqlite_functions import great_circle_metres
-from resolvers.actions.context import ActionContext, Result
+from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import Forbidden, InvalidInput
-from resolvers.actions.inspections import on_duty, put_on
+from resolvers.actions.inspections import assign_inspectors, require_on_duty
 
 PROBLEMS_MAXIMUM = 50
 INSPECTORS_MAXIMUM = 20
 
 
-async def _ask(act: ActionContext, enterprise: int, problem: str, report: int | None = None) -> AssistanceRequest:
-    request = await act.add(
+async def _request_help(
+    context: ActionContext, enterprise: int, problem: str, report: int | None = None
+) -> AssistanceRequest:
+    request = await context.add(
         AssistanceRequest(
             enterprise_id=enterprise,
             duty_report_id=report,
             problem=problem,
             status=AssistanceStatus.OPEN,
-            requested_at=act.now,
+            requested_at=context.now,
         )
     )
-    act.record(EventKind.ASSISTANCE_REQUESTED, request, None, request.status)
+    context.record(EventKind.ASSISTANCE_REQUESTED, request, None, request.status)
     return request
 
 
 async def report_duty(
-    act: ActionContext,
+    context: ActionContext,
     *,
     enterprise: int,
     measures_in_place: str,
     supplies: str,
     experts_on_standby: int = 0,
     problems: Sequence[str] = (),
-) -> Result:
+) -> ActionResult:
     """A duty report; each of its problems is a request for help."""
-    await act.get(Enterprise, enterprise)
+    await context.get(Enterprise, enterprise)
     if experts_on_standby < 0:
         raise InvalidInput("expertsOnStandby", "Not less than none.")
     if len(problems) > PROBLEMS_MAXIMUM:
         raise InvalidInput("problems", f"At most {PROBLEMS_MAXIMUM} at once.")
-    report = await act.add(
+    report = await context.add(
         DutyReport(
             enterprise_id=enterprise,
-            at=act.now,
+            at=context.now,
             measures_in_place=measures_in_place,
             supplies=supplies,
             experts_on_standby=experts_on_standby,
         )
     )
-    act.record(EventKind.DUTY_REPORT_SUBMITTED, report)
-    requests = [await _ask(act, enterprise, problem, report.id) for problem in problems]
+    context.record(EventKind.DUTY_REPORT_SUBMITTED, report)
+    requests = [await _request_help(context, enterprise, problem, report.id) for problem in problems]
     return {"duty_report": report, "assistance_requests": requests}
 
 
-async def request(act: ActionContext, *, enterprise: int, problem: str) -> Result:
-    await act.get(Enterprise, enterprise)
-    return {"assistance_request": await _ask(act, enterprise, problem)}
+async def request(context: ActionContext, *, enterprise: int, problem: str) -> ActionResult:
+    await context.get(Enterprise, enterprise)
+    return {"assistance_request": await _request_help(context, enterprise, problem)}
 
 
 async def dispatch(
-    act: ActionContext, *, assistance_request: int, inspectors: Sequence[int] = (), count: int = 1
-) -> Result:
+    context: ActionContext, *, assistance_request: int, inspectors: Sequence[int] = (), count: int = 1
+) -> ActionResult:
     """Send these inspectors, or the `count` nearest on duty: an inspection of kind ASSISTANCE, already dispatched."""
-    row = await act.subject(AssistanceRequest, assistance_request)
-    act.step("assistance", row)
+    row = await context.get_subject(AssistanceRequest, assistance_request)
+    context.transition("assistance", row)
     if not 1 <= count <= INSPECTORS_MAXIMUM:
         raise InvalidInput("count", f"From 1 to {INSPECTORS_MAXIMUM}.")
-    sent = await on_duty(act, inspectors or await _nearest(act, row.enterprise_id, count))
+    sent = await require_on_duty(context, inspectors or await _nearest_on_duty(context, row.enterprise_id, count))
     if not sent:
         raise InvalidInput("inspectors", "No inspector is on duty.")
-    inspection = await act.add(
+    inspection = await context.add(
         Inspection(
             enterprise_id=row.enterprise_id,
             kind=InspectionKind.ASSISTANCE,
             status=InspectionStatus.DISPATCHED,
-            planned_for=act.now,
-            dispatched_at=act.now,
+            planned_for=context.now,
+            dispatched_at=context.now,
             assistance_request_id=row.id,
         )
     )
-    await put_on(act, inspection, sent)
-    act.record(EventKind.INSPECTION_DISPATCHED, inspection, None, inspection.status)
+    await assign_inspectors(context, inspection, sent)
+    context.record(EventKind.INSPECTION_DISPATCHED, inspection, None, inspection.status)
     return {"assistance_request": row, "inspection": inspection}
 
 
-async def _nearest(act: ActionContext, enterprise: int, count: int) -> list[int]:
+async def _nearest_on_duty(context: ActionContext, enterprise: int, count: int) -> list[int]:
     """The nearest inspectors on duty; those whose position is not known, or all where the enterprise's is not, last."""
-    place = await act.get(Enterprise, enterprise)
+    place = await context.get(Enterprise, enterprise)
     columns = (col(Inspector.id), col(Inspector.latitude), col(Inspector.longitude))
-    rows = (await act.session.execute(sa.select(*columns).where(col(Inspector.on_duty)))).all()
+    rows = (await context.session.execute(sa.select(*columns).where(col(Inspector.on_duty)))).all()
 
     def metres(latitude: float | None, longitude: float | None) -> float:
         if None in (latitude, longitude, place.latitude, place.longitude):
@@ -115,21 +117,21 @@ async def _nearest(act: ActionContext, enterprise: int, count: int) -> list[int]
     return [key for _, key in sorted((metres(lat, lon), key) for key, lat, lon in rows)[:count]]
 
 
-async def resolve(act: ActionContext, *, assistance_request: int, resolution: str) -> Result:
-    row = await act.subject(AssistanceRequest, assistance_request)
-    if act.viewer.role is Role.INSPECTOR and not await _serves(act, row):
+async def resolve(context: ActionContext, *, assistance_request: int, resolution: str) -> ActionResult:
+    row = await context.get_subject(AssistanceRequest, assistance_request)
+    if context.viewer.role is Role.INSPECTOR and not await _is_served_by_viewer(context, row):
         raise Forbidden("This request is not served by an inspection of yours.")
-    act.step("assistance", row)
-    row.resolution, row.resolved_at = resolution, act.now
+    context.transition("assistance", row)
+    row.resolution, row.resolved_at = resolution, context.now
     return {"assistance_request": row}
 
 
-async def _serves(act: ActionContext, request: AssistanceRequest) -> bool:
+async def _is_served_by_viewer(context: ActionContext, request: AssistanceRequest) -> bool:
     visits = sa.select(models.Inspection).where(col(models.Inspection.assistance_request_id) == request.id)
-    return any([await act.carries_out(visit.id) for visit in (await act.session.execute(visits)).scalars()])
+    return any([await context.is_inspector_of(visit.id) for visit in (await context.session.execute(visits)).scalars()])
 
 
-async def withdraw(act: ActionContext, *, assistance_request: int) -> Result:
-    row = await act.subject(AssistanceRequest, assistance_request)
-    act.step("assistance", row)
+async def withdraw(context: ActionContext, *, assistance_request: int) -> ActionResult:
+    row = await context.get_subject(AssistanceRequest, assistance_request)
+    context.transition("assistance", row)
     return {"assistance_request": row}

@@ -13,7 +13,7 @@ import models
 from models.db.tables import Versioned
 
 # Rows that only an action with an event about them may write.
-GUARDED: tuple[type[Any], ...] = (
+OWN_EVENT_MODELS: tuple[type[Any], ...] = (
     models.Inspection,
     models.Hazard,
     models.Case,
@@ -29,12 +29,12 @@ GUARDED: tuple[type[Any], ...] = (
     models.StockItem,
 )
 # An inspector's position is overwritten and never logged; versions and times of change speak for themselves.
-SILENT: dict[Any, set[str]] = {
+UNTRACKED_COLUMNS: dict[Any, set[str]] = {
     models.Inspector: {"latitude", "longitude", "position_at"},
     models.Enterprise: {"open_hazards", "last_inspected_at", "updated_at"},
 }
 # Rows that an import writes, each batch with its event, or an action together with a guarded row.
-FOLLOWING: tuple[type[Any], ...] = (
+ANY_EVENT_MODELS: tuple[type[Any], ...] = (
     models.District,
     models.CommandUnit,
     models.Zone,
@@ -48,9 +48,9 @@ FOLLOWING: tuple[type[Any], ...] = (
     models.DeadlineExtension,
 )
 # An export gives it to whoever has none, and tells nobody.
-UNTOLD = frozenset({"external_id"})
+EXPORT_COLUMNS = frozenset({"external_id"})
 # Columns that hold names and telephone numbers of people.
-PERSONAL_ENDINGS = ("_name", "phone")
+PERSONAL_SUFFIXES = ("_name", "phone")
 
 
 class ChangeTracker:
@@ -63,19 +63,19 @@ class ChangeTracker:
         self._said: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._following: set[str] = set()
 
-    def note(self, session: Session, now: dt.datetime) -> None:
+    def collect(self, session: Session, now: dt.datetime) -> None:
         """What is about to be written. A row's version rises by one in an action, however often it is written."""
         dirty = [row for row in session.dirty if session.is_modified(row)]
         written = (*session.new, *session.deleted, *dirty)
-        self._following |= {type(row).__name__ for row in written if isinstance(row, FOLLOWING)}
+        self._following |= {type(row).__name__ for row in written if isinstance(row, ANY_EVENT_MODELS)}
         for row in (*session.new, *session.deleted):
-            if isinstance(row, GUARDED):
+            if isinstance(row, OWN_EVENT_MODELS):
                 self._rows[id(row)] = row
                 self._whole.add(id(row))
                 if isinstance(row, models.Enterprise):
                     row.updated_at = now
         for row in dirty:
-            if not isinstance(row, GUARDED) or id(row) in self._whole:
+            if not isinstance(row, OWN_EVENT_MODELS) or id(row) in self._whole:
                 continue
             changed = _changed(row)
             if not changed:
@@ -96,7 +96,7 @@ class ChangeTracker:
             self._rows[id(row)] = row
             row.version += 1
 
-    def say(self, row: Any, field: str, new: Any, old: Any = None) -> None:
+    def add_entry(self, row: Any, field: str, new: Any, old: Any = None) -> None:
         """What the log shall say besides the columns, such as a reason."""
         self._said.setdefault(id(row), {})[field] = (old, new)
 
@@ -110,27 +110,27 @@ class ChangeTracker:
         if silent:
             raise RuntimeError(f"written without an event: {', '.join(sorted(silent))}")
 
-    def of(self, row: Any) -> list[dict[str, Any]]:
+    def entries(self, row: Any) -> list[dict[str, Any]]:
         """The changes of a row as the log keeps them; a new row has none, for all of it is new."""
         return [
-            {"field": _camel(name), "from": _text(old), "to": _text(new), "personal": name.endswith(PERSONAL_ENDINGS)}
+            {"field": _camel(name), "from": _text(old), "to": _text(new), "personal": name.endswith(PERSONAL_SUFFIXES)}
             for name, (old, new) in (self._values.get(id(row), {}) | self._said.get(id(row), {})).items()
             if name != "status"
         ]
 
 
 @lru_cache(maxsize=1_000)
-def logged(column: sa.Column[Any]) -> bool:
+def is_logged(column: sa.Column[Any]) -> bool:
     """Whether the column changes only together with the log: equal heads of the log, equal values."""
     model = _MODELS.get(column.table)
-    return model is not None and column.key not in UNTOLD | SILENT.get(model, set())
+    return model is not None and column.key not in EXPORT_COLUMNS | UNTRACKED_COLUMNS.get(model, set())
 
 
-_MODELS: dict[Any, Any] = {model.__table__: model for model in GUARDED + FOLLOWING}
+_MODELS: dict[Any, Any] = {model.__table__: model for model in OWN_EVENT_MODELS + ANY_EVENT_MODELS}
 
 
 def _changed(row: Any) -> dict[str, tuple[Any, Any]]:
-    quiet = {"version", *SILENT.get(type(row), ())}
+    quiet = {"version", *UNTRACKED_COLUMNS.get(type(row), ())}
     found = {}
     for attribute in sa.inspect(row).attrs:
         history = attribute.history

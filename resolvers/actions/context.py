@@ -19,7 +19,7 @@ from resolvers.sql import authorization, selects
 
 R = TypeVar("R", bound=models.Row)
 
-Result = Mapping[str, Any]  # by name a row, or a list of rows
+ActionResult = Mapping[str, Any]  # by name a row, or a list of rows
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class ActionContext:
     now: dt.datetime
     zone: ZoneInfo
     request: ActionRequest
-    drafts: list[PendingEvent] = field(default_factory=list)
-    before: dict[int, EventContext] = field(default_factory=dict)
-    opened: Counter[int] = field(default_factory=Counter)
-    inspected: set[int] = field(default_factory=set)
+    pending_events: list[PendingEvent] = field(default_factory=list)
+    contexts_before: dict[int, EventContext] = field(default_factory=dict)
+    open_hazard_changes: Counter[int] = field(default_factory=Counter)
+    inspected_enterprises: set[int] = field(default_factory=set)
     changes: ChangeTracker = field(default_factory=ChangeTracker)
 
     @property
@@ -94,7 +94,7 @@ class ActionContext:
         found = {key: await self.get(model, key) for key in sorted(set(keys))}
         return [found[key] for key in dict.fromkeys(keys)]
 
-    async def subject(self, model: type[R], key: int) -> R:
+    async def get_subject(self, model: type[R], key: int) -> R:
         """The row that the mutation is about. Raises Conflict where the client saw another version of it."""
         row = await self.get(model, key)
         expected = self.request.expected_version
@@ -112,7 +112,7 @@ class ActionContext:
     async def exists(self, statement: sa.Select[Any]) -> bool:
         return (await self.session.execute(statement.limit(1))).first() is not None
 
-    async def carries_out(self, inspection_id: int) -> bool:
+    async def is_inspector_of(self, inspection_id: int) -> bool:
         """Whether the viewer is one of the inspection's inspectors."""
         link = models.InspectionInspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
         return await self.exists(
@@ -121,7 +121,7 @@ class ActionContext:
             )
         )
 
-    async def major(self, inspection_id: int) -> bool:
+    async def has_major_hazard(self, inspection_id: int) -> bool:
         """Whether the inspection found a major hazard."""
         hazard = models.Hazard.__table__  # type: ignore[attr-defined]  # as above
         return await self.exists(
@@ -130,7 +130,7 @@ class ActionContext:
 
     # -- events --
 
-    def step(self, cycle: str, row: Any, to: Any = None, **known: Any) -> None:
+    def transition(self, cycle: str, row: Any, to: Any = None, **known: Any) -> None:
         """Take the row's next step by this mutation, to `to` where it could be several. Raises IllegalTransition."""
         mutation, current = self.request.mutation, row.status
         line = lifecycle.transition(cycle, mutation, current, to)
@@ -164,8 +164,8 @@ class ActionContext:
             enterprise = row.id if isinstance(row, models.Enterprise) else getattr(row, "enterprise_id", None)
         before, after = (None if status is None else status.name for status in (from_status, to_status))
         venue = getattr(row, "venue_id", None)
-        self.drafts.append(PendingEvent(kind, row, before, after, enterprise, zone, venue, major, automatic))
+        self.pending_events.append(PendingEvent(kind, row, before, after, enterprise, zone, venue, major, automatic))
 
-    async def remember(self, enterprise: models.Enterprise) -> None:
+    async def snapshot(self, enterprise: models.Enterprise) -> None:
         """Keep where an enterprise is, before it is moved or graded."""
-        self.before.update(await enterprise_contexts(self.session, [enterprise.id]))
+        self.contexts_before.update(await enterprise_contexts(self.session, [enterprise.id]))

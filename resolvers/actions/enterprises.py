@@ -9,26 +9,26 @@ from sqlmodel import col
 import models
 from models import ControlMeasure, Enterprise, EnterpriseRing, EventKind, MeasureKind, RiskGrade
 from models.credit_code import is_valid
-from resolvers.actions.context import ActionContext, Result
+from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import InvalidInput
-from resolvers.actions.inputs import KEEP, Person, Place, short
+from resolvers.actions.inputs import UNCHANGED, Person, Place, check_length
 from resolvers.geography import Places
 
 
 async def upsert(
-    act: ActionContext,
+    context: ActionContext,
     *,
     credit_code: str | None = None,
     external_id: str | None = None,
-    name: str | None = KEEP,
-    address: str | None = KEEP,
-    location: Place | None = KEEP,
-    industry: str | None = KEEP,
-    hazardous_chemicals: bool | None = KEEP,
-    major_hazard_level: int | None = KEEP,
-    legal_representative: Person | None = KEEP,
-    safety_contact: Person | None = KEEP,
-) -> Result:
+    name: str | None = UNCHANGED,
+    address: str | None = UNCHANGED,
+    location: Place | None = UNCHANGED,
+    industry: str | None = UNCHANGED,
+    hazardous_chemicals: bool | None = UNCHANGED,
+    major_hazard_level: int | None = UNCHANGED,
+    legal_representative: Person | None = UNCHANGED,
+    safety_contact: Person | None = UNCHANGED,
+) -> ActionResult:
     """Register the enterprise with this key, or change what is given of it; None clears."""
     arguments: dict[str, Any] = {
         "name": name,
@@ -40,27 +40,29 @@ async def upsert(
         "legal_representative": legal_representative,
         "safety_contact": safety_contact,
     }
-    given = {key: value for key, value in arguments.items() if value is not KEEP}
-    short("externalId", external_id)
-    short("name", given.get("name"))
-    row = await _found(act, credit_code, external_id)
+    given = {key: value for key, value in arguments.items() if value is not UNCHANGED}
+    check_length("externalId", external_id)
+    check_length("name", given.get("name"))
+    row = await _find_enterprise(context, credit_code, external_id)
     new = row is None
     if row is None:
         if not given.get("name"):
             raise InvalidInput("name", "An enterprise that is registered needs a name.")
-        row = await act.add(Enterprise(name=given["name"], credit_code=credit_code, external_id=external_id))
+        row = await context.add(Enterprise(name=given["name"], credit_code=credit_code, external_id=external_id))
     else:
-        await act.remember(row)
+        await context.snapshot(row)
         row.credit_code, row.external_id = credit_code or row.credit_code, external_id or row.external_id
-    _set(row, given)
-    moved = (new or "location" in given) and await _place(act, row)
-    await act.session.flush()
-    if new or moved or act.changes.of(row):
-        act.record(EventKind.ENTERPRISE_REGISTERED if new else EventKind.ENTERPRISE_CHANGED, row)
+    _set_values(row, given)
+    moved = (new or "location" in given) and await _place(context, row)
+    await context.session.flush()
+    if new or moved or context.changes.entries(row):
+        context.record(EventKind.ENTERPRISE_REGISTERED if new else EventKind.ENTERPRISE_CHANGED, row)
     return {"enterprise": row}
 
 
-async def _found(act: ActionContext, credit_code: str | None, external_id: str | None) -> Enterprise | None:
+async def _find_enterprise(
+    context: ActionContext, credit_code: str | None, external_id: str | None
+) -> Enterprise | None:
     """The enterprise with either key, if there is one. Raises InvalidInput for a bad key, or keys of two."""
     if credit_code is not None and not is_valid(credit_code):
         raise InvalidInput("creditCode", "That is not a unified social credit code (GB 32100-2015).")
@@ -76,13 +78,13 @@ async def _found(act: ActionContext, credit_code: str | None, external_id: str |
             if key is not None
         )
     )
-    rows = (await act.session.execute(sa.select(col(Enterprise.id)).where(keys))).scalars().all()
+    rows = (await context.session.execute(sa.select(col(Enterprise.id)).where(keys))).scalars().all()
     if len(rows) > 1:
         raise InvalidInput("externalId", "The credit code and the external id belong to two enterprises.")
-    return await act.subject(Enterprise, rows[0]) if rows else None
+    return await context.get_subject(Enterprise, rows[0]) if rows else None
 
 
-def _set(row: Enterprise, given: dict[str, Any]) -> None:
+def _set_values(row: Enterprise, given: dict[str, Any]) -> None:
     if "name" in given and not given["name"]:
         raise InvalidInput("name", "A name cannot be cleared.")
     if "hazardous_chemicals" in given and given["hazardous_chemicals"] is None:
@@ -103,12 +105,12 @@ def _set(row: Enterprise, given: dict[str, Any]) -> None:
         row.latitude, row.longitude = (None, None) if place is None else (place.latitude, place.longitude)
 
 
-async def _place(act: ActionContext, row: Enterprise) -> bool:
+async def _place(context: ActionContext, row: Enterprise) -> bool:
     """Put it into its zone, town and rings, by its point; whether that changed its rings."""
-    places = await Places.read(await act.session.connection())
+    places = await Places.read(await context.session.connection())
     link = EnterpriseRing.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     mine = link.c.enterprise_id == row.id
-    before = set((await act.session.execute(sa.select(link.c.ring_id).where(mine))).scalars())
+    before = set((await context.session.execute(sa.select(link.c.ring_id).where(mine))).scalars())
     rings: set[int] = set()
     row.zone_id = row.town_id = None
     if row.latitude is not None and row.longitude is not None:
@@ -118,50 +120,50 @@ async def _place(act: ActionContext, row: Enterprise) -> bool:
     if rings == before:
         return False
     # It counts as changed even where it stays: an import that was stopped may have left other rings around it.
-    act.changes.touch(row)
-    row.updated_at = act.now
-    await act.session.execute(sa.delete(link).where(mine, link.c.ring_id.in_(before - rings)))
-    act.session.add_all(EnterpriseRing(ring_id=ring, enterprise_id=row.id) for ring in sorted(rings - before))
+    context.changes.touch(row)
+    row.updated_at = context.now
+    await context.session.execute(sa.delete(link).where(mine, link.c.ring_id.in_(before - rings)))
+    context.session.add_all(EnterpriseRing(ring_id=ring, enterprise_id=row.id) for ring in sorted(rings - before))
     return True
 
 
-async def grade(act: ActionContext, *, enterprise: int, risk_grade: RiskGrade) -> Result:
-    row = await act.subject(Enterprise, enterprise)
-    await act.remember(row)
+async def grade(context: ActionContext, *, enterprise: int, risk_grade: RiskGrade) -> ActionResult:
+    row = await context.get_subject(Enterprise, enterprise)
+    await context.snapshot(row)
     row.risk_grade = risk_grade
-    act.record(EventKind.ENTERPRISE_GRADED, row)
+    context.record(EventKind.ENTERPRISE_GRADED, row)
     return {"enterprise": row}
 
 
 async def add_measure(
-    act: ActionContext,
+    context: ActionContext,
     *,
     enterprise: int,
     kind: MeasureKind,
     description: str,
     responsible: Person | None = None,
     since: dt.date | None = None,
-) -> Result:
+) -> ActionResult:
     """A measure in force, from today without another day."""
-    await act.get(models.Enterprise, enterprise)
-    measure = await act.add(
+    await context.get(models.Enterprise, enterprise)
+    measure = await context.add(
         ControlMeasure(
             enterprise_id=enterprise,
             kind=kind,
             description=description,
             responsible_name=responsible.name if responsible else None,
             responsible_phone=responsible.phone if responsible else None,
-            since=since or act.day,
+            since=since or context.day,
         )
     )
-    act.record(EventKind.CONTROL_MEASURE_ADDED, measure)
+    context.record(EventKind.CONTROL_MEASURE_ADDED, measure)
     return {"control_measure": measure}
 
 
-async def lift_measure(act: ActionContext, *, control_measure: int) -> Result:
-    row = await act.subject(ControlMeasure, control_measure)
+async def lift_measure(context: ActionContext, *, control_measure: int) -> ActionResult:
+    row = await context.get_subject(ControlMeasure, control_measure)
     if row.lifted_at is not None:
         raise InvalidInput("controlMeasure", "It is lifted already.")
-    row.lifted_at = act.now
-    act.record(EventKind.CONTROL_MEASURE_LIFTED, row)
+    row.lifted_at = context.now
+    context.record(EventKind.CONTROL_MEASURE_LIFTED, row)
     return {"control_measure": row}

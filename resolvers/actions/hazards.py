@@ -18,7 +18,7 @@ from models import (
     HazardStatus,
     Role,
 )
-from resolvers.actions.context import ActionContext, Result
+from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import Forbidden, InvalidInput
 from resolvers.actions.inputs import FiveFixes, Person
 from resolvers.evidence.attach import take
@@ -29,53 +29,53 @@ def is_overdue(now: dt.datetime, status: HazardStatus, deadline: dt.datetime | N
     return deadline is not None and deadline < now and status not in HAZARD_SETTLED
 
 
-async def attach(act: ActionContext, link: type[models.Row], key: str, row: int, evidence: Sequence[int]) -> None:
+async def attach(context: ActionContext, link: type[models.Row], key: str, row: int, evidence: Sequence[int]) -> None:
     """Evidence to a row, each piece once. Raises NotFound for what the viewer neither uploaded nor sees."""
     table = link.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     for piece in sorted(set(evidence)):
-        await take(act, piece)
-        if not await act.exists(sa.select(table.c.id).where(table.c[key] == row, table.c.evidence_id == piece)):
-            act.session.add(link(**{key: row, "evidence_id": piece}))
+        await take(context, piece)
+        if not await context.exists(sa.select(table.c.id).where(table.c[key] == row, table.c.evidence_id == piece)):
+            context.session.add(link(**{key: row, "evidence_id": piece}))
 
 
-async def _hazard(act: ActionContext, key: int) -> Hazard:
+async def _hazard(context: ActionContext, key: int) -> Hazard:
     """The hazard that the mutation is about. An inspector has only those of their own inspections."""
-    hazard = await act.subject(Hazard, key)
-    if act.viewer.role is Role.INSPECTOR and not await _answers_for(act, hazard):
+    hazard = await context.get_subject(Hazard, key)
+    if context.viewer.role is Role.INSPECTOR and not await _is_responsible(context, hazard):
         raise Forbidden("This hazard is not of an inspection of yours.")
     return hazard
 
 
-async def _answers_for(act: ActionContext, hazard: Hazard) -> bool:
+async def _is_responsible(context: ActionContext, hazard: Hazard) -> bool:
     """Whether the inspector carried out the inspection that found it, or one that repeats that."""
     if hazard.inspection_id is None:
         return False
-    if await act.carries_out(hazard.inspection_id):
+    if await context.is_inspector_of(hazard.inspection_id):
         return True
     inspection = models.Inspection.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     repeats = sa.select(inspection.c.id).where(inspection.c.reinspection_of_id == hazard.inspection_id)
-    return any([await act.carries_out(row.id) for row in await act.session.execute(repeats)])
+    return any([await context.is_inspector_of(row.id) for row in await context.session.execute(repeats)])
 
 
-def _step(act: ActionContext, hazard: Hazard, to: HazardStatus | None = None) -> None:
-    act.step("hazard", hazard, to, major=hazard.level is HazardLevel.MAJOR)
+def _transition(context: ActionContext, hazard: Hazard, to: HazardStatus | None = None) -> None:
+    context.transition("hazard", hazard, to, major=hazard.level is HazardLevel.MAJOR)
     if hazard.status in HAZARD_TERMINAL:
-        act.opened[hazard.enterprise_id] -= 1
+        context.open_hazard_changes[hazard.enterprise_id] -= 1
 
 
-def _record(act: ActionContext, kind: EventKind, hazard: Hazard) -> None:
-    act.record(kind, hazard, hazard.status, hazard.status, major=hazard.level is HazardLevel.MAJOR)
+def _record(context: ActionContext, kind: EventKind, hazard: Hazard) -> None:
+    context.record(kind, hazard, hazard.status, hazard.status, major=hazard.level is HazardLevel.MAJOR)
 
 
-def ahead(act: ActionContext, field: str, deadline: dt.datetime) -> dt.datetime:
+def require_future(context: ActionContext, field: str, deadline: dt.datetime) -> dt.datetime:
     """Raises InvalidInput for a time that is not to come."""
-    if deadline <= act.now:
+    if deadline <= context.now:
         raise InvalidInput(field, "That time has passed.")
     return deadline
 
 
 async def report(
-    act: ActionContext,
+    context: ActionContext,
     *,
     enterprise: int,
     level: HazardLevel,
@@ -83,38 +83,38 @@ async def report(
     category: str | None = None,
     deadline: dt.datetime | None = None,
     evidence: Sequence[int] = (),
-) -> Result:
+) -> ActionResult:
     """A hazard outside an inspection; an enterprise's own report is reviewed first."""
-    await act.get(models.Enterprise, enterprise)
-    own = act.viewer.role is Role.ENTERPRISE
-    hazard = await act.add(
+    await context.get(models.Enterprise, enterprise)
+    own = context.viewer.role is Role.ENTERPRISE
+    hazard = await context.add(
         Hazard(
             enterprise_id=enterprise,
             level=level,
             status=HazardStatus.UNDER_REVIEW if own else HazardStatus.FOUND,
             category=category,
             description=description,
-            found_at=act.now,
-            deadline=None if deadline is None else ahead(act, "deadline", deadline),
+            found_at=context.now,
+            deadline=None if deadline is None else require_future(context, "deadline", deadline),
         )
     )
-    act.opened[enterprise] += 1
-    act.record(EventKind.HAZARD_REPORTED, hazard, None, hazard.status, major=level is HazardLevel.MAJOR)
-    await attach(act, models.HazardEvidence, "hazard_id", hazard.id, evidence)
+    context.open_hazard_changes[enterprise] += 1
+    context.record(EventKind.HAZARD_REPORTED, hazard, None, hazard.status, major=level is HazardLevel.MAJOR)
+    await attach(context, models.HazardEvidence, "hazard_id", hazard.id, evidence)
     return {"hazard": hazard}
 
 
-async def assign(act: ActionContext, *, hazard: int, owner: Person, deadline: dt.datetime) -> Result:
-    row = await _hazard(act, hazard)
-    _step(act, row)
+async def assign(context: ActionContext, *, hazard: int, owner: Person, deadline: dt.datetime) -> ActionResult:
+    row = await _hazard(context, hazard)
+    _transition(context, row)
     row.owner_name, row.owner_phone = owner.name, owner.phone
-    row.deadline = ahead(act, "deadline", deadline)
+    row.deadline = require_future(context, "deadline", deadline)
     return {"hazard": row}
 
 
-async def start_rectifying(act: ActionContext, *, hazard: int, five_fix: FiveFixes | None = None) -> Result:
-    row = await _hazard(act, hazard)
-    _step(act, row)
+async def start_rectifying(context: ActionContext, *, hazard: int, five_fix: FiveFixes | None = None) -> ActionResult:
+    row = await _hazard(context, hazard)
+    _transition(context, row)
     if five_fix is not None:
         row.fix_responsibility, row.fix_measures, row.fix_funds = (
             five_fix.responsibility,
@@ -128,88 +128,88 @@ async def start_rectifying(act: ActionContext, *, hazard: int, five_fix: FiveFix
 
 
 async def submit_rectification(
-    act: ActionContext, *, hazard: int, statement: str | None = None, evidence: Sequence[int] = ()
-) -> Result:
-    row = await _hazard(act, hazard)
-    _step(act, row)
+    context: ActionContext, *, hazard: int, statement: str | None = None, evidence: Sequence[int] = ()
+) -> ActionResult:
+    row = await _hazard(context, hazard)
+    _transition(context, row)
     if statement is None and not evidence:
         raise InvalidInput("statement", "Say what was done, or give evidence of it.")
-    row.rectification, row.rectified_at = statement, act.now
-    await attach(act, models.HazardEvidence, "hazard_id", row.id, evidence)
+    row.rectification, row.rectified_at = statement, context.now
+    await attach(context, models.HazardEvidence, "hazard_id", row.id, evidence)
     return {"hazard": row}
 
 
-async def accept(act: ActionContext, *, hazard: int) -> Result:
-    row = await _hazard(act, hazard)
-    _step(act, row)
-    row.accepted_at = act.now
+async def accept(context: ActionContext, *, hazard: int) -> ActionResult:
+    row = await _hazard(context, hazard)
+    _transition(context, row)
+    row.accepted_at = context.now
     return {"hazard": row}
 
 
-async def send_back(act: ActionContext, *, hazard: int, reason: str) -> Result:
+async def send_back(context: ActionContext, *, hazard: int, reason: str) -> ActionResult:
     """Reject a rectification, or reopen an accepted one: the reason is kept in the log."""
-    row = await _hazard(act, hazard)
-    _step(act, row)
+    row = await _hazard(context, hazard)
+    _transition(context, row)
     row.rectified_at = row.accepted_at = None
-    act.changes.say(row, "reason", reason)
+    context.changes.add_entry(row, "reason", reason)
     return {"hazard": row}
 
 
-async def close(act: ActionContext, *, hazard: int) -> Result:
-    row = await _hazard(act, hazard)
-    _step(act, row)
-    row.closed_at = act.now
+async def close(context: ActionContext, *, hazard: int) -> ActionResult:
+    row = await _hazard(context, hazard)
+    _transition(context, row)
+    row.closed_at = context.now
     return {"hazard": row}
 
 
-async def dismiss(act: ActionContext, *, hazard: int, reason: str) -> Result:
-    row = await _hazard(act, hazard)
-    _step(act, row)
-    act.changes.say(row, "reason", reason)
+async def dismiss(context: ActionContext, *, hazard: int, reason: str) -> ActionResult:
+    row = await _hazard(context, hazard)
+    _transition(context, row)
+    context.changes.add_entry(row, "reason", reason)
     return {"hazard": row}
 
 
-async def request_extension(act: ActionContext, *, hazard: int, to: dt.datetime, reason: str) -> Result:
-    row = await _hazard(act, hazard)
-    act.require_state("hazard", row)
+async def request_extension(context: ActionContext, *, hazard: int, to: dt.datetime, reason: str) -> ActionResult:
+    row = await _hazard(context, hazard)
+    context.require_state("hazard", row)
     if row.deadline is None or to <= row.deadline:
         raise InvalidInput("to", "An extension ends after the deadline in force.")
-    if await _requested(act, row) is not None:
+    if await _open_extension(context, row) is not None:
         raise InvalidInput("hazard", "An extension is asked for already, and not decided yet.")
     extension = DeadlineExtension(
         hazard_id=row.id,
         from_deadline=row.deadline,
-        to_deadline=ahead(act, "to", to),
+        to_deadline=require_future(context, "to", to),
         reason=reason,
         status=ExtensionStatus.REQUESTED,
-        requested_at=act.now,
+        requested_at=context.now,
     )
-    await act.add(extension)
-    _record(act, EventKind.HAZARD_EXTENSION_REQUESTED, row)
-    act.changes.touch(row)
-    act.changes.say(row, "extension", to, row.deadline)
+    await context.add(extension)
+    _record(context, EventKind.HAZARD_EXTENSION_REQUESTED, row)
+    context.changes.touch(row)
+    context.changes.add_entry(row, "extension", to, row.deadline)
     return {"hazard": row}
 
 
-async def decide_extension(act: ActionContext, *, hazard: int, approve: bool) -> Result:
-    row = await _hazard(act, hazard)
-    act.require_state("hazard", row)
-    extension = await _requested(act, row)
+async def decide_extension(context: ActionContext, *, hazard: int, approve: bool) -> ActionResult:
+    row = await _hazard(context, hazard)
+    context.require_state("hazard", row)
+    extension = await _open_extension(context, row)
     if extension is None:
         raise InvalidInput("hazard", "No extension is asked for.")
     extension.status = ExtensionStatus.APPROVED if approve else ExtensionStatus.REFUSED
-    extension.decided_at = act.now
+    extension.decided_at = context.now
     if approve:
         row.deadline = extension.to_deadline
-    _record(act, EventKind.HAZARD_EXTENSION_DECIDED, row)
-    act.changes.touch(row)
-    act.changes.say(row, "extension", extension.status, ExtensionStatus.REQUESTED)
+    _record(context, EventKind.HAZARD_EXTENSION_DECIDED, row)
+    context.changes.touch(row)
+    context.changes.add_entry(row, "extension", extension.status, ExtensionStatus.REQUESTED)
     return {"hazard": row}
 
 
-async def _requested(act: ActionContext, hazard: Hazard) -> DeadlineExtension | None:
+async def _open_extension(context: ActionContext, hazard: Hazard) -> DeadlineExtension | None:
     """The request that is not decided yet."""
     undecided = sa.select(DeadlineExtension).where(
         col(DeadlineExtension.hazard_id) == hazard.id, col(DeadlineExtension.status) == ExtensionStatus.REQUESTED
     )
-    return (await act.session.execute(undecided)).scalar_one_or_none()
+    return (await context.session.execute(undecided)).scalar_one_or_none()

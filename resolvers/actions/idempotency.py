@@ -11,7 +11,7 @@ import models
 from models import Viewer
 from resolvers.actions.errors import InvalidInput
 
-KEPT = dt.timedelta(days=7)
+RETENTION = dt.timedelta(days=7)
 TABLE: sa.Table = models.ClientMutation.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
 
 Key = tuple[str, str]
@@ -32,7 +32,7 @@ async def first(session: AsyncSession, key: Key, fingerprint: str, now: dt.datet
         digest = hashlib.sha256("\0".join(key).encode()).digest()
         lock = int.from_bytes(digest[:8], "big", signed=True)
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
-    mine = (TABLE.c.viewer == key[0], TABLE.c.client_mutation_id == key[1], TABLE.c.at > now - KEPT)
+    mine = (TABLE.c.viewer == key[0], TABLE.c.client_mutation_id == key[1], TABLE.c.at > now - RETENTION)
     kept = (await connection.execute(sa.select(TABLE.c.fingerprint, TABLE.c.outcome).where(*mine))).first()
     if kept is None:
         return None
@@ -46,7 +46,7 @@ async def keep(
     session: AsyncSession, key: Key, fingerprint: str, rows: dict[str, Any], cursor: str, now: dt.datetime
 ) -> None:
     """Keep a success, in its own transaction; what is older than seven days goes."""
-    await session.execute(sa.delete(TABLE).where(TABLE.c.at <= now - KEPT))
+    await session.execute(sa.delete(TABLE).where(TABLE.c.at <= now - RETENTION))
     outcome = {
         "rows": {
             n: [_plain(r) for r in found] if isinstance(found, list) else _plain(found) for n, found in rows.items()

@@ -8,14 +8,14 @@ from models import HazardLevel, PenaltyKind
 from resolvers.actions.errors import InvalidInput
 
 # The default of an argument that stays as it is unless it is given; None clears it.
-KEEP: Any = object()
+UNCHANGED: Any = object()
 
 
 # A name or a number that stands in an index, which takes some 2,700 bytes of a row.
 NAME_MAXIMUM = 500
 
 
-def short(field: str, text: str | None) -> str | None:
+def check_length(field: str, text: str | None) -> str | None:
     """Raises InvalidInput for a text that no index takes."""
     if text is not None and len(text) > NAME_MAXIMUM:
         raise InvalidInput(field, f"At most {NAME_MAXIMUM} characters.")

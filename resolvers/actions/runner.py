@@ -1,6 +1,6 @@
 """Acting: one transaction that changes rows and, last, appends the events that tell of it.
 
-An action is a function `(act, *, arguments) → {name: row or rows}`. It raises a Problem to be rolled back and told.
+An action is a function `(context, *, arguments) → {name: row or rows}`. It raises a Problem to be rolled back and told.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ import models
 from models import Viewer, lifecycle
 from models.db.database import Database
 from resolvers.actions import idempotency
-from resolvers.actions.context import ActionContext, ActionRequest, PendingEvent, Result
+from resolvers.actions.context import ActionContext, ActionRequest, ActionResult, PendingEvent
 from resolvers.actions.errors import Forbidden
 from resolvers.actions.event_context import EventContext, enterprise_contexts, venue_contexts
 from subscriptions import event_log
 
-Body = Callable[..., Awaitable[Result]]
+Action = Callable[..., Awaitable[ActionResult]]
 
-TRIES = 6
+ATTEMPTS_MAXIMUM = 6
 # PostgreSQL: serialization failure, deadlock, and a unique key that another transaction took first.
-TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ async def run_action(
     now: dt.datetime,
     zone: ZoneInfo,
     request: ActionRequest,
-    body: Body,
+    body: Action,
     rung: Callable[[], Awaitable[None]],
 ) -> Outcome:
     """Carry out one mutation. Raises Problem. `rung` is called after the commit of an action that left events."""
     if not lifecycle.may(viewer, request.mutation):
         raise Forbidden("Your role does not allow that.")
-    for attempt in range(1, TRIES + 1):
+    for attempt in range(1, ATTEMPTS_MAXIMUM + 1):
         try:
             outcome, wrote = await _once(database, viewer, now, zone, request, body)
         except sa.exc.DBAPIError as error:
-            if attempt == TRIES or getattr(error.orig, "sqlstate", None) not in TRY_AGAIN:
+            if attempt == ATTEMPTS_MAXIMUM or getattr(error.orig, "sqlstate", None) not in RETRYABLE_SQLSTATES:
                 raise
             await asyncio.sleep(0.01 * attempt)
             continue
@@ -64,7 +64,7 @@ async def run_action(
 
 
 async def _once(
-    database: Database, viewer: Viewer, now: dt.datetime, zone: ZoneInfo, request: ActionRequest, body: Body
+    database: Database, viewer: Viewer, now: dt.datetime, zone: ZoneInfo, request: ActionRequest, body: Action
 ) -> tuple[Outcome, bool]:
     async with database.write() as session:
         session.autoflush = False
@@ -75,7 +75,7 @@ async def _once(
 
         @sa.event.listens_for(session.sync_session, "before_flush")
         def before_flush(session: Session, context: UOWTransaction, instances: Any) -> None:
-            acting.changes.note(session, now)
+            acting.changes.collect(session, now)
 
         found = await body(acting, **request.arguments)
         numbers = await _finish(acting)
@@ -96,22 +96,24 @@ async def _finish(acting: ActionContext) -> list[int]:
     """Write what is left to write, and append the events; their numbers."""
     session = acting.session
     await session.flush()
-    acting.changes.check({id(draft.row) for draft in acting.drafts})
+    acting.changes.check({id(draft.row) for draft in acting.pending_events})
     enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-    for key in sorted(acting.opened.keys() | acting.inspected):
+    for key in sorted(acting.open_hazard_changes.keys() | acting.inspected_enterprises):
         values: dict[Any, Any] = {}
-        if acting.opened[key]:
-            values[enterprise.c.open_hazards] = enterprise.c.open_hazards + acting.opened[key]
-        if key in acting.inspected:
+        if acting.open_hazard_changes[key]:
+            values[enterprise.c.open_hazards] = enterprise.c.open_hazards + acting.open_hazard_changes[key]
+        if key in acting.inspected_enterprises:
             values[enterprise.c.last_inspected_at] = acting.now
         if values:
             await session.execute(sa.update(enterprise).where(enterprise.c.id == key).values(values))
-    if not acting.drafts:
+    if not acting.pending_events:
         return []
-    concerned = sorted({d.enterprise_id for d in acting.drafts if d.enterprise_id is not None})
+    concerned = sorted({d.enterprise_id for d in acting.pending_events if d.enterprise_id is not None})
     after = await enterprise_contexts(session, concerned)
-    at_venues = await venue_contexts(session, sorted({d.venue_id for d in acting.drafts if d.venue_id is not None}))
-    return await event_log.append(session, [_event(acting, draft, after, at_venues) for draft in acting.drafts])
+    at_venues = await venue_contexts(
+        session, sorted({d.venue_id for d in acting.pending_events if d.venue_id is not None})
+    )
+    return await event_log.append(session, [_event(acting, draft, after, at_venues) for draft in acting.pending_events])
 
 
 def _event(
@@ -120,7 +122,7 @@ def _event(
     """The row of the log."""
     venue = at_venues.get(draft.venue_id or 0, EventContext())
     now = after.get(draft.enterprise_id or 0, EventContext(zone_id=draft.zone_id or venue.zone_id))
-    then = acting.before.get(draft.enterprise_id or 0, now)
+    then = acting.contexts_before.get(draft.enterprise_id or 0, now)
     both = [now, then, venue]
     risks = [f.risk for f in both if f.risk is not None]
     viewer = acting.viewer
@@ -133,7 +135,7 @@ def _event(
         "actor_name": None if draft.automatic else viewer.name,
         "from_status": draft.from_status,
         "to_status": draft.to_status,
-        "changes": acting.changes.of(draft.row),
+        "changes": acting.changes.entries(draft.row),
         "enterprise_id": draft.enterprise_id,
         "zone_id": now.zone_id,
         "zones": frozenset(f.zone_id for f in both if f.zone_id is not None),

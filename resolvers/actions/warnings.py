@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from models import EventKind, RainfallReading, Warning, WarningKind, WarningLevel, Zone
-from resolvers.actions.context import ActionContext, Result
+from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import InvalidInput
 
 # The gravest first: what falls in so many hours.
@@ -28,63 +28,63 @@ MILLIMETRES_MAXIMUM = 2_000.0  # more than has ever fallen anywhere in a day (1,
 
 
 async def issue(
-    act: ActionContext, *, kind: WarningKind, level: WarningLevel, headline: str, zone: int | None = None
-) -> Result:
+    context: ActionContext, *, kind: WarningKind, level: WarningLevel, headline: str, zone: int | None = None
+) -> ActionResult:
     if zone is not None:
-        await act.get(Zone, zone)
-    warning = await act.add(Warning(zone_id=zone, kind=kind, level=level, headline=headline, issued_at=act.now))
-    act.record(EventKind.WARNING_ISSUED, warning, zone=zone)
+        await context.get(Zone, zone)
+    warning = await context.add(Warning(zone_id=zone, kind=kind, level=level, headline=headline, issued_at=context.now))
+    context.record(EventKind.WARNING_ISSUED, warning, zone=zone)
     return {"warning": warning}
 
 
-async def lift(act: ActionContext, *, warning: int) -> Result:
-    row = await act.subject(Warning, warning)
+async def lift(context: ActionContext, *, warning: int) -> ActionResult:
+    row = await context.get_subject(Warning, warning)
     if row.lifted_at is not None:
         raise InvalidInput("warning", "It is lifted already.")
-    row.lifted_at = act.now
-    act.record(EventKind.WARNING_LIFTED, row, zone=row.zone_id)
+    row.lifted_at = context.now
+    context.record(EventKind.WARNING_LIFTED, row, zone=row.zone_id)
     return {"warning": row}
 
 
 async def report_rainfall(
-    act: ActionContext, *, zone: int, millimetres: float, at: dt.datetime | None = None
-) -> Result:
+    context: ActionContext, *, zone: int, millimetres: float, at: dt.datetime | None = None
+) -> ActionResult:
     """What fell on a zone since the reading before; a second report of one time replaces the first."""
-    row = await act.get(Zone, zone)
-    moment = at or act.now
+    row = await context.get(Zone, zone)
+    moment = at or context.now
     if not (math.isfinite(millimetres) and 0 <= millimetres <= MILLIMETRES_MAXIMUM):
         raise InvalidInput("millimetres", f"From 0 to {MILLIMETRES_MAXIMUM:,.0f}.")
-    if moment > act.now + dt.timedelta(minutes=1):
+    if moment > context.now + dt.timedelta(minutes=1):
         raise InvalidInput("at", "That time has not come yet.")
     same = sa.select(RainfallReading).where(col(RainfallReading.zone_id) == zone, col(RainfallReading.at) == moment)
-    reading = (await act.session.execute(same)).scalar_one_or_none()
+    reading = (await context.session.execute(same)).scalar_one_or_none()
     if reading is None:
-        await act.add(RainfallReading(zone_id=zone, at=moment, millimetres=millimetres))
+        await context.add(RainfallReading(zone_id=zone, at=moment, millimetres=millimetres))
     else:
         reading.millimetres = millimetres
-        await act.session.flush()
-    changed = await _judge(act, row)
+        await context.session.flush()
+    changed = await _judge(context, row)
     return {"zone": row, "warnings": [changed] if changed else []}
 
 
-async def _judge(act: ActionContext, zone: Zone) -> Warning | None:
+async def _judge(context: ActionContext, zone: Zone) -> Warning | None:
     """Raise, aggravate or lift the zone's own rainstorm warning; the warning where that changed it."""
-    readings = await _readings(act, zone.id)
+    readings = await _readings(context, zone.id)
     latest = readings[-1][0]
     level = level_at(readings, latest)
-    in_force = await _in_force(act, zone.id)
+    in_force = await _in_force(context, zone.id)
     if level is not None and in_force is None:
-        warning = await act.add(
+        warning = await context.add(
             Warning(
                 zone_id=zone.id,
                 kind=WarningKind.RAINSTORM,
                 level=level,
                 headline=f"{zone.name}: {level.name} rainstorm warning from readings",
-                issued_at=act.now,
+                issued_at=context.now,
                 automatic=True,
             )
         )
-        act.record(EventKind.WARNING_RAISED, warning, zone=zone.id, automatic=True)
+        context.record(EventKind.WARNING_RAISED, warning, zone=zone.id, automatic=True)
         return warning
     if in_force is None:
         return None
@@ -92,12 +92,12 @@ async def _judge(act: ActionContext, zone: Zone) -> Warning | None:
         if level.value <= in_force.level.value:
             return None
         in_force.level, in_force.headline = level, f"{zone.name}: {level.name} rainstorm warning from readings"
-        act.record(EventKind.WARNING_RAISED, in_force, zone=zone.id, automatic=True)
+        context.record(EventKind.WARNING_RAISED, in_force, zone=zone.id, automatic=True)
         return in_force
     if latest - (reached_until(readings) or in_force.issued_at) < CALM:
         return None
-    in_force.lifted_at = act.now
-    act.record(EventKind.WARNING_LIFTED, in_force, zone=zone.id, automatic=True)
+    in_force.lifted_at = context.now
+    context.record(EventKind.WARNING_LIFTED, in_force, zone=zone.id, automatic=True)
     return in_force
 
 
@@ -126,20 +126,20 @@ def total(millimetres: Iterable[float]) -> float:
     return round(math.fsum(millimetres), 6)
 
 
-async def _readings(act: ActionContext, zone: int) -> list[tuple[dt.datetime, float]]:
+async def _readings(context: ActionContext, zone: int) -> list[tuple[dt.datetime, float]]:
     """The zone's readings of the last day that has any, oldest first."""
     table = RainfallReading.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     mine = table.c.zone_id == zone
-    latest = (await act.session.execute(sa.select(sa.func.max(table.c.at)).where(mine))).scalar_one()
+    latest = (await context.session.execute(sa.select(sa.func.max(table.c.at)).where(mine))).scalar_one()
     rows = sa.select(table.c.at, table.c.millimetres).where(mine, table.c.at > latest - dt.timedelta(hours=24))
-    return [(row.at, row.millimetres) for row in await act.session.execute(rows.order_by(table.c.at))]
+    return [(row.at, row.millimetres) for row in await context.session.execute(rows.order_by(table.c.at))]
 
 
-async def _in_force(act: ActionContext, zone: int) -> Warning | None:
+async def _in_force(context: ActionContext, zone: int) -> Warning | None:
     mine = sa.select(Warning).where(
         col(Warning.zone_id) == zone,
         col(Warning.automatic),
         col(Warning.lifted_at).is_(None),
         col(Warning.kind) == WarningKind.RAINSTORM,
     )
-    return (await act.session.execute(mine.with_for_update())).scalars().first()
+    return (await context.session.execute(mine.with_for_update())).scalars().first()

@@ -9,15 +9,15 @@ EVIDENCE: sa.Table = models.Evidence.__table__  # type: ignore[attr-defined]  # 
 UPLOAD: sa.Table = models.EvidenceUpload.__table__  # type: ignore[attr-defined]  # as above
 
 
-async def take(act: ActionContext, key: int) -> None:
+async def take(context: ActionContext, key: int) -> None:
     """Evidence that is about to be attached: the viewer uploaded it, or sees it attached already. Raises NotFound."""
     mine = (
         sa.select(EVIDENCE.c.id)
         .join(UPLOAD, UPLOAD.c.evidence_id == EVIDENCE.c.id)
-        .where(EVIDENCE.c.id == key, UPLOAD.c.uploader == act.viewer.identity)
+        .where(EVIDENCE.c.id == key, UPLOAD.c.uploader == context.viewer.identity)
         .with_for_update(of=EVIDENCE)
     )
-    if (await act.session.execute(mine)).first() is None:
-        await act.get(models.Evidence, key)
+    if (await context.session.execute(mine)).first() is None:
+        await context.get(models.Evidence, key)
     loose = sa.and_(EVIDENCE.c.id == key, EVIDENCE.c.attached.is_(sa.false()))
-    await act.session.execute(sa.update(EVIDENCE).where(loose).values(attached=True))
+    await context.session.execute(sa.update(EVIDENCE).where(loose).values(attached=True))

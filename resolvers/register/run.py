@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from models import EventKind
 from models.clock import now as clock
 from models.db.database import Database
-from resolvers.actions.runner import TRIES, TRY_AGAIN
+from resolvers.actions.runner import ATTEMPTS_MAXIMUM, RETRYABLE_SQLSTATES
 from resolvers.register import children, districts
 from resolvers.register.batch import Done, Ground, carry_out
 from resolvers.register.errors import RegisterRefused
@@ -157,18 +157,18 @@ class Run:
 
     async def _committed(self, work: Callable[[AsyncSession], Awaitable[tuple[R, int]]], source: str, of: str) -> R:
         """Do the work in one transaction and append an event last if it wrote rows; again if others were in the way."""
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, ATTEMPTS_MAXIMUM + 1):
             try:
                 async with self._transaction() as session:
                     result, rows = await work(session)
                     if rows and not self._dry:
                         await event_log.append(session, [_event(self._now(), rows, source)])
             except Stale:
-                if attempt == TRIES:
+                if attempt == ATTEMPTS_MAXIMUM:
                     raise RegisterRefused(f"{of}: others change the same rows all the time.") from None
             except sa.exc.DBAPIError as error:
                 state = getattr(error.orig, "sqlstate", None)
-                if attempt == TRIES or self._dry or state not in TRY_AGAIN:
+                if attempt == ATTEMPTS_MAXIMUM or self._dry or state not in RETRYABLE_SQLSTATES:
                     # The error's own text holds values of rows.
                     reason = f"{type(error.orig).__name__}{f' {state}' if state else ''}"
                     raise RegisterRefused(f"{of}: the database refuses: {reason}.") from None

@@ -23,8 +23,8 @@ from resolvers.actions import runner
 from resolvers.actions.context import ActionRequest
 from resolvers.actions.errors import ActionError as Failure
 from resolvers.actions.errors import InvalidInput as Invalid
-from resolvers.actions.inputs import KEEP
-from resolvers.actions.runner import Body, Outcome
+from resolvers.actions.inputs import UNCHANGED
+from resolvers.actions.runner import Action, Outcome
 from resolvers.errors import RequestError, checked_text
 from schema.execution.context import Context
 from schema.fields.filters import camel
@@ -59,7 +59,7 @@ class PerformAction(FieldSource):
     """A mutation."""
 
     name: str
-    body: Body
+    body: Action
     given: Mapping[str, str | RowId]
     input: Any
     success: str
@@ -120,10 +120,10 @@ async def perform_once(context: Context, field: LoadField, arguments: dict[str, 
     return await context.acted
 
 
-def keeps(body: Body, name: str) -> bool:
+def keeps(body: Action, name: str) -> bool:
     """Whether the argument stays as it is unless it is given, so that null means something."""
     parameter = inspect.signature(body).parameters.get(name)
-    return parameter is not None and parameter.default is KEEP
+    return parameter is not None and parameter.default is UNCHANGED
 
 
 def plain_value(path: str, value: Any, of: str | None = None) -> Any:
@@ -182,7 +182,7 @@ def nested(path: str, value: Any) -> Any:
 
 def mutation(
     name: str,
-    body: Body,
+    body: Action,
     description: str,
     given: Mapping[str, str | RowId],
     gives: Mapping[str, Any],
@@ -216,7 +216,7 @@ def mutation(
     return field
 
 
-def _input(capital: str, body: Body, given: Mapping[str, str | RowId], subject: bool) -> Any:
+def _input(capital: str, body: Action, given: Mapping[str, str | RowId], subject: bool) -> Any:
     hints = get_type_hints(body)
     signature = inspect.signature(body).parameters
     annotations: dict[str, Any] = {}
@@ -228,7 +228,7 @@ def _input(capital: str, body: Body, given: Mapping[str, str | RowId], subject: 
         description = told.description if isinstance(told, RowId) else told
         if default is inspect.Parameter.empty:
             values[name] = strawberry.field(description=description)
-        elif default is None or default is KEEP:
+        elif default is None or default is UNCHANGED:
             values[name] = strawberry.field(default=strawberry.UNSET, description=description)
         elif default == ():
             values[name] = strawberry.field(default_factory=list, description=description)

@@ -32,7 +32,7 @@ MUTATIONS = (
     ),
     mutation(
         "caseInvestigate",
-        cases.go_on,
+        cases.advance,
         "Begin to investigate (调查取证).",
         {"case": RowId("Case", "Which case.")},
         {"case": Case},
@@ -40,7 +40,7 @@ MUTATIONS = (
     ),
     mutation(
         "caseNotify",
-        cases.go_on,
+        cases.advance,
         "Notify the enterprise (告知).",
         {"case": RowId("Case", "Which case.")},
         {"case": Case},
@@ -48,7 +48,7 @@ MUTATIONS = (
     ),
     mutation(
         "caseHear",
-        cases.go_on,
+        cases.advance,
         "Begin a hearing (听证).",
         {"case": RowId("Case", "Which case.")},
         {"case": Case},
@@ -68,7 +68,7 @@ MUTATIONS = (
     ),
     mutation(
         "caseExecute",
-        cases.go_on,
+        cases.advance,
         "Begin to execute the penalty (执行).",
         {"case": RowId("Case", "Which case.")},
         {"case": Case},

@@ -37,7 +37,7 @@ MUTATIONS = (
     ),
     mutation(
         "dispatchAcknowledge",
-        dispatches.go_on,
+        dispatches.advance,
         "Whoever is sent knows of it (确认).",
         {"dispatch": RowId("Dispatch", "Which dispatch.")},
         {"dispatch": Dispatch},
@@ -45,7 +45,7 @@ MUTATIONS = (
     ),
     mutation(
         "dispatchDepart",
-        dispatches.go_on,
+        dispatches.advance,
         "They set out (出发).",
         {"dispatch": RowId("Dispatch", "Which dispatch.")},
         {"dispatch": Dispatch},

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from graphql import FieldNode, GraphQLObjectType, ObjectValueNode, OperationDefinitionNode, is_leaf_type
 
 from models.visibility import Visibility
-from resolvers.actions.change_tracker import logged
+from resolvers.actions.change_tracker import is_logged
 from resolvers.sql import authorization
 from resolvers.sql.pagination import Order
 from resolvers.sql.predicates import Predicate, table_column
@@ -122,7 +122,7 @@ class CacheabilityCheck:
     # -- columns, wherever they stand --
 
     def _columns(self, columns: Iterable[Any]) -> bool:
-        return all(logged(table_column(column)) for column in columns)
+        return all(is_logged(table_column(column)) for column in columns)
 
     def _clause(self, clause: Predicate) -> bool:
         every = [clause.chosen(value) for value in (True, False)]
@@ -133,7 +133,7 @@ class CacheabilityCheck:
         if not isinstance(expression, sa.sql.ClauseElement):
             return self._columns([expression])
         for element in sa.sql.visitors.iterate(expression):
-            if isinstance(element, sa.Column) and not logged(element):
+            if isinstance(element, sa.Column) and not is_logged(element):
                 return False
             if isinstance(element, sa.BindParameter) and element.required and element.key != VALUE:
                 return False

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import models
 from models import EventKind
 from models.db.database import Database
-from resolvers.actions.change_tracker import FOLLOWING, GUARDED
+from resolvers.actions.change_tracker import ANY_EVENT_MODELS, OWN_EVENT_MODELS
 from resolvers.sql import authorization
 from resolvers.sql.predicates import Equal, Within
 from schema.build import Graph
@@ -161,7 +161,7 @@ async def test_rows_that_are_only_counted_must_last_as_well(readers: Readers, mo
 
 def test_guarded_and_following_tables_have_each_a_reason() -> None:
     """What comes new is taken to change at any time until somebody says otherwise."""
-    known_tables = {model.__table__.name for model in GUARDED + FOLLOWING}
+    known_tables = {model.__table__.name for model in OWN_EVENT_MODELS + ANY_EVENT_MODELS}
     others = {name for name in models.Event.metadata.tables if name not in known_tables}
     assert others == {
         "client_mutation",

@@ -236,24 +236,24 @@ async def acting(office: Office, body: Any) -> None:
 async def test_an_action_that_forgets_its_event_is_undone(office: Office) -> None:
     world = office.world
 
-    async def changes(act: ActionContext) -> Any:
-        (await act.get(models.Team, world.team)).strength = 1
+    async def changes(context: ActionContext) -> Any:
+        (await context.get(models.Team, world.team)).strength = 1
         return {}
 
-    async def adds(act: ActionContext) -> Any:
-        return {"team": await act.add(models.Team(name="新队", kind=models.TeamKind.FIRE, strength=1))}
+    async def adds(context: ActionContext) -> Any:
+        return {"team": await context.add(models.Team(name="新队", kind=models.TeamKind.FIRE, strength=1))}
 
-    async def removes(act: ActionContext) -> Any:
-        await act.session.delete(await act.get(models.Team, world.team))
+    async def removes(context: ActionContext) -> Any:
+        await context.session.delete(await context.get(models.Team, world.team))
         return {}
 
-    async def tells_of_another(act: ActionContext) -> Any:
-        (await act.get(models.Team, world.team)).strength = 1
-        act.record(EventKind.EXPERT_STANDBY_SET, await act.get(models.Expert, world.expert))
+    async def tells_of_another(context: ActionContext) -> Any:
+        (await context.get(models.Team, world.team)).strength = 1
+        context.record(EventKind.EXPERT_STANDBY_SET, await context.get(models.Expert, world.expert))
         return {}
 
-    async def links(act: ActionContext) -> Any:
-        act.session.add(models.EnterpriseRing(ring_id=1, enterprise_id=world.other_enterprise))
+    async def links(context: ActionContext) -> Any:
+        context.session.add(models.EnterpriseRing(ring_id=1, enterprise_id=world.other_enterprise))
         return {}
 
     before = await contents(office.database)
@@ -295,8 +295,8 @@ async def test_who_changes_an_enterprise_does_not_hold_up_the_events_of_others(o
         pytest.skip("SQLite has one writer at a time")
     hazard = await office.hazard()
     async with office.database.write() as session:
-        act = ActionContext(session, DUTY, NOW, SHANGHAI, ActionRequest("enterpriseGrade", {}))
-        await act.get(models.Enterprise, office.world.enterprise)
+        context = ActionContext(session, DUTY, NOW, SHANGHAI, ActionRequest("enterpriseGrade", {}))
+        await context.get(models.Enterprise, office.world.enterprise)
         other = Database(office.database.url.set(drivername="postgresql").render_as_string(hide_password=False))
         async with other.write() as waiting:
             await waiting.execute(sa.text("SET LOCAL lock_timeout = '2s'"))

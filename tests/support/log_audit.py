@@ -13,7 +13,7 @@ import models
 from models import HAZARD_TERMINAL, DispatchStatus, EventKind, Subject
 from models.db.database import Database
 from models.db.tables import Versioned
-from resolvers.actions.change_tracker import GUARDED
+from resolvers.actions.change_tracker import OWN_EVENT_MODELS
 from subscriptions import event_log
 
 SUBJECTS: dict[Subject, Any] = {s: getattr(models, s.value) for s in Subject if s is not Subject.REGISTER}
@@ -52,7 +52,7 @@ async def snapshot(database: Database) -> Snapshot:
     """Everything at one moment."""
     rows: Rows = {}
     async with database.read() as connection:
-        for model in GUARDED:
+        for model in OWN_EVENT_MODELS:
             table = SQLModel.metadata.tables[model.__tablename__]
             rows[model] = {row.id: row for row in await connection.execute(sa.select(table))}
         return Snapshot(rows, await event_log.state(connection))

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import models
-from resolvers.actions.change_tracker import FOLLOWING, GUARDED, logged
+from resolvers.actions.change_tracker import ANY_EVENT_MODELS, OWN_EVENT_MODELS, is_logged
 from resolvers.evidence import store, uploads
 from resolvers.evidence.content_types import PNG, Content
 from resolvers.register import export
@@ -39,7 +39,7 @@ WEIGHTS = {
     "is_restored": 1,
 }
 PAUSES_SECONDS = (0, 1, 3_600, 40_000)  # seconds that go by
-MODELS = GUARDED + FOLLOWING
+MODELS = OWN_EVENT_MODELS + ANY_EVENT_MODELS
 
 
 class RandomHistory:
@@ -193,6 +193,6 @@ def logged_values(rows: Contents) -> dict[str, dict[int, list[Any]]]:
     found = {}
     for model in MODELS:
         table = model.__table__
-        places = [place for place, column in enumerate(table.columns) if logged(column)]
+        places = [place for place, column in enumerate(table.columns) if is_logged(column)]
         found[table.name] = {key: [row[place] for place in places] for key, row in rows.get(table.name, {}).items()}
     return found
