@@ -65,7 +65,8 @@ class Recorder:
             self._codes.add(frame.f_code)
 
     def record(self, request: Callable[[], None]) -> set[Function]:
-        self._codes = codes = set()
+        codes: set[CodeType] = set()
+        self._codes = codes
         try:
             request()
         finally:
