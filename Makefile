@@ -70,8 +70,8 @@ bench: $(BENCH) ## Measure, some two hours; the results go to bench/results/
 
 .PHONY: docs
 docs: setup ## Write anew what documents and the schema's file have from the code
-	@$(BIN)/python -m models.lifecycle_page > docs/lifecycles.md
-	@$(BIN)/python -m schema.permissions_page > docs/rights.md
+	@$(BIN)/python -m models.lifecycle_page > docs/reference/lifecycles.md
+	@$(BIN)/python -m schema.permissions_page > docs/reference/rights.md
 	@$(BIN)/python -m web schema > schema/schema.graphql
 
 .PHONY: lock

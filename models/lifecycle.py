@@ -1,6 +1,6 @@
 """The life cycles: what may become of each noun, by whose hand, and what that needs. What is not here is refused.
 
-The code that acts, the legal transitions that a refusal names, and docs/lifecycles.md all come from these tables.
+The code that acts, the legal transitions that a refusal names, and docs/reference/lifecycles.md come from these tables.
 """
 
 import enum

@@ -1,4 +1,4 @@
-"""docs/lifecycles.md, made from models/lifecycle.py: `python -m models.lifecycle_page > docs/lifecycles.md`."""
+"""Writes docs/reference/lifecycles.md from models/lifecycle.py (`make docs`)."""
 
 from models.lifecycle import ACTIONS, CYCLES, PERMITTED, Action, Status, Transition
 
@@ -14,7 +14,7 @@ INTRODUCTION = """\
 
 What may become of each noun, by whose hand, and what that needs. What is not here is refused with `IllegalTransition`,
 which names the states that can follow. This page is made from `models/lifecycle.py`: change it there, and then
-`python -m models.lifecycle_page > docs/lifecycles.md`.
+run `make docs`.
 
 Who: C the commander, who may do whatever anybody may; I an inspector, with their own inspections and the hazards of
 those; E an enterprise, with its own rows. A program may call a mutation that names a scope, if it has that."""

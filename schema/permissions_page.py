@@ -1,4 +1,4 @@
-"""Writes docs/rights.md from the declarations: `python -m schema.rights_page > docs/rights.md`."""
+"""Writes docs/reference/rights.md from the declarations (`make docs`)."""
 
 import sys
 from collections.abc import Iterator
@@ -31,8 +31,8 @@ VIEWERS = {
 INTRODUCTION = """\
 # Who sees what, and who may do what
 
-This page is made from the declarations (`python -m schema.rights_page > docs/rights.md`). A test fails when it is
-stale, and other tests ask the graph itself.
+This page is made from the declarations by `make docs`. A test fails when it is stale, and other tests ask the graph
+itself.
 
 ## The roles
 

@@ -43,7 +43,7 @@ def transitions() -> list[Transition]:
 
 
 def test_the_page_is_not_stale() -> None:
-    assert (ROOT / "docs" / "lifecycles.md").read_text() == page()
+    assert (ROOT / "docs" / "reference" / "lifecycles.md").read_text() == page()
 
 
 def test_the_page_has_every_line_and_every_state() -> None:

@@ -80,7 +80,7 @@ async def scene(databases: Databases, demo_url: str, graph: Graph) -> AsyncItera
 
 
 def test_the_page_is_what_the_declarations_say(graph: Graph) -> None:
-    assert (ROOT / "docs" / "rights.md").read_text() == page(graph), "python -m schema.rights_page > docs/rights.md"
+    assert (ROOT / "docs" / "reference" / "rights.md").read_text() == page(graph), "stale: run `make docs`"
 
 
 def test_the_page_says_what_the_domain_says(graph: Graph) -> None:

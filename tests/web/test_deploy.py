@@ -1,4 +1,4 @@
-"""What `deploy/` names is there, and what docs/live.md says of closing is what happens."""
+"""What `deploy/` names is there, and what docs/reference/live.md says of closing is what happens."""
 
 import datetime as dt
 import json
@@ -13,7 +13,7 @@ from web.graphql import close_codes
 from web.graphql.sse import EVENTS
 from web.settings import ROOT, Settings
 
-LIVE = (ROOT / "docs" / "live.md").read_text()
+LIVE = (ROOT / "docs" / "reference" / "live.md").read_text()
 DEPLOY = ROOT / "deploy"
 FILES = sorted(path for path in DEPLOY.iterdir() if path.is_file())
 # Those of RFC 6455 that the libraries close with.
@@ -45,7 +45,7 @@ def test_the_bounds_are_told_as_they_are(bound: str) -> None:
 
 def test_only_settings_that_exist_are_set() -> None:
     named = {name for path in FILES for name in re.findall(r"HUHANG_\w+", path.read_text())}
-    named |= set(re.findall(r"HUHANG_\w+", (ROOT / "docs" / "deploy.md").read_text()))
+    named |= set(re.findall(r"HUHANG_\w+", (ROOT / "docs" / "guides" / "operators.md").read_text()))
     assert named - {f"HUHANG_{name}".upper() for name in Settings.model_fields} == set()
 
 

@@ -37,7 +37,7 @@ def test_every_command_of_make_that_the_readme_names_exists() -> None:
 
 
 def test_the_documents_have_every_code_of_an_error() -> None:
-    table = (ROOT / "docs" / "http.md").read_text()
+    table = (ROOT / "docs" / "reference" / "http.md").read_text()
     assert re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE) == [code.value for code in ErrorCode]
 
 

@@ -1,4 +1,4 @@
-"""The bounds of streams, and how sockets are closed. The codes are promised to clients; docs/live.md has them."""
+"""The bounds of streams, and how sockets are closed. docs/reference/live.md promises the codes to clients."""
 
 from dataclasses import dataclass
 

@@ -308,7 +308,7 @@ async def test_at_the_bound_variables_are_taken(running: Executor) -> None:
 
 
 def test_the_bounds_are_documented() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "http.md").read_text("utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "http.md").read_text("utf-8")
     told = text[text.index("## Limits") :]
     for name, value in vars(limits).items():
         if name.endswith("_MAXIMUM"):
