@@ -136,9 +136,9 @@ class Page:
         seen = rows(self._models[name], visibility)
         if isinstance(declared, LoadField):
             seen = seen.of(value(declared.sees, visibility))
-            portrait = isinstance(declared.load, Batch) and declared.load.function in portraits.SCOPES
+            portrait = isinstance(declared.source, Batch) and declared.source.function in portraits.SCOPES
             if portrait and visibility.role is Role.ENTERPRISE:
-                seen = See.OWN if getattr(declared.load, "function", None) is portraits.of_enterprises else See.NONE
+                seen = See.OWN if getattr(declared.source, "function", None) is portraits.of_enterprises else See.NONE
         return seen.of(self._target(get_named_type(definition.type), visibility))
 
     def _target(self, of: GraphQLNamedType, visibility: Visibility) -> See:
@@ -162,7 +162,7 @@ class Page:
         yield "The events and portraits that a query would give, as they come; without `read` a program has none.\n"
         yield from head("stream")
         for name, definition in self._types["Subscription"].fields.items():  # type: ignore[attr-defined]  # as above
-            load = definition.extensions["strawberry-definition"].load
+            load = definition.extensions["strawberry-definition"].source
             positions = isinstance(load, PositionStream)
             limits = [
                 See.ALL if v.role is not Role.ENTERPRISE else See.NONE if positions else See.OWN

@@ -35,7 +35,7 @@ from schema.execution.errors import coded_error, error_response, format_error
 from schema.execution.operation import GraphQLResponse, Operation
 from schema.fields import mutation
 from schema.plan.cache import CachedOperation, PlanCache
-from schema.plan.row_codec import FallbackRequired
+from schema.plan.fallback import FallbackRequired
 
 # A program without any scope, who sees nothing.
 NOBODY = Viewer(Visibility(Role.INTEGRATOR))

@@ -11,7 +11,7 @@ from schema.fields.references import ToOne, ToOneOf
 def check_columns(cls: Any) -> None:
     """A field must not take another table's column: no type checker sees that."""
     for field in cls.__strawberry_definition__.fields:
-        load = getattr(field, "load", None)
+        load = getattr(field, "source", None)
         columns: list[Any] = []
         match load:
             case Column(column=one) | GlobalId(column=one) | ToOne(column=one):

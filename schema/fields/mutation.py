@@ -115,8 +115,8 @@ class PerformAction(FieldSource):
 
 async def perform_once(context: Context, field: LoadField, arguments: dict[str, Any]) -> Any:
     """Carry out a mutation for a plan. What comes of it stays with the operation: nobody does it again."""
-    assert isinstance(field.load, PerformAction)
-    context.acted = asyncio.ensure_future(field.load.perform(context, arguments))
+    assert isinstance(field.source, PerformAction)
+    context.acted = asyncio.ensure_future(field.source.perform(context, arguments))
     return await context.acted
 
 

@@ -35,7 +35,7 @@ class FieldSource:
 class LoadField(StrawberryField):
     """A field with its declaration; it runs no code of its own."""
 
-    load: FieldSource
+    source: FieldSource
     sees: Right | None = None
 
     @property
@@ -46,7 +46,7 @@ class LoadField(StrawberryField):
     def arguments(self) -> list[StrawberryArgument]:
         # Late, because the filter of the type that it leads to may stand in a module that is not read yet.
         if self._arguments is None:
-            self._arguments = self.load.arguments(self)
+            self._arguments = self.source.arguments(self)
         return self._arguments
 
     @arguments.setter
@@ -55,14 +55,14 @@ class LoadField(StrawberryField):
 
     def __copy__(self) -> "LoadField":
         copied = super().__copy__()
-        copied.load, copied.sees = self.load, self.sees
+        copied.source, copied.sees = self.source, self.sees
         return copied
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         context: Context = info.context
         if not context.viewer.visibility.allows(self.sees):
             return self.hidden
-        return self.load.resolve(self, source, context, kwargs)
+        return self.source.resolve(self, source, context, kwargs)
 
     @property
     def hidden(self) -> Any:
@@ -70,9 +70,9 @@ class LoadField(StrawberryField):
         return [] if isinstance(self.type, StrawberryList) else None
 
 
-def declare_field(load: FieldSource, description: str, sees: Right | None = None, name: str | None = None) -> Any:
+def declare_field(source: FieldSource, description: str, sees: Right | None = None, name: str | None = None) -> Any:
     field = LoadField(description=description, graphql_name=name)
-    field.load, field.sees = load, sees
+    field.source, field.sees = source, sees
     return field
 
 

@@ -19,7 +19,7 @@ from models.visibility import Visibility
 from schema.build import Graph
 from schema.execution.context import Context, Record
 from schema.live.request import SubscriptionRequest
-from schema.plan.row_codec import FallbackRequired
+from schema.plan.fallback import FallbackRequired
 from subscriptions.event_filter import EventFilter
 
 Contexts = Callable[[Visibility], Context]  # a fresh context for one execution

@@ -87,7 +87,7 @@ def subscription_request(
     text, dropped = without_after(document, operation, node)
     kept = {key: value for key, value in variables.items() if key not in dropped}
     key = (text, name, orjson.dumps(kept, option=orjson.OPT_SORT_KEYS), visibility)
-    return SubscriptionRequest(declared.load, arguments, key, document, variables, name, visibility)
+    return SubscriptionRequest(declared.source, arguments, key, document, variables, name, visibility)
 
 
 def root_field(document: DocumentNode, operation: OperationDefinitionNode) -> FieldNode:

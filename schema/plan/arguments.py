@@ -28,7 +28,7 @@ from strawberry.types.arguments import StrawberryArgument, convert_argument, con
 from schema.build import Graph
 from schema.execution import limits
 from schema.fields.source import graph_type
-from schema.plan.row_codec import FallbackRequired
+from schema.plan.fallback import FallbackRequired
 
 # By scalar, of which Python type a JSON value is that means itself.
 PLAIN: dict[str, type] = {"ID": str, "String": str, "Boolean": bool, "Int": int, "Float": float}

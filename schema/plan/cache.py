@@ -28,10 +28,10 @@ from schema.execution import cost
 from schema.fields.source import LoadField
 from schema.plan.arguments import VariableCoercion, Variables
 from schema.plan.cacheability import CacheabilityCheck
+from schema.plan.fallback import FallbackRequired
 from schema.plan.mutation_step import MutationStep, mutation_step
 from schema.plan.planner import Planner, SelectionPlanner
 from schema.plan.result_cache import ResultCache
-from schema.plan.row_codec import FallbackRequired
 from schema.plan.steps import ExecutionState, ObjectStep
 
 log = structlog.get_logger(__name__)

@@ -69,7 +69,7 @@ class CacheabilityCheck:
         return self._columns([row.id]) and all(self._clause(condition.clause) for condition in scope)
 
     def _loaded(self, field: LoadField, node: FieldNode) -> bool:
-        match field.load:
+        match field.source:
             case column_fields.GlobalId(column=column) | column_fields.Column(column=column):
                 return self._columns([column])
             case column_fields.Compute(needs=needs, clock=False):

@@ -8,8 +8,8 @@ from graphql import GraphQLObjectType, OperationDefinitionNode
 
 from schema.fields.mutation import PerformAction
 from schema.fields.source import LoadField
+from schema.plan.fallback import FallbackRequired
 from schema.plan.planner import Planner
-from schema.plan.row_codec import FallbackRequired
 from schema.plan.steps import ArgumentPlan, ExecutionState, Step
 
 
@@ -38,7 +38,7 @@ def mutation_step(compiler: Planner, root: GraphQLObjectType, operation: Operati
     [(key, nodes)] = fields.items()
     definition = root.fields.get(nodes[0].name.value)
     field = None if definition is None else definition.extensions["strawberry-definition"]
-    if definition is None or not isinstance(field, LoadField) or not isinstance(field.load, PerformAction):
+    if definition is None or not isinstance(field, LoadField) or not isinstance(field.source, PerformAction):
         raise FallbackRequired("no action")
     given = compiler.arguments(root, field, nodes[0])
     return MutationStep(key, field, given, compiler.shape(definition.type, nodes, None))

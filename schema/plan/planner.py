@@ -27,15 +27,9 @@ from schema.fields import columns as column_fields
 from schema.fields.events import TYPES, EventId
 from schema.fields.source import LoadField
 from schema.plan.arguments import ArgumentReader, evaluate, named_variables
+from schema.plan.fallback import FallbackRequired
 from schema.plan.interning import FieldInterner
-from schema.plan.row_codec import (
-    DecodedRowLayout,
-    FallbackRequired,
-    FunctionBuilder,
-    RowLayout,
-    json_expression,
-    non_null,
-)
+from schema.plan.row_codec import DecodedRowLayout, FunctionBuilder, RowLayout, json_expression, non_null
 from schema.plan.sql_json_step import fragment, inline_json, sql_json_step
 from schema.plan.step_builder import StepBuilder
 from schema.plan.steps import ArgumentPlan, ObjectStep, PolymorphicStep, RowLookup, Step, TableSelection, value_step
@@ -246,13 +240,13 @@ class SelectionPlanner:
 
     def _loaded(self, field: LoadField, of: Any, nodes: list[FieldNode]) -> str:
         if (
-            isinstance(field.load, batch.Batch)
-            and field.load.needs
+            isinstance(field.source, batch.Batch)
+            and field.source.needs
             and not authorization.may_read(self._compiler.visibility)
         ):
             return self._hidden(of)  # the row is one that the viewer wrote, and this is more than the row
         columns, code, leaf = self._columns, self._code, is_leaf_type(get_named_type(of))
-        match field.load:
+        match field.source:
             case column_fields.GlobalId(name=name, column=column) if columns:
                 return f"{code.name(node_id.encode)}({name!r}, {columns.decoded(code, column)})"
             case EventId() if columns:

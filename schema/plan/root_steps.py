@@ -8,7 +8,7 @@ from resolvers.queries import timeline
 from resolvers.sql import authorization
 from schema.fields.event_log import LogRequest
 from schema.fields.lookups import NODES_MAXIMUM, requested_key
-from schema.plan.row_codec import FallbackRequired
+from schema.plan.fallback import FallbackRequired
 from schema.plan.row_steps import ConnectionSelection, RowSource, RowsRequest, connection_values
 from schema.plan.steps import ArgumentPlan, ExecutionState, RowLookup
 from schema.types import node_id

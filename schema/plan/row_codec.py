@@ -16,12 +16,9 @@ from sqlmodel import AutoString
 from models.db.column_types import ListOf, Ranked, UtcTime
 from resolvers.sql.predicates import table_column
 from resolvers.sql.prepared import decoder
+from schema.plan.fallback import FallbackRequired
 
 AS_THEY_ARE = frozenset({"String", "Int", "Boolean", "ID", "Date", "DateTime"})
-
-
-class FallbackRequired(Exception):
-    """To be answered by graphql-core: what has errors, and what is rare."""
 
 
 class FunctionBuilder:

@@ -100,7 +100,7 @@ class SqlJsonCompiler:
         return self._loaded(declared, of, definition.type, nodes)
 
     def _loaded(self, declared: LoadField, parent: Any, of: Any, nodes: list[FieldNode]) -> JsonWriter:
-        match declared.load:
+        match declared.source:
             case columns.GlobalId(name=name, column=column):
                 key = table_column(column).key
                 return lambda writer, row: global_id(name, row.c[key])

@@ -18,7 +18,8 @@ from schema.fields import batch, references
 from schema.fields.connections import ToList, ToMany
 from schema.fields.lookups import RowByKey, Singleton, requested_key
 from schema.fields.source import LoadField, graph_type
-from schema.plan.row_codec import DecodedRowLayout, FallbackRequired, RowLayout
+from schema.plan.fallback import FallbackRequired
+from schema.plan.row_codec import DecodedRowLayout, RowLayout
 from schema.plan.sql_json import SqlJsonCompiler, as_text, json_object, target_model
 from schema.plan.sql_json_scalars import MISSING, UnsupportedInSql
 from schema.plan.sql_json_scopes import QueryScope, ScopeWriter, scope_requests
@@ -77,7 +78,7 @@ def sql_json_step(
     lowering = SqlJsonCompiler(compiler)
     required = isinstance(of, GraphQLNonNull)
     try:
-        match declared.load:
+        match declared.source:
             case ToMany() as load if type(load) is ToMany:
                 write = lowering._connection(load, declared, parent, of, nodes)
                 nothing: Any = sa.select().subquery()
@@ -109,7 +110,7 @@ def inline_json(
     """The place of a text among the columns that is the field's value; None where it must be read by itself."""
     if compiler.sqlite or columns is None or isinstance(columns, DecodedRowLayout) or columns.table is EVENT:
         return None
-    if not isinstance(declared.load, references.ToOne | ToMany | ToList):
+    if not isinstance(declared.source, references.ToOne | ToMany | ToList):
         return None
     lowering: SqlJsonCompiler = columns.texts or SqlJsonCompiler(compiler)
     before = len(lowering.levels)
@@ -154,7 +155,7 @@ def extra_select(
 def refers(of: GraphQLObjectType, nodes: list[FieldNode], attributes: Collection[str]) -> bool:
     definition = of.fields.get(nodes[0].name.value)
     declared = None if definition is None else definition.extensions["strawberry-definition"]
-    load = getattr(declared, "load", None)
+    load = getattr(declared, "source", None)
     return isinstance(load, references.Ref) and load.attribute in attributes
 
 

@@ -17,8 +17,9 @@ from schema.fields.events import MODELS, OfSubject
 from schema.fields.lookups import NodeById, NodesByIds, RowByKey, Singleton
 from schema.fields.mutation import WrittenRow
 from schema.fields.source import LoadField, graph_type
+from schema.plan.fallback import FallbackRequired
 from schema.plan.root_steps import EventLogStep, KeyStep, NodesStep, NodeStep, SingletonStep
-from schema.plan.row_codec import DecodedRowLayout, FallbackRequired, FunctionBuilder, RowLayout, json_expression
+from schema.plan.row_codec import DecodedRowLayout, FunctionBuilder, RowLayout, json_expression
 from schema.plan.row_steps import ConnectionSelection, ConnectionStep, ParentSlice, RowListStep, RowSource, RowsRequest
 from schema.plan.sql_json_step import extra_select
 from schema.plan.steps import (
@@ -50,7 +51,7 @@ class StepBuilder:
         self._compiler, self._of, self._columns = compiler, of, columns
 
     def part(self, field: LoadField, of: Any, nodes: list[FieldNode]) -> Step:
-        match field.load:
+        match field.source:
             case references.Ref(attribute=attribute):
                 return self._refs(lambda row: getattr(row, attribute), of, nodes)
             case Current():
@@ -70,13 +71,13 @@ class StepBuilder:
             case NodeById() | NodesByIds() | RowByKey() | Singleton():
                 return self._root(field, of, nodes)
             case StreamSource():
-                return self._stream(field.load, of, nodes)
+                return self._stream(field.source, of, nodes)
         if self._columns is None:
-            raise FallbackRequired(f"{type(field.load).__name__} of a plain value")
+            raise FallbackRequired(f"{type(field.source).__name__} of a plain value")
         return self._of_row(field, of, nodes, self._columns)
 
     def _of_row(self, field: LoadField, of: Any, nodes: list[FieldNode], columns: RowLayout) -> Step:
-        match field.load:
+        match field.source:
             case references.ToOne(column=column, back=back):
                 lookup = self._compiler.table(of, nodes).lookup(back)
                 return ToOneStep(columns.at(column), lookup, isinstance(of, GraphQLNonNull))
@@ -92,7 +93,7 @@ class StepBuilder:
                 given = ", ".join(columns.decoded(code, need) for need in needs)
                 value = code.function("r", f"{code.name(function)}({given})")
                 return value_step(of, value, self._compiler.shape(of, nodes, None))
-        raise FallbackRequired(f"a field of kind {type(field.load).__name__}")
+        raise FallbackRequired(f"a field of kind {type(field.source).__name__}")
 
     def _stream(self, load: StreamSource, of: Any, nodes: list[FieldNode]) -> Step:
         """What a stream hands to the root: an event's row, or a plain value."""
@@ -271,7 +272,7 @@ class StepBuilder:
     def _root(self, field: LoadField, of: Any, nodes: list[FieldNode]) -> Step:
         compiler = self._compiler
         given = compiler.arguments(self._of, field, nodes[0])
-        match field.load:
+        match field.source:
             case RowByKey(columns=columns):
                 table = compiler.table(of, nodes)
                 lookups = {"id": table.lookup()} | {name: table.lookup(column) for name, column in columns.items()}
@@ -279,4 +280,4 @@ class StepBuilder:
             case Singleton():
                 return SingletonStep(compiler.table(of, nodes).lookup())
         tables = {t.name: compiler.table(t, nodes).lookup() for t in compiler.possible(of)}
-        return NodeStep(given, tables) if isinstance(field.load, NodeById) else NodesStep(given, tables)
+        return NodeStep(given, tables) if isinstance(field.source, NodeById) else NodesStep(given, tables)

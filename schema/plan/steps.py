@@ -17,7 +17,8 @@ from resolvers.sql.prepared import Statement
 from resolvers.sql.readers import DriverReader
 from resolvers.sql.selects import ExtraSelect, Relation
 from schema.plan.arguments import Variables
-from schema.plan.row_codec import FallbackRequired, RowLayout
+from schema.plan.fallback import FallbackRequired
+from schema.plan.row_codec import RowLayout
 
 STATEMENTS_KEPT = 64  # of one part, by what is asked of it
 

@@ -88,14 +88,14 @@ def test_no_public_name_says_what_kind_of_thing_it_is(core: GraphQLSchema) -> No
 def test_every_field_of_a_row_says_how_it_loads(of: Any) -> None:
     for field in fields_of(of):
         assert isinstance(field, LoadField), field.name
-        assert isinstance(field.load, FieldSource)
+        assert isinstance(field.source, FieldSource)
         assert field.base_resolver is None
 
 
 @pytest.mark.parametrize("field", [pytest.param(f, id=f.name) for f in fields_of(Query)])
 def test_every_field_of_the_root_says_how_it_loads(field: Any) -> None:
     assert isinstance(field, LoadField)
-    assert isinstance(field.load, FieldSource)
+    assert isinstance(field.source, FieldSource)
     assert field.base_resolver is None
 
 

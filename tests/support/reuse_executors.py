@@ -13,8 +13,8 @@ from models.visibility import Scope, Viewer
 from schema.build import Graph
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
+from schema.plan.fallback import FallbackRequired
 from schema.plan.result_cache import ResultCache
-from schema.plan.row_codec import FallbackRequired
 from schema.types import node_id
 from tests.conftest import NOW, SHANGHAI
 from tests.support.actors import DUTY, WALL, Desk, World, enterprise, program

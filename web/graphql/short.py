@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resolvers.errors import RequestError
 from schema.execution.executor import Executor
-from schema.plan.row_codec import FallbackRequired
+from schema.plan.fallback import FallbackRequired
 from web.auth.sessions import Authenticator
 from web.graphql.negotiation import GRAPHQL, JSON, accepted, is_json
 from web.graphql.request import loaded, operation

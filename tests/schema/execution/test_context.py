@@ -50,7 +50,7 @@ def relations() -> list[Any]:
 
 
 def is_plain(field: Any) -> bool:
-    return isinstance(field, LoadField) and isinstance(field.load, PLAIN)
+    return isinstance(field, LoadField) and isinstance(field.source, PLAIN)
 
 
 def name_of(field: Any) -> str:
@@ -64,7 +64,7 @@ def allowed(field: LoadField) -> int:
     """
     if field.python_name == "resource":
         return len(CORE.type_map["ResourceItem"].types) - 1  # type: ignore[attr-defined]  # a union
-    match field.load:
+    match field.source:
         case ToOneOf(columns=columns):
             return len(columns) - 1
         case Batch(given=given) if "kinds" in given:

@@ -30,7 +30,7 @@ from schema.build import Graph
 from schema.execution import limits
 from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, Operation
-from schema.plan.row_codec import FallbackRequired
+from schema.plan.fallback import FallbackRequired
 from tests.conftest import COMMANDER, make_executor
 from tests.support.large_documents import HONEST, LONG, OF_SCHEMA, REFUSED, document, endless, fanned, fragment, many
 from tests.support.proof_mode import PROVING

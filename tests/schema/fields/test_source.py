@@ -164,7 +164,7 @@ async def strange(reader: Any, parents: Any, *, kinds: list[int], first: int = 3
 def test_every_argument_of_a_batch_is_described(arguments: dict[str, str]) -> None:
     field = batch(strange, description="Strange.", arguments=arguments)
     with pytest.raises(TypeError, match="strange: describe"):
-        field.load.arguments(field)
+        field.source.arguments(field)
 
 
 def test_a_node_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

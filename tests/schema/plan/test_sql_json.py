@@ -174,7 +174,7 @@ class Plainly(Wanderer):
         named = get_named_type(field.type).name
         if of.name.endswith("Connection"):
             return named != "PageInfo" and "Edge" not in named
-        load = getattr(field.extensions["strawberry-definition"], "load", None)
+        load = getattr(field.extensions["strawberry-definition"], "source", None)
         if isinstance(field.extensions["strawberry-definition"], LoadField) and isinstance(load, Batch | Compute | Log):
             return False
         return named not in ("GeoJSON", "EventConnection")
