@@ -25,10 +25,10 @@ from models.visibility import Role, Scope
 from resolvers import geography
 from resolvers.demo import DistrictExists
 from resolvers.demo import seed as seed_demo
-from resolvers.evidence.store import opened
-from resolvers.evidence.uploads import NotOurs, claim
-from resolvers.evidence.uploads import collect as collect_evidence
-from resolvers.register import MappingRefused, RegisterRefused, load
+from resolvers.evidence.store import open_store
+from resolvers.evidence.uploads import ForeignStore, claim_store
+from resolvers.evidence.uploads import collect_orphans as collect_evidence
+from resolvers.register import MappingError, RegisterError, load_mapping
 from schema.build import build
 from subscriptions.event_log import renew_epoch
 from web import server
@@ -218,11 +218,11 @@ def import_(
 
     status: list[int] = []
     try:
-        load(mapping)  # before the database is asked for
+        load_mapping(mapping)  # before the database is asked for
         _run(_settings(), work)
-    except MappingRefused as refused:
+    except MappingError as refused:
         _refuse("\n".join(f"{mapping}: {mistake}" for mistake in refused.mistakes), REFUSED)
-    except (RegisterRefused, OSError) as refused:
+    except (RegisterError, OSError) as refused:
         _refuse(str(refused), REFUSED)
     raise typer.Exit(status[0])
 
@@ -232,7 +232,7 @@ def export(directory: Annotated[Path, typer.Argument(help="Where to write the fi
     """The register as CSV files and a map, with the mapping that imports them again."""
     try:
         _run(_settings(), lambda database: export_register(database, directory, console))
-    except (RegisterRefused, OSError) as refused:
+    except (RegisterError, OSError) as refused:
         _refuse(str(refused), REFUSED)
 
 
@@ -245,16 +245,16 @@ def collect(
     """Remove evidence that was uploaded and never used. Not from a store that another database uses."""
 
     async def work(database: Database) -> None:
-        store = opened(settings.evidence_url)
+        store = open_store(settings.evidence_url)
         if ours:
-            await claim(database, store)
+            await claim_store(database, store)
         found = await collect_evidence(database, store, dt.datetime.now(dt.UTC))
         console.print(f"Removed {found.rows} rows and {found.files} files.")
 
     settings = _settings()
     try:
         _run(settings, work)
-    except NotOurs as refused:
+    except ForeignStore as refused:
         whose = f"the database of epoch {refused}" if refused.others else "nobody knows whom"
         _refuse(
             f"The store of HUHANG_EVIDENCE_URL has evidence of {whose}; nothing was removed. "

@@ -54,7 +54,7 @@ class AppState:
             retention=retention,
             recheck=self.recheck,
         )
-        store = evidence_store.opened(settings.evidence_url)
+        store = evidence_store.open_store(settings.evidence_url)
         self.evidence = EvidenceEndpoint(
             self.viewers, self.database, store, signer, clock, limit=settings.evidence_limit
         )

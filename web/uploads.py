@@ -15,7 +15,7 @@ from models.db.database import Database
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.evidence import uploads
-from resolvers.evidence.content_types import PDF, checked
+from resolvers.evidence.content_types import PDF, check_content
 from resolvers.evidence.signed_urls import PATH, Signer
 from resolvers.evidence.store import NAME, Store
 from schema.execution.errors import coded_error, format_error
@@ -85,14 +85,16 @@ class EvidenceEndpoint:
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             await self._receive(request, file)
             async with self._turn:
-                content = await asyncio.to_thread(lambda: checked(whole(file), declared, keep_positions=keep_positions))
-        kept = await uploads.keep(self._database, self._store, viewer, now, content, taken_at)
+                content = await asyncio.to_thread(
+                    lambda: check_content(whole(file), declared, keep_positions=keep_positions)
+                )
+        kept = await uploads.store_upload(self._database, self._store, viewer, now, content, taken_at)
         return {
             "id": node_id.encode("Evidence", kept.id),
             "mediaType": kept.media_type,
             "bytes": kept.bytes,
             "sha256": kept.sha256,
-            "url": self._signer.address(kept.sha256, now),
+            "url": self._signer.url(kept.sha256, now),
         }
 
     async def _receive(self, request: Request, file: IO[bytes]) -> None:
@@ -128,12 +130,12 @@ class EvidenceEndpoint:
         name = request.path_params["name"]
         given = request.query_params
         expires, signature = given.get("expires", ""), given.get("signature", "")
-        lasting = self._signer.lasting(name, expires, signature, self._clock()) if NAME.fullmatch(name) else 0
+        lasting = self._signer.seconds_left(name, expires, signature, self._clock()) if NAME.fullmatch(name) else 0
         if not lasting:
             raise RequestError(
                 ErrorCode.FORBIDDEN, "This address is over, or was never given: ask the graph for a new one."
             )
-        found = await uploads.find(self._database, name)
+        found = await uploads.find_evidence(self._database, name)
         etag = f'"{name}"'
         headers = {
             "cache-control": f"private, max-age={lasting}, immutable",

@@ -21,7 +21,7 @@ from models import (
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import Forbidden, InvalidInput
 from resolvers.actions.inputs import FiveFixes, Person
-from resolvers.evidence.attach import take
+from resolvers.evidence.attach import attach_evidence
 
 
 def is_overdue(now: dt.datetime, status: HazardStatus, deadline: dt.datetime | None) -> bool:
@@ -33,7 +33,7 @@ async def attach(context: ActionContext, link: type[models.Row], key: str, row: 
     """Evidence to a row, each piece once. Raises NotFound for what the viewer neither uploaded nor sees."""
     table = link.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     for piece in sorted(set(evidence)):
-        await take(context, piece)
+        await attach_evidence(context, piece)
         if not await context.exists(sa.select(table.c.id).where(table.c[key] == row, table.c.evidence_id == piece)):
             context.session.add(link(**{key: row, "evidence_id": piece}))
 

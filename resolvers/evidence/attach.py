@@ -9,7 +9,7 @@ EVIDENCE: sa.Table = models.Evidence.__table__  # type: ignore[attr-defined]  # 
 UPLOAD: sa.Table = models.EvidenceUpload.__table__  # type: ignore[attr-defined]  # as above
 
 
-async def take(context: ActionContext, key: int) -> None:
+async def attach_evidence(context: ActionContext, key: int) -> None:
     """Evidence that is about to be attached: the viewer uploaded it, or sees it attached already. Raises NotFound."""
     mine = (
         sa.select(EVIDENCE.c.id)

@@ -10,7 +10,7 @@ from resolvers.errors import ErrorCode, RequestError
 from resolvers.evidence import strip_documents, strip_images
 
 JPEG, PNG, WEBP, PDF = MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "application/pdf")
-ANY = "application/octet-stream"  # what a client says that does not know
+UNKNOWN_TYPE = "application/octet-stream"  # what a client says that does not know
 # A picture that unfolds to more than this is not decoded. What decoding takes was measured: a PNG four bytes a pixel, a
 # JPEG eight at the most (progressive, of four colours), a WebP sixteen. So it is half a gigabyte at the worst.
 PIXELS_MAXIMUM = 64_000_000
@@ -32,7 +32,7 @@ class Content:
     data: bytes
 
 
-def checked(data: bytes, declared: str, *, keep_positions: bool = False) -> Content:
+def check_content(data: bytes, declared: str, *, keep_positions: bool = False) -> Content:
     """What is to be kept of an upload: a picture without its metadata, a paper without positions, unless
     they are asked for.
 
@@ -40,10 +40,10 @@ def checked(data: bytes, declared: str, *, keep_positions: bool = False) -> Cont
     UNSUPPORTED_TYPE for anything else than the four kinds, and for one that is declared as another; TOO_LARGE for too
     many pixels; BAD_INPUT for what is broken.
     """
-    kind = sniffed(data)
+    kind = detect_type(data)
     if kind is None:
         raise RequestError(ErrorCode.UNSUPPORTED_TYPE, f"By its content this is none of {', '.join(MEDIA_TYPES)}.")
-    if declared not in (kind, ANY):
+    if declared not in (kind, UNKNOWN_TYPE):
         raise RequestError(
             ErrorCode.UNSUPPORTED_TYPE, f"By its content this is {kind}; the request says something else."
         )
@@ -53,13 +53,13 @@ def checked(data: bytes, declared: str, *, keep_positions: bool = False) -> Cont
         return Content(kind, data if keep_positions else strip_documents.without_positions(data))
     try:
         stripped = STRIP[kind](data)
-    except strip_images.Broken as error:
+    except strip_images.BrokenImage as error:
         raise RequestError(ErrorCode.BAD_INPUT, f"The picture is broken: {error}.") from None
     _decode(kind, stripped)
     return Content(kind, data if keep_positions else stripped)
 
 
-def sniffed(data: bytes) -> str | None:
+def detect_type(data: bytes) -> str | None:
     """The media type by the first bytes; None for all that is not taken."""
     if data.startswith(b"\xff\xd8\xff"):
         return JPEG

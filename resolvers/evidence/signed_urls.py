@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from urllib.parse import urlencode
 
-LASTING = dt.timedelta(minutes=10)
+LIFETIME = dt.timedelta(minutes=10)
 STEP = 60  # seconds: addresses given within a minute are the same one, so that browsers keep what they have read
 PATH = "/evidence"
 
@@ -17,12 +17,12 @@ class Signer:
         # A key of its own: a signature is of no use where a token is asked for, nor the other way round.
         self._key = hmac.digest(secret.encode(), b"huhang evidence address", "sha256")
 
-    def address(self, sha256: str, now: dt.datetime) -> str:
+    def url(self, sha256: str, now: dt.datetime) -> str:
         """The path and query under which the bytes can be read, for ten minutes or up to one more."""
-        expires = -(-(now + LASTING).timestamp() // STEP) * STEP
+        expires = -(-(now + LIFETIME).timestamp() // STEP) * STEP
         return f"{PATH}/{sha256}?{urlencode({'expires': int(expires), 'signature': self._sign(sha256, int(expires))})}"
 
-    def lasting(self, sha256: str, expires: str, signature: str, now: dt.datetime) -> int:
+    def seconds_left(self, sha256: str, expires: str, signature: str, now: dt.datetime) -> int:
         """For how many seconds more the address is good; 0 for one that is over, or is not ours."""
         if not (expires.isascii() and expires.isdigit() and len(expires) <= 12 and signature.isascii()):
             return 0

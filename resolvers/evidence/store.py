@@ -37,19 +37,19 @@ class Store(Protocol):
         ...
 
 
-def opened(url: str) -> Store:
+def open_store(url: str) -> Store:
     """`s3://bucket/prefix`, with the usual AWS_ variables for the rest, or a directory. Raises ValueError."""
     if url.startswith("s3://"):
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
         if not bucket:
             raise ValueError("a store of evidence is s3://bucket, s3://bucket/prefix, or a directory")
-        return Bucket(S3Store(bucket, prefix=prefix or None))
+        return BucketStore(S3Store(bucket, prefix=prefix or None))
     if "://" in url:
         raise ValueError("a store of evidence is s3://bucket, s3://bucket/prefix, or a directory")
-    return Directory(Path(url))
+    return DirectoryStore(Path(url))
 
 
-class Directory:
+class DirectoryStore:
     """Files under a directory, in folders by the first two digits of their names."""
 
     def __init__(self, path: Path) -> None:
@@ -114,7 +114,7 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
             yield chunk
 
 
-class Bucket:
+class BucketStore:
     """Objects of a bucket, all under one prefix."""
 
     def __init__(self, bucket: S3Store) -> None:

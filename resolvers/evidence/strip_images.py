@@ -30,7 +30,7 @@ WEBP_MOVING = {b"ANIM", b"ANMF"}
 EXIF_FLAG, XMP_FLAG = 0x08, 0x04
 
 
-class Broken(Exception):
+class BrokenImage(Exception):
     """The bytes are not what their first ones promise."""
 
 
@@ -60,27 +60,27 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     at, scans = 2, 0
     while True:
         if data[at : at + 1] != b"\xff":
-            raise Broken("a marker is missing")
+            raise BrokenImage("a marker is missing")
         while data[at : at + 1] == b"\xff":
             at += 1
         if at + 1 > len(data):
-            raise Broken("it ends early")
+            raise BrokenImage("it ends early")
         marker = data[at]
         if marker == EOI:
             yield EOI, b"", bytes([0xFF, EOI])
             return
         (length,) = struct.unpack(">H", _taken(data, at + 1, 2))
         if length < 2:
-            raise Broken("a segment is too short")
+            raise BrokenImage("a segment is too short")
         segment = _taken(data, at + 3, length - 2)
         end = at + 1 + length
         if marker == SOS:
             scans += 1
             if scans > SCANS_MAXIMUM:
-                raise Broken("it has too many scans")
+                raise BrokenImage("it has too many scans")
             after = SCAN_END.search(data, end)
             if after is None:
-                raise Broken("it ends early")
+                raise BrokenImage("it ends early")
             end = after.start()
         yield marker, segment, b"\xff" + data[at:end]
         at = end
@@ -112,7 +112,7 @@ def webp(data: bytes) -> bytes:
     turned = UPRIGHT
     for name, content in _webp_chunks(data):
         if name in WEBP_MOVING:
-            raise Broken("it is an animation")
+            raise BrokenImage("it is an animation")
         if name == b"EXIF":
             turned = orientation(content.removeprefix(EXIF))
         elif name in WEBP_KEPT:
@@ -161,7 +161,7 @@ def _flagged(header: bytes, flags: int) -> bytes:
 
 def _taken(data: bytes, at: int, length: int) -> bytes:
     if at + length > len(data):
-        raise Broken("it ends early")
+        raise BrokenImage("it ends early")
     return data[at : at + length]
 
 

@@ -21,13 +21,13 @@ from resolvers.evidence.store import NAME, OWNERS, Store
 from subscriptions import event_log
 
 UPLOADERS = frozenset({Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE})
-WAITING = dt.timedelta(days=1)  # so long what was uploaded waits for what it proves
+ORPHAN_AGE = dt.timedelta(days=1)  # so long what was uploaded waits for what it proves
 
 BATCH = 500
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredEvidence:
     """A piece of evidence that is in store."""
 
     id: int
@@ -37,14 +37,14 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Collected:
+class RemovedOrphans:
     """How many rows and how many files were orphans."""
 
     rows: int
     files: int
 
 
-class NotOurs(Exception):
+class ForeignStore(Exception):
     """The store has, or may have, what another database keeps. `others` are the epochs of those that are known."""
 
     def __init__(self, others: list[str]) -> None:
@@ -52,14 +52,14 @@ class NotOurs(Exception):
         self.others = others
 
 
-async def keep(
+async def store_upload(
     database: Database,
     store: Store,
     viewer: Viewer,
     now: dt.datetime,
     content: Content,
     taken_at: dt.datetime | None = None,
-) -> Kept:
+) -> StoredEvidence:
     """Keep an upload. Of equal bytes that are there already only the viewer is noted; the first `taken_at` stays."""
     sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content.data).hexdigest())
     await _put(store, await _mark(database), b"")
@@ -82,7 +82,7 @@ async def keep(
             if found.stored_at is None:
                 await connection.execute(sa.update(EVIDENCE).where(EVIDENCE.c.id == key).values(stored_at=now))
         await _note(connection, key, viewer.identity, now)
-    return Kept(key, content.media_type, len(content.data), sha256)
+    return StoredEvidence(key, content.media_type, len(content.data), sha256)
 
 
 async def _mark(database: Database) -> str:
@@ -110,16 +110,16 @@ async def _lock(connection: AsyncConnection, sha256: str) -> None:
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
-async def find(database: Database, sha256: str) -> Kept | None:
+async def find_evidence(database: Database, sha256: str) -> StoredEvidence | None:
     """The evidence with this hash that is in store."""
     columns = (EVIDENCE.c.id, EVIDENCE.c.media_type, EVIDENCE.c.bytes, EVIDENCE.c.sha256)
     stored = sa.select(*columns).where(EVIDENCE.c.sha256 == sha256, EVIDENCE.c.stored_at.is_not(None))
     async with database.read() as connection:
         row = (await connection.execute(stored)).first()
-    return None if row is None else Kept(*row)
+    return None if row is None else StoredEvidence(*row)
 
 
-async def claim(database: Database, store: Store) -> None:
+async def claim_store(database: Database, store: Store) -> None:
     """Let the store be this database's alone, whoever has used it."""
     mine = await _mark(database)
     await _put(store, mine, b"")
@@ -131,20 +131,20 @@ async def _assure_ours(database: Database, store: Store) -> None:
     """Raises NotOurs."""
     mine, marks = await _mark(database), await store.owners()
     if others := sorted(mark.removeprefix(f"{OWNERS}/") for mark in marks - {mine}):
-        raise NotOurs(others)
+        raise ForeignStore(others)
     if not marks:
         async for _ in store.names():
-            raise NotOurs([])
+            raise ForeignStore([])
 
 
-async def collect(database: Database, store: Store, now: dt.datetime) -> Collected:
+async def collect_orphans(database: Database, store: Store, now: dt.datetime) -> RemovedOrphans:
     """Remove what was uploaded more than a day ago and attached to nothing, and files that no row names.
 
     Safe at any time, beside uploads and beside itself. A file counts from when it was written, so that one whose row
     is about to come stays. Raises NotOurs, before anything is removed, where another database may have files.
     """
     await _assure_ours(database, store)
-    before = now - WAITING
+    before = now - ORPHAN_AGE
     rows = 0
     while removed := await _remove_rows(database, before):
         rows += removed
@@ -158,7 +158,7 @@ async def collect(database: Database, store: Store, now: dt.datetime) -> Collect
         for name in batch:
             if name not in known:
                 files += await _remove_file(database, store, name)
-    return Collected(rows, files)
+    return RemovedOrphans(rows, files)
 
 
 def _orphan(before: dt.datetime) -> ColumnElement[bool]:

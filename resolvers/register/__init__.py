@@ -5,26 +5,26 @@ record by record (files.py and the readers beside it), makes rows of them (rows.
 what stands there (batch.py) and writes the difference (writing.py). docs/import.md is for who writes a mapping.
 """
 
-from resolvers.register.check_mapping import load, parse
-from resolvers.register.errors import DistrictRefused, FileRefused, MappingRefused, RegisterRefused
+from resolvers.register.check_mapping import load_mapping, parse_mapping
+from resolvers.register.errors import DistrictMismatch, FileError, MappingError, RegisterError
 from resolvers.register.export import export
 from resolvers.register.mapping import Mapping
 from resolvers.register.report import Counts, Issue, Outcome, Report
-from resolvers.register.run import Progress, Run
+from resolvers.register.run import ImportRun, Progress
 
 __all__ = [
     "Counts",
-    "DistrictRefused",
-    "FileRefused",
+    "DistrictMismatch",
+    "FileError",
+    "ImportRun",
     "Issue",
     "Mapping",
-    "MappingRefused",
+    "MappingError",
     "Outcome",
     "Progress",
-    "RegisterRefused",
+    "RegisterError",
     "Report",
-    "Run",
     "export",
-    "load",
-    "parse",
+    "load_mapping",
+    "parse_mapping",
 ]

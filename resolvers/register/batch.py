@@ -8,30 +8,29 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import HazardStatus
-from resolvers.register import children, write
-from resolvers.register.children import Links, Radii
-from resolvers.register.forms import Draft, Form
-from resolvers.register.lookup import ELSEWHERE, Found, orphan, resolve
-from resolvers.register.match import Standing, differing, match, supersede
-from resolvers.register.placement import Geography, place
+from resolvers.register import linked_rows, write
+from resolvers.register.linked_rows import Links, Radii
+from resolvers.register.match import ExistingRows, KeyIndex, changed_columns, mark_superseded, match_rows
+from resolvers.register.placement import Geography, place_row
 from resolvers.register.readers.record import Record
+from resolvers.register.references import OTHER_ENTERPRISE, RowValues, not_found_reason, resolve_references
 from resolvers.register.report import WARNING, Counts, Issue
-from resolvers.register.seen import Seen
+from resolvers.register.rows import DraftRow, RowConverter
 from resolvers.register.tables import TABLES
 
 
 @dataclass(frozen=True)
-class Ground:
+class BatchContext:
     """What a batch stands on: the form of its sheet, the last lines of keys, the places, the district."""
 
-    form: Form
-    seen: Seen
+    form: RowConverter
+    seen: KeyIndex
     geography: Geography
     district_id: int
 
 
 @dataclass
-class Done:
+class BatchResult:
     """What a batch did: its counts, and what is to be said of its rows."""
 
     counts: Counts
@@ -46,18 +45,20 @@ class Done:
 class _Comparison:
     """The drafts of a batch, and what stands there."""
 
-    drafts: list[Draft]
-    written: list[Draft]
-    standing: Standing
+    drafts: list[DraftRow]
+    written: list[DraftRow]
+    standing: ExistingRows
     links: Links = field(default_factory=dict)
     wanted_links: Links = field(default_factory=dict)
     radii: dict[int, Radii] = field(default_factory=dict)
     wanted_radii: dict[int, Radii] = field(default_factory=dict)
-    new: list[Draft] = field(default_factory=list)
-    changed: list[Draft] = field(default_factory=list)
+    new: list[DraftRow] = field(default_factory=list)
+    changed: list[DraftRow] = field(default_factory=list)
 
 
-async def carry_out(connection: AsyncConnection, ground: Ground, records: Sequence[Record], now: dt.datetime) -> Done:
+async def import_batch(
+    connection: AsyncConnection, ground: BatchContext, records: Sequence[Record], now: dt.datetime
+) -> BatchResult:
     """Write what is new or changed among the records. Raises Stale where the batch must be done again."""
     form = ground.form
     compared = await _compare(connection, ground, records)
@@ -67,31 +68,31 @@ async def carry_out(connection: AsyncConnection, ground: Ground, records: Sequen
     new, changed = len(compared.new), len(compared.changed)
     warned = sum(not d.is_bad() and any(i.severity == WARNING for i in d.issues) for d in drafts)
     counts = Counts(len(drafts), new, changed, len(drafts) - bad - new - changed, bad, warned)
-    return Done(counts, [issue for draft in drafts for issue in draft.issues])
+    return BatchResult(counts, [issue for draft in drafts for issue in draft.issues])
 
 
-async def _compare(connection: AsyncConnection, ground: Ground, records: Sequence[Record]) -> _Comparison:
+async def _compare(connection: AsyncConnection, ground: BatchContext, records: Sequence[Record]) -> _Comparison:
     form, table = ground.form, ground.form.table
     drafts = [form.draft(record) for record in records]
     good = [draft for draft in drafts if not draft.is_bad()]
     for draft in good:
-        supersede(form, draft, ground.seen.last(draft.keys[0]))
-    await resolve(connection, form, good)
+        mark_superseded(form, draft, ground.seen.last(draft.keys[0]))
+    await resolve_references(connection, form, good)
     good = [draft for draft in good if not draft.is_bad()]
     if table.name == "zones":
         for draft in good:
             draft.values["district_id"] = ground.district_id
-    standing = await Standing.read(connection, form, good)
-    compared = _Comparison(drafts, match(form, standing, good), standing)
+    standing = await ExistingRows.read(connection, form, good)
+    compared = _Comparison(drafts, match_rows(form, standing, good), standing)
     new = [draft for draft in compared.written if draft.id is None]
-    for draft, key in zip(new, await write.keys(connection, table.rows, len(new)), strict=True):
+    for draft, key in zip(new, await write.reserve_ids(connection, table.rows, len(new)), strict=True):
         draft.id = key
     await _read_children(connection, form, compared)
-    earlier: dict[str, Draft] = {}
+    earlier: dict[str, DraftRow] = {}
     for draft in compared.written:
         _refer_within(form, draft, earlier)
         row = standing.rows.get(draft.id or 0)
-        rings = place(form, ground.geography, draft, row)
+        rings = place_row(form, ground.geography, draft, row)
         if not draft.is_bad():
             _check(form, draft, row)
         if not draft.is_bad():
@@ -99,7 +100,7 @@ async def _compare(connection: AsyncConnection, ground: Ground, records: Sequenc
     return compared
 
 
-def _refer_within(form: Form, draft: Draft, earlier: dict[str, Draft]) -> None:
+def _refer_within(form: RowConverter, draft: DraftRow, earlier: dict[str, DraftRow]) -> None:
     """References to rows that stand earlier in the same batch, by key."""
     for name, (target, by) in form.references.items():
         text, column = draft.references.get(name), form.table.fields[name].column
@@ -107,26 +108,26 @@ def _refer_within(form: Form, draft: Draft, earlier: dict[str, Draft]) -> None:
             continue
         other = earlier.get(text)
         if other is None or other.is_bad():
-            reason = orphan(target, by or TABLES[target].keys) + ", or it stands further down"
+            reason = not_found_reason(target, by or TABLES[target].keys) + ", or it stands further down"
             draft.issues.append(Issue(draft.line, form.column(name), text, reason))
         elif other.values.get("enterprise_id") != draft.values.get("enterprise_id"):
-            draft.issues.append(Issue(draft.line, form.column(name), text, ELSEWHERE))
+            draft.issues.append(Issue(draft.line, form.column(name), text, OTHER_ENTERPRISE))
         else:
             draft.values[column] = other.id
     for key in draft.keys:
         earlier[key[-1]] = draft
 
 
-async def _read_children(connection: AsyncConnection, form: Form, compared: _Comparison) -> None:
+async def _read_children(connection: AsyncConnection, form: RowConverter, compared: _Comparison) -> None:
     rows = [draft.id for draft in compared.written if draft.id in compared.standing.rows]
     keys = [key for key in rows if key is not None]
-    if form.table.name in children.LINKS:
-        compared.links = await children.links_of(connection, form.table.name, keys)
+    if form.table.name in linked_rows.LINKS:
+        compared.links = await linked_rows.read_links(connection, form.table.name, keys)
     elif form.table.name == "venues":
-        compared.radii = await children.radii_of(connection, keys)
+        compared.radii = await linked_rows.read_radii(connection, keys)
 
 
-def _check(form: Form, draft: Draft, row: Found | None) -> None:
+def _check(form: RowConverter, draft: DraftRow, row: RowValues | None) -> None:
     """What the row would be as a whole must hold together."""
     whole: dict[str, Any] = {**(form.table.defaults if row is None else row), **draft.values}
 
@@ -145,7 +146,9 @@ def _check(form: Form, draft: Draft, row: Found | None) -> None:
         wrong("quantity", f"less than the {whole['reserved']} that are reserved for dispatches")
 
 
-def _decide(form: Form, compared: _Comparison, draft: Draft, row: Found | None, rings: frozenset[int] | None) -> None:
+def _decide(
+    form: RowConverter, compared: _Comparison, draft: DraftRow, row: RowValues | None, rings: frozenset[int] | None
+) -> None:
     """New, changed or neither. Children that the register says nothing of are as they are."""
     assert draft.id is not None
     linked = rings if form.table.name == "enterprises" else draft.inspectors
@@ -161,11 +164,11 @@ def _decide(form: Form, compared: _Comparison, draft: Draft, row: Found | None, 
         other = other or wanted != old
     if row is None:
         compared.new.append(draft)
-    elif other or differing(draft, row):
+    elif other or changed_columns(draft, row):
         compared.changed.append(draft)
 
 
-async def _write(connection: AsyncConnection, form: Form, compared: _Comparison, now: dt.datetime) -> None:
+async def _write(connection: AsyncConnection, form: RowConverter, compared: _Comparison, now: dt.datetime) -> None:
     table, standing = form.table, compared.standing.rows
     new, changed = compared.new, compared.changed
     if not new and not changed:
@@ -177,11 +180,11 @@ async def _write(connection: AsyncConnection, form: Form, compared: _Comparison,
     touched = {draft.id for draft in (*new, *changed)}
     links = {key: linked for key, linked in compared.wanted_links.items() if key in touched}
     if links:
-        await children.link(connection, table.name, compared.links, links)
+        await linked_rows.write_links(connection, table.name, compared.links, links)
     radii = {key: wanted for key, wanted in compared.wanted_radii.items() if key in touched}
     if radii:
-        await children.draw(connection, compared.radii, radii)
+        await linked_rows.write_rings(connection, compared.radii, radii)
     if table.name in ("hazards", "inspections"):
         both = [{**standing.get(draft.id or 0, {}), **draft.values} for draft in (*new, *changed)]
         before = [standing[draft.id or 0] for draft in changed]
-        await write.sum_up(connection, {row["enterprise_id"] for row in (*both, *before)})
+        await write.update_counters(connection, {row["enterprise_id"] for row in (*both, *before)})

@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from resolvers.register.convert import Reading, converter
-from resolvers.register.errors import Bad, MappingRefused, Mistake
-from resolvers.register.line_numbers import Lines
-from resolvers.register.mapping import GEOMETRY, SUFFIXES, Mapping, Origin, Sheet
+from resolvers.register.convert import CellFormat, converter
+from resolvers.register.errors import InvalidValue, MappingError, Mistake
+from resolvers.register.line_numbers import LineNumbers
+from resolvers.register.mapping import GEOMETRY, SUFFIXES, FieldMapping, FileMapping, Mapping
 from resolvers.register.tables import TABLES, Field, Kind, Table
 
-Told = Iterator[tuple[tuple[str | int, ...], str]]  # paths of keys, and what is wrong with them
+Faults = Iterator[tuple[tuple[str | int, ...], str]]  # paths of keys, and what is wrong with them
 
 LISTS = (Kind.TEXTS, Kind.ENUMS, Kind.REFERENCES)
 REFERRING = (Kind.REFERENCE, Kind.REFERENCES)
@@ -35,29 +35,29 @@ WORDS = {
 }
 
 
-def load(path: Path) -> Mapping:
-    """The mapping in a file. Raises MappingRefused with everything that is wrong, or because there is none."""
+def load_mapping(path: Path) -> Mapping:
+    """The mapping in a file. Raises MappingError with everything that is wrong, or because there is none."""
     try:
-        return parse(path.read_text(encoding="utf-8-sig"))
+        return parse_mapping(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror or "cannot be read"
-        raise MappingRefused([Mistake(1, "", reason)]) from None
+        raise MappingError([Mistake(1, "", reason)]) from None
 
 
-def parse(source: str) -> Mapping:
-    """The mapping in a text. Raises MappingRefused."""
+def parse_mapping(source: str) -> Mapping:
+    """The mapping in a text. Raises MappingError."""
     try:
         found = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         reason, _, place = str(error).partition(" (at ")
         line = place.removeprefix("line ").split(",")[0].rstrip(")")
         end = source.count("\n") + 1
-        raise MappingRefused([Mistake(int(line) if line.isdigit() else end, "", f"not TOML: {reason}")]) from None
-    lines = Lines(source)
+        raise MappingError([Mistake(int(line) if line.isdigit() else end, "", f"not TOML: {reason}")]) from None
+    lines = LineNumbers(source)
     try:
         mapping = Mapping.model_validate(found).settled()
     except ValidationError as error:
-        raise MappingRefused([_mistake(lines, e) for e in error.errors()]) from None
+        raise MappingError([_mistake(lines, e) for e in error.errors()]) from None
     mistakes = [
         Mistake(lines.of(path), _place(path), reason)
         for name, sheets in mapping.sheets.items()
@@ -65,11 +65,11 @@ def parse(source: str) -> Mapping:
         for path, reason in _wrong(TABLES[name], sheet, (name, index))
     ]
     if mistakes:
-        raise MappingRefused(mistakes)
+        raise MappingError(mistakes)
     return mapping
 
 
-def _mistake(lines: Lines, error: ErrorDetails) -> Mistake:
+def _mistake(lines: LineNumbers, error: ErrorDetails) -> Mistake:
     path = tuple(part for part in error["loc"] if part != "sheets")
     if path == () and error["loc"]:
         return Mistake(1, "", f"names no table: {', '.join(TABLES)}")
@@ -83,7 +83,7 @@ def _place(path: tuple[str | int, ...]) -> str:
     return ".".join(part for part in path if isinstance(part, str))
 
 
-def _wrong(table: Table, sheet: Sheet, path: tuple[str | int, ...]) -> Told:
+def _wrong(table: Table, sheet: FileMapping, path: tuple[str | int, ...]) -> Faults:
     fields = (*path, "fields")
     for name, origin in sheet.fields.items():
         if name not in table.fields:
@@ -98,7 +98,7 @@ def _wrong(table: Table, sheet: Sheet, path: tuple[str | int, ...]) -> Told:
         yield (*path, "sheet" if sheet.sheet else "header_rows"), "goes with xlsx files alone"
 
 
-def _key_wrong(table: Table, sheet: Sheet, path: tuple[str | int, ...]) -> Told:
+def _key_wrong(table: Table, sheet: FileMapping, path: tuple[str | int, ...]) -> Faults:
     for name in sheet.key or ():
         if name not in table.keys:
             yield (*path, "key"), f"{table.name} are known by {' and '.join(table.keys)}, not by {name}"
@@ -112,7 +112,9 @@ def _key_wrong(table: Table, sheet: Sheet, path: tuple[str | int, ...]) -> Told:
             yield (*path, "fields", name), "a key comes from the row itself, without conditions"
 
 
-def _origin_wrong(table: Table, sheet: Sheet, field: Field, origin: Origin, path: tuple[str | int, ...]) -> Told:
+def _origin_wrong(
+    table: Table, sheet: FileMapping, field: Field, origin: FieldMapping, path: tuple[str | int, ...]
+) -> Faults:
     given = origin.kinds
     if len(given) != 1:
         said = " and ".join(given) or "nothing"
@@ -142,7 +144,7 @@ def _origin_wrong(table: Table, sheet: Sheet, field: Field, origin: Origin, path
     yield from _values_wrong(field, origin, path)
 
 
-def _shape_wrong(sheet: Sheet, field: Field, origin: Origin, path: tuple[str | int, ...]) -> Told:
+def _shape_wrong(sheet: FileMapping, field: Field, origin: FieldMapping, path: tuple[str | int, ...]) -> Faults:
     pairs = (
         {"latitude": origin.latitude, "longitude": origin.longitude},
         {
@@ -164,7 +166,7 @@ def _shape_wrong(sheet: Sheet, field: Field, origin: Origin, path: tuple[str | i
         yield (*path, "datum"), "easting and northing go with EPSG:…, latitude and longitude with the other datums"
 
 
-def _from_wrong(table: Table, sheet: Sheet, field: Field, source: str, path: tuple[str | int, ...]) -> Told:
+def _from_wrong(table: Table, sheet: FileMapping, field: Field, source: str, path: tuple[str | int, ...]) -> Faults:
     reference, _, name = source.partition(".")
     through = table.fields.get(reference)
     if through is None or through.kind is not Kind.REFERENCE or reference not in sheet.fields:
@@ -187,13 +189,13 @@ def named_by(target: str) -> tuple[str, ...]:
     return (*table.keys, "name") if target in ("zones", "towns", "venues", "warehouses") else table.keys
 
 
-def _by_wrong(field: Field, origin: Origin, path: tuple[str | int, ...]) -> Told:
+def _by_wrong(field: Field, origin: FieldMapping, path: tuple[str | int, ...]) -> Faults:
     for name in origin.by or ():
         if name not in named_by(field.target):
             yield (*path, "by"), f"{field.target} are known by {', '.join(named_by(field.target))}, not by {name}"
 
 
-def _values_wrong(field: Field, origin: Origin, path: tuple[str | int, ...]) -> Told:
+def _values_wrong(field: Field, origin: FieldMapping, path: tuple[str | int, ...]) -> Faults:
     """Constants, defaults and the targets of value maps, tried out."""
     if field.kind in (Kind.POINT, Kind.GEOMETRY):
         return
@@ -203,12 +205,12 @@ def _values_wrong(field: Field, origin: Origin, path: tuple[str | int, ...]) -> 
         if value is None:
             continue
         try:
-            converter(field, Reading(formats=("iso", *formats)))(value)
-        except Bad as bad:
+            converter(field, CellFormat(formats=("iso", *formats)))(value)
+        except InvalidValue as bad:
             yield (*path, option), bad.reason
     # A field of many is tried by one.
     for key, value in (origin.values or {}).items():
         try:
-            converter(field, Reading(values={key: value}))
-        except Bad as bad:
+            converter(field, CellFormat(values={key: value}))
+        except InvalidValue as bad:
             yield (*path, "values", key), bad.reason

@@ -14,18 +14,18 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
 from resolvers.register import datum
-from resolvers.register.errors import Bad
+from resolvers.register.errors import InvalidValue
 from resolvers.register.tables import YEARS, Field, Kind
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 NUMBER = re.compile(r"[+-]?([0-9]{1,18}([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
-UNDECODED = re.compile("[\ud800-\udfff]")  # what stands for bytes that are none of the encoding's
+UNDECODABLE = re.compile("[\ud800-\udfff]")  # what stands for bytes that are none of the encoding's
 BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "是"), True),
     **dict.fromkeys(("false", "0", "no", "否"), False),
 }
 ISO, EXCEL = "iso", "excel"
-REMEMBERED = 5_000
+CACHE_SIZE = 5_000
 UTC = ZoneInfo("UTC")
 ESCAPE = "\\"
 
@@ -33,7 +33,7 @@ Convert = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
-class Reading:
+class CellFormat:
     """How the cells of one field are read.
 
     `escaped`: as Huhang's own export writes them, where only an empty cell has no value and every blank counts.
@@ -51,19 +51,19 @@ class Reading:
         """What a cell holds: a text that is not blank, a number, a date, …; None for no value."""
         if isinstance(raw, str):
             if "\0" in raw:
-                raise Bad("holds a NUL character")
+                raise InvalidValue("holds a NUL character")
             if not self.escaped:
                 raw = raw.strip()
             if not raw or raw in self.no_value:
                 return None
             if self.escaped and raw[0] == ESCAPE:
                 raw = raw[1:]
-            if not raw.isascii() and UNDECODED.search(raw):
-                raise Bad("cannot be decoded as the mapping's encoding")
+            if not raw.isascii() and UNDECODABLE.search(raw):
+                raise InvalidValue("cannot be decoded as the mapping's encoding")
             return raw
         if isinstance(raw, float):
             if not math.isfinite(raw):
-                raise Bad("not a number")
+                raise InvalidValue("not a number")
             raw = int(raw) if raw.is_integer() else raw
         return None if type(raw) in (int, float) and str(raw) in self.no_value else raw
 
@@ -80,7 +80,7 @@ def text(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, int | float):
         return str(value)
-    raise Bad("not a text")
+    raise InvalidValue("not a text")
 
 
 def number(value: Any) -> float:
@@ -88,10 +88,10 @@ def number(value: Any) -> float:
         return float(value)
     if isinstance(value, str) and NUMBER.fullmatch(value) and math.isfinite(float(value)):
         return float(value)
-    raise Bad("not a number")
+    raise InvalidValue("not a number")
 
 
-def converter(field: Field, reading: Reading) -> Convert:
+def converter(field: Field, reading: CellFormat) -> Convert:
     """The function from a cleaned cell, never None, to the field's value."""
     convert = _plain(field, reading)
     if field.kind in (Kind.TIME, Kind.DATE, Kind.ENUM):
@@ -99,7 +99,7 @@ def converter(field: Field, reading: Reading) -> Convert:
     return convert
 
 
-def _plain(field: Field, reading: Reading) -> Convert:
+def _plain(field: Field, reading: CellFormat) -> Convert:
     match field.kind:
         case Kind.TIME:
             return lambda value: _instant(_moment(value, reading), reading.zone)
@@ -125,10 +125,10 @@ def _remembering(convert: Convert) -> Convert:
 
     def remembering(value: Any) -> Any:
         if isinstance(value, list | dict):
-            raise Bad("not a text")
+            raise InvalidValue("not a text")
         key = (type(value), value)
         if key not in known:
-            if len(known) > REMEMBERED:
+            if len(known) > CACHE_SIZE:
                 known.clear()
             known[key] = convert(value)
         return known[key]
@@ -136,7 +136,7 @@ def _remembering(convert: Convert) -> Convert:
     return remembering
 
 
-def _mapped(field: Field, reading: Reading, convert: Convert) -> Convert:
+def _mapped(field: Field, reading: CellFormat, convert: Convert) -> Convert:
     values = reading.values
     if values is None:
         return convert
@@ -148,7 +148,7 @@ def _mapped(field: Field, reading: Reading, convert: Convert) -> Convert:
             return meant[key]
         if field.kind is Kind.TEXT:
             return convert(value)  # a map of texts corrects some of them
-        raise Bad("not among the values of the mapping")
+        raise InvalidValue("not among the values of the mapping")
 
     return mapped
 
@@ -157,9 +157,9 @@ def _text(field: Field) -> Convert:
     def convert(value: Any) -> str:
         found = text(value)
         if len(found) > field.longest:
-            raise Bad(f"longer than {field.longest:,} characters")
+            raise InvalidValue(f"longer than {field.longest:,} characters")
         if not field.check(found) and field.form:
-            raise Bad(f"not {field.form}")
+            raise InvalidValue(f"not {field.form}")
         return found
 
     return convert
@@ -172,7 +172,7 @@ def _member(field: Field) -> Convert:
     def convert(value: Any) -> Any:
         found = members.get(text(value))
         if found is None:
-            raise Bad(f"not one of {', '.join(members)}")
+            raise InvalidValue(f"not one of {', '.join(members)}")
         return found
 
     return convert
@@ -183,7 +183,7 @@ def _boolean(value: Any) -> bool:
         return value
     found = BOOLEANS.get(text(value).lower())
     if found is None:
-        raise Bad("neither true nor false")
+        raise InvalidValue("neither true nor false")
     return found
 
 
@@ -193,32 +193,32 @@ def _whole(field: Field) -> Convert:
     def convert(value: Any) -> int:
         if type(value) is not int:
             if not isinstance(value, str) or not WHOLE.fullmatch(value):
-                raise Bad("not a whole number")
+                raise InvalidValue("not a whole number")
             value = int(value)
         if not least <= value <= most:
-            raise Bad(f"not from {least:,} to {most:,}")
+            raise InvalidValue(f"not from {least:,} to {most:,}")
         return int(value)
 
     return convert
 
 
-def _parts(value: Any, reading: Reading) -> Iterable[Any]:
+def _parts(value: Any, reading: CellFormat) -> Iterable[Any]:
     if isinstance(value, str) and reading.split == "json":
         try:
             value = json.loads(value)
         except ValueError:
-            raise Bad("not a JSON array") from None
+            raise InvalidValue("not a JSON array") from None
     if isinstance(value, list):
         return value
     if reading.split == "json":
-        raise Bad("not a JSON array")
+        raise InvalidValue("not a JSON array")
     return [part.strip() for part in text(value).split(reading.split) if part.strip()]
 
 
 # -- times --
 
 
-def _moment(value: Any, reading: Reading) -> dt.datetime:
+def _moment(value: Any, reading: CellFormat) -> dt.datetime:
     """As it is written, with a zone or without. Raises Bad."""
     if isinstance(value, dt.datetime):
         return _in_years(value)
@@ -230,8 +230,8 @@ def _moment(value: Any, reading: Reading) -> dt.datetime:
                 return _in_years(_parsed(value, form))
             except (ValueError, OverflowError):
                 continue
-        raise Bad(f"not a date or time of the form {' or '.join(reading.formats)}")
-    raise Bad("not a date or time")
+        raise InvalidValue(f"not a date or time of the form {' or '.join(reading.formats)}")
+    raise InvalidValue("not a date or time")
 
 
 def _parsed(value: str, form: str) -> dt.datetime:
@@ -248,7 +248,7 @@ def _parsed(value: str, form: str) -> dt.datetime:
 def _in_years(value: dt.datetime) -> dt.datetime:
     first, last = YEARS
     if not first <= value.year <= last:
-        raise Bad(f"not in the years {first} to {last}")
+        raise InvalidValue(f"not in the years {first} to {last}")
     return value
 
 
@@ -258,41 +258,41 @@ def _instant(value: dt.datetime, zone: ZoneInfo) -> dt.datetime:
 
 def _day(value: dt.datetime) -> dt.date:
     if value.time() != dt.time():
-        raise Bad("a time, where a day is wanted")
+        raise InvalidValue("a time, where a day is wanted")
     return value.date()
 
 
 # -- places --
 
 
-def _geometry(value: Any, reading: Reading) -> dict[str, Any]:
+def _geometry(value: Any, reading: CellFormat) -> dict[str, Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError:
-            raise Bad("not JSON") from None
+            raise InvalidValue("not JSON") from None
     if not isinstance(value, dict) or value.get("type") not in ("Polygon", "MultiPolygon"):
-        raise Bad("not a GeoJSON polygon")
-    convert = datum.conversion(reading.datum)
+        raise InvalidValue("not a GeoJSON polygon")
+    convert = datum.to_wgs84(reading.datum)
     assert convert is not None
     try:
-        found = {"type": value["type"], "coordinates": datum.geometry(convert, value.get("coordinates"))}
+        found = {"type": value["type"], "coordinates": datum.convert_geometry(convert, value.get("coordinates"))}
         if shape(found).is_empty:
-            raise Bad("an empty polygon")
+            raise InvalidValue("an empty polygon")
     except (ValueError, TypeError, IndexError, AttributeError, ShapelyError, RecursionError):
-        raise Bad("not the rings of a polygon") from None
+        raise InvalidValue("not the rings of a polygon") from None
     return found
 
 
-def located(value: Any) -> tuple[float, float] | None:
+def point_coordinates(value: Any) -> tuple[float, float] | None:
     """The coordinates of a GeoJSON point; None for no geometry."""
     if value is None:
         return None
     if not isinstance(value, dict) or value.get("type") != "Point":
-        raise Bad("not a GeoJSON point")
+        raise InvalidValue("not a GeoJSON point")
     coordinates = value.get("coordinates")
     if coordinates == []:
         return None
     if not isinstance(coordinates, list) or len(coordinates) < 2:
-        raise Bad("not a GeoJSON point")
+        raise InvalidValue("not a GeoJSON point")
     return number(coordinates[0]), number(coordinates[1])

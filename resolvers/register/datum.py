@@ -12,7 +12,7 @@ from typing import Any
 import pyproj
 from coord_convert.transform import gcj2wgs
 
-from resolvers.register.errors import Bad
+from resolvers.register.errors import InvalidValue
 
 CGCS2000 = 4490
 GEOGRAPHIC = ("wgs84", "cgcs2000", "gcj02")
@@ -36,7 +36,7 @@ def _gcj02(longitude: float, latitude: float) -> Point:
 
 
 @lru_cache
-def projected(datum: str) -> Conversion | None:
+def projected_to_wgs84(datum: str) -> Conversion | None:
     """From easting and northing in metres to longitude and latitude; None where it is no projection of CGCS2000."""
     code = re.fullmatch(r"EPSG:([0-9]{4,6})", datum)
     if code is None:
@@ -57,26 +57,26 @@ def projected(datum: str) -> Conversion | None:
     return convert
 
 
-def conversion(datum: str) -> Conversion | None:
+def to_wgs84(datum: str) -> Conversion | None:
     """From a datum's own (longitude, latitude), or (easting, northing), to those of WGS-84; None for an unknown one."""
     if datum in ("wgs84", "cgcs2000"):
         return _same
-    return _gcj02 if datum == "gcj02" else projected(datum)
+    return _gcj02 if datum == "gcj02" else projected_to_wgs84(datum)
 
 
-def point(convert: Conversion, x: float, y: float) -> Point:
+def convert_point(convert: Conversion, x: float, y: float) -> Point:
     """A checked (longitude, latitude). Raises Bad."""
     longitude, latitude = convert(x, y)
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise Bad("not a point on the Earth")
+        raise InvalidValue("not a point on the Earth")
     return longitude, latitude
 
 
-def geometry(convert: Conversion, coordinates: Any) -> Any:
+def convert_geometry(convert: Conversion, coordinates: Any) -> Any:
     """The coordinates of an RFC 7946 geometry, nested however deep. Raises Bad."""
     if isinstance(coordinates, list) and coordinates and all(isinstance(c, list) for c in coordinates):
-        return [geometry(convert, inner) for inner in coordinates]
+        return [convert_geometry(convert, inner) for inner in coordinates]
     numbers = isinstance(coordinates, list) and all(type(c) in (int, float) for c in coordinates)
     if not numbers or len(coordinates) < 2:
-        raise Bad("not the coordinates of a geometry")
-    return list(point(convert, coordinates[0], coordinates[1]))
+        raise InvalidValue("not the coordinates of a geometry")
+    return list(convert_point(convert, coordinates[0], coordinates[1]))

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
-class RegisterRefused(Exception):
+class RegisterError(Exception):
     """Nothing (more) is read or written; the text says why, and names no value of a row."""
 
 
-class FileRefused(RegisterRefused):
+class FileError(RegisterError):
     """A file that cannot be read as the mapping says."""
 
 
-class DistrictRefused(RegisterRefused):
+class DistrictMismatch(RegisterError):
     """The database has another district than the mapping's."""
 
 
@@ -28,7 +28,7 @@ class Mistake:
         return f"line {self.line}: {self.place + ': ' if self.place else ''}{self.reason}"
 
 
-class MappingRefused(RegisterRefused):
+class MappingError(RegisterError):
     """A mapping that cannot be followed; `mistakes` are in the order of their lines."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
@@ -36,7 +36,7 @@ class MappingRefused(RegisterRefused):
         super().__init__("\n".join(map(str, self.mistakes)))
 
 
-class Bad(Exception):
+class InvalidValue(Exception):
     """A value that a field does not take."""
 
     def __init__(self, reason: str) -> None:

@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models.db.database import Database
-from resolvers.register import children
+from resolvers.register import linked_rows
 from resolvers.register.convert import ESCAPE
-from resolvers.register.errors import RegisterRefused
-from resolvers.register.lookup import Found, fetch
+from resolvers.register.errors import RegisterError
+from resolvers.register.references import RowValues, fetch_rows
 from resolvers.register.tables import RINGS, TABLES, Field, Kind, Table
 from subscriptions import event_log
 
@@ -39,7 +39,7 @@ async def export(
     """Write the register into a directory, which is made; files of the same names are replaced. Rows by table.
 
     Rows without a key that outlives this database get one first. All files show one moment. `progress` is called with
-    a table and how many of its rows are written. Raises RegisterRefused where there is no district.
+    a table and how many of its rows are written. Raises RegisterError where there is no district.
     """
     await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
     await _name(database)
@@ -47,7 +47,7 @@ async def export(
     async with database.read() as connection:
         district = (await connection.execute(sa.select(models.District.__table__))).one_or_none()  # type: ignore[attr-defined]  # SQLModel adds it to tables
         if district is None:
-            raise RegisterRefused("The database has no district, so there is nothing to export.")
+            raise RegisterError("The database has no district, so there is nothing to export.")
         for table in TABLES.values():
             counts[table.name] = await _table(connection, table, directory, progress)
     if district.boundary is not None:
@@ -93,7 +93,7 @@ async def _table(
     return count
 
 
-async def _pages(connection: AsyncConnection, table: Table) -> AsyncIterator[list[Found]]:
+async def _pages(connection: AsyncConnection, table: Table) -> AsyncIterator[list[RowValues]]:
     """The rows in the order of their keys, which is that in which they were made; what they refer to as texts."""
     rows, last = table.rows, 0
     columns: list[Any] = list(rows.c)
@@ -114,18 +114,19 @@ async def _pages(connection: AsyncConnection, table: Table) -> AsyncIterator[lis
         last = page[-1]["id"]
 
 
-async def _add_children(connection: AsyncConnection, table: Table, page: Sequence[Found]) -> None:
+async def _add_children(connection: AsyncConnection, table: Table, page: Sequence[RowValues]) -> None:
     keys = [row["id"] for row in page]
     if table.name == "venues":
-        radii = await children.radii_of(connection, keys)
+        radii = await linked_rows.read_radii(connection, keys)
         for row in page:
             row.update({name: radii.get(row["id"], {}).get(grade) for name, grade in RINGS.items()})
     if table.name == "inspections":
         inspector = TABLES["inspectors"].rows
-        links = await children.links_of(connection, table.name, keys)
+        links = await linked_rows.read_links(connection, table.name, keys)
         people = {key for linked in links.values() for key in linked}
         badges = {
-            r.id: r.badge for r in await fetch(connection, [inspector.c.id, inspector.c.badge], inspector.c.id, people)
+            r.id: r.badge
+            for r in await fetch_rows(connection, [inspector.c.id, inspector.c.badge], inspector.c.id, people)
         }
         for row in page:
             row["inspectors"] = sorted(badges[key] for key in links.get(row["id"], ()))
@@ -138,7 +139,7 @@ def columns(field: Field) -> list[str]:
     return ["latitude", "longitude"] if field.kind is Kind.POINT else [field.name]
 
 
-def cells(field: Field, row: Found) -> list[str]:
+def cells(field: Field, row: RowValues) -> list[str]:
     if field.kind is Kind.POINT:
         return ["" if row[name] is None else repr(float(row[name])) for name in columns(field)]
     value = row[f"{field.name} named" if field.kind is Kind.REFERENCE else field.column or field.name]
@@ -172,7 +173,7 @@ def _json(value: Any) -> str:
 # -- the map --
 
 
-def _feature(table: Table, row: Found) -> str:
+def _feature(table: Table, row: RowValues) -> str:
     geometry = row.get("boundary")
     if geometry is None and row.get("latitude") is not None:
         geometry = {"type": "Point", "coordinates": [row["longitude"], row["latitude"]]}

@@ -8,7 +8,7 @@ from typing import Any
 Path = tuple[str | int, ...]
 
 
-class Lines:
+class LineNumbers:
     """The lines of a valid TOML text, by path. An entry of an array of tables has its number in the path."""
 
     def __init__(self, text: str) -> None:

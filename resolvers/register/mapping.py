@@ -24,14 +24,14 @@ Encoding = Literal["utf-8", "utf-8-sig", "gb18030"]
 Text = Annotated[str, Field(min_length=1)]
 
 
-def _several(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Several = Annotated[tuple[Text, ...], BeforeValidator(_several), Field(min_length=1)]
+OneOrMore = Annotated[tuple[Text, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -43,7 +43,7 @@ def _zone(name: str | None) -> str | None:
 
 
 def _datum(name: str | None) -> str | None:
-    if name is not None and datum.conversion(name) is None:
+    if name is not None and datum.to_wgs84(name) is None:
         raise ValueError("not wgs84, gcj02, cgcs2000, or EPSG:… of a projected CGCS2000")
     return name
 
@@ -72,7 +72,7 @@ Zone = Annotated[str | None, BeforeValidator(_zone)]
 Datum = Annotated[str | None, BeforeValidator(_datum)]
 
 
-class Origin(_Part):
+class FieldMapping(_Section):
     """Where a field's value comes from, and how it is read. A text alone is the name of a column."""
 
     column: Text | None = None
@@ -84,15 +84,15 @@ class Origin(_Part):
     longitude: Text | None = None
     easting: Text | None = None
     northing: Text | None = None
-    by: Several | None = None
+    by: OneOrMore | None = None
     values: dict[str, str | int | bool] | None = None
     default: Any = None
-    format: Several | None = None
+    format: OneOrMore | None = None
     time_zone: Zone = None
     datum: Datum = None
     no_value: tuple[str, ...] = ()
     split: Text | None = None
-    when: dict[str, Several] = Field(default_factory=dict)
+    when: dict[str, OneOrMore] = Field(default_factory=dict)
 
     formats_hold = field_validator("format")(_formats)
 
@@ -120,12 +120,12 @@ def _origin(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
-class Sheet(_Part):
+class FileMapping(_Section):
     """One file, and the fields of one table that it fills."""
 
     file: File
     format: Format
-    key: Several | None = None
+    key: OneOrMore | None = None
     encoding: Encoding | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     sheet: Text | None = None
@@ -134,8 +134,8 @@ class Sheet(_Part):
     datum: Datum = None
     time_zone: Zone = None
     no_value: tuple[str, ...] = ()
-    dates: Several | None = None
-    fields: dict[str, Annotated[Origin, BeforeValidator(_origin)]] = Field(min_length=1)
+    dates: OneOrMore | None = None
+    fields: dict[str, Annotated[FieldMapping, BeforeValidator(_origin)]] = Field(min_length=1)
 
     formats_hold = field_validator("dates")(_formats)
 
@@ -150,7 +150,7 @@ class Sheet(_Part):
         return value
 
 
-class Place(_Part):
+class DistrictMapping(_Section):
     """The district. `bounds`: west, south, east and north in degrees of WGS-84, for the warning of far points."""
 
     name: Text
@@ -173,17 +173,17 @@ def _sheets(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-class Mapping(_Part):
+class Mapping(_Section):
     """A whole mapping. What stands at the top holds for every sheet that does not say otherwise."""
 
-    district: Place
+    district: DistrictMapping
     encoding: Encoding = "utf-8"
     datum: Annotated[str, BeforeValidator(_datum)] = "wgs84"
     time_zone: Zone = None
     no_value: tuple[str, ...] = ()
-    dates: Several = (ISO,)
+    dates: OneOrMore = (ISO,)
     escaped: bool = False
-    sheets: dict[str, tuple[Sheet, ...]] = Field(min_length=1)
+    sheets: dict[str, tuple[FileMapping, ...]] = Field(min_length=1)
 
     formats_hold = field_validator("dates")(_formats)
 
@@ -202,7 +202,7 @@ class Mapping(_Part):
         common = {"encoding": self.encoding, "datum": self.datum, "dates": self.dates}
         common["time_zone"] = self.time_zone or self.district.time_zone
 
-        def told(sheet: Sheet) -> Sheet:
+        def told(sheet: FileMapping) -> FileMapping:
             lacking = {key: value for key, value in common.items() if getattr(sheet, key) is None}
             return sheet.model_copy(update={**lacking, "no_value": (*self.no_value, *sheet.no_value)})
 

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from resolvers.geography import Places
-from resolvers.register.forms import Draft, Form
-from resolvers.register.lookup import Found
+from resolvers.register.references import RowValues
 from resolvers.register.report import WARNING, Issue
+from resolvers.register.rows import DraftRow, RowConverter
 
 TOWN: sa.Table = models.Town.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
 
@@ -28,17 +28,17 @@ class Geography:
         towns = await connection.execute(sa.select(TOWN.c.id, TOWN.c.zone_id))
         return cls(await Places.read(connection), {row.id: row.zone_id for row in towns})
 
-    def zone_of(self, row: Found) -> int | None:
+    def zone_of(self, row: RowValues) -> int | None:
         if row["latitude"] is None or row["longitude"] is None:
             return None
         return self.places.zone_of(row["latitude"], row["longitude"])
 
-    def rings_of(self, row: Found) -> frozenset[int]:
+    def rings_of(self, row: RowValues) -> frozenset[int]:
         if row["latitude"] is None or row["longitude"] is None:
             return frozenset()
         return frozenset(self.places.rings_of(row["latitude"], row["longitude"]))
 
-    def town_of(self, row: Found) -> int | None:
+    def town_of(self, row: RowValues) -> int | None:
         if row["latitude"] is None or row["longitude"] is None:
             return None
         return self.places.town_of(row["latitude"], row["longitude"])
@@ -48,7 +48,9 @@ class Geography:
         return town is not None and (zone is None or self.town_zones.get(town) == zone)
 
 
-def place(form: Form, geography: Geography, draft: Draft, row: Found | None) -> frozenset[int] | None:
+def place_row(
+    form: RowConverter, geography: Geography, draft: DraftRow, row: RowValues | None
+) -> frozenset[int] | None:
     """Set zone and town of a draft by its point. For an enterprise with a point in the mapping its rings, else None.
 
     The town that the register names counts, if it lies in the zone of the point; without one, a row that stays where
@@ -74,11 +76,13 @@ def place(form: Form, geography: Geography, draft: Draft, row: Found | None) -> 
     return geography.rings_of(values)
 
 
-def _stays(row: Found, values: Found) -> bool:
+def _stays(row: RowValues, values: RowValues) -> bool:
     return (row["latitude"], row["longitude"]) == (values["latitude"], values["longitude"])
 
 
-def moved(geography: Geography, rows: Sequence[Found], rings: dict[int, frozenset[int]]) -> list[dict[str, Any]]:
+def relocated(
+    geography: Geography, rows: Sequence[RowValues], rings: dict[int, frozenset[int]]
+) -> list[dict[str, Any]]:
     """Of enterprises that stay where they are those that new geography puts elsewhere: id, zone_id, town_id, rings."""
     found = []
     for row in rows:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO
 
-from resolvers.register.convert import UNDECODED
+from resolvers.register.convert import UNDECODABLE
 
 ERROR, WARNING = "error", "warning"
 COLUMNS = ("file", "line", "column", "value", "reason", "severity")
-SHOWN = 200  # characters of a value
+VALUE_LENGTH = 200  # characters of a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Report:
     def tell(self, name: str, issues: Iterable[Issue]) -> None:
         """Issues of the file of that name."""
         for issue in issues:
-            value = UNDECODED.sub(_byte, issue.value[:SHOWN]).replace("\0", "\\x00")
+            value = UNDECODABLE.sub(_byte, issue.value[:VALUE_LENGTH]).replace("\0", "\\x00")
             self._writer.writerow((name, issue.line, issue.column, value, issue.reason, issue.severity))
 
     def __enter__(self) -> "Report":

@@ -22,24 +22,24 @@ from models import EventKind
 from models.clock import now as clock
 from models.db.database import Database
 from resolvers.actions.runner import ATTEMPTS_MAXIMUM, RETRYABLE_SQLSTATES
-from resolvers.register import children, districts
-from resolvers.register.batch import Done, Ground, carry_out
-from resolvers.register.errors import RegisterRefused
-from resolvers.register.forms import Area, Form
-from resolvers.register.lookup import Found
+from resolvers.register import district, linked_rows
+from resolvers.register.batch import BatchContext, BatchResult, import_batch
+from resolvers.register.errors import RegisterError
 from resolvers.register.mapping import Mapping
-from resolvers.register.placement import Geography, moved
-from resolvers.register.readers.files import records
+from resolvers.register.match import KeyIndex
+from resolvers.register.placement import Geography, relocated
+from resolvers.register.readers.files import read_records
 from resolvers.register.readers.record import Record
+from resolvers.register.references import RowValues
 from resolvers.register.report import Counts, Outcome, Report
-from resolvers.register.seen import Seen
+from resolvers.register.rows import Area, RowConverter
 from resolvers.register.tables import GEOGRAPHY, TABLES
-from resolvers.register.write import ENTERPRISE, Stale, update
+from resolvers.register.write import ENTERPRISE, StaleRows, update
 from subscriptions import event_log
 
-R = TypeVar("R")
+Result = TypeVar("Result")
 
-BATCH = 2_000  # rows
+BATCH_ROWS = 2_000  # rows
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Progress:
 
 
 @dataclass
-class _Part:
+class _FileImport:
     """A sheet of the run: its form, its file, and where its keys stand last."""
 
-    form: Form
-    seen: Seen
+    form: RowConverter
+    seen: KeyIndex
     rows: int = 0
 
     @property
@@ -66,8 +66,8 @@ class _Part:
         return self.form.sheet.file
 
 
-class Run:
-    """One import. `rung` is called after each commit that left an event."""
+class ImportRun:
+    """One import. `notify` is called after each commit that left an event."""
 
     def __init__(
         self,
@@ -76,45 +76,45 @@ class Run:
         directory: Path,
         report: Report,
         *,
-        dry: bool = False,
-        batch: int = BATCH,
+        dry_run: bool = False,
+        batch: int = BATCH_ROWS,
         progress: Callable[[Progress], None] | None = None,
-        rung: Callable[[], Awaitable[None]] | None = None,
+        notify: Callable[[], Awaitable[None]] | None = None,
         now: Callable[[], dt.datetime] = clock,
     ) -> None:
         self._database, self._mapping, self._directory, self._report = database, mapping, directory, report
-        self._dry, self._batch, self._progress, self._rung, self._now = dry, batch, progress, rung, now
+        self._dry_run, self._batch, self._progress, self._notify, self._now = dry_run, batch, progress, notify, now
         self._started, self._done, self._total = time.monotonic(), 0, 0
         self._held: AsyncSession | None = None
 
-    async def carry_out(self) -> Outcome:
-        """Import all that the mapping names. Raises RegisterRefused where that cannot be begun, or gone on with."""
+    async def execute(self) -> Outcome:
+        """Import all that the mapping names. Raises RegisterError where that cannot be begun, or gone on with."""
         async with self._opened():
             place, directory = self._mapping.district, self._directory
-            boundary = districts.outline(place, directory)
+            boundary = district.read_boundary(place, directory)
             async with self._reading() as connection:
-                await districts.standing(connection, place)
-                area = await districts.area(connection, place, boundary)
+                await district.find_district(connection, place)
+                area = await district.plausible_area(connection, place, boundary)
             with ExitStack() as stack:
                 parts = [self._look_over(part) for part in self._parts(stack, area)]
                 self._total = sum(part.rows for part in parts)
                 self._started = time.monotonic()
                 async with self._transaction() as session:
-                    district = await districts.claim(await session.connection(), place, boundary)
-                return await self._tables(parts, district)
+                    district_id = await district.ensure_district(await session.connection(), place, boundary)
+                return await self._tables(parts, district_id)
 
-    def _parts(self, stack: ExitStack, area: Area | None) -> Iterator[_Part]:
+    def _parts(self, stack: ExitStack, area: Area | None) -> Iterator[_FileImport]:
         mapping, now = self._mapping, self._now()
         for name in TABLES:
             for sheet in mapping.sheets.get(name, ()):
-                form = Form(TABLES[name], sheet, mapping.escaped, now, area)
-                yield _Part(form, stack.enter_context(Seen()))
+                form = RowConverter(TABLES[name], sheet, mapping.escaped, now, area)
+                yield _FileImport(form, stack.enter_context(KeyIndex()))
 
-    def _look_over(self, part: _Part) -> _Part:
+    def _look_over(self, part: _FileImport) -> _FileImport:
         """Read a file once before anything is written: it must be whole, and a key that comes again is known then."""
 
         def keys() -> Iterator[tuple[tuple[str, ...], int]]:
-            for record in records(part.form, self._directory):
+            for record in read_records(part.form, self._directory):
                 part.rows += 1
                 key = part.form.key_of(record)
                 if key is not None:
@@ -123,12 +123,12 @@ class Run:
         part.seen.note(keys())
         return part
 
-    async def _tables(self, parts: Sequence[_Part], district: int) -> Outcome:
+    async def _tables(self, parts: Sequence[_FileImport], district_id: int) -> Outcome:
         outcome = Outcome()
         geography = await self._geography()
         for number, part in enumerate(parts):
             table = part.form.table.name
-            counts = await self._part(part, Ground(part.form, part.seen, geography, district))
+            counts = await self._part(part, BatchContext(part.form, part.seen, geography, district_id))
             outcome.tables[table] = outcome.tables.get(table, Counts()) + counts
             last = table in GEOGRAPHY and all(p.form.table.name not in GEOGRAPHY for p in parts[number + 1 :])
             if table in GEOGRAPHY:
@@ -137,9 +137,9 @@ class Run:
                 outcome.moved = await self._move(geography)
         return outcome
 
-    async def _part(self, part: _Part, ground: Ground) -> Counts:
+    async def _part(self, part: _FileImport, ground: BatchContext) -> Counts:
         counts = Counts()
-        stream = records(part.form, self._directory)
+        stream = read_records(part.form, self._directory)
         while batch := list(islice(stream, self._batch)):
             done = await self._settled(part, ground, batch)
             counts += done.counts
@@ -147,34 +147,36 @@ class Run:
             self._tell(part.form.table.name, len(batch))
         return counts
 
-    async def _settled(self, part: _Part, ground: Ground, batch: Sequence[Record]) -> Done:
-        async def work(session: AsyncSession) -> tuple[Done, int]:
-            done = await carry_out(await session.connection(), ground, batch, self._now())
+    async def _settled(self, part: _FileImport, ground: BatchContext, batch: Sequence[Record]) -> BatchResult:
+        async def work(session: AsyncSession) -> tuple[BatchResult, int]:
+            done = await import_batch(await session.connection(), ground, batch, self._now())
             return done, done.written
 
         where = f"{part.name}, lines {batch[0].line} to {batch[-1].line}"
         return await self._committed(work, f"{part.form.table.name} from {part.name}", where)
 
-    async def _committed(self, work: Callable[[AsyncSession], Awaitable[tuple[R, int]]], source: str, of: str) -> R:
+    async def _committed(
+        self, work: Callable[[AsyncSession], Awaitable[tuple[Result, int]]], source: str, of: str
+    ) -> Result:
         """Do the work in one transaction and append an event last if it wrote rows; again if others were in the way."""
         for attempt in range(1, ATTEMPTS_MAXIMUM + 1):
             try:
                 async with self._transaction() as session:
                     result, rows = await work(session)
-                    if rows and not self._dry:
-                        await event_log.append(session, [_event(self._now(), rows, source)])
-            except Stale:
+                    if rows and not self._dry_run:
+                        await event_log.append(session, [_import_event(self._now(), rows, source)])
+            except StaleRows:
                 if attempt == ATTEMPTS_MAXIMUM:
-                    raise RegisterRefused(f"{of}: others change the same rows all the time.") from None
+                    raise RegisterError(f"{of}: others change the same rows all the time.") from None
             except sa.exc.DBAPIError as error:
                 state = getattr(error.orig, "sqlstate", None)
-                if attempt == ATTEMPTS_MAXIMUM or self._dry or state not in RETRYABLE_SQLSTATES:
+                if attempt == ATTEMPTS_MAXIMUM or self._dry_run or state not in RETRYABLE_SQLSTATES:
                     # The error's own text holds values of rows.
                     reason = f"{type(error.orig).__name__}{f' {state}' if state else ''}"
-                    raise RegisterRefused(f"{of}: the database refuses: {reason}.") from None
+                    raise RegisterError(f"{of}: the database refuses: {reason}.") from None
             else:
-                if rows and not self._dry and self._rung is not None:
-                    await self._rung()
+                if rows and not self._dry_run and self._notify is not None:
+                    await self._notify()
                 return result
         raise AssertionError("the last try returns or raises")
 
@@ -201,11 +203,11 @@ class Run:
         connection = await session.connection()
         columns = [ENTERPRISE.c[name] for name in ("id", "latitude", "longitude", "zone_id", "town_id", "version")]
         statement = sa.select(*columns).where(ENTERPRISE.c.id > after).order_by(ENTERPRISE.c.id).limit(self._batch)
-        rows: list[Found] = [dict(row._mapping) for row in await connection.execute(statement)]
+        rows: list[RowValues] = [dict(row._mapping) for row in await connection.execute(statement)]
         if not rows:
             return (0, 0), 0
-        links = await children.links_of(connection, "enterprises", [row["id"] for row in rows])
-        changed = moved(geography, rows, links)
+        links = await linked_rows.read_links(connection, "enterprises", [row["id"] for row in rows])
+        changed = relocated(geography, rows, links)
         versions = {row["id"]: row["version"] for row in rows}
         await update(
             connection,
@@ -214,7 +216,7 @@ class Run:
             {row["id"]: versions[row["id"]] for row in changed},
             self._now(),
         )
-        await children.link(connection, "enterprises", links, {row["id"]: row["rings"] for row in changed})
+        await linked_rows.write_links(connection, "enterprises", links, {row["id"]: row["rings"] for row in changed})
         return (rows[-1]["id"], len(changed)), len(changed)
 
     # -- transactions --
@@ -225,12 +227,12 @@ class Run:
 
         On SQLite an open transaction would keep everybody else from writing for as long as the run takes.
         """
-        if not self._dry:
+        if not self._dry_run:
             yield
         elif self._database.sqlite:
             with tempfile.TemporaryDirectory(prefix="huhang-") as folder:
                 copy = Path(folder) / "copy.db"
-                await asyncio.to_thread(_copy, str(self._database.url.database), copy)
+                await asyncio.to_thread(_copy_sqlite, str(self._database.url.database), copy)
                 self._database = Database(f"sqlite:///{copy}")
                 try:
                     yield
@@ -269,13 +271,13 @@ class Run:
             self._progress(Progress(table, self._done, self._total, rate, left))
 
 
-def _copy(source: str, target: Path) -> None:
+def _copy_sqlite(source: str, target: Path) -> None:
     """A copy of an SQLite file as it stands, whoever else has it open."""
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
 
 
-def _event(now: dt.datetime, rows: int, source: str) -> dict[str, Any]:
+def _import_event(now: dt.datetime, rows: int, source: str) -> dict[str, Any]:
     kind = EventKind.REGISTER_IMPORTED
     return {
         "at": now,

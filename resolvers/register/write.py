@@ -17,11 +17,11 @@ HAZARD: sa.Table = models.Hazard.__table__  # type: ignore[attr-defined]  # as a
 INSPECTION: sa.Table = models.Inspection.__table__  # type: ignore[attr-defined]  # as above
 
 
-class Stale(Exception):
+class StaleRows(Exception):
     """A row was changed by somebody else after it was read: the batch is to be done again."""
 
 
-async def keys(connection: AsyncConnection, table: sa.Table, number: int) -> list[int]:
+async def reserve_ids(connection: AsyncConnection, table: sa.Table, number: int) -> list[int]:
     """So many keys that no row has or will get, in ascending order."""
     if not number:
         return []
@@ -72,10 +72,10 @@ async def _lock(connection: AsyncConnection, table: sa.Table, versions: dict[int
     statement = sa.select(table.c.id, table.c.version).where(mine).order_by(table.c.id)
     found = await connection.execute(statement.with_for_update(key_share=True), {"ids": sorted(versions)})
     if {row.id: row.version for row in found} != versions:
-        raise Stale
+        raise StaleRows
 
 
-async def sum_up(connection: AsyncConnection, enterprises: Collection[int]) -> None:
+async def update_counters(connection: AsyncConnection, enterprises: Collection[int]) -> None:
     """Set what the enterprises count of their own rows: open hazards, and the latest submission.
 
     They are locked first and counted in a later statement, which sees all that was committed before the lock.

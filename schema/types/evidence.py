@@ -3,7 +3,7 @@
 import datetime as dt
 
 import models
-from resolvers.evidence.addresses import addresses
+from resolvers.evidence.evidence_urls import evidence_urls
 from schema.fields.batch import batch
 from schema.fields.columns import column
 from schema.fields.nodes import node
@@ -18,7 +18,7 @@ class Evidence(Node):
     bytes: int = column(models.Evidence.bytes, "Its size in bytes.")
     sha256: str = column(models.Evidence.sha256, "SHA-256 of its bytes, 64 hexadecimal digits.")
     url: str | None = batch(
-        addresses,
+        evidence_urls,
         models.Evidence.sha256,
         models.Evidence.stored_at,
         description="Where it can be read for a short time; null if it is not in store.",

@@ -17,7 +17,7 @@ import models
 from models.db.database import Database
 from models.visibility import Role, Scope, Viewer
 from resolvers.evidence.signed_urls import Signer
-from resolvers.evidence.store import Directory, Store
+from resolvers.evidence.store import DirectoryStore, Store
 from schema.build import Graph
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
@@ -112,7 +112,7 @@ class Desk:
 @asynccontextmanager
 async def desk(graph: Graph, database: Database, folder: Path, **more: Any) -> AsyncIterator[Desk]:
     """One that keeps its files in a directory."""
-    made = Desk(graph, database, Directory(folder), folder, **more)
+    made = Desk(graph, database, DirectoryStore(folder), folder, **more)
     async with made.client:
         yield made
 

@@ -21,7 +21,7 @@ from subscriptions import event_log
 from tests.support.actors import DUTY, PROBLEMS, Contents, Desk, World, at, document, insert
 from tests.support.input_strategies import plain, root_fields
 from tests.support.random_actions import ActionChooser
-from tests.support.random_imports import Register, Stopped
+from tests.support.random_imports import ImportStopped, RandomImports
 
 # What happens, and how often among so many.
 WEIGHTS = {
@@ -56,8 +56,8 @@ class RandomHistory:
         self.done: Counter[str] = Counter()
         self._folder = tempfile.TemporaryDirectory(prefix="huhang-")
         folder = Path(self._folder.name)
-        self._store, self._exported = store.Directory(folder / "evidence"), folder / "export"
-        self._register = Register(world, folder / "register", random)
+        self._store, self._exported = store.DirectoryStore(folder / "evidence"), folder / "export"
+        self._register = RandomImports(world, folder / "register", random)
         self._head: event_log.LogState | None = None
         self._documents: dict[str, str] = {}
 
@@ -148,21 +148,21 @@ class RandomHistory:
         """A register: to its end, or until somebody stops it, or until it fails in the midst of a batch."""
         part = {self.random.choice(["stop", "fail"]): self.random.randint(2, 12)} if in_part else {}
         try:
-            await self._register.brought(self.desk.database, self.desk.now, between, **part)
-        except Stopped:
+            await self._register.import_some(self.desk.database, self.desk.now, between, **part)
+        except ImportStopped:
             self.kinds["imports_ended_early"] += 1
 
     async def _uploads(self) -> None:
         """Evidence, which is attached to a hazard or waits for something to prove."""
         content = Content(PNG, self.random.randbytes(20))
-        kept = await uploads.keep(self.desk.database, self._store, DUTY, self.desk.now, content)
+        kept = await uploads.store_upload(self.desk.database, self._store, DUTY, self.desk.now, content)
         if self.random.random() < 0.5:
             given = self.doing.begin("hazardReport", self.random, self.desk.now)
             assert await self._do("hazardReport", {**given, "evidence": [node_id.encode("Evidence", kept.id)]})
 
     async def _collects(self) -> None:
         """What was uploaded and waits too long goes."""
-        collected = await uploads.collect(self.desk.database, self._store, self.desk.now + dt.timedelta(days=2))
+        collected = await uploads.collect_orphans(self.desk.database, self._store, self.desk.now + dt.timedelta(days=2))
         self.kinds["orphans"] += collected.rows
 
     async def _exports(self) -> None:

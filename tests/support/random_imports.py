@@ -7,8 +7,8 @@ from typing import Any
 
 from models.db.database import Database
 from tests.support.actors import World
-from tests.support.register_runs import run
-from tests.support.small_register import put
+from tests.support.register_runs import run_import
+from tests.support.small_register import write_files
 
 BATCH = 2  # rows: a run of a few rows has several batches
 TOP = """dates = ["iso"]
@@ -77,22 +77,22 @@ SHEETS = {
 KEYS = 12  # of each table, so that a row comes again and again
 
 
-class Stopped(Exception):
+class ImportStopped(Exception):
     """Whoever imports has had enough."""
 
 
-class Register:
+class RandomImports:
     """Random registers of one district."""
 
     def __init__(self, world: World, folder: Path, random: Random) -> None:
         self._world, self._folder, self._random = world, folder, random
         folder.mkdir(parents=True, exist_ok=True)
 
-    async def brought(
+    async def import_some(
         self,
         database: Database,
         now: Any,
-        rung: Callable[[], Awaitable[None]],
+        notify: Callable[[], Awaitable[None]],
         *,
         stop: int | None = None,
         fail: int | None = None,
@@ -103,23 +103,25 @@ class Register:
         which it does last before its event.
         """
         names = [name for name in SHEETS if self._random.random() < 0.5] or ["enterprises", "hazards"]
-        put(self._folder, **{name: [self._row(name) for _ in range(self._random.randint(2, 5))] for name in names})
+        write_files(
+            self._folder, **{name: [self._row(name) for _ in range(self._random.randint(2, 5))] for name in names}
+        )
         asked = 0
 
         def progress(told: Any) -> None:
             if stop is not None and told.done >= stop * BATCH:
-                raise Stopped
+                raise ImportStopped
 
         def clock() -> Any:
             nonlocal asked
             asked += 1
             if asked == fail:
-                raise Stopped
+                raise ImportStopped
             return now
 
         mapping = TOP + "".join(SHEETS[name] for name in names)
-        options: dict[str, Any] = {"batch": BATCH, "progress": progress, "rung": rung, "now": clock}
-        outcome, _ = await run(database, mapping, self._folder, **options)
+        options: dict[str, Any] = {"batch": BATCH, "progress": progress, "notify": notify, "now": clock}
+        outcome, _ = await run_import(database, mapping, self._folder, **options)
         return outcome.total.new + outcome.total.changed + outcome.moved
 
     def _row(self, name: str) -> dict[str, Any]:

@@ -18,34 +18,34 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from models.db.database import Database
-from resolvers.register import Mapping, Outcome, Report, Run, load, parse
+from resolvers.register import ImportRun, Mapping, Outcome, Report, load_mapping, parse_mapping
 
-REAL = Path(__file__).parent.parent / "resolvers" / "register"
-MAPPING = REAL / "san_mateo.toml"
+SAN_MATEO = Path(__file__).parent.parent / "resolvers" / "register"
+MAPPING = SAN_MATEO / "san_mateo.toml"
 FILES = ("facilities", "inspections", "violations")
 NOW = dt.datetime(2026, 6, 15, 4, 0, tzinfo=dt.UTC)
 
-Line = dict[str, str]
+CsvRow = dict[str, str]
 
 
-async def run(
+async def run_import(
     database: Database, mapping: Mapping | str | Path, directory: Path, **options: Any
-) -> tuple[Outcome, list[Line]]:
+) -> tuple[Outcome, list[CsvRow]]:
     """Import; what it did, and the lines of its report."""
     if not isinstance(mapping, Mapping):
-        mapping = load(mapping) if isinstance(mapping, Path) else parse(mapping)
+        mapping = load_mapping(mapping) if isinstance(mapping, Path) else parse_mapping(mapping)
     options.setdefault("now", lambda: NOW)
     with io.StringIO(newline="") as file, Report(file) as report:
-        outcome = await Run(database, mapping, directory, report, **options).carry_out()
+        outcome = await ImportRun(database, mapping, directory, report, **options).execute()
         text = file.getvalue()
     for counts in outcome.tables.values():
         assert counts.read == counts.new + counts.changed + counts.unchanged + counts.bad
     return outcome, list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
-def read_real(name: str) -> list[Line]:
+def read_real(name: str) -> list[CsvRow]:
     """The rows of one of the real files."""
-    with gzip.open(REAL / f"{name}.csv.gz", "rt", encoding="utf-8", newline="") as file:
+    with gzip.open(SAN_MATEO / f"{name}.csv.gz", "rt", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -67,7 +67,7 @@ def slice_real(directory: Path, facilities: int) -> Path:
     return directory
 
 
-async def held(database: Database) -> dict[str, list[Any]]:
+async def all_rows(database: Database) -> dict[str, list[Any]]:
     """Every row of every table."""
     async with database.read() as connection:
         tables = {t.name: t for t in SQLModel.metadata.sorted_tables}
@@ -81,18 +81,18 @@ async def held(database: Database) -> dict[str, list[Any]]:
 async def digest(database: Database) -> str:
     """Of every row of every table, versions and times of change and the log included."""
     said = hashlib.sha256()
-    for name, rows in (await held(database)).items():
+    for name, rows in (await all_rows(database)).items():
         said.update(name.encode())
         for row in rows:
             said.update(repr(tuple(row)).encode())
     return said.hexdigest()
 
 
-def bytes_of(directory: Path) -> dict[str, bytes]:
+def file_bytes(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
 
 
-def megabytes() -> float:
+def peak_megabytes() -> float:
     """The most memory that this process has had."""
     status = Path("/proc/self/status")
     if status.exists():
@@ -109,10 +109,10 @@ async def _alone(url: str, mapping: str, directory: str, batch: str) -> None:
     def progress(told: Any) -> None:
         print(json.dumps(asdict(told)), flush=True)
 
-    outcome, _ = await run(database, Path(mapping), Path(directory), batch=int(batch), progress=progress)
+    outcome, _ = await run_import(database, Path(mapping), Path(directory), batch=int(batch), progress=progress)
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds, processor = time.perf_counter() - began, used.ru_utime + used.ru_stime
-    said = {"seconds": seconds, "processor": processor, "megabytes": megabytes()}
+    said = {"seconds": seconds, "processor": processor, "megabytes": peak_megabytes()}
     print(json.dumps({"total": asdict(outcome.total), **said}), flush=True)
     await database.close()
 

@@ -17,7 +17,7 @@ from tests.support.evidence_clients import listening
 XML = "application/xml"
 
 
-class Objects:
+class ObjectServer:
     """What was put, by its path."""
 
     def __init__(self) -> None:
@@ -69,8 +69,8 @@ def etag(data: bytes) -> str:
 
 
 @asynccontextmanager
-async def bucket() -> AsyncIterator[str]:
+async def s3_bucket() -> AsyncIterator[str]:
     """Its address, while it listens."""
-    route = Route("/{path:path}", Objects().respond, methods=["GET", "PUT", "POST"])
+    route = Route("/{path:path}", ObjectServer().respond, methods=["GET", "PUT", "POST"])
     async with listening(Starlette(routes=[route])) as (host, port):
         yield f"http://{host}:{port}"

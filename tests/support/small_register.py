@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.db.database import Database
-from tests.support.register_runs import held
+from tests.support.register_runs import all_rows
 
 SQUARE = '{"type":"Polygon","coordinates":[[[120,30],[121,30],[121,31],[120,31],[120,30]]]}'
 EAST = SQUARE.replace("120", "122").replace("121", "123")
@@ -99,7 +99,7 @@ PLACES: list[dict[str, Any]] = [
 ]
 
 
-def put(directory: Path, **files: list[dict[str, Any]]) -> Path:
+def write_files(directory: Path, **files: list[dict[str, Any]]) -> Path:
     """Write files of rows by name."""
     for name, rows in files.items():
         with (directory / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
@@ -109,7 +109,7 @@ def put(directory: Path, **files: list[dict[str, Any]]) -> Path:
     return directory
 
 
-async def table(database: Database, model: Any) -> dict[str, Any]:
+async def rows_by_key(database: Database, model: Any) -> dict[str, Any]:
     """Rows by their key in the register."""
     rows = model.__table__
     key = next(name for name in ("external_id", "code", "badge") if name in rows.c)
@@ -117,5 +117,5 @@ async def table(database: Database, model: Any) -> dict[str, Any]:
         return {row._mapping[key]: row for row in await connection.execute(sa.select(rows).order_by(rows.c.id))}
 
 
-async def events(database: Database) -> list[tuple[str | None, int | None]]:
-    return [(event.source, event.rows) for event in (await held(database))["event"]]
+async def import_events(database: Database) -> list[tuple[str | None, int | None]]:
+    return [(event.source, event.rows) for event in (await all_rows(database))["event"]]

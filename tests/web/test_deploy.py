@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from resolvers.evidence.uploads import WAITING
+from resolvers.evidence.uploads import ORPHAN_AGE
 from web.__main__ import app
 from web.graphql import close_codes
 from web.graphql.sse import EVENTS
@@ -58,7 +58,7 @@ def test_unused_evidence_is_collected_as_often_as_it_waits() -> None:
     assert shell == ["sh", "-c"]
     [command, seconds] = re.findall(r"python -m web (\w+); sleep (\d+)", loop)[0]
     assert command in {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
-    assert dt.timedelta(seconds=int(seconds)) <= WAITING
+    assert dt.timedelta(seconds=int(seconds)) <= ORPHAN_AGE
     assert subprocess.run(["sh", "-n", "-c", loop], check=False).returncode == 0
 
 

@@ -318,7 +318,7 @@ async def test_what_is_gone_is_not_found(office: Desk) -> None:
     # The same bytes once more mend it.
     assert (await office.post(numbered(11))).json() == answer
     assert (await office.client.get(answer["url"])).status_code == 200
-    signed = office.signer.address("0" * 64, NOW)
+    signed = office.signer.url("0" * 64, NOW)
     assert code_of(await office.client.get(signed)) == "NOT_FOUND"
 
 

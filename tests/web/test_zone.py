@@ -9,8 +9,8 @@ import httpx
 from models.db.database import Database
 from models.visibility import Role
 from tests.conftest import Databases
-from tests.support.register_runs import run
-from tests.support.small_register import ENTERPRISES, PLACES, TOP, put
+from tests.support.register_runs import run_import
+from tests.support.small_register import ENTERPRISES, PLACES, TOP, write_files
 from tests.web.conftest import SECRET
 from web.app import create
 from web.auth.tokens import Claims, Tokens
@@ -33,12 +33,12 @@ async def test_a_server_that_began_without_a_district_takes_the_zone_of_the_impo
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://huhang.test", headers=headers) as client,
     ):
-        put(tmp_path, enterprises=PLACES)
+        write_files(tmp_path, enterprises=PLACES)
         # As another process does it, which has nothing of this one but the database.
         database = Database(url)
         try:
             mapping = TOP + 'time_zone = "America/Havana"\n' + ENTERPRISES.replace('town = "town"\n', "")
-            await run(database, mapping, tmp_path, now=lambda: MOMENT)
+            await run_import(database, mapping, tmp_path, now=lambda: MOMENT)
         finally:
             await database.close()
 

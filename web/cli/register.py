@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from models.db.database import Database
-from resolvers.register import Outcome, Progress, Report, Run, export, load
+from resolvers.register import ImportRun, Outcome, Progress, Report, export, load_mapping
 
 FAILED, REFUSED = 1, 2  # exit statuses: some rows were bad; nothing could be begun
 
@@ -16,8 +16,8 @@ FAILED, REFUSED = 1, 2  # exit statuses: some rows were bad; nothing could be be
 async def import_register(
     database: Database, mapping: Path, directory: Path, report: Path, *, dry: bool, console: Console
 ) -> int:
-    """Import; the exit status. Raises RegisterRefused where it cannot be begun."""
-    found = load(mapping)
+    """Import; the exit status. Raises RegisterError where it cannot be begun."""
+    found = load_mapping(mapping)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # The report holds values as the files have them, people's names among them: for the bureau's own eyes.
     with (
@@ -30,7 +30,7 @@ async def import_register(
         def progress(at: Progress) -> None:
             bar.update(task, description=f"{at.table} ({at.rate:,.0f}/s)", completed=at.done, total=at.total)
 
-        outcome = await Run(database, found, directory, told, dry=dry, progress=progress).carry_out()
+        outcome = await ImportRun(database, found, directory, told, dry_run=dry, progress=progress).execute()
     _tell(outcome, report, dry=dry, console=console)
     return FAILED if outcome.total.bad else 0
 
@@ -53,6 +53,6 @@ def _tell(outcome: Outcome, report: Path, *, dry: bool, console: Console) -> Non
 
 
 async def export_register(database: Database, directory: Path, console: Console) -> None:
-    """Export. Raises RegisterRefused where there is nothing to export."""
+    """Export. Raises RegisterError where there is nothing to export."""
     for table, count in (await export(database, directory)).items():
         console.print(f"{table}: {count:,} rows", highlight=False)

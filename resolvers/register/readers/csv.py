@@ -14,25 +14,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from resolvers.register.errors import FileRefused
+from resolvers.register.errors import FileError
 from resolvers.register.readers.record import LONGEST, Record
 
-AHEAD = 1024 * 1024  # bytes within which an open quotation mark must be closed
+QUOTE_BYTES = 1024 * 1024  # bytes within which an open quotation mark must be closed
 SHOWN = 200  # characters of a broken row in the report
 
 csv.field_size_limit(LONGEST)  # the module has one limit for all; a zone's boundary is longer than its own
 
 
 @contextmanager
-def opened(path: Path, gzipped: bool) -> Iterator[IO[bytes]]:
-    """The file's bytes. Raises FileRefused where they cannot be had to the end."""
+def open_file(path: Path, gzipped: bool) -> Iterator[IO[bytes]]:
+    """The file's bytes. Raises FileError where they cannot be had to the end."""
     try:
         with gzip.open(path, "rb") if gzipped else path.open("rb") as file:
             yield file  # type: ignore[misc]  # gzip's own class reads as any file does
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise FileRefused(f"{path.name}: the gzip data is broken or not complete") from None
+        raise FileError(f"{path.name}: the gzip data is broken or not complete") from None
     except OSError as error:
-        raise FileRefused(f"{path.name}: {error.strerror or 'cannot be read'}") from None
+        raise FileError(f"{path.name}: {error.strerror or 'cannot be read'}") from None
 
 
 class _Lines:
@@ -63,7 +63,7 @@ class _Lines:
         self._waiting.extendleft(reversed(lines))
 
 
-def fields(lines: _Lines, delimiter: str, width: int | None) -> Iterator[tuple[int, list[str] | None, str]]:
+def split_rows(lines: _Lines, delimiter: str, width: int | None) -> Iterator[tuple[int, list[str] | None, str]]:
     """Rows with the number of their first line: their fields, or None and why they have none.
 
     A row of `width` fields may go on over several lines; if it does not come out as that, its first line alone is bad.
@@ -78,7 +78,7 @@ def fields(lines: _Lines, delimiter: str, width: int | None) -> Iterator[tuple[i
             if stripped:
                 yield number, stripped.split(delimiter), ""
             continue
-        following = _Following(lines, text)
+        following = _QuotedField(lines, text)
         try:
             found = next(csv.reader(following, delimiter=delimiter, strict=True))
         except (csv.Error, StopIteration):
@@ -90,7 +90,7 @@ def fields(lines: _Lines, delimiter: str, width: int | None) -> Iterator[tuple[i
             yield number, found, ""
 
 
-class _Following:
+class _QuotedField:
     """A line and those behind it, as many as an open quotation mark takes."""
 
     def __init__(self, lines: _Lines, first: str) -> None:
@@ -100,7 +100,7 @@ class _Following:
     def __iter__(self) -> Iterator[str]:
         yield self._first
         size = 0
-        while size < AHEAD and (line := self._lines.take()) is not None:
+        while size < QUOTE_BYTES and (line := self._lines.take()) is not None:
             self.taken.append(line)
             if line[1] is None:
                 return
@@ -111,16 +111,16 @@ class _Following:
 def read(
     path: Path, wanted: Sequence[str], *, encoding: str, delimiter: str, header: int, gzipped: bool
 ) -> Iterator[Record]:
-    """The wanted columns of every row that is not blank. Raises FileRefused, before the first row for a bad header."""
-    with opened(path, gzipped) as file:
+    """The wanted columns of every row that is not blank. Raises FileError, before the first row for a bad header."""
+    with open_file(path, gzipped) as file:
         lines = _Lines(file, encoding)
         for _ in range(header - 1):
             lines.take()
-        _, names, reason = next(fields(lines, delimiter, None), (0, None, "has no header"))
+        _, names, reason = next(split_rows(lines, delimiter, None), (0, None, "has no header"))
         if names is None:
-            raise FileRefused(f"{path.name}: line {header}: {reason}")
-        places = columns(path.name, [name.strip() for name in names], wanted)
-        for number, found, reason in fields(lines, delimiter, len(names)):
+            raise FileError(f"{path.name}: line {header}: {reason}")
+        places = column_positions(path.name, [name.strip() for name in names], wanted)
+        for number, found, reason in split_rows(lines, delimiter, len(names)):
             if found is None:
                 yield Record(number, reason=reason)
             elif not any(map(str.strip, found)):
@@ -132,12 +132,12 @@ def read(
                 yield Record(number, [found[place] for place in places])
 
 
-def columns(file: str, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Where the wanted columns stand. Raises FileRefused for those that are missing, or stand there twice."""
+def column_positions(file: str, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Where the wanted columns stand. Raises FileError for those that are missing, or stand there twice."""
     missing = [name for name in wanted if name not in names]
     if missing:
-        raise FileRefused(f"{file}: has no column {', '.join(missing)}; it has {', '.join(n for n in names if n)}")
+        raise FileError(f"{file}: has no column {', '.join(missing)}; it has {', '.join(n for n in names if n)}")
     double = [name for name in wanted if names.count(name) > 1]
     if double:
-        raise FileRefused(f"{file}: has several columns of the name {', '.join(double)}")
+        raise FileError(f"{file}: has several columns of the name {', '.join(double)}")
     return [names.index(name) for name in wanted]

@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from resolvers.register.errors import FileRefused
-from resolvers.register.forms import Form
+from resolvers.register.errors import FileError
 from resolvers.register.readers import csv, geojson, xlsx
 from resolvers.register.readers.record import Record
+from resolvers.register.rows import RowConverter
 from resolvers.register.tables import Kind
 
 
-def records(form: Form, directory: Path) -> Iterator[Record]:
-    """The records of a sheet, of which no more than one is held. Raises FileRefused."""
+def read_records(form: RowConverter, directory: Path) -> Iterator[Record]:
+    """The records of a sheet, of which no more than one is held. Raises FileError."""
     sheet = form.sheet
     path = directory / sheet.file
     if not path.is_file():
-        raise FileRefused(f"{sheet.file}: is not in {directory}")
+        raise FileError(f"{sheet.file}: is not in {directory}")
     match sheet.format:
         case "xlsx":
             dates = {

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from resolvers.register.errors import FileRefused
+from resolvers.register.errors import FileError
 from resolvers.register.mapping import GEOMETRY
-from resolvers.register.readers.csv import opened
+from resolvers.register.readers.csv import open_file
 from resolvers.register.readers.record import LONGEST, Record
 
 CHUNK = 1 << 16
@@ -31,7 +31,7 @@ class _Text:
         self.line = 1
 
     def refuse(self, reason: str) -> NoReturn:
-        raise FileRefused(f"{self._name}: line {self.line}: {reason}")
+        raise FileError(f"{self._name}: line {self.line}: {reason}")
 
     def _more(self, size: int = CHUNK) -> bool:
         raw = self._file.read(size)
@@ -64,7 +64,7 @@ class _Text:
         self._pass(self._at + 1)
 
     def value(self) -> Any:
-        """The next value. Raises FileRefused where it is not JSON."""
+        """The next value. Raises FileError where it is not JSON."""
         self.peek()
         size = CHUNK
         while True:
@@ -82,8 +82,8 @@ class _Text:
 
 
 def read(path: Path, wanted: Sequence[str]) -> Iterator[Record]:
-    """Each feature's wanted properties, and its geometry where that is wanted. Raises FileRefused."""
-    with opened(path, path.suffix == ".gz") as file:
+    """Each feature's wanted properties, and its geometry where that is wanted. Raises FileError."""
+    with open_file(path, path.suffix == ".gz") as file:
         text = _Text(file, path.name)
         if text.peek() == "\ufeff":
             text.expect("\ufeff")

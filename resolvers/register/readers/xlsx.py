@@ -17,8 +17,8 @@ from openpyxl.utils.cell import range_boundaries
 from openpyxl.utils.datetime import from_excel
 from openpyxl.utils.exceptions import InvalidFileException
 
-from resolvers.register.errors import FileRefused
-from resolvers.register.readers.csv import columns
+from resolvers.register.errors import FileError
+from resolvers.register.readers.csv import column_positions
 from resolvers.register.readers.record import Record
 
 MERGED = re.compile(rb'<(?:\w+:)?mergeCell\b[^>]*\bref="([A-Z]+[0-9]+:[A-Z]+[0-9]+)"')
@@ -31,7 +31,7 @@ def read(
 ) -> Iterator[Record]:
     """The wanted columns of every row that is not blank. Numbers in the columns of `dates` become times.
 
-    Raises FileRefused, before the first row for a bad header.
+    Raises FileError, before the first row for a bad header.
     """
     try:
         with warnings.catch_warnings():
@@ -40,17 +40,17 @@ def read(
             book = load_workbook(path, read_only=True, data_only=True)
     except BROKEN as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not an XLSX workbook"
-        raise FileRefused(f"{path.name}: {reason}") from None
+        raise FileError(f"{path.name}: {reason}") from None
     try:
         if sheet is not None and sheet not in book.sheetnames:
-            raise FileRefused(f"{path.name}: has no sheet {sheet}; it has {', '.join(book.sheetnames)}")
+            raise FileError(f"{path.name}: has no sheet {sheet}; it has {', '.join(book.sheetnames)}")
         page: Any = book[sheet] if sheet is not None else book.worksheets[0]
         page.reset_dimensions()  # what a file says of its own size is often wrong
         rows = page.iter_rows(values_only=True)
         head = [next(rows, ()) for _ in range(header - 1 + header_rows)][header - 1 :]
         merged = _merged(path, page._worksheet_path) if header_rows > 1 else []
         names = _names(head, header, merged)
-        places = columns(path.name, names, wanted)
+        places = column_positions(path.name, names, wanted)
         serial = [name in dates for name in wanted]
         for number, row in enumerate(rows, start=header + header_rows):
             if all(cell is None or cell == "" for cell in row):
@@ -61,7 +61,7 @@ def read(
             ]
             yield Record(number, cells)
     except BROKEN:
-        raise FileRefused(f"{path.name}: the workbook is broken") from None
+        raise FileError(f"{path.name}: the workbook is broken") from None
     finally:
         book.close()
 

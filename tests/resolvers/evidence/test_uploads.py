@@ -16,12 +16,20 @@ from models.clock import now as clock
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers.evidence.content_types import PDF, Content
-from resolvers.evidence.store import UNFINISHED, Directory, Store, opened
-from resolvers.evidence.uploads import Collected, Kept, NotOurs, claim, collect, find, keep
+from resolvers.evidence.store import UNFINISHED, DirectoryStore, Store, open_store
+from resolvers.evidence.uploads import (
+    ForeignStore,
+    RemovedOrphans,
+    StoredEvidence,
+    claim_store,
+    collect_orphans,
+    find_evidence,
+    store_upload,
+)
 from subscriptions.event_log import renew_epoch
 from tests.conftest import Databases
 from tests.support.pictures import paper
-from tests.support.s3_bucket import bucket
+from tests.support.s3_bucket import s3_bucket
 
 COMMANDER, OTHER = (Viewer(Visibility(Role.COMMANDER), subject=subject) for subject in ("one", "other"))
 HOUR = dt.timedelta(hours=1)
@@ -40,14 +48,14 @@ def folder(tmp_path: Path) -> Path:
 @pytest_asyncio.fixture(params=["directory", "bucket"])
 async def store(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
     if request.param == "directory":
-        yield opened(str(folder))
+        yield open_store(str(folder))
         return
-    async with bucket() as address:
+    async with s3_bucket() as address:
         given = {"ENDPOINT_URL": address, "ALLOW_HTTP": "true", "REGION": "us-east-1"}
         given |= {"ACCESS_KEY_ID": "tests", "SECRET_ACCESS_KEY": "of no use elsewhere"}
         for name, value in given.items():
             monkeypatch.setenv(f"AWS_{name}", value)
-        yield opened("s3://evidence/of/a/district")
+        yield open_store("s3://evidence/of/a/district")
 
 
 async def names(store: Store) -> set[str]:
@@ -59,7 +67,7 @@ async def rows(database: Database) -> set[str]:
         return set((await connection.execute(sa.select(EVIDENCE.c.sha256))).scalars())
 
 
-async def attach(database: Database, kept: Kept) -> None:
+async def attach(database: Database, kept: StoredEvidence) -> None:
     async with database.write() as session:
         connection = await session.connection()
         await connection.execute(sa.update(EVIDENCE).where(EVIDENCE.c.id == kept.id).values(attached=True))
@@ -89,22 +97,22 @@ async def test_a_store_gives_back_what_was_put(store: Store) -> None:
 
 async def test_orphans_go_after_a_day(database: Database, store: Store) -> None:
     now = clock()
-    attached, waiting, again = [await keep(database, store, COMMANDER, now, numbered(n)) for n in range(3)]
+    attached, waiting, again = [await store_upload(database, store, COMMANDER, now, numbered(n)) for n in range(3)]
     await attach(database, attached)
     await store.put("a" * 64, b"a file without a row")
     every = {attached.sha256, waiting.sha256, again.sha256}
-    assert await collect(database, store, now + 23 * HOUR) == Collected(0, 0)
+    assert await collect_orphans(database, store, now + 23 * HOUR) == RemovedOrphans(0, 0)
     assert await names(store) == every | {"a" * 64}
     # Somebody else uploads it once more.
-    assert await keep(database, store, OTHER, now + 20 * HOUR, numbered(2)) == again
-    assert await collect(database, store, now + 25 * HOUR) == Collected(1, 2)
+    assert await store_upload(database, store, OTHER, now + 20 * HOUR, numbered(2)) == again
+    assert await collect_orphans(database, store, now + 25 * HOUR) == RemovedOrphans(1, 2)
     assert await rows(database) == await names(store) == every - {waiting.sha256}
-    assert await find(database, waiting.sha256) is None
-    assert await collect(database, store, now + 1_000 * HOUR) == Collected(1, 1)
+    assert await find_evidence(database, waiting.sha256) is None
+    assert await collect_orphans(database, store, now + 1_000 * HOUR) == RemovedOrphans(1, 1)
     assert await rows(database) == await names(store) == {attached.sha256}
-    assert await find(database, attached.sha256) == attached
+    assert await find_evidence(database, attached.sha256) == attached
     # Whoever still has it may upload it anew.
-    assert (await keep(database, store, COMMANDER, now, numbered(1))).sha256 == waiting.sha256
+    assert (await store_upload(database, store, COMMANDER, now, numbered(1))).sha256 == waiting.sha256
     assert await read(store, waiting.sha256) == numbered(1).data
 
 
@@ -116,47 +124,47 @@ async def test_nothing_is_collected_where_another_database_has_evidence(
     try:
         async with other.write() as session:
             await renew_epoch(session, "0123456789abcdef")  # copies of one database have one
-        theirs, mine = await keep(other, store, COMMANDER, now, numbered(1)), numbered(2)
+        theirs, mine = await store_upload(other, store, COMMANDER, now, numbered(1)), numbered(2)
         await attach(other, theirs)
         later = now + 1_000 * HOUR
-        with pytest.raises(NotOurs) as caught:
-            await collect(database, store, later)
+        with pytest.raises(ForeignStore) as caught:
+            await collect_orphans(database, store, later)
         assert caught.value.others == ["0123456789abcdef"]
         # Nor when both have, by either.
-        kept = await keep(database, store, COMMANDER, now, mine)
+        kept = await store_upload(database, store, COMMANDER, now, mine)
         for one in (database, other):
-            with pytest.raises(NotOurs):
-                await collect(one, store, later)
+            with pytest.raises(ForeignStore):
+                await collect_orphans(one, store, later)
         assert await names(store) == {theirs.sha256, kept.sha256}
         assert await rows(database) == {kept.sha256}
-        await claim(database, store)
-        assert await collect(database, store, later) == Collected(1, 2)
+        await claim_store(database, store)
+        assert await collect_orphans(database, store, later) == RemovedOrphans(1, 2)
     finally:
         await other.close()
 
 
 async def test_nothing_is_collected_where_nobody_knows_whose_it_is(database: Database, store: Store) -> None:
-    assert await collect(database, store, clock()) == Collected(0, 0)
+    assert await collect_orphans(database, store, clock()) == RemovedOrphans(0, 0)
     await store.put("a" * 64, b"of whom?")
-    with pytest.raises(NotOurs):
-        await collect(database, store, clock() + 25 * HOUR)
+    with pytest.raises(ForeignStore):
+        await collect_orphans(database, store, clock() + 25 * HOUR)
     assert await names(store) == {"a" * 64}
-    await claim(database, store)
-    assert await collect(database, store, clock() + 25 * HOUR) == Collected(0, 1)
+    await claim_store(database, store)
+    assert await collect_orphans(database, store, clock() + 25 * HOUR) == RemovedOrphans(0, 1)
 
 
 async def test_what_an_upload_left_unfinished_goes_too(database: Database, folder: Path) -> None:
-    store = Directory(folder)
-    kept = await keep(database, store, COMMANDER, clock(), numbered(1))
+    store = DirectoryStore(folder)
+    kept = await store_upload(database, store, COMMANDER, clock(), numbered(1))
     await attach(database, kept)
     unfinished, foreign = folder / kept.sha256[:2] / f"{UNFINISHED}x", folder / kept.sha256[:2] / "README"
     for file in (unfinished, foreign):
         file.write_bytes(b"x")
-    assert await collect(database, store, clock()) == Collected(0, 0)
-    assert await collect(database, store, clock() + 25 * HOUR) == Collected(0, 1)
+    assert await collect_orphans(database, store, clock()) == RemovedOrphans(0, 0)
+    assert await collect_orphans(database, store, clock() + 25 * HOUR) == RemovedOrphans(0, 1)
     # What was never ours is left alone.
     assert [unfinished.exists(), foreign.exists()] == [False, True]
-    assert await find(database, kept.sha256) == kept
+    assert await find_evidence(database, kept.sha256) == kept
 
 
 async def test_a_file_that_cannot_be_written_leaves_nothing(
@@ -167,34 +175,34 @@ async def test_a_file_that_cannot_be_written_leaves_nothing(
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space"):
-        await keep(database, Directory(folder), COMMANDER, clock(), numbered(1))
-    assert await names(Directory(folder)) == set()
+        await store_upload(database, DirectoryStore(folder), COMMANDER, clock(), numbered(1))
+    assert await names(DirectoryStore(folder)) == set()
     assert await rows(database) == set()
 
 
 async def test_collecting_beside_uploads_loses_nothing(database: Database, folder: Path) -> None:
     """Old orphans are uploaded anew while two collections run: whatever an upload was answered is there."""
-    store, now = Directory(folder), clock()
+    store, now = DirectoryStore(folder), clock()
     old = now - 48 * HOUR
     for n in range(12):
-        kept = await keep(database, store, COMMANDER, old, numbered(n))
+        kept = await store_upload(database, store, COMMANDER, old, numbered(n))
         os.utime(folder / kept.sha256[:2] / kept.sha256, (old.timestamp(), old.timestamp()))
 
-    async def upload(number: int) -> Kept:
-        return await keep(database, store, OTHER, now, numbered(number))
+    async def upload(number: int) -> StoredEvidence:
+        return await store_upload(database, store, OTHER, now, numbered(number))
 
     work = [upload(n) for n in range(6)]
-    found = await asyncio.gather(collect(database, store, now), *work, collect(database, store, now))
-    answered = [one for one in found if isinstance(one, Kept)]
+    found = await asyncio.gather(collect_orphans(database, store, now), *work, collect_orphans(database, store, now))
+    answered = [one for one in found if isinstance(one, StoredEvidence)]
     assert len(answered) == 6
     for kept in answered:
-        assert await find(database, kept.sha256) == kept
+        assert await find_evidence(database, kept.sha256) == kept
         assert await store.has(kept.sha256)
-    await collect(database, store, now)
+    await collect_orphans(database, store, now)
     assert await rows(database) == await names(store) == {kept.sha256 for kept in answered}
 
 
 @pytest.mark.parametrize("url", ["s3://", "s3:///prefix", "http://huhang.test/evidence", "gs://bucket"])
 def test_a_store_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="s3://bucket"):
-        opened(url)
+        open_store(url)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import models
 from models.credit_code import complete
 from models.db.database import Database
-from tests.support.register_runs import digest, run
+from tests.support.register_runs import digest, run_import
 
 MAPPING = """
 no_value = ["N/A"]
@@ -176,7 +176,7 @@ def damaged(directory: Path, rng: Random) -> list[tuple[str, int, Damage]]:
 async def test_a_thousand_damaged_rows(database: Database, tmp_path: Path, seed: int) -> None:
     expected = damaged(tmp_path, Random(seed))
     assert len(expected) > 1_000
-    outcome, report = await run(database, MAPPING, tmp_path, batch=300)
+    outcome, report = await run_import(database, MAPPING, tmp_path, batch=300)
     said = Counter((r["file"], r["line"], r["column"], r["reason"], r["severity"]) for r in report)
     wanted = Counter((f, str(n), d.column, d.reason, d.severity) for f, n, d in expected)
     assert said - wanted == Counter()
@@ -194,7 +194,7 @@ async def test_a_thousand_damaged_rows(database: Database, tmp_path: Path, seed:
     assert held == [ROWS - bad[FILES[0]] - same, ROWS - bad[FILES[1]]]
 
     before = await digest(database)
-    outcome, again_said = await run(database, MAPPING, tmp_path, batch=300)
+    outcome, again_said = await run_import(database, MAPPING, tmp_path, batch=300)
     assert (outcome.total.new, outcome.total.changed) == (0, 0)
     assert again_said == report
     assert await digest(database) == before

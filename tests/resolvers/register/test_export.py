@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 import models
 from models.db.database import Database
-from resolvers.register import RegisterRefused, export
+from resolvers.register import RegisterError, export
 from resolvers.register.tables import TABLES
 from tests.conftest import DEMO_ENTERPRISES, Databases
-from tests.support.register_runs import bytes_of, digest, run, slice_real
+from tests.support.register_runs import digest, file_bytes, run_import, slice_real
 
 FILES = {*(f"{name}.csv" for name in TABLES), "mapping.toml", "district.geojson"}
 MAPS = {"zones.geojson", "venues.geojson", "enterprises.geojson"}
@@ -47,7 +47,7 @@ async def test_import_of_an_export_changes_nothing(own_demo: Database, tmp_path:
     assert counts["enterprises"] == DEMO_ENTERPRISES
     assert min(counts.values()) > 0
     before = await digest(own_demo)
-    outcome, report = await run(own_demo, tmp_path / "mapping.toml", tmp_path)
+    outcome, report = await run_import(own_demo, tmp_path / "mapping.toml", tmp_path)
     assert [line for line in report if line["severity"] == "error"] == []
     assert {name: (c.new, c.changed, c.bad) for name, c in outcome.tables.items()} == dict.fromkeys(TABLES, (0, 0, 0))
     assert {name: c.unchanged for name, c in outcome.tables.items()} == counts
@@ -59,11 +59,11 @@ async def test_export_import_export_gives_the_same_bytes(
     own_demo: Database, database: Database, tmp_path: Path
 ) -> None:
     counts = await export(own_demo, tmp_path / "first")
-    outcome, report = await run(database, tmp_path / "first" / "mapping.toml", tmp_path / "first")
+    outcome, report = await run_import(database, tmp_path / "first" / "mapping.toml", tmp_path / "first")
     assert [line for line in report if line["severity"] == "error"] == []
     assert {name: c.new for name, c in outcome.tables.items()} == counts
     await export(database, tmp_path / "second")
-    first, second = bytes_of(tmp_path / "first"), bytes_of(tmp_path / "second")
+    first, second = file_bytes(tmp_path / "first"), file_bytes(tmp_path / "second")
     assert {name for name in first if first[name] != second[name]} == set()
     assert first.keys() == second.keys() == FILES | MAPS
 
@@ -73,14 +73,14 @@ async def test_the_real_register_too(
 ) -> None:
     source = slice_real(tmp_path, 150)
     mapping = (Path(__file__).parent / "san_mateo.toml").read_text()
-    await run(database, mapping, source)
+    await run_import(database, mapping, source)
     counts = await export(database, tmp_path / "first")
     assert (counts["enterprises"], counts["zones"], counts["hazards"] > 1_000) == (150, 0, True)
     other = Database(await databases.new(migrated_url))
-    await run(other, tmp_path / "first" / "mapping.toml", tmp_path / "first", batch=97)
+    await run_import(other, tmp_path / "first" / "mapping.toml", tmp_path / "first", batch=97)
     await export(other, tmp_path / "second")
-    assert bytes_of(tmp_path / "first") == bytes_of(tmp_path / "second")
-    assert "district.geojson" not in bytes_of(tmp_path / "first")
+    assert file_bytes(tmp_path / "first") == file_bytes(tmp_path / "second")
+    assert "district.geojson" not in file_bytes(tmp_path / "first")
     await other.close()
 
 
@@ -97,7 +97,7 @@ async def test_texts_come_back_to_the_letter(own_demo: Database, database: Datab
             )
         await session.execute(sa.update(expert).values(specialties=list(ODD)))
     await export(own_demo, tmp_path)
-    await run(database, tmp_path / "mapping.toml", tmp_path)
+    await run_import(database, tmp_path / "mapping.toml", tmp_path)
     async with database.read() as connection:
         found = (await connection.execute(sa.select(hazard).order_by(hazard.c.id).limit(len(ODD)))).all()
         specialties = (await connection.execute(sa.select(expert.c.specialties).limit(1))).scalar()
@@ -113,7 +113,7 @@ async def test_rows_without_a_key_get_one_that_stays(own_demo: Database, tmp_pat
         named = (await connection.execute(sa.select(hazard.c.external_id).where(hazard.c.external_id.is_(None)))).all()
     assert named == []
     await export(own_demo, tmp_path / "second")
-    assert bytes_of(tmp_path / "first") == bytes_of(tmp_path / "second")
+    assert file_bytes(tmp_path / "first") == file_bytes(tmp_path / "second")
 
 
 async def test_the_map_has_no_personal_data(own_demo: Database, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ async def test_the_map_has_no_personal_data(own_demo: Database, tmp_path: Path) 
 
 
 async def test_without_a_district_there_is_nothing_to_export(database: Database, tmp_path: Path) -> None:
-    with pytest.raises(RegisterRefused, match="no district"):
+    with pytest.raises(RegisterError, match="no district"):
         await export(database, tmp_path)
 
 
@@ -154,5 +154,5 @@ async def test_times_are_exact(database: Database, tmp_path: Path) -> None:
     await export(database, tmp_path)
     assert "2023-09-23T12:00:00.123456+00:00" in (tmp_path / "inspections.csv").read_text("utf-8")
     assert "0.30000000000000004,1e-07" in (tmp_path / "enterprises.csv").read_text("utf-8")
-    outcome, _ = await run(database, tmp_path / "mapping.toml", tmp_path)
+    outcome, _ = await run_import(database, tmp_path / "mapping.toml", tmp_path)
     assert (outcome.total.new, outcome.total.changed, outcome.total.bad) == (0, 0, 0)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from resolvers.register import MappingRefused, load, parse
-from resolvers.register.line_numbers import Lines
-from resolvers.register.mapping import Mapping, Origin, Place, Sheet
+from resolvers.register import MappingError, load_mapping, parse_mapping
+from resolvers.register.line_numbers import LineNumbers
+from resolvers.register.mapping import DistrictMapping, FieldMapping, FileMapping, Mapping
 from resolvers.register.tables import TABLES
 from tests.support.register_runs import MAPPING
 from web.settings import ROOT
@@ -115,46 +115,46 @@ BAD = [
 
 
 def test_a_good_one_is_taken() -> None:
-    mapping = parse(GOOD)
+    mapping = parse_mapping(GOOD)
     assert {name: len(sheets) for name, sheets in mapping.sheets.items()} == {
         "enterprises": 1,
         "inspections": 1,
         "hazards": 2,
     }
-    assert load(MAPPING).district.name == "San Mateo County"
+    assert load_mapping(MAPPING).district.name == "San Mateo County"
 
 
 @pytest.mark.parametrize(("old", "new", "line", "reason"), BAD, ids=lambda value: str(value)[:30])
 def test_a_mistake_is_told_with_its_line(old: str, new: str, line: int, reason: str) -> None:
     assert old in GOOD
-    with pytest.raises(MappingRefused) as refused:
-        parse(GOOD.replace(old, new, 1))
+    with pytest.raises(MappingError) as refused:
+        parse_mapping(GOOD.replace(old, new, 1))
     told = [(mistake.line, str(mistake)) for mistake in refused.value.mistakes]
     assert any(at == line and reason in text for at, text in told), told
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines() -> None:
     text = GOOD.replace('name = "name"', 'nmae = "name"').replace('"ROUTINE"', '"R"').replace('"what"', '"$geometry"')
-    with pytest.raises(MappingRefused) as refused:
-        parse(text)
+    with pytest.raises(MappingError) as refused:
+        parse_mapping(text)
     assert [mistake.line for mistake in refused.value.mistakes] == [6, 8, 16, 28, 39]
     assert str(refused.value).splitlines()[1].startswith("line 8: enterprises.fields.nmae: ")
 
 
 def test_what_is_no_mapping_at_all(tmp_path: Path) -> None:
-    with pytest.raises(MappingRefused, match="line 1: No such file"):
-        load(tmp_path / "none.toml")
+    with pytest.raises(MappingError, match="line 1: No such file"):
+        load_mapping(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(MappingRefused, match="line 1: not UTF-8"):
-        load(tmp_path / "bad.toml")
-    with pytest.raises(MappingRefused, match="district: is missing"):
-        parse("")
-    with pytest.raises(MappingRefused, match="names no table: zones, towns"):
-        parse('[district]\nname = "D"\n')
+    with pytest.raises(MappingError, match="line 1: not UTF-8"):
+        load_mapping(tmp_path / "bad.toml")
+    with pytest.raises(MappingError, match="district: is missing"):
+        parse_mapping("")
+    with pytest.raises(MappingError, match="names no table: zones, towns"):
+        parse_mapping('[district]\nname = "D"\n')
 
 
 def test_lines_are_found_however_a_text_is_written() -> None:
-    lines = Lines('a = """\nx = 1\n"""\n# c\n[b."c.d"]\ne.f = [\n  1,\n]\n[[g]]\n[[g]]\nh = { i = { j = 1 } }\n')
+    lines = LineNumbers('a = """\nx = 1\n"""\n# c\n[b."c.d"]\ne.f = [\n  1,\n]\n[[g]]\n[[g]]\nh = { i = { j = 1 } }\n')
     wanted = {("a",): 1, ("b", "c.d"): 5, ("b", "c.d", "e", "f"): 6, ("g", 0): 9, ("g", 1): 10}
     wanted |= {("g", 1, "h", "i", "j"): 11, ("g", 1, "nothing"): 10, ("nothing",): 1}
     assert {path: lines.of(path) for path in wanted} == wanted
@@ -166,7 +166,12 @@ def test_the_documents_name_every_table_and_field() -> None:
         keys = (" with " if table.composite else " or ").join(f"`{key}`" for key in table.keys)
         fields = ", ".join(f"**`{f.name}`**" if f.required else f"`{f.name}`" for f in table.fields.values())
         assert f"| `{table.name}` | {keys} | {fields} |" in text
-    options = {*Origin.model_fields, *Sheet.model_fields, *Place.model_fields, *Mapping.model_fields} - {
+    options = {
+        *FieldMapping.model_fields,
+        *FileMapping.model_fields,
+        *DistrictMapping.model_fields,
+        *Mapping.model_fields,
+    } - {
         "from_",
         "sheets",
     }

@@ -15,10 +15,10 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904, to_excel
 import models
 from models.db.database import Database
 from models.db.sqlite_functions import great_circle_metres
-from resolvers.register import RegisterRefused
-from resolvers.register.datum import conversion
+from resolvers.register import RegisterError
+from resolvers.register.datum import to_wgs84
 from resolvers.register.readers import csv, geojson
-from tests.support.register_runs import run
+from tests.support.register_runs import run_import
 
 DISTRICT = '[district]\nname = "萧山"\n'
 PLACES = [(30.1675 + i * 0.013, 120.2588 + i * 0.017) for i in range(20)]
@@ -48,7 +48,7 @@ external_id = "编号"
 name = "企业名称"
 risk_grade = {{ column = "风险等级", values = {{ "较大" = "ORANGE" }} }}
 """
-    _, report = await run(database, mapping, tmp_path)
+    _, report = await run_import(database, mapping, tmp_path)
     assert report == []
     found = await rows_of(database, models.Enterprise)
     assert [(row.external_id, row.name, row.risk_grade) for row in found] == [
@@ -59,7 +59,7 @@ risk_grade = {{ column = "风险等级", values = {{ "较大" = "ORANGE" }} }}
 async def test_a_file_in_another_encoding_than_the_mapping_says(database: Database, tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_bytes("id,name\n1,plain\n2,萧山\n".encode("gb18030"))
     mapping = f'{DISTRICT}[enterprises]\nfile = "e.csv"\nfields = {{ external_id = "id", name = "name" }}\n'
-    _, report = await run(database, mapping, tmp_path)
+    _, report = await run_import(database, mapping, tmp_path)
     assert [(r["line"], r["column"], r["reason"]) for r in report] == [
         ("3", "name", "cannot be decoded as the mapping's encoding")
     ]
@@ -131,7 +131,7 @@ async def test_a_spreadsheet_with_merged_headers_and_dates_as_numbers(
     database: Database, tmp_path: Path, epoch: Any
 ) -> None:
     workbook(tmp_path / "register.xlsx", epoch)
-    outcome, report = await run(database, XLSX, tmp_path)
+    outcome, report = await run_import(database, XLSX, tmp_path)
     assert [(r["line"], r["column"], r["value"], r["reason"]) for r in report] == [
         ("5", "日期", "soon", "not a date or time of the form %Y年%m月%d日")
     ]
@@ -152,19 +152,19 @@ async def test_a_spreadsheet_with_merged_headers_and_dates_as_numbers(
         ("1001-2", "2023-09-01T16:00:00+00:00", "2023-09-02"),
         ("1002-1", "2023-09-02T16:00:00+00:00", "5"),
     ]
-    again, _ = await run(database, XLSX, tmp_path)
+    again, _ = await run_import(database, XLSX, tmp_path)
     assert (again.total.new, again.total.changed) == (0, 0)
 
 
 async def test_what_is_no_workbook_is_refused(database: Database, tmp_path: Path) -> None:
     (tmp_path / "register.xlsx").write_bytes(b"PK\x03\x04 and then nothing")
-    with pytest.raises(RegisterRefused, match=r"register\.xlsx: not an XLSX workbook"):
-        await run(database, XLSX, tmp_path)
+    with pytest.raises(RegisterError, match=r"register\.xlsx: not an XLSX workbook"):
+        await run_import(database, XLSX, tmp_path)
     workbook(tmp_path / "register.xlsx")
-    with pytest.raises(RegisterRefused, match="has no sheet 检察; it has 企业, 检查"):
-        await run(database, XLSX.replace('"检查"', '"检察"'), tmp_path)
-    with pytest.raises(RegisterRefused, match="has no column 位置/高程; it has 编号, 企业/名称"):
-        await run(database, XLSX.replace("位置/纬度", "位置/高程"), tmp_path)
+    with pytest.raises(RegisterError, match="has no sheet 检察; it has 企业, 检查"):
+        await run_import(database, XLSX.replace('"检查"', '"检察"'), tmp_path)
+    with pytest.raises(RegisterError, match="has no column 位置/高程; it has 编号, 企业/名称"):
+        await run_import(database, XLSX.replace("位置/纬度", "位置/高程"), tmp_path)
 
 
 # -- datums. What is converted back here is worked out from the definitions, not with the libraries in use. --
@@ -229,7 +229,7 @@ boundary = "$geometry"
 file = "e.geojson"
 fields = {{ external_id = "id", name = "name", point = "$geometry" }}
 """
-    outcome, _ = await run(database, mapping, tmp_path)
+    outcome, _ = await run_import(database, mapping, tmp_path)
     assert outcome.total.bad == 0
     found = await rows_of(database, models.Enterprise)
     for place, row in zip(PLACES, found, strict=False):
@@ -257,7 +257,7 @@ async def test_projected_cgcs2000_lies_within_a_metre(
 file = "e.csv"
 fields = {{ external_id = "id", name = "id", point = {{ easting = "y", northing = "x" }} }}
 """
-    _, report = await run(database, mapping, tmp_path)
+    _, report = await run_import(database, mapping, tmp_path)
     assert report == []
     for place, row in zip(PLACES, await rows_of(database, models.Enterprise), strict=True):
         assert great_circle_metres(*place, row.latitude, row.longitude) < 1
@@ -266,7 +266,7 @@ fields = {{ external_id = "id", name = "id", point = {{ easting = "y", northing 
 @pytest.mark.parametrize("x", [72.004, 72.0041, 137.8347, 137.83, 73.0, 136.99999, -180.0, 180.0])
 @pytest.mark.parametrize("y", [0.8293, 0.83, 55.8271, 55.82, 30.0, 90.0, -90.0])
 def test_a_conversion_ends_at_the_border_of_its_datum(x: float, y: float) -> None:
-    convert = conversion("gcj02")
+    convert = to_wgs84("gcj02")
     assert convert is not None
     longitude, latitude = convert(x, y)
     assert abs(longitude - x) < 0.02
@@ -274,7 +274,7 @@ def test_a_conversion_ends_at_the_border_of_its_datum(x: float, y: float) -> Non
 
 
 def test_other_datums_are_unknown() -> None:
-    assert [conversion(name) for name in ("bd09", "EPSG:3857", "EPSG:4490", "EPSG:0", "EPSG:999999", "")] == [None] * 6
+    assert [to_wgs84(name) for name in ("bd09", "EPSG:3857", "EPSG:4490", "EPSG:0", "EPSG:999999", "")] == [None] * 6
 
 
 def point(latitude: float, longitude: float) -> dict[str, Any]:
@@ -320,7 +320,7 @@ def test_features_come_one_by_one_with_their_lines(tmp_path: Path, monkeypatch: 
 )
 def test_what_is_no_geojson_is_refused_with_its_line(tmp_path: Path, text: str, line: int) -> None:
     (tmp_path / "f.geojson").write_text(text)
-    with pytest.raises(RegisterRefused, match=rf"f.geojson: line {line}: "):
+    with pytest.raises(RegisterError, match=rf"f.geojson: line {line}: "):
         list(geojson.read(tmp_path / "f.geojson", ["a"]))
 
 
@@ -330,8 +330,8 @@ async def test_a_gzip_file_that_ends_too_early_is_refused_before_anything_is_wri
     whole = gzip.compress(("id,name\n" + "".join(f"{i},n{i * 7919}\n" for i in range(20_000))).encode())
     (tmp_path / "e.csv.gz").write_bytes(whole[: len(whole) // 2])
     mapping = f'{DISTRICT}[enterprises]\nfile = "e.csv.gz"\nfields = {{ external_id = "id", name = "name" }}\n'
-    with pytest.raises(RegisterRefused, match=r"e\.csv\.gz: the gzip data is broken or not complete"):
-        await run(database, mapping, tmp_path)
+    with pytest.raises(RegisterError, match=r"e\.csv\.gz: the gzip data is broken or not complete"):
+        await run_import(database, mapping, tmp_path)
     assert await rows_of(database, models.Enterprise) == await rows_of(database, models.District) == []
 
 
@@ -373,12 +373,12 @@ def test_a_line_without_end_is_one_bad_row(tmp_path: Path, monkeypatch: pytest.M
 async def test_columns_that_are_missing_are_told(database: Database, tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text("id,title,title\n1,a,b\n")
     mapping = f'{DISTRICT}[enterprises]\nfile = "e.csv"\nfields = {{ external_id = "id", name = "name" }}\n'
-    with pytest.raises(RegisterRefused, match=r"e\.csv: has no column name; it has id, title, title"):
-        await run(database, mapping, tmp_path)
-    with pytest.raises(RegisterRefused, match=r"e\.csv: has several columns of the name title"):
-        await run(database, mapping.replace('"name" }', '"title" }'), tmp_path)
-    with pytest.raises(RegisterRefused, match=r"f\.csv: is not in"):
-        await run(database, mapping.replace("e.csv", "f.csv"), tmp_path)
+    with pytest.raises(RegisterError, match=r"e\.csv: has no column name; it has id, title, title"):
+        await run_import(database, mapping, tmp_path)
+    with pytest.raises(RegisterError, match=r"e\.csv: has several columns of the name title"):
+        await run_import(database, mapping.replace('"name" }', '"title" }'), tmp_path)
+    with pytest.raises(RegisterError, match=r"f\.csv: is not in"):
+        await run_import(database, mapping.replace("e.csv", "f.csv"), tmp_path)
     (tmp_path / "e.csv").write_text("")
-    with pytest.raises(RegisterRefused, match=r"e\.csv: line 1: has no header"):
-        await run(database, mapping, tmp_path)
+    with pytest.raises(RegisterError, match=r"e\.csv: line 1: has no header"):
+        await run_import(database, mapping, tmp_path)

@@ -25,7 +25,7 @@ from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, NOW, Databases, close_for_copying
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import record
-from tests.support.register_runs import FILES, MAPPING, REAL, Line, digest, read_real, run
+from tests.support.register_runs import FILES, MAPPING, SAN_MATEO, CsvRow, digest, read_real, run_import
 from web.settings import ROOT
 
 SECONDS, MEGABYTES = 60, 400
@@ -43,7 +43,7 @@ Said = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def files() -> dict[str, list[Line]]:
+def files() -> dict[str, list[CsvRow]]:
     return {name: read_real(name) for name in FILES}
 
 
@@ -51,7 +51,7 @@ def files() -> dict[str, list[Line]]:
 async def loaded(databases: Databases, migrated_url: str) -> tuple[str, Said]:
     """The address of a database with the register in it, and what the process that imported it said in the end."""
     url = await databases.new(migrated_url)
-    arguments = ("-m", "tests.support.register_runs", url, str(MAPPING), str(REAL), "2000")
+    arguments = ("-m", "tests.support.register_runs", url, str(MAPPING), str(SAN_MATEO), "2000")
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
     assert process.returncode == 0
@@ -132,7 +132,7 @@ async def test_the_log_has_one_event_a_batch(county: Database) -> None:
 async def test_a_second_run_changes_nothing(loaded: tuple[str, Said], databases: Databases) -> None:
     database = Database(await databases.new(loaded[0])) if loaded[0].startswith("sqlite") else Database(loaded[0])
     before = await digest(database)
-    outcome, report = await run(database, MAPPING, REAL)
+    outcome, report = await run_import(database, MAPPING, SAN_MATEO)
     assert [(c.new, c.changed, c.bad) for c in outcome.tables.values()] == [(0, 0, 0)] * 3
     assert [c.unchanged for c in outcome.tables.values()] == [5_979, 33_108, 45_891]
     assert await digest(database) == before
@@ -142,7 +142,7 @@ async def test_a_second_run_changes_nothing(loaded: tuple[str, Said], databases:
     await database.close()
 
 
-async def test_premises_without_a_point_are_kept(asked: Any, county: Database, files: dict[str, list[Line]]) -> None:
+async def test_premises_without_a_point_are_kept(asked: Any, county: Database, files: dict[str, list[CsvRow]]) -> None:
     enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     async with county.read() as connection:
         rows = (await connection.execute(sa.select(enterprise))).all()
@@ -154,7 +154,7 @@ async def test_premises_without_a_point_are_kept(asked: Any, county: Database, f
     assert (await asked("{ enterprises(first: 1) { totalCount } }"))["enterprises"]["totalCount"] == 5_979
 
 
-async def test_totals_by_result_and_year(asked: Any, files: dict[str, list[Line]]) -> None:
+async def test_totals_by_result_and_year(asked: Any, files: dict[str, list[CsvRow]]) -> None:
     counted = Counter((line["result"], line["date"][:4]) for line in files["inspections"])
     parts = [
         f'{ours}{year}: inspections(first: 1, filter: {{ results: [{ours}], submittedSince: "{year}-01-01",'
@@ -168,7 +168,7 @@ async def test_totals_by_result_and_year(asked: Any, files: dict[str, list[Line]
     assert sum(wanted.values()) == 33_108
 
 
-async def test_totals_by_degree_and_year(asked: Any, files: dict[str, list[Line]]) -> None:
+async def test_totals_by_degree_and_year(asked: Any, files: dict[str, list[CsvRow]]) -> None:
     dates = {line["inspection_id"]: line["date"] for line in files["inspections"]}
     theirs = Counter((line["degree"] or None, dates[line["inspection_id"]][:4]) for line in files["violations"])
     ours: Counter[tuple[str | None, str]] = Counter()
@@ -195,7 +195,7 @@ async def test_totals_by_degree_and_year(asked: Any, files: dict[str, list[Line]
     }
 
 
-async def test_the_portrait_of_each_year(asked: Any, files: dict[str, list[Line]]) -> None:
+async def test_the_portrait_of_each_year(asked: Any, files: dict[str, list[CsvRow]]) -> None:
     visits = {line["inspection_id"]: line for line in files["inspections"]}
     fields = (
         "enterprises hazardsOpen majorHazardsOpen hazardsFound hazardsRectified hazardsClosed inspections"
@@ -233,7 +233,7 @@ async def test_the_portrait_of_each_year(asked: Any, files: dict[str, list[Line]
         }
 
 
-async def test_enterprises_sum_up_their_rows(county: Database, files: dict[str, list[Line]]) -> None:
+async def test_enterprises_sum_up_their_rows(county: Database, files: dict[str, list[CsvRow]]) -> None:
     visits = {line["inspection_id"]: line for line in files["inspections"]}
     open_ = Counter(
         visits[line["inspection_id"]]["facility_id"] for line in files["violations"] if line["status"] != "CORRECTED"
@@ -251,6 +251,6 @@ async def test_enterprises_sum_up_their_rows(county: Database, files: dict[str, 
 
 
 def test_the_files_are_those_that_the_notice_names() -> None:
-    notice = (Path(REAL) / "README.md").read_text("utf-8")
+    notice = (Path(SAN_MATEO) / "README.md").read_text("utf-8")
     assert all(f"{name}.csv.gz" in notice for name in FILES)
     assert "Apache" in notice

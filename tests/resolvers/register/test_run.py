@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 import models
 from models.db.database import Database
-from resolvers.register import DistrictRefused
-from tests.support.register_runs import NOW, digest, held, run
+from resolvers.register import DistrictMismatch
+from tests.support.register_runs import NOW, all_rows, digest, run_import
 from tests.support.small_register import (
     ENTERPRISES,
     GEOGRAPHY,
@@ -22,22 +22,22 @@ from tests.support.small_register import (
     STOCK,
     TOP,
     ZONES,
-    events,
-    put,
-    table,
+    import_events,
+    rows_by_key,
+    write_files,
 )
 
 # -- where enterprises lie --
 
 
 async def test_each_enterprise_is_in_zone_town_and_rings_by_its_point(database: Database, tmp_path: Path) -> None:
-    put(tmp_path, **GEOGRAPHY, enterprises=PLACES)
-    _, report = await run(database, TOP + ZONES + ENTERPRISES, tmp_path)
+    write_files(tmp_path, **GEOGRAPHY, enterprises=PLACES)
+    _, report = await run_import(database, TOP + ZONES + ENTERPRISES, tmp_path)
     assert [(r["line"], r["column"], r["value"], r["reason"], r["severity"]) for r in report] == [
         ("4", "town", "T1", "lies in another zone than the point, which decides", "warning")
     ]
-    zones, towns = await table(database, models.Zone), await table(database, models.Town)
-    found = await table(database, models.Enterprise)
+    zones, towns = await rows_by_key(database, models.Zone), await rows_by_key(database, models.Town)
+    found = await rows_by_key(database, models.Enterprise)
     named = {row.id: code for code, row in {**zones}.items()}
     in_town = {row.id: code for code, row in towns.items()}
     assert {k: (named.get(e.zone_id), in_town.get(e.town_id)) for k, e in found.items()} == {
@@ -48,29 +48,29 @@ async def test_each_enterprise_is_in_zone_town_and_rings_by_its_point(database: 
     }
     assert [focus.name for focus in zones["W"].focus] == ["WATERLOGGING", "CROWDED_PLACES"]
     assert zones["E"].focus == []
-    rows = await held(database)
+    rows = await all_rows(database)
     grades = {ring.id: ring.grade.name for ring in rows["control_ring"]}
     inside = {(link.enterprise_id, grades[link.ring_id]) for link in rows["enterprise_ring"]}
     assert inside == {(found["A"].id, "STRICT"), (found["A"].id, "ALERT"), (found["B"].id, "ALERT")}
 
 
 async def test_new_geography_moves_the_enterprises_that_are_there(database: Database, tmp_path: Path) -> None:
-    put(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES], **GEOGRAPHY)
-    await run(database, TOP + ENTERPRISES, tmp_path)
-    assert {e.zone_id for e in (await table(database, models.Enterprise)).values()} == {None}
-    outcome, _ = await run(database, TOP + ZONES, tmp_path)
+    write_files(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES], **GEOGRAPHY)
+    await run_import(database, TOP + ENTERPRISES, tmp_path)
+    assert {e.zone_id for e in (await rows_by_key(database, models.Enterprise)).values()} == {None}
+    outcome, _ = await run_import(database, TOP + ZONES, tmp_path)
     assert outcome.moved == 3
-    found = await table(database, models.Enterprise)
+    found = await rows_by_key(database, models.Enterprise)
     assert [found[key].version for key in "ABCD"] == [2, 2, 2, 1]
-    assert (await events(database))[-1] == ("places of enterprises", 3)
+    assert (await import_events(database))[-1] == ("places of enterprises", 3)
     before = await digest(database)
-    outcome, _ = await run(database, TOP + ZONES + ENTERPRISES, tmp_path)
+    outcome, _ = await run_import(database, TOP + ZONES + ENTERPRISES, tmp_path)
     assert (outcome.moved, outcome.total.changed, await digest(database)) == (0, 0, before)
     # A ring that shrinks is the same ring; one that is gone leaves nothing behind.
-    rings = {r.grade.name: r.id for r in (await held(database))["control_ring"]}
-    put(tmp_path, venues=[{**GEOGRAPHY["venues"][0], "strict": "", "alert": 400}])
-    outcome, _ = await run(database, TOP + ZONES, tmp_path)
-    rows = await held(database)
+    rings = {r.grade.name: r.id for r in (await all_rows(database))["control_ring"]}
+    write_files(tmp_path, venues=[{**GEOGRAPHY["venues"][0], "strict": "", "alert": 400}])
+    outcome, _ = await run_import(database, TOP + ZONES, tmp_path)
+    rows = await all_rows(database)
     assert [(r.id, r.radius_metres) for r in rows["control_ring"]] == [(rings["ALERT"], 400)]
     assert [(r.ring_id, r.enterprise_id) for r in rows["enterprise_ring"]] == [(rings["ALERT"], found["A"].id)]
     assert (outcome.tables["venues"].changed, outcome.moved) == (1, 1)
@@ -80,32 +80,32 @@ async def test_new_geography_moves_the_enterprises_that_are_there(database: Data
 
 
 async def test_a_changed_row_rises_by_one_version_and_no_other(database: Database, tmp_path: Path) -> None:
-    put(tmp_path, **GEOGRAPHY, enterprises=PLACES)
-    await run(database, TOP + ZONES + ENTERPRISES, tmp_path)
-    before = await table(database, models.Enterprise)
-    put(tmp_path, enterprises=[{**PLACES[0], "name": "renamed"}, *PLACES[1:], {**PLACES[3], "id": "F"}])
-    outcome, _ = await run(database, TOP + ENTERPRISES, tmp_path, now=lambda: NOW + dt.timedelta(days=1))
+    write_files(tmp_path, **GEOGRAPHY, enterprises=PLACES)
+    await run_import(database, TOP + ZONES + ENTERPRISES, tmp_path)
+    before = await rows_by_key(database, models.Enterprise)
+    write_files(tmp_path, enterprises=[{**PLACES[0], "name": "renamed"}, *PLACES[1:], {**PLACES[3], "id": "F"}])
+    outcome, _ = await run_import(database, TOP + ENTERPRISES, tmp_path, now=lambda: NOW + dt.timedelta(days=1))
     counts = outcome.tables["enterprises"]
     assert (counts.new, counts.changed, counts.unchanged) == (1, 1, 3)
-    after = await table(database, models.Enterprise)
+    after = await rows_by_key(database, models.Enterprise)
     assert {key for key in before if before[key] != after[key]} == {"A"}
     assert (after["A"].version, after["A"].name) == (2, "renamed")
     assert after["A"].updated_at > before["A"].updated_at
-    assert (await events(database))[-1] == ("enterprises from enterprises.csv", 2)
+    assert (await import_events(database))[-1] == ("enterprises from enterprises.csv", 2)
 
 
 async def test_a_field_that_the_mapping_does_not_name_stays(database: Database, tmp_path: Path) -> None:
-    put(tmp_path, enterprises=PLACES, **GEOGRAPHY)
-    await run(database, TOP + ZONES + ENTERPRISES, tmp_path)
+    write_files(tmp_path, enterprises=PLACES, **GEOGRAPHY)
+    await run_import(database, TOP + ZONES + ENTERPRISES, tmp_path)
     less = ENTERPRISES.replace('legal_phone = "phone"\n', "").split("point =")[0].replace('town = "town"\n', "")
-    put(tmp_path, enterprises=[{**row, "phone": "", "name": "x"} for row in PLACES])
-    outcome, _ = await run(database, TOP + less, tmp_path)
+    write_files(tmp_path, enterprises=[{**row, "phone": "", "name": "x"} for row in PLACES])
+    outcome, _ = await run_import(database, TOP + less, tmp_path)
     assert outcome.total.changed == 4
-    found = await table(database, models.Enterprise)
+    found = await rows_by_key(database, models.Enterprise)
     assert (found["A"].name, found["A"].legal_phone, found["A"].zone_id is not None) == ("x", "13800000001", True)
     # What it names and the file has not, is cleared.
-    await run(database, TOP + ENTERPRISES, tmp_path)
-    assert {row.legal_phone for row in (await table(database, models.Enterprise)).values()} == {None}
+    await run_import(database, TOP + ENTERPRISES, tmp_path)
+    assert {row.legal_phone for row in (await rows_by_key(database, models.Enterprise)).values()} == {None}
 
 
 async def test_summaries_are_what_counting_gives(database: Database, tmp_path: Path) -> None:
@@ -123,46 +123,46 @@ async def test_summaries_are_what_counting_gives(database: Database, tmp_path: P
         )
     ]
     inspectors = [{"badge": "b1", "name": "n1"}, {"badge": "b2", "name": "n2"}]
-    put(tmp_path, enterprises=PLACES, inspections=visits, hazards=hazards, inspectors=inspectors)
+    write_files(tmp_path, enterprises=PLACES, inspections=visits, hazards=hazards, inspectors=inspectors)
     mapping = TOP + ENTERPRISES.replace('town = "town"\n', "") + INSPECTIONS + HAZARDS
-    _, report = await run(database, mapping, tmp_path)
+    _, report = await run_import(database, mapping, tmp_path)
     assert [(r["line"], r["column"], r["reason"]) for r in report if r["file"] == "inspections.csv"] == [
         ("4", "of", "is of another enterprise"),
         ("5", "of", "none of the inspections has this external_id, or it stands further down"),
         ("6", "by", "none of the inspectors has this badge"),
     ]
-    found = await table(database, models.Enterprise)
+    found = await rows_by_key(database, models.Enterprise)
     assert {k: e.open_hazards for k, e in found.items()} == {"A": 1, "B": 2, "C": 0, "D": 0}
     assert found["A"].last_inspected_at == dt.datetime(2023, 9, 5, 2, tzinfo=dt.UTC)
     assert (found["B"].last_inspected_at, found["A"].version) == (None, 1)
-    inspections = await table(database, models.Inspection)
+    inspections = await rows_by_key(database, models.Inspection)
     assert inspections["2"].reinspection_of_id == inspections["1"].id
-    links = [(link.inspection_id, link.inspector_id) for link in (await held(database))["inspection_inspector"]]
+    links = [(link.inspection_id, link.inspector_id) for link in (await all_rows(database))["inspection_inspector"]]
     assert sorted(links) == [(inspections["1"].id, 1), (inspections["1"].id, 2), (inspections["2"].id, 1)]
     # A hazard that goes from one enterprise to another is counted at both; inspectors may change too.
-    put(tmp_path, hazards=[{**hazards[0], "enterprise": "C"}], inspections=[{**visits[0], "by": "b2"}])
-    outcome, _ = await run(database, mapping, tmp_path)
+    write_files(tmp_path, hazards=[{**hazards[0], "enterprise": "C"}], inspections=[{**visits[0], "by": "b2"}])
+    outcome, _ = await run_import(database, mapping, tmp_path)
     assert (outcome.tables["hazards"].changed, outcome.tables["inspections"].changed) == (1, 1)
-    found = await table(database, models.Enterprise)
+    found = await rows_by_key(database, models.Enterprise)
     assert {k: e.open_hazards for k, e in found.items()} == {"A": 0, "B": 2, "C": 1, "D": 0}
     # An inspection does not: its cases, and what it found, would be of another enterprise than itself.
-    put(tmp_path, inspections=[{**visits[0], "enterprise": "C"}])
-    outcome, report = await run(database, mapping, tmp_path)
+    write_files(tmp_path, inspections=[{**visits[0], "enterprise": "C"}])
+    outcome, report = await run_import(database, mapping, tmp_path)
     assert (outcome.tables["inspections"].changed, outcome.tables["inspections"].bad) == (0, 1)
     assert [(r["line"], r["reason"]) for r in report if r["file"] == "inspections.csv"] == [
         ("2", "an inspection stays with the enterprise that was inspected")
     ]
-    assert (await table(database, models.Inspection))["1"].enterprise_id == found["A"].id
+    assert (await rows_by_key(database, models.Inspection))["1"].enterprise_id == found["A"].id
 
 
 async def test_stock_keeps_what_is_reserved(database: Database, tmp_path: Path) -> None:
     rows = [{"warehouse": "W", "code": "2010101", "n": 10}, {"warehouse": "W", "code": "2010102", "n": 5}]
-    put(
+    write_files(
         tmp_path,
         warehouses=[{"id": "W"}],
         stock=[*rows, {"warehouse": "X", "code": "2010101", "n": 1}, {**rows[0], "n": -1}],
     )
-    _, report = await run(database, TOP + STOCK, tmp_path)
+    _, report = await run_import(database, TOP + STOCK, tmp_path)
     assert [(r["line"], r["column"], r["reason"]) for r in report] == [
         ("2", "warehouse, code", "the same key comes again in line 5, and that row counts"),
         ("4", "warehouse", "none of the warehouses has this external_id"),
@@ -171,10 +171,10 @@ async def test_stock_keeps_what_is_reserved(database: Database, tmp_path: Path) 
     stock = models.StockItem.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     async with database.write() as session:
         await session.execute(sa.update(stock).values(reserved=4))
-    put(tmp_path, stock=[{**rows[0], "n": 3}, {**rows[1], "n": 4}])
-    outcome, report = await run(database, TOP + STOCK, tmp_path)
+    write_files(tmp_path, stock=[{**rows[0], "n": 3}, {**rows[1], "n": 4}])
+    outcome, report = await run_import(database, TOP + STOCK, tmp_path)
     assert [(r["line"], r["reason"]) for r in report] == [("2", "less than the 4 that are reserved for dispatches")]
-    found = await table(database, models.StockItem)
+    found = await rows_by_key(database, models.StockItem)
     assert {c: (s.quantity, s.reserved, s.version) for c, s in found.items()} == {
         "2010101": (10, 4, 1),
         "2010102": (4, 4, 2),
@@ -186,10 +186,12 @@ async def test_of_rows_with_one_key_the_last_good_one_counts(database: Database,
     def row(key: str, name: str) -> dict[str, Any]:
         return {**PLACES[3], "id": key, "name": name, "town": ""}
 
-    put(tmp_path, enterprises=[row("1", "a"), row("2", "b"), row("1", "c"), row("3", "d"), row("1", "e"), row("2", "")])
+    write_files(
+        tmp_path, enterprises=[row("1", "a"), row("2", "b"), row("1", "c"), row("3", "d"), row("1", "e"), row("2", "")]
+    )
     for batch in (1, 2, 100, 1):
-        outcome, report = await run(database, TOP + ENTERPRISES, tmp_path, batch=batch)
-        found = {key: e.name for key, e in (await table(database, models.Enterprise)).items()}
+        outcome, report = await run_import(database, TOP + ENTERPRISES, tmp_path, batch=batch)
+        found = {key: e.name for key, e in (await rows_by_key(database, models.Enterprise)).items()}
         assert found == {"1": "e", "2": "b", "3": "d"}
         assert [(r["line"], r["severity"]) for r in report] == [
             ("2", "warning"),
@@ -205,17 +207,17 @@ async def test_of_rows_with_one_key_the_last_good_one_counts(database: Database,
 
 
 async def test_the_district_is_made_once_and_another_is_refused(database: Database, tmp_path: Path) -> None:
-    put(tmp_path, enterprises=PLACES)
+    write_files(tmp_path, enterprises=PLACES)
     (tmp_path / "d.geojson").write_text(json.dumps({"type": "Feature", "geometry": json.loads(SQUARE)}))
     mapping = TOP + 'time_zone = "Asia/Urumqi"\nboundary = "d.geojson"\n' + ENTERPRISES.replace('town = "town"\n', "")
-    _, report = await run(database, mapping, tmp_path)
+    _, report = await run_import(database, mapping, tmp_path)
     assert [(r["line"], r["reason"]) for r in report] == [("4", "lies far outside the district")]
-    [district] = (await held(database))["district"]
+    [district] = (await all_rows(database))["district"]
     assert (district.name, district.area_code, district.time_zone) == ("D", "330109", "Asia/Urumqi")
     assert district.boundary == json.loads(SQUARE)
     before = await digest(database)
-    with pytest.raises(DistrictRefused, match=r"that of D \(330109\); the mapping is of D \(330110\)"):
-        await run(database, mapping.replace("330109", "330110"), tmp_path)
+    with pytest.raises(DistrictMismatch, match=r"that of D \(330109\); the mapping is of D \(330110\)"):
+        await run_import(database, mapping.replace("330109", "330110"), tmp_path)
     assert await digest(database) == before
-    outcome, _ = await run(database, mapping.replace('name = "D"', 'name = "D 区"'), tmp_path)
+    outcome, _ = await run_import(database, mapping.replace('name = "D"', 'name = "D 区"'), tmp_path)
     assert (outcome.total.new, await digest(database)) == (0, before)

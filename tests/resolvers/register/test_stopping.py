@@ -15,12 +15,12 @@ import sqlalchemy as sa
 import models
 from models import EventKind
 from models.db.database import Database
-from resolvers.register import Progress, RegisterRefused, export, write
+from resolvers.register import Progress, RegisterError, export, write
 from tests.conftest import Databases
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import record
-from tests.support.register_runs import MAPPING, REAL, bytes_of, digest, held, run, slice_real
-from tests.support.small_register import ENTERPRISES, PLACES, TOP, put, table
+from tests.support.register_runs import MAPPING, SAN_MATEO, all_rows, digest, file_bytes, run_import, slice_real
+from tests.support.small_register import ENTERPRISES, PLACES, TOP, rows_by_key, write_files
 from tests.support.worker_handle import settings_url
 from web.settings import ROOT
 
@@ -32,11 +32,11 @@ async def test_a_dry_run_does_all_but_write(own_demo: Database, tmp_path: Path) 
     with (tmp_path / "enterprises.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     changed = [{**row, "industry": "other"} for row in rows[::7]]
-    put(tmp_path, enterprises=[*rows[:70], *changed, {**rows[0], "credit_code": "", "external_id": "NEW"}])
+    write_files(tmp_path, enterprises=[*rows[:70], *changed, {**rows[0], "credit_code": "", "external_id": "NEW"}])
     before = await digest(own_demo)
-    dry, said = await run(own_demo, tmp_path / "mapping.toml", tmp_path, dry=True)
+    dry, said = await run_import(own_demo, tmp_path / "mapping.toml", tmp_path, dry_run=True)
     assert await digest(own_demo) == before
-    wet, told = await run(own_demo, tmp_path / "mapping.toml", tmp_path)
+    wet, told = await run_import(own_demo, tmp_path / "mapping.toml", tmp_path)
     assert (dry, said) == (wet, told)
     assert (wet.total.new, wet.total.changed) == (1, len(changed))
     assert await digest(own_demo) != before
@@ -45,9 +45,9 @@ async def test_a_dry_run_does_all_but_write(own_demo: Database, tmp_path: Path) 
 async def test_a_dry_run_into_an_empty_database(database: Database, tmp_path: Path) -> None:
     slice_real(tmp_path, 30)
     before = await digest(database)
-    dry, _ = await run(database, MAPPING, tmp_path, dry=True, batch=50)
+    dry, _ = await run_import(database, MAPPING, tmp_path, dry_run=True, batch=50)
     assert await digest(database) == before
-    assert dry == (await run(database, MAPPING, tmp_path, batch=50))[0]
+    assert dry == (await run_import(database, MAPPING, tmp_path, batch=50))[0]
     assert dry.tables["hazards"].new > 100
 
 
@@ -59,8 +59,8 @@ async def test_a_run_that_is_stopped_leaves_whole_batches(database: Database, tm
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await run(database, MAPPING, tmp_path, batch=100, progress=stop)
-    rows = await held(database)
+        await run_import(database, MAPPING, tmp_path, batch=100, progress=stop)
+    rows = await all_rows(database)
     assert (len(rows["enterprise"]), len(rows["inspection"]), len(rows["hazard"])) == (30, 257, 0)
     assert sum(event.rows for event in rows["event"]) == sum(
         len(rows[n]) for n in ("enterprise", "inspection", "hazard")
@@ -70,23 +70,23 @@ async def test_a_run_that_is_stopped_leaves_whole_batches(database: Database, tm
 async def test_a_run_that_is_killed_and_repeated_ends_the_same(
     databases: Databases, migrated_url: str, tmp_path: Path
 ) -> None:
-    source, kills, batch = (REAL, 5, 1000) if PROVING else (slice_real(tmp_path, 300), 2, 200)
+    source, kills, batch = (SAN_MATEO, 5, 1000) if PROVING else (slice_real(tmp_path, 300), 2, 200)
     whole = Database(await databases.new(migrated_url))
-    await run(whole, MAPPING, source, batch=batch)
-    total = sum(event.rows for event in (await held(whole))["event"])
+    await run_import(whole, MAPPING, source, batch=batch)
+    total = sum(event.rows for event in (await all_rows(whole))["event"])
     stopped = Database(await databases.new(migrated_url))
     rng = Random(11)
     finished = 0
     for kill in range(kills):
         await stopped.close()
         finished += await killed(stopped, source, batch, total * (kill + rng.random()) / (kills + 1), rng)
-    outcome, _ = await run(stopped, MAPPING, source, batch=batch)
+    outcome, _ = await run_import(stopped, MAPPING, source, batch=batch)
     assert outcome.total.unchanged > 0
     assert finished == 0
     for folder, database in (("whole", whole), ("stopped", stopped)):
         await export(database, tmp_path / folder)
-    assert bytes_of(tmp_path / "whole") == bytes_of(tmp_path / "stopped")
-    one, other = await held(whole), await held(stopped)
+    assert file_bytes(tmp_path / "whole") == file_bytes(tmp_path / "stopped")
+    one, other = await all_rows(whole), await all_rows(stopped)
     keep = ("external_id", "version", "open_hazards", "last_inspected_at", "zone_id", "town_id")
     for name in ("enterprise", "inspection", "hazard"):
         parts = [[[row._mapping.get(column) for column in keep] for row in rows[name]] for rows in (one, other)]
@@ -128,8 +128,8 @@ async def killed(database: Database, source: Path, batch: int, rows: float, rng:
 
 async def test_two_imports_of_the_same_at_once(database: Database, tmp_path: Path) -> None:
     slice_real(tmp_path, 40)
-    both = await asyncio.gather(*(run(database, MAPPING, tmp_path, batch=60) for _ in range(2)))
-    rows = await held(database)
+    both = await asyncio.gather(*(run_import(database, MAPPING, tmp_path, batch=60) for _ in range(2)))
+    rows = await all_rows(database)
     assert len(rows["district"]) == 1
     for name, table_name in (("enterprises", "enterprise"), ("inspections", "inspection"), ("hazards", "hazard")):
         counts = [outcome.tables[name] for outcome, _ in both]
@@ -142,8 +142,8 @@ async def test_a_row_that_somebody_changes_meanwhile_is_compared_again(
 ) -> None:
     if database.sqlite:
         pytest.skip("SQLite has one writer at a time")
-    put(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES])
-    await run(database, TOP + ENTERPRISES, tmp_path)
+    write_files(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES])
+    await run_import(database, TOP + ENTERPRISES, tmp_path)
     enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     seen: list[int] = []
     lock = sa.update(enterprise).where(enterprise.c.external_id == "A")
@@ -158,9 +158,9 @@ async def test_a_row_that_somebody_changes_meanwhile_is_compared_again(
         await real(connection, rows, versions)
 
     monkeypatch.setattr(write, "_lock", locked)
-    put(tmp_path, enterprises=[{**row, "town": "", "name": "ours"} for row in PLACES])
-    outcome, _ = await run(database, TOP + ENTERPRISES, tmp_path)
-    found = await table(database, models.Enterprise)
+    write_files(tmp_path, enterprises=[{**row, "town": "", "name": "ours"} for row in PLACES])
+    outcome, _ = await run_import(database, TOP + ENTERPRISES, tmp_path)
+    found = await rows_by_key(database, models.Enterprise)
     assert (found["A"].name, found["A"].version, outcome.total.changed) == ("ours", 3, 4)
 
 
@@ -169,22 +169,22 @@ async def test_a_bell_is_rung_after_each_commit_that_left_an_event(database: Dat
     rung: list[int] = []
 
     async def ring() -> None:
-        rung.append(len((await held(database))["event"]))
+        rung.append(len((await all_rows(database))["event"]))
 
-    await run(database, MAPPING, tmp_path, batch=100, rung=ring)
+    await run_import(database, MAPPING, tmp_path, batch=100, notify=ring)
     assert rung == list(range(1, len(rung) + 1))
-    assert len(rung) == len((await held(database))["event"])
-    assert {event.kind for event in (await held(database))["event"]} == {EventKind.REGISTER_IMPORTED}
-    await run(database, MAPPING, tmp_path, rung=ring)
-    assert len(rung) == len((await held(database))["event"])
+    assert len(rung) == len((await all_rows(database))["event"])
+    assert {event.kind for event in (await all_rows(database))["event"]} == {EventKind.REGISTER_IMPORTED}
+    await run_import(database, MAPPING, tmp_path, notify=ring)
+    assert len(rung) == len((await all_rows(database))["event"])
 
 
 async def test_no_personal_data_in_logs_or_errors(
     database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    put(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES])
-    await run(database, TOP + ENTERPRISES, tmp_path)
+    write_files(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES])
+    await run_import(database, TOP + ENTERPRISES, tmp_path)
     # The database refuses what the importer let pass: its own words hold the row.
     async with database.write() as session:
         if database.sqlite:
@@ -193,9 +193,9 @@ async def test_no_personal_data_in_logs_or_errors(
             await session.execute(
                 sa.text("ALTER TABLE enterprise ADD CONSTRAINT odd CHECK (legal_phone <> '13900000009')")
             )
-    put(tmp_path, enterprises=[{**row, "town": "", "phone": "13900000009"} for row in PLACES])
-    with pytest.raises(RegisterRefused, match=r"enterprises\.csv, lines 2 to 5: the database refuses") as refused:
-        await run(database, TOP + ENTERPRISES, tmp_path)
+    write_files(tmp_path, enterprises=[{**row, "town": "", "phone": "13900000009"} for row in PLACES])
+    with pytest.raises(RegisterError, match=r"enterprises\.csv, lines 2 to 5: the database refuses") as refused:
+        await run_import(database, TOP + ENTERPRISES, tmp_path)
     assert refused.value.__cause__ is None
     assert refused.value.__suppress_context__
     assert "1390000" not in str(refused.value)

@@ -19,9 +19,9 @@ from tests.support.actors import DUTY, log_after
 from tests.support.district import opened
 from tests.support.proof_mode import PROVING
 from tests.support.random_imports import CAMERAS, INSPECTORS, TOP
-from tests.support.register_runs import run
+from tests.support.register_runs import run_import
 from tests.support.reuse_executors import LASTING, Readers
-from tests.support.small_register import put
+from tests.support.small_register import write_files
 from tests.support.worker_handle import settings_url
 
 COUNT = "{ hazards { totalCount } }"
@@ -143,13 +143,13 @@ async def test_a_district_that_comes_without_an_event_is_seen(
 
     await compare()
     # Its only row is bad.
-    put(tmp_path, cameras=[{"id": "c", "name": "镜头", "enterprise": "nowhere", "online": "true"}])
-    outcome, _ = await run(database, TOP + CAMERAS, tmp_path)
+    write_files(tmp_path, cameras=[{"id": "c", "name": "镜头", "enterprise": "nowhere", "online": "true"}])
+    outcome, _ = await run_import(database, TOP + CAMERAS, tmp_path)
     assert (outcome.total.bad, await log_after(database)) == (1, [])
     assert (await empty.fresh.run(Operation("{ district { name } }"), DUTY)).data == {"district": {"name": "萧山区"}}
     await compare()
-    put(tmp_path, inspectors=[{"badge": "b", "name": "检查员"}])
-    await run(database, TOP + INSPECTORS, tmp_path)
+    write_files(tmp_path, inspectors=[{"badge": "b", "name": "检查员"}])
+    await run_import(database, TOP + INSPECTORS, tmp_path)
     await compare()
     await elsewhere.close()
     await database.close()

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models import ControlGrade
-from resolvers.register.lookup import fetch
+from resolvers.register.references import fetch_rows
 from resolvers.sql.predicates import among
 
 INSIDE: sa.Table = models.EnterpriseRing.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
@@ -26,16 +26,18 @@ LINKS = {
 }
 
 
-async def links_of(connection: AsyncConnection, table: str, rows: Sequence[int]) -> Links:
+async def read_links(connection: AsyncConnection, table: str, rows: Sequence[int]) -> Links:
     """By row, the rows that it is linked with; without an entry where there are none."""
     _, own, other = LINKS[table]
     found: defaultdict[int, set[int]] = defaultdict(set)
-    for key, linked in await fetch(connection, [own, other], own, rows):
+    for key, linked in await fetch_rows(connection, [own, other], own, rows):
         found[key].add(linked)
     return {key: frozenset(linked) for key, linked in found.items()}
 
 
-async def link(connection: AsyncConnection, table: str, before: Links, after: Mapping[int, frozenset[int]]) -> None:
+async def write_links(
+    connection: AsyncConnection, table: str, before: Links, after: Mapping[int, frozenset[int]]
+) -> None:
     """Make the links of these rows what they shall be."""
     rows, own, other = LINKS[table]
     gone = [(key, o) for key, others in after.items() for o in before.get(key, frozenset()) - others]
@@ -47,15 +49,17 @@ async def link(connection: AsyncConnection, table: str, before: Links, after: Ma
         await connection.execute(sa.insert(rows), [{own.name: key, other.name: o} for key, o in sorted(come)])
 
 
-async def radii_of(connection: AsyncConnection, venues: Sequence[int]) -> dict[int, Radii]:
+async def read_radii(connection: AsyncConnection, venues: Sequence[int]) -> dict[int, Radii]:
     """By venue, the radius in metres of each of its rings."""
     found: defaultdict[int, Radii] = defaultdict(dict)
-    for row in await fetch(connection, [RING.c.venue_id, RING.c.grade, RING.c.radius_metres], RING.c.venue_id, venues):
+    for row in await fetch_rows(
+        connection, [RING.c.venue_id, RING.c.grade, RING.c.radius_metres], RING.c.venue_id, venues
+    ):
         found[row.venue_id][row.grade] = row.radius_metres
     return dict(found)
 
 
-async def draw(connection: AsyncConnection, before: dict[int, Radii], after: dict[int, Radii]) -> None:
+async def write_rings(connection: AsyncConnection, before: dict[int, Radii], after: dict[int, Radii]) -> None:
     """Make the rings of these venues what they shall be. A ring that only grows or shrinks stays the same row."""
     sqlite = connection.dialect.name == "sqlite"
     for venue, radii in after.items():
@@ -63,7 +67,7 @@ async def draw(connection: AsyncConnection, before: dict[int, Radii], after: dic
         mine = RING.c.venue_id == venue
         gone = [
             row.id
-            for row in await fetch(connection, [RING.c.id, RING.c.grade], RING.c.venue_id, [venue])
+            for row in await fetch_rows(connection, [RING.c.id, RING.c.grade], RING.c.venue_id, [venue])
             if row.grade not in radii
         ]
         if gone:

@@ -8,19 +8,19 @@ from zoneinfo import ZoneInfo
 
 from models import ControlGrade
 from resolvers.register import datum
-from resolvers.register.convert import Reading, converter, located, number, text
-from resolvers.register.errors import Bad
-from resolvers.register.mapping import GEOMETRY, Origin, Sheet
+from resolvers.register.convert import CellFormat, converter, number, point_coordinates, text
+from resolvers.register.errors import InvalidValue
+from resolvers.register.mapping import GEOMETRY, FieldMapping, FileMapping
 from resolvers.register.readers.record import Record
 from resolvers.register.report import ERROR, WARNING, Issue
 from resolvers.register.tables import RINGS, TABLES, Field, Kind, Table
 
 Key = tuple[str, ...]  # the name of a field and its text; of a table with a composite key the texts of all its fields
-Take = Callable[[Sequence[Any]], Any]
+Extract = Callable[[Sequence[Any]], Any]
 
 
 @dataclass(slots=True, eq=False)
-class Draft:
+class DraftRow:
     """A row to be: values by column, and the texts by which it refers to other rows, by field.
 
     `issues` with an error among them make it bad. `superseded`: its key comes again further down.
@@ -41,19 +41,19 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Step:
+class FieldConverter:
     """How one field is filled. `take` gives its value from the cells, None for none, and raises Bad."""
 
     field: Field
     column: str
-    take: Take
+    take: Extract
     sources: tuple[int, ...]
     required: bool
     when: dict[str, frozenset[str]]
 
 
 @dataclass(frozen=True)
-class Borrowed:
+class CopiedField:
     """A field that is taken from a row which this one refers to."""
 
     field: Field
@@ -75,10 +75,12 @@ class Area:
         return self.west <= longitude <= self.east and self.south <= latitude <= self.north
 
 
-class Form:
+class RowConverter:
     """What a sheet's records become: the steps, in the order in which they are taken."""
 
-    def __init__(self, table: Table, sheet: Sheet, escaped: bool, now: dt.datetime, area: Area | None = None) -> None:
+    def __init__(
+        self, table: Table, sheet: FileMapping, escaped: bool, now: dt.datetime, area: Area | None = None
+    ) -> None:
         self.table, self.sheet, self._now, self.area = table, sheet, now, area
         self._today = now.date() + dt.timedelta(days=1)  # somewhere on the Earth it has begun
         self.wanted: list[str] = list(
@@ -111,21 +113,23 @@ class Form:
 
     # -- made once --
 
-    def _step(self, of: Field, origin: Origin) -> Step:
+    def _step(self, of: Field, origin: FieldMapping) -> FieldConverter:
         places = tuple(self.wanted.index(name) for name in origin.sources)
         required = of.required and of.kind not in (Kind.TEXTS, Kind.ENUMS)
         when = _condition(origin)
         # A condition decides whether there is a value at all.
-        return Step(of, self.column(of.name), self._taker(of, origin, places), places, required and not when, when)
+        return FieldConverter(
+            of, self.column(of.name), self._taker(of, origin, places), places, required and not when, when
+        )
 
-    def _borrowed(self, of: Field, origin: Origin) -> Borrowed:
+    def _borrowed(self, of: Field, origin: FieldMapping) -> CopiedField:
         reference, _, name = (origin.from_ or "").partition(".")
         taken = TABLES[self.table.fields[reference].target].fields[name]
-        return Borrowed(of, reference, taken, _condition(origin))
+        return CopiedField(of, reference, taken, _condition(origin))
 
-    def _reading(self, origin: Origin) -> Reading:
+    def _reading(self, origin: FieldMapping) -> CellFormat:
         sheet = self.sheet
-        return Reading(
+        return CellFormat(
             no_value=frozenset((*sheet.no_value, *origin.no_value)),
             escaped=self._escaped,
             formats=tuple(origin.format or sheet.dates or ()),
@@ -135,17 +139,17 @@ class Form:
             datum=origin.datum or sheet.datum or "wgs84",
         )
 
-    def _taker(self, of: Field, origin: Origin, places: tuple[int, ...]) -> Take:
+    def _taker(self, of: Field, origin: FieldMapping, places: tuple[int, ...]) -> Extract:
         reading = self._reading(origin)
         if of.kind is Kind.POINT:
             return _point(origin, reading, places)
         convert = converter(of, reading)
         if origin.constant is not None:
-            constant = converter(of, Reading(formats=("iso", *reading.formats), zone=reading.zone))(origin.constant)
+            constant = converter(of, CellFormat(formats=("iso", *reading.formats), zone=reading.zone))(origin.constant)
             return lambda cells: constant
         default = None
         if origin.default is not None:
-            default = converter(of, Reading(formats=("iso", *reading.formats), zone=reading.zone))(origin.default)
+            default = converter(of, CellFormat(formats=("iso", *reading.formats), zone=reading.zone))(origin.default)
         if len(places) > 1 or origin.columns:
             return _joined(reading, convert, places, origin.separator, default)
         [place] = places
@@ -163,20 +167,20 @@ class Form:
         """The key of a record, where it has a good one."""
         if record.reason:
             return None
-        draft = Draft(record.line)
+        draft = DraftRow(record.line)
         for step in self._key_steps:
             self._take(step, record, draft)
         keys = self._keys(draft)
         return keys[0] if keys else None
 
-    def draft(self, record: Record) -> Draft:
+    def draft(self, record: Record) -> DraftRow:
         """The row of a record. Whatever is wrong with it stands in its issues."""
-        draft = Draft(record.line)
+        draft = DraftRow(record.line)
         if record.reason:
             draft.issues.append(Issue(record.line, "", record.raw, record.reason))
             return draft
         for step in self._steps:
-            if holds(step.when, draft.values):
+            if condition_holds(step.when, draft.values):
                 self._take(step, record, draft)
             else:
                 self._put(draft, step.field, None)
@@ -186,13 +190,13 @@ class Form:
             draft.issues.append(Issue(record.line, column, "", "has no key"))
         return draft
 
-    def _take(self, step: Step, record: Record, draft: Draft) -> None:
+    def _take(self, step: FieldConverter, record: Record, draft: DraftRow) -> None:
         try:
             value = step.take(record.cells)
             if value is None and step.required:
-                raise Bad("has no value")
+                raise InvalidValue("has no value")
             self._put(draft, step.field, value)
-        except Bad as bad:
+        except InvalidValue as bad:
             shown = ", ".join(_shown(record.cells[place]) for place in step.sources)
             draft.issues.append(Issue(record.line, step.column, shown, bad.reason))
             return
@@ -200,7 +204,7 @@ class Form:
             shown = ", ".join(_shown(record.cells[place]) for place in step.sources)
             draft.issues.append(Issue(record.line, step.column, shown, reason, WARNING))
 
-    def _put(self, draft: Draft, of: Field, value: Any) -> None:
+    def _put(self, draft: DraftRow, of: Field, value: Any) -> None:
         if of.kind is Kind.POINT:
             draft.values["longitude"], draft.values["latitude"] = value or (None, None)
         elif of.kind in (Kind.REFERENCE, Kind.REFERENCES):
@@ -224,7 +228,7 @@ class Form:
             return "lies far outside the district"
         return ""
 
-    def _keys(self, draft: Draft) -> tuple[Key, ...]:
+    def _keys(self, draft: DraftRow) -> tuple[Key, ...]:
         if self.table.composite:
             parts = [draft.references.get(name) or draft.values.get(name) for name in self.keys]
             return () if None in parts else (tuple(map(str, parts)),)
@@ -232,11 +236,11 @@ class Form:
         return tuple((name, str(value)) for name, value in found if value is not None)
 
 
-def _condition(origin: Origin) -> dict[str, frozenset[str]]:
+def _condition(origin: FieldMapping) -> dict[str, frozenset[str]]:
     return {name: frozenset(values or ()) for name, values in origin.when.items()}
 
 
-def holds(when: dict[str, frozenset[str]], values: dict[str, Any]) -> bool:
+def condition_holds(when: dict[str, frozenset[str]], values: dict[str, Any]) -> bool:
     """Whether a condition holds: each field has one of the texts, an enum the name of its member."""
     for name, wanted in when.items():
         value = values.get(name)
@@ -246,7 +250,9 @@ def holds(when: dict[str, frozenset[str]], values: dict[str, Any]) -> bool:
     return True
 
 
-def _joined(reading: Reading, convert: Callable[[Any], Any], places: Sequence[int], by: str, default: Any) -> Take:
+def _joined(
+    reading: CellFormat, convert: Callable[[Any], Any], places: Sequence[int], by: str, default: Any
+) -> Extract:
     def joined(cells: Sequence[Any]) -> Any:
         parts = [text(part) for place in places if (part := reading.clean(cells[place])) is not None]
         return convert(by.join(parts)) if parts else default
@@ -254,22 +260,22 @@ def _joined(reading: Reading, convert: Callable[[Any], Any], places: Sequence[in
     return joined
 
 
-def _point(origin: Origin, reading: Reading, places: Sequence[int]) -> Take:
-    convert = datum.conversion(reading.datum)
+def _point(origin: FieldMapping, reading: CellFormat, places: Sequence[int]) -> Extract:
+    convert = datum.to_wgs84(reading.datum)
     assert convert is not None
     none = {pair for pair in map(_pair, reading.no_value) if pair is not None}
 
     def point(cells: Sequence[Any]) -> tuple[float, float] | None:
         if origin.column == GEOMETRY:
-            found = located(cells[places[0]])
+            found = point_coordinates(cells[places[0]])
         else:
             x, y = (reading.clean(cells[place]) for place in places)
             if (x is None) != (y is None):
-                raise Bad("has one coordinate without the other")
+                raise InvalidValue("has one coordinate without the other")
             found = None if x is None else (number(x), number(y))
         if found is None or (found[1], found[0]) in none:
             return None
-        return datum.point(convert, *found)
+        return datum.convert_point(convert, *found)
 
     return point
 

@@ -10,18 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models.db.sqlite_functions import EARTH_RADIUS_METRES
-from resolvers.register.convert import Reading, converter
-from resolvers.register.errors import Bad, DistrictRefused, FileRefused
-from resolvers.register.forms import Area
-from resolvers.register.mapping import Place
+from resolvers.register.convert import CellFormat, converter
+from resolvers.register.errors import DistrictMismatch, FileError, InvalidValue
+from resolvers.register.mapping import DistrictMapping
+from resolvers.register.rows import Area
 from resolvers.register.tables import Field, Kind
 
 DISTRICT: sa.Table = models.District.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
 ZONE: sa.Table = models.Zone.__table__  # type: ignore[attr-defined]  # as above
 
 
-async def standing(connection: AsyncConnection, place: Place) -> int | None:
-    """The key of the mapping's district; None where there is none yet. Raises DistrictRefused for another one.
+async def find_district(connection: AsyncConnection, place: DistrictMapping) -> int | None:
+    """The key of the mapping's district; None where there is none yet. Raises DistrictMismatch for another one.
 
     Two are the same whose area codes are, or, where one of them has no code, whose names are.
     """
@@ -32,16 +32,16 @@ async def standing(connection: AsyncConnection, place: Place) -> int | None:
     coded = place.area_code is not None and row.area_code is not None
     if place.area_code != row.area_code if coded else place.name != row.name:
         there, here = (f"{name} ({code or 'no area code'})" for name, code in (row[1:], (place.name, place.area_code)))
-        raise DistrictRefused(f"The database is that of {there}; the mapping is of {here}. Nothing was read.")
+        raise DistrictMismatch(f"The database is that of {there}; the mapping is of {here}. Nothing was read.")
     return int(row.id)
 
 
-async def claim(connection: AsyncConnection, place: Place, boundary: dict[str, Any] | None) -> int:
-    """The key of the district, which is made if there is none. Raises DistrictRefused."""
+async def ensure_district(connection: AsyncConnection, place: DistrictMapping, boundary: dict[str, Any] | None) -> int:
+    """The key of the district, which is made if there is none. Raises DistrictMismatch."""
     if connection.dialect.name == "postgresql":
         # Against another import that makes it at the same time.
         await connection.execute(sa.text("LOCK TABLE district IN SHARE ROW EXCLUSIVE MODE"))
-    found = await standing(connection, place)
+    found = await find_district(connection, place)
     if found is not None:
         return found
     values = {"name": place.name, "name_en": place.name_en, "area_code": place.area_code}
@@ -49,7 +49,7 @@ async def claim(connection: AsyncConnection, place: Place, boundary: dict[str, A
     return int((await connection.execute(made.returning(DISTRICT.c.id))).scalar_one())
 
 
-def outline(place: Place, directory: Path) -> dict[str, Any] | None:
+def read_boundary(place: DistrictMapping, directory: Path) -> dict[str, Any] | None:
     """The boundary in the file that the mapping names: a GeoJSON polygon, or a feature that is one."""
     if place.boundary is None:
         return None
@@ -58,15 +58,17 @@ def outline(place: Place, directory: Path) -> dict[str, Any] | None:
         features = value.get("features", [value]) if isinstance(value, dict) else []
         shape = features[0] if len(features) == 1 else None
         geometry = shape.get("geometry", shape) if isinstance(shape, dict) else None
-        found: dict[str, Any] = converter(Field("boundary", Kind.GEOMETRY), Reading())(geometry)
+        found: dict[str, Any] = converter(Field("boundary", Kind.GEOMETRY), CellFormat())(geometry)
         return found
     except OSError as error:
-        raise FileRefused(f"{place.boundary}: {error.strerror or 'cannot be read'}") from None
-    except (ValueError, Bad):
-        raise FileRefused(f"{place.boundary}: not one GeoJSON polygon") from None
+        raise FileError(f"{place.boundary}: {error.strerror or 'cannot be read'}") from None
+    except (ValueError, InvalidValue):
+        raise FileError(f"{place.boundary}: not one GeoJSON polygon") from None
 
 
-async def area(connection: AsyncConnection, place: Place, boundary: dict[str, Any] | None) -> Area | None:
+async def plausible_area(
+    connection: AsyncConnection, place: DistrictMapping, boundary: dict[str, Any] | None
+) -> Area | None:
     """Where points of the district may lie: its bounds, zones or boundary, and some way around. None if not known."""
     box = place.bounds
     if box is None:

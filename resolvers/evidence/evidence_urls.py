@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from resolvers.sql.selects import Reader
 
 
-async def addresses(reader: Reader, parents: Sequence[tuple[str, dt.datetime | None]]) -> list[str | None]:
+async def evidence_urls(reader: Reader, parents: Sequence[tuple[str, dt.datetime | None]]) -> list[str | None]:
     """For each (SHA-256, when it came into the store) an address for a short time; None where there is nothing."""
     signer = reader.signer
-    return [
-        None if signer is None or stored is None else signer.address(sha256, reader.now) for sha256, stored in parents
-    ]
+    return [None if signer is None or stored is None else signer.url(sha256, reader.now) for sha256, stored in parents]
