@@ -203,7 +203,7 @@ def simulate(
 
 @app.command("import")
 def import_(
-    mapping: Annotated[Path, typer.Argument(help="What the files hold: a TOML file, see docs/import.md.")],
+    mapping: Annotated[Path, typer.Argument(help="What the files hold: a TOML file, see docs/guides/register.md.")],
     directory: Annotated[Path, typer.Argument(help="Where the files are.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all but write.")] = False,
     report: Annotated[Path, typer.Option(help="Where the rows that are bad, or doubtful, are listed.")] = Path(

@@ -2,7 +2,7 @@
 
 A mapping (mapping.py, read and checked by checking.py) says what the files hold. A run (importing.py) reads them
 record by record (files.py and the readers beside it), makes rows of them (rows.py, by values.py), compares a batch with
-what stands there (batch.py) and writes the difference (writing.py). docs/import.md is for who writes a mapping.
+what stands there (batch.py) and writes the difference (writing.py). docs/guides/register.md is for who writes a mapping.
 """
 
 from resolvers.register.check_mapping import load_mapping, parse_mapping

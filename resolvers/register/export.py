@@ -192,7 +192,7 @@ def _collection(features: Sequence[str]) -> str:
 def mapping_text(district: Any) -> str:
     """The mapping for files as they are written here."""
     lines = [
-        "# Written by Huhang's export, for its import: see docs/import.md.",
+        "# Written by Huhang's export, for its import: see docs/guides/register.md.",
         'encoding = "utf-8"',
         "escaped = true",
         "",

@@ -1,4 +1,4 @@
-"""The mapping: how the files of somebody else's register become rows of Huhang. docs/import.md explains every key.
+"""The mapping: how the files of somebody else's register become rows of Huhang. docs/guides/register.md explains every key.
 
 These are its shapes alone; resolvers/register/checking.py holds them against the tables, and both are done before any
 row is read.

@@ -161,7 +161,7 @@ def test_lines_are_found_however_a_text_is_written() -> None:
 
 
 def test_the_documents_name_every_table_and_field() -> None:
-    text = (ROOT / "docs" / "import.md").read_text("utf-8")
+    text = (ROOT / "docs" / "guides" / "register.md").read_text("utf-8")
     for table in TABLES.values():
         keys = (" with " if table.composite else " or ").join(f"`{key}`" for key in table.keys)
         fields = ", ".join(f"**`{f.name}`**" if f.required else f"`{f.name}`" for f in table.fields.values())
