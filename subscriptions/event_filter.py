@@ -1,4 +1,4 @@
-"""Which events somebody is interested in: one predicate over the event's row, for SQL and for rows in memory alike."""
+"""Filters of events: one predicate over the event's row, in SQL and in memory alike."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from subscriptions.event_log import EVENT
 
 @dataclass(frozen=True)
 class EventFilter:
-    """None is no limit; an empty set matches nothing. Keys are primary keys. `own` is the enterprise that asks.
+    """None means no condition; an empty set matches nothing. Keys are primary keys.
 
-    `zones`, `rings` and `venues` match an event that was in any of them before or after what it tells of.
+    `zones`, `rings` and `venues` match an event whose subject was in any of them before or after the change. `own`
+    limits a viewer to the events of this enterprise.
     """
 
     zones: frozenset[int] | None = None
@@ -31,10 +32,10 @@ class EventFilter:
     own: int | None = None
 
     def matches(self, event: Any) -> bool:
-        """Whether a row of the log, an object with its columns as attributes, is of interest."""
-        places = ((self.zones, event.zones), (self.rings, event.rings), (self.venues, event.venues))
+        """Whether a row of the log matches. `event` is an object with the columns as attributes."""
+        placed = ((self.zones, event.zones), (self.rings, event.rings), (self.venues, event.venues))
         return (
-            all(wanted is None or not wanted.isdisjoint(found) for wanted, found in places)
+            all(keys is None or not keys.isdisjoint(places) for keys, places in placed)
             and (self.enterprises is None or event.enterprise_id in self.enterprises)
             and (self.kinds is None or event.kind in self.kinds)
             and (self.subjects is None or event.subject in self.subjects)
@@ -44,41 +45,41 @@ class EventFilter:
         )
 
     def conditions(self, sqlite: bool) -> list[ColumnElement[bool]]:
-        """The same in SQL. However many keys there are, they travel as one parameter."""
+        """The same predicate in SQL. A set of keys is one parameter, however many there are."""
         c = EVENT.c
-        found: list[ColumnElement[bool]] = []
+        conditions: list[ColumnElement[bool]] = []
         for column, keys in ((c.zones, self.zones), (c.rings, self.rings), (c.venues, self.venues)):
             if keys is not None:
-                found.append(_meets(column, keys, sqlite))
+                conditions.append(_intersects(column, keys, sqlite))
         if self.enterprises is not None:
-            found.append(_among(c.enterprise_id, self.enterprises, sqlite))
+            conditions.append(_in_keys(c.enterprise_id, self.enterprises, sqlite))
         if self.kinds is not None:
-            found.append(c.kind.in_(sorted(self.kinds, key=lambda kind: kind.name)))
+            conditions.append(c.kind.in_(sorted(self.kinds, key=lambda kind: kind.name)))
         if self.subjects is not None:
-            found.append(c.subject.in_(sorted(self.subjects, key=lambda subject: subject.name)))
+            conditions.append(c.subject.in_(sorted(self.subjects, key=lambda subject: subject.name)))
         if self.minimum_risk is not None:
-            found.append(c.risk >= self.minimum_risk)
+            conditions.append(c.risk >= self.minimum_risk)
         if self.major_only:
-            found.append(c.major.is_(sa.true()))
+            conditions.append(c.major.is_(sa.true()))
         if self.own is not None:
-            found.append(c.enterprise_id == self.own)
-        return found
+            conditions.append(c.enterprise_id == self.own)
+        return conditions
 
 
-def _meets(column: ColumnElement[Any], keys: Iterable[int], sqlite: bool) -> ColumnElement[bool]:
-    """The set in the column, kept as `,3,17,`, has one of the keys."""
+def _intersects(column: ColumnElement[Any], keys: Iterable[int], sqlite: bool) -> ColumnElement[bool]:
+    """Whether the set in the column, stored as `,3,17,`, contains one of the keys."""
     text, parts = sa.type_coerce(column, sa.String), [f",{key}," for key in sorted(keys)]
     if sqlite:
-        return sa.exists().where(sa.func.instr(text, _listed(parts).c.value) > 0)
+        return sa.exists().where(sa.func.instr(text, _table_of(parts).c.value) > 0)
     return text.like(sa.any_(sa.literal([f"%{part}%" for part in parts], ARRAY(sa.String))))
 
 
-def _among(column: ColumnElement[Any], keys: Iterable[int], sqlite: bool) -> ColumnElement[bool]:
+def _in_keys(column: ColumnElement[Any], keys: Iterable[int], sqlite: bool) -> ColumnElement[bool]:
     if sqlite:
-        return column.in_(sa.select(_listed(sorted(keys)).c.value))
+        return column.in_(sa.select(_table_of(sorted(keys)).c.value))
     return column == sa.any_(sa.literal(sorted(keys), ARRAY(sa.Integer)))
 
 
-def _listed(values: list[Any]) -> TableValuedAlias:
-    """Values as a table, for SQLite, which has no arrays."""
+def _table_of(values: list[Any]) -> TableValuedAlias:
+    """Values as a table for SQLite, which has no arrays."""
     return sa.func.json_each(orjson.dumps(values).decode()).table_valued("value")

@@ -1,8 +1,8 @@
 """The event log: appended to inside the writer's transaction, read after a cursor.
 
 Cursor order is commit order. A sequence alone does not give that on PostgreSQL, where a transaction may take a number
-and commit after a later one: whoever appends takes a lock before the number and holds it to the commit. So an append
-is the last thing a transaction does. SQLite has one writer at a time anyway.
+and commit after a transaction with a later number. So a writer takes a lock before it takes numbers and holds it until
+the commit, and an append is the last thing that a transaction does. SQLite has one writer at a time anyway.
 """
 
 import datetime as dt
@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from models import Event, EventLog
+from models.db.database import Database
 
-APPEND_LOCK = 20230924  # the key of PostgreSQL's advisory lock; models.migrate has the one before it
+APPEND_LOCK = 20230924  # key of PostgreSQL's advisory lock; models.db.migrate uses the number before it
 EPOCH = re.compile(r"[0-9a-f]{16}")
 CURSOR = re.compile(rf"({EPOCH.pattern})-(0|[1-9][0-9]{{0,9}})")
 
@@ -25,7 +26,7 @@ LOG: sa.Table = EventLog.__table__  # type: ignore[attr-defined]  # as above
 
 
 class CursorRefused(Exception):
-    """A cursor that this log cannot go on from; `code` says why."""
+    """A cursor that cannot be resumed from. `code` is one of the error codes for cursors."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -34,33 +35,36 @@ class CursorRefused(Exception):
 
 @dataclass(frozen=True)
 class LogState:
-    """The log at one moment: its epoch, and the number of its last event (0 where it is empty)."""
+    """The log at one moment: its epoch, and the number of its last event (0 when it is empty)."""
 
     epoch: str
     head: int
 
     @property
     def cursor(self) -> str:
-        return self.name(self.head)
+        return self.cursor_of(self.head)
 
-    def name(self, number: int) -> str:
+    def cursor_of(self, number: int) -> str:
         """The cursor of an event."""
         return f"{self.epoch}-{number}"
 
     def number(self, cursor: str) -> int:
-        """The event that a cursor names. Raises CursorRefused for another log's, one beyond the head, or garbage."""
-        found = CURSOR.fullmatch(cursor)
-        if found is None:
-            raise CursorRefused("BAD_CURSOR", "That is not a cursor of the log.")
-        if found[1] != self.epoch:
-            raise CursorRefused("CURSOR_FOREIGN", "The cursor is of another log, or of before a restore: query again.")
-        if int(found[2]) > self.head:
+        """The number of the event that a cursor names.
+
+        Raises CursorRefused for a malformed cursor, a cursor of another log and one beyond the head.
+        """
+        match = CURSOR.fullmatch(cursor)
+        if match is None:
+            raise CursorRefused("BAD_CURSOR", "This is not a cursor of the log.")
+        if match[1] != self.epoch:
+            raise CursorRefused("CURSOR_FOREIGN", "The cursor is of another log or predates a restore: query again.")
+        if int(match[2]) > self.head:
             raise CursorRefused("CURSOR_AHEAD", "The cursor is beyond the end of the log: query again.")
-        return int(found[2])
+        return int(match[2])
 
 
 def state_statement() -> sa.Select[tuple[str, int]]:
-    """One row: the epoch and the head."""
+    """Selects one row: the epoch and the head."""
     head = sa.select(sa.func.coalesce(sa.func.max(EVENT.c.id), 0)).scalar_subquery()
     return sa.select(LOG.c.epoch, head.label("head"))
 
@@ -71,13 +75,13 @@ async def state(connection: AsyncConnection) -> LogState:
 
 
 async def take_turn(connection: AsyncConnection) -> None:
-    """Nobody else appends until this transaction has ended; what was appended before is committed."""
+    """Wait until every earlier append is committed, and keep others from appending until this transaction ends."""
     if connection.dialect.name == "postgresql":
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(APPEND_LOCK)))
 
 
 async def append(session: AsyncSession, events: Sequence[dict[str, Any]]) -> list[int]:
-    """Append rows of the log, in order; their numbers. Nothing but the commit may follow in the transaction."""
+    """Append events in order and return their numbers. Only the commit may follow in the transaction."""
     connection = await session.connection()
     await take_turn(connection)
     statement = sa.insert(EVENT).returning(EVENT.c.id, sort_by_parameter_order=True)
@@ -91,20 +95,54 @@ async def after(connection: AsyncConnection, number: int, limit: int) -> Sequenc
 
 
 async def resumable(connection: AsyncConnection, number: int, retention: dt.timedelta | None, now: dt.datetime) -> None:
-    """Raises CursorRefused where events after this number are older than the retention.
+    """Raises CursorRefused when an event after this number is older than the retention.
 
-    The retention bounds how far back a stream resumes. Nothing is ever taken out of the log itself.
+    The retention bounds how far back a stream resumes. Events are never deleted from the log itself.
     """
     if retention is None:
         return
     following = sa.select(EVENT.c.at).where(EVENT.c.id > number).order_by(EVENT.c.id).limit(1)
     oldest = (await connection.execute(following)).scalar()
     if oldest is not None and oldest < now - retention:
-        raise CursorRefused("CURSOR_TOO_OLD", "The cursor is too old to go on from: query again.")
+        raise CursorRefused("CURSOR_TOO_OLD", "The cursor is too old to resume from: query again.")
 
 
 async def renew_epoch(session: AsyncSession, epoch: str) -> None:
-    """After a restore: cursors given out before are refused from now on. `epoch` has 16 hexadecimal digits."""
+    """Refuse all earlier cursors from now on, as is needed after a restore. `epoch` has 16 hexadecimal digits."""
     if EPOCH.fullmatch(epoch) is None:
         raise ValueError("an epoch has 16 hexadecimal digits, in lower case")
     await session.execute(sa.update(LOG).values(epoch=epoch))
+
+
+class DatabaseLog:
+    """The log of one database as a feed reads it: each read is a transaction of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.epoch = ""  # known once `head` was called; a restore needs a restart anyway
+
+    def cursor_of(self, number: int) -> str:
+        """The cursor of an event."""
+        return f"{self.epoch}-{number}"
+
+    async def head(self) -> int:
+        """The number of the last event; 0 when there is none."""
+        async with self._database.read() as connection:
+            current = await state(connection)
+        self.epoch = current.epoch
+        return current.head
+
+    async def after(self, number: int, limit: int) -> Sequence[sa.Row[Any]]:
+        """At most `limit` events after a number, oldest first."""
+        async with self._database.read() as connection:
+            return await after(connection, number, limit)
+
+    async def resume_at(self, cursor: str, retention: dt.timedelta | None, now: dt.datetime) -> int:
+        """The number that a cursor resumes after. Raises CursorRefused.
+
+        The cursor is checked against the database, because a client may be ahead of this process.
+        """
+        async with self._database.read() as connection:
+            number = (await state(connection)).number(cursor)
+            await resumable(connection, number, retention, now)
+        return number

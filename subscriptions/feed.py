@@ -1,14 +1,18 @@
 """The feed: each process reads the log once, in order, and hands its events to groups of subscribers who see the same.
 
-A group has a key, a topic that says which events it wants and renders one to bytes, and members with sinks that take
-them. An event is rendered once for a group, however many members it has. The feed knows neither GraphQL nor sockets.
+A group has a key, a topic that selects events and renders each to bytes, and members with sinks that take them. An
+event is rendered once for a group, however many members it has. The feed knows neither GraphQL nor sockets.
 
-What keeps every member from missing an event or getting one twice, true between any two awaits:
+No member misses an event or gets one twice because of three invariants, which hold between any two awaits:
 
-1. `group.position`: every event up to it was handed to all members, or did not match.
-2. A member with a mark ahead of its group's position gets only events beyond the mark.
-3. Who resumes gets a group of their own that reads the log; it joins the shared one when it has caught up with what
-   this process has handed out, `feed.head`. It never reads beyond that.
+1. Every event up to `group.position` was handed to all members of the group or did not match.
+2. A member whose mark is ahead of its group's position gets only events beyond the mark.
+3. A member that resumes gets a private group, which reads the log itself. It merges into the shared group when it has
+   caught up with `feed.head`, the last event that this process has dispatched. It never reads beyond the head.
+
+A fourth invariant keeps events from subscribers who have lost their access:
+
+4. The feed's checks have run after an event was read from the log and before it is handed out.
 """
 
 import asyncio
@@ -23,14 +27,22 @@ import structlog
 log = structlog.get_logger(__name__)
 
 Event = Any  # a row of the log: an object with the log's columns as attributes; its number is `id`
+Check = Callable[[], Awaitable[None]]
 
-PAGE = 500  # events read at once
-WINDOW = 2_048  # events kept, so that short resumes read no database
-PENDING = 4_096  # matching events that wait for one group; beyond it reads them from the log again
+PAGE = 500  # events per read
+WINDOW = 2_048  # latest events in memory, so that a short resume does not read the database
+PENDING = 4_096  # matching events that wait for one group; with more it reads them from the log again
 RENDERED_BYTES = 16 << 20
-OVERHEAD = 1_000  # bytes, about, that keeping a rendering takes besides its texts
+OVERHEAD = 1_000  # bytes, estimated, that a cached message takes besides its texts
 POLL = 1.0  # seconds
-READ_SECONDS = 15.0  # a database that has gone without a word is not waited for longer
+READ_SECONDS = 15.0  # a database that does not answer is not waited for longer
+
+
+class EventSource(Protocol):
+    """The log as the feed reads it: `after` gives at most `limit` events, oldest first; `head` the last number."""
+
+    async def head(self) -> int: ...
+    async def after(self, number: int, limit: int) -> Sequence[Event]: ...
 
 
 class Topic(Protocol):
@@ -41,7 +53,7 @@ class Topic(Protocol):
 
 
 class Message:
-    """An event as its group sees it. `frame` is for the sinks to keep what they make of it, for each other."""
+    """An event as its group sees it. Sinks may cache in `frame` what they make of it, for each other."""
 
     __slots__ = ("cursor", "frame", "payload")
 
@@ -51,12 +63,12 @@ class Message:
 
 
 def weight(message: Message) -> int:
-    """About how many bytes keeping it takes: the payload, what a sink made of it, and what is around them."""
+    """The estimated bytes of a cached message: the payload, a frame of the same length, and the overhead."""
     return 2 * len(message.payload) + OVERHEAD
 
 
 class Sink(Protocol):
-    """Where a subscriber's messages go. `send` does not wait; `drained` waits, for replays, until there is room."""
+    """Takes one subscriber's messages. `send` does not wait; `drained` waits until there is room for a replay."""
 
     def send(self, message: Message) -> None: ...
     async def drained(self) -> None: ...
@@ -64,7 +76,7 @@ class Sink(Protocol):
 
 
 class Group:
-    """Subscribers with one key. A private one has a single member, who resumes; it reads the log by itself."""
+    """Subscribers with one key. A private group has a single member, which resumes; it reads the log itself."""
 
     def __init__(self, feed: "Feed", key: Hashable, topic: Topic, position: int, *, private: bool = False) -> None:
         self.feed, self.key, self.topic, self.position = feed, key, topic, position
@@ -72,7 +84,7 @@ class Group:
         self.members: dict[Sink, None] = {}
         self.marked: dict[Sink, int] = {}
         self.pending: deque[Event] = deque()
-        self.news = asyncio.Event()
+        self.changed = asyncio.Event()
         self.busy = self.closed = False
 
     @property
@@ -80,14 +92,14 @@ class Group:
         return not self.members and not self.marked
 
     def offer(self, event: Event) -> None:
-        """An event that the process has just read."""
+        """Take an event that the process has just read."""
         if self.behind:
-            return  # it reads the log by itself
+            return  # the group reads the log itself
         if len(self.pending) >= PENDING:
             self.behind = True
         elif self.topic.matches(event):
             self.pending.append(event)
-            self.news.set()
+            self.changed.set()
         elif not self.pending and not self.busy:
             self.position = event.id
 
@@ -104,14 +116,14 @@ class Group:
                 else:
                     self.position = max(self.position, self.feed.head)
                     self._unmark()
-                    self.news.clear()
-                    await self.news.wait()
-        except Exception as error:  # one group's failure is its own: its members are told, and may come again
+                    self.changed.clear()
+                    await self.changed.wait()
+        except Exception as error:  # one group's failure does not touch the others: its members may subscribe again
             log.error("group failed", error=type(error).__name__)
-            self.feed.give_up(self)
+            self.feed.fail(self)
 
     async def _catch_up(self) -> bool:
-        """Hand out the next page of the log. True where the group has joined the shared one, and is done."""
+        """Hand out the next page of the log. True when the group has merged into the shared one and is done."""
         try:
             page = await self.feed.read(self.position)
         except Exception as error:  # the database is away; it may come back
@@ -119,8 +131,8 @@ class Group:
             await asyncio.sleep(POLL)
             return False
         if not page and self.position >= self.feed.head:
-            self.behind = False  # no await from here to the joining
-            return self.feed.joined(self)
+            self.behind = False  # no await between this and the merge
+            return self.feed.merge(self)
         for event in page:
             if self.closed:
                 return True
@@ -132,13 +144,13 @@ class Group:
                 for sink in list(self.members):
                     await sink.drained()  # a replay goes at its reader's pace
             else:
-                await asyncio.sleep(0)  # of many readers none waits for another
+                await asyncio.sleep(0)  # no reader of a shared group waits for another
         await asyncio.sleep(0)
         return False
 
     async def _hand_out(self, event: Event) -> None:
         message = await self.feed.rendered(self.key, self.topic, event)
-        # To those who are members now, not when the rendering began; who joined meanwhile has a mark.
+        # Members of this moment, not of when the rendering began. A sink that joined meanwhile has a mark.
         for sink in list(self.members):
             sink.send(message)
         for sink, mark in list(self.marked.items()):
@@ -165,7 +177,7 @@ class Group:
 
 
 class Membership:
-    """One subscriber's place in the feed."""
+    """One subscriber's membership of the group that serves it; merging changes the group."""
 
     __slots__ = ("_feed", "_sink", "group")
 
@@ -175,12 +187,12 @@ class Membership:
 
     @property
     def position(self) -> int | None:
-        """Every event up to this one was sent, or did not match."""
+        """Every event up to this one was sent or did not match."""
         group = self.group
         return None if group is None else max(group.position, group.marked.get(self._sink, 0))
 
     def leave(self) -> None:
-        """Nothing is sent from now on. It may be called twice."""
+        """Send nothing from now on. May be called twice."""
         group, self.group = self.group, None
         if group is None:
             return
@@ -191,46 +203,51 @@ class Membership:
 
 
 class Feed:
-    """The log as this process hands it out. `after(number, limit)` reads it; `start_at()` gives its head."""
+    """Hands the events of `source` to groups.
 
-    def __init__(
-        self, after: Callable[[int, int], Awaitable[Sequence[Event]]], start_at: Callable[[], Awaitable[int]]
-    ) -> None:
+    `checks` are awaited after each read from the source and before any of its events is handed out. An event from the
+    window needs no new check: it was checked when this process read it.
+    """
+
+    def __init__(self, source: EventSource, checks: Sequence[Check] = ()) -> None:
         self.head = 0
         self.groups: dict[Hashable, Group] = {}
         self.memberships: dict[Sink, Membership] = {}
         self.renderings = 0
-        self._after, self._start_at = after, start_at
-        self._wake = asyncio.Event()
+        self._source, self._checks = source, checks
+        self._due = asyncio.Event()
         self._window: deque[Event] = deque(maxlen=WINDOW)
         self._window_from = 0
         self._rendering: dict[Any, asyncio.Task[Message]] = {}
         self._rendered: OrderedDict[Any, Message] = OrderedDict()
         self._rendered_bytes = 0
+        self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._watchers: set[Callable[[Event], None]] = set()
 
-    def wake(self) -> None:
-        """The log may have grown."""
-        self._wake.set()
+    def notify(self) -> None:
+        """Read the log now: it may have grown."""
+        self._due.set()
 
     def watch(self, watcher: Callable[[Event], None]) -> Callable[[], None]:
-        """Have every event told to a function that does not wait; what is returned ends it."""
+        """Call `watcher` with every event, after the groups had it. It must not wait. Returns what stops that."""
         self._watchers.add(watcher)
         return lambda: self._watchers.discard(watcher)
 
     async def start(self) -> None:
-        self.head = self._window_from = await self._start_at()
+        """Begin at the head that the log has now."""
+        self.head = self._window_from = await self._source.head()
+        self._reading = asyncio.create_task(self._read())
 
-    async def run(self) -> None:
-        """Read the log until cancelled: at each ring, and once a second anyway."""
+    async def _read(self) -> None:
+        """Read the log at each notification, and once a second anyway, until cancelled."""
         while True:
             try:
-                # Cleared before reading: a ring during the read reads again.
-                self._wake.clear()
+                # Cleared before the read, so that a notification during the read causes another one.
+                self._due.clear()
                 while page := await self._page(self.head):
                     for event in page:
-                        self._take(event)
+                        self._dispatch(event)
                     await asyncio.sleep(0)
             except Exception as error:  # the database is away; it may come back
                 log.warning("the log cannot be read", error=type(error).__name__)
@@ -238,18 +255,20 @@ class Feed:
                 continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL):
-                    await self._wake.wait()
+                    await self._due.wait()
 
     async def close(self) -> None:
-        """Let every group go. Nothing of theirs is at work any more when this returns."""
+        """Stop reading, and stop every group. None of their tasks runs any more when this returns."""
         tasks = [*self._tasks, *self._rendering.values()]
+        if self._reading is not None:
+            tasks.append(self._reading)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for group in list(self.groups.values()):
             self.stop(group)
 
-    def _take(self, event: Event) -> None:
+    def _dispatch(self, event: Event) -> None:
         if len(self._window) == WINDOW:
             self._window_from = self._window[0].id
         self._window.append(event)
@@ -257,18 +276,23 @@ class Feed:
         for group in list(self.groups.values()):
             try:
                 group.offer(event)
-            except Exception as error:  # it must not keep the event from the others
+            except Exception as error:  # the other groups still get the event
                 log.error("group failed", error=type(error).__name__)
-                self.give_up(group)
+                self.fail(group)
         for watcher in list(self._watchers):
             watcher(event)
 
     async def _page(self, number: int) -> Sequence[Event]:
+        """The next events after a number, as read from the source and checked."""
         async with asyncio.timeout(READ_SECONDS):
-            return await self._after(number, PAGE)
+            page = await self._source.after(number, PAGE)
+            if page:
+                for check in self._checks:
+                    await check()
+            return page
 
     async def read(self, number: int) -> Sequence[Event]:
-        """The next events after a number, none beyond what this process has handed out."""
+        """The next events after a number, none beyond the head."""
         if number >= self.head:
             return ()
         if number >= self._window_from:
@@ -276,22 +300,22 @@ class Feed:
         return [event for event in await self._page(number) if event.id <= self.head]
 
     async def rendered(self, key: Hashable, topic: Topic, event: Event) -> Message:
-        """Once for a group and an event, also where some replay what others have just seen."""
+        """The message of an event for a group, rendered once even when some replay what others have just seen."""
         name = (key, event.id)
-        if (kept := self._rendered.get(name)) is not None:
-            return kept
+        if (cached := self._rendered.get(name)) is not None:
+            return cached
         task = self._rendering.get(name)
         if task is None:
             self.renderings += 1
             task = self._rendering[name] = asyncio.create_task(self._render(topic, event))
-            task.add_done_callback(lambda done: self._keep(name, done))
-        # Shielded: of many who wait for it, one may leave.
+            task.add_done_callback(lambda done: self._cache(name, done))
+        # Shielded, because one of several waiting groups may be cancelled.
         return await asyncio.shield(task)
 
     async def _render(self, topic: Topic, event: Event) -> Message:
         return Message(event.id, await topic.render(event))
 
-    def _keep(self, name: Any, task: asyncio.Task[Message]) -> None:
+    def _cache(self, name: Any, task: asyncio.Task[Message]) -> None:
         del self._rendering[name]
         if task.cancelled() or task.exception() is not None:
             return
@@ -306,9 +330,9 @@ class Feed:
         task.add_done_callback(self._tasks.discard)
 
     def join(self, key: Hashable, topic: Topic, sink: Sink, after: int | None = None) -> Membership:
-        """Become a member: from now on, or from after an event. Nothing is awaited between this and the place."""
+        """Subscribe from now on, or from after an event. Does not wait, so no event falls in between."""
         if after is None or after >= self.head:
-            # Who comes from a faster server may be ahead of this one: the mark keeps what they have from coming again.
+            # A client of a faster server may be ahead of this one. The mark keeps it from getting an event twice.
             group = self.groups.get(key)
             if group is None:
                 group = self.groups[key] = Group(self, key, topic, self.head)
@@ -321,8 +345,8 @@ class Feed:
         membership = self.memberships[sink] = Membership(self, group, sink)
         return membership
 
-    def joined(self, group: Group) -> bool:
-        """A group that has caught up joins the shared one of its key, or becomes it. True where it is done."""
+    def merge(self, group: Group) -> bool:
+        """Merge a group that has caught up into the shared one of its key, or make it that. True when it is done."""
         shared = self.groups.get(group.key)
         if shared is group:
             return False
@@ -340,13 +364,14 @@ class Feed:
         return True
 
     def stop(self, group: Group) -> None:
-        """End a group without members. It ends by itself: cancelling it would break a statement on its way."""
+        """End a group without members. Its task ends by itself; cancelling it would break a running statement."""
         group.closed = True
-        group.news.set()
+        group.changed.set()
         if self.groups.get(group.key) is group:
             del self.groups[group.key]
 
-    def give_up(self, group: Group) -> None:
+    def fail(self, group: Group) -> None:
+        """End a group and fail its members."""
         sinks = [*group.members, *group.marked]
         group.members.clear()
         group.marked.clear()

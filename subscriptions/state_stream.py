@@ -1,6 +1,6 @@
-"""Channels: streams of what has no log, such as positions. All who see alike have one source.
+"""State streams: streams without a log, such as positions. All subscribers who see the same share one source.
 
-Only the latest of each thing counts here: who joins gets what is now, at their own pace, and then what changes.
+Only the latest value of each item counts. A new subscriber gets the current values at its own pace, then the changes.
 """
 
 import asyncio
@@ -15,24 +15,24 @@ from subscriptions.feed import Message, Sink
 
 log = structlog.get_logger(__name__)
 
-MANY = 32  # changes at once that are sent without looking whether the readers follow
+MANY = 32  # more changes than this at once are sent at each reader's pace
 
-# Of one thing: its latest payload, or None where there is nothing of it any more.
+# An item, and its latest payload; None when there is no value of it any more.
 Change = tuple[Hashable, bytes | None]
 
 
 class Source(Protocol):
-    """Where a channel's messages come from: `changes` gives first all that is now, then what has changed, for ever."""
+    """Where a stream's values come from: `changes` gives all current values first, then what has changed, for ever."""
 
     def changes(self) -> AsyncGenerator[Sequence[Change], None]: ...
 
 
 class StateStream:
-    """One source and those who hear it."""
+    """One source and its subscribers."""
 
-    def __init__(self, channels: "StateStreams", key: Hashable, source: Source) -> None:
-        self._channels, self._key, self._source = channels, key, source
-        # In the order in which they changed, each with the number of the change.
+    def __init__(self, streams: "StateStreams", key: Hashable, source: Source) -> None:
+        self._streams, self._key, self._source = streams, key, source
+        # Ordered by the last change, each with the number of that change.
         self._latest: OrderedDict[Hashable, tuple[int, Message]] = OrderedDict()
         self._changes = 0
         self._live: dict[Sink, None] = {}
@@ -41,24 +41,24 @@ class StateStream:
 
     async def _run(self) -> None:
         try:
-            async with aclosing(self._source.changes()) as found:
-                async for changes in found:
-                    self._take(changes)
-        except Exception as error:  # one channel's failure is its own: its members are told, and may come again
-            log.error("channel failed", error=type(error).__name__)
-            self._channels.drop(self._key, self)
+            async with aclosing(self._source.changes()) as batches:
+                async for changes in batches:
+                    self._send(changes)
+        except Exception as error:  # one stream's failure does not touch the others: its members may subscribe again
+            log.error("state stream failed", error=type(error).__name__)
+            self._streams.drop(self._key, self)
             for sink in [*self._live, *self._behind]:
                 self._forget(sink)
                 sink.fail()
 
-    def _take(self, changes: Sequence[Change]) -> None:
+    def _send(self, changes: Sequence[Change]) -> None:
         before, messages = self._changes, []
-        for thing, payload in changes:
-            self._latest.pop(thing, None)
+        for item, payload in changes:
+            self._latest.pop(item, None)
             if payload is not None:
                 self._changes += 1
                 messages.append(Message(0, payload))
-                self._latest[thing] = self._changes, messages[-1]
+                self._latest[item] = self._changes, messages[-1]
         for sink in list(self._live):
             if len(messages) > MANY:
                 del self._live[sink]
@@ -68,16 +68,16 @@ class StateStream:
                     sink.send(message)
 
     def _follow(self, sink: Sink, number: int) -> None:
-        """Send what came after this change as fast as it is read."""
+        """Send what came after this change, as fast as the sink takes it."""
         self._behind[sink] = asyncio.create_task(self._catch_up(sink, number))
 
     async def _catch_up(self, sink: Sink, number: int) -> None:
-        while found := [kept for kept in self._latest.values() if kept[0] > number]:
-            for _, message in found:
+        while missing := [change for change in self._latest.values() if change[0] > number]:
+            for _, message in missing:
                 sink.send(message)
                 await sink.drained()
-            number = found[-1][0]
-        # Nothing is awaited between having found no more and being among those who hear at once.
+            number = missing[-1][0]
+        # No await between the last look and becoming live, so no change falls in between.
         if self._behind.pop(sink, None) is not None:
             self._live[sink] = None
 
@@ -88,7 +88,7 @@ class StateStream:
         self._forget(sink)
         if not self._live and not self._behind:
             self.task.cancel()
-            self._channels.drop(self._key, self)
+            self._streams.drop(self._key, self)
 
     def close(self) -> None:
         for sink in [*self._live, *self._behind]:
@@ -101,44 +101,44 @@ class StateStream:
 
 
 class StateMembership:
-    """One subscriber's place in a channel."""
+    """One subscriber's membership of a state stream."""
 
-    def __init__(self, channel: StateStream, sink: Sink) -> None:
-        self._channel, self._sink = channel, sink
+    def __init__(self, stream: StateStream, sink: Sink) -> None:
+        self._stream, self._sink = stream, sink
 
     @property
     def position(self) -> None:
-        """A channel has no log to be in."""
+        """None: a state stream has no log."""
         return None
 
     def leave(self) -> None:
-        """Nothing is sent from now on. It may be called twice."""
-        self._channel.remove(self._sink)
+        """Send nothing from now on. May be called twice."""
+        self._stream.remove(self._sink)
 
 
 class StateStreams:
-    """The channels of this process, by what makes two subscribers see the same."""
+    """The state streams of this process. Subscribers with equal keys share one."""
 
     def __init__(self) -> None:
-        self.channels: dict[Hashable, StateStream] = {}
+        self.streams: dict[Hashable, StateStream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def join(self, key: Hashable, source: Source, sink: Sink) -> StateMembership:
-        """Hear what is now, and then what changes; `source` counts for the first with this key."""
-        channel = self.channels.get(key)
-        if channel is None:
-            channel = self.channels[key] = StateStream(self, key, source)
-            self._tasks.add(channel.task)
-            channel.task.add_done_callback(self._tasks.discard)
-        channel.add(sink)
-        return StateMembership(channel, sink)
+        """Subscribe to the current values and their changes. `source` is used only by the first with this key."""
+        stream = self.streams.get(key)
+        if stream is None:
+            stream = self.streams[key] = StateStream(self, key, source)
+            self._tasks.add(stream.task)
+            stream.task.add_done_callback(self._tasks.discard)
+        stream.add(sink)
+        return StateMembership(stream, sink)
 
-    def drop(self, key: Hashable, channel: StateStream) -> None:
-        if self.channels.get(key) is channel:
-            del self.channels[key]
+    def drop(self, key: Hashable, stream: StateStream) -> None:
+        if self.streams.get(key) is stream:
+            del self.streams[key]
 
     async def close(self) -> None:
-        """End them all. Nothing of theirs is at work any more when this returns."""
-        for channel in list(self.channels.values()):
-            channel.close()
+        """End all streams. None of their tasks runs any more when this returns."""
+        for stream in list(self.streams.values()):
+            stream.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -81,7 +81,9 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
         except Exception as error:  # whatever it is, the answer is no
             log.warning("not ready", error=type(error).__name__)
             return JSONResponse({"status": "the database does not answer, or is not migrated"}, 503)
-        return JSONResponse({"status": "ok", "doorbell": served.live.state.value})
+        state = served.notifier.state.value
+        # `doorbell` is the key's former name; clients may still read it.
+        return JSONResponse({"status": "ok", "notifier": state, "doorbell": state})
 
     async def counted(request: Request) -> Response:
         return Response(metrics(served.execution.plans), headers={"content-type": MEDIA})

@@ -12,6 +12,9 @@ from resolvers.evidence.signed_urls import Signer
 from schema.build import build
 from schema.execution.executor import Executor
 from schema.live.streams import LiveStreams
+from subscriptions.event_log import DatabaseLog
+from subscriptions.feed import Feed
+from subscriptions.notifier import Notifier
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
 from web.settings import Settings, secret
@@ -30,30 +33,25 @@ class AppState:
         signer = Signer(signing)
         self.database = Database(settings.database_url, pool_size=settings.pool_size)
         self.zone: ZoneInfo | None = None
+        # In demo mode a request without a token sees what a wall sees.
+        anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
+        self.viewers = Authenticator(self.tokens, self.database, clock, anonymous)
+        event_log = DatabaseLog(self.database)
+        self.feed = Feed(event_log, checks=(self._learn_zone, self.viewers.recheck))
+        self.notifier = Notifier(settings.bus_url, self.feed.notify)
         self.graph = build()
         self.execution = Executor(
             self.graph,
             self.database,
             self.time_zone,
             clock,
-            rung=self.ring,
+            notify=self.notifier.notify,
             introspection=settings.introspection,
             signer=signer,
             reuse=settings.reuse,
         )
         retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
-        # In demo mode whoever sends no token looks on as a screen does.
-        anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
-        self.viewers = Authenticator(self.tokens, self.database, clock, anonymous)
-        self.live = LiveStreams(
-            self.execution,
-            self.database,
-            self.time_zone,
-            clock,
-            bus_url=settings.bus_url,
-            retention=retention,
-            recheck=self.recheck,
-        )
+        self.live = LiveStreams(self.execution, self.database, event_log, self.feed, clock, retention=retention)
         store = evidence_store.open_store(settings.evidence_url)
         self.evidence = EvidenceEndpoint(
             self.viewers, self.database, store, signer, clock, limit=settings.evidence_limit
@@ -62,25 +60,19 @@ class AppState:
     def time_zone(self) -> ZoneInfo:
         return self.zone or geography.DEFAULT_ZONE
 
-    async def ring(self) -> None:
-        await self.live.ring()
-
-    async def recheck(self) -> None:
-        """Something has happened."""
-        await self._learn_zone()
-        await self.viewers.recheck()
-
     async def _learn_zone(self) -> None:
-        """A database that was empty may have a district by now; its zone stays as it is."""
+        """Look for the district's zone until there is one: the database may have been empty. It never changes."""
         if self.zone is None:
             found = await geography.time_zone(self.database)
             self.zone = self.zone or found
 
     async def open(self) -> None:
-        await self.live.start()
-        # Later than the head of the log was read: nobody would tell of what came between.
+        await self.feed.start()
+        self.notifier.start()
+        # After the feed has its start: an event between the two would be the last that tells of a new district.
         await self._learn_zone()
 
     async def close(self) -> None:
+        await self.notifier.stop()
         await self.live.stop()
         await self.database.close()

@@ -67,7 +67,7 @@ class EvidenceEndpoint:
     async def upload(self, request: Request) -> Response:
         """201 with {id, mediaType, bytes, sha256, url}, or an error with its code."""
         try:
-            viewer = await self._viewers.of(request.headers.get("authorization"))
+            viewer = await self._viewers.authenticate(request.headers.get("authorization"))
             return JSONResponse(await self._keep(request, permitted(viewer)), 201, {"cache-control": "no-store"})
         except RequestError as error:
             return refusal(error)

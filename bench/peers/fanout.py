@@ -33,6 +33,9 @@ from schema.build import build
 from schema.execution.executor import Executor
 from schema.live.streams import LiveStreams
 from subscriptions import event_log
+from subscriptions.event_log import DatabaseLog
+from subscriptions.feed import Feed
+from subscriptions.notifier import Notifier
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
 from web.graphql.uvicorn_protocols import HttpProtocol, WebSocketProtocol
@@ -61,17 +64,17 @@ class Happened:
     major: bool = False
 
 
-class InProcess(LiveStreams):
-    """The streams of one process whose log is a list."""
+class ListLog(DatabaseLog):
+    """A log in a list."""
 
     events: list[Any]
 
-    async def _head(self) -> int:
+    async def head(self) -> int:
         self.events = []
-        self._epoch = "0" * 16
+        self.epoch = "0" * 16
         return FIRST
 
-    async def _after(self, number: int, limit: int) -> Sequence[Any]:
+    async def after(self, number: int, limit: int) -> Sequence[Any]:
         return self.events[number - FIRST : number - FIRST + limit]
 
 
@@ -83,33 +86,41 @@ def huhang() -> Starlette:
     """The feed, with a list for its log."""
     database = Database(f"sqlite:///{tempfile.mkdtemp()}/unused.db")
     execution = Executor(build(), database, lambda: ZONE, now)
-    live = InProcess(execution, database, lambda: ZONE, now, bus_url="memory://")
+    log = ListLog(database)
+    live = LiveStreams(execution, database, log, Feed(log), now)
+    notifier = Notifier("memory://", live.feed.notify)
 
     async def publish(event: Any) -> None:
-        live.events.append(Happened(FIRST + len(live.events) + 1, event["from"], now()))
-        live.feed.wake()
+        log.events.append(Happened(FIRST + len(log.events) + 1, event["from"], now()))
+        live.feed.notify()
 
-    return _served(execution, live, database, publish)
+    return _served(execution, live, notifier, database, publish)
 
 
 def huhang_with_log() -> Starlette:
-    """As it is run: the event is written to the log in a transaction, the bell rung, and the log read."""
+    """As it is run: the event is written to the log in a transaction, the feed notified, and the log read."""
     database = Database(sys.argv[3])
     execution = Executor(build(), database, lambda: ZONE, now)
-    live = LiveStreams(execution, database, lambda: ZONE, now, bus_url="memory://")
+    log = DatabaseLog(database)
+    live = LiveStreams(execution, database, log, Feed(log), now)
+    notifier = Notifier("memory://", live.feed.notify)
 
     async def publish(event: Any) -> None:
         kind = EventKind.INSPECTION_SUBMITTED
         row = {"at": now(), "kind": kind, "subject": kind.subject, "subject_id": 1}
         async with database.write() as session:
             await event_log.append(session, [{**row, "from_status": event["from"], "to_status": event["to"]}])
-        await live.ring()
+        notifier.notify()
 
-    return _served(execution, live, database, publish)
+    return _served(execution, live, notifier, database, publish)
 
 
 def _served(
-    execution: Executor, live: LiveStreams, database: Database, publish: Callable[[Any], Awaitable[None]]
+    execution: Executor,
+    live: LiveStreams,
+    notifier: Notifier,
+    database: Database,
+    publish: Callable[[Any], Awaitable[None]],
 ) -> Starlette:
     viewers = Authenticator(Tokens("x" * 32), database, now, Viewer(Visibility(Role.WALL)))
 
@@ -119,8 +130,10 @@ def _served(
         return PlainTextResponse(str(len(live.feed.memberships)))
 
     async def life(app: Starlette) -> AsyncIterator[None]:
-        await live.start()
+        await live.feed.start()
+        notifier.start()
         yield
+        await notifier.stop()
         await live.stop()
         await database.close()
 

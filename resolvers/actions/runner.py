@@ -44,9 +44,9 @@ async def run_action(
     zone: ZoneInfo,
     request: ActionRequest,
     body: Action,
-    rung: Callable[[], Awaitable[None]],
+    notify: Callable[[], None],
 ) -> Outcome:
-    """Carry out one mutation. Raises Problem. `rung` is called after the commit of an action that left events."""
+    """Carry out one mutation. Raises Problem. `notify` is called after the commit of an action that left events."""
     if not lifecycle.may(viewer, request.mutation):
         raise Forbidden("Your role does not allow that.")
     for attempt in range(1, ATTEMPTS_MAXIMUM + 1):
@@ -58,7 +58,7 @@ async def run_action(
             await asyncio.sleep(0.01 * attempt)
             continue
         if wrote:
-            await rung()
+            notify()
         return outcome
     raise AssertionError("the last try returns or raises")
 
@@ -85,7 +85,7 @@ async def _once(
                 name: [(type(r), r.id) for r in rows] if isinstance(rows, list) else (type(rows), rows.id)
                 for name, rows in found.items()
             },
-            state.name(numbers[-1]) if numbers else state.cursor,
+            state.cursor_of(numbers[-1]) if numbers else state.cursor,
         )
         if key is not None:
             await idempotency.keep(session, key, request.fingerprint, outcome.rows, outcome.cursor, now)

@@ -48,7 +48,7 @@ class WriteAccess:
     """Where mutations write, and what is called after a commit that left events."""
 
     database: Database
-    rung: Callable[[], Awaitable[None]]
+    notify: Callable[[], None]
 
 
 class Requester(Protocol):

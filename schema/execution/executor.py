@@ -41,14 +41,14 @@ from schema.plan.fallback import FallbackRequired
 NOBODY = Viewer(Visibility(Role.INTEGRATOR))
 
 
-async def notify_nobody() -> None:
-    """The bell of a process in which nobody listens."""
+def notify_nobody() -> None:
+    """The notification of a process without subscribers: does nothing."""
 
 
 class Executor:
     """Operations on one graph and one database.
 
-    `clock` and `zone` say when now is, and in which zone days are; `rung` is called after a commit that left events;
+    `clock` and `zone` say when now is, and in which zone days are; `notify` is called after a commit that left events;
     `signer` makes the addresses under which evidence is read, and without it there are none. `planned` says whether
     operations are compiled; without it graphql-core executes them all. With `reuse`, answers are given again that
     cannot have changed (schema/plans/answers.py).
@@ -61,14 +61,14 @@ class Executor:
         zone: Callable[[], ZoneInfo],
         clock: Callable[[], dt.datetime],
         *,
-        rung: Callable[[], Awaitable[None]] = notify_nobody,
+        notify: Callable[[], None] = notify_nobody,
         introspection: bool = True,
         signer: Signer | None = None,
         planned: bool = True,
         reuse: bool = False,
     ) -> None:
         self.graph, self._database, self._zone, self._clock = graph, database, zone, clock
-        self._writing, self._signer = WriteAccess(database, rung), signer
+        self._writing, self._signer = WriteAccess(database, notify), signer
         self._documents = Documents(graph, introspection=introspection)
         self.plans = PlanCache(graph, database.read_pool, sqlite=database.sqlite, reuse=reuse) if planned else None
 

@@ -98,7 +98,7 @@ class PerformAction(FieldSource):
         request = ActionRequest(self.name, plain, expected, named or None, hashlib.sha256(text).hexdigest())
         writing, reader = context.writing, context.reader
         return await runner.run_action(
-            writing.database, context.viewer, reader.now, reader.zone, request, self.body, writing.rung
+            writing.database, context.viewer, reader.now, reader.zone, request, self.body, writing.notify
         )
 
     def _plain(self, name: str, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A subscription's document as the feed takes it: what it asks for, and what renders an event for all who ask alike."""
+"""Renders what a stream sends: executes the subscription's document once for all who share it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,24 +8,22 @@ from inspect import isawaitable
 from typing import Any
 
 import orjson
-from graphql import (
-    ExecutionResult,
-    execute,
-)
+from graphql import ExecutionResult, execute
 
 import models
 from models.db.outages import is_outage
 from models.visibility import Visibility
 from schema.build import Graph
 from schema.execution.context import Context, Record
+from schema.execution.errors import format_error
 from schema.live.request import SubscriptionRequest
 from schema.plan.fallback import FallbackRequired
 from subscriptions.event_filter import EventFilter
 
 Contexts = Callable[[Visibility], Context]  # a fresh context for one execution
-Planned = Callable[[Any], Awaitable[bytes]]  # the data for a root, by plan; raises Leave
+Planned = Callable[[Any], Awaitable[bytes]]  # the data for a root, by plan; raises FallbackRequired
 
-# How often, and so about how many seconds, an event is tried again while the database is away.
+# How often a rendering is tried while the database is away, and so about how many seconds it waits.
 ATTEMPTS, PAUSE = 40, 0.5
 EXECUTE_SECONDS = 15.0
 
@@ -36,19 +34,18 @@ class DatabaseAway(Exception):
 
 @dataclass(eq=False)
 class EventRenderer:
-    """Executes a stream's document with something as its root: for all of a group at once."""
+    """Executes a stream's document with an event or a state as its root, once for a whole group."""
 
     graph: Graph
-    opening: SubscriptionRequest
+    request: SubscriptionRequest
     contexts: Contexts
-    told: Callable[[Any], dict[str, Any]]
     planned: Planned | None = None
 
     async def execute(self, root: Any, cursor: str | None) -> bytes:
-        """The result as JSON; its cursor stands in `extensions`, whatever the document asks for.
+        """The result as JSON, with the cursor in `extensions`, whatever the document selects.
 
-        A database that is away is waited for: an event that came without its data could not be had once more. Raises
-        Away where that takes too long.
+        Waits for a database that is away, because a client would never get the data of this event again. Raises
+        DatabaseAway when that takes too long.
         """
         for _ in range(ATTEMPTS):
             try:
@@ -62,20 +59,20 @@ class EventRenderer:
                     raise
             else:
                 if not any(is_outage(error.original_error) for error in result.errors or ()):
-                    return payload(result.data, [self.told(error) for error in result.errors or ()], cursor)
+                    return payload(result.data, [format_error(error) for error in result.errors or ()], cursor)
             await asyncio.sleep(PAUSE)
         raise DatabaseAway
 
     async def _result(self, root: Any) -> ExecutionResult:
-        context = self.contexts(self.opening.visibility)
+        context = self.contexts(self.request.visibility)
         try:
             running = execute(
                 self.graph._schema,
-                self.opening.document,
+                self.request.document,
                 root_value=root,
                 context_value=context,
-                variable_values=self.opening.variables,
-                operation_name=self.opening.name,
+                variable_values=self.request.variables,
+                operation_name=self.request.name,
             )
             return await running if isawaitable(running) else running
         finally:
@@ -84,25 +81,25 @@ class EventRenderer:
 
 def payload(data: Any, errors: list[dict[str, Any]], cursor: str | None) -> bytes:
     """A result as JSON."""
-    found: dict[str, Any] = {"data": data}
+    result: dict[str, Any] = {"data": data}
     if errors:
-        found["errors"] = errors
+        result["errors"] = errors
     if cursor is not None:
-        found["extensions"] = {"cursor": cursor}
-    return orjson.dumps(found)
+        result["extensions"] = {"cursor": cursor}
+    return orjson.dumps(result)
 
 
 @dataclass(eq=False)
 class EventTopic:
-    """The events of one group, for the feed. `epoch` makes cursors of their numbers."""
+    """The events of one group, as the feed takes them. `epoch` is the log's, for the cursors."""
 
-    rendering: EventRenderer
-    interest: EventFilter
+    renderer: EventRenderer
+    event_filter: EventFilter
     epoch: str
     matches: Callable[[Any], bool] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.matches = self.interest.matches
+        self.matches = self.event_filter.matches
 
     async def render(self, event: Any) -> bytes:
-        return await self.rendering.execute(Record(models.Event, event), f"{self.epoch}-{event.id}")
+        return await self.renderer.execute(Record(models.Event, event), f"{self.epoch}-{event.id}")

@@ -1,4 +1,4 @@
-"""What a subscription asks for, and which subscribers can share one execution."""
+"""Reads a subscription: its stream and arguments, and the key that decides which subscribers share one execution."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from schema.subscription import StreamSource
 
 @dataclass(frozen=True)
 class SubscriptionRequest:
-    """What a client asks to be streamed: the declaration, its arguments, and what makes two subscribers one group."""
+    """A client's subscription: the declared stream and its arguments. Equal keys make one group."""
 
     stream: StreamSource
     arguments: dict[str, Any]
@@ -45,12 +45,12 @@ class SubscriptionRequest:
 
     @property
     def after(self) -> str | None:
-        """The cursor to go on from."""
+        """The cursor to resume after."""
         return self.arguments.get("after") or None
 
 
 class InvalidVariables(RequestError):
-    """Variables that do not fit the document; `errors` are graphql-core's own."""
+    """Variables that do not fit the document. `errors` are those of graphql-core."""
 
     def __init__(self, errors: list[Any]) -> None:
         super().__init__(ErrorCode.BAD_VARIABLES, "The variables do not fit the document.")
@@ -65,7 +65,7 @@ def subscription_request(
     variables: dict[str, Any],
     visibility: Visibility,
 ) -> SubscriptionRequest:
-    """Look at a valid subscription. Raises Refused."""
+    """Read a valid subscription. Raises RequestError."""
     values = get_variable_values(
         graph._schema, operation.variable_definitions or (), variables, max_errors=limits.ERRORS_MAXIMUM
     )
@@ -74,24 +74,24 @@ def subscription_request(
     node = root_field(document, operation)
     root = graph._schema.subscription_type
     assert root is not None
-    definition = root.fields.get(node.name.value)
-    if definition is None:
+    graph_field = root.fields.get(node.name.value)
+    if graph_field is None:
         raise RequestError(ErrorCode.BAD_DOCUMENT, "Ask for one of the streams of Subscription.")
-    declared = definition.extensions["strawberry-definition"]
+    declaration = graph_field.extensions["strawberry-definition"]
     arguments = convert_arguments(
-        get_argument_values(definition, node, values),
-        declared.arguments,
+        get_argument_values(graph_field, node, values),
+        declaration.arguments,
         scalar_registry=graph.schema_converter.scalar_registry,
         config=graph.config,
     )
-    text, dropped = without_after(document, operation, node)
-    kept = {key: value for key, value in variables.items() if key not in dropped}
-    key = (text, name, orjson.dumps(kept, option=orjson.OPT_SORT_KEYS), visibility)
-    return SubscriptionRequest(declared.source, arguments, key, document, variables, name, visibility)
+    text, removed = without_after(document, operation, node)
+    others = {key: value for key, value in variables.items() if key not in removed}
+    key = (text, name, orjson.dumps(others, option=orjson.OPT_SORT_KEYS), visibility)
+    return SubscriptionRequest(declaration.source, arguments, key, document, variables, name, visibility)
 
 
 def root_field(document: DocumentNode, operation: OperationDefinitionNode) -> FieldNode:
-    """The one field of a subscription's root; validation has seen to it that there is one at most."""
+    """The one field of a subscription's root. Validation has ensured that there is at most one."""
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
 
     def first(selections: SelectionSetNode) -> FieldNode | None:
@@ -100,22 +100,22 @@ def root_field(document: DocumentNode, operation: OperationDefinitionNode) -> Fi
                 return node
             inner = fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
             assert isinstance(inner, FragmentDefinitionNode | InlineFragmentNode)
-            if (found := first(inner.selection_set)) is not None:
-                return found
+            if (field := first(inner.selection_set)) is not None:
+                return field
         return None
 
-    found = first(operation.selection_set)
-    if found is None or found.directives:
-        raise RequestError(ErrorCode.BAD_DOCUMENT, "A subscription asks for one stream, without conditions.")
-    return found
+    root = first(operation.selection_set)
+    if root is None or root.directives:
+        raise RequestError(ErrorCode.BAD_DOCUMENT, "A subscription selects one stream, without directives on it.")
+    return root
 
 
 def without_after(
     document: DocumentNode, operation: OperationDefinitionNode, root: FieldNode
 ) -> tuple[str, frozenset[str]]:
-    """The document without the root's `after`, and the variables that were there for it alone.
+    """The document without the root's argument `after`, and the variables that only this argument used.
 
-    Subscribers who differ in nothing else see the same from then on.
+    Subscribers who differ only in `after` see the same events once they have caught up.
     """
     after = next((a for a in root.arguments or () if a.name.value == "after"), None)
     if after is None:
@@ -127,15 +127,16 @@ def without_after(
             uses.append(node.name.value)
 
     visit(document, Uses())
-    # Once where it is defined, and once here.
-    alone = isinstance(after.value, VariableNode) and uses.count(after.value.name.value) == 2
-    dropped = frozenset({after.value.name.value} if alone and isinstance(after.value, VariableNode) else ())
+    removed: frozenset[str] = frozenset()
+    # Two uses: the definition and this argument.
+    if isinstance(after.value, VariableNode) and uses.count(after.value.name.value) == 2:
+        removed = frozenset({after.value.name.value})
 
     class Strip(Visitor):
         def enter_argument(self, node: ArgumentNode, *_: Any) -> Any:
             return REMOVE if node is after else None
 
         def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> Any:
-            return REMOVE if node.variable.name.value in dropped else None
+            return REMOVE if node.variable.name.value in removed else None
 
-    return print_ast(visit(document, Strip())), dropped
+    return print_ast(visit(document, Strip())), removed

@@ -1,11 +1,11 @@
-"""What is drawn and not logged, as sources of channels: portraits, and positions of inspectors."""
+"""Sources of state streams: portraits, and positions of inspectors. They are read again and again, not logged."""
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -23,26 +23,28 @@ from schema.types.scalars import Point
 from subscriptions.event_filter import EventFilter
 from subscriptions.state_stream import Change
 
-EVERY = 1.0  # seconds: a portrait, and an inspector's position, are told no oftener
+T = TypeVar("T")
+
+EVERY = 1.0  # seconds: a portrait, and an inspector's position, is sent no more often than this
 
 INSPECTOR: sa.Table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
 
 
 class Wait(Protocol):
-    """Waits so many seconds, or until something stirs; tests have one that does not wait."""
+    """Waits for so many seconds or until an event is set. Tests pass one that follows their own clock."""
 
-    async def __call__(self, seconds: float, stirred: asyncio.Event | None = None) -> None: ...
+    async def __call__(self, seconds: float, changed: asyncio.Event | None = None) -> None: ...
 
 
-async def wait(seconds: float, stirred: asyncio.Event | None = None) -> None:
+async def wait(seconds: float, changed: asyncio.Event | None = None) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await (stirred or asyncio.Event()).wait()
+            await (changed or asyncio.Event()).wait()
 
 
 @dataclass(frozen=True)
 class SourceContext:
-    """What a source stands in: contexts to read with, the clock, the feed's events, and how it waits."""
+    """What every source needs: contexts to read with, the clock, the feed's events, and a way to wait."""
 
     database: Database
     contexts: Contexts
@@ -53,7 +55,7 @@ class SourceContext:
 
 @dataclass(frozen=True)
 class PortraitReading:
-    """A portrait as it is, and when it may be another though nothing happens."""
+    """A portrait, and the time at which it may change without an event."""
 
     portrait: Portrait
     turns_at: dt.datetime
@@ -61,32 +63,32 @@ class PortraitReading:
 
 @dataclass(frozen=True)
 class PortraitScope:
-    """Whose portrait, over which days."""
+    """The row that a portrait is about, as type name and key, and the days that it covers."""
 
     name: str
     key: int
     window: Days | None
 
-    async def seen(self, context: Context) -> bool:
-        """Whether there is such a portrait for the viewer. Raises Refused for days that cannot be."""
+    async def visible(self, context: Context) -> bool:
+        """Whether the row exists and the viewer may see its portrait. Raises RequestError for an impossible window."""
         portraits.span(context.reader, self.window)
         if context.viewer.role is Role.ENTERPRISE and self.name != "Enterprise":
             return False
         return await context.one(PORTRAITS[self.name][0], self.key) is not None
 
-    async def draw(self, context: Context) -> PortraitReading:
-        drawer = PORTRAITS[self.name][1]
-        # Both of one moment: what turned in between would never be noticed.
-        [found] = await drawer(context.reader, [(self.key,)], window=self.window)
-        if found is None:
-            raise LookupError("what the portrait was of is gone")
-        return PortraitReading(found, await portraits.next_turn(context.reader, drawer, self.key))
+    async def read(self, context: Context) -> PortraitReading:
+        draw = PORTRAITS[self.name][1]
+        # Both come from one snapshot. Otherwise a change between them would go unnoticed.
+        [portrait] = await draw(context.reader, [(self.key,)], window=self.window)
+        if portrait is None:
+            raise LookupError("the row of the portrait no longer exists")
+        return PortraitReading(portrait, await portraits.next_turn(context.reader, draw, self.key))
 
-    def concerns(self, event: Any) -> bool:
-        """Whether an event can change it. A batch of an import says nothing of where its rows are."""
-        return event.kind is models.EventKind.REGISTER_IMPORTED or self._scope().matches(event)
+    def affected_by(self, event: Any) -> bool:
+        """Whether an event may change the portrait. The event of an import does not say where its rows are."""
+        return event.kind is models.EventKind.REGISTER_IMPORTED or self._filter().matches(event)
 
-    def _scope(self) -> EventFilter:
+    def _filter(self) -> EventFilter:
         keys = frozenset({self.key})
         match self.name:
             case "Zone":
@@ -102,81 +104,81 @@ class PortraitScope:
 
 @dataclass(eq=False)
 class PortraitSource:
-    """The portrait now, and whenever anything but its moment has changed."""
+    """Gives the portrait now, and again whenever anything but its `asOf` and `cursor` has changed."""
 
-    around: SourceContext
-    rendering: EventRenderer
-    scene: PortraitScope
+    context: SourceContext
+    renderer: EventRenderer
+    scope: PortraitScope
 
     async def changes(self) -> AsyncGenerator[Sequence[Change], None]:
-        stirred = asyncio.Event()
+        changed = asyncio.Event()
 
         def watch(event: Any) -> None:
-            if self.scene.concerns(event):
-                stirred.set()
+            if self.scope.affected_by(event):
+                changed.set()
 
-        unwatch = self.around.watch(watch)
+        unwatch = self.context.watch(watch)
         last: Portrait | None = None
         try:
             while True:
-                stirred.clear()
-                sight = await retry_while_away(self._draw, self.around.pause)
-                found = sight.portrait
-                if last is None or not found.shows(last):
-                    last = found
-                    yield [(self.scene, await self.rendering.execute(found, found.cursor))]
-                await self.around.pause(EVERY)
-                # Just after it: a deadline has passed when it is in the past.
-                left = (sight.turns_at - self.around.clock()).total_seconds() + 0.001
-                await self.around.pause(max(0.0, left), stirred)
+                changed.clear()
+                reading = await retry_while_away(self._read, self.context.pause)
+                portrait = reading.portrait
+                if last is None or not portrait.shows(last):
+                    last = portrait
+                    yield [(self.scope, await self.renderer.execute(portrait, portrait.cursor))]
+                await self.context.pause(EVERY)
+                # A millisecond later, because a deadline has passed only once it lies in the past.
+                seconds = (reading.turns_at - self.context.clock()).total_seconds() + 0.001
+                await self.context.pause(max(0.0, seconds), changed)
         finally:
             unwatch()
 
-    async def _draw(self) -> PortraitReading:
-        context = self.around.contexts(self.rendering.opening.visibility)
+    async def _read(self) -> PortraitReading:
+        context = self.context.contexts(self.renderer.request.visibility)
         try:
-            return await self.scene.draw(context)
+            return await self.scope.read(context)
         finally:
             await context.reader.close()
 
 
 @dataclass(eq=False)
 class PositionSource:
-    """The latest position of each inspector on duty: all now, then each as it moves."""
+    """Gives the latest position of each inspector on duty: first all of them, then each that has changed."""
 
-    around: SourceContext
-    rendering: EventRenderer
+    context: SourceContext
+    renderer: EventRenderer
     zone: int | None
 
     async def changes(self) -> AsyncGenerator[Sequence[Change], None]:
         last: dict[int, Position] = {}
         while True:
-            found = await retry_while_away(self._positions, self.around.pause)
-            gone: list[Change] = [(key, None) for key in last if key not in found]
-            moved = [(key, p) for key, p in found.items() if last.get(key) != p]
-            told: list[Change] = [(key, await self.rendering.execute(p, None)) for key, p in moved]
-            last = found
-            if gone or told:
-                yield [*gone, *told]
-            await self.around.pause(EVERY)
+            positions = await retry_while_away(self._positions, self.context.pause)
+            gone: list[Change] = [(key, None) for key in last if key not in positions]
+            moved = [(key, position) for key, position in positions.items() if last.get(key) != position]
+            rendered: list[Change] = [(key, await self.renderer.execute(position, None)) for key, position in moved]
+            last = positions
+            if gone or rendered:
+                yield [*gone, *rendered]
+            await self.context.pause(EVERY)
 
     async def _positions(self) -> dict[int, Position]:
-        """By the inspector's key."""
+        """The positions by the inspectors' keys."""
         columns = (INSPECTOR.c.id, INSPECTOR.c.latitude, INSPECTOR.c.longitude, INSPECTOR.c.position_at)
         known = (INSPECTOR.c.latitude.is_not(None), INSPECTOR.c.position_at.is_not(None))
-        wanted: list[sa.ColumnElement[bool]] = [INSPECTOR.c.on_duty.is_(sa.true()), *known]
+        conditions: list[sa.ColumnElement[bool]] = [INSPECTOR.c.on_duty.is_(sa.true()), *known]
         if self.zone is not None:
-            wanted.append(INSPECTOR.c.zone_id == self.zone)
-        async with self.around.database.read() as connection:
-            rows = await connection.execute(sa.select(*columns).where(*wanted).order_by(INSPECTOR.c.id))
+            conditions.append(INSPECTOR.c.zone_id == self.zone)
+        async with self.context.database.read() as connection:
+            rows = await connection.execute(sa.select(*columns).where(*conditions).order_by(INSPECTOR.c.id))
         return {
             r.id: Position((models.Inspector, r.id), Point(latitude=r.latitude, longitude=r.longitude), r.position_at)
             for r in rows
         }
 
 
-async def retry_while_away(read: Callable[[], Any], pause: Wait) -> Any:
-    """What is read; a database that is away is waited for, since the next time gives all that counts."""
+async def retry_while_away(read: Callable[[], Awaitable[T]], pause: Wait) -> T:
+    """Read, again and again while the database is away. Only the latest state counts, so nothing is lost."""
     while True:
         try:
             async with asyncio.timeout(SILENT_SECONDS):

@@ -227,10 +227,10 @@ async def test_personal_fields_are_hidden_from_who_may_not_see_them(office: Offi
 async def acting(office: Office, body: Any) -> None:
     request = ActionRequest("teamSetStandby", {})
 
-    async def rung() -> None:
-        raise AssertionError("nothing is to be told")
+    def notify() -> None:
+        raise AssertionError("no notification is due")
 
-    await run_action(office.database, DUTY, NOW, SHANGHAI, request, body, rung)
+    await run_action(office.database, DUTY, NOW, SHANGHAI, request, body, notify)
 
 
 async def test_an_action_that_forgets_its_event_is_undone(office: Office) -> None:
@@ -266,7 +266,7 @@ async def test_an_action_that_forgets_its_event_is_undone(office: Office) -> Non
 
 async def test_a_position_is_overwritten_and_leaves_no_event(office: Office) -> None:
     before = await head(office)
-    rung = office.rung
+    notifications = office.notifications
     for minute, place in ((0, (30.2, 120.2)), (5, (30.3, 120.3)), (3, (30.4, 120.4))):
         some: dict[str, Any] = {
             "position": {"latitude": place[0], "longitude": place[1]},
@@ -278,15 +278,15 @@ async def test_a_position_is_overwritten_and_leaves_no_event(office: Office) -> 
     row = await row_of(office.database, models.Inspector, office.world.inspector)
     # What was measured later counts, whenever it arrives.
     assert (row.latitude, row.longitude) == (30.3, 120.3)
-    assert (await head(office), office.rung) == (before, rung)
+    assert (await head(office), office.notifications) == (before, notifications)
 
 
-async def test_the_bell_is_rung_once_for_what_left_events_and_not_for_failures(office: Office) -> None:
+async def test_the_notifier_is_called_once_for_an_action_with_events_and_not_for_failures(office: Office) -> None:
     await office.done(DUTY, "hazardReport", enterprise=office.enterprise, level="GENERAL", description="隐患")
-    assert office.rung == 1
+    assert office.notifications == 1
     await office.refused(WALL, "hazardReport", enterprise=office.enterprise, level="GENERAL", description="隐患")
     await office.done(DUTY, "rainfallReport", zone=office.world.id("zone"), millimetres=1.0)
-    assert office.rung == 1
+    assert office.notifications == 1
 
 
 async def test_who_changes_an_enterprise_does_not_hold_up_the_events_of_others(office: Office) -> None:

@@ -113,7 +113,7 @@ async def test_a_number_is_not_given_twice(database: Database) -> None:
 @pytest.mark.parametrize("number", [0, 1, 41, 42])
 def test_a_cursor_names_its_event(number: int) -> None:
     found = event_log.LogState(EPOCH, 42)
-    assert found.number(found.name(number)) == number
+    assert found.number(found.cursor_of(number)) == number
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_cursor_that_the_log_cannot_go_on_from_is_refused(cursor: str, code: s
 async def test_two_databases_have_logs_of_their_own(database: Database) -> None:
     [number] = await append(database, event())
     found = await state(database)
-    assert found.cursor == found.name(number)
+    assert found.cursor == found.cursor_of(number)
     with pytest.raises(event_log.CursorRefused, match="another log"):
         event_log.LogState(OTHER, number).number(found.cursor)
 
@@ -210,7 +210,7 @@ async def test_retention_moves_the_horizon_of_resuming_and_nothing_else(database
     # The log is as it was, and so are its cursors.
     assert await subjects(database) == days
     now = await state(database)
-    assert [now.number(now.name(n)) for n in numbers] == numbers
+    assert [now.number(now.cursor_of(n)) for n in numbers] == numbers
 
 
 async def test_an_empty_log_can_always_be_gone_on_from(database: Database) -> None:

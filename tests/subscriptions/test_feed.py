@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from subscriptions import feed as feeds
-from tests.support.memory_feed import Log, Sink, Topic, feeding, heard, numbers, settle
+from tests.support.memory_feed import Log, Sink, Topic, feeding, notified, numbers, settle
 
 KEY = "key"
 
@@ -21,7 +21,7 @@ async def test_who_joins_gets_what_comes_after() -> None:
     async with feeding(log) as feed:
         place = feed.join(KEY, Topic(), sink)
         log.commit(2)
-        await heard(feed)
+        await notified(feed)
         assert sink.got == [4, 5]
         assert place.position == 5
 
@@ -31,11 +31,11 @@ async def test_who_leaves_gets_nothing_more_and_may_leave_twice() -> None:
     async with feeding(log) as feed:
         place = feed.join(KEY, Topic(), sink)
         log.commit()
-        await heard(feed)
+        await notified(feed)
         place.leave()
         place.leave()
         log.commit()
-        await heard(feed)
+        await notified(feed)
         assert sink.got == [1]
         assert place.position is None
         assert (feed.groups, feed.memberships) == ({}, {})
@@ -48,7 +48,7 @@ async def test_only_what_matches_is_rendered_and_the_place_moves_on_all_the_same
         log.commit(3, "red")
         log.commit(1, "blue")
         log.commit(3, "red")
-        await heard(feed)
+        await notified(feed)
         assert sink.got == topic.rendered == [4]
         assert place.position == 7
 
@@ -59,7 +59,7 @@ async def test_an_event_is_rendered_once_for_all_of_a_group() -> None:
         for sink in sinks:
             feed.join(KEY, topic, sink)
         log.commit(10)
-        await heard(feed)
+        await notified(feed)
         assert all(sink.got == numbers(1, 10) for sink in sinks)
         assert topic.rendered == numbers(1, 10)
 
@@ -70,10 +70,10 @@ async def test_a_ring_during_a_read_reads_again() -> None:
         feed.join(KEY, Topic(), sink)
         log.free.clear()
         log.commit()
-        feed.wake()
+        feed.notify()
         await settle()
         log.commit()  # after the read has looked
-        feed.wake()
+        feed.notify()
         log.free.set()
         await settle()
         assert sink.got == [1, 2]
@@ -99,11 +99,11 @@ async def test_who_joins_while_an_event_is_rendered_gets_only_later_ones() -> No
     async with feeding(log) as feed:
         feed.join(KEY, topic, first)
         log.commit()
-        await heard(feed)
+        await notified(feed)
         place = feed.join(KEY, topic, second)
         assert place.position == 1
         log.commit()
-        await heard(feed)
+        await notified(feed)
         ready.set()
         await settle()
         assert (first.got, second.got) == ([1, 2], [2])
@@ -115,7 +115,7 @@ async def test_who_resumes_while_the_very_event_is_rendered_gets_it_once() -> No
     async with feeding(log) as feed:
         feed.join(KEY, topic, first)
         log.commit(3)
-        await heard(feed)
+        await notified(feed)
         feed.join(KEY, topic, second, after=0)
         await settle()
         assert second.got == [1]
@@ -134,9 +134,9 @@ async def test_a_reader_does_not_run_ahead_of_the_tail() -> None:
         await settle()
         assert first.got == [6, 7, 8]
         feed.join(KEY, Topic(), second, after=9)  # from a server that has heard
-        await heard(feed)
+        await notified(feed)
         log.commit()
-        await heard(feed)
+        await notified(feed)
         assert first.got == numbers(6, 11)
         assert second.got == [10, 11]
 
@@ -148,10 +148,10 @@ async def test_a_client_ahead_of_its_server_gets_nothing_again() -> None:
         place = feed.join(KEY, Topic(), ahead, after=6)
         log.commit(2)
         assert place.position == 6
-        await heard(feed)
+        await notified(feed)
         assert (behind.got, ahead.got) == ([5, 6], [])
         log.commit(2)
-        await heard(feed)
+        await notified(feed)
         assert (behind.got, ahead.got) == ([5, 6, 7, 8], [7, 8])
 
 
@@ -160,7 +160,7 @@ async def test_a_client_ahead_may_be_the_first_of_its_group() -> None:
     async with feeding(log) as feed:
         feed.join(KEY, Topic(), sink, after=5)
         log.commit(3)
-        await heard(feed)
+        await notified(feed)
         assert sink.got == [6, 7]
 
 
@@ -171,12 +171,12 @@ async def test_who_stops_lets_the_next_begin_anew() -> None:
     async with feeding(log) as feed:
         place = feed.join(KEY, topic, first)
         log.commit()
-        await heard(feed)
+        await notified(feed)
         place.leave()
         feed.join(KEY, topic, second)
         ready.set()
         log.commit()
-        await heard(feed)
+        await notified(feed)
         assert (first.got, second.got) == ([], [2])
 
 
@@ -187,7 +187,7 @@ async def test_who_leaves_from_within_a_sending_is_not_sent_to_again() -> None:
         place = feed.join(KEY, Topic(), second)
         first.sent = lambda number: place.leave()
         log.commit(2)
-        await heard(feed)
+        await notified(feed)
         assert first.got == [1, 2]
         assert second.got == [1]  # it was under way
 
@@ -201,7 +201,7 @@ async def test_a_replay_joins_the_group_without_a_gap_or_a_repeat() -> None:
         feed.join(KEY, topic, live)
         place = feed.join(KEY, topic, resumed, after=3)
         log.commit(5)
-        await heard(feed)
+        await notified(feed)
         assert live.got == numbers(21, 25)
         assert resumed.got == numbers(4, 25)
         assert place.group is feed.groups[KEY]
@@ -214,12 +214,12 @@ async def test_a_replay_that_ends_while_the_group_renders_gets_that_event_once()
         feed.join(KEY, topic, live)
         ready = topic.hold(4)
         log.commit(2)
-        await heard(feed)
+        await notified(feed)
         feed.join(KEY, topic, resumed, after=0)
         await settle()
         assert (live.got, resumed.got) == ([3], [1, 2, 3])
         log.commit()
-        await heard(feed)
+        await notified(feed)
         ready.set()
         await settle()
         assert (live.got, resumed.got) == ([3, 4, 5], [1, 2, 3, 4, 5])
@@ -232,7 +232,7 @@ async def test_a_replay_that_is_ahead_of_its_group_waits_for_it() -> None:
     async with feeding(log) as feed:
         feed.join(KEY, topic, live)
         log.commit(4)
-        await heard(feed)
+        await notified(feed)
         place = feed.join(KEY, topic, resumed, after=1)
         await settle()
         assert (live.got, resumed.got) == ([], [2, 3, 4])
@@ -240,7 +240,7 @@ async def test_a_replay_that_is_ahead_of_its_group_waits_for_it() -> None:
         assert place.position == 4
         ready.set()
         log.commit()
-        await heard(feed)
+        await notified(feed)
         assert (live.got, resumed.got) == ([1, 2, 3, 4, 5], [2, 3, 4, 5])
 
 
@@ -251,7 +251,7 @@ async def test_a_replay_without_a_group_becomes_it() -> None:
         await settle()
         feed.join(KEY, topic, second)
         log.commit()
-        await heard(feed)
+        await notified(feed)
         assert (first.got, second.got) == ([3, 4, 5, 6], [6])
 
 
@@ -262,7 +262,7 @@ async def test_a_replay_goes_at_its_readers_pace_and_nobody_elses() -> None:
         feed.join(KEY, topic, live)
         place = feed.join(KEY, topic, slow, after=0)
         log.commit(5)
-        await heard(feed)
+        await notified(feed)
         assert (live.got, slow.got) == (numbers(11, 15), [1])
         assert place.position == 1
         slow.room.set()
@@ -290,11 +290,11 @@ async def test_a_storm_of_resumes_renders_each_event_once() -> None:
     async with feeding(log) as feed:
         feed.join(KEY, topic, live)
         log.commit(100)
-        await heard(feed)
+        await notified(feed)
         for number, sink in enumerate(sinks):
             feed.join(KEY, topic, sink, after=number % 400)
         log.commit(20)
-        await heard(feed)
+        await notified(feed)
         while len(feed._tasks) > 1:
             await settle()
         assert all(sink.got == numbers(n % 400 + 1, 420) for n, sink in enumerate(sinks))
@@ -311,17 +311,17 @@ async def test_what_waits_for_a_group_is_bounded_and_read_again(monkeypatch: pyt
         feed.join(KEY, topic, first)
         ready = topic.hold(1)
         log.commit(30)
-        await heard(feed)
+        await notified(feed)
         assert len(feed.groups[KEY].pending) <= 5
         feed.join(KEY, topic, second)  # while it lags behind
         log.commit(3)
-        await heard(feed)
+        await notified(feed)
         ready.set()
         await settle()
         assert first.got == numbers(1, 33)
         assert second.got == [31, 32, 33]
         log.commit()
-        await heard(feed)
+        await notified(feed)
         assert (first.got[-1], second.got[-1]) == (34, 34)
 
 
@@ -334,7 +334,7 @@ async def test_a_reader_who_stalls_does_not_slow_a_group_that_reads_again(monkey
         feed.join(KEY, topic, other)
         ready = topic.hold(1)
         log.commit(10)
-        await heard(feed)
+        await notified(feed)
         ready.set()
         await settle()
         assert other.got == numbers(1, 10)
@@ -346,7 +346,7 @@ async def test_a_rendering_that_fails_is_told_to_its_members_alone() -> None:
         places = [feed.join("bad", bad, first), feed.join("bad", bad, second)]
         feed.join("good", good, other)
         log.commit(3)
-        await heard(feed)
+        await notified(feed)
         assert (first.got, second.got, other.got) == ([1], [1], [1, 2, 3])
         assert (first.failed, second.failed, other.failed) == (True, True, False)
         assert [place.position for place in places] == [None, None]
@@ -367,7 +367,7 @@ async def test_a_filter_that_fails_keeps_the_event_from_nobody_else() -> None:
         feed.join("bad", Broken(), first)
         feed.join("good", Topic(), other)
         log.commit(2)
-        await heard(feed)
+        await notified(feed)
         assert (first.failed, other.got) == (True, [1, 2])
 
 
@@ -380,7 +380,7 @@ async def test_a_log_that_cannot_be_read_is_waited_for(monkeypatch: pytest.Monke
         feed.join(KEY, Topic(), live)
         place = feed.join(KEY, Topic(), resumed, after=0)
         log.commit(2)
-        await heard(feed)
+        await notified(feed)
         assert (live.got, resumed.got, place.position) == ([], [], 0)
         done = asyncio.Event()
         resumed.sent = lambda number: done.set() if number == 7 else None
@@ -399,7 +399,7 @@ async def test_a_database_that_has_gone_without_a_word_is_not_waited_for(monkeyp
         feed.join(KEY, Topic(), sink)
         log.free.clear()
         log.commit()
-        feed.wake()
+        feed.notify()
         # Given up after a moment, and tried again.
         await asyncio.wait_for(log.read_often(4), 5)
         log.free.set()
@@ -415,7 +415,7 @@ async def test_short_resumes_read_no_database_and_long_ones_do(monkeypatch: pyte
     log, short, long = Log(3), Sink(), Sink()
     async with feeding(log) as feed:
         log.commit(20)
-        await heard(feed)
+        await notified(feed)
         log.reads.clear()
         feed.join("short", Topic(), short, after=14)
         await settle()
@@ -433,7 +433,7 @@ async def test_the_window_begins_where_it_should(after: int, monkeypatch: pytest
     log, sink = Log(3), Sink()
     async with feeding(log) as feed:
         log.commit(15)
-        await heard(feed)
+        await notified(feed)
         feed.join(KEY, Topic(), sink, after=after)
         await settle()
         assert sink.got == numbers(after + 1, 18)
@@ -447,7 +447,7 @@ async def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         feed.join(KEY, topic, sink)
         for _ in range(20):
             log.commit(25)
-            await heard(feed)
+            await notified(feed)
             assert feed._rendered_bytes <= 40_000
         assert sink.got == numbers(1, 500)
         assert feed._rendered_bytes == sum(feeds.weight(message) for message in feed._rendered.values())
@@ -466,7 +466,7 @@ async def test_a_rendering_that_hangs_does_not_keep_others_from_being_forgotten(
         feed.join("stuck", stuck, Sink())
         feed.join(KEY, topic, sink)
         log.commit(50)
-        await heard(feed)
+        await notified(feed)
         assert len(sink.got) == 50
         assert feed._rendered_bytes <= 20_000
 
@@ -477,10 +477,10 @@ async def test_watchers_hear_of_every_event_until_they_end() -> None:
     async with feeding(log) as feed:
         end = feed.watch(lambda event: seen.append(event.id))
         log.commit(2)
-        await heard(feed)
+        await notified(feed)
         end()
         log.commit()
-        await heard(feed)
+        await notified(feed)
         assert seen == [1, 2]
 
 
@@ -494,5 +494,5 @@ async def test_closing_leaves_nothing_at_work() -> None:
         feed.join(KEY, topic, Sink())
         feed.join(KEY, topic, slow, after=0)
         log.commit()
-        await heard(feed)
+        await notified(feed)
     assert asyncio.all_tasks() == before

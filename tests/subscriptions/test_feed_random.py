@@ -20,7 +20,20 @@ MEMBERS = 5
 # What may happen, each with numbers that are taken as they fit.
 STEPS = st.tuples(
     st.sampled_from(
-        ("commit", "ring", "turns", "join", "resume", "leave", "stall", "free", "hold", "let go", "ahead", "slow read")
+        (
+            "commit",
+            "notify",
+            "turns",
+            "join",
+            "resume",
+            "leave",
+            "stall",
+            "free",
+            "hold",
+            "let go",
+            "ahead",
+            "slow read",
+        )
     ),
     st.integers(0, 7),
     st.integers(0, 7),
@@ -52,12 +65,12 @@ class Play:
         match what:
             case "commit":
                 self.log.commit(1 + number, COLOURS[other % 2])
-            case "ring":
-                self.feed.wake()
+            case "notify":
+                self.feed.notify()
             case "turns":
                 for _ in range(1 + number):
                     await asyncio.sleep(0)
-            case "slow read":
+            case "slow":
                 self.log.free.clear() if other % 2 else self.log.free.set()
             case "hold":
                 self.topics[number % len(TOPICS)].hold(self.feed.head + 1 + other)
@@ -75,9 +88,9 @@ class Play:
                 self.join(client, None)
             case "resume" if client.place is None:
                 # After any event that is committed, heard of here or not.
-                self.join(client, self.log.head * other // 7)
+                self.join(client, self.log.last * other // 7)
             case "ahead" if client.place is None:
-                self.join(client, self.log.head)
+                self.join(client, self.log.last)
 
     def join(self, client: Client, after: int | None) -> None:
         client.sink = Sink()
@@ -102,13 +115,13 @@ class Play:
         self.let_go()
         for client in self.clients:
             client.sink.room.set()
-        self.feed.wake()
+        self.feed.notify()
         await settle()
         await settle()
         for client in self.clients:
             if client.place is not None:
                 self.check(client, whole=True)
-                assert client.place.position == self.log.head
+                assert client.place.position == self.log.last
         assert len(self.feed.groups) == len(self.feed._tasks) <= len(TOPICS)
         assert self.feed._rendering == {}
 

@@ -1,4 +1,4 @@
-"""The doorbell: heard at once, and whatever becomes of the bus, silent for no longer than it takes to be back."""
+"""The notifier delivers at once, and again as soon as a lost bus is back."""
 
 import asyncio
 import contextlib
@@ -21,192 +21,189 @@ from subscriptions.notifier import CHANNEL, Notifier, NotifierState
 from tests.support.memory_feed import Log, Sink, Topic
 from tests.support.redis_server import Redis, redis
 
-PATIENCE = 8.0  # seconds; what takes longer does not come
+PATIENCE = 8.0  # seconds; what takes longer counts as lost
 
 
 @pytest.fixture(scope="module")
 def server(scratch: Path) -> Iterator[Redis]:
-    with redis(scratch / "doorbell.log") as found:
-        yield found
+    with redis(scratch / "notifier.log") as server:
+        yield server
 
 
 @pytest.fixture
 def frail(scratch: Path) -> Iterator[Redis]:
-    """One that the test may do anything to."""
-    with redis(scratch / "frail.log") as found:
-        yield found
+    """A server of the test's own, which it may kill or stop."""
+    with redis(scratch / "frail.log") as server:
+        yield server
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifier, "PROBE", 0.1)
-    monkeypatch.setattr(notifier, "DEAF_AFTER", 0.5)
+    monkeypatch.setattr(notifier, "PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(notifier, "ECHO_SECONDS", 0.5)
     monkeypatch.setattr(notifier, "CONNECT_TIMEOUT", 0.5)
     monkeypatch.setattr(notifier, "LEAVE_TIMEOUT", 0.2)
     monkeypatch.setattr(notifier, "BACKOFF_MAXIMUM", 0.2)
 
 
-class Ear:
-    """Counts how often it was woken."""
+class Listener:
+    """Counts its notifications."""
 
     def __init__(self, url: str) -> None:
-        self.rings = 0
-        self._news = asyncio.Event()
-        self.bell = Notifier(url, self._woken)
+        self.notifications = 0
+        self._notified = asyncio.Event()
+        self.notifier = Notifier(url, self._count)
 
-    def _woken(self) -> None:
-        self.rings += 1
-        self._news.set()
+    def _count(self) -> None:
+        self.notifications += 1
+        self._notified.set()
 
-    async def until(self, holds: Callable[[], bool]) -> float:
-        """Wait for it; how long it took."""
+    async def until(self, condition: Callable[[], bool]) -> float:
+        """Wait until a condition holds. Returns the seconds that took."""
         started = time.monotonic()
         async with asyncio.timeout(PATIENCE):
-            while not holds():
-                self._news.clear()
-                await self._news.wait()
+            while not condition():
+                self._notified.clear()
+                await self._notified.wait()
         return time.monotonic() - started
 
     async def is_(self, state: NotifierState) -> None:
-        await self.until(lambda: self.bell.state is state)
+        await self.until(lambda: self.notifier.state is state)
 
 
 @asynccontextmanager
-async def listening(*urls: str) -> AsyncIterator[list[Ear]]:
-    ears = [Ear(url) for url in urls]
-    running = [asyncio.create_task(ear.bell.run()) for ear in ears]
+async def listening(*urls: str) -> AsyncIterator[list[Listener]]:
+    listeners = [Listener(url) for url in urls]
+    running = [asyncio.create_task(one.notifier.run()) for one in listeners]
     try:
-        yield ears
+        yield listeners
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        # What was left open is told of when it is collected: here, and not in whatever test runs then.
+        # An unclosed resource warns when it is collected: here, and not in a later test.
         gc.collect()
 
 
-async def heard_from(first: Ear, second: Ear) -> float:
-    """Ring at one; how long it takes the other to hear."""
-    before = second.rings
-    first.bell.ring()
-    return await second.until(lambda: second.rings > before)
+async def notified_by(first: Listener, second: Listener) -> float:
+    """Notify by the first. Returns the seconds until the second is notified."""
+    before = second.notifications
+    first.notifier.notify()
+    return await second.until(lambda: second.notifications > before)
 
 
-# In good health
+# A working bus
 
 
-async def test_it_listens_and_is_heard_at_once(server: Redis) -> None:
+async def test_a_notification_arrives_at_once(server: Redis) -> None:
     async with listening(server.url, server.url) as (first, second):
         await first.is_(NotifierState.LISTENING)
         await second.is_(NotifierState.LISTENING)
-        took = sorted([await heard_from(first, second) for _ in range(20)])
+        took = sorted([await notified_by(first, second) for _ in range(20)])
         assert took[10] < 0.05
-        assert await heard_from(second, first) < notifier.PROBE
+        assert await notified_by(second, first) < notifier.PROBE_SECONDS
 
 
-async def test_in_one_process_it_needs_no_bus() -> None:
-    async with listening("memory://") as (ear,):
-        await ear.is_(NotifierState.LISTENING)
-        before = ear.rings
-        ear.bell.ring()
-        assert ear.rings == before + 1
+async def test_one_process_needs_no_bus() -> None:
+    async with listening("memory://") as (one,):
+        await one.is_(NotifierState.LISTENING)
+        before = one.notifications
+        one.notifier.notify()
+        assert one.notifications == before + 1
 
 
-async def test_many_rings_at_once_are_few_messages(server: Redis) -> None:
+async def test_many_notifications_at_once_are_few_messages(server: Redis) -> None:
     async with listening(server.url, server.url) as (first, second):
         await first.is_(NotifierState.LISTENING)
         await second.is_(NotifierState.LISTENING)
-        before = second.rings
+        before = second.notifications
         for _ in range(1_000):
-            first.bell.ring()
-        await second.until(lambda: second.rings > before)
-        assert second.rings - before < 10
+            first.notifier.notify()
+        await second.until(lambda: second.notifications > before)
+        assert second.notifications - before < 10
 
 
-async def test_many_who_begin_at_the_same_time_all_hear(server: Redis) -> None:
-    async with listening(*[server.url] * 20) as ears:
-        for ear in ears:
-            await ear.is_(NotifierState.LISTENING)
-        for ear in ears[1:]:
-            assert await heard_from(ears[0], ear) < PATIENCE
+async def test_many_notifiers_that_start_together_all_listen(server: Redis) -> None:
+    async with listening(*[server.url] * 20) as listeners:
+        for one in listeners:
+            await one.is_(NotifierState.LISTENING)
+        for one in listeners[1:]:
+            assert await notified_by(listeners[0], one) < PATIENCE
 
 
-async def test_ringing_neither_waits_nor_fails_where_nobody_listens() -> None:
-    ear = Ear("redis://127.0.0.1:1")
-    ear.bell.ring()
-    assert (ear.rings, ear.bell.state) == (1, NotifierState.POLLING)
+async def test_notifying_neither_waits_nor_fails_without_a_bus() -> None:
+    one = Listener("redis://127.0.0.1:1")
+    one.notifier.notify()
+    assert (one.notifications, one.notifier.state) == (1, NotifierState.POLLING)
 
 
-# In bad health
+# A failing bus
 
 
-async def test_a_bus_that_is_killed_and_comes_back(frail: Redis, quick: None) -> None:
+async def test_a_killed_bus_is_used_again_when_it_is_back(frail: Redis, quick: None) -> None:
     async with listening(frail.url, frail.url) as (first, second):
         for _ in range(2):
             await first.is_(NotifierState.LISTENING)
             await second.is_(NotifierState.LISTENING)
-            await heard_from(first, second)
-            before = second.rings
+            await notified_by(first, second)
+            before = second.notifications
             frail.kill()
             await first.is_(NotifierState.POLLING)
             await second.is_(NotifierState.POLLING)
-            assert second.rings > before  # to look at once at what may have been missed
-            first.bell.ring()
+            assert second.notifications > before  # reads at once what it may have missed
+            first.notifier.notify()
             frail.start()
         await first.is_(NotifierState.LISTENING)
         await second.is_(NotifierState.LISTENING)
-        await heard_from(first, second)
+        await notified_by(first, second)
 
 
-async def test_events_come_also_while_the_bus_is_gone(frail: Redis, quick: None) -> None:
-    log, sink, bell = Log(), Sink(), None
-    feed = Feed(log.after, log.start_at)
-    bell = Notifier(frail.url, feed.wake)
+async def test_events_arrive_while_the_bus_is_gone(frail: Redis, quick: None) -> None:
+    log, sink, sent = Log(), Sink(), asyncio.Event()
+    feed = Feed(log)
+    connection = Notifier(frail.url, feed.notify)
     await feed.start()
-    tasks = [asyncio.create_task(feed.run()), asyncio.create_task(bell.run())]
+    connection.start()
     feed.join("key", Topic(), sink)
-    told = asyncio.Event()
-    sink.sent = lambda number: told.set()
+    sink.sent = lambda number: sent.set()
     try:
         frail.kill()
-        log.commit()  # by another process, whose ring is lost
-        await asyncio.wait_for(told.wait(), PATIENCE)
+        log.commit()  # by another process, whose notification is lost
+        await asyncio.wait_for(sent.wait(), PATIENCE)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await connection.stop()
         await feed.close()
     assert sink.got == [1]
 
 
-async def test_a_bus_that_hangs_is_given_up_and_found_again(frail: Redis, quick: None) -> None:
-    async with listening(frail.url) as (ear,):
-        await ear.is_(NotifierState.LISTENING)
+async def test_a_hanging_bus_is_left_and_joined_again(frail: Redis, quick: None) -> None:
+    async with listening(frail.url) as (one,):
+        await one.is_(NotifierState.LISTENING)
         frail.hang()
-        await ear.is_(NotifierState.POLLING)
-        frail.wake()
-        await ear.is_(NotifierState.LISTENING)
+        await one.is_(NotifierState.POLLING)
+        frail.resume()
+        await one.is_(NotifierState.LISTENING)
 
 
-async def test_it_ends_also_while_the_bus_hangs(frail: Redis, quick: None) -> None:
+async def test_it_stops_while_the_bus_hangs(frail: Redis, quick: None) -> None:
     before = asyncio.all_tasks()
-    async with listening(frail.url) as (ear,):
-        await ear.is_(NotifierState.LISTENING)
+    async with listening(frail.url) as (one,):
+        await one.is_(NotifierState.LISTENING)
         frail.hang()
-        ear.bell.ring()
+        one.notifier.notify()
         started = time.monotonic()
     assert time.monotonic() - started < 3
     assert asyncio.all_tasks() == before
-    frail.wake()
+    frail.resume()
 
 
-async def test_a_bus_that_was_never_there_is_found_when_it_comes(frail: Redis, quick: None) -> None:
+async def test_a_bus_that_starts_later_is_joined(frail: Redis, quick: None) -> None:
     frail.kill()
-    async with listening(frail.url) as (ear,):
+    async with listening(frail.url) as (one,):
         await asyncio.sleep(0.3)
-        assert ear.bell.state is NotifierState.POLLING
+        assert one.notifier.state is NotifierState.POLLING
         frail.start()
-        await ear.is_(NotifierState.LISTENING)
+        await one.is_(NotifierState.LISTENING)
 
 
 @pytest.mark.parametrize("channel", [CHANNEL, f"{CHANNEL}-prime"])
@@ -215,60 +212,60 @@ async def test_garbage_on_the_channel_is_survived(server: Redis, quick: None, ch
         for garbage in (b"\xff\xfe", b"", b"\x00" * 10_000):
             await first.is_(NotifierState.LISTENING)
             await second.is_(NotifierState.LISTENING)
-            await server.say(b"PUBLISH", channel.encode(), garbage)
+            await server.send(b"PUBLISH", channel.encode(), garbage)
         await first.is_(NotifierState.LISTENING)
         await second.is_(NotifierState.LISTENING)
-        await heard_from(first, second)
+        await notified_by(first, second)
 
 
-async def test_clients_that_the_bus_throws_out_come_back(server: Redis, quick: None) -> None:
-    async with listening(server.url) as (ear,):
-        await ear.is_(NotifierState.LISTENING)
+async def test_a_client_that_the_bus_disconnects_comes_back(server: Redis, quick: None) -> None:
+    async with listening(server.url) as (one,):
+        await one.is_(NotifierState.LISTENING)
         for _ in range(5):
-            await server.say(b"CLIENT", b"KILL", b"TYPE", b"pubsub")
-            await ear.is_(NotifierState.POLLING)
-            await ear.is_(NotifierState.LISTENING)
+            await server.send(b"CLIENT", b"KILL", b"TYPE", b"pubsub")
+            await one.is_(NotifierState.POLLING)
+            await one.is_(NotifierState.LISTENING)
 
 
-async def test_a_state_is_told_to_the_log_once(frail: Redis, quick: None) -> None:
-    with structlog.testing.capture_logs() as said:
-        async with listening(frail.url) as (ear,):
-            await ear.is_(NotifierState.LISTENING)
+async def test_a_state_is_logged_once(frail: Redis, quick: None) -> None:
+    with structlog.testing.capture_logs() as entries:
+        async with listening(frail.url) as (one,):
+            await one.is_(NotifierState.LISTENING)
             frail.kill()
-            await ear.is_(NotifierState.POLLING)
+            await one.is_(NotifierState.POLLING)
             await asyncio.sleep(0.5)
-    assert [entry["state"] for entry in said if entry["event"] == "doorbell"] == ["listening", "polling"]
+    assert [entry["state"] for entry in entries if entry["event"] == "notifier"] == ["listening", "polling"]
 
 
-async def test_nothing_is_left_when_it_ends(server: Redis, quick: None) -> None:
+async def test_stopping_leaves_no_task_and_no_connection(server: Redis, quick: None) -> None:
     before, clients = asyncio.all_tasks(), await server.clients()
     for garbage in (None, b"\xff"):
-        async with listening(server.url, "memory://") as (ear, other):
-            await ear.is_(NotifierState.LISTENING)
+        async with listening(server.url, "memory://") as (one, other):
+            await one.is_(NotifierState.LISTENING)
             await other.is_(NotifierState.LISTENING)
             assert await server.clients() > clients
             if garbage is not None:
-                await server.say(b"PUBLISH", CHANNEL.encode(), garbage)
-                await ear.is_(NotifierState.POLLING)
+                await server.send(b"PUBLISH", CHANNEL.encode(), garbage)
+                await one.is_(NotifierState.POLLING)
     await server.has_clients(clients)
     assert asyncio.all_tasks() == before
 
 
-# The faults of broadcaster that all this is for: where one of these tests fails, the fault is gone, and so may what is
-# done about it
+# The faults of broadcaster that the notifier works around. When one of these tests fails, the fault is gone, and the
+# code against it may go too
 
 
-async def nothing_comes(found: Awaitable[Any], seconds: float = 0.5) -> bool:
+async def nothing_arrives(message: Awaitable[Any], seconds: float = 0.5) -> bool:
     try:
-        await asyncio.wait_for(found, seconds)
+        await asyncio.wait_for(message, seconds)
     except TimeoutError:
         return True
     return False
 
 
 def listener(bus: Any) -> asyncio.Task[None]:
-    found: asyncio.Task[None] = bus._backend._listener
-    return found
+    task: asyncio.Task[None] = bus._backend._listener
+    return task
 
 
 @asynccontextmanager
@@ -282,14 +279,14 @@ async def broadcasting(url: str) -> AsyncIterator[Broadcast]:
 
 
 @pytest.mark.skipif(int(redis_py.__version__.split(".")[0]) < 8, reason="the fault came with redis-py 8")
-async def test_fault_a_first_subscription_hears_nothing(server: Redis) -> None:
-    async with broadcasting(server.url) as bus, bus.subscribe("only") as heard:
+async def test_fault_a_first_subscription_delivers_nothing(server: Redis) -> None:
+    async with broadcasting(server.url) as bus, bus.subscribe("only") as messages:
         await bus.publish("only", "a")
-        assert await nothing_comes(heard.get())
+        assert await nothing_arrives(messages.get())
 
 
 async def test_fault_two_first_subscribers_lose_one_of_them() -> None:
-    class Slow(MemoryBackend):  # type: ignore[misc, unused-ignore]  # it is typed in some places and not in others
+    class Slow(MemoryBackend):  # type: ignore[misc, unused-ignore]  # typed on some installations only
         async def subscribe(self, channel: str) -> None:
             await asyncio.sleep(0)
             await super().subscribe(channel)
@@ -299,37 +296,37 @@ async def test_fault_two_first_subscribers_lose_one_of_them() -> None:
     begun: list[None] = []
 
     async def lost() -> bool:
-        async with bus.subscribe("two") as heard:
+        async with bus.subscribe("two") as messages:
             begun.append(None)
             if len(begun) == 2:
                 await bus.publish("two", "a")
-            return await nothing_comes(heard.get())
+            return await nothing_arrives(messages.get())
 
-    found = tuple(await asyncio.gather(lost(), lost(), return_exceptions=True))
+    losses = tuple(await asyncio.gather(lost(), lost(), return_exceptions=True))
     await notifier._leave(bus, contextlib.AsyncExitStack())
-    assert found != (False, False)
+    assert losses != (False, False)
 
 
-async def test_fault_a_restart_of_redis_leaves_subscribers_waiting(frail: Redis) -> None:
+async def test_fault_subscribers_wait_for_ever_after_a_restart_of_redis(frail: Redis) -> None:
     async with broadcasting(frail.url) as bus, contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(bus.subscribe("prime"))
-        heard = await stack.enter_async_context(bus.subscribe("restart"))
+        messages = await stack.enter_async_context(bus.subscribe("restart"))
         await bus.publish("restart", "a")
-        await asyncio.wait_for(heard.get(), PATIENCE)
+        await asyncio.wait_for(messages.get(), PATIENCE)
         frail.kill()
         frail.start()
         await asyncio.wait([listener(bus)], timeout=PATIENCE)
         with contextlib.suppress(Exception):
             await bus.publish("restart", "b")
-        assert await nothing_comes(heard.get())
+        assert await nothing_arrives(messages.get())
         stack.push_async_exit(lambda *_: asyncio.sleep(0, True))
 
 
-async def test_fault_text_that_is_not_utf8_kills_the_listener(server: Redis) -> None:
-    async with broadcasting(server.url) as bus, bus.subscribe("prime"), bus.subscribe("bytes") as heard:
-        await server.say(b"PUBLISH", b"bytes", b"\xff")
-        await server.say(b"PUBLISH", b"bytes", b"good")
-        assert await nothing_comes(heard.get())
+async def test_fault_a_message_that_is_not_utf8_kills_the_listener(server: Redis) -> None:
+    async with broadcasting(server.url) as bus, bus.subscribe("prime"), bus.subscribe("bytes") as messages:
+        await server.send(b"PUBLISH", b"bytes", b"\xff")
+        await server.send(b"PUBLISH", b"bytes", b"good")
+        assert await nothing_arrives(messages.get())
 
 
 async def test_fault_disconnecting_leaves_a_task(server: Redis) -> None:

@@ -71,12 +71,12 @@ class Desk:
 
     def __init__(self, graph: Graph, database: Database, now: dt.datetime = NOW) -> None:
         self.now, self.graph, self.database = now, graph, database
-        self.rung = 0
-        self.running = Executor(graph, database, lambda: SHANGHAI, lambda: self.now, rung=self._ring)
+        self.notifications = 0
+        self.running = Executor(graph, database, lambda: SHANGHAI, lambda: self.now, notify=self._notify)
         self._documents: dict[tuple[str, str], str] = {}
 
-    async def _ring(self) -> None:
-        self.rung += 1
+    def _notify(self) -> None:
+        self.notifications += 1
 
     def later(self, delta: dt.timedelta) -> None:
         self.now += delta

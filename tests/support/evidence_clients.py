@@ -88,7 +88,7 @@ class Desk:
 
     async def ask(self, query: str, by: dict[str, str], **variables: Any) -> dict[str, Any]:
         """What the graph answers, to a viewer by their headers."""
-        viewer = await self.viewers.of(by["authorization"])
+        viewer = await self.viewers.authenticate(by["authorization"])
         answer = await self.execution.run(Operation(query, variables), viewer)
         assert answer.errors == []
         assert answer.data is not None

@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +10,13 @@ from unittest.mock import patch
 
 import orjson
 
+from models.db.database import Database
 from models.visibility import Viewer
+from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from schema.live.streams import LiveStreams, StreamMembership
-from subscriptions.feed import Message
-from tests.conftest import SHANGHAI
+from subscriptions.event_log import DatabaseLog
+from subscriptions.feed import Feed, Message
 from tests.support.actors import DUTY
 from tests.support.district import Office
 
@@ -23,10 +25,10 @@ PATIENCE = 20.0  # seconds; what takes longer does not come
 
 @dataclass(eq=False)
 class Wait:
-    """Somebody who waits; `stirred` ends it early."""
+    """Somebody who waits; `changed` ends it early."""
 
     due: dt.datetime
-    stirred: asyncio.Event | None
+    changed: asyncio.Event | None
     over: asyncio.Event
 
 
@@ -36,17 +38,17 @@ class Time:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._waits: list[Wait] = []
-        self._news = asyncio.Event()
+        self._started = asyncio.Event()
 
     @property
     def now(self) -> dt.datetime:
         return self._office.now
 
-    async def pause(self, seconds: float, stirred: asyncio.Event | None = None) -> None:
-        wait = Wait(self.now + dt.timedelta(seconds=seconds), stirred, asyncio.Event())
+    async def pause(self, seconds: float, changed: asyncio.Event | None = None) -> None:
+        wait = Wait(self.now + dt.timedelta(seconds=seconds), changed, asyncio.Event())
         self._waits.append(wait)
-        self._news.set()
-        ends = [asyncio.create_task(e.wait()) for e in (wait.over, stirred) if e is not None]
+        self._started.set()
+        ends = [asyncio.create_task(e.wait()) for e in (wait.over, changed) if e is not None]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -55,16 +57,16 @@ class Time:
                 end.cancel()
             await asyncio.gather(*ends, return_exceptions=True)
 
-    async def waited(self, *, stirred: bool) -> dt.datetime:
+    async def waited(self, *, changed: bool) -> dt.datetime:
         """When somebody waits for the clock alone, or for something to stir as well: until when."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 for wait in self._waits:
-                    idle = not wait.over.is_set() and not (wait.stirred and wait.stirred.is_set())
-                    if idle and (wait.stirred is not None) is stirred:
+                    idle = not wait.over.is_set() and not (wait.changed and wait.changed.is_set())
+                    if idle and (wait.changed is not None) is changed:
                         return wait.due
-                self._news.clear()
-                await self._news.wait()
+                self._started.clear()
+                await self._started.wait()
 
     def move(self, seconds: float) -> None:
         self._office.later(dt.timedelta(seconds=seconds))
@@ -116,13 +118,21 @@ class Scene:
 
     def told(self) -> None:
         """The feed hears of what was done."""
-        self.live.feed.wake()
+        self.live.feed.notify()
 
     async def calm(self) -> None:
         """A second goes by, and then everybody waits for something to happen."""
-        await self.time.waited(stirred=False)
+        await self.time.waited(changed=False)
         self.time.move(1)
-        await self.time.waited(stirred=True)
+        await self.time.waited(changed=True)
+
+
+def make_streams(
+    executor: Executor, database: Database, clock: Callable[[], dt.datetime], **options: Any
+) -> LiveStreams:
+    """The streams of a process without a notifier. Their feed is not started."""
+    log = DatabaseLog(database)
+    return LiveStreams(executor, database, log, Feed(log), clock, **options)
 
 
 @asynccontextmanager
@@ -140,9 +150,9 @@ async def _live(office: Office, time: Time) -> AsyncIterator[Scene]:
     def clock() -> dt.datetime:
         return time.now
 
-    live = LiveStreams(office.running, office.database, lambda: SHANGHAI, clock, bus_url="memory://", pause=time.pause)
+    live = make_streams(office.running, office.database, clock, pause=time.pause)
     before = asyncio.all_tasks()
-    await live.start()
+    await live.feed.start()
     try:
         yield Scene(office, live, time)
     finally:

@@ -18,7 +18,7 @@ class Event:
 
 
 class Log:
-    """`commit` puts events into the log; the feed hears of them when `feed.wake` is called. `held` stops reads."""
+    """`commit` puts events into the log; the feed hears of them when `feed.notify` is called. `held` stops reads."""
 
     def __init__(self, length: int = 0) -> None:
         self.events = [Event(n) for n in range(1, length + 1)]
@@ -29,11 +29,11 @@ class Log:
         self.free.set()
 
     @property
-    def head(self) -> int:
+    def last(self) -> int:
         return len(self.events)
 
     def commit(self, number: int = 1, colour: str = "red") -> None:
-        self.events += [Event(self.head + n, colour) for n in range(1, number + 1)]
+        self.events += [Event(self.last + n, colour) for n in range(1, number + 1)]
 
     async def after(self, number: int, limit: int) -> Sequence[Event]:
         self.reads.append(number)
@@ -49,8 +49,8 @@ class Log:
         async with self.reading:
             await self.reading.wait_for(lambda: len(self.reads) >= times)
 
-    async def start_at(self) -> int:
-        return self.head
+    async def head(self) -> int:
+        return len(self.events)
 
 
 @dataclass(eq=False)
@@ -109,21 +109,18 @@ async def settle() -> None:
 
 @asynccontextmanager
 async def feeding(log: Log) -> AsyncIterator[Feed]:
-    feed = Feed(log.after, log.start_at)
+    feed = Feed(log)
     await feed.start()
-    running = asyncio.create_task(feed.run())
     await settle()
     try:
         yield feed
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
         await feed.close()
 
 
-async def heard(feed: Feed) -> None:
+async def notified(feed: Feed) -> None:
     """The feed hears of what was committed, and everybody has it who can."""
-    feed.wake()
+    feed.notify()
     await settle()
 
 

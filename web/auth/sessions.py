@@ -1,4 +1,4 @@
-"""Who sends a request, from its bearer token."""
+"""Finds out who sends a request, from its bearer token, and ends the sessions of holders who leave the register."""
 
 import datetime as dt
 from collections import OrderedDict
@@ -10,116 +10,128 @@ from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import viewers
 from web.auth.tokens import Claims, Tokens
 
-KEPT = 1_000
-# So long a token's holder is not looked up anew: a badge taken back counts after that.
+CACHE_SIZE = 1_000
+# A viewer is looked up again after this long. A request by the holder of a removed badge is refused after it.
 FRESH = dt.timedelta(seconds=30)
-GONE = "The token is of somebody who is not in the register."
+HOLDER_GONE = "The holder of this token is not in the register."
 
 
 class Session:
-    """A viewer whose stream goes on. `gone` is called when the holder of the token is not who they were.
+    """A viewer with a live stream. `on_revoked` is called when the register no longer has the holder as before.
 
-    `lost` tells the same to whoever could not say in time what to call.
+    `revoked` says the same to a caller that had not set `on_revoked` in time.
     """
 
     def __init__(
-        self, viewers: "Authenticator", viewer: Viewer | None, token: str = "", claims: Claims | None = None
+        self, authenticator: "Authenticator", viewer: Viewer | None, token: str = "", claims: Claims | None = None
     ) -> None:
-        self._viewers, self.viewer, self.token = viewers, viewer, token
+        self._authenticator, self.viewer, self.token = authenticator, viewer, token
         role = None if claims is None else claims.role
         self.badge = claims.inspector if claims is not None and role is Role.INSPECTOR else None
         self.code = claims.enterprise if claims is not None and role is Role.ENTERPRISE else None
-        self.gone: Callable[[], None] = lambda: None
-        self.lost = False
+        self.on_revoked: Callable[[], None] = lambda: None
+        self.revoked = False
 
     @property
     def key(self) -> int | None:
-        """Of the row that stands for the viewer, where one does."""
+        """The key of the viewer's row in the register; None for a role without one."""
         if self.viewer is None:
             return None
         return self.viewer.inspector if self.badge else self.viewer.visibility.enterprise
 
     def release(self) -> None:
-        """The stream has ended. It may be called twice."""
-        self._viewers.held.discard(self)
+        """The stream has ended. May be called twice."""
+        self._authenticator.sessions.discard(self)
 
 
 class Authenticator:
-    """Tokens as viewers. `anonymous` is who a request without a token is, or None where it is nobody."""
+    """Turns tokens into viewers. `anonymous` is the viewer of a request without a token; None refuses such requests."""
 
     def __init__(
         self, tokens: Tokens, database: Database, clock: Callable[[], dt.datetime], anonymous: Viewer | None
     ) -> None:
         self._tokens, self._database, self._clock, self.anonymous = tokens, database, clock, anonymous
-        self._kept: OrderedDict[str, tuple[Viewer, dt.datetime]] = OrderedDict()
-        self.held: set[Session] = set()
+        self._cache: OrderedDict[str, tuple[Viewer, dt.datetime]] = OrderedDict()
+        self.sessions: set[Session] = set()
 
     def seconds_left(self, viewer: Viewer | None) -> float | None:
-        """How long a viewer's token is good; None where it does not end."""
+        """How long a viewer's token is still valid; None when it does not expire."""
         if viewer is None or viewer.expires_at is None:
             return None
         return max(0.0, (viewer.expires_at - self._clock()).total_seconds())
 
-    async def of(self, authorization: str | None) -> Viewer | None:
-        """The viewer of an Authorization header. Raises Refused for a header that names nobody."""
+    async def authenticate(self, authorization: str | None) -> Viewer | None:
+        """The viewer of an Authorization header. Raises RequestError for a header without a valid token."""
         token = _token(authorization)
-        return self.anonymous if token is None else await self.of_token(token)
+        return self.anonymous if token is None else await self.authenticate_token(token)
 
-    def known(self, authorization: str | None) -> Viewer | None:
-        """The same where nothing needs to be looked up; else None."""
+    def cached_viewer(self, authorization: str | None) -> Viewer | None:
+        """Like `authenticate` where that needs no look at the database; otherwise None."""
         if authorization is None:
             return self.anonymous
         scheme, _, token = authorization.partition(" ")
-        kept = self._kept.get(token.strip()) if scheme.lower() == "bearer" else None
-        return kept[0] if kept is not None and self._clock() < kept[1] else None
+        cached = self._cache.get(token.strip()) if scheme.lower() == "bearer" else None
+        return cached[0] if cached is not None and self._clock() < cached[1] else None
 
-    async def hold(self, authorization: str | None) -> Session:
-        """The viewer as the register has them at this moment, for a stream. Raises Refused as `of` does."""
+    async def open_session(self, authorization: str | None) -> Session:
+        """The viewer as the register has them now, for a stream. Raises RequestError like `authenticate`."""
         token = _token(authorization)
         if token is None:
             return Session(self, self.anonymous)
         claims = self._tokens.read(token, self._clock())
-        holding = Session(self, await self.of_token(token), token, claims)
-        if holding.badge or holding.code:
-            self.held.add(holding)
-            # Looked up after it is held: nobody would tell of what came between.
-            await self._recheck([holding])
-            if holding.lost:
-                raise RequestError(ErrorCode.UNAUTHENTICATED, GONE)
-        return holding
+        session = Session(self, await self.authenticate_token(token), token, claims)
+        if session.badge or session.code:
+            # Added before the look-up: a removal before the look-up is seen by it, a later one by `recheck`.
+            self.sessions.add(session)
+            await self._recheck([session])
+            if session.revoked:
+                raise RequestError(ErrorCode.UNAUTHENTICATED, HOLDER_GONE)
+        return session
 
     async def recheck(self) -> None:
-        """Let all go whose holder is not in the register any more, or is another there."""
-        if self.held:
-            await self._recheck(list(self.held))
+        """End every session whose holder is no longer in the register, or is a different row there.
 
-    async def _recheck(self, held: list[Session]) -> None:
-        badges, codes = {h.badge for h in held if h.badge}, {h.code for h in held if h.code}
+        The feed awaits this between reading events and handing them out, so a holder gets no event that was committed
+        after their removal. The order of three steps gives that guarantee:
+
+        1. The feed has read the event, so the event is committed, and so is the removal that came before it.
+        2. The register is read only after that, in a new transaction, so this look-up sees the removal.
+        3. `on_revoked` leaves the stream at once, without waiting, and the event is handed out only afterwards.
+
+        A session that is opened meanwhile is in `sessions` already, or is checked against the register by
+        `open_session` after the removal was committed. When the register cannot be read, this raises, and the feed
+        hands nothing out.
+        """
+        if self.sessions:
+            await self._recheck(list(self.sessions))
+
+    async def _recheck(self, sessions: list[Session]) -> None:
+        badges, codes = {s.badge for s in sessions if s.badge}, {s.code for s in sessions if s.code}
         inspectors, enterprises = await viewers.standing(self._database, badges, codes)
-        for holding in held:
-            found = inspectors.get(holding.badge) if holding.badge else enterprises.get(holding.code or "")
-            if found != holding.key and holding in self.held:
-                self._kept.pop(holding.token, None)
-                holding.release()
-                holding.lost = True
-                holding.gone()
+        for session in sessions:
+            key = inspectors.get(session.badge) if session.badge else enterprises.get(session.code or "")
+            if key != session.key and session in self.sessions:
+                self._cache.pop(session.token, None)
+                session.release()
+                session.revoked = True
+                session.on_revoked()
 
-    async def of_token(self, token: str) -> Viewer:
-        """Raises Refused for a token that is not ours, has ended, or whose holder is not there any more."""
+    async def authenticate_token(self, token: str) -> Viewer:
+        """Raises RequestError for a token that is invalid or expired, or whose holder is not in the register."""
         now = self._clock()
-        kept = self._kept.get(token)
-        if kept is not None and now < kept[1]:
-            return kept[0]
+        cached = self._cache.get(token)
+        if cached is not None and now < cached[1]:
+            return cached[0]
         viewer = await self._viewer(self._tokens.read(token, now))
-        self._kept[token] = (viewer, min(now + FRESH, viewer.expires_at or now))
-        if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        self._cache[token] = (viewer, min(now + FRESH, viewer.expires_at or now))
+        if len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)
         return viewer
 
     async def _viewer(self, claims: Claims) -> Viewer:
         person = await viewers.find(self._database, claims.role, claims.inspector, claims.enterprise)
         if person is None:
-            raise RequestError(ErrorCode.UNAUTHENTICATED, GONE)
+            raise RequestError(ErrorCode.UNAUTHENTICATED, HOLDER_GONE)
         scopes = claims.scopes if claims.role is Role.INTEGRATOR else frozenset()
         return Viewer(
             Visibility(claims.role, scopes, person.enterprise),
@@ -131,7 +143,7 @@ class Authenticator:
 
 
 def _token(authorization: str | None) -> str | None:
-    """The token in an Authorization header, if there is a header. Raises Refused."""
+    """The token of an Authorization header; None without a header. Raises RequestError."""
     if authorization is None:
         return None
     scheme, _, token = authorization.partition(" ")
@@ -144,7 +156,7 @@ DEMO_TTL = dt.timedelta(hours=12)
 
 
 async def demo_viewers(tokens: Tokens, database: Database, now: dt.datetime) -> list[dict[str, str]]:
-    """A token for each role of the demo: {label, token}. The inspector and the enterprise are the first ones."""
+    """A token for each role, as {label, token}. The inspector and the enterprise are the first of the register."""
     until = now + DEMO_TTL
     claims = [Claims(Role.COMMANDER, until, subject="commander", name="演示指挥长")]
     first = await viewers.first(database)

@@ -13,7 +13,7 @@ from schema.execution.errors import coded_error, error_response, format_error
 from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, Operation
 from schema.live.streams import LiveStreams, stream_errors
-from web.auth.sessions import GONE, Authenticator, Session
+from web.auth.sessions import HOLDER_GONE, Authenticator, Session
 from web.graphql.negotiation import GRAPHQL, JSON, accepted, is_json
 from web.graphql.request import BadBody, from_query, loaded, operation
 from web.graphql.sse import EVENTS, PARTS, offers, once, streamed
@@ -76,8 +76,8 @@ class GraphQLEndpoint:
             resume = request.headers.get("last-event-id") or None
             holding = await self.hold(request)
             prepared = await self._live.prepare(operation, viewer, resume)
-            if holding.lost:
-                raise RequestError(ErrorCode.UNAUTHENTICATED, GONE)
+            if holding.revoked:
+                raise RequestError(ErrorCode.UNAUTHENTICATED, HOLDER_GONE)
             # Nothing is awaited from here to where the stream says what ends it.
             return streamed(self._live, prepared, stream, holding, self.seconds_left(viewer))
         except BaseException as error:
@@ -91,11 +91,11 @@ class GraphQLEndpoint:
 
     async def viewer(self, request: Request) -> Viewer | None:
         """Who asks. Raises Refused."""
-        return await self._viewers.of(request.headers.get("authorization"))
+        return await self._viewers.authenticate(request.headers.get("authorization"))
 
     async def hold(self, request: Request) -> Session:
         """Who asks, for as long as their stream goes on. Raises Refused."""
-        return await self._viewers.hold(request.headers.get("authorization"))
+        return await self._viewers.open_session(request.headers.get("authorization"))
 
     def seconds_left(self, viewer: Viewer | None) -> float | None:
         return self._viewers.seconds_left(viewer)

@@ -54,7 +54,7 @@ class ShortWay:
             known = self._execution.known(asked)
             if known is None or self._execution.plans is None:
                 return None
-            viewer = self._viewers.known(None if authorization is None else authorization.decode("latin-1"))
+            viewer = self._viewers.cached_viewer(None if authorization is None else authorization.decode("latin-1"))
             if viewer is None:
                 return None
             return await self._execution.plans.data(known, asked.variables, self._execution.moment(viewer))

@@ -198,7 +198,7 @@ def streamed(
     places: list[StreamMembership] = []
 
     def event_of(payload: bytes, number: int) -> bytes:
-        return event("next", payload, live.name(number) if number else None)
+        return event("next", payload, live.cursor_of(number) if number else None)
 
     def part_of(payload: bytes, number: int) -> bytes:
         return part(b'{"payload":' + payload + b"}")
@@ -224,7 +224,7 @@ def streamed(
         place.leave()
         outlet.end()
 
-    response.left, holding.gone = left, gone
+    response.left, holding.on_revoked = left, gone
     return response
 
 

@@ -36,7 +36,7 @@ class ReservedStream:
         self.viewer = holding.viewer
         self.outlet = SendQueue()
         self._holding = holding
-        holding.gone = self.leave
+        holding.on_revoked = self.leave
         self.opened = False
         # By operation: its place in the feed, the task that runs it, or what stands for it while it is looked at.
         self.operations: dict[str, Any] = {}
@@ -173,7 +173,7 @@ class ReservedEndpoint:
         prefix = b'{"id":' + orjson.dumps(id) + b',"payload":'
 
         def frame(payload: bytes, number: int) -> bytes:
-            return event("next", prefix + payload + b"}", self._live.name(number) if number else None)
+            return event("next", prefix + payload + b"}", self._live.cursor_of(number) if number else None)
 
         def failed() -> None:
             stream.answer(

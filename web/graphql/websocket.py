@@ -163,10 +163,10 @@ class Socket:
             headers = dict(self._scope["headers"])
             header = headers[b"authorization"].decode("latin-1") if b"authorization" in headers else None
         try:
-            self._header, self._holding = header, await self._endpoint.viewers.hold(header)
+            self._header, self._holding = header, await self._endpoint.viewers.open_session(header)
         except RequestError:
             return close_codes.FORBIDDEN
-        self._holding.gone = partial(self.close, close_codes.FORBIDDEN)
+        self._holding.on_revoked = partial(self.close, close_codes.FORBIDDEN)
         loop = asyncio.get_running_loop()
         if (left := self._endpoint.viewers.seconds_left(self._holding.viewer)) is not None:
             self._timers.append(loop.call_later(left, self.close, close_codes.EXPIRED))
@@ -202,7 +202,7 @@ class Socket:
             return None
         try:
             # As over HTTP: the holder may have gone since, without an event to tell.
-            viewer = await self._endpoint.viewers.of(self._header)
+            viewer = await self._endpoint.viewers.authenticate(self._header)
         except RequestError:
             return close_codes.FORBIDDEN
         run = self._stream if self._endpoint.execution.kind(asked) is OperationType.SUBSCRIPTION else self._run

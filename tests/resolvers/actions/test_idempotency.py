@@ -45,13 +45,17 @@ async def requests(office: Office) -> int:
 
 async def test_a_repeat_is_answered_from_the_first_success(office: Office) -> None:
     first = await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "a"))
-    events, rung = len(await log_after(office.database)), office.rung
+    events, notifications = len(await log_after(office.database)), office.notifications
     office.later(DAY)
     assert await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "a")) == first
-    assert (len(await log_after(office.database)), await requests(office), office.rung) == (events, 1, rung)
+    assert (len(await log_after(office.database)), await requests(office), office.notifications) == (
+        events,
+        1,
+        notifications,
+    )
     another = await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "b"))
     assert another["assistanceRequest"]["id"] != first["assistanceRequest"]["id"]
-    assert office.rung == rung + 1
+    assert office.notifications == notifications + 1
 
 
 async def test_also_under_another_selection_and_by_another_process(office: Office) -> None:
@@ -100,7 +104,7 @@ async def test_two_at_once_are_one(office: Office) -> None:
         one, other = await asyncio.gather(*both)
         assert one == other
     assert await requests(office) == 4
-    assert sum(desk.rung for desk in desks) == 4
+    assert sum(desk.notifications for desk in desks) == 4
 
 
 async def test_two_at_once_with_other_input_are_not(office: Office) -> None:
@@ -173,7 +177,7 @@ async def test_a_name_is_not_blank_and_not_long(office: Office) -> None:
 async def test_a_mutation_that_leaves_no_event_is_answered_again_as_well(office: Office) -> None:
     position = {**given(office.world)["inspectorReportPosition"], "clientMutationId": "a" + office.world.mark}
     first = await office.done(office.world.officer, "inspectorReportPosition", **position)
-    rung = office.rung
+    notifications = office.notifications
     await office.done(DUTY, "assistanceRequest", **asking(office, "r"))
     assert await office.done(office.world.officer, "inspectorReportPosition", **position) == first
-    assert office.rung == rung + 1
+    assert office.notifications == notifications + 1

@@ -164,19 +164,19 @@ async def test_a_row_that_somebody_changes_meanwhile_is_compared_again(
     assert (found["A"].name, found["A"].version, outcome.total.changed) == ("ours", 3, 4)
 
 
-async def test_a_bell_is_rung_after_each_commit_that_left_an_event(database: Database, tmp_path: Path) -> None:
+async def test_the_notifier_is_called_after_each_commit_with_an_event(database: Database, tmp_path: Path) -> None:
     slice_real(tmp_path, 30)
-    rung: list[int] = []
+    counts: list[int] = []
 
-    async def ring() -> None:
-        rung.append(len((await all_rows(database))["event"]))
+    async def notify() -> None:
+        counts.append(len((await all_rows(database))["event"]))
 
-    await run_import(database, MAPPING, tmp_path, batch=100, notify=ring)
-    assert rung == list(range(1, len(rung) + 1))
-    assert len(rung) == len((await all_rows(database))["event"])
+    await run_import(database, MAPPING, tmp_path, batch=100, notify=notify)
+    assert counts == list(range(1, len(counts) + 1))
+    assert len(counts) == len((await all_rows(database))["event"])
     assert {event.kind for event in (await all_rows(database))["event"]} == {EventKind.REGISTER_IMPORTED}
-    await run_import(database, MAPPING, tmp_path, notify=ring)
-    assert len(rung) == len((await all_rows(database))["event"])
+    await run_import(database, MAPPING, tmp_path, notify=notify)
+    assert len(counts) == len((await all_rows(database))["event"])
 
 
 async def test_no_personal_data_in_logs_or_errors(

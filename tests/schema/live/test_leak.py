@@ -14,7 +14,6 @@ from models.db.database import Database
 from models.visibility import Viewer
 from schema.build import Graph
 from schema.execution.context import Context, Record
-from schema.execution.errors import format_error
 from schema.execution.operation import Operation
 from schema.live.renderer import EventRenderer
 from schema.live.request import subscription_request
@@ -37,7 +36,6 @@ async def test_an_event_leaves_nothing_behind(demo: Database, graph: Graph, plan
         graph,
         opening,
         lambda visibility: Context(running.reader(Viewer(visibility))),
-        format_error,
         running.planned(document, None, {}, COMMANDER),
     )
     async with demo.read() as connection:

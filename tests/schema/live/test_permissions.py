@@ -18,9 +18,10 @@ from schema.live.streams import LiveStreams, PreparedEventStream, PreparedStream
 from schema.subscription import Position
 from schema.types import node_id
 from schema.types.scalars import Point
-from tests.conftest import NOW, SHANGHAI, Databases
+from tests.conftest import NOW, Databases
 from tests.support.actors import Desk, document
 from tests.support.exhaustive_queries import leaves
+from tests.support.live_streams import make_streams
 from tests.support.personal_data import marks as marks_in
 from tests.support.personal_data import own_marks
 from tests.support.viewer_reads import MarkedDemo, marked_demo, program
@@ -48,7 +49,7 @@ async def scene(databases: Databases, demo_url: str, graph: Graph) -> AsyncItera
 
 @pytest.fixture
 def live(scene: MarkedDemo) -> LiveStreams:
-    return LiveStreams(scene.running, scene.database, lambda: SHANGHAI, lambda: NOW, bus_url="memory://")
+    return make_streams(scene.running, scene.database, lambda: NOW)
 
 
 def stream(scene: MarkedDemo, name: str, arguments: str = "") -> Operation:
@@ -76,7 +77,7 @@ async def test_a_stream_tells_each_viewer_what_they_may_see(scene: MarkedDemo, l
     for who in MAY_READ:
         prepared = await live.prepare(stream(scene, name), scene.viewers[who])
         assert isinstance(prepared, PreparedEventStream)
-        topic = live.topic(prepared.opening, prepared.interest)
+        topic = live.topic(prepared.request, prepared.event_filter)
         wanted = [event for event in happened if topic.matches(event)]
         if who == "enterprise":
             assert {event.enterprise_id for event in wanted} <= {scene.enterprise}
@@ -110,7 +111,7 @@ async def test_positions_are_told_without_personal_data_and_not_to_enterprises(
     for who in set(MAY_READ) - {"enterprise"}:
         prepared = await live.prepare(stream(scene, "positions"), scene.viewers[who])
         place = Position((Inspector, 1), Point(latitude=30.2, longitude=120.3), NOW)
-        payload = await live.rendering(prepared.opening).execute(place, None)
+        payload = await live.renderer(prepared.request).execute(place, None)
         assert orjson.loads(payload)["data"]["positions"]["InspectorPosition_position"] is not None
         assert bool(marks_in([payload])) == (who in PERSONAL)
 

@@ -45,13 +45,13 @@ async def town(database: Database, graph: Graph) -> AsyncIterator[Scene]:
 def draws(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Of what portraits were drawn, from now on."""
     drawn: list[str] = []
-    draw = sources.PortraitScope.draw
+    draw = sources.PortraitScope.read
 
     async def counted(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
         drawn.append(self.name)
         return await draw(self, context)
 
-    monkeypatch.setattr(sources.PortraitScope, "draw", counted)
+    monkeypatch.setattr(sources.PortraitScope, "read", counted)
     return drawn
 
 
@@ -114,7 +114,7 @@ async def test_it_is_told_no_oftener_than_each_second(town: Scene, draws: list[s
     for _ in range(3):
         await town.office.hazard()
         town.told()
-    assert await town.time.waited(stirred=False) == town.time.now + SECOND
+    assert await town.time.waited(changed=False) == town.time.now + SECOND
     assert len(draws) == 1
     town.time.move(1)
     assert (await sink.next())["portrait"]["hazardsOpen"] == 3
@@ -142,7 +142,7 @@ async def test_a_deadline_that_passes_is_told(town: Scene) -> None:
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("enterprise"))
     assert (await sink.next())["portrait"]["hazardsOverdue"] == 0
     await town.calm()
-    due = await town.time.waited(stirred=True)
+    due = await town.time.waited(changed=True)
     assert dt.timedelta() < due - NOW - dt.timedelta(hours=1) < SECOND
     town.time.move(3_598)
     assert sink.empty
@@ -158,7 +158,7 @@ async def test_a_deadline_that_was_kept_is_told_when_it_passes(town: Scene) -> N
     sink, _ = await town.join(document, of=town.office.world.id("zone"))
     assert (await sink.next())["portrait"]["onTimeRate"] is None
     await town.calm()
-    await town.time.waited(stirred=True)
+    await town.time.waited(changed=True)
     town.time.move(3_600)
     assert (await sink.next())["portrait"]["onTimeRate"] == 1.0
 
@@ -167,9 +167,9 @@ async def test_a_deadline_that_passes_within_the_second_is_told(town: Scene) -> 
     await hazard(town, NOW + dt.timedelta(milliseconds=500))
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("enterprise"))
     assert (await sink.next())["portrait"]["hazardsOverdue"] == 0
-    await town.time.waited(stirred=False)
+    await town.time.waited(changed=False)
     town.time.move(1)
-    await town.time.waited(stirred=True)
+    await town.time.waited(changed=True)
     town.time.move(0.01)
     assert (await sink.next())["portrait"]["hazardsOverdue"] == 1
 
@@ -179,7 +179,7 @@ async def test_the_districts_midnight_is_told(town: Scene) -> None:
     assert (await sink.next())["portrait"]["to"] == "2026-06-15"
     await town.calm()
     midnight = dt.datetime(2026, 6, 16, tzinfo=SHANGHAI)
-    due = await town.time.waited(stirred=True)
+    due = await town.time.waited(changed=True)
     assert dt.timedelta() < due - midnight < SECOND
     town.time.move((due - town.time.now).total_seconds())
     found = (await sink.next())["portrait"]
@@ -206,7 +206,7 @@ async def test_it_may_be_looked_at_by_whom_it_concerns(town: Scene) -> None:
             'subscription($of: ID!) { portrait(of: $of, window: {from: "2026-02-01", to: "2026-01-01"}) { asOf } }',
             of=world.id("zone"),
         )
-    assert len(town.live.channels.channels) == 1
+    assert len(town.live.state_streams.streams) == 1
 
 
 async def test_when_nobody_looks_nothing_is_drawn(town: Scene, draws: list[str]) -> None:
@@ -229,7 +229,7 @@ async def test_who_comes_and_goes_leaves_no_connection_taken(town: Scene) -> Non
         place.leave()
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
     await sink.next()
-    await town.time.waited(stirred=False)
+    await town.time.waited(changed=False)
     assert town.office.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # it is a QueuePool
     assert len(town.live.feed._watchers) == 1
 
@@ -237,24 +237,24 @@ async def test_who_comes_and_goes_leaves_no_connection_taken(town: Scene) -> Non
 async def test_a_database_that_is_away_is_waited_for(
     town: Scene, monkeypatch: pytest.MonkeyPatch, draws: list[str]
 ) -> None:
-    draw, failures = sources.PortraitScope.draw, [ConnectionRefusedError(), sa.exc.TimeoutError()]
+    draw, failures = sources.PortraitScope.read, [ConnectionRefusedError(), sa.exc.TimeoutError()]
 
     async def failing(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
         if failures:
             raise failures.pop()
         return await draw(self, context)
 
-    monkeypatch.setattr(sources.PortraitScope, "draw", failing)
+    monkeypatch.setattr(sources.PortraitScope, "read", failing)
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
     for _ in range(2):
-        await town.time.waited(stirred=False)
+        await town.time.waited(changed=False)
         town.time.move(1)
     assert (await sink.next())["portrait"]["hazardsOpen"] == 0
     assert not sink.failed
 
 
 async def test_a_database_that_says_nothing_is_asked_again(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    draw, silences = sources.PortraitScope.draw, [True]
+    draw, silences = sources.PortraitScope.read, [True]
 
     async def silent(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
         if silences:
@@ -262,10 +262,10 @@ async def test_a_database_that_says_nothing_is_asked_again(town: Scene, monkeypa
             await asyncio.Event().wait()
         return await draw(self, context)
 
-    monkeypatch.setattr(sources.PortraitScope, "draw", silent)
+    monkeypatch.setattr(sources.PortraitScope, "read", silent)
     monkeypatch.setattr(sources, "SILENT_SECONDS", 0.01)
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
-    await town.time.waited(stirred=False)
+    await town.time.waited(changed=False)
     monkeypatch.setattr(sources, "SILENT_SECONDS", 60.0)
     town.time.move(1)
     assert (await sink.next())["portrait"]["hazardsOpen"] == 0
@@ -281,12 +281,12 @@ async def test_whoever_looks_is_told_when_it_cannot_be_drawn(town: Scene, monkey
         raise RuntimeError
 
     with monkeypatch.context() as patched:
-        patched.setattr(sources.PortraitScope, "draw", failing)
+        patched.setattr(sources.PortraitScope, "read", failing)
         await town.office.hazard()
         town.told()
         for sink in sinks:
             assert "errors" in await sink.messages.get()
-    assert town.live.channels.channels == {}
+    assert town.live.state_streams.streams == {}
     again, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
     await again.next()
 
@@ -301,9 +301,9 @@ async def moved(town: Scene, key: int, latitude: float | None, **more: Any) -> N
 
 async def second(town: Scene) -> None:
     """The next second is there, and has been looked at."""
-    await town.time.waited(stirred=False)
+    await town.time.waited(changed=False)
     town.time.move(1)
-    await town.time.waited(stirred=False)
+    await town.time.waited(changed=False)
 
 
 async def where(sink: Sink) -> tuple[str, float]:

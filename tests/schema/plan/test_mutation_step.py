@@ -209,7 +209,7 @@ def asking(office: Office) -> dict[str, Any]:
 async def done(office: Office) -> tuple[int, int, int]:
     """How many events, requests and rings there have been."""
     rows = await contents(office.database, models.AssistanceRequest)
-    return len(await log_after(office.database)), len(rows["assistance_request"]), office.rung
+    return len(await log_after(office.database)), len(rows["assistance_request"]), office.notifications
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyError, ConnectionError])
@@ -235,12 +235,12 @@ async def test_an_action_that_breaks_is_not_tried_again(office: Office, graph: G
 
     tries = 0
 
-    async def fail() -> None:
+    def fail() -> None:
         nonlocal tries
         tries += 1
         raise RuntimeError
 
-    running = Executor(graph, office.database, lambda: SHANGHAI, lambda: NOW, rung=fail)
+    running = Executor(graph, office.database, lambda: SHANGHAI, lambda: NOW, notify=fail)
     for plan in (True, True, False):
         if not plan:
             running.plans = None

@@ -260,37 +260,37 @@ async def test_an_empty_demo_offers_the_roles_that_need_nobody(databases: Databa
 
 async def test_whoever_is_taken_out_of_the_register_is_refused_after_thirty_seconds(own_demo: Database) -> None:
     now = NOW
-    viewers = Authenticator(TOKENS, own_demo, lambda: now, None)
+    authenticator = Authenticator(TOKENS, own_demo, lambda: now, None)
     token = TOKENS.make(replace(WALL, role=Role.INSPECTOR, inspector=BADGE))
-    known = await viewers.of(f"Bearer {token}")
+    known = await authenticator.authenticate(f"Bearer {token}")
     assert known is not None
     inspector = table("inspector")
     await change(own_demo, inspector.update().where(inspector.c.badge == BADGE).values(badge="gone"))
     now += FRESH - dt.timedelta(seconds=1)
-    assert await viewers.of_token(token) == known
+    assert await authenticator.authenticate_token(token) == known
     now += dt.timedelta(seconds=1)
     assert dt.timedelta(seconds=30) == FRESH
     for _ in range(2):
         with pytest.raises(RequestError) as refused:
-            await viewers.of_token(token)
+            await authenticator.authenticate_token(token)
         assert refused.value.code is ErrorCode.UNAUTHENTICATED
 
 
 async def test_a_token_that_ends_is_refused_though_its_holder_was_just_looked_up(demo: Database) -> None:
     now = NOW + HOUR - dt.timedelta(seconds=1)
-    viewers = Authenticator(TOKENS, demo, lambda: now, None)
+    authenticator = Authenticator(TOKENS, demo, lambda: now, None)
     token = TOKENS.make(WALL)
-    await viewers.of_token(token)
+    await authenticator.authenticate_token(token)
     now += dt.timedelta(seconds=1)
     with pytest.raises(RequestError):
-        await viewers.of_token(token)
+        await authenticator.authenticate_token(token)
 
 
 async def test_an_enterprise_is_found_by_its_credit_code_before_somebodys_key_elsewhere(own_demo: Database) -> None:
-    viewers = Authenticator(TOKENS, own_demo, lambda: NOW, None)
+    authenticator = Authenticator(TOKENS, own_demo, lambda: NOW, None)
     enterprise = table("enterprise")
     code = "91350100M000100Y43"
     await change(own_demo, enterprise.update().where(enterprise.c.id == 1).values(external_id=code))
     await change(own_demo, enterprise.update().where(enterprise.c.id == 2).values(credit_code=code))
-    found = await viewers.of_token(TOKENS.make(replace(WALL, role=Role.ENTERPRISE, enterprise=code)))
+    found = await authenticator.authenticate_token(TOKENS.make(replace(WALL, role=Role.ENTERPRISE, enterprise=code)))
     assert found.visibility.enterprise == 2

@@ -106,7 +106,7 @@ async def test_who_goes_while_their_stream_opens_gets_none(
     monkeypatch.setattr(LiveStreams, "prepare", prepared)
     response = await office.ask("POST", "/graphql", whole({"query": ALL}), role=role)
     assert response.status_code == 401
-    assert endpoint._viewers.held == set()
+    assert endpoint._viewers.sessions == set()
     assert endpoint._live.feed.memberships == {}
 
 
