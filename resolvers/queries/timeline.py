@@ -56,7 +56,7 @@ async def head(reader: Reader, parents: Sequence[tuple[()]]) -> list[str]:
 async def cursors(reader: Reader, parents: Sequence[tuple[int]]) -> list[str]:
     """The cursor of each event."""
     found = await state(reader)
-    return [found.name(number) for (number,) in parents]
+    return [found.cursor_of(number) for (number,) in parents]
 
 
 async def actors(reader: Reader, parents: Sequence[tuple[Role | None, str | None]]) -> list[Actor | None]:

@@ -16,7 +16,6 @@ from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
 from schema.build import Graph
 from schema.execution.context import Context, Record
-from schema.execution.errors import format_error
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from schema.live.renderer import EventRenderer
@@ -134,7 +133,6 @@ async def test_streams_are_rendered_alike_with_a_plan_and_without(asked: Asked, 
                     asked.graph,
                     opening,
                     lambda visibility: Context(asked.plain.reader(Viewer(visibility))),
-                    format_error,
                     running.planned(document, None, variables, viewer),
                 ).execute(event, f"e-{number}")
                 for running in (asked.planned, asked.plain)
