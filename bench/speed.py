@@ -218,9 +218,7 @@ def main(given: Any, folder: Path) -> None:
             found["growth"] = growth(given, database, folder)
         version = database.say("SHOW server_version")
     if given.whole:
-        speed_plot.draw(
-            found["peers"], {n: s for n, s in servers.items() if n != "huhang-reuse"}, given.results / speed_report.PLOT
-        )
+        speed_plot.draw(found["peers"], servers, given.results / speed_report.PLOT)
         text = speed_report.report(found, servers, given, load, version, versions())
         (given.results / "speed.md").write_text(text)
 

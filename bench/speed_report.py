@@ -77,8 +77,7 @@ HEAD = """\
 The same questions to Huhang and to its peers over HTTP, on one PostgreSQL with the demo of {enterprises} enterprises.
 Before a query was timed, every server had given the same answer to it: to the byte, once wrappers of lists, ids and
 spellings of times and grades were made one. Huhang is asked by a commander with a token and applies the rights of one;
-the peers know neither. Exact reuse of answers is off, but for the row that says otherwise. Made by `make bench`; this
-part of it alone is `python -m bench.speed`.
+the peers know neither. Made by `make bench`; this part of it alone is `python -m bench.speed`.
 
 {machine}
 - {peers}

@@ -17,7 +17,6 @@ import psutil
 
 from bench.delays import free_port
 from bench.speed_data import ROOT, cpu
-from web.settings import Settings
 
 PEERS = Path(__file__).parent / "peers"
 SECRET = secrets.token_urlsafe(32)
@@ -44,8 +43,8 @@ class Server:
         return self.dialect == "huhang"
 
 
-def huhang(title: str, **environment: str) -> Server:
-    return Server(title, "huhang", (sys.executable, "-m", "web", "serve", "--port", "{port}"), environment)
+def huhang() -> Server:
+    return Server("Huhang", "huhang", (sys.executable, "-m", "web", "serve", "--port", "{port}"))
 
 
 def strawberry(title: str, *options: str) -> Server:
@@ -59,14 +58,12 @@ def node(title: str, dialect: str, name: str) -> Server:
 
 
 SERVERS = {
-    "huhang": huhang("Huhang", HUHANG_REUSE="off"),
+    "huhang": huhang(),
     "mercurius": node("Mercurius, graphql-jit", "plain", "mercurius"),
     "postgraphile": node("PostGraphile", "postgraphile", "postgraphile"),
     "strawberry": strawberry("plain Strawberry"),
     "strawberry-tuned": strawberry("Strawberry, tuned", "--tuned"),
 }
-if "reuse" in Settings.model_fields:
-    SERVERS["huhang-reuse"] = huhang("Huhang, exact reuse", HUHANG_REUSE="on")
 
 
 class Running:

@@ -44,9 +44,6 @@ class Settings(BaseSettings):
     )
     body_limit: int = Field(default=1_048_576, ge=1024, description="Greatest size of a request's body, in bytes.")
     pool_size: int = Field(default=10, ge=1, description="Connections to the database for each process.")
-    reuse: bool = Field(
-        default=False, description="Whether an answer is given again while the log says that it cannot have changed."
-    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least grave messages that are logged."
     )

@@ -48,7 +48,6 @@ class AppState:
             notify=self.notifier.notify,
             introspection=settings.introspection,
             signer=signer,
-            reuse=settings.reuse,
         )
         retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
         self.live = LiveStreams(self.execution, self.database, event_log, self.feed, clock, retention=retention)

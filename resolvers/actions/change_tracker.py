@@ -2,7 +2,6 @@
 
 import datetime as dt
 import enum
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -47,8 +46,6 @@ ANY_EVENT_MODELS: tuple[type[Any], ...] = (
     models.InspectionInspector,
     models.DeadlineExtension,
 )
-# An export gives it to whoever has none, and tells nobody.
-EXPORT_COLUMNS = frozenset({"external_id"})
 # Columns that hold names and telephone numbers of people.
 PERSONAL_SUFFIXES = ("_name", "phone")
 
@@ -117,16 +114,6 @@ class ChangeTracker:
             for name, (old, new) in (self._values.get(id(row), {}) | self._said.get(id(row), {})).items()
             if name != "status"
         ]
-
-
-@lru_cache(maxsize=1_000)
-def is_logged(column: sa.Column[Any]) -> bool:
-    """Whether the column changes only together with the log: equal heads of the log, equal values."""
-    model = _MODELS.get(column.table)
-    return model is not None and column.key not in EXPORT_COLUMNS | UNTRACKED_COLUMNS.get(model, set())
-
-
-_MODELS: dict[Any, Any] = {model.__table__: model for model in OWN_EVENT_MODELS + ANY_EVENT_MODELS}
 
 
 def _changed(row: Any) -> dict[str, tuple[Any, Any]]:

@@ -50,8 +50,7 @@ class Executor:
 
     `clock` and `zone` say when now is, and in which zone days are; `notify` is called after a commit that left events;
     `signer` makes the addresses under which evidence is read, and without it there are none. `planned` says whether
-    operations are compiled; without it graphql-core executes them all. With `reuse`, answers are given again that
-    cannot have changed (schema/plans/answers.py).
+    operations are compiled; without it graphql-core executes them all.
     """
 
     def __init__(
@@ -65,12 +64,11 @@ class Executor:
         introspection: bool = True,
         signer: Signer | None = None,
         planned: bool = True,
-        reuse: bool = False,
     ) -> None:
         self.graph, self._database, self._zone, self._clock = graph, database, zone, clock
         self._writing, self._signer = WriteAccess(database, notify), signer
         self._documents = Documents(graph, introspection=introspection)
-        self.plans = PlanCache(graph, database.read_pool, sqlite=database.sqlite, reuse=reuse) if planned else None
+        self.plans = PlanCache(graph, database.read_pool, sqlite=database.sqlite) if planned else None
 
     def document(self, operation: Operation) -> DocumentNode:
         """The valid document of an operation that it has, and that may be asked. Raises Refused."""

@@ -1,6 +1,5 @@
 """Plans, kept by document and visibility, and run."""
 
-import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -27,11 +26,9 @@ from schema.build import Graph
 from schema.execution import cost
 from schema.fields.source import LoadField
 from schema.plan.arguments import VariableCoercion, Variables
-from schema.plan.cacheability import CacheabilityCheck
 from schema.plan.fallback import FallbackRequired
 from schema.plan.mutation_step import MutationStep, mutation_step
 from schema.plan.planner import Planner, SelectionPlanner
-from schema.plan.result_cache import ResultCache
 from schema.plan.steps import ExecutionState, ObjectStep
 
 log = structlog.get_logger(__name__)
@@ -45,14 +42,13 @@ PLANS_KEPT = 40  # of one operation, by visibility and by what its @skip and @in
 
 @dataclass
 class Plan:
-    """A compiled operation. `lasting`: its answer is the same until the log goes on.
+    """A compiled operation.
 
     `single`: it runs one statement at most; None while that is not known. What is known only from having been run may
     prove wrong with other variables, once.
     """
 
     root: ObjectStep | MutationStep
-    lasting: bool
     single: bool | None
 
     def counting(self, fetch: Fetch) -> Fetch:
@@ -71,27 +67,21 @@ class Plan:
 
 
 class CachedOperation:
-    """An operation of a valid document, with its plans; None stands for what cannot be compiled.
-
-    Its answers are kept by its `number`, for they must not keep it; that of a stream has none.
-    """
+    """An operation of a valid document, with its plans; None stands for what cannot be compiled."""
 
     def __init__(self, graph: Graph, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         self.document, self.operation = document, operation
         self.coercion = VariableCoercion(graph._schema, operation.variable_definitions or ())
         self.conditions, self.rows = conditions(document), cost.row_cost(graph, document, operation)
-        self.number: int | None = None
         self.plans: dict[Any, Plan | None] = {}
 
 
 class PlanCache:
     """The plans of one graph. `served` and `left` count what was answered by plan, and what was not and why."""
 
-    def __init__(self, graph: Graph, held: ReadPool, *, sqlite: bool, reuse: bool = False) -> None:
+    def __init__(self, graph: Graph, held: ReadPool, *, sqlite: bool) -> None:
         self._graph, self._pool, self._sqlite = graph, held, sqlite
-        self.answers = ResultCache(held, sqlite=sqlite) if reuse else None
         self._known: OrderedDict[tuple[str, str | None], CachedOperation] = OrderedDict()
-        self._numbers = itertools.count()
         self.served = 0
         self.left: Counter[str] = Counter()
 
@@ -109,7 +99,6 @@ class PlanCache:
         """The same, whether it was or not. The document is valid."""
         found = self.known(text, name) or CachedOperation(self._graph, document, operation)
         if (text, name) not in self._known:
-            found.number = next(self._numbers)
             self._known[text, name] = found
             if len(self._known) > OPERATIONS_KEPT:
                 self._known.popitem(last=False)
@@ -142,11 +131,7 @@ class PlanCache:
                 [made] = await top.run(ExecutionState(given, reader), [root])
                 return orjson.dumps(made)
 
-            if plan.lasting and self.answers is not None and known.number is not None:
-                text = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
-                found = await self.answers.get((known.number, text, (moment.viewer.visibility, moment.zone.key)), run)
-            else:
-                found = await self._read(plan, run)
+            found = await self._read(plan, run)
         except (FallbackRequired, RequestError, GraphQLError) as reason:
             # Whatever has an error: graphql-core tells of it with its path.
             self.left[str(reason) if isinstance(reason, FallbackRequired) else type(reason).__name__] += 1
@@ -174,8 +159,7 @@ class PlanCache:
                 known.plans.clear()
             try:
                 made = self._compiled(known, variables, visibility)
-                lasting = self.answers is not None and self._lasts(known, variables, visibility)
-                known.plans[key] = Plan(made, lasting, True if made.statements <= 1 else None)
+                known.plans[key] = Plan(made, True if made.statements <= 1 else None)
             except FallbackRequired as reason:
                 log.debug("not compiled", reason=str(reason))
                 known.plans[key] = None
@@ -184,20 +168,11 @@ class PlanCache:
             raise FallbackRequired("not compiled")
         return plan
 
-    def _lasts(self, known: CachedOperation, variables: Variables, visibility: Visibility) -> bool:
-        query = self._graph._schema.query_type
-        if query is None or known.operation.operation is not OperationType.QUERY:
-            return False
-        return CacheabilityCheck(self._compiler(known, variables, visibility), visibility).holds(query, known.operation)
-
-    def _compiler(self, known: CachedOperation, variables: Variables, visibility: Visibility) -> Planner:
-        holds = {name: variables.coerced[name] for name in known.conditions if name in variables.coerced}
-        return Planner(self._graph, known.document, holds, visibility, sqlite=self._sqlite)
-
     def _compiled(
         self, known: CachedOperation, variables: Variables, visibility: Visibility
     ) -> ObjectStep | MutationStep:
-        compiler = self._compiler(known, variables, visibility)
+        holds = {name: variables.coerced[name] for name in known.conditions if name in variables.coerced}
+        compiler = Planner(self._graph, known.document, holds, visibility, sqlite=self._sqlite)
         root = self._graph._schema.get_root_type(known.operation.operation)
         assert root is not None
         if known.operation.operation is OperationType.MUTATION:

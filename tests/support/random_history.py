@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import models
-from resolvers.actions.change_tracker import ANY_EVENT_MODELS, OWN_EVENT_MODELS, is_logged
+from resolvers.actions.change_tracker import ANY_EVENT_MODELS, OWN_EVENT_MODELS, UNTRACKED_COLUMNS
 from resolvers.evidence import store, uploads
 from resolvers.evidence.content_types import PNG, Content
 from resolvers.register import export
@@ -40,6 +40,8 @@ WEIGHTS = {
 }
 PAUSES_SECONDS = (0, 1, 3_600, 40_000)  # seconds that go by
 MODELS = OWN_EVENT_MODELS + ANY_EVENT_MODELS
+# An export sets it on rows without one, and appends no event.
+EXPORT_COLUMNS = frozenset({"external_id"})
 
 
 class RandomHistory:
@@ -189,10 +191,10 @@ class RandomHistory:
 
 
 def logged_values(rows: Contents) -> dict[str, dict[int, list[Any]]]:
-    """By table, by key: the values that are the same as long as the log's head is."""
+    """By table and key, the values that change only together with the log."""
     found = {}
     for model in MODELS:
-        table = model.__table__
-        places = [place for place, column in enumerate(table.columns) if is_logged(column)]
+        table, unlogged = model.__table__, EXPORT_COLUMNS | UNTRACKED_COLUMNS.get(model, set())
+        places = [place for place, column in enumerate(table.columns) if column.key not in unlogged]
         found[table.name] = {key: [row[place] for place in places] for key, row in rows.get(table.name, {}).items()}
     return found

@@ -1,0 +1,18 @@
+"""Every table is guarded by an event, follows a guarded one, or stands here as one that no event describes."""
+
+import models
+from resolvers.actions.change_tracker import ANY_EVENT_MODELS, OWN_EVENT_MODELS
+
+
+def test_only_these_tables_change_without_an_event_about_them() -> None:
+    tracked = {model.__table__.name for model in OWN_EVENT_MODELS + ANY_EVENT_MODELS}
+    assert {name for name in models.Event.metadata.tables if name not in tracked} == {
+        "client_mutation",
+        "event",
+        "event_log",
+        "evidence",
+        "evidence_upload",
+        "hazard_evidence",
+        "inspection_evidence",
+        "rainfall_reading",
+    }
