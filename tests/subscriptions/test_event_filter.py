@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
@@ -18,14 +19,12 @@ from subscriptions import event_log
 from subscriptions.event_filter import EventFilter
 from tests.conftest import NOW, Ask, Databases
 from tests.support.proof_mode import examples
-from tests.support.proofs import record
+from tests.support.proofs import RecordProof
 
 # Few keys, and among them such as begin or end like others, so that sets meet and texts could be mistaken.
 ZONES, RINGS, VENUES, ENTERPRISES = (1, 2, 12), (1, 2, 11, 12, 21, 112), (1, 3, 13, 31), (1, 2, 3)
 KINDS = (EventKind.HAZARD_FOUND, EventKind.HAZARD_CLOSED, EventKind.CASE_FILED, EventKind.WARNING_RAISED)
 NOBODYS = 99
-
-compared = Counter[str]()
 
 
 def keys(of: Sequence[int]) -> st.SearchStrategy[frozenset[int]]:
@@ -79,24 +78,14 @@ async def places(databases: Databases, migrated_url: str) -> Any:
             models.Zone(id=key, district_id=1, code=str(key), name="", focus=[], plan="", boundary={}) for key in ZONES
         )
         session.add_all(models.Enterprise(id=key, name="") for key in ENTERPRISES)
-    compared.clear()
     yield made
     await made.close()
-    record(
-        "interest",
-        "The same events chosen in memory and in SQL",
-        {
-            "database": "SQLite" if made.sqlite else "PostgreSQL",
-            "interests": f"{compared['interests']:,}",
-            "events compared": f"{compared['events']:,}",
-            "chosen": f"{compared['chosen']:,}",
-            "different": 0,
-        },
-    )
 
 
-async def chosen(database: Database, given: list[dict[str, Any]], interests: Sequence[EventFilter]) -> None:
-    """Both ways choose the same of these events. The database is afterwards as it was before."""
+async def chosen(
+    database: Database, given: list[dict[str, Any]], interests: Sequence[EventFilter], compared: Counter[str]
+) -> None:
+    """SQL and memory choose the same of these events; `compared` counts them. The database stays unchanged."""
     async with database.engine.connect() as connection:
         transaction = await connection.begin()
         await connection.execute(sa.insert(event_log.EVENT), given)
@@ -114,12 +103,32 @@ async def chosen(database: Database, given: list[dict[str, Any]], interests: Seq
         await transaction.rollback()
 
 
+@pytest.fixture
+def compared() -> Counter[str]:
+    """Counts what one test has compared, over all its examples."""
+    return Counter()
+
+
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_=st.lists(events(), min_size=1, max_size=12), interests=st.lists(INTERESTS, min_size=1, max_size=6))
 async def test_memory_and_sql_choose_the_same(
-    places: Database, given_: list[dict[str, Any]], interests: list[EventFilter]
+    places: Database,
+    compared: Counter[str],
+    record_proof: RecordProof,
+    given_: list[dict[str, Any]],
+    interests: list[EventFilter],
 ) -> None:
-    await chosen(places, given_, interests)
+    await chosen(places, given_, interests, compared)
+    record_proof(
+        "interest",
+        "The same events chosen in memory and in SQL",
+        {
+            "database": "SQLite" if places.sqlite else "PostgreSQL",
+            "interests": f"{compared['interests']:,}",
+            "events compared": f"{compared['events']:,}",
+            "chosen": f"{compared['chosen']:,}",
+        },
+    )
 
 
 def an_event(**given: Any) -> dict[str, Any]:
@@ -131,7 +140,7 @@ def an_event(**given: Any) -> dict[str, Any]:
 
 async def found(database: Database, interest: EventFilter, *given: dict[str, Any]) -> list[int]:
     """Which of the events are of interest, by their place; memory and SQL agree."""
-    await chosen(database, list(given), [interest])
+    await chosen(database, list(given), [interest], Counter())
     async with database.engine.connect() as connection:
         transaction = await connection.begin()
         await connection.execute(sa.insert(event_log.EVENT), list(given))

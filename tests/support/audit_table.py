@@ -1,12 +1,14 @@
-"""What the log must tell of each mutation, one after another: who calls it, and the events that it leaves.
+"""The events that each mutation must append to the log, as a table of steps that run one after another.
 
-A step begins with C, I or E (commander, inspector, enterprise) and the mutation; `name=@row` puts in the id that an
-earlier success gave under that name, `+name` what MORE has. Below it stand its events: kind, status before and after,
-and changes as `field:before→after`; `T` is the time of the action, `-` is nothing. `!major` concerns a major hazard,
-`!zone` is in a zone without an enterprise, `!nowhere` in none, `!nobody` has no actor.
+A step begins with C, I or E (commander, inspector, enterprise) and the mutation. `name=@row` is an argument with the id
+that an earlier success returned under that name; `+name` adds the arguments under that name in ARGUMENTS.
+
+Below a step stand its events: kind, status before and after, and changes as `field:before→after`. `T` is the time of
+the action, `-` is null. `!major` concerns a major hazard, `!zone` is in a zone but at no enterprise, `!venue` is at a
+venue but no enterprise, `!nowhere` is in no zone, `!nobody` has no actor, `!red` has the highest risk.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.conftest import NOW
@@ -14,7 +16,7 @@ from tests.support.actors import DAY, at
 
 SOON, LATER, T = at(NOW + 10 * DAY), at(NOW + 90 * DAY), at(NOW)
 FINDING = {"level": "GENERAL", "description": "线路老化"}
-MORE: dict[str, dict[str, Any]] = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "found": {"result": "HAZARDS_FOUND", "findings": [FINDING, {**FINDING, "level": "MAJOR"}]},
     "spot": {"result": "HAZARDS_FOUND", "findings": [{**FINDING, "fixedOnSpot": True}]},
     "amended": {"result": "HAZARDS_FOUND", "findings": [{**FINDING, "description": "漏电", "hazard": "@hazards"}]},
@@ -189,7 +191,7 @@ C enterpriseGrade
 
 @dataclass(frozen=True)
 class ExpectedEvent:
-    """An event as it must be."""
+    """What an event must be."""
 
     kind: str
     before: str | None
@@ -200,27 +202,27 @@ class ExpectedEvent:
 
 @dataclass(frozen=True)
 class AuditStep:
-    """A mutation, and the events that it must leave."""
+    """A mutation, and the events that it must append."""
 
-    who: str
+    role: str  # C, I or E
     mutation: str
-    given: tuple[str, ...]
-    told: tuple[ExpectedEvent, ...]
+    arguments: tuple[str, ...]  # as in the table
+    events: tuple[ExpectedEvent, ...]
 
 
-def steps() -> list[AuditStep]:
-    found: list[AuditStep] = []
+def audit_steps() -> list[AuditStep]:
+    steps: list[AuditStep] = []
     for line in TABLE.strip().splitlines():
         words = line.split()
         if line.startswith("  "):
-            last = found.pop()
-            found.append(AuditStep(last.who, last.mutation, last.given, (*last.told, _told(words))))
+            last = steps.pop()
+            steps.append(replace(last, events=(*last.events, _expected_event(words))))
         else:
-            found.append(AuditStep(words[0], words[1], tuple(words[2:]), ()))
-    return found
+            steps.append(AuditStep(words[0], words[1], tuple(words[2:]), ()))
+    return steps
 
 
-def _told(words: list[str]) -> ExpectedEvent:
+def _expected_event(words: list[str]) -> ExpectedEvent:
     kind, before, after = [*words, "-", "-"][:3] if len(words) < 3 else words[:3]
     flags = frozenset(word[1:] for word in words[3:] if word.startswith("!"))
     changes = frozenset(_change(word) for word in words[3:] if not word.startswith("!"))

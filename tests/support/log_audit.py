@@ -1,4 +1,4 @@
-"""Whether a database and its log tell the same story of what was done, and of nothing else."""
+"""Checks that a database, its log and the reports of the acting processes agree."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The guarded rows by model and key, and the head of the log."""
+    """The guarded rows by model and key, and the state of the log, read in one transaction."""
 
     rows: Rows
     state: event_log.LogState
@@ -40,16 +40,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Audit:
-    """`unsaid` are the actors whose events nobody acknowledged."""
+    """`unacknowledged` are the actors whose events are in the log though no process reported them."""
 
     events: Sequence[Any]
     accepted: int
     refused: Counter[str]
-    unsaid: set[str]
+    unacknowledged: set[str]
 
 
 async def snapshot(database: Database) -> Snapshot:
-    """Everything at one moment."""
     rows: Rows = {}
     async with database.read() as connection:
         for model in OWN_EVENT_MODELS:
@@ -64,50 +63,53 @@ async def events_after(database: Database, number: int) -> Sequence[Any]:
 
 
 async def audit(database: Database, before: Snapshot, lines: Iterable[Line]) -> Audit:
-    """Compare what was said, the log and the rows since `before`. Fails the test where they differ."""
+    """Compare the reported lines with the log and the rows since `before`. Fails the test where they differ."""
     lines = list(lines)
     errors = [line for line in lines if "error" in line]
     assert not errors, errors
     now = await snapshot(database)
     events = await events_after(database, before.state.head)
-    accepted, unsaid = check_acknowledgements(now.state, events, lines)
+    accepted, unacknowledged = check_acknowledgements(now.state, events, lines)
     creations = check_rows_have_events(before, now, events)
     check_versions(before, now, events, creations)
     check_statuses(now, events)
     check_stock(before, now, events)
     check_open_hazards(now)
-    return Audit(events, accepted, Counter(line["refused"] for line in lines if "refused" in line), unsaid)
+    return Audit(events, accepted, Counter(line["refused"] for line in lines if "refused" in line), unacknowledged)
 
 
 def check_acknowledgements(state: event_log.LogState, events: Sequence[Any], lines: list[Line]) -> tuple[int, set[str]]:
-    """Each accepted action has its events, in order and together, and the last one's cursor; a refused one has none."""
+    """An accepted action has its events, in order and adjacent, and the last one's cursor; a refused one has none.
+
+    Returns the number of accepted actions and the actors of unreported ones.
+    """
     by_actor: dict[str, list[Any]] = defaultdict(list)
-    for place, event in enumerate(events):
-        found = by_actor[event.actor_name]
-        assert not found or events[place - 1] is found[-1], f"{event.actor_name} is interrupted by another"
-        found.append(event)
-    # Two answers to one name are one action, told by the first of them that was carried out.
+    for index, event in enumerate(events):
+        own = by_actor[event.actor_name]
+        assert not own or events[index - 1] is own[-1], f"{event.actor_name} is interrupted by another"
+        own.append(event)
+    # Two answers to one mutation id are one action, logged under the actor whose request was carried out.
     cursors: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         if "refused" in line:
             assert line["actor"] not in by_actor, line
         elif "cursor" in line:
             cursors[line["cursor"]].append(line)
-    said = set()
+    reported = set()
     for cursor, answered in cursors.items():
         actors = [line["actor"] for line in answered if line["actor"] in by_actor]
-        assert len(actors) == 1, f"acknowledged, and not in the log once: {answered}"
-        found = by_actor[actors[0]]
-        assert found[-1].id == state.number(cursor), answered
-        wanted = answered[0]["kinds"]
-        assert len(found) == len(wanted), (answered, found)
-        assert all(event.kind.name in kind.split("|") for event, kind in zip(found, wanted, strict=True)), answered
-        said.add(actors[0])
-    return len(cursors), by_actor.keys() - said
+        assert len(actors) == 1, f"acknowledged but not in the log exactly once: {answered}"
+        own = by_actor[actors[0]]
+        assert own[-1].id == state.number(cursor), answered
+        kinds = answered[0]["kinds"]
+        assert len(own) == len(kinds), (answered, own)
+        assert all(event.kind.name in kind.split("|") for event, kind in zip(own, kinds, strict=True)), answered
+        reported.add(actors[0])
+    return len(cursors), by_actor.keys() - reported
 
 
 def check_rows_have_events(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> set[tuple[Any, int]]:
-    """No row is new without an event, no event is of a row that is not there; the new rows."""
+    """Every new or changed row has an event, and every event is about an existing row. Returns the new rows."""
     about = {(SUBJECTS[event.subject], event.subject_id) for event in events}
     for model, key in about:
         assert key in now.rows[model], (model, key)
@@ -117,7 +119,7 @@ def check_rows_have_events(before: Snapshot, now: Snapshot, events: Sequence[Any
         (model, key)
         for model, rows in before.rows.items()
         for key, row in rows.items()
-        # What an enterprise sums up is kept by the actions on its hazards and inspections.
+        # Actions on hazards and inspections update the totals of their enterprise without an event of its own.
         if model is not models.Enterprise and row != now.rows[model][key]
     }
     assert changed <= about, changed - about
@@ -125,32 +127,32 @@ def check_rows_have_events(before: Snapshot, now: Snapshot, events: Sequence[Any
 
 
 def check_versions(before: Snapshot, now: Snapshot, events: Sequence[Any], creations: set[tuple[Any, int]]) -> None:
-    """A row's version has risen by one for each action that changed it: none was lost, none was written twice."""
+    """A row's version has risen by one for each action that changed it, so none was lost or written twice."""
     actors: dict[tuple[Any, int], set[str]] = defaultdict(set)
     for event in events:
-        found = actors[SUBJECTS[event.subject], event.subject_id]
-        # Who grades an enterprise as it is graded already leaves an event, and the row as it was.
+        names = actors[SUBJECTS[event.subject], event.subject_id]
+        # Grading an enterprise as it is graded already appends an event and leaves the row unchanged.
         if event.changes or event.from_status != event.to_status or event.kind is EventKind.ENTERPRISE_REGISTERED:
-            found.add(event.actor_name)
-    for (model, key), found in actors.items():
+            names.add(event.actor_name)
+    for (model, key), names in actors.items():
         if issubclass(model, Versioned):
             version = 0 if (model, key) in creations else before.rows[model][key].version
-            assert now.rows[model][key].version == version + len(found), (model, key, found)
+            assert now.rows[model][key].version == version + len(names), (model, key, names)
 
 
 def check_statuses(now: Snapshot, events: Sequence[Any]) -> None:
-    """From event to event of a row, and from the last to the row itself, no status is left out."""
+    """The events of a row lead from each status to the next, and the last one to the row's present status."""
     steps: dict[tuple[Any, int], list[Any]] = defaultdict(list)
     for event in events:
         if event.to_status is not None:
             steps[SUBJECTS[event.subject], event.subject_id].append(event)
-    for (model, key), found in steps.items():
-        assert all(one.to_status == other.from_status for one, other in pairwise(found)), found
-        assert found[-1].to_status == now.rows[model][key].status.name, found
+    for (model, key), changes in steps.items():
+        assert all(first.to_status == second.from_status for first, second in pairwise(changes)), changes
+        assert changes[-1].to_status == now.rows[model][key].status.name, changes
 
 
 def check_stock(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> None:
-    """What lies there follows change by change from what lay there; what is reserved is what dispatches hold."""
+    """Quantities follow from the logged changes, and what is reserved is what open dispatches hold."""
     values: dict[tuple[int, str], int] = {
         (key, field): getattr(row, field)
         for key, row in before.rows[models.StockItem].items()
@@ -163,17 +165,20 @@ def check_stock(before: Snapshot, now: Snapshot, events: Sequence[Any]) -> None:
                 field = event.subject_id, change["field"]
                 assert values[field] == int(change["from"]), event
                 values[field] = int(change["to"])
-    held = Counter[int]()
+    reserved = Counter[int]()
     for row in now.rows[models.Dispatch].values():
         if row.stock_item_id is not None and row.status in RESERVING_STATES:
-            held[row.stock_item_id] += row.quantity - (row.drawn or 0)
+            reserved[row.stock_item_id] += row.quantity - (row.drawn or 0)
     for key, row in now.rows[models.StockItem].items():
         assert (row.quantity, row.reserved) == (values[key, "quantity"], values[key, "reserved"])
-        assert row.reserved == held[key]
+        assert row.reserved == reserved[key]
         assert 0 <= row.reserved <= row.quantity
 
 
 def check_open_hazards(now: Snapshot) -> None:
-    still_open = Counter(h.enterprise_id for h in now.rows[models.Hazard].values() if h.status not in HAZARD_TERMINAL)
-    found = {key: row.open_hazards for key, row in now.rows[models.Enterprise].items()}
-    assert found == {key: still_open[key] for key in found}
+    """Each enterprise's counter of open hazards is the number of its open hazards."""
+    open_by_enterprise = Counter(
+        h.enterprise_id for h in now.rows[models.Hazard].values() if h.status not in HAZARD_TERMINAL
+    )
+    counters = {key: row.open_hazards for key, row in now.rows[models.Enterprise].items()}
+    assert counters == {key: open_by_enterprise[key] for key in counters}

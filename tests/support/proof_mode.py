@@ -1,10 +1,14 @@
-"""How long a random test goes on: small in `make test`, long in `make prove`, which sets HUHANG_PROVE."""
+"""How long a random test runs: briefly in `make test`, in full in `make prove`.
+
+`make prove` sets HUHANG_PROVE to the commit that it proves.
+"""
 
 import os
 
-PROVING = "HUHANG_PROVE" in os.environ
+COMMIT = os.environ.get("HUHANG_PROVE")
+PROVING = COMMIT is not None
 
 
 def examples(number: int) -> int:
-    """So many examples for Hypothesis, or a hundred times as many for a proof."""
+    """The number of Hypothesis examples: `number`, or a hundred times as many in a proof."""
     return number * 100 if PROVING else number

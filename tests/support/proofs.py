@@ -1,23 +1,37 @@
-"""What a long proof saw, as a table in docs/proofs/: a line for each database, kept from one run to the next."""
+"""Writes the results of long proofs as tables in docs/proofs/, one row for each database or scenario.
 
-from collections.abc import Mapping
+Tests use the fixture `record_proof`, which writes in `make prove` only and after the test has passed.
+"""
+
+import datetime as dt
+import fcntl
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-
-from tests.support.proof_mode import PROVING
 
 FOLDER = Path(__file__).parents[2] / "docs" / "proofs"
 
+# Table, title, and the row by column; a later call in the same test replaces an earlier one with the same first value.
+RecordProof = Callable[[str, str, Mapping[str, object]], None]
 
-def record(name: str, title: str, row: Mapping[str, object], *, folder: Path = FOLDER) -> None:
-    """Put a line into the table `name`, in the place of the one with the same first value. Only in `make prove`."""
-    if not PROVING and folder == FOLDER:
-        return
-    path = folder / f"{name}.md"
-    head = ["| " + " | ".join(row) + " |", "|" + " --- |" * len(row)]
-    found = [line for line in path.read_text("utf-8").splitlines() if line.startswith("|")] if path.exists() else []
-    # A table with other columns tells of another proof.
-    kept = found[2:] if found[:2] == head else []
-    made = "| " + " | ".join(map(str, row.values())) + " |"
-    lines = sorted([*(line for line in kept if line.split("|")[1] != made.split("|")[1]), made])
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([f"# {title}", "", *head, *lines, ""]), "utf-8")
+
+def write(path: Path, title: str, commit: str, row: Mapping[str, object]) -> None:
+    """Put a row, with commit and date, into the table of a file. It replaces the row with the same first value.
+
+    Rows under other columns come from an earlier form of the proof and are dropped.
+    """
+    row = {**row, "commit": commit, "date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"}
+    head = [_line(row), "|" + " --- |" * len(row)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        # Several workers may write at once.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        table = [line for line in file.read().splitlines() if line.startswith("|")]
+        new, old = _line(row.values()), table[2:] if table[:2] == head else []
+        lines = sorted([*(line for line in old if line.split("|")[1] != new.split("|")[1]), new])
+        file.truncate(0)
+        file.write("\n".join([f"# {title}", "", *head, *lines, ""]))
+
+
+def _line(cells: Iterable[object]) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"

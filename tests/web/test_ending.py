@@ -16,7 +16,7 @@ import psutil
 from models.db.database import driver_url
 from tests.conftest import Databases
 from tests.support.proof_mode import PROVING
-from tests.support.proofs import record
+from tests.support.proofs import RecordProof
 from tests.support.server_process import END_SECONDS
 from tests.support.stream_clients import ALL, PLAN, Socket, Town, settled, town
 from web.graphql import close_codes
@@ -36,7 +36,9 @@ def took(live: Town) -> float:
     return time.monotonic() - began
 
 
-async def test_sigterm_closes_every_socket_with_1012(databases: Databases, migrated_url: str, scratch: Path) -> None:
+async def test_sigterm_closes_every_socket_with_1012(
+    databases: Databases, migrated_url: str, scratch: Path, record_proof: RecordProof
+) -> None:
     url, world = await settled(databases, migrated_url)
     with town(scratch, url, world) as live:
         async with live.socket() as subscribed, live.socket() as idle, live.socket(init=False) as silent:
@@ -46,7 +48,7 @@ async def test_sigterm_closes_every_socket_with_1012(databases: Databases, migra
                 ended(subscribed), ended(idle), ended(silent), asyncio.to_thread(took, live)
             )
             assert codes == [close_codes.ENDING.code] * 3
-    note("nothing under way", url, seconds)
+    note(record_proof, "nothing under way", url, seconds)
 
 
 def told(answer: httpx.Response | BaseException) -> str:
@@ -89,7 +91,7 @@ async def frozen(url: str) -> AsyncIterator[None]:
 
 
 async def test_a_database_that_does_not_answer_holds_no_end_up(
-    databases: Databases, migrated_url: str, scratch: Path
+    databases: Databases, migrated_url: str, scratch: Path, record_proof: RecordProof
 ) -> None:
     url, world = await settled(databases, migrated_url)
     with town(scratch, url, world) as live:
@@ -115,11 +117,13 @@ async def test_a_database_that_does_not_answer_holds_no_end_up(
             kinds = [told(answer) for answer in answers]
             expected = {("200", "ENDING")} if url.startswith("sqlite") else {("ENDING", "ENDING"), ("ENDING", "cut")}
             assert set(zip(kinds[::2], kinds[1::2], strict=True)) <= expected
-    note("queries and mutations hang", url, seconds)
+    note(record_proof, "queries and mutations hang", url, seconds)
 
 
-def note(what: str, url: str, seconds: float) -> None:
+def note(record_proof: RecordProof, what: str, url: str, seconds: float) -> None:
     if PROVING:
         assert seconds < SECONDS
     database = driver_url(url).get_backend_name()
-    record("ending", "How long a server takes to end", {"while": f"{what}, {database}", "seconds": f"{seconds:.1f}"})
+    record_proof(
+        "ending", "How long a server takes to end", {"while": f"{what}, {database}", "seconds": f"{seconds:.1f}"}
+    )

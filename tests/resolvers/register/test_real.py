@@ -24,7 +24,7 @@ from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, NOW, Databases, close_for_copying
 from tests.support.proof_mode import PROVING
-from tests.support.proofs import record
+from tests.support.proofs import RecordProof
 from tests.support.register_runs import FILES, MAPPING, SAN_MATEO, CsvRow, digest, read_real, run_import
 from web.settings import ROOT
 
@@ -81,14 +81,16 @@ def asked(graph: Graph, county: Database) -> Any:
     return ask
 
 
-def test_every_row_is_loaded_within_the_time_and_the_memory(loaded: tuple[str, Said]) -> None:
+def test_every_row_is_loaded_within_the_time_and_the_memory(
+    loaded: tuple[str, Said], record_proof: RecordProof
+) -> None:
     said = loaded[1]
     rows = 5_979 + 33_108 + 45_891
     assert said["total"] == {"read": rows, "new": rows, "changed": 0, "unchanged": 0, "bad": 0, "warnings": 271}
     assert said["megabytes"] < MEGABYTES
     # Beside other tests the clock on the wall tells more of them than of this one.
     assert said["seconds" if PROVING else "processor"] < SECONDS
-    record(
+    record_proof(
         "register",
         "The real register: 5,979 enterprises, 33,108 inspections, 45,891 hazards",
         {

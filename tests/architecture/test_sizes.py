@@ -1,0 +1,49 @@
+"""A file has at most 400 lines and a function at most 40, except those listed here with a reason."""
+
+import ast
+from collections.abc import Iterator
+
+from tests.support.source_files import CODE, ROOT, python_files, relative, tree
+
+FILE_LINES = 400
+FUNCTION_LINES = 40
+
+# "file" or "file: function" → why it is longer.
+EXCEPTIONS = {
+    "resolvers/queries/portraits.py": "The indicators of a portrait are one table, and each needs its SQL beside it.",
+    "resolvers/sql/selects.py: pages": "One statement is built from first to last; its parts share every variable.",
+    "resolvers/actions/enterprises.py: upsert": "The rules of a register's upsert follow one another in one order.",
+    "schema/plan/cache.py: data": "Every request runs through it, and a call per branch would cost measurable time.",
+    "tests/schema/live/test_sources.py": "One district and its fixtures serve all tests of portraits and positions.",
+    "tests/subscriptions/test_feed.py": "One log in memory and its fixtures serve all tests of the feed.",
+    "tests/web/graphql/test_sse.py": "One running server serves all tests of server-sent events.",
+    "tests/web/graphql/test_uvicorn_protocols.py": "One running server serves all tests of the protocol.",
+    "tests/web/graphql/test_websocket.py": "One running server serves all tests of the protocol.",
+    "bench/delays.py: delay": "The measurement is one sequence of steps.",
+    "bench/inside.py: application": "The measurement is one sequence of steps.",
+    "tests/properties/test_plans_differ.py: test_streams_are_rendered_alike_with_a_plan_and_without": "To be cut next.",
+    "tests/resolvers/register/test_run.py: test_summaries_are_what_counting_gives": "To be cut next.",
+    "web/app.py: create": "It is the table of all routes.",
+}
+
+
+def too_long() -> Iterator[str]:
+    for path in python_files(*CODE):
+        if path.read_text("utf-8").count("\n") > FILE_LINES:
+            yield relative(path)
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                if node.end_lineno - node.lineno + 1 > FUNCTION_LINES:
+                    yield f"{relative(path)}: {node.name}"
+    for path in (ROOT / "web" / "ui" / "src").rglob("*"):
+        if path.is_file() and path.read_bytes().count(b"\n") > FILE_LINES:
+            yield relative(path)
+
+
+def test_files_and_functions_are_short_or_listed() -> None:
+    assert set(too_long()) == set(EXCEPTIONS)
+
+
+def test_every_exception_has_a_reason() -> None:
+    assert [name for name, reason in EXCEPTIONS.items() if len(reason.split()) < 4] == []
