@@ -17,6 +17,7 @@ from sqlmodel import col
 import models
 from models.db.database import Database
 from models.db.sqlite_functions import EARTH_RADIUS_METRES, great_circle_metres
+from models.db.tables import table_of
 from resolvers.queries.nearby import SPHERE
 from resolvers.sql import selects
 from resolvers.sql.selects import Reader
@@ -150,7 +151,7 @@ async def boundaries(reader: Reader, parents: Sequence[tuple[int, int]]) -> list
 
 @lru_cache
 def _points(sqlite: bool) -> sa.Select[Any]:
-    table = models.Venue.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    table = table_of(models.Venue)
     columns = [table.c.id, table.c.latitude, table.c.longitude]
     return selects.by_key(columns, selects.relation(models.Venue), (), sqlite)
 
@@ -169,7 +170,7 @@ DEFAULT_ZONE = ZoneInfo("Asia/Shanghai")
 
 async def time_zone(database: Database) -> ZoneInfo | None:
     """The zone in which the district's days are counted; None while there is no district."""
-    table = models.District.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    table = table_of(models.District)
     async with database.read() as connection:
         name = (await connection.execute(sa.select(table.c.time_zone).order_by(table.c.id).limit(1))).scalar()
     return None if name is None else ZoneInfo(name)

@@ -16,13 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from models import Event, EventLog
 from models.db.database import Database
+from models.db.tables import table_of
 
 APPEND_LOCK = 20230924  # key of PostgreSQL's advisory lock; models.db.migrate uses the number before it
 EPOCH = re.compile(r"[0-9a-f]{16}")
 CURSOR = re.compile(rf"({EPOCH.pattern})-(0|[1-9][0-9]{{0,9}})")
 
-EVENT: sa.Table = Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-LOG: sa.Table = EventLog.__table__  # type: ignore[attr-defined]  # as above
+EVENT = table_of(Event)
+LOG = table_of(EventLog)
 
 
 class CursorRefused(Exception):

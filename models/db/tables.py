@@ -29,6 +29,12 @@ def placed() -> tuple[SchemaItem, ...]:
     return (located(), sa.Index(None, "zone_id", "id"), sa.Index(None, "latitude", "longitude"))
 
 
+def table_of(model: type[SQLModel]) -> sa.Table:
+    """The table of a model declared with `table=True`. Raises AttributeError for any other class."""
+    table: sa.Table = model.__table__  # type: ignore[attr-defined]  # SQLModel adds the attribute at run time
+    return table
+
+
 class Row(SQLModel):
     """What every table has."""
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import models
 from models import EventKind, HazardLevel, Role, Viewer, lifecycle
+from models.db.tables import table_of
 from resolvers.actions.change_tracker import ChangeTracker
 from resolvers.actions.errors import Conflict, IllegalTransition, NotFound
 from resolvers.actions.event_context import EventContext, enterprise_contexts
@@ -79,7 +80,7 @@ class ActionContext:
         # A program's scope, which was looked at before, is all that it needs: `read` is for reading.
         program = self.viewer.role is Role.INTEGRATOR
         conditions = [] if program else authorization.scope(model, self.viewer.visibility)
-        table = model.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+        table = table_of(model)
         where = selects.where([c.clause for c in conditions], self.sqlite)
         # With key_share, because the events of others, which name an enterprise, must not wait for who changes it.
         statement = sa.select(model).where(table.c.id == key, *where).with_for_update(key_share=True)
@@ -114,7 +115,7 @@ class ActionContext:
 
     async def is_inspector_of(self, inspection_id: int) -> bool:
         """Whether the viewer is one of the inspection's inspectors."""
-        link = models.InspectionInspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+        link = table_of(models.InspectionInspector)
         return await self.exists(
             sa.select(link.c.id).where(
                 link.c.inspection_id == inspection_id, link.c.inspector_id == self.viewer.inspector
@@ -123,7 +124,7 @@ class ActionContext:
 
     async def has_major_hazard(self, inspection_id: int) -> bool:
         """Whether the inspection found a major hazard."""
-        hazard = models.Hazard.__table__  # type: ignore[attr-defined]  # as above
+        hazard = table_of(models.Hazard)
         return await self.exists(
             sa.select(hazard.c.id).where(hazard.c.inspection_id == inspection_id, hazard.c.level == HazardLevel.MAJOR)
         )

@@ -9,6 +9,7 @@ from sqlmodel import col
 import models
 from models import ControlMeasure, Enterprise, EnterpriseRing, EventKind, MeasureKind, RiskGrade
 from models.credit_code import is_valid
+from models.db.tables import table_of
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import InvalidInput
 from resolvers.actions.inputs import UNCHANGED, Person, Place, check_length
@@ -108,7 +109,7 @@ def _set_values(row: Enterprise, given: dict[str, Any]) -> None:
 async def _place(context: ActionContext, row: Enterprise) -> bool:
     """Put it into its zone, town and rings, by its point; whether that changed its rings."""
     places = await Places.read(await context.session.connection())
-    link = EnterpriseRing.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    link = table_of(EnterpriseRing)
     mine = link.c.enterprise_id == row.id
     before = set((await context.session.execute(sa.select(link.c.ring_id).where(mine))).scalars())
     rings: set[int] = set()

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import models
 from models import RiskGrade
+from models.db.tables import table_of
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ async def enterprise_contexts(session: AsyncSession, enterprises: Sequence[int])
     """By enterprise; two statements, however many."""
     if not enterprises:
         return {}
-    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-    inside = models.EnterpriseRing.__table__  # type: ignore[attr-defined]  # as above
-    ring = models.ControlRing.__table__  # type: ignore[attr-defined]  # as above
+    enterprise = table_of(models.Enterprise)
+    inside = table_of(models.EnterpriseRing)
+    ring = table_of(models.ControlRing)
     rings: dict[int, set[tuple[int, int]]] = {key: set() for key in enterprises}
     found = sa.select(inside.c.enterprise_id, ring.c.id, ring.c.venue_id).join(ring, ring.c.id == inside.c.ring_id)
     for row in await session.execute(found.where(inside.c.enterprise_id.in_(enterprises))):
@@ -47,8 +48,8 @@ async def venue_contexts(session: AsyncSession, venues: Sequence[int]) -> dict[i
     """The same of what happens at a venue itself: it is in all of its rings."""
     if not venues:
         return {}
-    venue = models.Venue.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-    ring = models.ControlRing.__table__  # type: ignore[attr-defined]  # as above
+    venue = table_of(models.Venue)
+    ring = table_of(models.ControlRing)
     rings: dict[int, set[int]] = {key: set() for key in venues}
     for row in await session.execute(sa.select(ring.c.id, ring.c.venue_id).where(ring.c.venue_id.in_(venues))):
         rings[row.venue_id].add(row.id)

@@ -18,6 +18,7 @@ from models import (
     HazardStatus,
     Role,
 )
+from models.db.tables import table_of
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import Forbidden, InvalidInput
 from resolvers.actions.inputs import FiveFixes, Person
@@ -31,7 +32,7 @@ def is_overdue(now: dt.datetime, status: HazardStatus, deadline: dt.datetime | N
 
 async def attach(context: ActionContext, link: type[models.Row], key: str, row: int, evidence: Sequence[int]) -> None:
     """Evidence to a row, each piece once. Raises NotFound for what the viewer neither uploaded nor sees."""
-    table = link.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    table = table_of(link)
     for piece in sorted(set(evidence)):
         await attach_evidence(context, piece)
         if not await context.exists(sa.select(table.c.id).where(table.c[key] == row, table.c.evidence_id == piece)):
@@ -52,7 +53,7 @@ async def _is_responsible(context: ActionContext, hazard: Hazard) -> bool:
         return False
     if await context.is_inspector_of(hazard.inspection_id):
         return True
-    inspection = models.Inspection.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    inspection = table_of(models.Inspection)
     repeats = sa.select(inspection.c.id).where(inspection.c.reinspection_of_id == hazard.inspection_id)
     return any([await context.is_inspector_of(row.id) for row in await context.session.execute(repeats)])
 

@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import models
 from models import Viewer
+from models.db.tables import table_of
 from resolvers.actions.errors import InvalidInput
 
 RETENTION = dt.timedelta(days=7)
-TABLE: sa.Table = models.ClientMutation.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+TABLE = table_of(models.ClientMutation)
 
 Key = tuple[str, str]
 

@@ -23,6 +23,7 @@ from models import (
     Inspector,
     Role,
 )
+from models.db.tables import table_of
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import Forbidden, InvalidInput
 from resolvers.actions.hazards import attach, require_future
@@ -51,7 +52,7 @@ async def _transition(context: ActionContext, inspection: Inspection) -> None:
 
 async def assign_inspectors(context: ActionContext, inspection: Inspection, inspectors: Sequence[Inspector]) -> None:
     """Make these the ones who carry it out."""
-    link = InspectionInspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    link = table_of(InspectionInspector)
     await context.session.execute(sa.delete(link).where(link.c.inspection_id == inspection.id))
     context.session.add_all(InspectionInspector(inspection_id=inspection.id, inspector_id=i.id) for i in inspectors)
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, UOWTransaction
 import models
 from models import Viewer, lifecycle
 from models.db.database import Database
+from models.db.tables import table_of
 from resolvers.actions import idempotency
 from resolvers.actions.context import ActionContext, ActionRequest, ActionResult, PendingEvent
 from resolvers.actions.errors import Forbidden
@@ -97,7 +98,7 @@ async def _finish(acting: ActionContext) -> list[int]:
     session = acting.session
     await session.flush()
     acting.changes.check({id(draft.row) for draft in acting.pending_events})
-    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    enterprise = table_of(models.Enterprise)
     for key in sorted(acting.open_hazard_changes.keys() | acting.inspected_enterprises):
         values: dict[Any, Any] = {}
         if acting.open_hazard_changes[key]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from models import EventKind, RainfallReading, Warning, WarningKind, WarningLevel, Zone
+from models.db.tables import table_of
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import InvalidInput
 
@@ -128,7 +129,7 @@ def total(millimetres: Iterable[float]) -> float:
 
 async def _readings(context: ActionContext, zone: int) -> list[tuple[dt.datetime, float]]:
     """The zone's readings of the last day that has any, oldest first."""
-    table = RainfallReading.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    table = table_of(RainfallReading)
     mine = table.c.zone_id == zone
     latest = (await context.session.execute(sa.select(sa.func.max(table.c.at)).where(mine))).scalar_one()
     rows = sa.select(table.c.at, table.c.millimetres).where(mine, table.c.at > latest - dt.timedelta(hours=24))

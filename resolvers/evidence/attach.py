@@ -3,10 +3,11 @@
 import sqlalchemy as sa
 
 import models
+from models.db.tables import table_of
 from resolvers.actions.context import ActionContext
 
-EVIDENCE: sa.Table = models.Evidence.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-UPLOAD: sa.Table = models.EvidenceUpload.__table__  # type: ignore[attr-defined]  # as above
+EVIDENCE = table_of(models.Evidence)
+UPLOAD = table_of(models.EvidenceUpload)
 
 
 async def attach_evidence(context: ActionContext, key: int) -> None:

@@ -33,6 +33,7 @@ from sqlalchemy.sql.operators import custom_op
 import models
 from models import HAZARD_SETTLED, HAZARD_TERMINAL, CaseStatus, HazardLevel, HazardStatus, RiskGrade, Role
 from models.db.column_types import UtcTime
+from models.db.tables import table_of
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql.predicates import among
 from resolvers.sql.selects import Reader
@@ -44,13 +45,13 @@ DAYS_MAXIMUM = 100_000  # of all portraits that are drawn together
 PENALISED = (CaseStatus.DECIDED, CaseStatus.EXECUTING, CaseStatus.CLOSED)
 RECTIFIED = (HazardStatus.ACCEPTED, HazardStatus.CLOSED)
 
-ENTERPRISE: sa.Table = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-HAZARD: sa.Table = models.Hazard.__table__  # type: ignore[attr-defined]  # as above
-INSPECTION: sa.Table = models.Inspection.__table__  # type: ignore[attr-defined]  # as above
-CASE: sa.Table = models.Case.__table__  # type: ignore[attr-defined]  # as above
-INSIDE: sa.Table = models.EnterpriseRing.__table__  # type: ignore[attr-defined]  # as above
-RING: sa.Table = models.ControlRing.__table__  # type: ignore[attr-defined]  # as above
-DISTRICT: sa.Table = models.District.__table__  # type: ignore[attr-defined]  # as above
+ENTERPRISE = table_of(models.Enterprise)
+HAZARD = table_of(models.Hazard)
+INSPECTION = table_of(models.Inspection)
+CASE = table_of(models.Case)
+INSIDE = table_of(models.EnterpriseRing)
+RING = table_of(models.ControlRing)
+DISTRICT = table_of(models.District)
 
 Days = tuple[dt.date, dt.date]  # both inclusive
 

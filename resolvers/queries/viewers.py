@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import models
 from models import Role
 from models.db.database import Database
+from models.db.tables import table_of
 from resolvers.sql.predicates import among
 from resolvers.sql.selects import Reader
 
@@ -56,8 +57,8 @@ async def find(database: Database, role: Role, badge: str | None, code: str | No
     """
     if (role is Role.INSPECTOR and not badge) or (role is Role.ENTERPRISE and not code):
         return None  # in SQL, nothing would be equal to whatever has no badge or code
-    inspector = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+    inspector = table_of(models.Inspector)
+    enterprise = table_of(models.Enterprise)
     if role is Role.INSPECTOR:
         statement = sa.select(inspector.c.id, inspector.c.full_name).where(inspector.c.badge == badge)
     elif role is Role.ENTERPRISE:
@@ -78,8 +79,8 @@ async def standing(
     database: Database, badges: Collection[str], codes: Collection[str]
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Whom badges, and codes, stand for now, as `find` has it: keys of inspectors, and of enterprises."""
-    inspector = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+    inspector = table_of(models.Inspector)
+    enterprise = table_of(models.Enterprise)
     sqlite, inspectors, by_code, by_id = database.sqlite, {}, {}, {}
     async with database.read() as connection:
         if badges:
@@ -103,8 +104,8 @@ class First:
 
 
 async def first(database: Database) -> First:
-    inspector = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+    inspector = table_of(models.Inspector)
+    enterprise = table_of(models.Enterprise)
     code = sa.func.coalesce(enterprise.c.credit_code, enterprise.c.external_id)
     async with database.read() as connection:
         badge = (await connection.execute(sa.select(inspector.c.badge).order_by(inspector.c.id).limit(1))).scalar()

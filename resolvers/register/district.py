@@ -10,14 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models.db.sqlite_functions import EARTH_RADIUS_METRES
+from models.db.tables import table_of
 from resolvers.register.convert import CellFormat, converter
 from resolvers.register.errors import DistrictMismatch, FileError, InvalidValue
 from resolvers.register.mapping import DistrictMapping
 from resolvers.register.rows import Area
 from resolvers.register.tables import Field, Kind
 
-DISTRICT: sa.Table = models.District.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-ZONE: sa.Table = models.Zone.__table__  # type: ignore[attr-defined]  # as above
+DISTRICT = table_of(models.District)
+ZONE = table_of(models.Zone)
 
 
 async def find_district(connection: AsyncConnection, place: DistrictMapping) -> int | None:

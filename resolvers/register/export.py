@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models.db.database import Database
+from models.db.tables import table_of
 from resolvers.register import linked_rows
 from resolvers.register.convert import ESCAPE
 from resolvers.register.errors import RegisterError
@@ -45,7 +46,7 @@ async def export(
     await _name(database)
     counts = {}
     async with database.read() as connection:
-        district = (await connection.execute(sa.select(models.District.__table__))).one_or_none()  # type: ignore[attr-defined]  # SQLModel adds it to tables
+        district = (await connection.execute(sa.select(table_of(models.District)))).one_or_none()
         if district is None:
             raise RegisterError("The database has no district, so there is nothing to export.")
         for table in TABLES.values():

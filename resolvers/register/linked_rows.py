@@ -9,12 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models import ControlGrade
+from models.db.tables import table_of
 from resolvers.register.references import fetch_rows
 from resolvers.sql.predicates import among
 
-INSIDE: sa.Table = models.EnterpriseRing.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-CARRIED_OUT: sa.Table = models.InspectionInspector.__table__  # type: ignore[attr-defined]  # as above
-RING: sa.Table = models.ControlRing.__table__  # type: ignore[attr-defined]  # as above
+INSIDE = table_of(models.EnterpriseRing)
+CARRIED_OUT = table_of(models.InspectionInspector)
+RING = table_of(models.ControlRing)
 
 Links = dict[int, frozenset[int]]
 Radii = dict[ControlGrade, int]

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
+from models.db.tables import table_of
 from resolvers.geography import Places
 from resolvers.register.references import RowValues
 from resolvers.register.report import WARNING, Issue
 from resolvers.register.rows import DraftRow, RowConverter
 
-TOWN: sa.Table = models.Town.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+TOWN = table_of(models.Town)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import models
 from models import ControlGrade, credit_code
 from models.db.column_types import ListOf, Ranked, UtcTime
+from models.db.tables import table_of
 
 SHORT = 500  # characters of what stands in an index
 LONG = 1_000_000  # characters of any other text
@@ -72,8 +73,7 @@ class Table:
 
     @property
     def rows(self) -> sa.Table:
-        found: sa.Table = self.model.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-        return found
+        return table_of(self.model)
 
     def has(self, column: str) -> bool:
         return column in self.rows.c
@@ -178,7 +178,7 @@ def _members(of: Any) -> type[enum.Enum] | None:
 def _table(
     name: str, model: type[models.Row], *keys: str, composite: bool = False, more: tuple[Field, ...] = ()
 ) -> Table:
-    rows: sa.Table = model.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    rows = table_of(model)
     found = [field for column in rows.c if (field := _field(name, column)) is not None]
     if "latitude" in rows.c and name not in POINTLESS:
         found.append(Field("point", Kind.POINT))

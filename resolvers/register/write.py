@@ -9,12 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models import HAZARD_TERMINAL, InspectionStatus
+from models.db.tables import table_of
 from resolvers.register.tables import Table
 from resolvers.sql.predicates import among
 
-ENTERPRISE: sa.Table = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-HAZARD: sa.Table = models.Hazard.__table__  # type: ignore[attr-defined]  # as above
-INSPECTION: sa.Table = models.Inspection.__table__  # type: ignore[attr-defined]  # as above
+ENTERPRISE = table_of(models.Enterprise)
+HAZARD = table_of(models.Hazard)
+INSPECTION = table_of(models.Inspection)
 
 
 class StaleRows(Exception):

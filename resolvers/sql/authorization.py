@@ -8,6 +8,7 @@ field, in the schema.
 from typing import Any
 
 import models
+from models.db.tables import table_of
 from models.visibility import PERSONAL_DATA, Right, Role, Scope, Visibility
 from resolvers.sql.predicates import AnyOf, Condition, Equal, IsTrue, Nothing, Predicate, Within
 
@@ -91,7 +92,7 @@ def may_ask(clause: Predicate, visibility: Visibility) -> bool:
     """
     if visibility.role is not Role.ENTERPRISE:
         return True
-    limits = {row.__table__: own for row, own in OWN.items()}
+    limits = {table_of(row): own for row, own in OWN.items()}
     return all(isinstance(limits.get(table), Equal | None) for table in clause.tables())
 
 

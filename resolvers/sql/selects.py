@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, Select, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from models.db.tables import table_of
 from models.visibility import Viewer
 from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.pagination import Page, Range
@@ -213,4 +214,4 @@ def counts(relation: Relation, clauses: Sequence[Predicate], sqlite: bool) -> Se
 def relation(row: Any, key: Any = None, through: tuple[Any, Any] | None = None) -> Relation:
     """A relation from models' attributes."""
     joined = None if through is None else (table_column(through[0]), table_column(through[1]))
-    return Relation(row.__table__, None if key is None else table_column(key), joined)
+    return Relation(table_of(row), None if key is None else table_column(key), joined)

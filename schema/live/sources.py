@@ -13,6 +13,7 @@ import models
 from models.db.database import Database
 from models.db.outages import is_outage
 from models.db.postgres_pool import SILENT_SECONDS
+from models.db.tables import table_of
 from models.visibility import Role
 from resolvers.queries import portraits
 from resolvers.queries.portraits import Days, Portrait
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 EVERY = 1.0  # seconds: a portrait, and an inspector's position, is sent no more often than this
 
-INSPECTOR: sa.Table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+INSPECTOR = table_of(models.Inspector)
 
 
 class Wait(Protocol):

@@ -10,6 +10,7 @@ from graphql import FieldNode, GraphQLNonNull, GraphQLObjectType, get_named_type
 from sqlalchemy import ColumnElement, Select, bindparam
 
 import models
+from models.db.tables import table_of
 from resolvers.sql import authorization
 from resolvers.sql.predicates import table_column
 from resolvers.sql.prepared import Statement
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from schema.plan.planner import Planner
 
 MISSING_BYTE = MISSING.encode()
-EVENT: sa.Table = models.Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+EVENT = table_of(models.Event)
 
 
 @dataclass(eq=False)

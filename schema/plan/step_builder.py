@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from graphql import FieldNode, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type, is_leaf_type
 
 import models
+from models.db.tables import table_of
 from resolvers.sql.pagination import Key, Page
 from resolvers.sql.prepared import decoder
 from schema.fields import batch, references
@@ -99,7 +100,7 @@ class StepBuilder:
         """What a stream hands to the root: an event's row, or a plain value."""
         if not isinstance(load, EventStream):
             return value_step(of, identity, self._compiler.shape(of, nodes, None))
-        table: Any = models.Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+        table: Any = table_of(models.Event)
         columns = DecodedRowLayout(table, sqlite=self._compiler.sqlite)
         shape = self._compiler.shape(of, nodes, columns)
         names = [column.key for column in columns.all]

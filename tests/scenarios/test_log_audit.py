@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import models
 from models import EventKind, RiskGrade, Scope
 from models.db.database import Database
+from models.db.tables import table_of
 from resolvers.actions.context import ActionContext, ActionRequest
 from resolvers.actions.runner import run_action
 from schema.build import Graph
@@ -151,7 +152,7 @@ async def test_a_move_records_the_old_and_the_new_place(graph: Graph, database: 
 
 async def test_an_enterprise_that_drops_out_of_a_shrunken_ring_has_an_event(graph: Graph, database: Database) -> None:
     office = await opened(graph, database)
-    ring: Any = models.ControlRing.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    ring: Any = table_of(models.ControlRing)
     rings = sorted((await contents(database, models.ControlRing))["control_ring"])
     # An import that is stopped before it has moved the enterprises leaves this state.
     await change(database, sa.update(ring).where(ring.c.id == rings[0]).values(radius_metres=1))

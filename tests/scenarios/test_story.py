@@ -8,6 +8,7 @@ import sqlalchemy as sa
 import models
 from models.db.database import Database
 from models.db.sqlite_functions import great_circle_metres
+from models.db.tables import table_of
 from schema.build import Graph
 from schema.types import node_id
 from tests.support.actors import DAY, DUTY, HOUR, Desk, at, enterprise, inspector
@@ -95,8 +96,8 @@ class Story:
 async def begin(graph: Graph, database: Database) -> Story:
     """Choose an enterprise without open hazards, and the inspectors on duty in order of their distance from it."""
     async with database.read() as connection:
-        rows = list(await connection.execute(sa.select(models.Inspector.__table__)))  # type: ignore[attr-defined]  # SQLModel adds it to tables
-        places = list(await connection.execute(sa.select(models.Enterprise.__table__)))  # type: ignore[attr-defined]  # as above
+        rows = list(await connection.execute(sa.select(table_of(models.Inspector))))
+        places = list(await connection.execute(sa.select(table_of(models.Enterprise))))
     place = next(p for p in places if p.latitude is not None and p.open_hazards == 0 and p.zone_id is not None)
 
     def distance(row: Any) -> float:

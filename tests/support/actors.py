@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 import models
 from models.db.database import Database
+from models.db.tables import table_of
 from models.visibility import Role, Scope, Viewer, Visibility
 from schema.build import Graph
 from schema.execution.executor import Executor
@@ -259,7 +260,7 @@ async def row_of(database: Database, model: Any, key: int) -> Any:
 
 async def log_after(database: Database, number: int = 0) -> list[Any]:
     """The events after this number, oldest first."""
-    event = models.Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    event = table_of(models.Event)
     async with database.read() as connection:
         return list(await connection.execute(sa.select(event).where(event.c.id > number).order_by(event.c.id)))
 

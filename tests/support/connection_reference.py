@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 import models
 from models.db.database import Database
+from models.db.tables import table_of
 from schema.types import node_id
 
 FIRST, LAST = dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC)
@@ -103,4 +104,4 @@ LISTINGS = [
 async def rows_of(database: Database, model: Any) -> list[Any]:
     """All rows of a table, in no order."""
     async with database.read() as connection:
-        return list((await connection.execute(sa.select(model.__table__))).all())
+        return list((await connection.execute(sa.select(table_of(model)))).all())

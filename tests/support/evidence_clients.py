@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 import models
 from models.db.database import Database
+from models.db.tables import table_of
 from models.visibility import Role, Scope, Viewer
 from resolvers.evidence.signed_urls import Signer
 from resolvers.evidence.store import DirectoryStore, Store
@@ -56,14 +57,14 @@ class Desk:
     async def enterprise(self, key: int) -> dict[str, str]:
         """Headers of the enterprise with this key."""
         async with self.database.read() as connection:
-            table = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+            table = table_of(models.Enterprise)
             codes = sa.func.coalesce(table.c.credit_code, table.c.external_id)
             code = await connection.scalar(sa.select(codes).where(table.c.id == key))
         return self.bearer(Role.ENTERPRISE, enterprise=code)
 
     async def inspector(self, key: int) -> dict[str, str]:
         async with self.database.read() as connection:
-            table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+            table = table_of(models.Inspector)
             badge = await connection.scalar(sa.select(table.c.badge).where(table.c.id == key))
         return self.bearer(Role.INSPECTOR, inspector=badge)
 

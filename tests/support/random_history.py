@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import models
+from models.db.tables import table_of
 from resolvers.actions.change_tracker import ANY_EVENT_MODELS, OWN_EVENT_MODELS, UNTRACKED_COLUMNS
 from resolvers.evidence import store, uploads
 from resolvers.evidence.content_types import PNG, Content
@@ -184,7 +185,7 @@ class RandomHistory:
 
     async def _is_restored(self) -> None:
         """Rows are as they were some day, which no event tells of, and the log has a new epoch."""
-        team: Any = models.Team.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+        team: Any = table_of(models.Team)
         async with self.desk.database.write() as session:
             await session.execute(sa.update(team).values(strength=self.random.randrange(100)))
             await event_log.renew_epoch(session, f"{self.random.getrandbits(64):0>16x}")

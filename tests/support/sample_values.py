@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.db.database import Database
+from models.db.tables import table_of
 from models.visibility import Viewer
 from schema.build import Graph
 from schema.execution.executor import Executor
@@ -53,8 +54,8 @@ async def names(database: Database, keys: Keys | None) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     async with database.read() as connection:
         for model, of in OF_ROW.items():
-            column = model.__table__.c.id
-            limited = [] if keys is None else [column.in_(sorted(keys[model.__table__.name]))]
+            column = table_of(model).c.id
+            limited = [] if keys is None else [column.in_(sorted(keys[table_of(model).name]))]
             if "id" in of.__annotations__ and (rows := await connection.execute(sa.select(column).where(*limited))):
                 found[of.__name__] = [node_id.encode(of.__name__, key) for (key,) in rows]
         event = table("event")

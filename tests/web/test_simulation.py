@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import models
 from models import EventKind, HazardStatus, Subject, lifecycle
 from models.db.database import Database
+from models.db.tables import table_of
 from schema.build import Graph
 from schema.execution.operation import Operation
 from schema.types import node_id
@@ -85,7 +86,7 @@ async def test_a_day_walks_every_life_cycle_and_is_refused_nothing(
     database = Database(url)
     try:
         async with database.read() as connection:
-            event = models.Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+            event = table_of(models.Event)
             told = list(await connection.execute(sa.select(event).order_by(event.c.id)))
         await the_log_tells_every_state(database, told)
         await portraits_agree(graph, database, told, clock.now)
@@ -110,7 +111,7 @@ async def rain_raises_and_lifts(database: Database, told: list[Any]) -> None:
     automatic = [e for e in told if e.at >= NOW and e.subject is Subject.WARNING and e.actor_role is None]
     for kind in (EventKind.WARNING_RAISED, EventKind.WARNING_LIFTED):
         assert len({e.subject_id for e in automatic if e.kind is kind}) == DAYS * ZONES_WITH_RAIN
-    reading = models.RainfallReading.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    reading = table_of(models.RainfallReading)
     fell: dict[int, list[tuple[dt.datetime, float]]] = defaultdict(list)
     async with database.read() as connection:
         for row in await connection.execute(sa.select(reading)):

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 import models
 from models.db.database import Database
+from models.db.tables import table_of
 from tests.conftest import Databases
 from tests.support.actors import DAY, change
 from tests.support.evidence_clients import TABLES
@@ -150,7 +151,7 @@ def collect(office: Office) -> str:
 
 async def two_days_pass(office: Office) -> None:
     """Since everything that has come."""
-    upload = models.EvidenceUpload.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    upload = table_of(models.EvidenceUpload)
     await change(office.database, sa.update(upload).values(at=dt.datetime.now(dt.UTC) - 2 * DAY))
     for file in office.folder.rglob("*"):
         if file.is_file():

@@ -25,6 +25,7 @@ from strawberry.extensions import ParserCache, ValidationCache
 
 import models
 from bench.peers.strawberry.loaders import Loaders, near
+from models.db.tables import table_of
 
 Info = strawberry.Info[Any, Any]
 
@@ -248,7 +249,7 @@ class Query:
     async def hazards(
         self, info: Info, first: int, after: str | None = None, level: models.HazardLevel | None = None
     ) -> HazardPage:
-        at: Any = models.Hazard.__table__.c  # type: ignore[attr-defined]  # SQLModel adds it to tables
+        at: Any = table_of(models.Hazard).c
         statement = sa.select(models.Hazard).order_by(at.found_at.desc(), at.id.desc()).limit(first + 1)
         if level is not None:
             statement = statement.where(at.level == level)

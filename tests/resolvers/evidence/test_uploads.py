@@ -14,6 +14,7 @@ import sqlalchemy as sa
 import models
 from models.clock import now as clock
 from models.db.database import Database
+from models.db.tables import table_of
 from models.visibility import Role, Viewer, Visibility
 from resolvers.evidence.content_types import PDF, Content
 from resolvers.evidence.store import UNFINISHED, DirectoryStore, Store, open_store
@@ -33,7 +34,7 @@ from tests.support.s3_bucket import s3_bucket
 
 COMMANDER, OTHER = (Viewer(Visibility(Role.COMMANDER), subject=subject) for subject in ("one", "other"))
 HOUR = dt.timedelta(hours=1)
-EVIDENCE: sa.Table = models.Evidence.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+EVIDENCE = table_of(models.Evidence)
 
 
 def numbered(number: int) -> Content:

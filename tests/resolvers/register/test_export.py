@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 import models
 from models.db.database import Database
+from models.db.tables import table_of
 from resolvers.register import RegisterError, export
 from resolvers.register.tables import TABLES
 from tests.conftest import DEMO_ENTERPRISES, Databases
@@ -85,8 +86,8 @@ async def test_the_real_register_too(
 
 
 async def test_texts_come_back_to_the_letter(own_demo: Database, database: Database, tmp_path: Path) -> None:
-    hazard = models.Hazard.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-    expert = models.Expert.__table__  # type: ignore[attr-defined]  # as above
+    hazard = table_of(models.Hazard)
+    expert = table_of(models.Expert)
     async with own_demo.write() as session:
         keys = list((await session.execute(sa.select(hazard.c.id).order_by(hazard.c.id).limit(len(ODD)))).scalars())
         for key, text in zip(keys, ODD, strict=True):
@@ -107,7 +108,7 @@ async def test_texts_come_back_to_the_letter(own_demo: Database, database: Datab
 
 
 async def test_rows_without_a_key_get_one_that_stays(own_demo: Database, tmp_path: Path) -> None:
-    hazard = models.Hazard.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    hazard = table_of(models.Hazard)
     await export(own_demo, tmp_path / "first")
     async with own_demo.read() as connection:
         named = (await connection.execute(sa.select(hazard.c.external_id).where(hazard.c.external_id.is_(None)))).all()
@@ -117,7 +118,7 @@ async def test_rows_without_a_key_get_one_that_stays(own_demo: Database, tmp_pat
 
 
 async def test_the_map_has_no_personal_data(own_demo: Database, tmp_path: Path) -> None:
-    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    enterprise = table_of(models.Enterprise)
     await export(own_demo, tmp_path)
     async with own_demo.read() as connection:
         rows = (await connection.execute(sa.select(enterprise))).all()

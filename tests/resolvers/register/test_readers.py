@@ -15,6 +15,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904, to_excel
 import models
 from models.db.database import Database
 from models.db.sqlite_functions import great_circle_metres
+from models.db.tables import table_of
 from resolvers.register import RegisterError
 from resolvers.register.datum import to_wgs84
 from resolvers.register.readers import csv, geojson
@@ -25,7 +26,7 @@ PLACES = [(30.1675 + i * 0.013, 120.2588 + i * 0.017) for i in range(20)]
 
 
 async def rows_of(database: Database, model: type[models.Row]) -> list[Any]:
-    table = model.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    table = table_of(model)
     async with database.read() as connection:
         return list((await connection.execute(sa.select(table).order_by(table.c.id))).all())
 

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 import models
 from models.db.database import Database
+from models.db.tables import table_of
 from schema.build import Graph
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
@@ -115,7 +116,7 @@ def test_progress_tells_rate_and_time_left(loaded: tuple[str, Said]) -> None:
 
 
 async def test_the_log_has_one_event_a_batch(county: Database) -> None:
-    event = models.Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    event = table_of(models.Event)
     async with county.read() as connection:
         rows = (await connection.execute(sa.select(event).order_by(event.c.id))).all()
     assert {row.kind for row in rows} == {models.EventKind.REGISTER_IMPORTED}
@@ -145,7 +146,7 @@ async def test_a_second_run_changes_nothing(loaded: tuple[str, Said], databases:
 
 
 async def test_premises_without_a_point_are_kept(asked: Any, county: Database, files: dict[str, list[CsvRow]]) -> None:
-    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    enterprise = table_of(models.Enterprise)
     async with county.read() as connection:
         rows = (await connection.execute(sa.select(enterprise))).all()
     points = {row.external_id: (row.latitude, row.longitude) for row in rows}
@@ -243,7 +244,7 @@ async def test_enterprises_sum_up_their_rows(county: Database, files: dict[str, 
     latest: dict[str, str] = {}
     for line in files["inspections"]:
         latest[line["facility_id"]] = max(line["date"], latest.get(line["facility_id"], ""))
-    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    enterprise = table_of(models.Enterprise)
     async with county.read() as connection:
         rows = (await connection.execute(sa.select(enterprise))).all()
     for row in rows:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 import models
 from models.db.database import Database
+from models.db.tables import table_of
 from resolvers.register import DistrictMismatch
 from tests.support.register_runs import NOW, all_rows, digest, run_import
 from tests.support.small_register import (
@@ -168,7 +169,7 @@ async def test_stock_keeps_what_is_reserved(database: Database, tmp_path: Path) 
         ("4", "warehouse", "none of the warehouses has this external_id"),
         ("5", "n", "not from 0 to 2,147,483,647"),
     ]
-    stock = models.StockItem.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    stock = table_of(models.StockItem)
     async with database.write() as session:
         await session.execute(sa.update(stock).values(reserved=4))
     write_files(tmp_path, stock=[{**rows[0], "n": 3}, {**rows[1], "n": 4}])

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import models
 from models import EventKind
 from models.db.database import Database
+from models.db.tables import table_of
 from resolvers.register import Progress, RegisterError, export, write
 from tests.conftest import Databases
 from tests.support.proof_mode import PROVING
@@ -143,7 +144,7 @@ async def test_a_row_that_somebody_changes_meanwhile_is_compared_again(
         pytest.skip("SQLite has one writer at a time")
     write_files(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES])
     await run_import(database, TOP + ENTERPRISES, tmp_path)
-    enterprise = models.Enterprise.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    enterprise = table_of(models.Enterprise)
     seen: list[int] = []
     lock = sa.update(enterprise).where(enterprise.c.external_id == "A")
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from graphql import get_named_type
 
 from models import Event, EventKind, Inspector, Subject
+from models.db.tables import table_of
 from models.visibility import Scope
 from resolvers.errors import ErrorCode, RequestError
 from schema.build import Graph
@@ -63,7 +64,7 @@ def stream(scene: MarkedDemo, name: str, arguments: str = "") -> Operation:
 
 async def events(scene: MarkedDemo, subjects: set[Subject]) -> list[Any]:
     """The latest events about these: the enterprise's and everybody's."""
-    event = Event.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+    event = table_of(Event)
     newest = sa.select(event).order_by(event.c.id.desc()).limit(LATEST).where(event.c.subject.in_(subjects))
     async with scene.database.read() as connection:
         own = (await connection.execute(newest.where(event.c.enterprise_id == scene.enterprise))).all()

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import models
 from models.db.database import Database
 from models.db.outages import is_outage
+from models.db.tables import table_of
 from models.visibility import Role, Viewer, Visibility
 from resolvers.errors import RequestError
 from schema.build import Graph
@@ -31,7 +32,7 @@ PORTRAIT = "subscription($of: ID!) { portrait(of: $of) { asOf cursor from to haz
 POSITIONS = """
 subscription($zone: ID) { positions(zone: $zone) { inspector { id fullName } position { latitude longitude } at } }
 """
-INSPECTOR = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
+INSPECTOR = table_of(models.Inspector)
 SECOND = dt.timedelta(seconds=1)
 
 

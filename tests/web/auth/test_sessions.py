@@ -12,13 +12,14 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 import models
+from models.db.tables import table_of
 from models.visibility import Role
 from tests.conftest import Databases
 from tests.support.stream_clients import ALL, PATIENCE, Closed, Town, settled, town
 from web.graphql import close_codes
 
-INSPECTOR: sa.Table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-ENTERPRISE: sa.Table = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+INSPECTOR = table_of(models.Inspector)
+ENTERPRISE = table_of(models.Enterprise)
 TOKEN = "x-graphql-event-stream-token"
 
 

@@ -18,6 +18,7 @@ from starlette.routing import Route
 import models
 from models.clock import now
 from models.db.database import Database
+from models.db.tables import table_of
 from models.visibility import Role
 from schema.live.streams import LiveStreams, PreparedStream
 from tests.conftest import Databases
@@ -28,8 +29,8 @@ from web.graphql.sse import StreamResponse
 from web.graphql.sse_single import TOKEN
 from web.settings import Settings
 
-INSPECTOR: sa.Table = models.Inspector.__table__  # type: ignore[attr-defined]  # SQLModel adds it to tables
-ENTERPRISE: sa.Table = models.Enterprise.__table__  # type: ignore[attr-defined]  # as above
+INSPECTOR = table_of(models.Inspector)
+ENTERPRISE = table_of(models.Enterprise)
 PATHS = ("/graphql", "/graphql/stream")
 TTL = dt.timedelta(hours=1)
 
