@@ -8,7 +8,7 @@ from models.db.tables import Row
 from models.dispatch import DISPATCH_OVER, Dispatch, DispatchStatus
 from models.district import District
 from models.enterprise import Enterprise, RiskGrade
-from models.event import ClientMutation, Event, EventKind, EventLog, Keys, Subject
+from models.event import ClientMutation, Event, EventKind, EventLog, KeySet, Subject
 from models.evidence import Evidence, EvidenceUpload, HazardEvidence, InspectionEvidence
 from models.expert import Expert
 from models.hazard import (
@@ -80,7 +80,7 @@ __all__ = [
     "InspectionResult",
     "InspectionStatus",
     "Inspector",
-    "Keys",
+    "KeySet",
     "MeasureKind",
     "PenaltyKind",
     "RainfallReading",

@@ -6,7 +6,7 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import UtcTime, named
+from models.db.column_types import UtcTime, named_enum
 from models.db.tables import Row, Versioned
 
 
@@ -46,7 +46,7 @@ class AssistanceRequest(Versioned, Row, table=True):
     enterprise_id: int = Field(foreign_key="enterprise.id")
     duty_report_id: int | None = Field(default=None, foreign_key="duty_report.id")
     problem: str
-    status: AssistanceStatus = Field(sa_type=named(AssistanceStatus, "status"))
+    status: AssistanceStatus = Field(sa_type=named_enum(AssistanceStatus, "status"))
     resolution: str | None = None
     requested_at: dt.datetime = Field(sa_type=UtcTime)
     resolved_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)

@@ -3,14 +3,14 @@
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.tables import Located, Registered, Row, located
+from models.db.tables import Located, Registered, Row, location_check
 
 
 class Camera(Located, Registered, Row, table=True):
     """A camera; `device_id` has the 20 digits of GB/T 28181."""
 
     __table_args__ = (
-        located(),
+        location_check(),
         sa.Index(None, "enterprise_id", "id"),
         sa.Index(None, "venue_id", "id"),
         sa.Index(None, "latitude", "longitude"),

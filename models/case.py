@@ -6,7 +6,7 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import ListOf, UtcTime, named
+from models.db.column_types import JsonList, UtcTime, named_enum
 from models.db.tables import Registered, Row, Versioned
 
 
@@ -48,9 +48,9 @@ class Case(Versioned, Registered, Row, table=True):
     number: str | None = Field(default=None, unique=True)
     inspection_id: int = Field(foreign_key="inspection.id")
     enterprise_id: int = Field(foreign_key="enterprise.id")
-    status: CaseStatus = Field(sa_type=named(CaseStatus, "status"))
+    status: CaseStatus = Field(sa_type=named_enum(CaseStatus, "status"))
     grounds: str
-    penalty_kinds: list[PenaltyKind] | None = Field(default=None, sa_type=ListOf(PenaltyKind))
+    penalty_kinds: list[PenaltyKind] | None = Field(default=None, sa_type=JsonList(PenaltyKind))
     fine_yuan: int | None = None
     filed_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
     decided_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)

@@ -5,7 +5,7 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import named
+from models.db.column_types import named_enum
 from models.db.tables import Row
 
 
@@ -22,7 +22,7 @@ class CommandUnit(Row, table=True):
     __table_args__ = (sa.UniqueConstraint("zone_id"), sa.Index(None, "district_id", "id"))
 
     district_id: int = Field(foreign_key="district.id")
-    kind: CommandKind = Field(sa_type=named(CommandKind, "kind"))
+    kind: CommandKind = Field(sa_type=named_enum(CommandKind, "kind"))
     name: str
     duties: str
     lead_name: str | None = None

@@ -6,7 +6,7 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import UtcTime, named
+from models.db.column_types import UtcTime, named_enum
 from models.db.tables import Row, Versioned
 
 
@@ -45,7 +45,7 @@ class Dispatch(Versioned, Row, table=True):
         sa.Index(None, "status", "id"),
     )
 
-    status: DispatchStatus = Field(sa_type=named(DispatchStatus, "status"))
+    status: DispatchStatus = Field(sa_type=named_enum(DispatchStatus, "status"))
     purpose: str
     latitude: float
     longitude: float

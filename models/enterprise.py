@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.clock import now
-from models.db.column_types import NEVER, Name, Ranked, UtcTime, ranked
-from models.db.tables import Located, Row, Versioned, indexes, located
+from models.db.column_types import EARLIEST, RankedEnum, SortableText, UtcTime, rank_check
+from models.db.tables import Located, Row, Versioned, location_check, order_indexes
 
 
 class RiskGrade(enum.Enum):
@@ -28,19 +28,19 @@ class Enterprise(Versioned, Located, Row, table=True):
     """
 
     __table_args__ = (
-        located(),
-        ranked("risk_grade", RiskGrade),
+        location_check(),
+        rank_check("risk_grade", RiskGrade),
         sa.CheckConstraint("major_hazard_level BETWEEN 1 AND 4", name="major_hazard_level"),
         sa.CheckConstraint("open_hazards >= 0", name="open_hazards"),
         sa.Index(None, "town_id", "id"),
         sa.Index(None, "latitude", "longitude"),
-        *indexes(
+        *order_indexes(
             {"enterprise_": [], "enterprise_zone_": ["zone_id"]},
             {
                 "name": "name",
                 "risk": sa.text("coalesce(risk_grade, 0)"),
                 "open_hazards": "open_hazards",
-                "last_inspected": sa.text(f"coalesce(last_inspected_at, {NEVER})"),
+                "last_inspected": sa.text(f"coalesce(last_inspected_at, {EARLIEST})"),
                 "updated": "updated_at",
             },
         ),
@@ -49,11 +49,11 @@ class Enterprise(Versioned, Located, Row, table=True):
 
     credit_code: str | None = Field(default=None, max_length=18, unique=True)
     external_id: str | None = Field(default=None, unique=True)
-    name: str = Field(sa_type=Name)
+    name: str = Field(sa_type=SortableText)
     address: str | None = None
     town_id: int | None = Field(default=None, foreign_key="town.id")
     zone_id: int | None = Field(default=None, foreign_key="zone.id")
-    risk_grade: RiskGrade | None = Field(default=None, sa_type=Ranked(RiskGrade))
+    risk_grade: RiskGrade | None = Field(default=None, sa_type=RankedEnum(RiskGrade))
     industry: str | None = None
     hazardous_chemicals: bool = False
     major_hazard_level: int | None = Field(default=None, sa_type=sa.SmallInteger)

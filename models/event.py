@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.clock import now
-from models.db.column_types import Ranked, UtcTime, named
+from models.db.column_types import RankedEnum, UtcTime, named_enum
 from models.db.tables import Row
 from models.enterprise import RiskGrade
 from models.visibility import Role
@@ -106,7 +106,7 @@ class EventKind(enum.Enum):
         return found
 
 
-class Keys(sa.TypeDecorator[frozenset[int]]):
+class KeySet(sa.TypeDecorator[frozenset[int]]):
     """A small set of keys as text, `,3,17,`: one can be looked for with LIKE on either database."""
 
     impl = sa.String
@@ -136,20 +136,20 @@ class Event(Row, table=True):
     )
 
     at: dt.datetime = Field(sa_type=UtcTime)
-    kind: EventKind = Field(sa_type=named(EventKind, "kind", constrained=False))
-    subject: Subject = Field(sa_type=named(Subject, "subject"))
+    kind: EventKind = Field(sa_type=named_enum(EventKind, "kind", constrained=False))
+    subject: Subject = Field(sa_type=named_enum(Subject, "subject"))
     subject_id: int | None = None
-    actor_role: Role | None = Field(default=None, sa_type=named(Role, "actor_role"))
+    actor_role: Role | None = Field(default=None, sa_type=named_enum(Role, "actor_role"))
     actor_name: str | None = None
     from_status: str | None = None
     to_status: str | None = None
     changes: list[dict[str, Any]] = Field(default_factory=list, sa_type=sa.JSON)
     enterprise_id: int | None = Field(default=None, foreign_key="enterprise.id")
     zone_id: int | None = Field(default=None, foreign_key="zone.id")
-    zones: frozenset[int] = Field(default=frozenset(), sa_type=Keys)
-    rings: frozenset[int] = Field(default=frozenset(), sa_type=Keys)
-    venues: frozenset[int] = Field(default=frozenset(), sa_type=Keys)
-    risk: RiskGrade | None = Field(default=None, sa_type=Ranked(RiskGrade))
+    zones: frozenset[int] = Field(default=frozenset(), sa_type=KeySet)
+    rings: frozenset[int] = Field(default=frozenset(), sa_type=KeySet)
+    venues: frozenset[int] = Field(default=frozenset(), sa_type=KeySet)
+    risk: RiskGrade | None = Field(default=None, sa_type=RankedEnum(RiskGrade))
     major: bool = False
     rows: int | None = None
     source: str | None = None

@@ -2,17 +2,17 @@
 
 from sqlmodel import Field
 
-from models.db.column_types import ListOf
-from models.db.tables import Located, Registered, Row, Versioned, placed
+from models.db.column_types import JsonList
+from models.db.tables import Located, Registered, Row, Versioned, zone_and_location
 
 
 class Expert(Versioned, Located, Registered, Row, table=True):
     """Somebody who can be asked."""
 
-    __table_args__ = placed()
+    __table_args__ = zone_and_location()
 
     full_name: str
     phone: str | None = None
-    specialties: list[str] = Field(sa_type=ListOf)
+    specialties: list[str] = Field(sa_type=JsonList)
     zone_id: int | None = Field(default=None, foreign_key="zone.id")
     on_standby: bool = False

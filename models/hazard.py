@@ -6,8 +6,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import ALWAYS, Ranked, UtcTime, named, ranked
-from models.db.tables import Registered, Row, Versioned, indexes
+from models.db.column_types import LATEST, RankedEnum, UtcTime, named_enum, rank_check
+from models.db.tables import Registered, Row, Versioned, order_indexes
 
 
 class HazardLevel(enum.Enum):
@@ -40,11 +40,11 @@ class Hazard(Versioned, Registered, Row, table=True):
     """
 
     __table_args__ = (
-        ranked("level", HazardLevel),
+        rank_check("level", HazardLevel),
         sa.CheckConstraint("(status = 'CLOSED') = (closed_at IS NOT NULL)", name="closed"),
-        *indexes(
+        *order_indexes(
             {"hazard_": [], "hazard_enterprise_": ["enterprise_id"]},
-            {"found": "found_at", "deadline": sa.text(f"coalesce(deadline, {ALWAYS})"), "level": "level"},
+            {"found": "found_at", "deadline": sa.text(f"coalesce(deadline, {LATEST})"), "level": "level"},
         ),
         sa.Index("ix_hazard_inspection_by_found", "inspection_id", "found_at", "id"),
         # For portraits: each has all that one of their counts needs, so that the rows themselves are not read.
@@ -58,8 +58,8 @@ class Hazard(Versioned, Registered, Row, table=True):
 
     enterprise_id: int = Field(foreign_key="enterprise.id")
     inspection_id: int | None = Field(default=None, foreign_key="inspection.id")
-    level: HazardLevel = Field(sa_type=Ranked(HazardLevel))
-    status: HazardStatus = Field(sa_type=named(HazardStatus, "status"))
+    level: HazardLevel = Field(sa_type=RankedEnum(HazardLevel))
+    status: HazardStatus = Field(sa_type=named_enum(HazardStatus, "status"))
     category: str | None = None
     description: str
     found_at: dt.datetime = Field(sa_type=UtcTime)
@@ -93,6 +93,6 @@ class DeadlineExtension(Row, table=True):
     from_deadline: dt.datetime = Field(sa_type=UtcTime)
     to_deadline: dt.datetime = Field(sa_type=UtcTime)
     reason: str
-    status: ExtensionStatus = Field(sa_type=named(ExtensionStatus, "status"))
+    status: ExtensionStatus = Field(sa_type=named_enum(ExtensionStatus, "status"))
     requested_at: dt.datetime = Field(sa_type=UtcTime)
     decided_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)

@@ -6,8 +6,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import NEVER, UtcTime, named
-from models.db.tables import Registered, Row, Versioned, indexes
+from models.db.column_types import EARLIEST, UtcTime, named_enum
+from models.db.tables import Registered, Row, Versioned, order_indexes
 
 
 class InspectionKind(enum.Enum):
@@ -42,11 +42,11 @@ class Inspection(Versioned, Registered, Row, table=True):
     """A visit to an enterprise, from plan to close. `assistance_request_id` is the call for help that it serves."""
 
     __table_args__ = (
-        *indexes(
+        *order_indexes(
             {"inspection_": [], "inspection_enterprise_": ["enterprise_id"]},
             {
-                "planned": sa.text(f"coalesce(planned_for, {NEVER})"),
-                "submitted": sa.text(f"coalesce(submitted_at, {NEVER})"),
+                "planned": sa.text(f"coalesce(planned_for, {EARLIEST})"),
+                "submitted": sa.text(f"coalesce(submitted_at, {EARLIEST})"),
             },
         ),
         sa.Index(None, "status", "enterprise_id"),
@@ -57,9 +57,9 @@ class Inspection(Versioned, Registered, Row, table=True):
     )
 
     enterprise_id: int = Field(foreign_key="enterprise.id")
-    kind: InspectionKind = Field(sa_type=named(InspectionKind, "kind"))
-    status: InspectionStatus = Field(sa_type=named(InspectionStatus, "status"))
-    result: InspectionResult | None = Field(default=None, sa_type=named(InspectionResult, "result"))
+    kind: InspectionKind = Field(sa_type=named_enum(InspectionKind, "kind"))
+    status: InspectionStatus = Field(sa_type=named_enum(InspectionStatus, "status"))
+    result: InspectionResult | None = Field(default=None, sa_type=named_enum(InspectionResult, "result"))
     planned_for: dt.datetime | None = Field(default=None, sa_type=UtcTime)
     dispatched_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
     acknowledged_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)

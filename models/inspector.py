@@ -6,13 +6,13 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.db.column_types import UtcTime
-from models.db.tables import Located, Row, located
+from models.db.tables import Located, Row, location_check
 
 
 class Inspector(Located, Row, table=True):
     """An officer; latitude and longitude are the latest position and are overwritten."""
 
-    __table_args__ = (located(), sa.Index(None, "latitude", "longitude"))
+    __table_args__ = (location_check(), sa.Index(None, "latitude", "longitude"))
 
     badge: str = Field(unique=True)
     full_name: str

@@ -179,7 +179,7 @@ ASSISTANCE = (
     Transition("inspectionCancel", (A.DISPATCHED,), A.OPEN, COMMANDER, K.ASSISTANCE_REOPENED),
 )
 
-CYCLES: dict[str, tuple[Transition, ...]] = {
+LIFECYCLES: dict[str, tuple[Transition, ...]] = {
     "hazard": HAZARD,
     "inspection": INSPECTION,
     "case": CASE,
@@ -208,7 +208,7 @@ ACTIONS = (
 def _permitted() -> dict[str, tuple[frozenset[Role], Scope | None]]:
     roles: dict[str, set[Role]] = {}
     scopes: dict[str, Scope | None] = {}
-    lines: list[Transition | Action] = [*(line for cycle in CYCLES.values() for line in cycle), *ACTIONS]
+    lines: list[Transition | Action] = [*(line for cycle in LIFECYCLES.values() for line in cycle), *ACTIONS]
     for line in lines:
         roles.setdefault(line.mutation, {Role.COMMANDER}).update(w.role for w in line.who)
         scopes[line.mutation] = line.scope if isinstance(line, Action) else None
@@ -219,7 +219,7 @@ def _permitted() -> dict[str, tuple[frozenset[Role], Scope | None]]:
 PERMITTED = _permitted()
 
 
-def may(viewer: Viewer, mutation: str) -> bool:
+def may_call(viewer: Viewer, mutation: str) -> bool:
     """Whether this viewer's role and scopes allow the mutation on some row; which rows is for the action to say."""
     roles, scope = PERMITTED[mutation]
     if viewer.role is Role.INTEGRATOR:
@@ -227,20 +227,20 @@ def may(viewer: Viewer, mutation: str) -> bool:
     return viewer.role in roles
 
 
-def transition(cycle: str, mutation: str, current: Status | None, to: Status | None = None) -> Transition | None:
+def find_transition(cycle: str, mutation: str, current: Status | None, to: Status | None = None) -> Transition | None:
     """The line for this mutation from this state (to this one, where the mutation has several), if there is one."""
-    for line in CYCLES[cycle]:
+    for line in LIFECYCLES[cycle]:
         begins = not line.sources if current is None else current in line.sources
         if line.mutation == mutation and begins and to in (None, line.to):
             return line
     return None
 
 
-def wanted(cycle: str, mutation: str) -> Status:
+def target_status(cycle: str, mutation: str) -> Status:
     """Where the mutation leads, whatever the state."""
-    return next(line.to for line in CYCLES[cycle] if line.mutation == mutation)
+    return next(line.to for line in LIFECYCLES[cycle] if line.mutation == mutation)
 
 
-def legal(cycle: str, current: Status) -> list[str]:
+def next_statuses(cycle: str, current: Status) -> list[str]:
     """The states that can follow this one, by anybody's hand, in the order of the table."""
-    return list(dict.fromkeys(line.to.name for line in CYCLES[cycle] if current in line.sources))
+    return list(dict.fromkeys(line.to.name for line in LIFECYCLES[cycle] if current in line.sources))

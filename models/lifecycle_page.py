@@ -1,6 +1,6 @@
 """Writes docs/reference/lifecycles.md from models/lifecycle.py (`make docs`)."""
 
-from models.lifecycle import ACTIONS, CYCLES, PERMITTED, Action, Status, Transition
+from models.lifecycle import ACTIONS, LIFECYCLES, PERMITTED, Action, Status, Transition
 
 TITLES = {
     "hazard": "Hazard 隐患",
@@ -23,7 +23,7 @@ those; E an enterprise, with its own rows. A program may call a mutation that na
 def page() -> str:
     """The whole page."""
     parts = [INTRODUCTION]
-    for noun, lines in CYCLES.items():
+    for noun, lines in LIFECYCLES.items():
         rows = [_transition(line) for line in lines]
         parts.append(_table(TITLES[noun], ("From", "To", "Mutation", "Who", "Event", "Needs"), rows))
     rows = [_action(line) for line in ACTIONS]

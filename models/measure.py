@@ -6,7 +6,7 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import UtcTime, named
+from models.db.column_types import UtcTime, named_enum
 from models.db.tables import Registered, Row, Versioned
 
 
@@ -26,7 +26,7 @@ class ControlMeasure(Versioned, Registered, Row, table=True):
     __table_args__ = (sa.Index(None, "enterprise_id", "id"),)
 
     enterprise_id: int = Field(foreign_key="enterprise.id")
-    kind: MeasureKind = Field(sa_type=named(MeasureKind, "kind"))
+    kind: MeasureKind = Field(sa_type=named_enum(MeasureKind, "kind"))
     description: str
     responsible_name: str | None = None
     responsible_phone: str | None = None

@@ -5,7 +5,7 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import Ranked, ranked
+from models.db.column_types import RankedEnum, rank_check
 from models.db.tables import Row
 
 
@@ -24,11 +24,11 @@ class ControlRing(Row, table=True):
     __table_args__ = (
         sa.UniqueConstraint("venue_id", "grade"),
         sa.CheckConstraint("radius_metres > 0", name="radius"),
-        ranked("grade", ControlGrade),
+        rank_check("grade", ControlGrade),
     )
 
     venue_id: int = Field(foreign_key="venue.id")
-    grade: ControlGrade = Field(sa_type=Ranked(ControlGrade))
+    grade: ControlGrade = Field(sa_type=RankedEnum(ControlGrade))
     radius_metres: int
 
 

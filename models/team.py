@@ -5,8 +5,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import Name, named
-from models.db.tables import Located, Registered, Row, Versioned, placed
+from models.db.column_types import SortableText, named_enum
+from models.db.tables import Located, Registered, Row, Versioned, zone_and_location
 
 
 class TeamKind(enum.Enum):
@@ -23,10 +23,10 @@ class TeamKind(enum.Enum):
 class Team(Versioned, Located, Registered, Row, table=True):
     """A rescue team; `strength` is its number of people."""
 
-    __table_args__ = (*placed(), sa.CheckConstraint("strength >= 0", name="strength"))
+    __table_args__ = (*zone_and_location(), sa.CheckConstraint("strength >= 0", name="strength"))
 
-    name: str = Field(sa_type=Name)
-    kind: TeamKind = Field(sa_type=named(TeamKind, "kind"))
+    name: str = Field(sa_type=SortableText)
+    kind: TeamKind = Field(sa_type=named_enum(TeamKind, "kind"))
     strength: int
     leader_name: str | None = None
     leader_phone: str | None = None

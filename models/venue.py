@@ -5,8 +5,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import Name, named
-from models.db.tables import Located, Row, located
+from models.db.column_types import SortableText, named_enum
+from models.db.tables import Located, Row, location_check
 
 
 class VenueKind(enum.Enum):
@@ -20,14 +20,14 @@ class Venue(Located, Row, table=True):
     """A place of the event, guarded by rings."""
 
     __table_args__ = (
-        located(),
+        location_check(),
         sa.Index(None, "zone_id", "id"),
         sa.Index(None, "latitude", "longitude"),
     )
 
     code: str = Field(unique=True)
-    name: str = Field(sa_type=Name)
+    name: str = Field(sa_type=SortableText)
     name_en: str | None = None
-    kind: VenueKind = Field(sa_type=named(VenueKind, "kind"))
+    kind: VenueKind = Field(sa_type=named_enum(VenueKind, "kind"))
     use: str | None = None
     zone_id: int | None = Field(default=None, foreign_key="zone.id")

@@ -3,16 +3,16 @@
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import Name
-from models.db.tables import Located, Registered, Row, Versioned, placed
+from models.db.column_types import SortableText
+from models.db.tables import Located, Registered, Row, Versioned, zone_and_location
 
 
 class Warehouse(Located, Registered, Row, table=True):
     """A store of emergency supplies."""
 
-    __table_args__ = placed()
+    __table_args__ = zone_and_location()
 
-    name: str = Field(sa_type=Name)
+    name: str = Field(sa_type=SortableText)
     keeper_name: str | None = None
     keeper_phone: str | None = None
     zone_id: int | None = Field(default=None, foreign_key="zone.id")

@@ -6,7 +6,7 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import Ranked, UtcTime, named, ranked
+from models.db.column_types import RankedEnum, UtcTime, named_enum, rank_check
 from models.db.tables import Row, Versioned
 
 
@@ -32,14 +32,14 @@ class Warning(Versioned, Row, table=True):
     """A warning; without a zone it is for the whole district. `automatic` ones were raised by readings."""
 
     __table_args__ = (
-        ranked("level", WarningLevel),
+        rank_check("level", WarningLevel),
         sa.Index(None, "zone_id", "issued_at", "id"),
         sa.Index(None, "issued_at", "id"),
     )
 
     zone_id: int | None = Field(default=None, foreign_key="zone.id")
-    kind: WarningKind = Field(sa_type=named(WarningKind, "kind"))
-    level: WarningLevel = Field(sa_type=Ranked(WarningLevel))
+    kind: WarningKind = Field(sa_type=named_enum(WarningKind, "kind"))
+    level: WarningLevel = Field(sa_type=RankedEnum(WarningLevel))
     headline: str
     issued_at: dt.datetime = Field(sa_type=UtcTime)
     lifted_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import ListOf
+from models.db.column_types import JsonList
 from models.db.tables import Row
 
 
@@ -26,6 +26,6 @@ class Zone(Row, table=True):
     code: str = Field(unique=True)
     name: str
     name_en: str | None = None
-    focus: list[ZoneFocus] = Field(sa_type=ListOf(ZoneFocus))
+    focus: list[ZoneFocus] = Field(sa_type=JsonList(ZoneFocus))
     plan: str
     boundary: dict[str, Any] = Field(sa_type=sa.JSON)

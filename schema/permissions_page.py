@@ -93,9 +93,9 @@ class See(Enum):
 def rows(model: Any, visibility: Visibility) -> See:
     """Which rows of a table."""
     found = authorization.scope(model, visibility)
-    if any(isinstance(condition.clause, Nothing) for condition in found):
+    if any(isinstance(condition.predicate, Nothing) for condition in found):
         return See.NONE
-    own = visibility.role is Role.ENTERPRISE and authorization.OWN[model] is not authorization.EVERYTHING
+    own = visibility.role is Role.ENTERPRISE and authorization.OWNERSHIP[model] is not authorization.EVERYTHING
     return See.OWN if own else See.ALL
 
 
@@ -199,8 +199,8 @@ class Page:
 
 
 def allowed(clause: Predicate, visibility: Visibility) -> str:
-    visible = clause.visible(visibility)
-    if visible is None or not authorization.may_ask(visible, visibility):
+    visible = clause.visible_to(visibility)
+    if visible is None or not authorization.may_filter_by(visible, visibility):
         return "refused"
     return "all" if visible is clause else "part"
 

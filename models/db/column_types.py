@@ -44,7 +44,7 @@ class UtcTime(TypeDecorator[dt.datetime]):
         return dt.datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(dt.UTC)
 
 
-class Ranked(TypeDecorator[enum.Enum]):
+class RankedEnum(TypeDecorator[enum.Enum]):
     """An enum with an order of its own (its values are 1, 2, …), stored as that number so that SQL sorts it right."""
 
     impl = sa.SmallInteger
@@ -65,7 +65,7 @@ class Ranked(TypeDecorator[enum.Enum]):
         return None if value is None else self.of(value)
 
 
-class ListOf(TypeDecorator[list[Any]]):
+class JsonList(TypeDecorator[list[Any]]):
     """A short list of texts, or of an enum's members, as a JSON array."""
 
     impl = sa.JSON
@@ -82,18 +82,18 @@ class ListOf(TypeDecorator[list[Any]]):
         return [self.of[v] for v in value] if value is not None and self.of else value
 
 
-def named(of: type[enum.Enum], name: str, *, constrained: bool = True) -> sa.Enum:
+def named_enum(of: type[enum.Enum], name: str, *, constrained: bool = True) -> sa.Enum:
     """An enum stored by the names of its members, with a check constraint of that name; without, where it will grow."""
     return sa.Enum(of, native_enum=False, create_constraint=constrained, name=name, length=32)
 
 
 # Where a time is absent, what stands for it in an order: SQL literals that both databases compare with their times.
-NEVER = "'0001-01-01T00:00:00.000000+00:00'"
-ALWAYS = "'9999-12-31T00:00:00.000000+00:00'"
+EARLIEST = "'0001-01-01T00:00:00.000000+00:00'"
+LATEST = "'9999-12-31T00:00:00.000000+00:00'"
 
 # Byte order, so that a page's order does not depend on the machine's language settings.
-Name = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+SortableText = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
-def ranked(column: str, of: type[enum.Enum]) -> sa.CheckConstraint:
+def rank_check(column: str, of: type[enum.Enum]) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{column} BETWEEN 1 AND {len(of)}", name=column)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from models.db.read_pool import STATEMENTS_KEPT, Fetch, MultipleStatements, Work
+from models.db.read_pool import STATEMENTS_CACHED, Fetch, MultipleStatements, Work
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ class PostgresPool:
                 return found
         return await asyncpg.connect(
             **self._options,
-            statement_cache_size=STATEMENTS_KEPT,
+            statement_cache_size=STATEMENTS_CACHED,
             server_settings=SETTINGS,
             command_timeout=SILENT_SECONDS,
         )

@@ -8,7 +8,7 @@ T = TypeVar("T")
 # where the rows are those of the keys, and each row's last value is its key; else None.
 Fetch = Callable[[str, list[Any], int | None], Awaitable[Sequence[Any]]]
 Work = Callable[[Fetch], Coroutine[Any, Any, T]]
-STATEMENTS_KEPT = 1_000  # prepared, on each connection
+STATEMENTS_CACHED = 1_000  # prepared, on each connection
 
 
 class MultipleStatements(Exception):

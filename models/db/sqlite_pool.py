@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from models.db.read_pool import STATEMENTS_KEPT, Work
+from models.db.read_pool import STATEMENTS_CACHED, Work
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class SqlitePool:
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             found = sqlite3.connect(
-                self._path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_KEPT
+                self._path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_CACHED
             )
             self._prepare(found)
             found.execute("PRAGMA query_only=ON")

@@ -5,7 +5,7 @@ from sqlalchemy.schema import SchemaItem
 from sqlmodel import Field, SQLModel
 
 
-def indexes(scopes: dict[str, list[str]], orders: dict[str, sa.TextClause | str]) -> list[sa.Index]:
+def order_indexes(scopes: dict[str, list[str]], orders: dict[str, sa.TextClause | str]) -> list[sa.Index]:
     """For each scope (a prefix of names and its columns) an index for each order, ending in the primary key.
 
     The names are `ix_<scope><order>`; paging by keyset costs the same on every page because of these.
@@ -17,16 +17,16 @@ def indexes(scopes: dict[str, list[str]], orders: dict[str, sa.TextClause | str]
     ]
 
 
-def located() -> sa.CheckConstraint:
+def location_check() -> sa.CheckConstraint:
     return sa.CheckConstraint(
         "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
         name="location",
     )
 
 
-def placed() -> tuple[SchemaItem, ...]:
+def zone_and_location() -> tuple[SchemaItem, ...]:
     """For what lies in a zone and is looked for nearby. Each table needs its own, so this makes them."""
-    return (located(), sa.Index(None, "zone_id", "id"), sa.Index(None, "latitude", "longitude"))
+    return (location_check(), sa.Index(None, "zone_id", "id"), sa.Index(None, "latitude", "longitude"))
 
 
 def table_of(model: type[SQLModel]) -> sa.Table:

@@ -81,7 +81,7 @@ class ActionContext:
         program = self.viewer.role is Role.INTEGRATOR
         conditions = [] if program else authorization.scope(model, self.viewer.visibility)
         table = table_of(model)
-        where = selects.where([c.clause for c in conditions], self.sqlite)
+        where = selects.where([c.predicate for c in conditions], self.sqlite)
         # With key_share, because the events of others, which name an enterprise, must not wait for who changes it.
         statement = sa.select(model).where(table.c.id == key, *where).with_for_update(key_share=True)
         values = selects.parameters(conditions, self)
@@ -134,10 +134,10 @@ class ActionContext:
     def transition(self, cycle: str, row: Any, to: Any = None, **known: Any) -> None:
         """Take the row's next step by this mutation, to `to` where it could be several. Raises IllegalTransition."""
         mutation, current = self.request.mutation, row.status
-        line = lifecycle.transition(cycle, mutation, current, to)
+        line = lifecycle.find_transition(cycle, mutation, current, to)
         if line is None:
-            wanted = to or lifecycle.wanted(cycle, mutation)
-            raise IllegalTransition(current.name, wanted.name, lifecycle.legal(cycle, current))
+            wanted = to or lifecycle.target_status(cycle, mutation)
+            raise IllegalTransition(current.name, wanted.name, lifecycle.next_statuses(cycle, current))
         row.status = line.to
         self.record(line.kind, row, current, line.to, **known)
 
@@ -146,7 +146,7 @@ class ActionContext:
         [states] = [a.states for a in lifecycle.ACTIONS if a.mutation == self.request.mutation]
         if row.status not in states:
             current = row.status
-            raise IllegalTransition(current.name, states[0].name, lifecycle.legal(cycle, current))
+            raise IllegalTransition(current.name, states[0].name, lifecycle.next_statuses(cycle, current))
 
     def record(
         self,

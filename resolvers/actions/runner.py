@@ -48,7 +48,7 @@ async def run_action(
     notify: Callable[[], None],
 ) -> Outcome:
     """Carry out one mutation. Raises Problem. `notify` is called after the commit of an action that left events."""
-    if not lifecycle.may(viewer, request.mutation):
+    if not lifecycle.may_call(viewer, request.mutation):
         raise Forbidden("Your role does not allow that.")
     for attempt in range(1, ATTEMPTS_MAXIMUM + 1):
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import models
 from models import EventKind, RiskGrade, Role
-from models.lifecycle import CYCLES, Status, Transition, Who
+from models.lifecycle import LIFECYCLES, Status, Transition, Who
 from resolvers.demo import people
 from resolvers.demo.clock import Clock, later
 from resolvers.demo.draws import generator
@@ -22,7 +22,7 @@ DUTY_OFFICERS = 6
 SOURCE = "demo"
 # By the states before and after a step, the line of the life cycle for it; the first, where several mutations do it.
 STEPS: dict[tuple[Status | None, Status], Transition] = {}
-for _line in (line for cycle in CYCLES.values() for line in cycle):
+for _line in (line for cycle in LIFECYCLES.values() for line in cycle):
     for _source in _line.sources or (None,):
         STEPS.setdefault((_source, _line.to), _line)
 

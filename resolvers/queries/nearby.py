@@ -211,7 +211,7 @@ async def _within(
     conditions: list[Condition] = []
     for row in rows:
         mine = [*(filter if row is models.Enterprise else ()), *authorization.scope(row, reader.viewer.visibility)]
-        asked.append((row, tuple(c.clause for c in mine)))
+        asked.append((row, tuple(c.predicate for c in mine)))
         conditions += mine
     # Rounded to a ten-thousandth of a millimetre: the square of a far smaller number is an error to PostgreSQL.
     boxes = [
@@ -225,9 +225,9 @@ async def _within(
         values["boxes"] = orjson.dumps(boxes).decode()
     else:
         values |= {f"box_{name}": [b[i] for b in boxes] for i, name in enumerate(BOX)}
-    statement = _statement(tuple(asked), first, one, reader.sqlite, reader.carry)
-    if reader.carry is not None:
-        values |= reader.carry.values
+    statement = _statement(tuple(asked), first, one, reader.sqlite, reader.extra_select)
+    if reader.extra_select is not None:
+        values |= reader.extra_select.values
     found: dict[tuple[Any, int], list[Found]] = {(row, i): [] for row in rows for i in points}
     for r in await reader.rows(statement, values):
         found[rows[r.kind], r.i].append((r.id, r.latitude, r.longitude, r.text))

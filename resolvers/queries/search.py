@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, bindparam
 
 import models
-from models.db.column_types import ListOf
+from models.db.column_types import JsonList
 from models.visibility import PERSONAL_DATA, Visibility
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
 from resolvers.sql.pagination import PAGE_MAXIMUM
-from resolvers.sql.predicates import Predicate, fold, holds, like_part, table_column
+from resolvers.sql.predicates import Predicate, fold, like_part, table_column, text_matches
 from resolvers.sql.selects import Reader
 
 TEXT_MAXIMUM = 200
@@ -83,7 +83,7 @@ async def find(
         conditions = authorization.scope(searched.row, reader.viewer.visibility)
         part = like_part(wanted)
         values = {"whole": fold(wanted), "beginning": part[1:], "part": part, "n": first}
-        statement = _statement(searched.row, columns, tuple(c.clause for c in conditions), reader.sqlite)
+        statement = _statement(searched.row, columns, tuple(c.predicate for c in conditions), reader.sqlite)
         for row in await reader.rows(statement, {**selects.parameters(conditions, reader), **values}):
             hit = Hit(_matched(row, columns, wanted), (searched.row, row.id))
             hits.append(((row.rank, row.length, order, row.id), hit))
@@ -98,7 +98,9 @@ def _statement(row: Any, columns: tuple[Any, ...], clauses: tuple[Predicate, ...
     patterns = [bindparam(n, type_=sa.String) for n in ("whole", "beginning", "part")]
     tests = [partial(_test, pattern, exact=pattern is patterns[0]) for pattern in patterns]
     cases = [
-        (holds(text, sqlite, test), 3 * i + degree) for i, text in enumerate(texts) for degree, test in enumerate(tests)
+        (text_matches(text, sqlite, test), 3 * i + degree)
+        for i, text in enumerate(texts)
+        for degree, test in enumerate(tests)
     ]
     rank = sa.case(*cases).label("rank")
     # The shorter of two texts that match alike is the closer match.
@@ -106,7 +108,7 @@ def _statement(row: Any, columns: tuple[Any, ...], clauses: tuple[Predicate, ...
     id_ = row.__table__.c.id
     return (
         sa.select(id_, rank, length, *(_plain(t).label(f"t{i}") for i, t in enumerate(texts)))
-        .where(sa.or_(*(holds(t, sqlite, tests[2]) for t in texts)), *selects.where(clauses, sqlite))
+        .where(sa.or_(*(text_matches(t, sqlite, tests[2]) for t in texts)), *selects.where(clauses, sqlite))
         .order_by(rank, length, id_)
         .limit(bindparam("n", type_=sa.Integer))
     )
@@ -117,14 +119,14 @@ def _test(pattern: ColumnElement[Any], text: ColumnElement[Any], *, exact: bool)
 
 
 def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    return sa.cast(column, sa.Text) if isinstance(column.type, ListOf) else column
+    return sa.cast(column, sa.Text) if isinstance(column.type, JsonList) else column
 
 
 def _matched(row: Any, columns: Sequence[Any], wanted: str) -> str:
     """The text in which it was found; of a list of texts, the best."""
     place = row.rank // 3
     text: str = row[3 + place]
-    if not isinstance(table_column(columns[place]).type, ListOf):
+    if not isinstance(table_column(columns[place]).type, JsonList):
         return text
     found: list[str] = [t for t in orjson.loads(text) if fold(wanted) in fold(t)]
     return min(found, key=lambda t: (fold(t) != fold(wanted), not fold(t).startswith(fold(wanted))))

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from models import PERSONAL_DATA, Role
-from resolvers.sql.predicates import Fixed, among
+from resolvers.sql.predicates import ValuelessPredicate, among
 from resolvers.sql.selects import Reader
 from subscriptions import event_log
 from subscriptions.event_filter import EventFilter
@@ -34,7 +34,7 @@ class FieldChange:
 
 
 @dataclass(frozen=True)
-class Of(Fixed):
+class Of(ValuelessPredicate):
     """Events of an interest. Equal for equal interests, so that the lists of many parents are read together."""
 
     interest: EventFilter

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 import models
 from models import ControlGrade, credit_code
-from models.db.column_types import ListOf, Ranked, UtcTime
+from models.db.column_types import JsonList, RankedEnum, UtcTime
 from models.db.tables import table_of
 
 SHORT = 500  # characters of what stands in an index
@@ -153,9 +153,9 @@ def _field(table: str, column: sa.Column[Any]) -> Field | None:
 
 def _kind(column: sa.Column[Any]) -> Kind:
     match column.type:
-        case ListOf():
+        case JsonList():
             return Kind.ENUMS if column.type.of else Kind.TEXTS
-        case Ranked() | sa.Enum():
+        case RankedEnum() | sa.Enum():
             return Kind.ENUM
         case UtcTime():
             return Kind.TIME

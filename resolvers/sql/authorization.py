@@ -30,7 +30,7 @@ def _of_inspection(key: Any) -> Predicate:
 
 
 # What makes a row an enterprise's own; the clause's value is the enterprise's key.
-OWN: dict[Any, Predicate | None] = {
+OWNERSHIP: dict[Any, Predicate | None] = {
     models.District: EVERYTHING,
     models.CommandUnit: NOTHING,
     models.Zone: EVERYTHING,
@@ -73,10 +73,10 @@ OWN: dict[Any, Predicate | None] = {
 }
 
 # Tables that nobody sees without a right.
-SEES: dict[Any, Right] = {models.Evidence: PERSONAL_DATA}
+REQUIRED_RIGHTS: dict[Any, Right] = {models.Evidence: PERSONAL_DATA}
 
 # Rows that nobody sees unless this holds: what was uploaded and is attached to nothing yet is not in the graph.
-LIMITS: dict[Any, Predicate] = {models.Evidence: IsTrue(models.Evidence.attached)}
+PUBLISHED: dict[Any, Predicate] = {models.Evidence: IsTrue(models.Evidence.attached)}
 
 
 def may_read(visibility: Visibility) -> bool:
@@ -84,7 +84,7 @@ def may_read(visibility: Visibility) -> bool:
     return visibility.role is not Role.INTEGRATOR or Scope.READ in visibility.scopes
 
 
-def may_ask(clause: Predicate, visibility: Visibility) -> bool:
+def may_filter_by(clause: Predicate, visibility: Visibility) -> bool:
     """Whether the rows that decide a filter are the viewer's to see.
 
     What belongs to an enterprise goes with it, and so do links. Of other tables that it has only some rows of, those of
@@ -92,18 +92,18 @@ def may_ask(clause: Predicate, visibility: Visibility) -> bool:
     """
     if visibility.role is not Role.ENTERPRISE:
         return True
-    limits = {table_of(row): own for row, own in OWN.items()}
+    limits = {table_of(row): own for row, own in OWNERSHIP.items()}
     return all(isinstance(limits.get(table), Equal | None) for table in clause.tables())
 
 
 def scope(row: Any, visibility: Visibility) -> list[Condition]:
     """The conditions that limit a table to what this viewer may have. KeyError for a table not named above."""
-    own = OWN[row]
-    if not visibility.allows(SEES.get(row)):
+    own = OWNERSHIP[row]
+    if not visibility.allows(REQUIRED_RIGHTS.get(row)):
         return [Condition(NOTHING)]
     if not may_read(visibility):
         return [Condition(NOTHING)]
-    limits = [Condition(LIMITS[row])] if row in LIMITS else []
+    limits = [Condition(PUBLISHED[row])] if row in PUBLISHED else []
     if visibility.role is not Role.ENTERPRISE or own is None:
         return limits
     return [*limits, Condition(own, visibility.enterprise)]

@@ -12,7 +12,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, bindparam
 
-from models.db.column_types import ALWAYS, NEVER
+from models.db.column_types import EARLIEST, LATEST
 from resolvers.errors import ErrorCode, RequestError, checked_text
 from resolvers.sql.predicates import table_column
 
@@ -22,29 +22,31 @@ INTEGER_MAXIMUM = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
-class Key:
+class SortKey:
     """What rows are sorted by: a column, and where it can be null the SQL literal that stands for null."""
 
     column: Any
-    absent: str | None = None
+    if_null: str | None = None
 
     def sql(self) -> ColumnElement[Any]:
         column = table_column(self.column)
-        return column if self.absent is None else sa.func.coalesce(column, sa.literal_column(self.absent, column.type))
+        if self.if_null is None:
+            return column
+        return sa.func.coalesce(column, sa.literal_column(self.if_null, column.type))
 
-    def of(self, row: Any) -> Any:
+    def value_of(self, row: Any) -> Any:
         """The key of a row."""
         return getattr(row, table_column(self.column).key)
 
-    def told(self, value: Any) -> Any:
+    def to_json(self, value: Any) -> Any:
         """A key as a cursor keeps it: null for null."""
         if isinstance(value, enum.Enum):
             return value.value
         return value.isoformat(timespec="microseconds") if isinstance(value, dt.datetime) else value
 
-    def parse(self, value: Any) -> Any:
-        """The value that `told` made, as a parameter. Raises ValueError, OverflowError or TypeError."""
-        if value is None and self.absent is not None:
+    def from_json(self, value: Any) -> Any:
+        """The value that `to_json` made, as a parameter. Raises ValueError, OverflowError or TypeError."""
+        if value is None and self.if_null is not None:
             return None
         of = table_column(self.column).type.python_type
         if of is dt.datetime:
@@ -65,22 +67,22 @@ class Key:
         ranked = issubclass(column.type.python_type, enum.Enum)
         bound = bindparam(name, type_=sa.SmallInteger() if ranked else column.type)
         # The literal as text here too: as a parameter, asyncpg makes minus infinity of the first instant of year 1.
-        return bound if self.absent is None else sa.func.coalesce(bound, sa.literal_column(self.absent, column.type))
+        return bound if self.if_null is None else sa.func.coalesce(bound, sa.literal_column(self.if_null, column.type))
 
 
-def never(column: Any) -> Key:
+def null_times_first(column: Any) -> SortKey:
     """Rows without the time come before all that have it."""
-    return Key(column, NEVER)
+    return SortKey(column, EARLIEST)
 
 
-def always(column: Any) -> Key:
+def null_times_last(column: Any) -> SortKey:
     """Rows without the time come after all that have it."""
-    return Key(column, ALWAYS)
+    return SortKey(column, LATEST)
 
 
-def lowest(column: Any) -> Key:
+def null_grades_first(column: Any) -> SortKey:
     """Rows without the grade come before all that have it."""
-    return Key(column, "0")
+    return SortKey(column, "0")
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,12 @@ class Order:
     """A total order: a key, then the primary key, both in one direction. `name` is what a cursor must have been for."""
 
     name: str
-    key: Key
-    primary: Key
+    key: SortKey
+    primary: SortKey
     descending: bool = False
 
     @property
-    def keys(self) -> tuple[Key, ...]:
+    def keys(self) -> tuple[SortKey, ...]:
         return (self.key,) if self.key is self.primary else (self.key, self.primary)
 
     def sql(self, backward: bool = False) -> list[ColumnElement[Any]]:
@@ -108,7 +110,7 @@ class Order:
             return left[0] < right[0] if less else left[0] > right[0]
         rows, bound = sa.tuple_(*left), sa.tuple_(*right)
         past: ColumnElement[bool] = rows < bound if less else rows > bound
-        if self.key.absent is None or not sqlite:
+        if self.key.if_null is None or not sqlite:
             return past
         # SQLite finds a pair in an index only where both are plain columns; for an expression it needs the bound alone.
         return sa.and_(left[0] <= right[0] if less else left[0] >= right[0], past)
@@ -130,22 +132,22 @@ class Order:
         return [k.sql() for k in self.keys], [k.parameter(f"{prefix}{i}") for i, k in enumerate(self.keys)]
 
     def cursor(self, row: Any) -> str:
-        return self.written([k.of(row) for k in self.keys])
+        return self.encode([k.value_of(row) for k in self.keys])
 
-    def written(self, values: Sequence[Any]) -> str:
+    def encode(self, values: Sequence[Any]) -> str:
         """The cursor of a row with these keys."""
         sign = "-" if self.descending else "+"
-        text = orjson.dumps([self.name + sign, *(k.told(v) for k, v in zip(self.keys, values, strict=True))])
+        text = orjson.dumps([self.name + sign, *(k.to_json(v) for k, v in zip(self.keys, values, strict=True))])
         return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
-    def parse(self, cursor: str) -> list[Any]:
+    def decode(self, cursor: str) -> list[Any]:
         """The values of a cursor made by this order. Raises Refused for any other text."""
         try:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
             name, *values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
             if name != self.name + ("-" if self.descending else "+"):
                 raise RequestError(ErrorCode.BAD_CURSOR, "The cursor was made for another list or another order.")
-            return [key.parse(value) for key, value in zip(self.keys, values, strict=True)]
+            return [key.from_json(value) for key, value in zip(self.keys, values, strict=True)]
         except (ValueError, TypeError, OverflowError, binascii.Error):
             raise RequestError(ErrorCode.BAD_CURSOR, "That is not a cursor of this graph.") from None
 
@@ -192,7 +194,7 @@ class Page:
         return {f"{p}{i}": value for p, bound in bounds.items() for i, value in enumerate(bound)}
 
 
-def page(
+def make_page(
     order: Order, first: int | None = None, after: str | None = None, last: int | None = None, before: str | None = None
 ) -> Page:
     """The page that a connection's arguments ask for. Raises Refused."""
@@ -201,7 +203,7 @@ def page(
     name, size = ("last", last) if last is not None else ("first", PAGE_DEFAULT if first is None else first)
     if not 1 <= size <= PAGE_MAXIMUM:
         raise RequestError(ErrorCode.BAD_PAGE, f"`{name}` must be from 1 to {PAGE_MAXIMUM:,}.")
-    bounds = [None if cursor is None else tuple(order.parse(cursor)) for cursor in (after, before)]
+    bounds = [None if cursor is None else tuple(order.decode(cursor)) for cursor in (after, before)]
     return Page(order, size, last is not None, *bounds)
 
 
@@ -214,7 +216,7 @@ class Slice:
     has_previous: bool
 
 
-def cut(wanted: Page, rows: Sequence[Any]) -> Slice:
+def cut_page(wanted: Page, rows: Sequence[Any]) -> Slice:
     """What a page's statement gave, made the page: without the row too many, and in the list's order.
 
     Beyond a cursor there is taken to be a row: the one that it was made of.

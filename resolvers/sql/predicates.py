@@ -17,15 +17,15 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, TypeDecorator, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.db.column_types import ListOf, UtcTime
+from models.db.column_types import JsonList, UtcTime
 from models.visibility import PERSONAL_DATA, Visibility
 from resolvers.errors import ErrorCode, RequestError, checked_text
 
-PART_MAXIMUM = 1_000  # SQLite takes patterns of up to 50,000 bytes
+TEXT_MAXIMUM = 1_000  # SQLite takes patterns of up to 50,000 bytes
 TextTest = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
 
-class PredicateClock(Protocol):
+class RequestTime(Protocol):
     """When a question is asked, and in which zone its days are."""
 
     @property
@@ -80,15 +80,15 @@ def fold(text: str) -> str:
 
 def like_part(text: str) -> str:
     """A LIKE pattern, with escape character `\\`, for texts that contain this one to the letter. Raises Refused."""
-    if len(text) > PART_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_INPUT, f"A part to look for may have at most {PART_MAXIMUM:,} characters.")
+    if len(text) > TEXT_MAXIMUM:
+        raise RequestError(ErrorCode.BAD_INPUT, f"A part to look for may have at most {TEXT_MAXIMUM:,} characters.")
     escaped = fold(checked_text(text)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
-def holds(column: ColumnElement[Any], sqlite: bool, test: TextTest) -> ColumnElement[bool]:
+def text_matches(column: ColumnElement[Any], sqlite: bool, test: TextTest) -> ColumnElement[bool]:
     """The test holds for the text of the column, or of a column of ListOf for any of its texts."""
-    if not isinstance(column.type, ListOf):
+    if not isinstance(column.type, JsonList):
         return test(folded(column, sqlite))
     unnest = sa.func.json_each if sqlite else sa.func.json_array_elements_text
     texts = unnest(column).table_valued(sa.column("value", sa.Text), name=f"{column.name}_texts", joins_implicitly=True)
@@ -100,7 +100,7 @@ class Predicate:
 
     takes_value = True
 
-    def convert(self, value: Any, moment: PredicateClock) -> Any:
+    def convert(self, value: Any, moment: RequestTime) -> Any:
         """The parameter for a filter's value."""
         return value
 
@@ -108,11 +108,11 @@ class Predicate:
         """The condition, with its value as parameter `name` and the time as parameter `now`."""
         raise NotImplementedError
 
-    def chosen(self, value: Any) -> "Predicate":
+    def for_value(self, value: Any) -> "Predicate":
         """The clause that this value asks for; a flag chooses one of two."""
         return self
 
-    def visible(self, visibility: Visibility) -> "Predicate | None":
+    def visible_to(self, visibility: Visibility) -> "Predicate | None":
         """The clause as this viewer may ask it: who may not see a value may not filter by it. None if not at all."""
         return self
 
@@ -125,7 +125,7 @@ class Predicate:
 class Equal(Predicate):
     column: Any
 
-    def convert(self, value: Any, moment: PredicateClock) -> Any:
+    def convert(self, value: Any, moment: RequestTime) -> Any:
         return checked_text(value) if isinstance(value, str) else value
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
@@ -150,15 +150,15 @@ class Contains(Predicate):
         self.columns, self.personal = columns, tuple(personal)
         self.impersonal = Contains(*columns) if columns and personal else None
 
-    def convert(self, value: Any, moment: PredicateClock) -> str:
+    def convert(self, value: Any, moment: RequestTime) -> str:
         return like_part(value)
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         pattern = bindparam(name, type_=sa.String)
         columns = map(table_column, (*self.columns, *self.personal))
-        return sa.or_(*(holds(c, sqlite, lambda text: text.like(pattern, escape="\\")) for c in columns))
+        return sa.or_(*(text_matches(c, sqlite, lambda text: text.like(pattern, escape="\\")) for c in columns))
 
-    def visible(self, visibility: Visibility) -> Predicate | None:
+    def visible_to(self, visibility: Visibility) -> Predicate | None:
         return self if not self.personal or visibility.allows(PERSONAL_DATA) else self.impersonal
 
 
@@ -177,7 +177,7 @@ class Compare(Predicate):
     by: Callable[[Any, Any], Any]
     day: Day = Day.START
 
-    def convert(self, value: dt.date, moment: PredicateClock) -> dt.datetime:
+    def convert(self, value: dt.date, moment: RequestTime) -> dt.datetime:
         try:
             day = value + dt.timedelta(days=self.day.value)
             return dt.datetime.combine(day, dt.time(), moment.zone).astimezone(dt.UTC)
@@ -213,7 +213,7 @@ class Within(Predicate):
     def __post_init__(self) -> None:
         self.takes_value = self.inner.takes_value
 
-    def convert(self, value: Any, moment: PredicateClock) -> Any:
+    def convert(self, value: Any, moment: RequestTime) -> Any:
         return self.inner.convert(value, moment)
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
@@ -225,14 +225,14 @@ class Within(Predicate):
         return self.inner.tables() | {table_column(self.pick).table}
 
 
-class Fixed(Predicate):
+class ValuelessPredicate(Predicate):
     """A condition that takes no value."""
 
     takes_value = False
 
 
 @dataclass(eq=False)
-class OneOf(Fixed):
+class OneOf(ValuelessPredicate):
     column: Any
     members: frozenset[enum.Enum]
 
@@ -243,7 +243,7 @@ class OneOf(Fixed):
         return column.in_([sa.literal(m, column.type, literal_execute=True) for m in members])
 
 
-class Nothing(Fixed):
+class Nothing(ValuelessPredicate):
     """No row at all."""
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
@@ -251,7 +251,7 @@ class Nothing(Fixed):
 
 
 @dataclass(eq=False)
-class Null(Fixed):
+class IsNull(ValuelessPredicate):
     column: Any
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
@@ -259,7 +259,7 @@ class Null(Fixed):
 
 
 @dataclass(eq=False)
-class IsTrue(Fixed):
+class IsTrue(ValuelessPredicate):
     column: Any
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
@@ -267,7 +267,7 @@ class IsTrue(Fixed):
 
 
 @dataclass(eq=False)
-class Exceeds(Fixed):
+class Exceeds(ValuelessPredicate):
     """Greater than another column, or than zero."""
 
     column: Any
@@ -279,7 +279,7 @@ class Exceeds(Fixed):
 
 
 @dataclass(eq=False)
-class Past(Fixed):
+class Past(ValuelessPredicate):
     """The instant has passed."""
 
     column: Any
@@ -297,7 +297,7 @@ class _Joined(Predicate):
         self.parts = parts
         self.takes_value = any(p.takes_value for p in parts)
 
-    def convert(self, value: Any, moment: PredicateClock) -> Any:
+    def convert(self, value: Any, moment: RequestTime) -> Any:
         return next(p for p in self.parts if p.takes_value).convert(value, moment)
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
@@ -322,7 +322,7 @@ class Not(Predicate):
     def __post_init__(self) -> None:
         self.takes_value = self.part.takes_value
 
-    def convert(self, value: Any, moment: PredicateClock) -> Any:
+    def convert(self, value: Any, moment: RequestTime) -> Any:
         return self.part.convert(value, moment)
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
@@ -340,7 +340,7 @@ class Flag(Predicate):
     def __init__(self, when: Predicate) -> None:
         self.when, self.otherwise = when, Not(when)
 
-    def chosen(self, value: Any) -> Predicate:
+    def for_value(self, value: Any) -> Predicate:
         return self.when if value else self.otherwise
 
     def tables(self) -> frozenset[sa.Table]:
@@ -351,7 +351,7 @@ class Flag(Predicate):
 class Condition:
     """A clause with the value that a client gave for it."""
 
-    clause: Predicate
+    predicate: Predicate
     value: Any = None
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Dialect, Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as PostgresDialect
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect as SqliteDialect
 
-from models.db.column_types import ListOf, Ranked, UtcTime
+from models.db.column_types import JsonList, RankedEnum, UtcTime
 
 Decoder = Callable[[Any], Any]
 
@@ -30,7 +30,7 @@ SQLITE: Dialect = SqliteDialect(json_serializer=_dumps, json_deserializer=orjson
 
 def decoder(of: sa.types.TypeEngine[Any], sqlite: bool) -> Decoder | None:
     """What makes a column's value of the driver's; None where they are the same. Null is not given to it."""
-    if isinstance(of, Ranked):
+    if isinstance(of, RankedEnum):
         return {member.value: member for member in of.of}.__getitem__
     if isinstance(of, sa.Enum) and of.enum_class is not None:
         return {member.name: member for member in of.enum_class}.__getitem__
@@ -39,7 +39,7 @@ def decoder(of: sa.types.TypeEngine[Any], sqlite: bool) -> Decoder | None:
         return None
     dialect = SQLITE if sqlite else POSTGRES
     made: Decoder | None = of.dialect_impl(dialect).result_processor(dialect, None)
-    if isinstance(of, sa.JSON | ListOf) and not sqlite:
+    if isinstance(of, sa.JSON | JsonList) and not sqlite:
         # SQLAlchemy has its connections of asyncpg do this; by itself it gives text.
         return orjson.loads if made is None else lambda text: made(orjson.loads(text))
     return made

@@ -32,15 +32,17 @@ class RequestInfo:
 class DriverReader:
     """Reads for one operation."""
 
-    __slots__ = ("_fetch", "carry", "moment", "now", "signer", "sqlite", "viewer", "zone")
+    __slots__ = ("_fetch", "extra_select", "moment", "now", "signer", "sqlite", "viewer", "zone")
 
-    def __init__(self, moment: RequestInfo, fetch: Fetch, *, sqlite: bool, carry: ExtraSelect | None = None) -> None:
-        self.moment, self.carry = moment, carry
+    def __init__(
+        self, moment: RequestInfo, fetch: Fetch, *, sqlite: bool, extra_select: ExtraSelect | None = None
+    ) -> None:
+        self.moment, self.extra_select = moment, extra_select
         self.viewer, self.now, self.zone, self.signer = moment.viewer, moment.now, moment.zone, moment.signer
         self._fetch, self.sqlite = fetch, sqlite
 
-    def carrying(self, carry: ExtraSelect) -> "DriverReader":
-        return DriverReader(self.moment, self._fetch, sqlite=self.sqlite, carry=carry)
+    def with_extra_select(self, extra_select: ExtraSelect) -> "DriverReader":
+        return DriverReader(self.moment, self._fetch, sqlite=self.sqlite, extra_select=extra_select)
 
     async def fetch(self, statement: Statement, values: dict[str, Any], *, keyed: bool = False) -> Sequence[Any]:
         """The driver's rows. `keyed`: they are those of a list of keys, and the last value of each is its key."""
@@ -59,7 +61,7 @@ class OperationClosed(Exception):
 class OperationReader:
     """Reads for one viewer. The connection is taken at the first statement and given back by `close`."""
 
-    carry = None  # loaders read rows by themselves
+    extra_select = None  # loaders read rows by themselves
 
     def __init__(
         self, database: Database, viewer: Viewer, now: dt.datetime, zone: ZoneInfo, signer: Signer | None = None

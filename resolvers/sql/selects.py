@@ -19,9 +19,9 @@ from models.db.tables import table_of
 from models.visibility import Viewer
 from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.pagination import Page, Range
-from resolvers.sql.predicates import Conditions, JsonArray, Predicate, PredicateClock, among, table_column
+from resolvers.sql.predicates import Conditions, JsonArray, Predicate, RequestTime, among, table_column
 
-PARENT = "parent_key"
+PARENT_KEY = "parent_key"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Reader(Protocol):
     @property
     def signer(self) -> Signer | None: ...
     @property
-    def carry(self) -> ExtraSelect | None: ...
+    def extra_select(self) -> ExtraSelect | None: ...
     def rows(self, statement: Select[Any], parameters: dict[str, Any]) -> Awaitable[Sequence[Any]]: ...
 
 
@@ -75,9 +75,13 @@ class Relation:
         return self.table.join(self.key.table, self.through[0] == self.through[1])
 
 
-def parameters(conditions: Conditions, reader: PredicateClock) -> dict[str, Any]:
+def parameters(conditions: Conditions, reader: RequestTime) -> dict[str, Any]:
     """The values of conditions, by the names that `where` gives them."""
-    values = {f"w{i}": c.clause.convert(c.value, reader) for i, c in enumerate(conditions) if c.clause.takes_value}
+    values = {
+        f"w{i}": condition.predicate.convert(condition.value, reader)
+        for i, condition in enumerate(conditions)
+        if condition.predicate.takes_value
+    }
     return {"now": reader.now, **values}
 
 
@@ -95,7 +99,7 @@ def by_key(
 
 
 def select(columns: Sequence[ColumnElement[Any]], relation: Relation, key: ColumnElement[Any] | None) -> Select[Any]:
-    parent = [] if key is None else [key.label(PARENT)]
+    parent = [] if key is None else [key.label(PARENT_KEY)]
     return sa.select(*columns, *parent).select_from(relation.source)
 
 
@@ -179,7 +183,7 @@ def pages(
         chosen = _chosen(relation, page.ranges(True), [key == parents.c.value, *conditions], size, parents)
         target = relation.table
         return (
-            sa.select(*columns, parents.c.value.label(PARENT))
+            sa.select(*columns, parents.c.value.label(PARENT_KEY))
             .select_from(parents.join(target, target.c.id.in_(chosen)))
             .order_by(parents.c.key, *order)
         )
@@ -196,7 +200,7 @@ def pages(
     )
     read = [each.c[str(c.key)] for c in columns]
     return (
-        sa.select(*read, parents.c.key.label(PARENT))
+        sa.select(*read, parents.c.key.label(PARENT_KEY))
         .select_from(parents.join(each, sa.true()))
         .order_by(parents.c.key, each.c.place)
     )
@@ -207,7 +211,7 @@ def counts(relation: Relation, clauses: Sequence[Predicate], sqlite: bool) -> Se
     conditions = where(clauses, sqlite)
     if relation.key is None:
         return sa.select(sa.func.count()).select_from(relation.table).where(*conditions)
-    statement = sa.select(relation.key.label(PARENT), sa.func.count()).select_from(relation.source)
+    statement = sa.select(relation.key.label(PARENT_KEY), sa.func.count()).select_from(relation.source)
     return statement.where(among(relation.key, "keys", sqlite), *conditions).group_by(relation.key)
 
 

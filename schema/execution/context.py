@@ -10,10 +10,10 @@ from strawberry.dataloader import DataLoader
 from models.db.database import Database
 from models.visibility import Viewer
 from resolvers.sql import authorization, selects
-from resolvers.sql.pagination import Page, Slice, cut
+from resolvers.sql.pagination import Page, Slice, cut_page
 from resolvers.sql.predicates import Condition
 from resolvers.sql.readers import OperationReader
-from resolvers.sql.selects import PARENT, Reader, Relation
+from resolvers.sql.selects import PARENT_KEY, Reader, Relation
 
 Read = Callable[[list[Any]], Awaitable[Sequence[Any]]]
 
@@ -40,7 +40,7 @@ class RowSet:
     @property
     def key(self) -> Hashable:
         """Equal for two fields that can be read together."""
-        return self.relation, tuple((c.clause, repr(c.value)) for c in self.conditions)
+        return self.relation, tuple((c.predicate, repr(c.value)) for c in self.conditions)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Context:
 
     def _scoped(self, rows: RowSet) -> tuple[list[Any], dict[str, Any]]:
         conditions = [*rows.conditions, *authorization.scope(rows.model, self.viewer.visibility)]
-        return [c.clause for c in conditions], selects.parameters(conditions, self.reader)
+        return [c.predicate for c in conditions], selects.parameters(conditions, self.reader)
 
     async def one(self, model: Any, key: Any, column: Any = None, *, written: bool = False) -> Record | None:
         """The row whose `column` (by default the primary key) is `key`.
@@ -133,10 +133,10 @@ class Context:
             if rows.relation.key is None or len(keys) == 1:
                 statement = selects.one_page(columns, rows.relation, page, clauses, self.reader.sqlite)
                 found = await self.reader.rows(statement, {**values, "key": keys[0]})
-                return [cut(page, [Record(rows.model, r) for r in found])]
+                return [cut_page(page, [Record(rows.model, r) for r in found])]
             statement = selects.pages(columns, rows.relation, page, clauses, self.reader.sqlite)
             found = await self.reader.rows(statement, {**values, "keys": keys})
-            return [cut(page, group) for group in grouped(rows.model, keys, found)]
+            return [cut_page(page, group) for group in grouped(rows.model, keys, found)]
 
         slice_: Slice = await self.load(("page", rows.key, repr(page)), read, key)
         return slice_
@@ -164,5 +164,5 @@ def ignore_outcome(future: "asyncio.Future[Any]") -> None:
 def grouped(model: Any, keys: list[Any], rows: Sequence[Any]) -> list[list[Record]]:
     groups: dict[Any, list[Record]] = {k: [] for k in keys}
     for row in rows:
-        groups[getattr(row, PARENT)].append(Record(model, row))
+        groups[getattr(row, PARENT_KEY)].append(Record(model, row))
     return [groups[k] for k in keys]

@@ -8,7 +8,7 @@ import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
 from resolvers.sql import selects
-from resolvers.sql.pagination import Page, Slice, page
+from resolvers.sql.pagination import Page, Slice, make_page
 from resolvers.sql.predicates import Condition, Predicate, table_column
 from resolvers.sql.selects import Relation
 from schema.execution.context import Context, Record, Requester, RowSet
@@ -136,7 +136,7 @@ class ToMany(RowsField):
             order = node.orders[chosen.field, chosen.direction is Direction.DESCENDING]
         bounds = {k: arguments[k] for k in ("first", "after", "last", "before") if arguments.get(k) is not None}
         rows = RowSet(node.row, self.relation(field), conditions(node, given, asker))
-        return rows, page(order, **bounds)
+        return rows, make_page(order, **bounds)
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
         rows, wanted = self.asked(field, context, arguments)

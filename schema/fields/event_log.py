@@ -9,7 +9,7 @@ from strawberry.types.arguments import StrawberryArgument
 import models
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import timeline
-from resolvers.sql.pagination import Key, Order, Page, Slice, page
+from resolvers.sql.pagination import Order, Page, Slice, SortKey, make_page
 from resolvers.sql.predicates import Condition
 from schema.execution.context import Context, Record, RowSet
 from schema.fields.connections import Connection, LazyConnection, ToMany, page_arguments
@@ -58,7 +58,7 @@ class LogConnection(LazyConnection):
         return f"{self._epoch}-{record.row.id}"
 
 
-BY_NUMBER = Key(models.Event.id)
+BY_NUMBER = SortKey(models.Event.id)
 OLDEST_FIRST = Order("Event", BY_NUMBER, BY_NUMBER)
 NEWEST_FIRST = Order("Event", BY_NUMBER, BY_NUMBER, descending=True)
 
@@ -85,7 +85,7 @@ class Log(ToMany):
         }
         bounds: dict[str, str] = {k: given.pop(k) for k in ("after", "before") if k in given}
         condition = Condition(timeline.Of(event_filter(arguments.get("filter"))))
-        return LogRequest((condition,), page(NEWEST_FIRST if self.newest_first else OLDEST_FIRST, **given), bounds)
+        return LogRequest((condition,), make_page(NEWEST_FIRST if self.newest_first else OLDEST_FIRST, **given), bounds)
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
         asked = self.wanted(arguments)

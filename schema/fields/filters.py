@@ -74,16 +74,16 @@ def conditions(node: Any, given: Any, asker: Requester) -> tuple[Condition, ...]
         asked: FilterField | None = node.filters.get(name)
         if asked is None:
             raise RequestError(ErrorCode.BAD_INPUT, f"The filter's `{camel(name)}` does not apply to {node.__name__}.")
-        clause = asked.clause.visible(asker.viewer.visibility)
+        clause = asked.clause.visible_to(asker.viewer.visibility)
         if clause is None:
             raise RequestError(
                 ErrorCode.FORBIDDEN, f"The filter's `{camel(name)}` needs the right to see personal data."
             )
-        if not authorization.may_ask(clause, asker.viewer.visibility):
+        if not authorization.may_filter_by(clause, asker.viewer.visibility):
             raise RequestError(
                 ErrorCode.FORBIDDEN, f"The filter's `{camel(name)}` looks into rows that are not yours to see."
             )
-        found.append(Condition(clause.chosen(value), asked.plain(value)))
+        found.append(Condition(clause.for_value(value), asked.plain(value)))
     return tuple(found)
 
 

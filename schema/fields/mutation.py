@@ -202,7 +202,7 @@ def mutation(
     if name not in lifecycle.PERMITTED:
         raise TypeError(f"{name}: say in models/lifecycle.py who may")
     capital = name[0].upper() + name[1:]
-    cycle = any(line.mutation == name and line.sources for lines in lifecycle.CYCLES.values() for line in lines)
+    cycle = any(line.mutation == name and line.sources for lines in lifecycle.LIFECYCLES.values() for line in lines)
     state = any(action.mutation == name and action.states for action in lifecycle.ACTIONS)
     failures = [*ALWAYS]
     failures += [errors.IllegalTransition] if cycle or state else []

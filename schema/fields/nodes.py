@@ -6,7 +6,7 @@ from typing import Any, TypeVar, dataclass_transform
 
 import strawberry
 
-from resolvers.sql.pagination import Key, Order
+from resolvers.sql.pagination import Order, SortKey
 from schema.execution.context import Record
 from schema.fields.batch import batch
 from schema.fields.columns import GlobalId, column, compute, compute_now, sub_object
@@ -47,7 +47,7 @@ def node(
         made: Any = row_type(row)(cls)
         made.filter, made.inline, made.order_input = filter, inline, ordering
         made.filters = clauses if clauses is not None else filters_of(filter)
-        primary = Key(row.id)
+        primary = SortKey(row.id)
         chosen = {member: as_key(key) for member, key in (sort or {}).items()}
         made.orders = {
             (member, down): Order(f"{name}.{member.name}", key, primary, down)
@@ -62,8 +62,8 @@ def node(
     return decorate
 
 
-def as_key(key: Any) -> Key:
-    return key if isinstance(key, Key) else Key(key)
+def as_key(key: Any) -> SortKey:
+    return key if isinstance(key, SortKey) else SortKey(key)
 
 
 @dataclass_transform(

@@ -13,7 +13,7 @@ from graphql import GraphQLEnumType, GraphQLList, GraphQLNonNull, get_named_type
 from sqlalchemy import ColumnElement
 from sqlmodel import AutoString
 
-from models.db.column_types import ListOf, Ranked, UtcTime
+from models.db.column_types import JsonList, RankedEnum, UtcTime
 from resolvers.sql.predicates import table_column
 from resolvers.sql.prepared import decoder
 from schema.plan.fallback import FallbackRequired
@@ -90,13 +90,13 @@ class RowLayout:
         value, nullable = f"r[{place}]", bool(found.nullable)
         named = get_named_type(of)
         match found.type:
-            case Ranked(of=members):
+            case RankedEnum(of=members):
                 value = applied(code, value, {m.value: m.name for m in members}.__getitem__, nullable)
             case UtcTime():
                 value = applied(code, value, without_zero, nullable) if self.sqlite else value
             case sa.Boolean():
                 value = applied(code, value, bool, nullable) if self.sqlite else value
-            case ListOf() | sa.JSON():
+            case JsonList() | sa.JSON():
                 value = applied(code, value, orjson.loads, nullable)
             case sa.Enum() | sa.Date():
                 pass  # kept by the members' names; kept as text by SQLite

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from resolvers.sql import selects
-from resolvers.sql.pagination import Page, cut
+from resolvers.sql.pagination import Page, cut_page
 from resolvers.sql.predicates import Condition, Predicate
 from resolvers.sql.prepared import Statement
 from resolvers.sql.selects import Relation
@@ -55,7 +55,7 @@ class RowSource:
         self, state: ExecutionState, asked: RowsRequest
     ) -> tuple[tuple[Predicate, ...], dict[str, Any], SelectedColumns]:
         conditions, read = [*asked.conditions, *self.table.scope(state)], self.table.columns.read(state)
-        return tuple(c.clause for c in conditions), selects.parameters(conditions, state.reader) | read.values, read
+        return tuple(c.predicate for c in conditions), selects.parameters(conditions, state.reader) | read.values, read
 
     async def pages(
         self, state: ExecutionState, asked: RowsRequest, keys: Sequence[Any], *, ends: bool
@@ -80,7 +80,7 @@ class RowSource:
         found = {keys[0]: rows} if one else grouped(keys, rows)
         if not ends and not page.backward:
             return laid_out(found)
-        slices = {key: cut(page, group) for key, group in found.items()}
+        slices = {key: cut_page(page, group) for key, group in found.items()}
         flat, groups = laid_out({key: slice_.rows for key, slice_ in slices.items()})
         for key, slice_ in slices.items():
             groups[key] = groups[key]._replace(has_next=slice_.has_next, has_previous=slice_.has_previous)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from graphql import FieldNode, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
 from sqlalchemy import ColumnElement, FromClause
 
-from models.db.column_types import Ranked, UtcTime
+from models.db.column_types import RankedEnum, UtcTime
 from resolvers.sql.predicates import table_column
 from resolvers.sql.selects import Relation
 from schema.fields import columns, references
@@ -235,7 +235,7 @@ class SqlJsonCompiler:
 def sorts_alike(column: Any) -> bool:
     """Whether SQL sorts the column as Python sorts what it makes of it."""
     found = table_column(column)
-    return not found.nullable and isinstance(found.type, sa.Integer | Ranked | UtcTime)
+    return not found.nullable and isinstance(found.type, sa.Integer | RankedEnum | UtcTime)
 
 
 def always(text: str) -> JsonWriter:

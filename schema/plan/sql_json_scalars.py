@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import AutoString
 
-from models.db.column_types import ListOf, Ranked, UtcTime
+from models.db.column_types import JsonList, RankedEnum, UtcTime
 
 ARGUMENTS_MAXIMUM = 90  # of one call; PostgreSQL takes 100
 # Stands for what must be there and is not, or cannot be written here: no JSON has this character.
@@ -68,14 +68,14 @@ def written(column: sa.Column[Any], of: Any) -> Callable[[ColumnElement[Any]], C
     """The same; SQL's null for null."""
     named = get_named_type(of).name
     match column.type:
-        case Ranked(of=members):
+        case RankedEnum(of=members):
             names: list[tuple[Any, Any]] = [(sa.literal_column(str(m.value)), constant(f'"{m.name}"')) for m in members]
             return lambda value: sa.case(*((value == n, name) for n, name in names))
         case UtcTime():
             return time
         case sa.Boolean():
             return lambda value: sa.case((value, constant("true")), (~value, constant("false")))
-        case ListOf():
+        case JsonList():
             return lambda value: sa.case((value.is_not(None), texts(value)))
         case sa.Float() if named == "Float":
             return number

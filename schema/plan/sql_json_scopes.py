@@ -77,7 +77,7 @@ def scope_requests(levels: Sequence[QueryScope], state: ExecutionState) -> Scope
     for level in levels:
         one = level.ask(state)
         conditions = [*one.conditions, *authorization.scope(level.model, state.viewer.visibility)]
-        clauses = tuple(c.clause for c in conditions)
+        clauses = tuple(c.predicate for c in conditions)
         asked.append((clauses, one.page))
         shape.append((clauses, one.page and one.page.shape))
         given = selects.parameters(conditions, state.reader)

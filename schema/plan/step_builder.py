@@ -8,7 +8,7 @@ from graphql import FieldNode, GraphQLList, GraphQLNonNull, GraphQLObjectType, g
 
 import models
 from models.db.tables import table_of
-from resolvers.sql.pagination import Key, Page
+from resolvers.sql.pagination import Page, SortKey
 from resolvers.sql.prepared import decoder
 from schema.fields import batch, references
 from schema.fields import columns as column_fields
@@ -199,7 +199,7 @@ class StepBuilder:
 
     def _cursor(self, node: Any, columns: RowLayout) -> Callable[[Page, Any], str]:
         """A page's cursor of a row. The columns of all orders are read for it: a variable may choose among them."""
-        places: dict[Key, tuple[int, Any]] = {}
+        places: dict[SortKey, tuple[int, Any]] = {}
         for order in [*node.orders.values(), node.default_order]:
             for key in order.keys:
                 at = columns.at(key.column)
@@ -211,7 +211,7 @@ class StepBuilder:
                 at, decode = places[key]
                 value = row[at]
                 values.append(value if decode is None or value is None else decode(value))
-            return page.order.written(values)
+            return page.order.encode(values)
 
         return cursor
 

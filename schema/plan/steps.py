@@ -151,7 +151,7 @@ class RowLookup:
             if len(self._statements) >= STATEMENTS_KEPT:
                 self._statements.clear()
             sqlite = state.reader.sqlite
-            select = selects.by_key(read.columns(), self._relation, [c.clause for c in scope], sqlite)
+            select = selects.by_key(read.columns(), self._relation, [c.predicate for c in scope], sqlite)
             statement = self._statements[read.shape] = Statement(select, sqlite)
         values: dict[str, Any] = selects.parameters(scope, state.reader) | read.values
         values["keys"] = list(keys)
@@ -296,7 +296,7 @@ class BatchStep:
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         keys = self.needs(rows)
         once = list(dict.fromkeys(keys))
-        reader = state.reader if self.carry is None else state.reader.carrying(self.carry(state))
+        reader = state.reader if self.carry is None else state.reader.with_extra_select(self.carry(state))
         given = await self.function(reader, once, **self.arguments(state))
         found = dict(zip(once, given, strict=True))
         return await self.shape.run(state, [found[key] for key in keys])

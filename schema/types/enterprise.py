@@ -9,8 +9,8 @@ import strawberry
 import models
 from models import HAZARD_SETTLED, PERSONAL_DATA, RiskGrade
 from resolvers.queries import nearby, portraits
-from resolvers.sql.pagination import lowest, never
-from resolvers.sql.predicates import AllOf, Among, AnyOf, Equal, Exceeds, Null, OneOf, Past, Within, before, since
+from resolvers.sql.pagination import null_grades_first, null_times_first
+from resolvers.sql.predicates import AllOf, Among, AnyOf, Equal, Exceeds, IsNull, OneOf, Past, Within, before, since
 from resolvers.sql.predicates import Not as NotClause
 from schema.fields.batch import batch
 from schema.fields.columns import column, sub_object
@@ -78,7 +78,7 @@ class EnterpriseFilter:
         since(models.Enterprise.last_inspected_at), "With an inspection submitted on this day or later."
     )
     not_inspected_since: dt.date | None = day(
-        AnyOf(Null(models.Enterprise.last_inspected_at), before(models.Enterprise.last_inspected_at)),
+        AnyOf(IsNull(models.Enterprise.last_inspected_at), before(models.Enterprise.last_inspected_at)),
         "Without an inspection submitted on this day or later.",
     )
 
@@ -104,9 +104,9 @@ class EnterpriseOrder:
     ordering=EnterpriseOrder,
     sort={
         EnterpriseOrderField.NAME: models.Enterprise.name,
-        EnterpriseOrderField.RISK_GRADE: lowest(models.Enterprise.risk_grade),
+        EnterpriseOrderField.RISK_GRADE: null_grades_first(models.Enterprise.risk_grade),
         EnterpriseOrderField.OPEN_HAZARDS: models.Enterprise.open_hazards,
-        EnterpriseOrderField.LAST_INSPECTED: never(models.Enterprise.last_inspected_at),
+        EnterpriseOrderField.LAST_INSPECTED: null_times_first(models.Enterprise.last_inspected_at),
         EnterpriseOrderField.UPDATED_AT: models.Enterprise.updated_at,
     },
 )

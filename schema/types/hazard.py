@@ -9,7 +9,7 @@ import strawberry
 import models
 from models import HAZARD_TERMINAL, PERSONAL_DATA, ExtensionStatus, HazardLevel, HazardStatus
 from resolvers.actions.hazards import is_overdue
-from resolvers.sql.pagination import always
+from resolvers.sql.pagination import null_times_last
 from resolvers.sql.predicates import Among, Not, OneOf, Within, before, since, until
 from schema.fields.columns import column, compute_now, sub_object
 from schema.fields.connections import to_list
@@ -104,7 +104,7 @@ class DeadlineExtension:
     ordering=HazardOrder,
     sort={
         HazardOrderField.FOUND_AT: models.Hazard.found_at,
-        HazardOrderField.DEADLINE: always(models.Hazard.deadline),
+        HazardOrderField.DEADLINE: null_times_last(models.Hazard.deadline),
         HazardOrderField.LEVEL: models.Hazard.level,
     },
     default=(HazardOrderField.FOUND_AT, True),

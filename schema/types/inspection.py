@@ -8,7 +8,7 @@ import strawberry
 
 import models
 from models import InspectionKind, InspectionResult, InspectionStatus
-from resolvers.sql.pagination import never
+from resolvers.sql.pagination import null_times_first
 from resolvers.sql.predicates import Among, Within, since, until
 from schema.fields.columns import column
 from schema.fields.connections import Connection, to_list, to_many
@@ -79,8 +79,8 @@ class InspectionOrder:
     filter=InspectionFilter,
     ordering=InspectionOrder,
     sort={
-        InspectionOrderField.PLANNED_FOR: never(models.Inspection.planned_for),
-        InspectionOrderField.SUBMITTED_AT: never(models.Inspection.submitted_at),
+        InspectionOrderField.PLANNED_FOR: null_times_first(models.Inspection.planned_for),
+        InspectionOrderField.SUBMITTED_AT: null_times_first(models.Inspection.submitted_at),
     },
     default=(InspectionOrderField.PLANNED_FOR, True),
 )

@@ -7,7 +7,7 @@ import strawberry
 
 import models
 from models import PERSONAL_DATA, MeasureKind
-from resolvers.sql.predicates import Among, Null
+from resolvers.sql.predicates import Among, IsNull
 from schema.fields.columns import column, sub_object
 from schema.fields.filters import filter_field, flag
 from schema.fields.nodes import node
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @strawberry.input(description="Which measures.")
 class MeasureFilter:
     kinds: list[MeasureKind] | None = filter_field(Among(models.ControlMeasure.kind), "Of any of these kinds.")
-    in_force: bool | None = flag(Null(models.ControlMeasure.lifted_at), "Those in force, or those lifted.")
+    in_force: bool | None = flag(IsNull(models.ControlMeasure.lifted_at), "Those in force, or those lifted.")
 
 
 @node(models.ControlMeasure, filter=MeasureFilter)

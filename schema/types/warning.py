@@ -7,7 +7,7 @@ import strawberry
 
 import models
 from models import WarningKind, WarningLevel
-from resolvers.sql.predicates import Among, Null
+from resolvers.sql.predicates import Among, IsNull
 from schema.fields.columns import column
 from schema.fields.filters import any_id, filter_field, flag
 from schema.fields.nodes import node
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @strawberry.input(description="Which warnings.")
 class WarningFilter:
     zones: list[strawberry.ID] | None = any_id("Zone", Among(models.Warning.zone_id), "For any of these zones.")
-    in_force: bool | None = flag(Null(models.Warning.lifted_at), "Those in force, or those lifted.")
+    in_force: bool | None = flag(IsNull(models.Warning.lifted_at), "Those in force, or those lifted.")
     kinds: list[WarningKind] | None = filter_field(Among(models.Warning.kind), "Of any of these kinds.")
 
 

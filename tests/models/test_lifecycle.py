@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models import EventKind, Role, Scope, Viewer, Visibility, lifecycle
-from models.lifecycle import ACTIONS, CYCLES, PERMITTED, Transition
+from models.lifecycle import ACTIONS, LIFECYCLES, PERMITTED, Transition
 from models.lifecycle_page import page
 from schema.build import Graph
 from tests.support import lifecycle_table
@@ -39,7 +39,7 @@ ELSEWHERE = {"REGISTER_IMPORTED"}
 
 
 def transitions() -> list[Transition]:
-    return [line for cycle in CYCLES.values() for line in cycle]
+    return [line for cycle in LIFECYCLES.values() for line in cycle]
 
 
 def test_the_page_is_not_stale() -> None:
@@ -70,8 +70,8 @@ def test_every_kind_of_event_is_of_a_mutation() -> None:
 
 def test_the_commander_may_everything_and_a_wall_nothing() -> None:
     commander, wall = (Viewer(Visibility(role)) for role in (Role.COMMANDER, Role.WALL))
-    assert all(lifecycle.may(commander, mutation) for mutation in PERMITTED)
-    assert not any(lifecycle.may(wall, mutation) for mutation in PERMITTED)
+    assert all(lifecycle.may_call(commander, mutation) for mutation in PERMITTED)
+    assert not any(lifecycle.may_call(wall, mutation) for mutation in PERMITTED)
 
 
 @pytest.mark.parametrize("scope", Scope)
@@ -80,7 +80,7 @@ def test_a_program_may_what_its_scope_says(scope: Scope) -> None:
     wanted = {
         row.split(" |")[0] for row in lifecycle_table.BESIDES.strip().splitlines() if row.endswith(f"| {scope.value}")
     }
-    assert {mutation for mutation in PERMITTED if lifecycle.may(program, mutation)} == wanted
+    assert {mutation for mutation in PERMITTED if lifecycle.may_call(program, mutation)} == wanted
 
 
 def test_no_two_lines_lead_from_one_state_by_one_mutation_to_one_state() -> None:

@@ -18,7 +18,7 @@ from graphql import (
 from sqlmodel import SQLModel
 
 from models import Row
-from resolvers.sql.authorization import OWN
+from resolvers.sql.authorization import OWNERSHIP
 from schema.build import Graph
 from schema.execution.context import Record
 from schema.fields.source import NODES, OF_ROW, FieldSource, LoadField, fields_of
@@ -101,7 +101,7 @@ def test_every_field_of_the_root_says_how_it_loads(field: Any) -> None:
 
 @pytest.mark.parametrize("of", rows())
 def test_every_type_of_rows_says_whose_its_rows_are(of: Any) -> None:
-    assert of.row in OWN
+    assert of.row in OWNERSHIP
 
 
 def test_every_type_in_the_schema_that_stands_for_a_table_is_declared_as_one(core: GraphQLSchema) -> None:
@@ -124,9 +124,9 @@ def tables() -> set[Any]:
 
 def test_every_table_that_is_read_says_whose_its_rows_are() -> None:
     """Whatever stands in the rights is a table, and each of those with a type is there."""
-    assert {row.__table__ for row in OWN} <= set(SQLModel.metadata.tables.values())
-    assert set(OF_ROW) <= set(OWN)
-    assert {row.__tablename__ for row in OWN} & JOINS == set()
+    assert {row.__table__ for row in OWNERSHIP} <= set(SQLModel.metadata.tables.values())
+    assert set(OF_ROW) <= set(OWNERSHIP)
+    assert {row.__tablename__ for row in OWNERSHIP} & JOINS == set()
 
 
 def test_nodes_are_known_by_their_own_names(core: GraphQLSchema) -> None:

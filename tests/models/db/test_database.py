@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlmodel import col
 
 import models
-from models.db.column_types import ALWAYS, NEVER, UtcTime
+from models.db.column_types import EARLIEST, LATEST, UtcTime
 from models.db.database import Database, driver_url
 from tests.conftest import NOW, Databases
 from tests.models.db.test_migrate import started, together
@@ -81,7 +81,7 @@ def test_times_kept_as_text_sort_as_times(times: list[dt.datetime]) -> None:
     dialect = sa.create_engine("sqlite://").dialect
     one, other = (UtcTime().process_bind_param(t, dialect) for t in times)
     assert (one < other) == (times[0].astimezone(dt.UTC) < times[1].astimezone(dt.UTC))
-    assert NEVER.strip("'") < one < ALWAYS.strip("'") or times[0].year == 9999
+    assert EARLIEST.strip("'") < one < LATEST.strip("'") or times[0].year == 9999
 
 
 async def test_a_row_of_no_parent_is_refused(database: Database) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import models
 from models import CaseStatus, EventKind, HazardLevel, Role, Row, Subject
 from models.db.database import Database
-from models.lifecycle import CYCLES
+from models.lifecycle import LIFECYCLES
 from resolvers.demo import batches, events, seed, seeding
 from resolvers.demo.writing import Writer
 from schema.types import node_id
@@ -156,7 +156,7 @@ def test_each_row_comes_to_the_status_that_it_has(made: Made, told: list[dict[st
 def test_each_step_is_legal_and_done_by_whom_it_is_for(told: list[dict[str, Any]]) -> None:
     legal = {
         (line.kind, source and source.name, line.to.name): {who.role for who in line.who} | {Role.COMMANDER}
-        for cycle in CYCLES.values()
+        for cycle in LIFECYCLES.values()
         for line in cycle
         for source in line.sources or (None,)
     }

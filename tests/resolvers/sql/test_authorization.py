@@ -13,7 +13,7 @@ import models
 from models import PERSONAL_DATA, Role, Scope, Viewer, Visibility
 from models.db.database import Database
 from resolvers.queries.nearby import NearbyKind
-from resolvers.sql.authorization import EVERYTHING, OWN
+from resolvers.sql.authorization import EVERYTHING, OWNERSHIP
 from schema.build import Graph, build
 from schema.execution import cost
 from schema.execution.operation import Operation
@@ -149,7 +149,7 @@ class Own:
 LIMITED = {
     name: of
     for name, of in NODES.items()
-    if of.row in OF_ROW and OWN[of.row] is not EVERYTHING and of.row is not models.Event
+    if of.row in OF_ROW and OWNERSHIP[of.row] is not EVERYTHING and of.row is not models.Event
 }
 
 
