@@ -20,7 +20,7 @@ from models.db.sqlite_functions import EARTH_RADIUS_METRES, great_circle_metres
 from models.db.tables import table_of
 from resolvers.queries.nearby import SPHERE
 from resolvers.sql import selects
-from resolvers.sql.selects import Reader
+from resolvers.sql.readers import Reader
 
 
 class ZoneArea(NamedTuple):

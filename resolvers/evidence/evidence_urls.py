@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from resolvers.sql.selects import Reader
+from resolvers.sql.readers import Reader
 
 
 async def evidence_urls(reader: Reader, parents: Sequence[tuple[str, dt.datetime | None]]) -> list[str | None]:

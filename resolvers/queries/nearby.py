@@ -23,7 +23,8 @@ from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
 from resolvers.sql.pagination import PAGE_MAXIMUM
 from resolvers.sql.predicates import Condition, Conditions, Predicate
-from resolvers.sql.selects import ExtraSelect, Reader
+from resolvers.sql.readers import Reader
+from resolvers.sql.selects import ExtraSelect
 
 SPHERE = Geod(a=EARTH_RADIUS_METRES, b=EARTH_RADIUS_METRES)
 HALF_ROUND = math.pi * EARTH_RADIUS_METRES

@@ -36,7 +36,7 @@ from models.db.column_types import UtcTime
 from models.db.tables import table_of
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql.predicates import among
-from resolvers.sql.selects import Reader
+from resolvers.sql.readers import Reader
 from subscriptions import event_log
 
 WINDOW_DEFAULT = 30

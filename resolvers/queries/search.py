@@ -17,7 +17,7 @@ from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
 from resolvers.sql.pagination import PAGE_MAXIMUM
 from resolvers.sql.predicates import Predicate, fold, like_part, table_column, text_matches
-from resolvers.sql.selects import Reader
+from resolvers.sql.readers import Reader
 
 TEXT_MAXIMUM = 200
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from models import PERSONAL_DATA, Role
 from resolvers.sql.predicates import ValuelessPredicate, among
-from resolvers.sql.selects import Reader
+from resolvers.sql.readers import Reader
 from subscriptions import event_log
 from subscriptions.event_filter import EventFilter
 

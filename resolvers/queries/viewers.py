@@ -12,7 +12,7 @@ from models import Role
 from models.db.database import Database
 from models.db.tables import table_of
 from resolvers.sql.predicates import among
-from resolvers.sql.selects import Reader
+from resolvers.sql.readers import Reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import datetime as dt
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -207,21 +207,21 @@ def make_page(
     return Page(order, size, last is not None, *bounds)
 
 
-@dataclass(frozen=True)
-class Slice:
-    """The rows of a page, in the order of the list, and whether there are more on either side."""
+class Slice(NamedTuple):
+    """The rows of a page in the list's order, and whether the list has more rows on either side of it."""
 
     rows: Sequence[Any]
     has_next: bool
     has_previous: bool
 
 
-def cut_page(wanted: Page, rows: Sequence[Any]) -> Slice:
-    """What a page's statement gave, made the page: without the row too many, and in the list's order.
+def cut_page(page: Page, rows: Sequence[Any]) -> Slice:
+    """The page from the rows of its statement, which may have one row too many and which are in reading order.
 
-    Beyond a cursor there is taken to be a row: the one that it was made of.
+    The row that a cursor was made from is taken to be still there, beyond the cursor.
     """
-    more = len(rows) > wanted.size
-    kept = rows[: wanted.size]
-    before, after = wanted.after is not None, wanted.before is not None
-    return Slice(kept[::-1], after, before or more) if wanted.backward else Slice(kept, after or more, before)
+    more = len(rows) > page.size
+    if more:
+        rows = rows[: page.size]
+    after, before = page.after is not None, page.before is not None
+    return Slice(rows[::-1], after, before or more) if page.backward else Slice(rows, after or more, before)

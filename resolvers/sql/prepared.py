@@ -1,7 +1,7 @@
-"""Statements as the drivers take them, and connections kept for reading: what compiled operations read through.
+"""SELECTs in the form that the databases' drivers take: a text, and arguments in order.
 
-SQLAlchemy writes the text of a statement once; what it does besides for each execution takes longer than most of the
-statements themselves. Rows come as the driver gives them, and `decoder` says what makes a column's value of that.
+SQLAlchemy's work for each execution takes longer than most of our statements. So it compiles each statement once, and
+the driver executes it directly. Rows are the driver's own; `decoder` gives the function that decodes a column's value.
 """
 
 import weakref
@@ -29,62 +29,61 @@ SQLITE: Dialect = SqliteDialect(json_serializer=_dumps, json_deserializer=orjson
 
 
 def decoder(of: sa.types.TypeEngine[Any], sqlite: bool) -> Decoder | None:
-    """What makes a column's value of the driver's; None where they are the same. Null is not given to it."""
+    """The function from the driver's value of a column to the model's; None where they are equal. Nulls stay."""
     if isinstance(of, RankedEnum):
         return {member.value: member for member in of.of}.__getitem__
     if isinstance(of, sa.Enum) and of.enum_class is not None:
         return {member.name: member for member in of.enum_class}.__getitem__
-    # asyncpg gives floats and times with their zone, which SQLAlchemy's types do not know.
+    # asyncpg's floats and times with a zone are right already; SQLAlchemy's types would convert them again.
     if isinstance(of, sa.Float) or (isinstance(of, UtcTime) and not sqlite):
         return None
     dialect = SQLITE if sqlite else POSTGRES
-    made: Decoder | None = of.dialect_impl(dialect).result_processor(dialect, None)
+    processor: Decoder | None = of.dialect_impl(dialect).result_processor(dialect, None)
     if isinstance(of, sa.JSON | JsonList) and not sqlite:
-        # SQLAlchemy has its connections of asyncpg do this; by itself it gives text.
-        return orjson.loads if made is None else lambda text: made(orjson.loads(text))
-    return made
+        # asyncpg gives JSON as text; SQLAlchemy sets a decoder on its own connections only.
+        return orjson.loads if processor is None else lambda text: processor(orjson.loads(text))
+    return processor
 
 
 def _encoder(of: sa.types.TypeEngine[Any], dialect: Dialect) -> Decoder | None:
-    """What makes the driver's value of a parameter; None where they are the same."""
+    """The function from a parameter's value to the driver's; None where they are equal."""
     if isinstance(of, sa.ARRAY):
-        # SQLAlchemy's own looks at each item for lists within the list.
+        # SQLAlchemy's own processor looks for lists within the list, item by item.
         item = _encoder(of.item_type, dialect)
         return None if item is None else lambda values: [item(value) for value in values]
-    made: Decoder | None = of.dialect_impl(dialect).bind_processor(dialect)
-    return made
+    processor: Decoder | None = of.dialect_impl(dialect).bind_processor(dialect)
+    return processor
 
 
 class Statement:
-    """A SELECT as text, for one kind of database."""
+    """A SELECT, compiled for one kind of database."""
 
     def __init__(self, select: Select[Any], sqlite: bool) -> None:
         dialect = SQLITE if sqlite else POSTGRES
-        # What is written into the text is so only once every parameter has a value, whichever.
-        first = select.compile(dialect=dialect)
-        absent = {name: None for name, bound in first.binds.items() if bound.required}
-        compiled = select.params(absent).compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        # SQLAlchemy writes literals into the text only once every parameter has a value, whichever.
+        required = {name: None for name, bind in select.compile(dialect=dialect).binds.items() if bind.required}
+        compiled = select.params(required).compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self.text = str(compiled)
         names: list[str] = getattr(compiled, "positiontup", None) or []
-        bound = [(name, compiled.binds[name]) for name in names]
-        self._fixed = {name: parameter.value for name, parameter in bound}
-        # Where the list of keys stands among the arguments.
-        self.keys = names.index("keys") if names.count("keys") == 1 else None
-        self._binds = [(name, _encoder(parameter.type, dialect)) for name, parameter in bound]
-        # Not the SELECT itself, which whoever made it may drop.
-        self._columns = [(str(c.key), decoder(c.type, sqlite)) for c in select.selected_columns]
+        binds = [(name, compiled.binds[name]) for name in names]
+        self._defaults = {name: bind.value for name, bind in binds}
+        # The position of the list of keys among the arguments; None where it is not there exactly once.
+        self.keys_index = names.index("keys") if names.count("keys") == 1 else None
+        self._encoders = [(name, _encoder(bind.type, dialect)) for name, bind in binds]
+        # The SELECT itself is not stored, so that its maker may drop it.
+        self._columns = [(str(column.key), decoder(column.type, sqlite)) for column in select.selected_columns]
         self._row: Any = None
 
-    def arguments(self, values: dict[str, Any]) -> list[Any]:
-        """Values by name, in the order and the form that the driver takes."""
-        given = []
-        for name, process in self._binds:
-            value = values[name] if name in values else self._fixed[name]
-            given.append(value if process is None or value is None else process(value))
-        return given
+    def arguments(self, parameters: dict[str, Any]) -> list[Any]:
+        """The parameters' values in the order and the form that the driver takes."""
+        arguments = []
+        for name, encode in self._encoders:
+            value = parameters[name] if name in parameters else self._defaults[name]
+            arguments.append(value if encode is None or value is None else encode(value))
+        return arguments
 
-    def named(self, rows: Sequence[Any]) -> list[Any]:
-        """The driver's rows with names and decoded values, as SQLAlchemy gives them."""
+    def decode(self, rows: Sequence[Any]) -> list[Any]:
+        """The driver's rows with the columns' names and decoded values, as SQLAlchemy would give them."""
         if self._row is None:
             self._row = _row([name for name, _ in self._columns])
         decoders = [decode for _, decode in self._columns]
@@ -95,20 +94,20 @@ class Statement:
 
 
 def _row(names: list[str]) -> Any:
-    return namedtuple("Row", names, rename=True)  # made while running
+    return namedtuple("Row", names, rename=True)  # in a function: mypy wants literal names elsewhere
 
 
-# By kind of database; what a batch keeps is written once, and what it makes anew goes with it.
-_PREPARED: dict[bool, "weakref.WeakKeyDictionary[Select[Any], Statement]"] = {
+# By kind of database. Entries live as long as their SELECTs: those that a batch function caches stay, others go.
+_STATEMENTS: dict[bool, "weakref.WeakKeyDictionary[Select[Any], Statement]"] = {
     False: weakref.WeakKeyDictionary(),
     True: weakref.WeakKeyDictionary(),
 }
 
 
-def prepare(select: Select[Any], sqlite: bool) -> Statement:
-    """The statement of a SELECT."""
-    kept = _PREPARED[sqlite]
-    found = kept.get(select)
-    if found is None:
-        found = kept[select] = Statement(select, sqlite)
-    return found
+def cached_statement(select: Select[Any], sqlite: bool) -> Statement:
+    """The SELECT as a statement, compiled at most once while the SELECT lives."""
+    statements = _STATEMENTS[sqlite]
+    statement = statements.get(select)
+    if statement is None:
+        statement = statements[select] = Statement(select, sqlite)
+    return statement

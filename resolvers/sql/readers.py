@@ -1,11 +1,11 @@
-"""Readers: what the statements of one operation are read through."""
+"""Readers: each reads the database for one operation."""
 
 import asyncio
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select
@@ -15,13 +15,56 @@ from models.db.database import Database
 from models.db.read_pool import Fetch
 from models.visibility import Viewer
 from resolvers.evidence.signed_urls import Signer
-from resolvers.sql.prepared import Statement, prepare
+from resolvers.sql.prepared import Statement, cached_statement
 from resolvers.sql.selects import ExtraSelect
+
+
+class Reader(Protocol):
+    """Reads for one operation of one viewer. All that it reads is from one moment, unless it is renewed.
+
+    There are two: `OperationReader` reads through SQLAlchemy, for graphql-core; `DriverReader` reads through the
+    database's driver, for compiled plans.
+    """
+
+    @property
+    def viewer(self) -> Viewer: ...
+    @property
+    def now(self) -> dt.datetime:
+        """The operation's time, with its zone."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The district's time zone."""
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether the database is SQLite; else it is PostgreSQL."""
+
+    @property
+    def signer(self) -> Signer | None:
+        """Signs the addresses of evidence; None where there is no store of evidence."""
+
+    @property
+    def extra_select(self) -> ExtraSelect | None:
+        """What a batch function is to select besides its own columns."""
+
+    def rows(self, select: Select[Any], parameters: dict[str, Any]) -> Awaitable[Sequence[Any]]:
+        """Rows with the columns' names and decoded values. Batch functions read through this."""
+
+    def prepare(self, select: Select[Any]) -> Any:
+        """The SELECT in the form that this kind of reader's `fetch` takes. It may be cached and used by others."""
+
+    def fetch(self, prepared: Any, parameters: dict[str, Any], *, keyed: bool = False) -> Awaitable[Sequence[Any]]:
+        """The rows of a prepared SELECT, as tuples.
+
+        `keyed` promises that the parameter `keys` lists keys, that each row belongs to one of them, and that the last
+        value of a row is its key. Equal statements of several operations may then be run as one.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class RequestInfo:
-    """What one operation brings: who asks, when, and what signs addresses."""
+    """What an operation takes from its request: viewer, time, the district's zone, and the signer of addresses."""
 
     viewer: Viewer
     now: dt.datetime
@@ -30,38 +73,43 @@ class RequestInfo:
 
 
 class DriverReader:
-    """Reads for one operation."""
+    """Reads through a pool's `fetch`. `fetch` gives the driver's own rows, with undecoded values."""
 
-    __slots__ = ("_fetch", "extra_select", "moment", "now", "signer", "sqlite", "viewer", "zone")
+    __slots__ = ("_fetch", "extra_select", "now", "request", "signer", "sqlite", "viewer", "zone")
 
     def __init__(
-        self, moment: RequestInfo, fetch: Fetch, *, sqlite: bool, extra_select: ExtraSelect | None = None
+        self, request: RequestInfo, fetch: Fetch, *, sqlite: bool, extra_select: ExtraSelect | None = None
     ) -> None:
-        self.moment, self.extra_select = moment, extra_select
-        self.viewer, self.now, self.zone, self.signer = moment.viewer, moment.now, moment.zone, moment.signer
+        self.request, self.extra_select = request, extra_select
+        self.viewer, self.now, self.zone, self.signer = request.viewer, request.now, request.zone, request.signer
         self._fetch, self.sqlite = fetch, sqlite
 
     def with_extra_select(self, extra_select: ExtraSelect) -> "DriverReader":
-        return DriverReader(self.moment, self._fetch, sqlite=self.sqlite, extra_select=extra_select)
+        return DriverReader(self.request, self._fetch, sqlite=self.sqlite, extra_select=extra_select)
 
-    async def fetch(self, statement: Statement, values: dict[str, Any], *, keyed: bool = False) -> Sequence[Any]:
-        """The driver's rows. `keyed`: they are those of a list of keys, and the last value of each is its key."""
-        return await self._fetch(statement.text, statement.arguments(values), statement.keys if keyed else None)
+    async def rows(self, select: Select[Any], parameters: dict[str, Any]) -> Sequence[Any]:
+        statement = cached_statement(select, self.sqlite)
+        return statement.decode(await self.fetch(statement, parameters))
 
-    async def rows(self, statement: Select[Any], parameters: dict[str, Any]) -> Sequence[Any]:
-        """What batch functions read through."""
-        text = prepare(statement, self.sqlite)
-        return text.named(await self.fetch(text, parameters))
+    def prepare(self, select: Select[Any]) -> Statement:
+        return Statement(select, self.sqlite)
+
+    async def fetch(self, statement: Statement, parameters: dict[str, Any], *, keyed: bool = False) -> Sequence[Any]:
+        arguments = statement.arguments(parameters)
+        return await self._fetch(statement.text, arguments, statement.keys_index if keyed else None)
 
 
 class OperationClosed(Exception):
-    """The operation has its answer already; nobody waits for what is still read for it."""
+    """The operation has been answered, so nothing waits for a statement that it still asks for."""
 
 
 class OperationReader:
-    """Reads for one viewer. The connection is taken at the first statement and given back by `close`."""
+    """Reads through SQLAlchemy. It takes a connection at the first statement; `close` returns it.
 
-    extra_select = None  # loaders read rows by themselves
+    Rows have names and decoded values, those of `fetch` too.
+    """
+
+    extra_select = None  # under graphql-core, loaders read the rows that a batch function's results refer to
 
     def __init__(
         self, database: Database, viewer: Viewer, now: dt.datetime, zone: ZoneInfo, signer: Signer | None = None
@@ -71,26 +119,33 @@ class OperationReader:
         self._database = database
         self._stack = AsyncExitStack()
         self._connection: AsyncConnection | None = None
-        # A connection does one thing at a time, and the loaders of a level ask together.
-        self._turn = asyncio.Lock()
+        # A connection runs one statement at a time, and the loaders of one level start together.
+        self._lock = asyncio.Lock()
         self._closed = False
 
-    async def rows(self, statement: Select[Any], parameters: dict[str, Any]) -> Sequence[Any]:
-        async with self._turn:
+    async def rows(self, select: Select[Any], parameters: dict[str, Any]) -> Sequence[Any]:
+        """Raises OperationClosed after `close`."""
+        async with self._lock:
             if self._closed:
                 raise OperationClosed
             if self._connection is None:
                 self._connection = await self._stack.enter_async_context(self._database.read())
-            rows: Sequence[Any] = (await self._connection.execute(statement, parameters)).all()
+            rows: Sequence[Any] = (await self._connection.execute(select, parameters)).all()
             return rows
 
+    def prepare(self, select: Select[Any]) -> Select[Any]:
+        return select
+
+    async def fetch(self, select: Select[Any], parameters: dict[str, Any], *, keyed: bool = False) -> Sequence[Any]:
+        return await self.rows(select, parameters)
+
     async def renew(self) -> None:
-        """Give the connection back; the next statement sees the database anew."""
-        async with self._turn:
+        """Return the connection; the next statement sees the database as it is then."""
+        async with self._lock:
             self._connection = None
             await self._stack.aclose()
 
     async def close(self) -> None:
-        """Give the connection back for good: what still loads for an operation that was cut short gets no other."""
+        """Return the connection for good. Loads still running for an operation that was cut short get no other."""
         self._closed = True
         await self.renew()

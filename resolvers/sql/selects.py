@@ -5,19 +5,15 @@ Parameters have the same names everywhere: `keys` (a list of parents' or rows' k
 in the text: of a parameter PostgreSQL would take the page to be a tenth of all rows, and never keep a plan.
 """
 
-import datetime as dt
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, Select, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.db.tables import table_of
-from models.visibility import Viewer
-from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.pagination import Page, Range
 from resolvers.sql.predicates import Conditions, JsonArray, Predicate, RequestTime, among, table_column
 
@@ -35,24 +31,6 @@ class ExtraSelect:
     shape: Hashable
     write: Callable[[Any], ColumnElement[Any]] = field(compare=False)
     values: dict[str, Any] = field(compare=False)
-
-
-class Reader(Protocol):
-    """What a batch function reads through; one operation has one, so all it reads is of one moment."""
-
-    @property
-    def viewer(self) -> Viewer: ...
-    @property
-    def now(self) -> dt.datetime: ...
-    @property
-    def zone(self) -> ZoneInfo: ...
-    @property
-    def sqlite(self) -> bool: ...
-    @property
-    def signer(self) -> Signer | None: ...
-    @property
-    def extra_select(self) -> ExtraSelect | None: ...
-    def rows(self, statement: Select[Any], parameters: dict[str, Any]) -> Awaitable[Sequence[Any]]: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What one operation knows, and the loaders under graphql-core: rows are asked for one at a time and read in one go."""
+"""The context of one operation under graphql-core: viewer, reader, and loaders that read for many parents at once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -9,18 +9,19 @@ from strawberry.dataloader import DataLoader
 
 from models.db.database import Database
 from models.visibility import Viewer
-from resolvers.sql import authorization, selects
-from resolvers.sql.pagination import Page, Slice, cut_page
+from resolvers.sql import selects
+from resolvers.sql.pagination import Page, Slice
 from resolvers.sql.predicates import Condition
-from resolvers.sql.readers import OperationReader
-from resolvers.sql.selects import PARENT_KEY, Reader, Relation
+from resolvers.sql.readers import OperationReader, Reader
+from resolvers.sql.row_source import RowSource
+from resolvers.sql.selects import Relation
 
-Read = Callable[[list[Any]], Awaitable[Sequence[Any]]]
+LoadMany = Callable[[list[Any]], Awaitable[Sequence[Any]]]  # from keys to one result each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """A row, with the model that it is of: a graph type knows its own by it."""
+    """A row with its model, by which a graph type recognises its own rows."""
 
     model: Any
     row: Any
@@ -31,7 +32,7 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class RowSet:
-    """Which rows of a model a field asks for, but for the parent."""
+    """The rows of a model that a field reads for each parent."""
 
     model: Any
     relation: Relation
@@ -42,17 +43,24 @@ class RowSet:
         """Equal for two fields that can be read together."""
         return self.relation, tuple((c.predicate, repr(c.value)) for c in self.conditions)
 
+    @property
+    def source(self) -> RowSource:
+        return RowSource(self.model, self.relation)
+
+    def records(self, rows: Sequence[Any]) -> list[Record]:
+        return [Record(self.model, row) for row in rows]
+
 
 @dataclass(frozen=True)
 class WriteAccess:
-    """Where mutations write, and what is called after a commit that left events."""
+    """The database that mutations write to, and the callback after a commit that appended events."""
 
     database: Database
     notify: Callable[[], None]
 
 
 class Requester(Protocol):
-    """Who asks, and what is read through for them."""
+    """The viewer of an operation and its reader."""
 
     @property
     def viewer(self) -> Viewer: ...
@@ -61,108 +69,78 @@ class Requester(Protocol):
 
 
 class Context:
-    """One operation's viewer, clock and loaders."""
+    """One operation's viewer, reader and loaders. Equal loads are made once for all fields that ask for them."""
 
     def __init__(self, reader: OperationReader, writing: WriteAccess | None = None) -> None:
         self.reader, self.writing = reader, writing
         self.viewer = reader.viewer
-        # What came of the operation's only mutation, where a plan has carried it out and could not answer.
-        self.acted: asyncio.Future[Any] | None = None
+        # The outcome of the operation's only mutation, where a plan performed it but could not write the response.
+        self.performed: asyncio.Future[Any] | None = None
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
 
-    async def load(self, name: Hashable, read: Read, key: Any) -> Any:
+    async def load(self, name: Hashable, load_many: LoadMany, key: Any) -> Any:
+        """The result of `load_many` for one key. Calls with an equal `name` are collected into one."""
         if name not in self._loaders:
-            self._loaders[name] = DataLoader(read)
-        found: Any = self._loaders[name].load(key)
+            self._loaders[name] = DataLoader(load_many)
+        future: Any = self._loaders[name].load(key)
         try:
-            # graphql-core cancels the siblings of a null; others who wait for the same row must not lose it with them.
-            return await asyncio.shield(found)
+            # graphql-core cancels the siblings of a null; other fields may wait for the same future.
+            return await asyncio.shield(future)
         except asyncio.CancelledError:
-            found.add_done_callback(ignore_outcome)
+            future.add_done_callback(ignore_outcome)
             raise
 
     async def renew(self) -> None:
-        """Forget everything read so far: the database has changed."""
+        """Forget everything read so far, because the database has changed."""
         self._loaders.clear()
         await self.reader.renew()
-
-    def _scoped(self, rows: RowSet) -> tuple[list[Any], dict[str, Any]]:
-        conditions = [*rows.conditions, *authorization.scope(rows.model, self.viewer.visibility)]
-        return [c.predicate for c in conditions], selects.parameters(conditions, self.reader)
 
     async def one(self, model: Any, key: Any, column: Any = None, *, written: bool = False) -> Record | None:
         """The row whose `column` (by default the primary key) is `key`.
 
-        `written` says that this operation has written it: who writes a row may see it, though not what hangs on it.
+        `written` says that this operation wrote the row: then its viewer may see it, though not what it refers to.
         """
-        rows = RowSet(model, selects.relation(model, column))
+        source = RowSource(model, selects.relation(model, column), scoped=not written)
 
-        async def read(keys: list[Any]) -> list[Any]:
-            return [found[0] if found else None for found in await self._by_key(rows, keys, scoped=not written)]
+        async def load_many(keys: list[Any]) -> list[Any]:
+            rows = await source.by_key(self.reader, keys)
+            return [Record(model, rows[key]) if key in rows else None for key in keys]
 
-        record: Record | None = await self.load(("one", model, column and column.key, written), read, key)
+        record: Record | None = await self.load(("one", model, column and column.key, written), load_many, key)
         return record
 
-    async def all(self, rows: RowSet, order: Callable[[Record], Any], key: Any) -> list[Record]:
-        """All rows of a parent, or of the root, where they are few by nature."""
+    async def all(self, row_set: RowSet, order: Callable[[Any], Any], key: Any) -> list[Record]:
+        """All rows of the parent `key`, or of the root for None, sorted by a function of the row."""
 
-        async def read(keys: list[Any]) -> list[Any]:
-            read = self._by_key(rows, keys) if rows.relation.key is not None else self._everything(rows)
-            return [sorted(found, key=order) for found in await read]
+        async def load_many(keys: list[Any]) -> list[Any]:
+            rows = await row_set.source.all_rows(self.reader, keys, row_set.conditions, order=order)
+            return [row_set.records(rows[key]) for key in keys]
 
-        records: list[Record] = await self.load(("all", rows.key), read, key)
+        records: list[Record] = await self.load(("all", row_set.key), load_many, key)
         return records
 
-    async def _by_key(self, rows: RowSet, keys: list[Any], *, scoped: bool = True) -> list[list[Record]]:
-        clauses, values = self._scoped(rows) if scoped else ([], {})
-        columns = list(rows.relation.table.c)
-        statement = selects.by_key(columns, rows.relation, clauses, self.reader.sqlite)
-        return grouped(rows.model, keys, await self.reader.rows(statement, {**values, "keys": keys}))
+    async def page(self, row_set: RowSet, page: Page, key: Any) -> Slice:
+        """A page of the rows of the parent `key`, or of the root for None."""
 
-    async def _everything(self, rows: RowSet) -> list[list[Record]]:
-        clauses, values = self._scoped(rows)
-        statement = selects.all_rows(list(rows.relation.table.c), rows.relation, clauses, self.reader.sqlite)
-        return [[Record(rows.model, r) for r in await self.reader.rows(statement, values)]]
+        async def load_many(keys: list[Any]) -> list[Any]:
+            slices = await row_set.source.pages(self.reader, page, keys, row_set.conditions)
+            return [slices[key]._replace(rows=row_set.records(slices[key].rows)) for key in keys]
 
-    async def page(self, rows: RowSet, page: Page, key: Any) -> Slice:
-        """A page of a parent's rows, or of the root's."""
+        result: Slice = await self.load(("page", row_set.key, repr(page)), load_many, key)
+        return result
 
-        async def read(keys: list[Any]) -> list[Any]:
-            clauses, values = self._scoped(rows)
-            columns, values = list(rows.relation.table.c), {**values, **page.parameters()}
-            if rows.relation.key is None or len(keys) == 1:
-                statement = selects.one_page(columns, rows.relation, page, clauses, self.reader.sqlite)
-                found = await self.reader.rows(statement, {**values, "key": keys[0]})
-                return [cut_page(page, [Record(rows.model, r) for r in found])]
-            statement = selects.pages(columns, rows.relation, page, clauses, self.reader.sqlite)
-            found = await self.reader.rows(statement, {**values, "keys": keys})
-            return [cut_page(page, group) for group in grouped(rows.model, keys, found)]
+    async def count(self, row_set: RowSet, key: Any) -> int:
+        """How many rows the parent `key` has, or the root for None."""
 
-        slice_: Slice = await self.load(("page", rows.key, repr(page)), read, key)
-        return slice_
+        async def load_many(keys: list[Any]) -> list[Any]:
+            counts = await row_set.source.counts(self.reader, keys, row_set.conditions)
+            return [counts[key] for key in keys]
 
-    async def count(self, rows: RowSet, key: Any) -> int:
-        async def read(keys: list[Any]) -> list[Any]:
-            clauses, values = self._scoped(rows)
-            statement = selects.counts(rows.relation, clauses, self.reader.sqlite)
-            found = await self.reader.rows(statement, {**values, "keys": keys})
-            if rows.relation.key is None:
-                return [found[0][0]]
-            counted = {row[0]: row[1] for row in found}
-            return [counted.get(k, 0) for k in keys]
-
-        count: int = await self.load(("count", rows.key), read, key)
+        count: int = await self.load(("count", row_set.key), load_many, key)
         return count
 
 
 def ignore_outcome(future: "asyncio.Future[Any]") -> None:
-    """Nobody waits for it any more: an error of it is none to the event loop either."""
+    """Retrieve the future's exception, so that the event loop does not log it as never retrieved."""
     if not future.cancelled():
         future.exception()
-
-
-def grouped(model: Any, keys: list[Any], rows: Sequence[Any]) -> list[list[Record]]:
-    groups: dict[Any, list[Record]] = {k: [] for k in keys}
-    for row in rows:
-        groups[getattr(row, PARENT_KEY)].append(Record(model, row))
-    return [groups[k] for k in keys]

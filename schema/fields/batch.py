@@ -11,7 +11,7 @@ from strawberry.types.arguments import StrawberryArgument
 
 from models.visibility import Right
 from resolvers.sql import authorization
-from resolvers.sql.selects import Reader
+from resolvers.sql.readers import Reader
 from schema.execution.context import Context, Requester
 from schema.fields.source import FieldSource, LoadField, argument, declare_field
 

@@ -180,11 +180,11 @@ class ToList(RowsField):
         found = context.all(rows, self._place(row), None if self.key is None else source.row.id)
         return last_of(found) if self.last else found
 
-    def _place(self, row: Any) -> Callable[[Record], Any]:
-        columns = [table_column(c).key for c in self.order(row)]
+    def _place(self, model: Any) -> Callable[[Any], Any]:
+        columns = [table_column(c).key for c in self.order(model)]
 
-        def place(record: Record) -> tuple[Any, ...]:
-            values = [getattr(record.row, c) for c in columns]
+        def place(row: Any) -> tuple[Any, ...]:
+            values = [getattr(row, c) for c in columns]
             return tuple(getattr(v, "value", v) for v in values)
 
         return place

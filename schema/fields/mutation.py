@@ -68,8 +68,8 @@ class PerformAction(FieldSource):
         return [argument("input", "What to do.", self.input)]
 
     async def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
-        if context.acted is not None:
-            return await context.acted
+        if context.performed is not None:
+            return await context.performed
         return await self.perform(context, arguments)
 
     async def perform(self, context: Context, arguments: dict[str, Any]) -> Any:
@@ -116,8 +116,8 @@ class PerformAction(FieldSource):
 async def perform_once(context: Context, field: LoadField, arguments: dict[str, Any]) -> Any:
     """Carry out a mutation for a plan. What comes of it stays with the operation: nobody does it again."""
     assert isinstance(field.source, PerformAction)
-    context.acted = asyncio.ensure_future(field.source.perform(context, arguments))
-    return await context.acted
+    context.performed = asyncio.ensure_future(field.source.perform(context, arguments))
+    return await context.performed
 
 
 def keeps(body: Action, name: str) -> bool:

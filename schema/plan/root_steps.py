@@ -1,4 +1,4 @@
-"""The parts of a plan that begin at the root: a row by its id or another of its names, and the log."""
+"""Steps of the root: a row by its global id or a natural key, the only row of a table, and the event log."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from resolvers.sql import authorization
 from schema.fields.event_log import LogRequest
 from schema.fields.lookups import NODES_MAXIMUM, requested_key
 from schema.plan.fallback import FallbackRequired
-from schema.plan.row_steps import ConnectionSelection, RowSource, RowsRequest, connection_values
+from schema.plan.row_steps import ConnectionSelection, RelatedRows, RowsRequest, connection_values
 from schema.plan.steps import ArgumentPlan, ExecutionState, RowLookup
 from schema.types import node_id
 
 
 @dataclass(eq=False)
 class KeyStep:
-    """A row by one of its natural keys; `lookups` are by the names of the keys."""
+    """A row of the type `name` by one of its keys. `lookups` are by the keys' names."""
 
     name: str
-    given: ArgumentPlan
+    arguments: ArgumentPlan
     lookups: Mapping[str, RowLookup]
     required = False
 
@@ -28,15 +28,15 @@ class KeyStep:
         return max(lookup.statements for lookup in self.lookups.values())
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
-        by, key = requested_key(self.given(state), self.name)
-        return [(await self.lookups[by].find(state, {key})).get(key)]
+        by, key = requested_key(self.arguments(state), self.name)
+        return [(await self.lookups[by].find(state, [key])).get(key)]
 
 
 @dataclass(eq=False)
 class NodeStep:
-    """Any row by its global id; `lookups` are by the names of types."""
+    """A row of any type by its global id. `lookups` are by the types' names."""
 
-    given: ArgumentPlan
+    arguments: ArgumentPlan
     lookups: Mapping[str, RowLookup]
     required = False
 
@@ -45,14 +45,14 @@ class NodeStep:
         return max(lookup.statements for lookup in self.lookups.values())
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
-        return await find_nodes(state, [self.given(state)["id"]], self.lookups)
+        return await find_nodes(state, [self.arguments(state)["id"]], self.lookups)
 
 
 @dataclass(eq=False)
 class NodesStep:
-    """Many of them, in the order of the ids."""
+    """Rows of any type by their global ids, in the order of the ids."""
 
-    given: ArgumentPlan
+    arguments: ArgumentPlan
     lookups: Mapping[str, RowLookup]
     required = True
 
@@ -61,26 +61,27 @@ class NodesStep:
         return sum(lookup.statements for lookup in self.lookups.values())
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
-        wanted = self.given(state)["ids"]
-        if len(wanted) > NODES_MAXIMUM:
+        ids = self.arguments(state)["ids"]
+        if len(ids) > NODES_MAXIMUM:
             raise FallbackRequired("too many ids")
-        return [await find_nodes(state, wanted, self.lookups)]
+        return [await find_nodes(state, ids, self.lookups)]
 
 
-async def find_nodes(state: ExecutionState, wanted: Sequence[str], lookups: Mapping[str, RowLookup]) -> list[Any]:
-    decoded = [node_id.decode(text) for text in wanted]
+async def find_nodes(state: ExecutionState, ids: Sequence[str], lookups: Mapping[str, RowLookup]) -> list[Any]:
+    """The value of each id's row, or None where there is none. Raises FallbackRequired for the id of no type."""
+    decoded = [node_id.decode(text) for text in ids]
     keys: dict[str, set[int]] = {}
     for name, key in decoded:
         keys.setdefault(name, set()).add(key)
     if not keys.keys() <= lookups.keys():
         raise FallbackRequired("the id of no type")
-    made = {name: await lookups[name].find(state, mine) for name, mine in keys.items()}
-    return [made[name].get(key) for name, key in decoded]
+    values = {name: await lookups[name].find(state, own_keys) for name, own_keys in keys.items()}
+    return [values[name].get(key) for name, key in decoded]
 
 
 @dataclass(eq=False)
 class SingletonStep:
-    """The only row of its table."""
+    """The only row of its table, whose primary key is 1."""
 
     lookup: RowLookup
     required = True
@@ -92,34 +93,34 @@ class SingletonStep:
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         if not authorization.may_read(state.viewer.visibility):
             raise FallbackRequired("not for this viewer")
-        return [(await self.lookup.find(state, {1})).get(1)]
+        return [(await self.lookup.find(state, [1])).get(1)]
 
 
 @dataclass(eq=False)
 class EventLogStep:
-    """Pages of the log, whose cursors are the events' own."""
+    """Pages of the event log, whose cursors are the events' own."""
 
-    listing: RowSource
-    wanted: ConnectionSelection
-    ask: Callable[[ExecutionState], LogRequest]
+    related: RelatedRows
+    selection: ConnectionSelection
+    make_request: Callable[[ExecutionState], LogRequest]
     required = True
 
     @property
     def statements(self) -> int:
-        return self.wanted.statements + 1
+        return self.selection.statements + 1
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
-        asked = self.ask(state)
-        page, epoch = asked.page, ""
-        if self.wanted.rows:
+        request = self.make_request(state)
+        page, epoch = request.page, ""
+        if self.selection.rows:
             log = await timeline.state(state.reader)
-            page, epoch = asked.bounded(log), log.epoch
-        at = self.listing.table.columns.at(self.listing.table.model.id)
+            page, epoch = request.bounded(log), log.epoch
+        at = self.related.table.columns.at(self.related.table.model.id)
         return await connection_values(
             state,
-            self.listing,
-            self.wanted,
-            RowsRequest(asked.conditions, page),
+            self.related,
+            self.selection,
+            RowsRequest(request.conditions, page),
             rows,
             lambda _, row: f"{epoch}-{row[at]}",
         )

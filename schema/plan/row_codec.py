@@ -4,18 +4,18 @@ The expressions give what orjson writes as graphql-core's result would be writte
 since orjson writes them in ISO 8601 as the scalars do.
 """
 
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
 from graphql import GraphQLEnumType, GraphQLList, GraphQLNonNull, get_named_type
-from sqlalchemy import ColumnElement
 from sqlmodel import AutoString
 
 from models.db.column_types import JsonList, RankedEnum, UtcTime
 from resolvers.sql.predicates import table_column
 from resolvers.sql.prepared import decoder
+from resolvers.sql.row_source import SelectedColumns
 from schema.plan.fallback import FallbackRequired
 
 AS_THEY_ARE = frozenset({"String", "Int", "Boolean", "ID", "Date", "DateTime"})
@@ -40,14 +40,6 @@ class FunctionBuilder:
         return found
 
 
-class SelectedColumns(NamedTuple):
-    """What is selected of a table at one execution: statements of one `shape` differ in nothing but their `values`."""
-
-    columns: Callable[[], list[ColumnElement[Any]]]
-    shape: Hashable
-    values: dict[str, Any]
-
-
 class RowLayout:
     """What is read of a table, each thing once; a row `r` has all of it in this order.
 
@@ -61,7 +53,7 @@ class RowLayout:
 
     def read(self, state: Any) -> SelectedColumns:
         found: SelectedColumns = (
-            SelectedColumns(lambda: self.all, (), {}) if self.texts is None else self.texts.read(self, state)
+            SelectedColumns(lambda: self.all) if self.texts is None else self.texts.read(self, state)
         )
         return found
 

@@ -16,11 +16,12 @@ from sqlalchemy import ColumnElement, FromClause
 
 from models.db.column_types import RankedEnum, UtcTime
 from resolvers.sql.predicates import table_column
+from resolvers.sql.row_source import SelectedColumns
 from resolvers.sql.selects import Relation
 from schema.fields import columns, references
 from schema.fields.connections import ToList, ToMany
 from schema.fields.source import LoadField
-from schema.plan.row_codec import RowLayout, SelectedColumns
+from schema.plan.row_codec import RowLayout
 from schema.plan.row_steps import RowsRequest
 from schema.plan.sql_json_scalars import UnsupportedInSql, constant, global_id, in_order, joined, missing, scalar
 from schema.plan.sql_json_scopes import QueryScope, ScopeWriter, scope_requests

@@ -14,6 +14,7 @@ from models.db.tables import table_of
 from resolvers.sql import authorization
 from resolvers.sql.predicates import table_column
 from resolvers.sql.prepared import Statement
+from resolvers.sql.row_source import STATEMENTS_CACHED
 from resolvers.sql.selects import ExtraSelect
 from schema.fields import batch, references
 from schema.fields.connections import ToList, ToMany
@@ -24,7 +25,7 @@ from schema.plan.row_codec import DecodedRowLayout, RowLayout
 from schema.plan.sql_json import SqlJsonCompiler, as_text, json_object, target_model
 from schema.plan.sql_json_scalars import MISSING, UnsupportedInSql
 from schema.plan.sql_json_scopes import QueryScope, ScopeWriter, scope_requests
-from schema.plan.steps import STATEMENTS_KEPT, ExecutionState, Step
+from schema.plan.steps import ExecutionState, Step
 
 if TYPE_CHECKING:
     from schema.plan.planner import Planner
@@ -49,7 +50,7 @@ class SqlJsonStep:
         by, key = (None, None) if self.key is None else self.key(state)
         statement = self._statements.get((by, asked.shape))
         if statement is None:
-            if len(self._statements) >= STATEMENTS_KEPT:
+            if len(self._statements) >= STATEMENTS_CACHED:
                 self._statements.clear()
             statement = self._statements[by, asked.shape] = Statement(self.write(asked.writer, by), sqlite=False)
         found = await state.reader.fetch(statement, asked.values | {"key": key})

@@ -21,7 +21,14 @@ from schema.fields.source import LoadField, graph_type
 from schema.plan.fallback import FallbackRequired
 from schema.plan.root_steps import EventLogStep, KeyStep, NodesStep, NodeStep, SingletonStep
 from schema.plan.row_codec import DecodedRowLayout, FunctionBuilder, RowLayout, json_expression
-from schema.plan.row_steps import ConnectionSelection, ConnectionStep, ParentSlice, RowListStep, RowSource, RowsRequest
+from schema.plan.row_steps import (
+    ConnectionSelection,
+    ConnectionStep,
+    ParentSlice,
+    RelatedRows,
+    RowListStep,
+    RowsRequest,
+)
 from schema.plan.sql_json_step import extra_select
 from schema.plan.steps import (
     ArgumentPlan,
@@ -157,7 +164,7 @@ class StepBuilder:
             return tuple(getattr(value, "value", value) for value in values)
 
         by = itemgetter(places[0][0]) if len(places) == 1 else order
-        listing = RowSource(table, load.relation(field), self._at(load))
+        listing = RelatedRows(table, load.relation(field), self._at(load))
         return RowListStep(listing, RowsRequest(load.fixed), by, load.last, isinstance(of, GraphQLNonNull))
 
     def _at(self, load: Any) -> int | None:
@@ -170,7 +177,7 @@ class StepBuilder:
 
     def _listing(
         self, load: ToMany, field: LoadField, of: Any, nodes: list[FieldNode]
-    ) -> tuple[RowSource, ConnectionSelection, ArgumentPlan]:
+    ) -> tuple[RelatedRows, ConnectionSelection, ArgumentPlan]:
         """The rows of a connection, what is asked of it, and its arguments."""
         compiler = self._compiler
         model = load.node(field).row
@@ -180,7 +187,7 @@ class StepBuilder:
         named: Any = get_named_type(of)
         for key, asked in compiler.inner(named, nodes).items():
             wanted.entries.append((key, self._entry(wanted, named, asked, columns)))
-        listing = RowSource(TableSelection(model, columns), load.relation(field), self._at(load))
+        listing = RelatedRows(TableSelection(model, columns), load.relation(field), self._at(load))
         return listing, wanted, compiler.arguments(self._of, field, nodes[0])
 
     def _connections(self, load: ToMany, field: LoadField, of: Any, nodes: list[FieldNode]) -> Step:

@@ -4,23 +4,20 @@ A plan is run for all the parents of a level at once. Each part takes rows (the 
 each what JSON has in its place. Whatever has an error raises Leave: graphql-core answers the whole then.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from graphql import GraphQLList, GraphQLNonNull
 
 from models.visibility import Viewer
-from resolvers.sql import authorization, selects
-from resolvers.sql.predicates import Condition
-from resolvers.sql.prepared import Statement
+from resolvers.sql import selects
 from resolvers.sql.readers import DriverReader
+from resolvers.sql.row_source import RowSource
 from resolvers.sql.selects import ExtraSelect, Relation
 from schema.plan.arguments import Variables
 from schema.plan.fallback import FallbackRequired
 from schema.plan.row_codec import RowLayout
-
-STATEMENTS_KEPT = 64  # of one part, by what is asked of it
 
 
 class ExecutionState:
@@ -115,52 +112,37 @@ class PolymorphicStep:
 
 
 class TableSelection:
-    """A selection on rows of a table, with the columns that it needs. `scoped` is off for what was just written."""
+    """A selection on rows of a table, with the columns that it needs. `scoped` is off for rows just written."""
 
     def __init__(self, model: Any, columns: RowLayout, shape: Step | None = None, *, scoped: bool = True) -> None:
         self.model, self.columns, self._scoped = model, columns, scoped
         self.shape = shape or ScalarStep(list)
 
-    def scope(self, state: ExecutionState) -> list[Condition]:
-        return authorization.scope(self.model, state.viewer.visibility) if self._scoped else []
+    def source(self, relation: Relation) -> RowSource:
+        return RowSource(self.model, relation, scoped=self._scoped)
 
     def lookup(self, column: Any = None) -> "RowLookup":
-        """Rows by a column, without one by the primary key."""
+        """Rows by a unique column, by default the primary key."""
         return RowLookup(self, selects.relation(self.model, column))
 
 
 class RowLookup:
-    """Rows by their keys."""
+    """Finds rows by their keys."""
 
     def __init__(self, table: TableSelection, relation: Relation) -> None:
-        self._table, self._relation = table, relation
-        self._statements: dict[Hashable, Statement] = {}
+        self._table, self._source = table, table.source(relation)
 
     @property
     def statements(self) -> int:
         return 1 + self._table.shape.statements
 
-    async def find(self, state: ExecutionState, keys: set[Any]) -> dict[Any, Any]:
-        """By key, what is made of the row."""
+    async def find(self, state: ExecutionState, keys: Collection[Any]) -> dict[Any, Any]:
+        """By key, the value of the row that has it; keys without a row are missing."""
         if not keys:
             return {}
-        table = self._table
-        scope, read = table.scope(state), table.columns.read(state)
-        statement = self._statements.get(read.shape)
-        if statement is None:
-            if len(self._statements) >= STATEMENTS_KEPT:
-                self._statements.clear()
-            sqlite = state.reader.sqlite
-            select = selects.by_key(read.columns(), self._relation, [c.predicate for c in scope], sqlite)
-            statement = self._statements[read.shape] = Statement(select, sqlite)
-        values: dict[str, Any] = selects.parameters(scope, state.reader) | read.values
-        values["keys"] = list(keys)
-        rows = await state.reader.fetch(statement, values, keyed=True)
-        made = await table.shape.run(state, rows)
-        found: dict[Any, Any] = {}
-        for row, value in zip(rows, made, strict=True):
-            found.setdefault(row[-1], value)
-        return found
+        rows = await self._source.by_key(state.reader, list(keys), selected=self._table.columns.read(state))
+        values = await self._table.shape.run(state, list(rows.values()))
+        return dict(zip(rows, values, strict=True))
 
 
 @dataclass(eq=False)
