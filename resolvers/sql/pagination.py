@@ -1,4 +1,4 @@
-"""Orders and pages: a page begins at a cursor, which names the last row that was seen, never a number of rows."""
+"""Orders and pages, by keyset: a cursor holds the sort keys of a row, and a page begins after the row of its cursor."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ INTEGER_MAXIMUM = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class SortKey:
-    """What rows are sorted by: a column, and where it can be null the SQL literal that stands for null."""
+    """A column to sort by. Where it can be null, `if_null` is the SQL literal that sorts in place of null."""
 
     column: Any
     if_null: str | None = None
@@ -35,29 +35,29 @@ class SortKey:
         return sa.func.coalesce(column, sa.literal_column(self.if_null, column.type))
 
     def value_of(self, row: Any) -> Any:
-        """The key of a row."""
+        """The value of the key in a row."""
         return getattr(row, table_column(self.column).key)
 
     def to_json(self, value: Any) -> Any:
-        """A key as a cursor keeps it: null for null."""
+        """The value as a cursor holds it: null for null."""
         if isinstance(value, enum.Enum):
             return value.value
         return value.isoformat(timespec="microseconds") if isinstance(value, dt.datetime) else value
 
     def from_json(self, value: Any) -> Any:
-        """The value that `to_json` made, as a parameter. Raises ValueError, OverflowError or TypeError."""
+        """The parameter for a value from a cursor. Raises ValueError, OverflowError or TypeError for a wrong one."""
         if value is None and self.if_null is not None:
             return None
-        of = table_column(self.column).type.python_type
-        if of is dt.datetime:
+        python_type = table_column(self.column).type.python_type
+        if python_type is dt.datetime:
             parsed = dt.datetime.fromisoformat(value)
             if parsed.tzinfo is None:
                 raise ValueError
             return parsed.astimezone(dt.UTC)
-        if type(value) is not (int if issubclass(of, enum.Enum) else of):
+        if type(value) is not (int if issubclass(python_type, enum.Enum) else python_type):
             raise TypeError
-        if issubclass(of, enum.Enum):
-            return of(value).value
+        if issubclass(python_type, enum.Enum):
+            return python_type(value).value
         if isinstance(value, int) and abs(value) > INTEGER_MAXIMUM:
             raise ValueError
         return checked_text(value) if isinstance(value, str) else value
@@ -66,28 +66,31 @@ class SortKey:
         column = table_column(self.column)
         ranked = issubclass(column.type.python_type, enum.Enum)
         bound = bindparam(name, type_=sa.SmallInteger() if ranked else column.type)
-        # The literal as text here too: as a parameter, asyncpg makes minus infinity of the first instant of year 1.
+        # A literal here too: as a parameter, asyncpg would turn the first instant of year 1 into minus infinity.
         return bound if self.if_null is None else sa.func.coalesce(bound, sa.literal_column(self.if_null, column.type))
 
 
 def null_times_first(column: Any) -> SortKey:
-    """Rows without the time come before all that have it."""
+    """A key on a time: rows without one sort before all others."""
     return SortKey(column, EARLIEST)
 
 
 def null_times_last(column: Any) -> SortKey:
-    """Rows without the time come after all that have it."""
+    """A key on a time: rows without one sort after all others."""
     return SortKey(column, LATEST)
 
 
 def null_grades_first(column: Any) -> SortKey:
-    """Rows without the grade come before all that have it."""
+    """A key on a grade: rows without one sort before all others."""
     return SortKey(column, "0")
 
 
 @dataclass(frozen=True)
 class Order:
-    """A total order: a key, then the primary key, both in one direction. `name` is what a cursor must have been for."""
+    """A total order: by `key`, then by the primary key, both in one direction.
+
+    A cursor carries `name`, and is refused by any order with another name or direction.
+    """
 
     name: str
     key: SortKey
@@ -103,7 +106,7 @@ class Order:
         return [k.sql().desc() if descending else k.sql().asc() for k in self.keys]
 
     def beyond(self, prefix: str, backward: bool, sqlite: bool) -> ColumnElement[bool]:
-        """Rows after (or, backward, before) the cursor whose values are the parameters `prefix`0 and `prefix`1."""
+        """Rows after (or, backward, before) the cursor with the parameters `{prefix}0` and `{prefix}1`."""
         left, right = self._sides(prefix)
         less = self.descending is not backward
         if len(left) == 1:
@@ -112,20 +115,20 @@ class Order:
         past: ColumnElement[bool] = rows < bound if less else rows > bound
         if self.key.if_null is None or not sqlite:
             return past
-        # SQLite finds a pair in an index only where both are plain columns; for an expression it needs the bound alone.
+        # SQLite uses an index for a pair only if both are plain columns. For an expression, add the first bound alone.
         return sa.and_(left[0] <= right[0] if less else left[0] >= right[0], past)
 
     def ranges(self, prefix: str, backward: bool) -> list["Range"]:
-        """`beyond` as ranges of an index: the rest of the cursor's own key, and all keys beyond it.
+        """`beyond` as two ranges of an index: the rest of the rows with the cursor's own key, and all keys beyond it.
 
-        SQLite never seeks a pair that ends in the row's id: it would walk all rows that have the cursor's key.
+        SQLite cannot seek to a pair that ends in the row's id: it would read all rows that have the cursor's key.
         """
         left, right = self._sides(prefix)
         less, order = self.descending is not backward, self.sql(backward)
         past = [a < b if less else a > b for a, b in zip(left, right, strict=True)]
         if len(past) == 1:
             return [Range(past[0], order)]
-        # Where all have one key only the id is left to sort by; SQLite does not see that by itself of an expression.
+        # Rows with equal keys are sorted by id alone. SQLite does not notice that if the key is an expression.
         return [Range(sa.and_(left[0] == right[0], past[1]), order[1:]), Range(past[0], order)]
 
     def _sides(self, prefix: str) -> tuple[list[ColumnElement[Any]], list[ColumnElement[Any]]]:
@@ -135,13 +138,13 @@ class Order:
         return self.encode([k.value_of(row) for k in self.keys])
 
     def encode(self, values: Sequence[Any]) -> str:
-        """The cursor of a row with these keys."""
+        """The cursor of a row whose sort keys have these values."""
         sign = "-" if self.descending else "+"
         text = orjson.dumps([self.name + sign, *(k.to_json(v) for k, v in zip(self.keys, values, strict=True))])
         return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
     def decode(self, cursor: str) -> list[Any]:
-        """The values of a cursor made by this order. Raises Refused for any other text."""
+        """The values of a cursor that this order made. Raises RequestError (BAD_CURSOR) for any other text."""
         try:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
             name, *values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -154,7 +157,7 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class Range:
-    """A part of an ordered list, and what its rows are sorted by."""
+    """A part of an ordered list, with the order of its rows."""
 
     condition: ColumnElement[bool]
     order: list[ColumnElement[Any]]
@@ -162,7 +165,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Page:
-    """Which rows of an ordered list: from a cursor on, or up to one, and how many from which end."""
+    """At most `size` rows of an ordered list between two optional cursors, from the start or, `backward`, the end."""
 
     order: Order
     size: int
@@ -172,24 +175,23 @@ class Page:
 
     @property
     def shape(self) -> "Page":
-        """The page without its cursors' values: pages of one shape share a statement."""
-        blank = ()
-        return replace(self, after=self.after and blank, before=self.before and blank)
+        """The page without the values of its cursors. Pages of equal shape share a statement."""
+        return replace(self, after=self.after and (), before=self.before and ())
 
     def ranges(self, sqlite: bool) -> list[Range]:
-        """Where in the list the page lies: it is the first rows of the first range, then of the next."""
+        """The ranges that the page lies in. It consists of the first rows of the first range, then of the next."""
         start, end = ("b", "a") if self.backward else ("a", "b")
-        given = {"a": self.after is not None, "b": self.before is not None}
-        ends = self.order.beyond(end, not self.backward, sqlite) if given[end] else sa.true()
-        if sqlite and given[start]:
-            found = self.order.ranges(start, self.backward)
+        has_cursor = {"a": self.after is not None, "b": self.before is not None}
+        ends = self.order.beyond(end, not self.backward, sqlite) if has_cursor[end] else sa.true()
+        if sqlite and has_cursor[start]:
+            ranges = self.order.ranges(start, self.backward)
         else:
-            past = self.order.beyond(start, self.backward, sqlite) if given[start] else sa.true()
-            found = [Range(past, self.order.sql(self.backward))]
-        return [Range(sa.and_(one.condition, ends), one.order) for one in found]
+            past = self.order.beyond(start, self.backward, sqlite) if has_cursor[start] else sa.true()
+            ranges = [Range(past, self.order.sql(self.backward))]
+        return [Range(sa.and_(range_.condition, ends), range_.order) for range_ in ranges]
 
     def parameters(self) -> dict[str, Any]:
-        """The values of the cursors."""
+        """The values of the cursors, by the names of their parameters."""
         bounds = {"a": self.after or (), "b": self.before or ()}
         return {f"{p}{i}": value for p, bound in bounds.items() for i, value in enumerate(bound)}
 
@@ -197,7 +199,7 @@ class Page:
 def make_page(
     order: Order, first: int | None = None, after: str | None = None, last: int | None = None, before: str | None = None
 ) -> Page:
-    """The page that a connection's arguments ask for. Raises Refused."""
+    """The page that a connection's arguments ask for. Raises RequestError (BAD_PAGE or BAD_CURSOR)."""
     if first is not None and last is not None:
         raise RequestError(ErrorCode.BAD_PAGE, "Give either `first` or `last`, not both.")
     name, size = ("last", last) if last is not None else ("first", PAGE_DEFAULT if first is None else first)

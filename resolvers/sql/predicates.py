@@ -1,7 +1,6 @@
-"""Conditions as data: what a filter can ask, and which rows a viewer may have.
+"""Predicates: conditions on rows as data, for filters and for the rows that a viewer may have.
 
-A clause takes at most one value. It renders to SQL once per shape of a statement; the value travels as a parameter,
-so that one statement serves every value.
+A predicate takes at most one value. The value is a parameter of the SQL, so that one statement serves every value.
 """
 
 import datetime as dt
@@ -21,12 +20,12 @@ from models.db.column_types import JsonList, UtcTime
 from models.visibility import PERSONAL_DATA, Visibility
 from resolvers.errors import ErrorCode, RequestError, checked_text
 
-TEXT_MAXIMUM = 1_000  # SQLite takes patterns of up to 50,000 bytes
+TEXT_MAXIMUM = 1_000  # characters to search for; SQLite limits patterns to 50,000 bytes
 TextTest = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
 
 class RequestTime(Protocol):
-    """When a question is asked, and in which zone its days are."""
+    """The time of a request, and the time zone in which its days begin."""
 
     @property
     def now(self) -> dt.datetime: ...
@@ -35,16 +34,16 @@ class RequestTime(Protocol):
 
 
 def table_column(column: Any) -> sa.Column[Any]:
-    """The table's column behind a model's attribute, which SQLModel types as a plain value."""
+    """The table's column of a model's attribute, which SQLModel types as a plain value."""
     if isinstance(column, sa.Column):
         return column
     attribute: Any = column
-    found: sa.Column[Any] = attribute.property.columns[0]
-    return found
+    result: sa.Column[Any] = attribute.property.columns[0]
+    return result
 
 
 class JsonArray(TypeDecorator[Any]):
-    """A list as one parameter for SQLite, which has no arrays."""
+    """A list as one parameter, as JSON text, for SQLite, which has no arrays."""
 
     impl = sa.String
     cache_ok = True
@@ -59,35 +58,38 @@ class JsonArray(TypeDecorator[Any]):
 
 
 def among(column: ColumnElement[Any], name: str, sqlite: bool) -> ColumnElement[bool]:
-    """`column` is one of the values of the list parameter `name`: one text for any number of values."""
+    """`column` is one of the values of the list parameter `name`. The SQL is the same for any number of values."""
     if sqlite:
         values = sa.func.json_each(bindparam(name, type_=JsonArray(column.type))).table_valued("value")
         return column.in_(sa.select(values.c.value))
-    # A client's number may be too great for the column, which then just has no such value.
+    # A client's number may be too big for a SMALLINT; then no row has it, and PostgreSQL must not raise an error.
     item = sa.Integer() if isinstance(column.type, sa.SmallInteger) else column.type
     return column == sa.any_(bindparam(name, type_=ARRAY(item)))
 
 
 def folded(column: ColumnElement[Any], sqlite: bool) -> ColumnElement[Any]:
-    """The text with A–Z as a–z and nothing else changed, alike on both databases whatever their locale."""
+    """The text with A–Z in lower case and nothing else changed, on both databases and in every locale."""
     return sa.func.lower(column if sqlite else sa.collate(column, "C"))
 
 
 def fold(text: str) -> str:
-    """The same for a value."""
+    """Like `folded`, for a value."""
     return "".join(c.lower() if c.isascii() else c for c in text)
 
 
 def like_part(text: str) -> str:
-    """A LIKE pattern, with escape character `\\`, for texts that contain this one to the letter. Raises Refused."""
+    """A LIKE pattern, with the escape character `\\`, for texts that contain this text, whatever the case of A–Z.
+
+    Raises RequestError (BAD_INPUT) for a text that is too long or that no database can hold.
+    """
     if len(text) > TEXT_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_INPUT, f"A part to look for may have at most {TEXT_MAXIMUM:,} characters.")
+        raise RequestError(ErrorCode.BAD_INPUT, f"The text to search for may have at most {TEXT_MAXIMUM:,} characters.")
     escaped = fold(checked_text(text)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
 def text_matches(column: ColumnElement[Any], sqlite: bool, test: TextTest) -> ColumnElement[bool]:
-    """The test holds for the text of the column, or of a column of ListOf for any of its texts."""
+    """The test holds for the column's text; for a JsonList column, for any of its texts."""
     if not isinstance(column.type, JsonList):
         return test(folded(column, sqlite))
     unnest = sa.func.json_each if sqlite else sa.func.json_array_elements_text
@@ -96,28 +98,28 @@ def text_matches(column: ColumnElement[Any], sqlite: bool, test: TextTest) -> Co
 
 
 class Predicate:
-    """A condition on rows of one table."""
+    """A condition on the rows of one table."""
 
     takes_value = True
 
-    def convert(self, value: Any, moment: RequestTime) -> Any:
-        """The parameter for a filter's value."""
+    def convert(self, value: Any, request: RequestTime) -> Any:
+        """The parameter for a filter's value. Raises RequestError (BAD_INPUT) for an impossible value."""
         return value
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
-        """The condition, with its value as parameter `name` and the time as parameter `now`."""
+        """The condition in SQL, with its value as the parameter `name` and the time as the parameter `now`."""
         raise NotImplementedError
 
     def for_value(self, value: Any) -> "Predicate":
-        """The clause that this value asks for; a flag chooses one of two."""
+        """The predicate for a filter's value; only a flag depends on it."""
         return self
 
     def visible_to(self, visibility: Visibility) -> "Predicate | None":
-        """The clause as this viewer may ask it: who may not see a value may not filter by it. None if not at all."""
+        """The predicate as this viewer may use it, without values that they may not see; None if nothing is left."""
         return self
 
     def tables(self) -> frozenset[sa.Table]:
-        """The other tables whose rows decide."""
+        """The other tables that the predicate reads."""
         return frozenset()
 
 
@@ -125,7 +127,7 @@ class Predicate:
 class Equal(Predicate):
     column: Any
 
-    def convert(self, value: Any, moment: RequestTime) -> Any:
+    def convert(self, value: Any, request: RequestTime) -> Any:
         return checked_text(value) if isinstance(value, str) else value
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
@@ -135,7 +137,7 @@ class Equal(Predicate):
 
 @dataclass(eq=False)
 class Among(Predicate):
-    """One of a list; an empty list matches nothing."""
+    """The column has one of a list of values; an empty list matches no row."""
 
     column: Any
 
@@ -144,13 +146,13 @@ class Among(Predicate):
 
 
 class Contains(Predicate):
-    """A part of any of the texts, to the letter but for the case of A–Z. `personal` are those that need the right."""
+    """Any of the columns contains the text, whatever the case of A–Z. The `personal` ones need the right to be seen."""
 
     def __init__(self, *columns: Any, personal: Sequence[Any] = ()) -> None:
         self.columns, self.personal = columns, tuple(personal)
         self.impersonal = Contains(*columns) if columns and personal else None
 
-    def convert(self, value: Any, moment: RequestTime) -> str:
+    def convert(self, value: Any, request: RequestTime) -> str:
         return like_part(value)
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
@@ -163,7 +165,7 @@ class Contains(Predicate):
 
 
 class Day(enum.Enum):
-    """Which instant a day of a filter stands for."""
+    """The instant that a filter's day stands for: its start, or the start of the next day."""
 
     START = 0
     END = 1
@@ -171,16 +173,16 @@ class Day(enum.Enum):
 
 @dataclass(eq=False)
 class Compare(Predicate):
-    """Earlier or later than a day, in the district's zone."""
+    """The column's time is earlier or later than a day in the district's zone."""
 
     column: Any
     by: Callable[[Any, Any], Any]
     day: Day = Day.START
 
-    def convert(self, value: dt.date, moment: RequestTime) -> dt.datetime:
+    def convert(self, value: dt.date, request: RequestTime) -> dt.datetime:
         try:
             day = value + dt.timedelta(days=self.day.value)
-            return dt.datetime.combine(day, dt.time(), moment.zone).astimezone(dt.UTC)
+            return dt.datetime.combine(day, dt.time(), request.zone).astimezone(dt.UTC)
         except OverflowError:
             raise RequestError(ErrorCode.BAD_INPUT, f"{value} lies at the edge of the calendar.") from None
 
@@ -194,7 +196,7 @@ def since(column: Any) -> Compare:
 
 
 def until(column: Any) -> Compare:
-    """The day itself included."""
+    """Up to the end of the day."""
     return Compare(column, operator.lt, Day.END)
 
 
@@ -204,7 +206,7 @@ def before(column: Any) -> Compare:
 
 @dataclass(eq=False)
 class Within(Predicate):
-    """`column` is among the `pick`s of the rows of pick's table for which `inner` holds."""
+    """`column` is among the values of `pick` in the rows of its table for which `inner` holds."""
 
     column: Any
     pick: Any
@@ -213,8 +215,8 @@ class Within(Predicate):
     def __post_init__(self) -> None:
         self.takes_value = self.inner.takes_value
 
-    def convert(self, value: Any, moment: RequestTime) -> Any:
-        return self.inner.convert(value, moment)
+    def convert(self, value: Any, request: RequestTime) -> Any:
+        return self.inner.convert(value, request)
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         pick = table_column(self.pick)
@@ -226,7 +228,7 @@ class Within(Predicate):
 
 
 class ValuelessPredicate(Predicate):
-    """A condition that takes no value."""
+    """A predicate that takes no value."""
 
     takes_value = False
 
@@ -238,13 +240,13 @@ class OneOf(ValuelessPredicate):
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         column = table_column(self.column)
-        # Written into the text, so that partial knowledge of the values can choose the index.
+        # Literals, so that the planner can choose an index by the statistics of these values.
         members = sorted(self.members, key=lambda m: m.name)
         return column.in_([sa.literal(m, column.type, literal_execute=True) for m in members])
 
 
 class Nothing(ValuelessPredicate):
-    """No row at all."""
+    """Matches no row."""
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         return sa.false()
@@ -268,7 +270,7 @@ class IsTrue(ValuelessPredicate):
 
 @dataclass(eq=False)
 class Exceeds(ValuelessPredicate):
-    """Greater than another column, or than zero."""
+    """The column is greater than another column, or than zero."""
 
     column: Any
     other: Any = 0
@@ -280,7 +282,7 @@ class Exceeds(ValuelessPredicate):
 
 @dataclass(eq=False)
 class Past(ValuelessPredicate):
-    """The instant has passed."""
+    """The column's time is before now."""
 
     column: Any
 
@@ -289,7 +291,7 @@ class Past(ValuelessPredicate):
 
 
 class _Joined(Predicate):
-    """Several conditions, of which at most one takes a value."""
+    """Several predicates, of which at most one takes a value."""
 
     join: Callable[..., ColumnElement[bool]]
 
@@ -297,8 +299,8 @@ class _Joined(Predicate):
         self.parts = parts
         self.takes_value = any(p.takes_value for p in parts)
 
-    def convert(self, value: Any, moment: RequestTime) -> Any:
-        return next(p for p in self.parts if p.takes_value).convert(value, moment)
+    def convert(self, value: Any, request: RequestTime) -> Any:
+        return next(p for p in self.parts if p.takes_value).convert(value, request)
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         return type(self).join(*(p.sql(name, sqlite) for p in self.parts))
@@ -322,8 +324,8 @@ class Not(Predicate):
     def __post_init__(self) -> None:
         self.takes_value = self.part.takes_value
 
-    def convert(self, value: Any, moment: RequestTime) -> Any:
-        return self.part.convert(value, moment)
+    def convert(self, value: Any, request: RequestTime) -> Any:
+        return self.part.convert(value, request)
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         return sa.not_(self.part.sql(name, sqlite))
@@ -333,7 +335,7 @@ class Not(Predicate):
 
 
 class Flag(Predicate):
-    """A Boolean that asks for a condition or for its opposite."""
+    """A Boolean filter: true asks for the predicate, false for its opposite."""
 
     takes_value = False
 
@@ -349,7 +351,7 @@ class Flag(Predicate):
 
 @dataclass(frozen=True)
 class Condition:
-    """A clause with the value that a client gave for it."""
+    """A predicate with its value."""
 
     predicate: Predicate
     value: Any = None

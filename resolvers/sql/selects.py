@@ -1,8 +1,9 @@
-"""The one place that writes SELECTs of rows: by key, by page, by page for each of many parents, and counts.
+"""Builds the SELECTs of rows: by key, one page, a page for each of many parents, all rows, and counts.
 
-Parameters have the same names everywhere: `keys` (a list of parents' or rows' keys), `w0` … (values of clauses),
-`a0` …, `b0` … (values of cursors), `now`. Rows carry the parent's key as `parent_key`. How many rows a page has stands
-in the text: of a parameter PostgreSQL would take the page to be a tenth of all rows, and never keep a plan.
+Parameters have the same names in all statements: `keys` (a list of parents' or rows' keys), `key` (one parent's key),
+`w0`, `w1` … (values of predicates), `a0` … and `b0` … (values of the cursors `after` and `before`), and `now`. The rows
+of parents end with the parent's key, named `parent_key`. A page's size is a literal in the text: for a parameter
+PostgreSQL would expect a tenth of all rows, and would never reuse a plan.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -22,9 +23,10 @@ PARENT_KEY = "parent_key"
 
 @dataclass(frozen=True)
 class ExtraSelect:
-    """What is to be read along of rows that a batch function finds: a text for each, written in the same statement.
+    """A JSON text that a batch function selects for each row it finds, in the same statement.
 
-    `write` gives it by the row's model. Of one `owner` and `shape` it is the same but for the parameters' `values`.
+    `write` gives the expression for a model's rows. Expressions of equal `owner` and `shape` have equal texts; only the
+    `values` of their parameters differ.
     """
 
     owner: Hashable
@@ -35,9 +37,10 @@ class ExtraSelect:
 
 @dataclass(frozen=True, eq=False)
 class Relation:
-    """How rows of `table` hang on parents: `key` holds the parent's id, in the table itself or in one that is joined.
+    """How rows of `table` belong to parents: `key` is the column that holds the parent's id.
 
-    `through` are the two columns that are equal in that join. Without `key` the rows are the root's.
+    It is a column of the table itself, or of another table that is joined where the two columns in `through` are equal.
+    Without `key` the rows belong to the root.
     """
 
     table: sa.Table
@@ -54,7 +57,7 @@ class Relation:
 
 
 def parameters(conditions: Conditions, reader: RequestTime) -> dict[str, Any]:
-    """The values of conditions, by the names that `where` gives them."""
+    """The values of the conditions and the time, by the names that `where` gives the parameters."""
     values = {
         f"w{i}": condition.predicate.convert(condition.value, reader)
         for i, condition in enumerate(conditions)
@@ -63,17 +66,17 @@ def parameters(conditions: Conditions, reader: RequestTime) -> dict[str, Any]:
     return {"now": reader.now, **values}
 
 
-def where(clauses: Sequence[Predicate], sqlite: bool) -> list[ColumnElement[bool]]:
-    return [clause.sql(f"w{i}", sqlite) for i, clause in enumerate(clauses)]
+def where(predicates: Sequence[Predicate], sqlite: bool) -> list[ColumnElement[bool]]:
+    return [predicate.sql(f"w{i}", sqlite) for i, predicate in enumerate(predicates)]
 
 
 def by_key(
-    columns: Sequence[ColumnElement[Any]], relation: Relation, clauses: Sequence[Predicate], sqlite: bool
+    columns: Sequence[ColumnElement[Any]], relation: Relation, predicates: Sequence[Predicate], sqlite: bool
 ) -> Select[Any]:
-    """All rows of the parents in `keys`; of a relation without parents, the rows with these primary keys."""
+    """All rows of the parents in `keys`; for a relation without parents, the rows with these primary keys."""
     key = relation.key if relation.key is not None else relation.table.c.id
     statement = select(columns, relation, key)
-    return statement.where(among(key, "keys", sqlite), *where(clauses, sqlite))
+    return statement.where(among(key, "keys", sqlite), *where(predicates, sqlite))
 
 
 def select(columns: Sequence[ColumnElement[Any]], relation: Relation, key: ColumnElement[Any] | None) -> Select[Any]:
@@ -82,32 +85,32 @@ def select(columns: Sequence[ColumnElement[Any]], relation: Relation, key: Colum
 
 
 def all_rows(
-    columns: Sequence[ColumnElement[Any]], relation: Relation, clauses: Sequence[Predicate], sqlite: bool
+    columns: Sequence[ColumnElement[Any]], relation: Relation, predicates: Sequence[Predicate], sqlite: bool
 ) -> Select[Any]:
-    """All rows of the root, where they are few by nature."""
-    return select(columns, relation, sa.null()).where(*where(clauses, sqlite))
+    """All rows of the root. For tables that are short by nature."""
+    return select(columns, relation, sa.null()).where(*where(predicates, sqlite))
 
 
 def one_page(
     columns: Sequence[ColumnElement[Any]],
     relation: Relation,
     page: Page,
-    clauses: Sequence[Predicate],
+    predicates: Sequence[Predicate],
     sqlite: bool,
     *,
     more: bool = True,
 ) -> Select[Any]:
-    """The page of the root's rows, or of the one parent in the parameter `key`; `more` asks for one row too many."""
+    """The page of the root's rows, or of the parent in the parameter `key`; with `more`, one row beyond it."""
     size = _size(page, more)
-    conditions, parent, ranges = where(clauses, sqlite), None, page.ranges(sqlite)
+    conditions, parent, ranges = where(predicates, sqlite), None, page.ranges(sqlite)
     if relation.key is not None:
         parent = bindparam("key", type_=sa.Integer)
         conditions.append(relation.key == parent)
     if len(ranges) == 1:
         statement = select(columns, relation, relation.key).where(*conditions, ranges[0].condition)
     else:
-        chosen = _chosen(relation, ranges, conditions, size)
-        statement = select(columns, Relation(relation.table), parent).where(relation.table.c.id.in_(chosen))
+        ids = _ids_in_ranges(relation, ranges, conditions, size)
+        statement = select(columns, Relation(relation.table), parent).where(relation.table.c.id.in_(ids))
     return statement.order_by(*page.order.sql(page.backward)).limit(size)
 
 
@@ -115,54 +118,56 @@ def _size(page: Page, more: bool) -> ColumnElement[int]:
     return sa.literal_column(str(page.size + more), sa.Integer)
 
 
-def _chosen(
+def _ids_in_ranges(
     relation: Relation,
     ranges: Sequence[Range],
     conditions: Sequence[ColumnElement[bool]],
     size: ColumnElement[int],
     *outer: FromClause,
 ) -> Select[Any] | sa.CompoundSelect[Any]:
-    """On SQLite, the ids of a page's rows: so many of each range, the page's own first among them.
+    """For SQLite, the ids of the first rows of each range, the page's own among them.
 
-    Each range is read by itself, because for several at once SQLite would sort them. `outer` are tables of the
-    enclosing statement that the conditions name.
+    Each range has its own subquery, because SQLite would sort the rows of several. `outer` are tables of the enclosing
+    statement that the conditions refer to.
     """
-    each = [
+    subqueries = [
         sa.select(relation.table.c.id)
         .select_from(relation.source)
-        .where(*conditions, found.condition)
-        .order_by(*found.order)
+        .where(*conditions, range_.condition)
+        .order_by(*range_.order)
         .limit(size)
         .correlate(*outer)
-        for found in ranges
+        for range_ in ranges
     ]
-    return each[0] if len(each) == 1 else sa.union_all(*(sa.select(one.subquery().c.id) for one in each))
+    if len(subqueries) == 1:
+        return subqueries[0]
+    return sa.union_all(*(sa.select(subquery.subquery().c.id) for subquery in subqueries))
 
 
 def pages(
     columns: Sequence[ColumnElement[Any]],
     relation: Relation,
     page: Page,
-    clauses: Sequence[Predicate],
+    predicates: Sequence[Predicate],
     sqlite: bool,
     *,
     more: bool = True,
 ) -> Select[Any]:
-    """The page of each of the parents in `keys`, in one statement that reads no more of any than its page.
+    """The page of each parent in `keys`, in one statement that reads of each parent no more than its page.
 
-    PostgreSQL joins laterally. SQLite cannot, but it evaluates a limited subquery anew for each row that it refers to.
+    PostgreSQL uses a lateral join. SQLite has none, but it evaluates a limited, correlated subquery for each parent.
     """
     key = relation.key
     if key is None:
         raise TypeError("the root has no parents")
-    conditions, order, size = where(clauses, sqlite), page.order.sql(page.backward), _size(page, more)
+    conditions, order, size = where(predicates, sqlite), page.order.sql(page.backward), _size(page, more)
     if sqlite:
         parents = sa.func.json_each(bindparam("keys", type_=JsonArray(sa.Integer()))).table_valued("key", "value")
-        chosen = _chosen(relation, page.ranges(True), [key == parents.c.value, *conditions], size, parents)
+        ids = _ids_in_ranges(relation, page.ranges(True), [key == parents.c.value, *conditions], size, parents)
         target = relation.table
         return (
             sa.select(*columns, parents.c.value.label(PARENT_KEY))
-            .select_from(parents.join(target, target.c.id.in_(chosen)))
+            .select_from(parents.join(target, target.c.id.in_(ids)))
             .order_by(parents.c.key, *order)
         )
     keys = sa.func.unnest(bindparam("keys", type_=ARRAY(sa.Integer))).table_valued("key", name="parents")
@@ -176,24 +181,24 @@ def pages(
         .limit(size)
         .lateral("each")
     )
-    read = [each.c[str(c.key)] for c in columns]
+    selected = [each.c[str(column.key)] for column in columns]
     return (
-        sa.select(*read, parents.c.key.label(PARENT_KEY))
+        sa.select(*selected, parents.c.key.label(PARENT_KEY))
         .select_from(parents.join(each, sa.true()))
         .order_by(parents.c.key, each.c.place)
     )
 
 
-def counts(relation: Relation, clauses: Sequence[Predicate], sqlite: bool) -> Select[Any]:
-    """How many rows the root has, or each of the parents in `keys` that has any."""
-    conditions = where(clauses, sqlite)
+def counts(relation: Relation, predicates: Sequence[Predicate], sqlite: bool) -> Select[Any]:
+    """The number of the root's rows; or, by parent's key, of the rows of each parent in `keys` that has any."""
+    conditions = where(predicates, sqlite)
     if relation.key is None:
         return sa.select(sa.func.count()).select_from(relation.table).where(*conditions)
     statement = sa.select(relation.key.label(PARENT_KEY), sa.func.count()).select_from(relation.source)
     return statement.where(among(relation.key, "keys", sqlite), *conditions).group_by(relation.key)
 
 
-def relation(row: Any, key: Any = None, through: tuple[Any, Any] | None = None) -> Relation:
-    """A relation from models' attributes."""
+def relation(model: Any, key: Any = None, through: tuple[Any, Any] | None = None) -> Relation:
+    """A relation given by models' attributes instead of columns."""
     joined = None if through is None else (table_column(through[0]), table_column(through[1]))
-    return Relation(table_of(row), None if key is None else table_column(key), joined)
+    return Relation(table_of(model), None if key is None else table_column(key), joined)
