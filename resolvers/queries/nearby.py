@@ -186,7 +186,7 @@ def box(latitude: float, longitude: float, metres: float) -> tuple[float, float,
 
 
 def distance(a: ColumnElement[Any], b: ColumnElement[Any], c: Any, d: Any, sqlite: bool) -> ColumnElement[float]:
-    """Metres between points in degrees; SQLite has the function from `models.database`."""
+    """Metres between points in degrees; SQLite has the function from `models.db.sqlite_functions`."""
     if sqlite:
         return sa.func.great_circle_metres(a, b, c, d, type_=sa.Float)
     f = sa.func

@@ -462,7 +462,7 @@ def _daily(scope: Scope) -> list[sa.Select[Any]]:
 
 
 def _local_day(time: ColumnElement[Any], sqlite: bool) -> ColumnElement[Any]:
-    """The day in the district's zone. SQLite has a function of models.database that gives it as text.
+    """The day in the district's zone. SQLite has a function of models.db.sqlite_functions that gives it as text.
 
     PostgreSQL counts the window's midnights up to the time: 1 is the first day, and the last number all that follows.
     That takes a third of the time of its own way from an instant to a day.

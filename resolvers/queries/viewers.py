@@ -85,8 +85,8 @@ async def standing(
     async with database.read() as connection:
         if badges:
             statement = sa.select(inspector.c.badge, inspector.c.id).where(among(inspector.c.badge, "badges", sqlite))
-            for row in await connection.execute(statement, {"badges": sorted(badges)}):
-                inspectors[row.badge] = row.id
+            for badge, key in await connection.execute(statement, {"badges": sorted(badges)}):
+                inspectors[badge] = key
         if codes:
             keys = (among(c, "codes", sqlite) for c in (enterprise.c.credit_code, enterprise.c.external_id))
             statement = sa.select(enterprise.c.id, enterprise.c.credit_code, enterprise.c.external_id)

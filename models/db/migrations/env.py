@@ -1,4 +1,4 @@
-"""Alembic's entry: it runs on the connection, and in the transaction, that models.migrate hands it."""
+"""Alembic's environment. It uses the connection, and so the transaction, that models.db.migrate passes in."""
 
 from alembic import context
 from sqlmodel import SQLModel

@@ -23,7 +23,7 @@ INCREMENTING = """
 import asyncio, sys
 import sqlalchemy as sa
 import models
-from models.database import Database
+from models.db.database import Database
 
 async def work():
     database = Database(sys.argv[1])

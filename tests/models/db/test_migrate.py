@@ -91,7 +91,7 @@ async def test_migrating_again_changes_nothing(databases: Databases, migrated_ur
 async def test_two_processes_may_migrate_at_once(databases: Databases, migrated_url: str) -> None:
     url = await databases.new()
     source = (
-        "import asyncio, sys; from models.database import Database; from models.migrate import migrate;"
+        "import asyncio, sys; from models.db.database import Database; from models.db.migrate import migrate;"
         " sys.stdin.readline(); asyncio.run(migrate(Database(sys.argv[1])))"
     )
     running = [started(source, url) for _ in range(2)]
