@@ -156,9 +156,9 @@ class District(RuleBasedStateMachine):
         random = self.turn(seed)
         for _ in range(3):
             self.begin("dispatchRequest", random)
-        for dispatch in self.chooser.known("Dispatch")[-3:]:
+        for dispatch in self.chooser.ids("Dispatch")[-3:]:
             item = {"stockItem": self.world.id("stock_item"), "quantity": random.randint(1, STOCK)}
-            self.act(self.chooser.somebody(random), "dispatchAssign", {"dispatch": dispatch, **item})
+            self.act(self.chooser.random_viewer(random), "dispatchAssign", {"dispatch": dispatch, **item})
 
     @precondition(lambda self: self.steps(Subject.HAZARD))
     @rule(seed=SEEDS)
@@ -190,7 +190,7 @@ class District(RuleBasedStateMachine):
         self.turn(seed)
         mutation, input_type = data.draw(st.sampled_from(sorted(root_fields(self.graph).items())))
         viewer = data.draw(st.sampled_from(self.chooser.viewers()))
-        self.act(viewer, mutation, data.draw(inputs(input_type, self.chooser.known)))
+        self.act(viewer, mutation, data.draw(inputs(input_type, self.chooser.ids)))
 
     def turn(self, seed: int) -> Random:
         """Let some time pass. Returns a generator by seed and turn, since Hypothesis often draws the same seed."""
@@ -206,11 +206,11 @@ class District(RuleBasedStateMachine):
         return self.chooser.rows
 
     def begin(self, mutation: str, random: Random) -> None:
-        self.act(self.chooser.somebody(random), mutation, self.chooser.begin(mutation, random, self.desk.now))
+        self.act(self.chooser.random_viewer(random), mutation, self.chooser.input(mutation, random, self.desk.now))
 
     def steps(self, subject: Subject, key: int | None = None) -> list[PossibleStep]:
         """The steps that life cycles allow on existing rows."""
-        return self.chooser.ways(subject, key)
+        return self.chooser.steps(subject, key)
 
     def walk(self, subject: Subject, random: Random) -> None:
         """Take a random row along some steps of its life cycle."""
@@ -222,8 +222,8 @@ class District(RuleBasedStateMachine):
             if not steps:
                 return
             step = random.choice(steps)
-            arguments = self.chooser.step(step, random, self.desk.now)
-            self.act(self.chooser.somebody(random), step[2].mutation, arguments)
+            arguments = self.chooser.step_input(step, random, self.desk.now)
+            self.act(self.chooser.random_viewer(random), step[2].mutation, arguments)
 
     def act(self, viewer: Viewer, mutation: str, arguments: dict[str, Any]) -> None:
         operation = Operation(document(self.graph, mutation), {"input": arguments})

@@ -1,4 +1,7 @@
-"""What is an enterprise's own, as the domain says it and nobody else: for a database that holds nothing else."""
+"""Which rows belong to one enterprise, as the domain defines it, and a database reduced to them.
+
+This restates the rules independently of resolvers.sql.authorization, so that tests can compare the two.
+"""
 
 from typing import Any
 
@@ -9,7 +12,7 @@ from models.db.database import Database
 
 Keys = dict[str, frozenset[int]]
 
-# By table: everybody's, nobody's but the bureau's, or whose rows name the enterprise.
+# Tables that everybody may read, that only the bureau may read, and whose rows name their enterprise.
 PUBLIC_TABLES = ("district", "zone", "town", "venue", "control_ring", "warning")
 BUREAU_TABLES = ("command_unit", "rainfall_reading", "evidence_upload")
 ENTERPRISE_TABLES = (
@@ -24,7 +27,7 @@ ENTERPRISE_TABLES = (
     "assistance_request",
     "event",
 )
-# What no client can see, in whatever way.
+# Tables that no client can see.
 INTERNAL_TABLES = ("event_log", "client_mutation")
 
 
@@ -33,46 +36,46 @@ def table(name: str) -> sa.Table:
 
 
 class OwnedRows:
-    """Which rows are one enterprise's own."""
+    """Reads which rows belong to one enterprise."""
 
     def __init__(self, connection: Any, enterprise: int) -> None:
         self._connection, self._enterprise = connection, enterprise
         self.keys: Keys = {"enterprise": frozenset({enterprise})}
 
     async def read(self) -> Keys:
-        """By table, the keys of its own rows; every table of the database but the unseen is there."""
+        """The keys of its own rows, for every table except the internal ones."""
         for name in PUBLIC_TABLES:
             self.keys[name] = await self._pick(table(name).c.id)
         for name in BUREAU_TABLES:
             self.keys[name] = frozenset()
         for name in ENTERPRISE_TABLES:
             self.keys[name] = await self._pick(table(name).c.id, enterprise_id=[self._enterprise])
-        await self._of_hazards_and_inspections()
-        await self._sent()
+        await self._add_hazard_and_inspection_details()
+        await self._add_dispatched_resources()
         return self.keys
 
-    async def _of_hazards_and_inspections(self) -> None:
+    async def _add_hazard_and_inspection_details(self) -> None:
         hazards, inspections = self.keys["hazard"], self.keys["inspection"]
         self.keys["deadline_extension"] = await self._pick(table("deadline_extension").c.id, hazard_id=hazards)
         evidence: set[int] = set()
-        for name, of, among in (("hazard", "hazard_id", hazards), ("inspection", "inspection_id", inspections)):
+        for name, column, keys in (("hazard", "hazard_id", hazards), ("inspection", "inspection_id", inspections)):
             link = table(f"{name}_evidence")
-            self.keys[link.name] = await self._pick(link.c.id, **{of: among})
-            evidence |= await self._pick(link.c.evidence_id, **{of: among})
+            self.keys[link.name] = await self._pick(link.c.id, **{column: keys})
+            evidence |= await self._pick(link.c.evidence_id, **{column: keys})
         self.keys["evidence"] = frozenset(evidence)
-        carries_out = table("inspection_inspector")
-        self.keys[carries_out.name] = await self._pick(carries_out.c.id, inspection_id=inspections)
-        self.keys["inspector"] = await self._pick(carries_out.c.inspector_id, inspection_id=inspections)
+        assignment = table("inspection_inspector")
+        self.keys[assignment.name] = await self._pick(assignment.c.id, inspection_id=inspections)
+        self.keys["inspector"] = await self._pick(assignment.c.inspector_id, inspection_id=inspections)
 
-    async def _sent(self) -> None:
-        """The resources that were dispatched to it, and where its stock lies."""
+    async def _add_dispatched_resources(self) -> None:
+        """The resources dispatched to the enterprise, and the warehouses of the stock among them."""
         dispatch = table("dispatch")
         for name in ("team", "expert", "stock_item"):
             self.keys[name] = await self._pick(dispatch.c[f"{name}_id"], enterprise_id=[self._enterprise])
         self.keys["warehouse"] = await self._pick(table("stock_item").c.warehouse_id, id=self.keys["stock_item"])
 
     async def _pick(self, column: sa.Column[Any], **where: Any) -> frozenset[int]:
-        """The values of a column in the rows whose columns have any of these values."""
+        """The values of a column in the rows whose other columns have one of the given values."""
         conditions = [column.table.c[name].in_(sorted(values)) for name, values in where.items()]
         rows = await self._connection.execute(sa.select(column).where(*conditions))
         return frozenset(row[0] for row in rows if row[0] is not None)
@@ -84,7 +87,7 @@ async def own_keys(database: Database, enterprise: int) -> Keys:
 
 
 async def delete_all_except(database: Database, keys: Keys) -> None:
-    """Take everything else out of the database."""
+    """Delete all rows except those with these keys."""
     async with database.write() as session:
         connection = await session.connection()
         await connection.execute(sa.delete(table("client_mutation")))

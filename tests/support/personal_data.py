@@ -1,4 +1,4 @@
-"""Personal data that can be told from everything else: each value of it names its table, its column and its row."""
+"""Recognisable personal data: every personal value is replaced by a mark with its table, column and key."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from tests.support.owner_subset import Keys, table
 
 MARK = re.compile(r"~(\w+)\.(\w+)\.(\d+)~")
 
-# Every Contact, fullName, phone, an actor's name, streamUrl, evidence and its address, as the tables have them.
+# The columns behind every Contact, fullName, phone, actor name, streamUrl and evidence.
 PERSONAL = {
     "enterprise": ("legal_name", "legal_phone", "safety_name", "safety_phone"),
     "hazard": ("owner_name", "owner_phone"),
@@ -24,7 +24,7 @@ PERSONAL = {
     "evidence": ("media_type", "sha256"),
     "event": ("actor_name", "changes"),
 }
-# Names of things, and what no client sees; any other text that looks like a name or a number to call is personal.
+# Names of things, and columns that no client sees. Any other column that looks like a name or phone is personal.
 IMPERSONAL = {
     "name",
     "name_en",
@@ -34,7 +34,7 @@ KINDS = frozenset((name, column) for name, columns in PERSONAL.items() for colum
 
 
 async def mark(database: Database) -> None:
-    """Put marks for all personal data."""
+    """Replace all personal data by marks."""
     async with database.write() as session:
         connection = await session.connection()
         for name, columns in PERSONAL.items():
@@ -56,10 +56,10 @@ async def mark(database: Database) -> None:
 
 
 def marks(values: Iterable[object]) -> set[tuple[str, str, int]]:
-    """The table, column and key of all personal data in these values."""
+    """Table, column and key of every mark in these values."""
     return {(name, column, int(key)) for value in values for name, column, key in MARK.findall(str(value))}
 
 
 def own_marks(keys: Keys) -> set[tuple[str, str, int]]:
-    """All that stand in an enterprise's own rows."""
+    """All marks in an enterprise's own rows."""
     return {(name, column, key) for name, column in KINDS for key in keys[name]}

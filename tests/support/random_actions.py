@@ -1,4 +1,4 @@
-"""What somebody might do next in a district: mutations whose inputs make sense among the rows that there are."""
+"""Chooses random mutations whose inputs make sense for the existing rows."""
 
 import datetime as dt
 from collections import Counter
@@ -34,17 +34,17 @@ OTHER_MUTATIONS = [
     "teamSetStandby",
     "expertSetStandby",
 ]
-# What lifts something: the argument, the type of its id, and the table of its rows.
+# Mutations that lift something: the argument, the type of its id, and the table.
 LIFT_MUTATIONS = {
     "controlMeasureLift": ("controlMeasure", "ControlMeasure", "control_measure"),
     "warningLift": ("warning", "Warning", "warning"),
 }
-# Where a life cycle ends before its time; taken seldom, so that others are seen as well.
+# States that end a life cycle early. They are chosen seldom, so that other states are reached as well.
 EARLY_ENDS = {"DISMISSED", "CANCELLED", "NOT_FILED", "WITHDRAWN", "TRANSFERRED", "DECLINED", "RESOLVED"}
 SUBMITTED_STATES = {"SUBMITTED", "IN_REVIEW", "CLOSED"}
 STOCK = 100
 
-# A step that a life cycle allows: of what, by its key, and the line of the table.
+# A step that a life cycle allows: the subject, its key, and the line of the life cycle's table.
 PossibleStep = tuple[Subject, int, lifecycle_table.Line]
 
 
@@ -54,97 +54,103 @@ def table_name(subject: Subject) -> str:
 
 
 class ActionChooser:
-    """Chooses mutations and their inputs. `rows` are those that there are now, for whoever acts to keep up to date."""
+    """Chooses mutations and their inputs. The caller keeps `rows` up to date."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.rows: Contents = {}
 
-    # -- who --
+    # -- viewers --
 
     def viewers(self) -> list[Viewer]:
         world = self.world
-        some = [DUTY, DUTY, DUTY, world.officer, world.officer, inspector(world.other_inspector), world.own, world.own]
-        return [*some, enterprise(world.other_enterprise), WALL, program(*models.Scope)]
+        staff = [DUTY, DUTY, DUTY, world.officer, world.officer, inspector(world.other_inspector), world.own, world.own]
+        return [*staff, enterprise(world.other_enterprise), WALL, program(*models.Scope)]
 
-    def somebody(self, random: Random) -> Viewer:
+    def random_viewer(self, random: Random) -> Viewer:
+        """A viewer who mostly may do everything."""
         return random.choice([*[DUTY] * 12, *self.viewers()])
 
-    # -- what there is --
+    # -- existing rows --
 
-    def known(self, node: str) -> list[str]:
-        """Ids of the rows of a type; only of what is guarded is there more than at the beginning."""
+    def ids(self, node: str) -> list[str]:
+        """Ids of the rows of a type. Of zones, venues and evidence there is only the initial one."""
         if node in ("Zone", "Venue", "Evidence"):
             return [self.world.id(node.lower())]
         return [node_id.encode(node, key) for key in sorted(self.rows[table_name(Subject(node))])]
 
-    def ways(self, subject: Subject, key: int | None = None) -> list[PossibleStep]:
-        """The steps that life cycles allow, on rows that are there."""
+    def steps(self, subject: Subject, key: int | None = None) -> list[PossibleStep]:
+        """The steps that life cycles allow on existing rows."""
         return [
-            (subject, one, line)
-            for one, row in self.rows[table_name(subject)].items()
+            (subject, row_key, line)
+            for row_key, row in self.rows[table_name(subject)].items()
             for line in lifecycle_table.steps(LIFECYCLES[subject])
-            if row.status.name in line.sources and key in (None, one) and self._fits(line.mutation, one)
+            if row.status.name in line.sources and key in (None, row_key) and self._fits(line.mutation, row_key)
         ]
 
     def _fits(self, mutation: str, key: int) -> bool:
-        """An extension is asked for once, and decided when it was asked for."""
+        """An extension is requested only where none is pending, and decided only where one is."""
         if mutation not in ("hazardRequestExtension", "hazardDecideExtension"):
             return True
         extensions = self.rows["deadline_extension"].values()
-        asked = any(row.hazard_id == key and row.status.name == "REQUESTED" for row in extensions)
-        return asked is (mutation == "hazardDecideExtension")
+        pending = any(row.hazard_id == key and row.status.name == "REQUESTED" for row in extensions)
+        return pending is (mutation == "hazardDecideExtension")
 
-    # -- what to do --
+    # -- inputs --
 
-    def begin(self, mutation: str, random: Random, now: dt.datetime) -> dict[str, Any]:
-        """The input of a mutation that is about no row in some state of a life cycle."""
-        given = dict(lifecycle_table.given(self.world, now)[mutation])
+    def input(self, mutation: str, random: Random, now: dt.datetime) -> dict[str, Any]:
+        """The input of a mutation that needs no row in a certain state."""
+        arguments = dict(lifecycle_table.given(self.world, now)[mutation])
         if mutation == "casePropose":
             submitted = [k for k, row in sorted(self.rows["inspection"].items()) if row.status.name in SUBMITTED_STATES]
-            few = [node_id.encode("Inspection", key) for key in submitted] if random.random() < 0.8 else []
-            given["inspection"] = random.choice(few or [*self.known("Inspection"), node_id.encode("Inspection", 1)])
+            submitted_ids = [node_id.encode("Inspection", key) for key in submitted] if random.random() < 0.8 else []
+            arguments["inspection"] = random.choice(
+                submitted_ids or [*self.ids("Inspection"), node_id.encode("Inspection", 1)]
+            )
         elif mutation == "rainfallReport":
-            given["millimetres"] = random.choice([0.0, 20.0, 50.0])
+            arguments["millimetres"] = random.choice([0.0, 20.0, 50.0])
         elif mutation == "enterpriseUpsert":
-            given |= self._registered(random)
+            arguments |= self._registration(random)
         elif mutation == "inspectorReportPosition":
-            given["position"] = somewhere(random)
+            arguments["position"] = somewhere(random)
         elif mutation in ("inspectorSetDuty", "teamSetStandby", "expertSetStandby"):
-            given["onDuty" if "onDuty" in given else "onStandby"] = random.random() < 0.8
+            arguments["onDuty" if "onDuty" in arguments else "onStandby"] = random.random() < 0.8
         elif mutation in LIFT_MUTATIONS:
             argument, node, name = LIFT_MUTATIONS[mutation]
-            given[argument] = node_id.encode(node, random.choice(self._in_force(name)))
-        return given
+            arguments[argument] = node_id.encode(node, random.choice(self._in_force(name)))
+        return arguments
 
-    def _registered(self, random: Random) -> dict[str, Any]:
-        """An enterprise that is there or new, which stays where it is or goes elsewhere."""
+    def _registration(self, random: Random) -> dict[str, Any]:
+        """An existing or a new enterprise, which keeps its place or moves."""
         row = self.rows["enterprise"][self.world.enterprise]
-        stays = None if row.latitude is None else {"latitude": row.latitude, "longitude": row.longitude}
-        found: dict[str, Any] = {"location": random.choice([None, stays, stays, somewhere(random)])}
+        place = None if row.latitude is None else {"latitude": row.latitude, "longitude": row.longitude}
+        registration: dict[str, Any] = {"location": random.choice([None, place, place, somewhere(random)])}
         if random.random() < 0.3:
-            found |= {"externalId": f"n{random.randrange(20)}{self.world.mark}", "name": f"新{random.randrange(100)}"}
-        return found
+            registration |= {
+                "externalId": f"n{random.randrange(20)}{self.world.mark}",
+                "name": f"新{random.randrange(100)}",
+            }
+        return registration
 
     def _in_force(self, name: str) -> list[int]:
         return [key for key, row in sorted(self.rows[name].items()) if row.lifted_at is None]
 
-    def step(self, way: PossibleStep, random: Random, now: dt.datetime) -> dict[str, Any]:
+    def step_input(self, step: PossibleStep, random: Random, now: dt.datetime) -> dict[str, Any]:
         """The input of a step."""
-        subject, key, line = way
+        subject, key, line = step
         argument, node = lifecycle_table.SUBJECTS[LIFECYCLES[subject]]
-        given = {**lifecycle_table.given(self.world, now).get(line.mutation, {}), **line.extra}
-        return given | {argument: node_id.encode(node, key), **self._chosen(random, line.mutation, key)}
+        arguments = {**lifecycle_table.given(self.world, now).get(line.mutation, {}), **line.extra}
+        return arguments | {argument: node_id.encode(node, key), **self._varied(random, line.mutation, key)}
 
-    def _chosen(self, random: Random, mutation: str, key: int) -> dict[str, Any]:
-        """What varies from time to time."""
+    def _varied(self, random: Random, mutation: str, key: int) -> dict[str, Any]:
+        """Random values for some arguments of a step."""
         if mutation == "dispatchAssign":
             item = {"stockItem": self.world.id("stock_item"), "quantity": random.randint(1, STOCK)}
-            one = random.choice(["team", "expert"])
-            return random.choice([item, item, {"stockItem": None, "quantity": None, one: self.world.id(one)}])
+            resource = random.choice(["team", "expert"])
+            return random.choice([item, item, {"stockItem": None, "quantity": None, resource: self.world.id(resource)}])
         if mutation == "dispatchComplete":
-            most = self.rows["dispatch"][key].quantity
-            return {"drawn": None if most is None else random.randint(0, most)}
+            quantity = self.rows["dispatch"][key].quantity
+            return {"drawn": None if quantity is None else random.randint(0, quantity)}
         if mutation == "inspectionSubmit":
             level, spot = random.choice(["GENERAL", "MAJOR"]), random.random() < 0.5
             finding = {"level": level, "description": "隐患", "fixedOnSpot": spot and level == "GENERAL"}
@@ -152,18 +158,18 @@ class ActionChooser:
             return {"result": "HAZARDS_FOUND" if count else "PASS", "findings": [finding] * count}
         return {"approve": random.random() < 0.5} if mutation == "hazardDecideExtension" else {}
 
-    def anything(self, random: Random, now: dt.datetime, done: Counter[str]) -> tuple[str, dict[str, Any]]:
-        """A mutation that has a chance, sooner one that was seldom `done`, with its input."""
-        ways: dict[str, list[PossibleStep]] = {name: [] for name in (*START_MUTATIONS, *OTHER_MUTATIONS)}
-        ways |= {mutation: [] for mutation, (_, _, name) in LIFT_MUTATIONS.items() if self._in_force(name)}
+    def anything(self, random: Random, now: dt.datetime, successes: Counter[str]) -> tuple[str, dict[str, Any]]:
+        """A mutation that may succeed, preferably one with few `successes` so far, and its input."""
+        steps: dict[str, list[PossibleStep]] = {name: [] for name in (*START_MUTATIONS, *OTHER_MUTATIONS)}
+        steps |= {mutation: [] for mutation, (_, _, name) in LIFT_MUTATIONS.items() if self._in_force(name)}
         for subject in LIFECYCLES:
-            for way in self.ways(subject):
-                ways.setdefault(way[2].mutation, []).append(way)
-        names = sorted(ways)
-        mutation = random.choices(names, [1 / (1 + done[name]) for name in names])[0]
-        if not ways[mutation]:
-            return mutation, self.begin(mutation, random, now)
-        return mutation, self.step(random.choice(ways[mutation]), random, now)
+            for step in self.steps(subject):
+                steps.setdefault(step[2].mutation, []).append(step)
+        names = sorted(steps)
+        mutation = random.choices(names, [1 / (1 + successes[name]) for name in names])[0]
+        if not steps[mutation]:
+            return mutation, self.input(mutation, random, now)
+        return mutation, self.step_input(random.choice(steps[mutation]), random, now)
 
 
 def somewhere(random: Random) -> dict[str, float]:
