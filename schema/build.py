@@ -1,6 +1,5 @@
-"""The schema: every type of the graph, put together."""
+"""Builds the schema from the graph types of all nouns."""
 
-import sys
 from typing import Any
 
 import strawberry
@@ -12,41 +11,37 @@ from schema.fields.check_columns import check_columns
 from schema.fields.source import NODES, OF_ROW
 from schema.query import Query
 from schema.subscription import Subscription
-from schema.types import camera, command, errors, evidence, measure, ring, town  # noqa: F401  (types register themselves)
-from schema.types import event as events
-from schema.types.nearby import Nearby
+
+# Nouns that no root field names. Each registers its graph types when its module is imported.
+from schema.types import camera, command, evidence, measure, ring, town  # noqa: F401
 from schema.types.scalars import SCALARS
-from schema.types.search import SearchHit
-from schema.types.viewer import Viewer
 
 
 class Graph(strawberry.Schema):
-    """Errors are told to the client, and logged, by whoever serves the schema."""
+    """The executable schema, with three differences from Strawberry's own."""
 
     def as_str(self) -> str:
-        # @oneOf is of the GraphQL specification, like @deprecated; Strawberry defines it anew.
+        # Strawberry prints a definition of @oneOf, which the GraphQL specification already has.
         return super().as_str().replace("directive @oneOf on INPUT_OBJECT\n\n", "", 1)
 
     def _extend_introspection(self) -> None:
-        """Which inputs are @oneOf. Strawberry would ask that of lists and of types that are not null too, and fail."""
+        # Strawberry's own resolver of isOneOf fails for list and non-null types.
         of: Any = self._schema.type_map["__Type"]
         of.fields["isOneOf"].resolve = is_one_of
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
-        pass
+        """Does nothing: whoever executes an operation logs its errors."""
 
 
-def is_one_of(of: Any, info: Any) -> bool | None:
-    return of.extensions["strawberry-definition"].is_one_of if isinstance(of, GraphQLInputObjectType) else None
+def is_one_of(graphql_type: Any, info: Any) -> bool | None:
+    if not isinstance(graphql_type, GraphQLInputObjectType):
+        return None
+    return graphql_type.extensions["strawberry-definition"].is_one_of
 
 
 def build() -> Graph:
-    # Types name each other across files in quotes; only here are all of them there.
-    for of in [*OF_ROW.values(), events.Event, errors.Problem, Nearby, SearchHit, Viewer]:
-        names = sys.modules[of.__module__].__dict__
-        for name, other in {"Event": events.Event, **NODES}.items():
-            names.setdefault(name, other)
-    for of in OF_ROW.values():
-        check_columns(of)
+    """The whole graph. Raises TypeError where a field is declared over a column of another table."""
+    for graph_type in OF_ROW.values():
+        check_columns(graph_type)
     config = StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False)
     return Graph(Query, mutation=mutations.root(), subscription=Subscription, types=list(NODES.values()), config=config)

@@ -6,13 +6,15 @@ Lists of rows, with their filters and pages, are in schema/connection.py.
 
 import dataclasses
 import inspect
+from functools import cache
 from typing import Any
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.base import StrawberryContainer, StrawberryList, has_object_definition
+from strawberry.types.base import StrawberryContainer, StrawberryList
 from strawberry.types.field import StrawberryField
+from strawberry.types.lazy_type import LazyType
 
 from models.visibility import Right
 from schema.execution.context import Context
@@ -76,11 +78,17 @@ def declare_field(source: FieldSource, description: str, sees: Right | None = No
     return field
 
 
-def graph_type(of: Any) -> Any:
-    """The graph type inside optional and list."""
-    while isinstance(of, StrawberryContainer):
-        of = of.of_type
-    return of.resolve_type() if hasattr(of, "resolve_type") and not has_object_definition(of) else of
+def graph_type(annotation: Any) -> Any:
+    """The graph type inside optional and list, and behind a lazy reference."""
+    while isinstance(annotation, StrawberryContainer):
+        annotation = annotation.of_type
+    return _resolve(annotation) if isinstance(annotation, LazyType) else annotation
+
+
+@cache
+def _resolve(reference: LazyType[Any, Any]) -> Any:
+    """Cached, because `resolve_type` asks the file system, and fields of many rows ask for one type."""
+    return reference.resolve_type()
 
 
 def argument(

@@ -1,7 +1,6 @@
 """Duty reports and requests for help."""
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import strawberry
 
@@ -14,17 +13,24 @@ from schema.fields.filters import any_id, filter_field
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
+from schema.types.enums import describe
 
-if TYPE_CHECKING:
-    from schema.types.enterprise import Enterprise
-    from schema.types.inspection import Inspection
+describe(
+    AssistanceStatus,
+    "Where a request for help stands.",
+    OPEN="Nobody was sent yet (待处理).",
+    DISPATCHED="Inspectors were sent (已派出).",
+    RESOLVED="The problem is solved (已解决).",
+    WITHDRAWN="The enterprise took it back (已撤回).",
+)
 
 
 @node(models.DutyReport, default=(models.DutyReport.id, True))
 class DutyReport(Node):
     """What an enterprise on duty told the command centre (值守报告)."""
 
-    enterprise: "Enterprise" = to_one(models.DutyReport.enterprise_id, "Who reported.")
+    enterprise: lazy.Enterprise = to_one(models.DutyReport.enterprise_id, "Who reported.")
     at: dt.datetime = column(models.DutyReport.at, "When.")
     measures_in_place: str = column(models.DutyReport.measures_in_place, "Which measures are in place.")
     supplies: str = column(models.DutyReport.supplies, "Which supplies are in stock.")
@@ -53,13 +59,13 @@ class AssistanceFilter:
 class AssistanceRequest(Node):
     """A problem that an enterprise needs help with (协助请求)."""
 
-    enterprise: "Enterprise" = to_one(models.AssistanceRequest.enterprise_id, "Who needs help.")
+    enterprise: lazy.Enterprise = to_one(models.AssistanceRequest.enterprise_id, "Who needs help.")
     duty_report: "DutyReport | None" = to_one(
         models.AssistanceRequest.duty_report_id, "The report that it was part of; null if none."
     )
     problem: str = column(models.AssistanceRequest.problem, "With what.")
     status: AssistanceStatus = column(models.AssistanceRequest.status, "Where it stands.")
-    inspection: "Inspection | None" = last_to_one(
+    inspection: lazy.Inspection | None = last_to_one(
         models.Inspection.assistance_request_id,
         "The visit that serves it; null until inspectors are sent.",
         where=Not(OneOf(models.Inspection.status, frozenset({InspectionStatus.CANCELLED}))),

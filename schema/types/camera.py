@@ -1,18 +1,13 @@
 """Cameras."""
 
-from typing import TYPE_CHECKING
-
 import models
 from models import PERSONAL_DATA
 from schema.fields.columns import column, sub_object
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
 from schema.types.scalars import Point
-
-if TYPE_CHECKING:
-    from schema.types.enterprise import Enterprise
-    from schema.types.venue import Venue
 
 
 @node(models.Camera)
@@ -24,10 +19,10 @@ class Camera(Node):
     location: Point | None = sub_object(
         "Where it is; null if not known.", latitude=models.Camera.latitude, longitude=models.Camera.longitude
     )
-    enterprise: "Enterprise | None" = to_one(
+    enterprise: lazy.Enterprise | None = to_one(
         models.Camera.enterprise_id, "The enterprise that it watches; null at a venue."
     )
-    venue: "Venue | None" = to_one(models.Camera.venue_id, "The venue that it watches; null at an enterprise.")
+    venue: lazy.Venue | None = to_one(models.Camera.venue_id, "The venue that it watches; null at an enterprise.")
     online: bool = column(models.Camera.online, "Whether it answered when last asked.")
     stream_url: str | None = column(
         models.Camera.stream_url,

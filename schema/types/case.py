@@ -1,7 +1,6 @@
 """Cases."""
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import strawberry
 
@@ -13,10 +12,34 @@ from schema.fields.filters import any_id, day, filter_field
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
+from schema.types.enums import describe
 
-if TYPE_CHECKING:
-    from schema.types.enterprise import Enterprise
-    from schema.types.inspection import Inspection
+describe(
+    CaseStatus,
+    "Where a case stands (立案处罚).",
+    PROPOSED="Proposed after an inspection (拟立案).",
+    FILED="Filed (立案).",
+    NOT_FILED="Not filed (不予立案).",
+    INVESTIGATING="Being investigated (调查取证).",
+    NOTIFIED="The enterprise was notified (告知).",
+    HEARING="In a hearing (听证).",
+    DECIDED="A penalty was decided (处罚决定).",
+    NO_PENALTY="No penalty (不予处罚).",
+    TRANSFERRED="Handed to another authority (移送).",
+    WITHDRAWN="Withdrawn (撤案).",
+    EXECUTING="The penalty is being executed (执行).",
+    CLOSED="Closed (结案).",
+)
+describe(
+    PenaltyKind,
+    "A kind of penalty.",
+    WARNING="A warning (警告).",
+    FINE="A fine (罚款).",
+    CONFISCATION="Confiscation (没收).",
+    SUSPENSION="Suspension of business (责令停产停业).",
+    REVOCATION="Revocation of a licence (吊销许可证).",
+)
 
 
 @strawberry.input(description="Which cases.")
@@ -45,8 +68,8 @@ class Case(Node):
     """A case against an enterprise, from the proposal to its close (案件)."""
 
     number: str | None = column(models.Case.number, "Its number in the files; null until it is filed.")
-    inspection: "Inspection" = to_one(models.Case.inspection_id, "The inspection that it came of.")
-    enterprise: "Enterprise" = to_one(models.Case.enterprise_id, "Against whom.")
+    inspection: lazy.Inspection = to_one(models.Case.inspection_id, "The inspection that it came of.")
+    enterprise: lazy.Enterprise = to_one(models.Case.enterprise_id, "Against whom.")
     status: CaseStatus = column(models.Case.status, "Where it stands.")
     grounds: str = column(models.Case.grounds, "Why.")
     penalty: Penalty | None = sub_object(

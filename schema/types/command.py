@@ -1,17 +1,22 @@
 """Parts of the command."""
 
-from typing import TYPE_CHECKING
-
 import models
 from models import PERSONAL_DATA, CommandKind
 from schema.fields.columns import column, compute, sub_object
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
+from schema.types.enums import describe
 from schema.types.scalars import Contact, contacts
 
-if TYPE_CHECKING:
-    from schema.types.zone import Zone
+describe(
+    CommandKind,
+    "A level of the command (一办六组四战区).",
+    OFFICE="The office (办公室).",
+    GROUP="One of the six groups (工作组).",
+    ZONE_HQ="The headquarters of a zone (战区指挥部).",
+)
 
 
 @node(models.CommandUnit)
@@ -27,7 +32,9 @@ class CommandUnit(Node):
         name=models.CommandUnit.lead_name,
         phone=models.CommandUnit.lead_phone,
     )
-    zone: "Zone | None" = to_one(models.CommandUnit.zone_id, "The zone that it commands; null for office and groups.")
+    zone: lazy.Zone | None = to_one(
+        models.CommandUnit.zone_id, "The zone that it commands; null for office and groups."
+    )
     members: list[Contact] = compute(
         contacts,
         models.CommandUnit.members,

@@ -1,7 +1,7 @@
 """Dispatches."""
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Union
+from typing import Annotated
 
 import strawberry
 
@@ -13,17 +13,26 @@ from schema.fields.filters import any_id, filter_field, flag
 from schema.fields.nodes import node
 from schema.fields.references import to_one, to_one_of
 from schema.fields.source import Node
+from schema.types import lazy
+from schema.types.enums import describe
 from schema.types.scalars import Point
 
-if TYPE_CHECKING:
-    from schema.types.enterprise import Enterprise
-    from schema.types.expert import Expert
-    from schema.types.team import Team
-    from schema.types.venue import Venue
-    from schema.types.warehouse import StockItem
+describe(
+    DispatchStatus,
+    "Where a dispatch stands.",
+    REQUESTED="Asked for (已请求).",
+    ASSIGNED="Something was chosen; stock is reserved (已指派).",
+    ACKNOWLEDGED="Whoever is sent knows of it (已确认).",
+    EN_ROUTE="On the way (途中).",
+    ON_SCENE="At the place (到场).",
+    COMPLETED="The work is done; what was used is drawn (已完成).",
+    RELEASED="Free again (已释放).",
+    DECLINED="Whoever was chosen cannot come (已谢绝).",
+    CANCELLED="Called off (已取消).",
+)
 
 DispatchResource = Annotated[
-    Union["Team", "Expert", "StockItem"], strawberry.union("DispatchResource", description="What can be sent.")
+    lazy.Team | lazy.Expert | lazy.StockItem, strawberry.union("DispatchResource", description="What can be sent.")
 ]
 
 
@@ -47,8 +56,10 @@ class Dispatch(Node):
     status: DispatchStatus = column(models.Dispatch.status, "Where it stands.")
     purpose: str = column(models.Dispatch.purpose, "What for.")
     to: Point = sub_object("Where to.", latitude=models.Dispatch.latitude, longitude=models.Dispatch.longitude)
-    enterprise: "Enterprise | None" = to_one(models.Dispatch.enterprise_id, "The enterprise it is for; null if none.")
-    venue: "Venue | None" = to_one(models.Dispatch.venue_id, "The venue it is for; null if none.")
+    enterprise: lazy.Enterprise | None = to_one(
+        models.Dispatch.enterprise_id, "The enterprise it is for; null if none."
+    )
+    venue: lazy.Venue | None = to_one(models.Dispatch.venue_id, "The venue it is for; null if none.")
     resource: DispatchResource | None = to_one_of(
         {
             models.Team: models.Dispatch.team_id,

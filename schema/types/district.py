@@ -1,7 +1,5 @@
 """The district."""
 
-from typing import TYPE_CHECKING
-
 import models
 from resolvers.queries import portraits
 from schema.fields.batch import batch
@@ -9,12 +7,9 @@ from schema.fields.columns import column, compute
 from schema.fields.connections import to_list
 from schema.fields.nodes import node
 from schema.fields.source import Node
+from schema.types import lazy
 from schema.types.portrait import WINDOW, Portrait
 from schema.types.scalars import GeoJSON, geometry
-
-if TYPE_CHECKING:
-    from schema.types.command import CommandUnit
-    from schema.types.zone import Zone
 
 
 @node(models.District)
@@ -30,8 +25,8 @@ class District(Node):
     boundary: GeoJSON | None = compute(
         geometry, models.District.boundary, description="Outline; null if it is not known."
     )
-    zones: "list[Zone]" = to_list(models.Zone.district_id, "Its zones.")
-    command: "list[CommandUnit]" = to_list(
+    zones: list[lazy.Zone] = to_list(models.Zone.district_id, "Its zones.")
+    command: list[lazy.CommandUnit] = to_list(
         models.CommandUnit.district_id, "Its command: office, groups and zone headquarters; empty for an enterprise."
     )
     portrait: Portrait | None = batch(

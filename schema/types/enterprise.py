@@ -2,7 +2,6 @@
 
 import datetime as dt
 import enum
-from typing import TYPE_CHECKING
 
 import strawberry
 
@@ -20,23 +19,20 @@ from schema.fields.filters import any_id, day, filter_field, flag, part_of
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
-from schema.types.enums import Direction
+from schema.types import lazy
+from schema.types.enums import Direction, describe
 from schema.types.nearby import Nearby
 from schema.types.portrait import WINDOW, Portrait
 from schema.types.scalars import Contact, Point
 
-if TYPE_CHECKING:
-    from schema.types.assistance import AssistanceRequest, DutyReport
-    from schema.types.camera import Camera
-    from schema.types.case import Case
-    from schema.types.dispatch import Dispatch
-    from schema.types.event import Event
-    from schema.types.hazard import Hazard
-    from schema.types.inspection import Inspection
-    from schema.types.measure import ControlMeasure
-    from schema.types.ring import ControlRing
-    from schema.types.town import Town
-    from schema.types.zone import Zone
+describe(
+    RiskGrade,
+    "The grade of an enterprise's risk (风险等级).",
+    BLUE="Low risk (低风险).",
+    YELLOW="General risk (一般风险).",
+    ORANGE="Considerable risk (较大风险).",
+    RED="Grave risk (重大风险).",
+)
 
 IN_RINGS = Within(models.Enterprise.id, models.EnterpriseRing.enterprise_id, Among(models.EnterpriseRing.ring_id))
 IN_VENUES = Within(
@@ -124,9 +120,9 @@ class Enterprise(Node):
     location: Point | None = sub_object(
         "Where it is; null if not known.", latitude=models.Enterprise.latitude, longitude=models.Enterprise.longitude
     )
-    town: "Town | None" = to_one(models.Enterprise.town_id, "Its town; null if not known.")
-    zone: "Zone | None" = to_one(models.Enterprise.zone_id, "Its zone; null outside all of them.")
-    rings: "list[ControlRing]" = to_list(
+    town: lazy.Town | None = to_one(models.Enterprise.town_id, "Its town; null if not known.")
+    zone: lazy.Zone | None = to_one(models.Enterprise.zone_id, "Its zone; null outside all of them.")
+    rings: list[lazy.ControlRing] = to_list(
         models.EnterpriseRing.enterprise_id,
         "The rings that it lies in.",
         through=(models.ControlRing.id, models.EnterpriseRing.ring_id),
@@ -152,18 +148,18 @@ class Enterprise(Node):
         name=models.Enterprise.safety_name,
         phone=models.Enterprise.safety_phone,
     )
-    hazards: "Connection[Hazard]" = to_many(models.Hazard.enterprise_id, "Its hazards.")
-    inspections: "Connection[Inspection]" = to_many(models.Inspection.enterprise_id, "Its inspections.")
-    cases: "Connection[Case]" = to_many(models.Case.enterprise_id, "The cases against it, newest first.")
-    control_measures: "Connection[ControlMeasure]" = to_many(models.ControlMeasure.enterprise_id, "Its measures.")
-    cameras: "Connection[Camera]" = to_many(models.Camera.enterprise_id, "Its cameras.")
-    duty_reports: "Connection[DutyReport]" = to_many(
+    hazards: Connection[lazy.Hazard] = to_many(models.Hazard.enterprise_id, "Its hazards.")
+    inspections: Connection[lazy.Inspection] = to_many(models.Inspection.enterprise_id, "Its inspections.")
+    cases: Connection[lazy.Case] = to_many(models.Case.enterprise_id, "The cases against it, newest first.")
+    control_measures: Connection[lazy.ControlMeasure] = to_many(models.ControlMeasure.enterprise_id, "Its measures.")
+    cameras: Connection[lazy.Camera] = to_many(models.Camera.enterprise_id, "Its cameras.")
+    duty_reports: Connection[lazy.DutyReport] = to_many(
         models.DutyReport.enterprise_id, "What it reported on duty, newest first."
     )
-    assistance_requests: "Connection[AssistanceRequest]" = to_many(
+    assistance_requests: Connection[lazy.AssistanceRequest] = to_many(
         models.AssistanceRequest.enterprise_id, "Its calls for help, newest first."
     )
-    dispatches: "Connection[Dispatch]" = to_many(models.Dispatch.enterprise_id, "What was sent to it, newest first.")
+    dispatches: Connection[lazy.Dispatch] = to_many(models.Dispatch.enterprise_id, "What was sent to it, newest first.")
     nearest: list[Nearby] = batch(
         nearby.nearest_to,
         models.Enterprise.id,
@@ -173,7 +169,9 @@ class Enterprise(Node):
         carries=nearby.CARRIES,
         arguments={"kinds": "What to look for.", "first": "So many of each kind, 1 to 1,000."},
     )
-    timeline: "Connection[Event]" = log_of(models.Event.enterprise_id, "What happened at it and to it, newest first.")
+    timeline: Connection[lazy.Event] = log_of(
+        models.Event.enterprise_id, "What happened at it and to it, newest first."
+    )
     portrait: Portrait | None = batch(
         portraits.of_enterprises,
         models.Enterprise.id,

@@ -1,6 +1,6 @@
 """What a mutation can fail with, as clients see it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import strawberry
 
@@ -8,10 +8,7 @@ from resolvers.actions import errors
 from schema.execution.context import Context
 from schema.fields.references import ref
 from schema.fields.source import OF_ROW, FieldSource, LoadField, Node, declare_field
-from schema.types import node_id
-
-if TYPE_CHECKING:
-    from schema.types.warehouse import StockItem
+from schema.types import lazy, node_id
 
 
 @strawberry.interface(description="Why a mutation did nothing.")
@@ -95,5 +92,5 @@ class Conflict(Problem):
 class StockExhausted(Problem):
     """There is less stock than was asked for."""
 
-    item: "StockItem" = ref("item", "Of what.")
+    item: lazy.StockItem = ref("item", "Of what.")
     available: int = strawberry.field(description="How many units can be promised now.")

@@ -1,7 +1,7 @@
 """Events: the log as clients see it."""
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import Annotated, Any
 
 import strawberry
 
@@ -11,26 +11,80 @@ from resolvers.queries import timeline
 from schema.execution.context import Record
 from schema.fields.batch import batch
 from schema.fields.columns import column
+from schema.fields.events import TYPES, EventId, OfSubject
 from schema.fields.references import to_one
 from schema.fields.source import NODES, Node, declare_field
-from schema.types import node_id
-from schema.types.warning import Warning
+from schema.types import lazy, node_id
+from schema.types.enums import describe
 from subscriptions.event_filter import EventFilter
 
-if TYPE_CHECKING:
-    from schema.types.assistance import AssistanceRequest, DutyReport
-    from schema.types.case import Case
-    from schema.types.dispatch import Dispatch
-    from schema.types.enterprise import Enterprise
-    from schema.types.expert import Expert
-    from schema.types.hazard import Hazard
-    from schema.types.inspection import Inspection
-    from schema.types.inspector import Inspector
-    from schema.types.measure import ControlMeasure
-    from schema.types.team import Team
-    from schema.types.warehouse import StockItem
-    from schema.types.zone import Zone
-from schema.fields.events import TYPES, EventId, OfSubject
+describe(
+    EventKind,
+    "What happened.",
+    INSPECTION_PLANNED="An inspection was planned.",
+    INSPECTION_DISPATCHED="Inspectors were sent.",
+    INSPECTION_ACKNOWLEDGED="The inspectors know of it.",
+    INSPECTION_DEPARTED="They set out.",
+    INSPECTION_ARRIVED="They arrived.",
+    INSPECTION_SUBMITTED="They entered the result.",
+    INSPECTION_REVIEWED="The command centre began to look at it.",
+    INSPECTION_RETURNED="The command centre sent it back.",
+    INSPECTION_CLOSED="It was closed.",
+    INSPECTION_CANCELLED="It was called off.",
+    HAZARD_FOUND="An inspection found a hazard.",
+    HAZARD_REPORTED="A hazard was reported outside an inspection.",
+    HAZARD_AMENDED="An inspection said anew what it had found.",
+    HAZARD_ASSIGNED="It was given an owner and a deadline.",
+    HAZARD_RECTIFYING_STARTED="Its rectification began.",
+    HAZARD_RECTIFICATION_SUBMITTED="Its rectification was submitted.",
+    HAZARD_ACCEPTED="Its rectification was accepted.",
+    HAZARD_REJECTED="Its rectification was sent back.",
+    HAZARD_CLOSED="It was closed.",
+    HAZARD_REOPENED="An accepted one was opened again.",
+    HAZARD_DISMISSED="It was no hazard.",
+    HAZARD_EXTENSION_REQUESTED="A later deadline was asked for.",
+    HAZARD_EXTENSION_DECIDED="A later deadline was approved or refused.",
+    CASE_PROPOSED="A case was proposed.",
+    CASE_FILED="It was filed.",
+    CASE_DECLINED="It was not filed.",
+    CASE_INVESTIGATED="Its investigation began.",
+    CASE_NOTIFIED="The enterprise was notified.",
+    CASE_HEARD="A hearing began.",
+    CASE_DECIDED="It was decided, with a penalty or without.",
+    CASE_EXECUTED="The penalty's execution began.",
+    CASE_CLOSED="It was closed.",
+    DISPATCH_REQUESTED="Something was asked for.",
+    DISPATCH_ASSIGNED="Something was chosen.",
+    DISPATCH_ACKNOWLEDGED="Whoever is sent knows of it.",
+    DISPATCH_DEPARTED="They set out.",
+    DISPATCH_ARRIVED="They arrived.",
+    DISPATCH_COMPLETED="The work was done.",
+    DISPATCH_RELEASED="They are free again.",
+    DISPATCH_DECLINED="Whoever was chosen cannot come.",
+    DISPATCH_CANCELLED="It was called off.",
+    DUTY_REPORT_SUBMITTED="An enterprise on duty reported.",
+    ASSISTANCE_REQUESTED="An enterprise asked for help.",
+    ASSISTANCE_DISPATCHED="Inspectors were sent to help.",
+    ASSISTANCE_REOPENED="The visit that was to help was called off.",
+    ASSISTANCE_RESOLVED="The problem was solved.",
+    ASSISTANCE_WITHDRAWN="The enterprise took it back.",
+    ENTERPRISE_REGISTERED="An enterprise was registered.",
+    ENTERPRISE_CHANGED="Its file's own data changed.",
+    ENTERPRISE_GRADED="Its risk was graded.",
+    CONTROL_MEASURE_ADDED="A control measure was added.",
+    CONTROL_MEASURE_LIFTED="A control measure was lifted.",
+    INSPECTOR_DUTY_SET="An inspector went on or off duty.",
+    TEAM_STANDBY_SET="A team went on or off standby.",
+    EXPERT_STANDBY_SET="An expert went on or off standby.",
+    STOCK_RECEIVED="Stock came in.",
+    STOCK_RESERVED="Stock was promised to a dispatch.",
+    STOCK_FREED="Promised stock was freed.",
+    STOCK_DRAWN="Stock was used.",
+    WARNING_ISSUED="A warning was issued.",
+    WARNING_RAISED="Readings raised a warning, or made it graver.",
+    WARNING_LIFTED="A warning was lifted.",
+    REGISTER_IMPORTED="A batch of rows was imported.",
+)
 
 
 @strawberry.type(description="Who did something.")
@@ -64,10 +118,10 @@ class Event(Node):
         models.Event.actor_name,
         description="Who did it; null where nobody did, as when rain raises a warning.",
     )
-    enterprise: "Enterprise | None" = to_one(
+    enterprise: lazy.Enterprise | None = to_one(
         models.Event.enterprise_id, "The enterprise that it happened at or to; null if none."
     )
-    zone: "Zone | None" = to_one(models.Event.zone_id, "The zone that it happened in; null if none.")
+    zone: lazy.Zone | None = to_one(models.Event.zone_id, "The zone that it happened in; null if none.")
     from_: str | None = column(models.Event.from_status, "Status before; null if there was none.", name="from")
     to: str | None = column(models.Event.to_status, "Status after; null if there is none.")
     changes: list[FieldChange] = batch(
@@ -97,56 +151,56 @@ def event_type(*subjects: Subject) -> Any:
 class InspectionUpdate(Event):
     """Something happened to an inspection."""
 
-    inspection: "Inspection" = declare_field(OfSubject(), "The inspection, as it is now.")
+    inspection: lazy.Inspection = declare_field(OfSubject(), "The inspection, as it is now.")
 
 
 @event_type(Subject.HAZARD)
 class HazardUpdate(Event):
     """Something happened to a hazard."""
 
-    hazard: "Hazard" = declare_field(OfSubject(), "The hazard, as it is now.")
+    hazard: lazy.Hazard = declare_field(OfSubject(), "The hazard, as it is now.")
 
 
 @event_type(Subject.CASE)
 class CaseUpdate(Event):
     """Something happened to a case."""
 
-    case: "Case" = declare_field(OfSubject(), "The case, as it is now.")
+    case: lazy.Case = declare_field(OfSubject(), "The case, as it is now.")
 
 
 @event_type(Subject.DISPATCH)
 class DispatchUpdate(Event):
     """Something happened to a dispatch."""
 
-    dispatch: "Dispatch" = declare_field(OfSubject(), "The dispatch, as it is now.")
+    dispatch: lazy.Dispatch = declare_field(OfSubject(), "The dispatch, as it is now.")
 
 
 @event_type(Subject.ASSISTANCE)
 class AssistanceUpdate(Event):
     """Something happened to a request for help."""
 
-    assistance_request: "AssistanceRequest" = declare_field(OfSubject(), "The request, as it is now.")
+    assistance_request: lazy.AssistanceRequest = declare_field(OfSubject(), "The request, as it is now.")
 
 
 @event_type(Subject.DUTY_REPORT)
 class DutyReportUpdate(Event):
     """An enterprise reported."""
 
-    duty_report: "DutyReport" = declare_field(OfSubject(), "The report.")
+    duty_report: lazy.DutyReport = declare_field(OfSubject(), "The report.")
 
 
 @event_type(Subject.MEASURE)
 class MeasureUpdate(Event):
     """A measure was added or lifted."""
 
-    control_measure: "ControlMeasure" = declare_field(OfSubject(), "The measure, as it is now.")
+    control_measure: lazy.ControlMeasure = declare_field(OfSubject(), "The measure, as it is now.")
 
 
 @event_type(Subject.WARNING)
 class WarningUpdate(Event):
     """A warning was issued, raised or lifted."""
 
-    warning: Warning = declare_field(OfSubject(), "The warning, as it is now.")
+    warning: lazy.Warning = declare_field(OfSubject(), "The warning, as it is now.")
 
 
 @event_type(Subject.ENTERPRISE)
@@ -155,7 +209,7 @@ class EnterpriseUpdate(Event):
 
 
 ResourceItem = Annotated[
-    Union["Inspector", "Team", "Expert", "StockItem"],
+    lazy.Inspector | lazy.Team | lazy.Expert | lazy.StockItem,
     strawberry.union("ResourceItem", description="What can be on duty, on standby or in stock."),
 ]
 

@@ -1,7 +1,5 @@
 """Experts."""
 
-from typing import TYPE_CHECKING
-
 import models
 from models import PERSONAL_DATA
 from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
@@ -10,11 +8,9 @@ from schema.fields.filters import FilterField
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
 from schema.types.resource import ResourceFilter
 from schema.types.scalars import Point
-
-if TYPE_CHECKING:
-    from schema.types.zone import Zone
 
 
 @node(
@@ -44,6 +40,6 @@ class Expert(Node):
         latitude=models.Expert.latitude,
         longitude=models.Expert.longitude,
     )
-    zone: "Zone | None" = to_one(models.Expert.zone_id, "The zone; null outside all of them.")
+    zone: lazy.Zone | None = to_one(models.Expert.zone_id, "The zone; null outside all of them.")
     on_standby: bool = column(models.Expert.on_standby, "Whether ready to be asked now.")
     version: int = column(models.Expert.version, "Rises by one with every change.")

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import enum
-from typing import TYPE_CHECKING
 
 import strawberry
 
@@ -17,14 +16,36 @@ from schema.fields.filters import any_id, day, filter_field, flag, part_of
 from schema.fields.nodes import node, row_type
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
 from schema.types.enterprise import IN_RINGS, IN_VENUES, OVERDUE
-from schema.types.enums import Direction
+from schema.types.enums import Direction, describe
 from schema.types.scalars import Contact
 
-if TYPE_CHECKING:
-    from schema.types.enterprise import Enterprise
-    from schema.types.evidence import Evidence
-    from schema.types.inspection import Inspection
+describe(
+    HazardLevel,
+    "How grave a hazard is (隐患级别).",
+    GENERAL="A general hazard (一般隐患).",
+    MAJOR="A major hazard (重大隐患): rectified only with the five fixes.",
+)
+describe(
+    HazardStatus,
+    "Where a hazard stands on its way to being closed (隐患闭环).",
+    FOUND="Found by an inspection (已发现).",
+    UNDER_REVIEW="Reported by the enterprise itself, to be looked at (待核实).",
+    ASSIGNED="Has an owner and a deadline (已交办).",
+    RECTIFYING="Being rectified (整改中).",
+    PENDING_ACCEPTANCE="Rectification submitted, to be accepted (待验收).",
+    ACCEPTED="Rectification accepted (已验收).",
+    CLOSED="Struck from the list (已销号).",
+    DISMISSED="Was no hazard (不予认定).",
+)
+describe(
+    ExtensionStatus,
+    "What became of a request to move a deadline.",
+    REQUESTED="Not decided yet.",
+    APPROVED="The new deadline is in force.",
+    REFUSED="The old deadline stands.",
+)
 
 
 def at_enterprise(clause: Within | Among) -> Within:
@@ -112,8 +133,8 @@ class DeadlineExtension:
 class Hazard(Node):
     """Something dangerous at an enterprise, until it is closed (隐患)."""
 
-    enterprise: "Enterprise" = to_one(models.Hazard.enterprise_id, "Where.")
-    inspection: "Inspection | None" = to_one(
+    enterprise: lazy.Enterprise = to_one(models.Hazard.enterprise_id, "Where.")
+    inspection: lazy.Inspection | None = to_one(
         models.Hazard.inspection_id, "The inspection that found it; null if the enterprise reported it itself."
     )
     level: HazardLevel = column(models.Hazard.level, "How grave it is.")
@@ -154,7 +175,7 @@ class Hazard(Node):
     extensions: list[DeadlineExtension] = to_list(
         models.DeadlineExtension.hazard_id, "Requests for a later deadline, oldest first."
     )
-    evidence: "list[Evidence]" = to_list(
+    evidence: list[lazy.Evidence] = to_list(
         models.HazardEvidence.hazard_id,
         "What proves it; empty for a viewer who may not see personal data.",
         through=(models.Evidence.id, models.HazardEvidence.evidence_id),

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import enum
-from typing import TYPE_CHECKING
 
 import strawberry
 
@@ -16,16 +15,41 @@ from schema.fields.filters import any_id, day, filter_field
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
 from schema.types.enterprise import IN_RINGS, IN_VENUES
-from schema.types.enums import Direction
+from schema.types.enums import Direction, describe
 
-if TYPE_CHECKING:
-    from schema.types.assistance import AssistanceRequest
-    from schema.types.case import Case
-    from schema.types.enterprise import Enterprise
-    from schema.types.evidence import Evidence
-    from schema.types.hazard import Hazard
-    from schema.types.inspector import Inspector
+describe(
+    InspectionKind,
+    "Why an inspection is made.",
+    ROUTINE="Part of the daily round (日常检查).",
+    SPECIAL="Part of a campaign (专项检查).",
+    ASSISTANCE="An enterprise asked for help (协助).",
+    REINSPECTION="Looks again at what an earlier one found (复查).",
+    COMPLAINT="Somebody complained (举报核查).",
+)
+describe(
+    InspectionStatus,
+    "Where an inspection stands.",
+    PLANNED="Planned (已计划).",
+    DISPATCHED="Inspectors were sent (已派出).",
+    ACKNOWLEDGED="They know of it (已确认).",
+    EN_ROUTE="They are on their way (途中).",
+    ON_SITE="They are there (到场).",
+    SUBMITTED="They entered the result (已提交).",
+    IN_REVIEW="The command centre looks at the result (审核中).",
+    CLOSED="Done, with every hazard dealt with (已办结).",
+    CANCELLED="Called off before arrival (已取消).",
+)
+describe(
+    InspectionResult,
+    "What an inspection found.",
+    PASS="Nothing to object to (合格).",
+    HAZARDS_FOUND="Hazards (发现隐患).",
+    REFUSED="The inspectors were not let in (拒绝检查).",
+    NOT_OPERATING="The enterprise was not at work (停产停业).",
+    NOT_APPLICABLE="There was nothing to inspect (不适用).",
+)
 
 
 def at_enterprise(clause: Within | Among) -> Within:
@@ -87,11 +111,11 @@ class InspectionOrder:
 class Inspection(Node):
     """A visit to an enterprise, from plan to close (检查)."""
 
-    enterprise: "Enterprise" = to_one(models.Inspection.enterprise_id, "Where.")
+    enterprise: lazy.Enterprise = to_one(models.Inspection.enterprise_id, "Where.")
     kind: InspectionKind = column(models.Inspection.kind, "Why it is made.")
     status: InspectionStatus = column(models.Inspection.status, "Where it stands.")
     result: InspectionResult | None = column(models.Inspection.result, "What it found; null until submitted.")
-    inspectors: "list[Inspector]" = to_list(
+    inspectors: list[lazy.Inspector] = to_list(
         models.InspectionInspector.inspection_id,
         "Who carries it out.",
         through=(models.Inspector.id, models.InspectionInspector.inspector_id),
@@ -106,9 +130,9 @@ class Inspection(Node):
     submitted_at: dt.datetime | None = column(models.Inspection.submitted_at, "When the result was entered, or null.")
     closed_at: dt.datetime | None = column(models.Inspection.closed_at, "When it was closed, or null.")
     summary: str | None = column(models.Inspection.summary, "What the inspectors wrote; null if nothing.")
-    hazards: "Connection[Hazard]" = to_many(models.Hazard.inspection_id, "The hazards that it found.")
-    cases: "list[Case]" = to_list(models.Case.inspection_id, "The cases that came of it, oldest first.")
-    evidence: "list[Evidence]" = to_list(
+    hazards: Connection[lazy.Hazard] = to_many(models.Hazard.inspection_id, "The hazards that it found.")
+    cases: list[lazy.Case] = to_list(models.Case.inspection_id, "The cases that came of it, oldest first.")
+    evidence: list[lazy.Evidence] = to_list(
         models.InspectionEvidence.inspection_id,
         "What proves it; empty for a viewer who may not see personal data.",
         through=(models.Evidence.id, models.InspectionEvidence.evidence_id),
@@ -116,7 +140,7 @@ class Inspection(Node):
     reinspection_of: "Inspection | None" = to_one(
         models.Inspection.reinspection_of_id, "The inspection that it repeats; null if none."
     )
-    assistance_request: "AssistanceRequest | None" = to_one(
+    assistance_request: lazy.AssistanceRequest | None = to_one(
         models.Inspection.assistance_request_id, "The call for help that it serves; null if none."
     )
     version: int = column(models.Inspection.version, "Rises by one with every change.")

@@ -1,7 +1,6 @@
 """Inspectors."""
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import models
 from models import PERSONAL_DATA
@@ -11,11 +10,9 @@ from schema.fields.connections import Connection, to_many
 from schema.fields.filters import FilterField
 from schema.fields.nodes import node
 from schema.fields.source import Node
+from schema.types import lazy
 from schema.types.resource import ResourceFilter
 from schema.types.scalars import Point
-
-if TYPE_CHECKING:
-    from schema.types.inspection import Inspection
 
 
 @node(
@@ -46,7 +43,7 @@ class Inspector(Node):
         longitude=models.Inspector.longitude,
     )
     position_at: dt.datetime | None = column(models.Inspector.position_at, "When the position was reported, or null.")
-    inspections: "Connection[Inspection]" = to_many(
+    inspections: Connection[lazy.Inspection] = to_many(
         models.InspectionInspector.inspector_id,
         "The inspections that this officer carries out.",
         through=(models.Inspection.id, models.InspectionInspector.inspection_id),

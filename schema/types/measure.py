@@ -1,7 +1,6 @@
 """Control measures."""
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import strawberry
 
@@ -13,10 +12,20 @@ from schema.fields.filters import filter_field, flag
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
+from schema.types.enums import describe
 from schema.types.scalars import Contact
 
-if TYPE_CHECKING:
-    from schema.types.enterprise import Enterprise
+describe(
+    MeasureKind,
+    "The kind of a control measure (管控措施).",
+    ELIMINATION="The danger is removed.",
+    ENGINEERING="A technical measure (工程技术措施).",
+    ADMINISTRATIVE="A rule or a duty (管理措施).",
+    TRAINING="People are trained (培训教育).",
+    PPE="Personal protective equipment (个体防护).",
+    EMERGENCY="A measure for the emergency (应急处置).",
+)
 
 
 @strawberry.input(description="Which measures.")
@@ -29,7 +38,7 @@ class MeasureFilter:
 class ControlMeasure(Node):
     """What keeps a danger in hand (管控措施)."""
 
-    enterprise: "Enterprise" = to_one(models.ControlMeasure.enterprise_id, "Where.")
+    enterprise: lazy.Enterprise = to_one(models.ControlMeasure.enterprise_id, "Where.")
     kind: MeasureKind = column(models.ControlMeasure.kind, "What kind of measure.")
     description: str = column(models.ControlMeasure.description, "What is done.")
     responsible: Contact | None = sub_object(

@@ -1,21 +1,27 @@
 """What is near something."""
 
-from typing import TYPE_CHECKING, Annotated, Union
+from typing import Annotated
 
 import strawberry
 
+from resolvers.queries.nearby import NearbyKind
 from schema.fields.references import ref
+from schema.types import lazy
+from schema.types.enums import describe
 
-if TYPE_CHECKING:
-    from schema.types.camera import Camera
-    from schema.types.enterprise import Enterprise
-    from schema.types.expert import Expert
-    from schema.types.inspector import Inspector
-    from schema.types.team import Team
-    from schema.types.warehouse import Warehouse
+describe(
+    NearbyKind,
+    "What can be looked for around a point.",
+    ENTERPRISE="Enterprises.",
+    CAMERA="Cameras.",
+    EXPERT="Experts.",
+    TEAM="Teams.",
+    WAREHOUSE="Warehouses.",
+    INSPECTOR="Inspectors, by their latest position.",
+)
 
 NearbyItem = Annotated[
-    Union["Enterprise", "Camera", "Expert", "Team", "Warehouse", "Inspector"],
+    lazy.Enterprise | lazy.Camera | lazy.Expert | lazy.Team | lazy.Warehouse | lazy.Inspector,
     strawberry.union("NearbyItem", description="What can be near."),
 ]
 

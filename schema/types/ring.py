@@ -1,7 +1,5 @@
 """Control rings."""
 
-from typing import TYPE_CHECKING
-
 import models
 from models import ControlGrade
 from resolvers import geography
@@ -12,12 +10,18 @@ from schema.fields.connections import Connection, to_many
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
+from schema.types.enums import describe
 from schema.types.portrait import WINDOW, Portrait
 from schema.types.scalars import GeoJSON
 
-if TYPE_CHECKING:
-    from schema.types.enterprise import Enterprise
-    from schema.types.venue import Venue
+describe(
+    ControlGrade,
+    "How strictly a ring around a venue is controlled (圈层管控).",
+    ALERT="The outer ring: watched (警戒圈).",
+    CONTROL="The middle ring: controlled (管控圈).",
+    STRICT="The inner ring: strictly controlled; every enterprise has a safety file (严控圈).",
+)
 
 
 @node(models.ControlRing)
@@ -32,8 +36,8 @@ class ControlRing(Node):
         models.ControlRing.radius_metres,
         description="Outline, a polygon of 64 corners; one without any where the venue has no location.",
     )
-    venue: "Venue" = to_one(models.ControlRing.venue_id, "The venue in its middle.")
-    enterprises: "Connection[Enterprise]" = to_many(
+    venue: lazy.Venue = to_one(models.ControlRing.venue_id, "The venue in its middle.")
+    enterprises: Connection[lazy.Enterprise] = to_many(
         models.EnterpriseRing.ring_id,
         "The enterprises inside.",
         through=(models.Enterprise.id, models.EnterpriseRing.enterprise_id),

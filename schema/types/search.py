@@ -1,20 +1,26 @@
 """What a search finds."""
 
-from typing import TYPE_CHECKING, Annotated, Union
+from typing import Annotated
 
 import strawberry
 
+from resolvers.queries.search import SearchKind
 from schema.fields.references import ref
+from schema.types import lazy
+from schema.types.enums import describe
 
-if TYPE_CHECKING:
-    from schema.types.enterprise import Enterprise
-    from schema.types.expert import Expert
-    from schema.types.team import Team
-    from schema.types.venue import Venue
-    from schema.types.warehouse import Warehouse
+describe(
+    SearchKind,
+    "What a search looks through.",
+    ENTERPRISE="Enterprises, by name, address and credit code.",
+    VENUE="Venues, by their names.",
+    EXPERT="Experts, by specialty; by name for a viewer who may see personal data.",
+    TEAM="Teams, by name.",
+    WAREHOUSE="Warehouses, by name.",
+)
 
 SearchItem = Annotated[
-    Union["Enterprise", "Venue", "Expert", "Team", "Warehouse"],
+    lazy.Enterprise | lazy.Venue | lazy.Expert | lazy.Team | lazy.Warehouse,
     strawberry.union("SearchItem", description="What can be searched for."),
 ]
 

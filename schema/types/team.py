@@ -1,7 +1,5 @@
 """Teams."""
 
-from typing import TYPE_CHECKING
-
 import models
 from models import PERSONAL_DATA, TeamKind
 from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
@@ -11,12 +9,23 @@ from schema.fields.filters import FilterField
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
+from schema.types.enums import describe
 from schema.types.resource import ResourceFilter
 from schema.types.scalars import Contact, Point
 
-if TYPE_CHECKING:
-    from schema.types.dispatch import Dispatch
-    from schema.types.zone import Zone
+describe(
+    TeamKind,
+    "What a team is for.",
+    FIRE="Fire (消防).",
+    HAZMAT="Hazardous materials (危化品处置).",
+    MEDICAL="Medical (医疗救护).",
+    WATER_RESCUE="Water rescue (水上救援).",
+    ENGINEERING="Engineering (工程抢险).",
+    POWER="Power supply (电力保障).",
+    SECURITY="Security (安保).",
+    VOLUNTEER="Volunteers (志愿者).",
+)
 
 
 @node(
@@ -44,7 +53,7 @@ class Team(Node):
     location: Point | None = sub_object(
         "Where it is based; null if not known.", latitude=models.Team.latitude, longitude=models.Team.longitude
     )
-    zone: "Zone | None" = to_one(models.Team.zone_id, "The zone; null outside all of them.")
+    zone: lazy.Zone | None = to_one(models.Team.zone_id, "The zone; null outside all of them.")
     on_standby: bool = column(models.Team.on_standby, "Whether ready to leave now.")
-    dispatches: "Connection[Dispatch]" = to_many(models.Dispatch.team_id, "Where it was sent, newest first.")
+    dispatches: Connection[lazy.Dispatch] = to_many(models.Dispatch.team_id, "Where it was sent, newest first.")
     version: int = column(models.Team.version, "Rises by one with every change.")

@@ -1,18 +1,13 @@
 """Towns."""
 
-from typing import TYPE_CHECKING
-
 import models
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_many
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
 from schema.types.scalars import Point
-
-if TYPE_CHECKING:
-    from schema.types.enterprise import Enterprise
-    from schema.types.zone import Zone
 
 
 @node(models.Town)
@@ -25,5 +20,5 @@ class Town(Node):
     location: Point | None = sub_object(
         "A point in it; null if not known.", latitude=models.Town.latitude, longitude=models.Town.longitude
     )
-    zone: "Zone | None" = to_one(models.Town.zone_id, "Its zone; null if it belongs to none.")
-    enterprises: "Connection[Enterprise]" = to_many(models.Enterprise.town_id, "The enterprises in it.")
+    zone: lazy.Zone | None = to_one(models.Town.zone_id, "Its zone; null if it belongs to none.")
+    enterprises: Connection[lazy.Enterprise] = to_many(models.Enterprise.town_id, "The enterprises in it.")

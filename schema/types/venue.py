@@ -1,7 +1,5 @@
 """Venues."""
 
-from typing import TYPE_CHECKING
-
 import strawberry
 
 import models
@@ -15,14 +13,20 @@ from schema.fields.filters import filtered, one_id
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
+from schema.types.enums import describe
 from schema.types.nearby import Nearby
 from schema.types.portrait import WINDOW, Portrait
 from schema.types.scalars import Point
 
-if TYPE_CHECKING:
-    from schema.types.camera import Camera
-    from schema.types.ring import ControlRing
-    from schema.types.zone import Zone
+describe(
+    VenueKind,
+    "What a venue is.",
+    COMPETITION="A venue of competitions (竞赛场馆).",
+    VILLAGE="Where athletes, officials or the press live (亚运村).",
+    TRANSPORT="A transport hub (交通枢纽).",
+    OTHER="Anything else that is guarded.",
+)
 
 
 @strawberry.input
@@ -42,11 +46,11 @@ class Venue(Node):
     location: Point | None = sub_object(
         "Where it is; null if not known.", latitude=models.Venue.latitude, longitude=models.Venue.longitude
     )
-    zone: "Zone | None" = to_one(models.Venue.zone_id, "The zone it lies in; null outside all of them.")
-    rings: "list[ControlRing]" = to_list(
+    zone: lazy.Zone | None = to_one(models.Venue.zone_id, "The zone it lies in; null outside all of them.")
+    rings: list[lazy.ControlRing] = to_list(
         models.ControlRing.venue_id, "Its rings, the strictest last.", by=models.ControlRing.grade
     )
-    cameras: "Connection[Camera]" = to_many(models.Camera.venue_id, "Its cameras.")
+    cameras: Connection[lazy.Camera] = to_many(models.Camera.venue_id, "Its cameras.")
     nearby: list[Nearby] = batch(
         nearby.around,
         models.Venue.latitude,

@@ -1,23 +1,30 @@
 """Who asks."""
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import strawberry
 
 from models import Role
 from schema.fields.references import ref
+from schema.types import lazy
+from schema.types.enums import describe
 
-if TYPE_CHECKING:
-    from schema.types.enterprise import Enterprise
-    from schema.types.inspector import Inspector
+describe(
+    Role,
+    "Who asks.",
+    COMMANDER="The duty officer of the command centre (指挥长): sees and does everything.",
+    INSPECTOR="An officer in the field (检查员).",
+    ENTERPRISE="A guarded enterprise (企业): its own file only.",
+    WALL="A screen in the command centre (大屏): everything but personal data.",
+    INTEGRATOR="A program (系统对接): what its scopes allow.",
+)
 
 
 @strawberry.type(description="Who asks, and what they may do.")
 class Viewer:
     role: Role = strawberry.field(description="In which role.")
     name: str | None = strawberry.field(description="Name in the token; null if it has none.")
-    inspector: "Inspector | None" = ref("inspector", "Which officer; null in other roles.")
-    enterprise: "Enterprise | None" = ref("enterprise", "Which enterprise; null in other roles.")
+    inspector: lazy.Inspector | None = ref("inspector", "Which officer; null in other roles.")
+    enterprise: lazy.Enterprise | None = ref("enterprise", "Which enterprise; null in other roles.")
     scopes: list[str] = strawberry.field(description="What a program is allowed; empty in other roles.")
     expires_at: dt.datetime | None = strawberry.field(description="When the token ends; null without a token.")

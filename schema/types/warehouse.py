@@ -1,7 +1,5 @@
 """Warehouses and their stock."""
 
-from typing import TYPE_CHECKING
-
 import strawberry
 
 import models
@@ -13,11 +11,9 @@ from schema.fields.filters import FilterField, part_of
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
 from schema.types.resource import ResourceFilter
 from schema.types.scalars import Contact, Point
-
-if TYPE_CHECKING:
-    from schema.types.zone import Zone
 
 UNRESERVED = Exceeds(models.StockItem.quantity, models.StockItem.reserved)
 
@@ -51,7 +47,7 @@ class Warehouse(Node):
     location: Point | None = sub_object(
         "Where it is; null if not known.", latitude=models.Warehouse.latitude, longitude=models.Warehouse.longitude
     )
-    zone: "Zone | None" = to_one(models.Warehouse.zone_id, "The zone; null outside all of them.")
+    zone: lazy.Zone | None = to_one(models.Warehouse.zone_id, "The zone; null outside all of them.")
     stock: "Connection[StockItem]" = to_many(models.StockItem.warehouse_id, "What is in it.")
 
 

@@ -1,7 +1,6 @@
 """Warnings."""
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import strawberry
 
@@ -13,9 +12,27 @@ from schema.fields.filters import any_id, filter_field, flag
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
+from schema.types import lazy
+from schema.types.enums import describe
 
-if TYPE_CHECKING:
-    from schema.types.zone import Zone
+describe(
+    WarningKind,
+    "What a warning is of.",
+    RAINSTORM="Rainstorm (暴雨).",
+    TYPHOON="Typhoon (台风).",
+    HEAT="Heat (高温).",
+    FIRE="Fire (火险).",
+    HAZMAT="Hazardous materials (危化品).",
+    OTHER="Anything else.",
+)
+describe(
+    WarningLevel,
+    "How grave a warning is; for a rainstorm by the national thresholds.",
+    BLUE="Level IV; rain: 50 mm in 12 hours (蓝色).",
+    YELLOW="Level III; rain: 50 mm in 6 hours (黄色).",
+    ORANGE="Level II; rain: 50 mm in 3 hours (橙色).",
+    RED="Level I; rain: 100 mm in 3 hours (红色).",
+)
 
 
 @strawberry.input(description="Which warnings.")
@@ -29,7 +46,7 @@ class WarningFilter:
 class Warning(Node):
     """A warning over a zone or the whole district (预警)."""
 
-    zone: "Zone | None" = to_one(models.Warning.zone_id, "The zone; null for the whole district.")
+    zone: lazy.Zone | None = to_one(models.Warning.zone_id, "The zone; null for the whole district.")
     kind: WarningKind = column(models.Warning.kind, "Of what.")
     level: WarningLevel = column(models.Warning.level, "How grave.")
     headline: str = column(models.Warning.headline, "What it says.")

@@ -1,7 +1,5 @@
 """The zones."""
 
-from typing import TYPE_CHECKING
-
 import models
 from models import ZoneFocus
 from resolvers.queries import portraits
@@ -11,22 +9,19 @@ from schema.fields.connections import Connection, to_list, to_many
 from schema.fields.nodes import node
 from schema.fields.references import to_one_back
 from schema.fields.source import Node
+from schema.types import lazy
+from schema.types.enums import describe
 from schema.types.portrait import WINDOW, Portrait
 from schema.types.scalars import GeoJSON
 
-# Not among the names that the build supplies: Python has a Warning of its own, and would take that.
-from schema.types.warning import Warning
-
-if TYPE_CHECKING:
-    from schema.types.command import CommandUnit
-    from schema.types.enterprise import Enterprise
-    from schema.types.expert import Expert
-    from schema.types.hazard import Hazard
-    from schema.types.inspection import Inspection
-    from schema.types.team import Team
-    from schema.types.town import Town
-    from schema.types.venue import Venue
-    from schema.types.warehouse import Warehouse
+describe(
+    ZoneFocus,
+    "What a zone is guarded against above all.",
+    WATERLOGGING="Waterlogging by short heavy rain (内涝).",
+    HAZARDOUS_CHEMICALS="Hazardous chemicals (危险化学品).",
+    CROWDED_PLACES="Crowded places (人员密集场所).",
+    FOREST_AND_FLOOD="Forest fire and flood (森林防火和防汛).",
+)
 
 
 @node(models.Zone)
@@ -39,26 +34,26 @@ class Zone(Node):
     focus: list[ZoneFocus] = column(models.Zone.focus, "What it is guarded against above all.")
     plan: str = column(models.Zone.plan, "Its plan of protection.")
     boundary: GeoJSON = compute(GeoJSON, models.Zone.boundary, description="Outline.")
-    towns: "list[Town]" = to_list(models.Town.zone_id, "Its towns and streets.")
-    venues: "list[Venue]" = to_list(models.Venue.zone_id, "The venues in it.")
-    command: "CommandUnit | None" = to_one_back(
+    towns: list[lazy.Town] = to_list(models.Town.zone_id, "Its towns and streets.")
+    venues: list[lazy.Venue] = to_list(models.Venue.zone_id, "The venues in it.")
+    command: lazy.CommandUnit | None = to_one_back(
         models.Zone.id, models.CommandUnit.zone_id, "Its headquarters; null if it has none, or for an enterprise."
     )
-    enterprises: "Connection[Enterprise]" = to_many(models.Enterprise.zone_id, "The enterprises in it.")
-    hazards: "Connection[Hazard]" = to_many(
+    enterprises: Connection[lazy.Enterprise] = to_many(models.Enterprise.zone_id, "The enterprises in it.")
+    hazards: Connection[lazy.Hazard] = to_many(
         models.Enterprise.zone_id,
         "The hazards at its enterprises.",
         through=(models.Hazard.enterprise_id, models.Enterprise.id),
     )
-    inspections: "Connection[Inspection]" = to_many(
+    inspections: Connection[lazy.Inspection] = to_many(
         models.Enterprise.zone_id,
         "The inspections of its enterprises.",
         through=(models.Inspection.enterprise_id, models.Enterprise.id),
     )
-    experts: "Connection[Expert]" = to_many(models.Expert.zone_id, "The experts in it.")
-    teams: "Connection[Team]" = to_many(models.Team.zone_id, "The teams in it.")
-    warehouses: "Connection[Warehouse]" = to_many(models.Warehouse.zone_id, "The warehouses in it.")
-    warnings: Connection[Warning] = to_many(models.Warning.zone_id, "The warnings for it, newest first.")
+    experts: Connection[lazy.Expert] = to_many(models.Expert.zone_id, "The experts in it.")
+    teams: Connection[lazy.Team] = to_many(models.Team.zone_id, "The teams in it.")
+    warehouses: Connection[lazy.Warehouse] = to_many(models.Warehouse.zone_id, "The warehouses in it.")
+    warnings: Connection[lazy.Warning] = to_many(models.Warning.zone_id, "The warnings for it, newest first.")
     portrait: Portrait | None = batch(
         portraits.of_zones,
         models.Zone.id,
