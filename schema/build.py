@@ -34,9 +34,11 @@ class Graph(strawberry.Schema):
 
 
 def is_one_of(graphql_type: Any, info: Any) -> bool | None:
+    """Whether an input is @oneOf; None for a type that is no input."""
     if not isinstance(graphql_type, GraphQLInputObjectType):
         return None
-    return graphql_type.extensions["strawberry-definition"].is_one_of
+    one_of: bool = graphql_type.extensions["strawberry-definition"].is_one_of
+    return one_of
 
 
 def build() -> Graph:

@@ -136,7 +136,7 @@ class Page:
         seen = rows(self._models[name], visibility)
         if isinstance(declared, LoadField):
             seen = seen.of(value(declared.sees, visibility))
-            portrait = isinstance(declared.source, Batch) and declared.source.function in portraits.SCOPES
+            portrait = isinstance(declared.source, Batch) and declared.source.function in portraits.ENTERPRISES
             if portrait and visibility.role is Role.ENTERPRISE:
                 seen = See.OWN if getattr(declared.source, "function", None) is portraits.of_enterprises else See.NONE
         return seen.of(self._target(get_named_type(definition.type), visibility))

@@ -76,7 +76,7 @@ class Query:
         NodeById(), "Anything by its global id; null if it does not exist or is not yours to see."
     )
     nodes: list[Node | None] = declare_field(NodesByIds(), "Many of them at once, in the order of the ids.")
-    viewer: Viewer = batch(viewers.asking, description="Who asks.")
+    viewer: Viewer = batch(viewers.current_viewer, description="Who asks.")
     district: District = declare_field(Singleton(), "The district.")
     zones: list[Zone] = to_list(None, "Its zones.")
     zone: Zone | None = declare_field(

@@ -16,7 +16,7 @@ from models import Subject
 from models.visibility import Role, Visibility
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import portraits
-from resolvers.queries.portraits import Days
+from resolvers.queries.portrait_counts import Days
 from schema.execution.context import Context
 from schema.fields.references import ref
 from schema.fields.source import FieldSource, LoadField, argument, declare_field

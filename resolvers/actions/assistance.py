@@ -1,4 +1,4 @@
-"""Duty reports, and the help that enterprises ask for."""
+"""Actions on duty reports and on enterprises' requests for help."""
 
 from collections.abc import Sequence
 
@@ -52,10 +52,10 @@ async def report_duty(
     experts_on_standby: int = 0,
     problems: Sequence[str] = (),
 ) -> ActionResult:
-    """A duty report; each of its problems is a request for help."""
+    """Submit a duty report. Each of its problems becomes a request for help."""
     await context.get(Enterprise, enterprise)
     if experts_on_standby < 0:
-        raise InvalidInput("expertsOnStandby", "Not less than none.")
+        raise InvalidInput("expertsOnStandby", "Must be 0 or more.")
     if len(problems) > PROBLEMS_MAXIMUM:
         raise InvalidInput("problems", f"At most {PROBLEMS_MAXIMUM} at once.")
     report = await context.add(
@@ -80,13 +80,13 @@ async def request(context: ActionContext, *, enterprise: int, problem: str) -> A
 async def dispatch(
     context: ActionContext, *, assistance_request: int, inspectors: Sequence[int] = (), count: int = 1
 ) -> ActionResult:
-    """Send these inspectors, or the `count` nearest on duty: an inspection of kind ASSISTANCE, already dispatched."""
+    """Send the named inspectors, or the `count` nearest on duty, by a dispatched inspection of kind ASSISTANCE."""
     row = await context.get_subject(AssistanceRequest, assistance_request)
     context.transition("assistance", row)
     if not 1 <= count <= INSPECTORS_MAXIMUM:
         raise InvalidInput("count", f"From 1 to {INSPECTORS_MAXIMUM}.")
-    sent = await require_on_duty(context, inspectors or await _nearest_on_duty(context, row.enterprise_id, count))
-    if not sent:
+    team = await require_on_duty(context, inspectors or await _nearest_on_duty(context, row.enterprise_id, count))
+    if not team:
         raise InvalidInput("inspectors", "No inspector is on duty.")
     inspection = await context.add(
         Inspection(
@@ -98,21 +98,21 @@ async def dispatch(
             assistance_request_id=row.id,
         )
     )
-    await assign_inspectors(context, inspection, sent)
+    await assign_inspectors(context, inspection, team)
     context.record(EventKind.INSPECTION_DISPATCHED, inspection, None, inspection.status)
     return {"assistance_request": row, "inspection": inspection}
 
 
 async def _nearest_on_duty(context: ActionContext, enterprise: int, count: int) -> list[int]:
-    """The nearest inspectors on duty; those whose position is not known, or all where the enterprise's is not, last."""
-    place = await context.get(Enterprise, enterprise)
+    """Keys of the nearest inspectors on duty. Unknown distances count as infinite, ties go by key."""
+    site = await context.get(Enterprise, enterprise)
     columns = (col(Inspector.id), col(Inspector.latitude), col(Inspector.longitude))
     rows = (await context.session.execute(sa.select(*columns).where(col(Inspector.on_duty)))).all()
 
     def metres(latitude: float | None, longitude: float | None) -> float:
-        if None in (latitude, longitude, place.latitude, place.longitude):
+        if None in (latitude, longitude, site.latitude, site.longitude):
             return float("inf")
-        return great_circle_metres(place.latitude or 0, place.longitude or 0, latitude or 0, longitude or 0)
+        return great_circle_metres(site.latitude or 0, site.longitude or 0, latitude or 0, longitude or 0)
 
     return [key for _, key in sorted((metres(lat, lon), key) for key, lat, lon in rows)[:count]]
 
@@ -120,7 +120,7 @@ async def _nearest_on_duty(context: ActionContext, enterprise: int, count: int) 
 async def resolve(context: ActionContext, *, assistance_request: int, resolution: str) -> ActionResult:
     row = await context.get_subject(AssistanceRequest, assistance_request)
     if context.viewer.role is Role.INSPECTOR and not await _is_served_by_viewer(context, row):
-        raise Forbidden("This request is not served by an inspection of yours.")
+        raise Forbidden("No inspection of yours serves this request.")
     context.transition("assistance", row)
     row.resolution, row.resolved_at = resolution, context.now
     return {"assistance_request": row}

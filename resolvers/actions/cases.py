@@ -1,4 +1,4 @@
-"""What is done in the course of a case."""
+"""Actions on cases, from the proposal to the close."""
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -18,7 +18,7 @@ async def propose(context: ActionContext, *, inspection: int, grounds: str) -> A
     visit = await context.get(Inspection, inspection)
     await require_own(context, visit)
     if visit.status not in SUBMITTED:
-        raise InvalidInput("inspection", "A case is proposed on a submitted inspection.")
+        raise InvalidInput("inspection", "A case needs a submitted inspection.")
     case = await context.add(
         Case(inspection_id=inspection, enterprise_id=visit.enterprise_id, status=CaseStatus.PROPOSED, grounds=grounds)
     )
@@ -27,7 +27,7 @@ async def propose(context: ActionContext, *, inspection: int, grounds: str) -> A
 
 
 async def file(context: ActionContext, *, case: int, number: str | None = None) -> ActionResult:
-    """File it, under this number or one of its own."""
+    """File the case under `number`, or else under the year and its key."""
     row = await context.get_subject(Case, case)
     await _transition(context, row)
     row.number = check_length("number", number) or f"{context.day.year}-{row.id:06d}"
@@ -38,7 +38,7 @@ async def file(context: ActionContext, *, case: int, number: str | None = None) 
 
 
 async def advance(context: ActionContext, *, case: int) -> ActionResult:
-    """A step that needs nothing else."""
+    """Take the transition of this mutation, which needs no other argument."""
     row = await context.get_subject(Case, case)
     await _transition(context, row)
     return {"case": row}
@@ -55,15 +55,15 @@ async def decline(context: ActionContext, *, case: int, reason: str | None = Non
 async def decide(
     context: ActionContext, *, case: int, outcome: CaseStatus, penalty: Sanction | None = None
 ) -> ActionResult:
-    """An outcome; DECIDED, and nothing else, has a penalty."""
+    """Decide the case. The outcome DECIDED has a penalty, and no other has one."""
     row = await context.get_subject(Case, case)
     await _transition(context, row, outcome)
     kinds = list(dict.fromkeys(penalty.kinds)) if penalty else []
     fine_yuan = penalty.fine_yuan if penalty else None
     if (outcome is CaseStatus.DECIDED) != bool(kinds):
-        raise InvalidInput("penalty", "The outcome DECIDED, and nothing else, has a penalty.")
+        raise InvalidInput("penalty", "The outcome DECIDED needs a penalty; other outcomes have none.")
     if (PenaltyKind.FINE in kinds) != (fine_yuan is not None) or (fine_yuan or 0) < 0:
-        raise InvalidInput("penalty.fineYuan", "A fine, and nothing else, has an amount, which is not negative.")
+        raise InvalidInput("penalty.fineYuan", "A penalty of kind FINE needs an amount of 0 or more; others have none.")
     row.penalty_kinds, row.fine_yuan, row.decided_at = kinds or None, fine_yuan, context.now
     return {"case": row}
 

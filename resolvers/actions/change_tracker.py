@@ -1,4 +1,4 @@
-"""What an action changed, taken from the rows themselves: nobody has to remember to say it."""
+"""Tracks which columns an action changes, from the session itself, so no action has to list its changes."""
 
 import datetime as dt
 import enum
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 import models
 from models.db.tables import Versioned
 
-# Rows that only an action with an event about them may write.
+# Models whose rows may only be written together with an event about the row.
 OWN_EVENT_MODELS: tuple[type[Any], ...] = (
     models.Inspection,
     models.Hazard,
@@ -27,12 +27,12 @@ OWN_EVENT_MODELS: tuple[type[Any], ...] = (
     models.Expert,
     models.StockItem,
 )
-# An inspector's position is overwritten and never logged; versions and times of change speak for themselves.
+# Columns that may change without an event: positions are not logged, and the others are derived from logged changes.
 UNTRACKED_COLUMNS: dict[Any, set[str]] = {
     models.Inspector: {"latitude", "longitude", "position_at"},
     models.Enterprise: {"open_hazards", "last_inspected_at", "updated_at"},
 }
-# Rows that an import writes, each batch with its event, or an action together with a guarded row.
+# Models whose rows may be written with any event: by an import, or by an action together with another row.
 ANY_EVENT_MODELS: tuple[type[Any], ...] = (
     models.District,
     models.CommandUnit,
@@ -46,87 +46,95 @@ ANY_EVENT_MODELS: tuple[type[Any], ...] = (
     models.InspectionInspector,
     models.DeadlineExtension,
 )
-# Columns that hold names and telephone numbers of people.
+# Endings of columns with names and telephone numbers of people.
 PERSONAL_SUFFIXES = ("_name", "phone")
 
 
 class ChangeTracker:
-    """By row: which columns changed, from what to what. Of a row that is new all is, and nothing is told."""
+    """The changes of one action by row: which columns, from what to what. A new or deleted row has no such list."""
 
     def __init__(self) -> None:
+        # All by id(row). The rows are held, so that no id is used twice.
         self._rows: dict[int, Any] = {}
-        self._whole: set[int] = set()
-        self._values: dict[int, dict[str, tuple[Any, Any]]] = {}
-        self._said: dict[int, dict[str, tuple[Any, Any]]] = {}
-        self._following: set[str] = set()
+        self._new_or_deleted: set[int] = set()
+        self._columns: dict[int, dict[str, tuple[Any, Any]]] = {}
+        self._extra: dict[int, dict[str, tuple[Any, Any]]] = {}
+        self._any_event_models: set[str] = set()
 
     def collect(self, session: Session, now: dt.datetime) -> None:
-        """What is about to be written. A row's version rises by one in an action, however often it is written."""
+        """Note what the session is about to write; to be called before each flush.
+
+        Raises a row's version by one, however often the action writes the row.
+        """
         dirty = [row for row in session.dirty if session.is_modified(row)]
         written = (*session.new, *session.deleted, *dirty)
-        self._following |= {type(row).__name__ for row in written if isinstance(row, ANY_EVENT_MODELS)}
+        self._any_event_models |= {type(row).__name__ for row in written if isinstance(row, ANY_EVENT_MODELS)}
         for row in (*session.new, *session.deleted):
             if isinstance(row, OWN_EVENT_MODELS):
                 self._rows[id(row)] = row
-                self._whole.add(id(row))
+                self._new_or_deleted.add(id(row))
                 if isinstance(row, models.Enterprise):
                     row.updated_at = now
         for row in dirty:
-            if not isinstance(row, OWN_EVENT_MODELS) or id(row) in self._whole:
-                continue
-            changed = _changed(row)
-            if not changed:
-                continue
-            if id(row) not in self._rows:
-                self._rows[id(row)] = row
-                if isinstance(row, Versioned):
-                    row.version += 1
-                if isinstance(row, models.Enterprise):
-                    row.updated_at = now
-            values = self._values.setdefault(id(row), {})
-            for name, (old, new) in changed.items():
-                values[name] = (values[name][0] if name in values else old, new)
+            if isinstance(row, OWN_EVENT_MODELS) and id(row) not in self._new_or_deleted:
+                self._collect_columns(row, now)
+
+    def _collect_columns(self, row: Any, now: dt.datetime) -> None:
+        changed = _changed_columns(row)
+        if not changed:
+            return
+        if id(row) not in self._rows:
+            self._rows[id(row)] = row
+            if isinstance(row, Versioned):
+                row.version += 1
+            if isinstance(row, models.Enterprise):
+                row.updated_at = now
+        columns = self._columns.setdefault(id(row), {})
+        for name, (old, new) in changed.items():
+            columns[name] = (columns[name][0] if name in columns else old, new)
 
     def touch(self, row: Any) -> None:
-        """The row counts as changed, though the change is in a row that belongs to it."""
+        """Count the row as changed, because a row that belongs to it has changed."""
         if id(row) not in self._rows:
             self._rows[id(row)] = row
             row.version += 1
 
     def add_entry(self, row: Any, field: str, new: Any, old: Any = None) -> None:
-        """What the log shall say besides the columns, such as a reason."""
-        self._said.setdefault(id(row), {})[field] = (old, new)
+        """Add to the log's entries what no column holds, such as a reason."""
+        self._extra.setdefault(id(row), {})[field] = (old, new)
 
-    def check(self, told: set[int]) -> None:
-        """Raises RuntimeError where a guarded row was written that no event tells of: a fault of the action.
+    def require_events(self, rows: set[int]) -> None:
+        """Raises RuntimeError where a row was written that needs an event and has none; `rows` are those with one.
 
-        So it does for a row that follows others, where there is no event at all.
+        That is a fault of the action. Without any event, a row of ANY_EVENT_MODELS is such a fault too.
         """
-        silent = [type(row).__name__ for key, row in self._rows.items() if key not in told]
-        silent += [] if told else self._following
-        if silent:
-            raise RuntimeError(f"written without an event: {', '.join(sorted(silent))}")
+        missing = [type(row).__name__ for key, row in self._rows.items() if key not in rows]
+        missing += [] if rows else self._any_event_models
+        if missing:
+            raise RuntimeError(f"written without an event: {', '.join(sorted(missing))}")
 
     def entries(self, row: Any) -> list[dict[str, Any]]:
-        """The changes of a row as the log keeps them; a new row has none, for all of it is new."""
+        """The row's changes as the log stores them; the status is not among them, since the event has it."""
+        changes = self._columns.get(id(row), {}) | self._extra.get(id(row), {})
         return [
             {"field": _camel(name), "from": _text(old), "to": _text(new), "personal": name.endswith(PERSONAL_SUFFIXES)}
-            for name, (old, new) in (self._values.get(id(row), {}) | self._said.get(id(row), {})).items()
+            for name, (old, new) in changes.items()
             if name != "status"
         ]
 
 
-def _changed(row: Any) -> dict[str, tuple[Any, Any]]:
-    quiet = {"version", *UNTRACKED_COLUMNS.get(type(row), ())}
-    found = {}
+def _changed_columns(row: Any) -> dict[str, tuple[Any, Any]]:
+    untracked = {"version", *UNTRACKED_COLUMNS.get(type(row), ())}
+    changed = {}
     for attribute in sa.inspect(row).attrs:
         history = attribute.history
-        if attribute.key not in quiet and history.has_changes():
-            found[attribute.key] = (history.deleted[0] if history.deleted else None, history.added[0])
-    return found
+        if attribute.key not in untracked and history.has_changes():
+            changed[attribute.key] = (history.deleted[0] if history.deleted else None, history.added[0])
+    return changed
 
 
 def _text(value: Any) -> str | None:
+    """The value as text: enums by name, times in UTC, anything else as JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, enum.Enum):
@@ -135,7 +143,7 @@ def _text(value: Any) -> str | None:
         return value.astimezone(dt.UTC).isoformat()
     if isinstance(value, dt.date):
         return value.isoformat()
-    # An enum is written by its name, and not by its value as orjson would.
+    # orjson would write an enum by its value.
     plain = [v.name if isinstance(v, enum.Enum) else v for v in value] if isinstance(value, list) else value
     return orjson.dumps(plain).decode()
 

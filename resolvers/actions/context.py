@@ -1,4 +1,4 @@
-"""What an action works with: the transaction, who acts, and the events that it will leave."""
+"""What an action works with: its transaction, its viewer, and the events that it records."""
 
 import datetime as dt
 from collections import Counter
@@ -20,12 +20,12 @@ from resolvers.sql import authorization, selects
 
 R = TypeVar("R", bound=models.Row)
 
-ActionResult = Mapping[str, Any]  # by name a row, or a list of rows
+ActionResult = Mapping[str, Any]  # a row, or a list of rows, by name
 
 
 @dataclass(frozen=True)
 class ActionRequest:
-    """One call of a mutation: its name, its arguments, and what makes a repeat of it a repeat."""
+    """One call of a mutation. A repeat has the same `client_mutation_id`, and must have the same `fingerprint`."""
 
     mutation: str
     arguments: dict[str, Any]
@@ -34,9 +34,17 @@ class ActionRequest:
     fingerprint: str = ""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """A success: its rows by name, as (model, key) or a list of such, and the cursor of its last event."""
+
+    rows: dict[str, Any]
+    cursor: str
+
+
 @dataclass(eq=False)
 class PendingEvent:
-    """An event to be: the row that it is about, and what else is known before the end."""
+    """An event to append at the end of the transaction, and the row that it is about."""
 
     kind: EventKind
     row: Any
@@ -51,7 +59,11 @@ class PendingEvent:
 
 @dataclass(eq=False)
 class ActionContext:
-    """What an action has at hand."""
+    """The transaction of one action.
+
+    `open_hazard_changes` counts, by enterprise, the hazards opened less those closed; `inspected_enterprises` have an
+    inspection submitted now; `contexts_before` has the enterprises that the action moves or grades as they were.
+    """
 
     session: AsyncSession
     viewer: Viewer
@@ -70,19 +82,19 @@ class ActionContext:
 
     @property
     def day(self) -> dt.date:
-        """Today, in the district."""
+        """Today in the district's time zone."""
         return self.now.astimezone(self.zone).date()
 
     # -- rows --
 
     async def get(self, model: type[R], key: int) -> R:
-        """The row, locked until the end. Raises NotFound, also for what the viewer may not see."""
-        # A program's scope, which was looked at before, is all that it needs: `read` is for reading.
+        """The row, locked until the transaction ends. Raises NotFound, also where the viewer may not see the row."""
+        # A program needs only the scope that was checked for the mutation: `read` is for reading.
         program = self.viewer.role is Role.INTEGRATOR
         conditions = [] if program else authorization.scope(model, self.viewer.visibility)
         table = table_of(model)
         where = selects.where([c.predicate for c in conditions], self.sqlite)
-        # With key_share, because the events of others, which name an enterprise, must not wait for who changes it.
+        # FOR NO KEY UPDATE, because others' events refer to the enterprise and must not wait for this transaction.
         statement = sa.select(model).where(table.c.id == key, *where).with_for_update(key_share=True)
         values = selects.parameters(conditions, self)
         row: R | None = (await self.session.execute(statement, values)).scalar_one_or_none()
@@ -91,12 +103,12 @@ class ActionContext:
         return row
 
     async def get_all(self, model: type[R], keys: Sequence[int]) -> list[R]:
-        """The rows in the order of the keys, each once; locked in one order by everybody, against deadlocks."""
-        found = {key: await self.get(model, key) for key in sorted(set(keys))}
-        return [found[key] for key in dict.fromkeys(keys)]
+        """The rows in the order of the keys, each once. Locks in ascending order: two actions cannot deadlock."""
+        rows = {key: await self.get(model, key) for key in sorted(set(keys))}
+        return [rows[key] for key in dict.fromkeys(keys)]
 
     async def get_subject(self, model: type[R], key: int) -> R:
-        """The row that the mutation is about. Raises Conflict where the client saw another version of it."""
+        """The row that the mutation is about. Raises Conflict where it is not at the version the client expects."""
         row = await self.get(model, key)
         expected = self.request.expected_version
         version: int | None = getattr(row, "version", None)
@@ -105,7 +117,7 @@ class ActionContext:
         return row
 
     async def add(self, row: R) -> R:
-        """A new row, with its key."""
+        """Insert the row, which gives it its key."""
         self.session.add(row)
         await self.session.flush()
         return row
@@ -131,19 +143,22 @@ class ActionContext:
 
     # -- events --
 
-    def transition(self, cycle: str, row: Any, to: Any = None, **known: Any) -> None:
-        """Take the row's next step by this mutation, to `to` where it could be several. Raises IllegalTransition."""
+    def transition(self, cycle: str, row: Any, to: Any = None, *, major: bool = False) -> None:
+        """Move the row along its life cycle by this mutation and record the event.
+
+        `to` chooses where the mutation can lead to several states. Raises IllegalTransition.
+        """
         mutation, current = self.request.mutation, row.status
-        line = lifecycle.find_transition(cycle, mutation, current, to)
-        if line is None:
+        transition = lifecycle.find_transition(cycle, mutation, current, to)
+        if transition is None:
             wanted = to or lifecycle.target_status(cycle, mutation)
             raise IllegalTransition(current.name, wanted.name, lifecycle.next_statuses(cycle, current))
-        row.status = line.to
-        self.record(line.kind, row, current, line.to, **known)
+        row.status = transition.to
+        self.record(transition.kind, row, current, transition.to, major=major)
 
     def require_state(self, cycle: str, row: Any) -> None:
         """For a mutation that changes no status. Raises IllegalTransition where the row's status does not allow it."""
-        [states] = [a.states for a in lifecycle.ACTIONS if a.mutation == self.request.mutation]
+        [states] = [action.states for action in lifecycle.ACTIONS if action.mutation == self.request.mutation]
         if row.status not in states:
             current = row.status
             raise IllegalTransition(current.name, states[0].name, lifecycle.next_statuses(cycle, current))
@@ -155,18 +170,20 @@ class ActionContext:
         from_status: Any = None,
         to_status: Any = None,
         *,
-        enterprise: int | None = None,
         zone: int | None = None,
         major: bool = False,
         automatic: bool = False,
     ) -> None:
-        """An event about a row. `zone` only where there is no enterprise; `automatic` where nobody did it."""
-        if enterprise is None:
-            enterprise = row.id if isinstance(row, models.Enterprise) else getattr(row, "enterprise_id", None)
+        """Record an event about a row.
+
+        The enterprise is the row itself, or the one that it refers to. `zone` is for a row without an enterprise;
+        `automatic` says that nobody did it, so the event has no actor.
+        """
+        enterprise = row.id if isinstance(row, models.Enterprise) else getattr(row, "enterprise_id", None)
         before, after = (None if status is None else status.name for status in (from_status, to_status))
         venue = getattr(row, "venue_id", None)
         self.pending_events.append(PendingEvent(kind, row, before, after, enterprise, zone, venue, major, automatic))
 
     async def snapshot(self, enterprise: models.Enterprise) -> None:
-        """Keep where an enterprise is, before it is moved or graded."""
+        """Remember the enterprise's zone, rings and grade. To be called before the enterprise is moved or graded."""
         self.contexts_before.update(await enterprise_contexts(self.session, [enterprise.id]))

@@ -1,4 +1,4 @@
-"""What is done in the course of a dispatch, and what becomes of the stock for it."""
+"""Actions on dispatches, from the request to the release, and the stock that they reserve and draw."""
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -19,23 +19,26 @@ async def request(
     enterprise: int | None = None,
     venue: int | None = None,
 ) -> ActionResult:
-    """Ask for something at a point; without one, where the enterprise or else the venue is."""
-    places: list[models.Enterprise | models.Venue] = []
+    """Request a dispatch to a point, or else to the location of the enterprise, or else of the venue."""
+    destinations: list[models.Enterprise | models.Venue] = []
     if enterprise is not None:
-        places.append(await context.get(models.Enterprise, enterprise))
+        destinations.append(await context.get(models.Enterprise, enterprise))
     if venue is not None:
-        places.append(await context.get(models.Venue, venue))
-    known = [Place(p.latitude, p.longitude) for p in places if p.latitude is not None and p.longitude is not None]
-    points = [to, *known]
-    point = next((p for p in points if p is not None), None)
-    if point is None:
-        raise InvalidInput("to", "Say where to: neither an enterprise nor a venue with a location is named.")
+        destinations.append(await context.get(models.Venue, venue))
+    points = [] if to is None else [to]
+    points += [
+        Place(row.latitude, row.longitude)
+        for row in destinations
+        if row.latitude is not None and row.longitude is not None
+    ]
+    if not points:
+        raise InvalidInput("to", "Give a point, or name an enterprise or a venue with a location.")
     dispatch = await context.add(
         Dispatch(
             status=DispatchStatus.REQUESTED,
             purpose=purpose,
-            latitude=point.latitude,
-            longitude=point.longitude,
+            latitude=points[0].latitude,
+            longitude=points[0].longitude,
             enterprise_id=enterprise,
             venue_id=venue,
             requested_at=context.now,
@@ -54,13 +57,13 @@ async def assign(
     stock_item: int | None = None,
     quantity: int | None = None,
 ) -> ActionResult:
-    """Choose a team, an expert, or so many units of a stock item, which are reserved."""
+    """Assign a team, an expert, or `quantity` units of a stock item, which are reserved."""
     row = await context.get_subject(Dispatch, dispatch)
     context.transition("dispatch", row)
     if [team, expert, stock_item].count(None) != 2:
         raise InvalidInput("team", "Name exactly one of team, expert and stockItem.")
     if (stock_item is None) != (quantity is None) or (quantity is not None and quantity < 1):
-        raise InvalidInput("quantity", "A stock item, and nothing else, has a quantity of 1 or more.")
+        raise InvalidInput("quantity", "A stock item needs a quantity of 1 or more; a team or an expert has none.")
     row.team_id, row.expert_id, row.stock_item_id, row.quantity = team, expert, stock_item, quantity
     if stock_item is not None and quantity is not None:
         await _reserve(context, stock_item, quantity)
@@ -74,14 +77,14 @@ async def assign(
 async def _require_available(
     context: ActionContext, dispatch: Dispatch, model: type[models.Team | models.Expert], key: int, field: str
 ) -> None:
-    """Raises InvalidInput where it is not on standby, or sent elsewhere."""
+    """Raises InvalidInput for a team or an expert not on standby, or on another dispatch."""
     resource = await context.get(model, key)
     column = col(Dispatch.team_id) if model is models.Team else col(Dispatch.expert_id)
     elsewhere = sa.select(col(Dispatch.id)).where(
         column == key, col(Dispatch.status).not_in(DISPATCH_OVER), col(Dispatch.id) != dispatch.id
     )
     if not resource.on_standby or await context.exists(elsewhere):
-        raise InvalidInput(field, "It is not on standby, or is sent elsewhere already.")
+        raise InvalidInput(field, "It is not on standby, or is on another dispatch.")
 
 
 async def _reserve(context: ActionContext, key: int, quantity: int) -> None:
@@ -98,7 +101,7 @@ async def _stock_item(context: ActionContext, dispatch: Dispatch) -> StockItem |
 
 
 async def advance(context: ActionContext, *, dispatch: int) -> ActionResult:
-    """A step that needs nothing else."""
+    """Take the transition of this mutation, which needs no other argument."""
     row = await context.get_subject(Dispatch, dispatch)
     context.transition("dispatch", row)
     return {"dispatch": row}
@@ -112,15 +115,15 @@ async def arrive(context: ActionContext, *, dispatch: int) -> ActionResult:
 
 
 async def complete(context: ActionContext, *, dispatch: int, drawn: int | None = None) -> ActionResult:
-    """The work is done; what was used of the stock is drawn from it."""
+    """Complete the work. The units used are drawn from the stock."""
     row = await context.get_subject(Dispatch, dispatch)
     context.transition("dispatch", row)
     item = await _stock_item(context, row)
     if (item is None) != (drawn is None):
-        raise InvalidInput("drawn", "Say how much was used where stock was sent, and only there.")
+        raise InvalidInput("drawn", "A dispatch of stock needs the quantity used; others have none.")
     if item is not None and drawn is not None:
         if not 0 <= drawn <= (row.quantity or 0):
-            raise InvalidInput("drawn", f"From 0 to the {row.quantity} that were sent.")
+            raise InvalidInput("drawn", f"From 0 to {row.quantity}, the quantity sent.")
         item.quantity -= drawn
         item.reserved -= drawn
         if drawn:
@@ -130,7 +133,7 @@ async def complete(context: ActionContext, *, dispatch: int, drawn: int | None =
 
 
 async def release(context: ActionContext, *, dispatch: int) -> ActionResult:
-    """Free again, the stock that was not used as well."""
+    """Release what was sent. The units not used are no longer reserved."""
     row = await context.get_subject(Dispatch, dispatch)
     context.transition("dispatch", row)
     await _free_stock(context, row, (row.quantity or 0) - (row.drawn or 0))
@@ -138,7 +141,7 @@ async def release(context: ActionContext, *, dispatch: int) -> ActionResult:
 
 
 async def call_off(context: ActionContext, *, dispatch: int, reason: str | None = None) -> ActionResult:
-    """Decline or cancel: what was reserved is free again."""
+    """Decline or cancel. Stock is no longer reserved."""
     row = await context.get_subject(Dispatch, dispatch)
     reserved = row.quantity or 0 if row.status not in (DispatchStatus.REQUESTED, DispatchStatus.DECLINED) else 0
     context.transition("dispatch", row)

@@ -1,4 +1,4 @@
-"""The register of enterprises, their grades and their measures."""
+"""Actions on enterprises: their registration, risk grades and control measures."""
 
 import datetime as dt
 from typing import Any
@@ -30,7 +30,7 @@ async def upsert(
     legal_representative: Person | None = UNCHANGED,
     safety_contact: Person | None = UNCHANGED,
 ) -> ActionResult:
-    """Register the enterprise with this key, or change what is given of it; None clears."""
+    """Register the enterprise with this key, or change its columns that are given. None clears a column."""
     arguments: dict[str, Any] = {
         "name": name,
         "address": address,
@@ -41,20 +41,20 @@ async def upsert(
         "legal_representative": legal_representative,
         "safety_contact": safety_contact,
     }
-    given = {key: value for key, value in arguments.items() if value is not UNCHANGED}
+    values = {key: value for key, value in arguments.items() if value is not UNCHANGED}
     check_length("externalId", external_id)
-    check_length("name", given.get("name"))
+    check_length("name", values.get("name"))
     row = await _find_enterprise(context, credit_code, external_id)
     new = row is None
     if row is None:
-        if not given.get("name"):
-            raise InvalidInput("name", "An enterprise that is registered needs a name.")
-        row = await context.add(Enterprise(name=given["name"], credit_code=credit_code, external_id=external_id))
+        if not values.get("name"):
+            raise InvalidInput("name", "A new enterprise needs a name.")
+        row = await context.add(Enterprise(name=values["name"], credit_code=credit_code, external_id=external_id))
     else:
         await context.snapshot(row)
         row.credit_code, row.external_id = credit_code or row.credit_code, external_id or row.external_id
-    _set_values(row, given)
-    moved = (new or "location" in given) and await _place(context, row)
+    _set_values(row, values)
+    moved = (new or "location" in values) and await _place(context, row)
     await context.session.flush()
     if new or moved or context.changes.entries(row):
         context.record(EventKind.ENTERPRISE_REGISTERED if new else EventKind.ENTERPRISE_CHANGED, row)
@@ -64,9 +64,9 @@ async def upsert(
 async def _find_enterprise(
     context: ActionContext, credit_code: str | None, external_id: str | None
 ) -> Enterprise | None:
-    """The enterprise with either key, if there is one. Raises InvalidInput for a bad key, or keys of two."""
+    """The enterprise with either key, or None. Raises InvalidInput for a bad key, or keys of two enterprises."""
     if credit_code is not None and not is_valid(credit_code):
-        raise InvalidInput("creditCode", "That is not a unified social credit code (GB 32100-2015).")
+        raise InvalidInput("creditCode", "Not a valid unified social credit code (GB 32100-2015).")
     if credit_code is None and external_id is None:
         raise InvalidInput("creditCode", "Give a credit code or an external id.")
     keys = sa.or_(
@@ -81,37 +81,37 @@ async def _find_enterprise(
     )
     rows = (await context.session.execute(sa.select(col(Enterprise.id)).where(keys))).scalars().all()
     if len(rows) > 1:
-        raise InvalidInput("externalId", "The credit code and the external id belong to two enterprises.")
+        raise InvalidInput("externalId", "The credit code and the external id belong to different enterprises.")
     return await context.get_subject(Enterprise, rows[0]) if rows else None
 
 
-def _set_values(row: Enterprise, given: dict[str, Any]) -> None:
-    if "name" in given and not given["name"]:
+def _set_values(row: Enterprise, values: dict[str, Any]) -> None:
+    if "name" in values and not values["name"]:
         raise InvalidInput("name", "A name cannot be cleared.")
-    if "hazardous_chemicals" in given and given["hazardous_chemicals"] is None:
-        raise InvalidInput("hazardousChemicals", "It is true or false.")
-    if given.get("major_hazard_level") not in (None, 1, 2, 3, 4):
+    if "hazardous_chemicals" in values and values["hazardous_chemicals"] is None:
+        raise InvalidInput("hazardousChemicals", "Must be true or false.")
+    if values.get("major_hazard_level") not in (None, 1, 2, 3, 4):
         raise InvalidInput("majorHazardLevel", "From 1 to 4.")
     for name in ("name", "address", "industry", "hazardous_chemicals", "major_hazard_level"):
-        if name in given:
-            setattr(row, name, given[name])
+        if name in values:
+            setattr(row, name, values[name])
     people = {"legal_representative": "legal", "safety_contact": "safety"}
     for name, prefix in people.items():
-        if name in given:
-            person: Person | None = given[name]
+        if name in values:
+            person: Person | None = values[name]
             setattr(row, f"{prefix}_name", person and person.name)
             setattr(row, f"{prefix}_phone", person and person.phone)
-    if "location" in given:
-        place: Place | None = given["location"]
+    if "location" in values:
+        place: Place | None = values["location"]
         row.latitude, row.longitude = (None, None) if place is None else (place.latitude, place.longitude)
 
 
 async def _place(context: ActionContext, row: Enterprise) -> bool:
-    """Put it into its zone, town and rings, by its point; whether that changed its rings."""
+    """Find the enterprise's zone, town and rings by its location. Returns whether its rings changed."""
     places = await Places.read(await context.session.connection())
     link = table_of(EnterpriseRing)
-    mine = link.c.enterprise_id == row.id
-    before = set((await context.session.execute(sa.select(link.c.ring_id).where(mine))).scalars())
+    own_links = link.c.enterprise_id == row.id
+    before = set((await context.session.execute(sa.select(link.c.ring_id).where(own_links))).scalars())
     rings: set[int] = set()
     row.zone_id = row.town_id = None
     if row.latitude is not None and row.longitude is not None:
@@ -120,10 +120,10 @@ async def _place(context: ActionContext, row: Enterprise) -> bool:
         rings = set(places.rings_of(row.latitude, row.longitude))
     if rings == before:
         return False
-    # It counts as changed even where it stays: an import that was stopped may have left other rings around it.
+    # Even at the same location: an interrupted import may have left the rings of another one.
     context.changes.touch(row)
     row.updated_at = context.now
-    await context.session.execute(sa.delete(link).where(mine, link.c.ring_id.in_(before - rings)))
+    await context.session.execute(sa.delete(link).where(own_links, link.c.ring_id.in_(before - rings)))
     context.session.add_all(EnterpriseRing(ring_id=ring, enterprise_id=row.id) for ring in sorted(rings - before))
     return True
 
@@ -145,7 +145,7 @@ async def add_measure(
     responsible: Person | None = None,
     since: dt.date | None = None,
 ) -> ActionResult:
-    """A measure in force, from today without another day."""
+    """Add a measure, in force from `since` or else from today."""
     await context.get(models.Enterprise, enterprise)
     measure = await context.add(
         ControlMeasure(
@@ -164,7 +164,7 @@ async def add_measure(
 async def lift_measure(context: ActionContext, *, control_measure: int) -> ActionResult:
     row = await context.get_subject(ControlMeasure, control_measure)
     if row.lifted_at is not None:
-        raise InvalidInput("controlMeasure", "It is lifted already.")
+        raise InvalidInput("controlMeasure", "The measure is already lifted.")
     row.lifted_at = context.now
     context.record(EventKind.CONTROL_MEASURE_LIFTED, row)
     return {"control_measure": row}

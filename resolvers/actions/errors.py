@@ -1,10 +1,10 @@
-"""What an action can fail with: facts that its caller can react to. They are raised, and roll the action back."""
+"""Expected failures of a mutation. An action raises them; the transaction is rolled back and the client gets them."""
 
 from typing import Any
 
 
 class ActionError(Exception):
-    """A failure that is part of the mutation's result, not an error."""
+    """A failure that is part of the mutation's result rather than an error of the response."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -12,10 +12,10 @@ class ActionError(Exception):
 
 
 class NotFound(ActionError):
-    """A row that is not there, or not the viewer's to see: `missing` is (model, key)."""
+    """The row does not exist, or the viewer may not see it: `missing` is (model, key)."""
 
     def __init__(self, model: Any, key: int) -> None:
-        super().__init__("There is no such row, or it is not yours to see.")
+        super().__init__("There is no such row, or you may not see it.")
         self.missing = (model, key)
 
 
@@ -24,7 +24,7 @@ class Forbidden(ActionError):
 
 
 class InvalidInput(ActionError):
-    """A field of the input that cannot be taken; `field` is its name as clients write it."""
+    """A field of the input is not acceptable; `field` is its name in the schema."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -32,24 +32,24 @@ class InvalidInput(ActionError):
 
 
 class IllegalTransition(ActionError):
-    """The life cycle does not lead from `current` to `wanted`; `legal` are the states that it leads to."""
+    """The life cycle has no transition from `current` to `wanted`; `legal` are the states that can follow."""
 
     def __init__(self, current: str, wanted: str, legal: list[str]) -> None:
-        ways = ", ".join(legal) or "nowhere: that is the end"
-        super().__init__(f"From {current} it cannot become {wanted}; it can become {ways}.")
+        following = f"it can become {', '.join(legal)}" if legal else "that state is final"
+        super().__init__(f"From {current} it cannot become {wanted}; {following}.")
         self.current, self.wanted, self.legal = current, wanted, legal
 
 
 class Conflict(ActionError):
-    """Somebody else has changed the row meanwhile; `current` is (model, key)."""
+    """Somebody else has changed the row; `current` is (model, key)."""
 
     def __init__(self, model: Any, key: int, version: int) -> None:
-        super().__init__(f"The row has changed meanwhile: it is at version {version}.")
+        super().__init__(f"Somebody else has changed the row: it is at version {version}.")
         self.current_version, self.current = version, (model, key)
 
 
 class StockExhausted(ActionError):
-    """Less is available than was asked for; `item` is (model, key)."""
+    """Fewer units are available than were asked for; `item` is (model, key)."""
 
     def __init__(self, item: tuple[Any, int], available: int) -> None:
         super().__init__(f"Only {available} are available.")

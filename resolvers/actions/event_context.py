@@ -1,4 +1,4 @@
-"""What an event keeps of its enterprise: where it is and how grave its risk is, at that moment."""
+"""Where an event happened: the zone, rings and venues around its subject, and the enterprise's risk grade."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from models.db.tables import table_of
 
 @dataclass(frozen=True)
 class EventContext:
-    """Keys of its zone, of the rings that it lies in and of their venues, and its grade."""
+    """Keys of the zone, of the rings around the place and of their venues, and the enterprise's risk grade."""
 
     zone_id: int | None = None
     risk: RiskGrade | None = None
@@ -22,30 +22,27 @@ class EventContext:
 
 
 async def enterprise_contexts(session: AsyncSession, enterprises: Sequence[int]) -> dict[int, EventContext]:
-    """By enterprise; two statements, however many."""
+    """The contexts of enterprises as the transaction sees them, by key. Two statements, however many enterprises."""
     if not enterprises:
         return {}
     enterprise = table_of(models.Enterprise)
-    inside = table_of(models.EnterpriseRing)
+    link = table_of(models.EnterpriseRing)
     ring = table_of(models.ControlRing)
-    rings: dict[int, set[tuple[int, int]]] = {key: set() for key in enterprises}
-    found = sa.select(inside.c.enterprise_id, ring.c.id, ring.c.venue_id).join(ring, ring.c.id == inside.c.ring_id)
-    for row in await session.execute(found.where(inside.c.enterprise_id.in_(enterprises))):
-        rings[row.enterprise_id].add((row.id, row.venue_id))
+    rings: dict[int, set[int]] = {key: set() for key in enterprises}
+    venues: dict[int, set[int]] = {key: set() for key in enterprises}
+    around = sa.select(link.c.enterprise_id, ring.c.id, ring.c.venue_id).join(ring, ring.c.id == link.c.ring_id)
+    for row in await session.execute(around.where(link.c.enterprise_id.in_(enterprises))):
+        rings[row.enterprise_id].add(row.id)
+        venues[row.enterprise_id].add(row.venue_id)
     columns = sa.select(enterprise.c.id, enterprise.c.zone_id, enterprise.c.risk_grade)
     return {
-        row.id: EventContext(
-            row.zone_id,
-            row.risk_grade,
-            frozenset(ring for ring, _ in rings[row.id]),
-            frozenset(venue for _, venue in rings[row.id]),
-        )
+        row.id: EventContext(row.zone_id, row.risk_grade, frozenset(rings[row.id]), frozenset(venues[row.id]))
         for row in await session.execute(columns.where(enterprise.c.id.in_(enterprises)))
     }
 
 
 async def venue_contexts(session: AsyncSession, venues: Sequence[int]) -> dict[int, EventContext]:
-    """The same of what happens at a venue itself: it is in all of its rings."""
+    """The contexts of venues, by key. A venue lies in all of its own rings, and has no risk grade."""
     if not venues:
         return {}
     venue = table_of(models.Venue)

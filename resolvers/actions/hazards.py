@@ -1,4 +1,4 @@
-"""What is derived of hazards, and what is done about them."""
+"""Actions on hazards, from the report to the close, and whether a hazard is overdue."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -26,12 +26,17 @@ from resolvers.evidence.attach import attach_evidence
 
 
 def is_overdue(now: dt.datetime, status: HazardStatus, deadline: dt.datetime | None) -> bool:
-    """The deadline in force has passed, and the rectification is not accepted."""
+    """Whether the deadline in force has passed and the hazard is not accepted, closed or dismissed."""
     return deadline is not None and deadline < now and status not in HAZARD_SETTLED
 
 
-async def attach(context: ActionContext, link: type[models.Row], key: str, row: int, evidence: Sequence[int]) -> None:
-    """Evidence to a row, each piece once. Raises NotFound for what the viewer neither uploaded nor sees."""
+async def link_evidence(
+    context: ActionContext, link: type[models.Row], key: str, row: int, evidence: Sequence[int]
+) -> None:
+    """Link evidence to the row `row` by the table `link`, whose column `key` refers to it; each piece once.
+
+    Raises NotFound for evidence that the viewer neither uploaded nor may see.
+    """
     table = table_of(link)
     for piece in sorted(set(evidence)):
         await attach_evidence(context, piece)
@@ -39,23 +44,23 @@ async def attach(context: ActionContext, link: type[models.Row], key: str, row: 
             context.session.add(link(**{key: row, "evidence_id": piece}))
 
 
-async def _hazard(context: ActionContext, key: int) -> Hazard:
-    """The hazard that the mutation is about. An inspector has only those of their own inspections."""
+async def _get_hazard(context: ActionContext, key: int) -> Hazard:
+    """The hazard that the mutation is about. Raises Forbidden for an inspector who is not responsible for it."""
     hazard = await context.get_subject(Hazard, key)
     if context.viewer.role is Role.INSPECTOR and not await _is_responsible(context, hazard):
-        raise Forbidden("This hazard is not of an inspection of yours.")
+        raise Forbidden("This hazard was not found by an inspection of yours.")
     return hazard
 
 
 async def _is_responsible(context: ActionContext, hazard: Hazard) -> bool:
-    """Whether the inspector carried out the inspection that found it, or one that repeats that."""
+    """Whether the viewer is an inspector of the inspection that found the hazard, or of a re-inspection of it."""
     if hazard.inspection_id is None:
         return False
     if await context.is_inspector_of(hazard.inspection_id):
         return True
     inspection = table_of(models.Inspection)
-    repeats = sa.select(inspection.c.id).where(inspection.c.reinspection_of_id == hazard.inspection_id)
-    return any([await context.is_inspector_of(row.id) for row in await context.session.execute(repeats)])
+    reinspections = sa.select(inspection.c.id).where(inspection.c.reinspection_of_id == hazard.inspection_id)
+    return any([await context.is_inspector_of(row.id) for row in await context.session.execute(reinspections)])
 
 
 def _transition(context: ActionContext, hazard: Hazard, to: HazardStatus | None = None) -> None:
@@ -69,9 +74,9 @@ def _record(context: ActionContext, kind: EventKind, hazard: Hazard) -> None:
 
 
 def require_future(context: ActionContext, field: str, deadline: dt.datetime) -> dt.datetime:
-    """Raises InvalidInput for a time that is not to come."""
+    """The deadline. Raises InvalidInput where it has passed."""
     if deadline <= context.now:
-        raise InvalidInput(field, "That time has passed.")
+        raise InvalidInput(field, "The time must be in the future.")
     return deadline
 
 
@@ -85,14 +90,14 @@ async def report(
     deadline: dt.datetime | None = None,
     evidence: Sequence[int] = (),
 ) -> ActionResult:
-    """A hazard outside an inspection; an enterprise's own report is reviewed first."""
+    """Report a hazard outside an inspection. A report by the enterprise itself is reviewed first."""
     await context.get(models.Enterprise, enterprise)
-    own = context.viewer.role is Role.ENTERPRISE
+    own_report = context.viewer.role is Role.ENTERPRISE
     hazard = await context.add(
         Hazard(
             enterprise_id=enterprise,
             level=level,
-            status=HazardStatus.UNDER_REVIEW if own else HazardStatus.FOUND,
+            status=HazardStatus.UNDER_REVIEW if own_report else HazardStatus.FOUND,
             category=category,
             description=description,
             found_at=context.now,
@@ -101,12 +106,12 @@ async def report(
     )
     context.open_hazard_changes[enterprise] += 1
     context.record(EventKind.HAZARD_REPORTED, hazard, None, hazard.status, major=level is HazardLevel.MAJOR)
-    await attach(context, models.HazardEvidence, "hazard_id", hazard.id, evidence)
+    await link_evidence(context, models.HazardEvidence, "hazard_id", hazard.id, evidence)
     return {"hazard": hazard}
 
 
 async def assign(context: ActionContext, *, hazard: int, owner: Person, deadline: dt.datetime) -> ActionResult:
-    row = await _hazard(context, hazard)
+    row = await _get_hazard(context, hazard)
     _transition(context, row)
     row.owner_name, row.owner_phone = owner.name, owner.phone
     row.deadline = require_future(context, "deadline", deadline)
@@ -114,7 +119,7 @@ async def assign(context: ActionContext, *, hazard: int, owner: Person, deadline
 
 
 async def start_rectifying(context: ActionContext, *, hazard: int, five_fix: FiveFixes | None = None) -> ActionResult:
-    row = await _hazard(context, hazard)
+    row = await _get_hazard(context, hazard)
     _transition(context, row)
     if five_fix is not None:
         row.fix_responsibility, row.fix_measures, row.fix_funds = (
@@ -131,25 +136,25 @@ async def start_rectifying(context: ActionContext, *, hazard: int, five_fix: Fiv
 async def submit_rectification(
     context: ActionContext, *, hazard: int, statement: str | None = None, evidence: Sequence[int] = ()
 ) -> ActionResult:
-    row = await _hazard(context, hazard)
+    row = await _get_hazard(context, hazard)
     _transition(context, row)
     if statement is None and not evidence:
-        raise InvalidInput("statement", "Say what was done, or give evidence of it.")
+        raise InvalidInput("statement", "Give a statement of what was done, or evidence of it.")
     row.rectification, row.rectified_at = statement, context.now
-    await attach(context, models.HazardEvidence, "hazard_id", row.id, evidence)
+    await link_evidence(context, models.HazardEvidence, "hazard_id", row.id, evidence)
     return {"hazard": row}
 
 
 async def accept(context: ActionContext, *, hazard: int) -> ActionResult:
-    row = await _hazard(context, hazard)
+    row = await _get_hazard(context, hazard)
     _transition(context, row)
     row.accepted_at = context.now
     return {"hazard": row}
 
 
 async def send_back(context: ActionContext, *, hazard: int, reason: str) -> ActionResult:
-    """Reject a rectification, or reopen an accepted one: the reason is kept in the log."""
-    row = await _hazard(context, hazard)
+    """Reject a rectification or reopen an accepted hazard. The reason is in the log only."""
+    row = await _get_hazard(context, hazard)
     _transition(context, row)
     row.rectified_at = row.accepted_at = None
     context.changes.add_entry(row, "reason", reason)
@@ -157,26 +162,26 @@ async def send_back(context: ActionContext, *, hazard: int, reason: str) -> Acti
 
 
 async def close(context: ActionContext, *, hazard: int) -> ActionResult:
-    row = await _hazard(context, hazard)
+    row = await _get_hazard(context, hazard)
     _transition(context, row)
     row.closed_at = context.now
     return {"hazard": row}
 
 
 async def dismiss(context: ActionContext, *, hazard: int, reason: str) -> ActionResult:
-    row = await _hazard(context, hazard)
+    row = await _get_hazard(context, hazard)
     _transition(context, row)
     context.changes.add_entry(row, "reason", reason)
     return {"hazard": row}
 
 
 async def request_extension(context: ActionContext, *, hazard: int, to: dt.datetime, reason: str) -> ActionResult:
-    row = await _hazard(context, hazard)
+    row = await _get_hazard(context, hazard)
     context.require_state("hazard", row)
     if row.deadline is None or to <= row.deadline:
-        raise InvalidInput("to", "An extension ends after the deadline in force.")
+        raise InvalidInput("to", "The new deadline must be after the deadline in force.")
     if await _open_extension(context, row) is not None:
-        raise InvalidInput("hazard", "An extension is asked for already, and not decided yet.")
+        raise InvalidInput("hazard", "An extension was requested before and is not decided yet.")
     extension = DeadlineExtension(
         hazard_id=row.id,
         from_deadline=row.deadline,
@@ -193,11 +198,11 @@ async def request_extension(context: ActionContext, *, hazard: int, to: dt.datet
 
 
 async def decide_extension(context: ActionContext, *, hazard: int, approve: bool) -> ActionResult:
-    row = await _hazard(context, hazard)
+    row = await _get_hazard(context, hazard)
     context.require_state("hazard", row)
     extension = await _open_extension(context, row)
     if extension is None:
-        raise InvalidInput("hazard", "No extension is asked for.")
+        raise InvalidInput("hazard", "No extension was requested.")
     extension.status = ExtensionStatus.APPROVED if approve else ExtensionStatus.REFUSED
     extension.decided_at = context.now
     if approve:
@@ -209,7 +214,7 @@ async def decide_extension(context: ActionContext, *, hazard: int, approve: bool
 
 
 async def _open_extension(context: ActionContext, hazard: Hazard) -> DeadlineExtension | None:
-    """The request that is not decided yet."""
+    """The extension that was requested and is not decided, or None."""
     undecided = sa.select(DeadlineExtension).where(
         col(DeadlineExtension.hazard_id) == hazard.id, col(DeadlineExtension.status) == ExtensionStatus.REQUESTED
     )

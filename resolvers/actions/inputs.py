@@ -1,4 +1,4 @@
-"""Parts of inputs, as plain values."""
+"""Nested inputs of actions, as plain values."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Any
 from models import HazardLevel, PenaltyKind
 from resolvers.actions.errors import InvalidInput
 
-# The default of an argument that stays as it is unless it is given; None clears it.
+# Default of an argument that leaves the column as it is. None clears the column.
 UNCHANGED: Any = object()
 
 
-# A name or a number that stands in an index, which takes some 2,700 bytes of a row.
+# A text of an index: PostgreSQL allows some 2,700 bytes in an index entry.
 NAME_MAXIMUM = 500
 
 
 def check_length(field: str, text: str | None) -> str | None:
-    """Raises InvalidInput for a text that no index takes."""
+    """The text. Raises InvalidInput where it is too long for an index."""
     if text is not None and len(text) > NAME_MAXIMUM:
         raise InvalidInput(field, f"At most {NAME_MAXIMUM} characters.")
     return text
@@ -24,7 +24,7 @@ def check_length(field: str, text: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody to talk to."""
+    """A person to contact."""
 
     name: str
     phone: str | None = None
@@ -40,7 +40,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """A hazard found by an inspection; with `hazard`, the key of one that it found before."""
+    """A hazard that an inspection found. `hazard` is the key of one that the finding amends; None makes a new one."""
 
     level: HazardLevel
     description: str
@@ -64,7 +64,7 @@ class FiveFixes:
 
 @dataclass(frozen=True)
 class Sanction:
-    """A penalty: its kinds, and with a fine its amount in yuan."""
+    """A penalty: its kinds and, for a fine, the amount in yuan."""
 
     kinds: tuple[PenaltyKind, ...]
     fine_yuan: int | None = None

@@ -1,4 +1,4 @@
-"""What is done in the course of an inspection."""
+"""Actions on inspections, from the plan to the close."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -26,21 +26,21 @@ from models import (
 from models.db.tables import table_of
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import Forbidden, InvalidInput
-from resolvers.actions.hazards import attach, require_future
+from resolvers.actions.hazards import link_evidence, require_future
 from resolvers.actions.inputs import Finding
 
 FINDINGS_MAXIMUM = 100
-# Before a submission there is nothing to look at again, or to build a case on.
+# Only a submitted inspection can be repeated, or have a case proposed on it.
 SUBMITTED = frozenset({InspectionStatus.SUBMITTED, InspectionStatus.IN_REVIEW, InspectionStatus.CLOSED})
 
 
 async def require_own(context: ActionContext, inspection: Inspection) -> None:
-    """Raises Forbidden for an inspector who does not carry it out."""
+    """Raises Forbidden for an inspector who is not one of the inspection's."""
     if context.viewer.role is Role.INSPECTOR and not await context.is_inspector_of(inspection.id):
         raise Forbidden("This inspection is not yours.")
 
 
-async def _inspection(context: ActionContext, key: int) -> Inspection:
+async def _get_inspection(context: ActionContext, key: int) -> Inspection:
     inspection = await context.get_subject(Inspection, key)
     await require_own(context, inspection)
     return inspection
@@ -51,18 +51,18 @@ async def _transition(context: ActionContext, inspection: Inspection) -> None:
 
 
 async def assign_inspectors(context: ActionContext, inspection: Inspection, inspectors: Sequence[Inspector]) -> None:
-    """Make these the ones who carry it out."""
+    """Replace the inspection's inspectors."""
     link = table_of(InspectionInspector)
     await context.session.execute(sa.delete(link).where(link.c.inspection_id == inspection.id))
     context.session.add_all(InspectionInspector(inspection_id=inspection.id, inspector_id=i.id) for i in inspectors)
 
 
 async def require_on_duty(context: ActionContext, keys: Sequence[int]) -> list[Inspector]:
-    """The inspectors. Raises InvalidInput where one is off duty."""
-    found = await context.get_all(Inspector, keys)
-    if not all(inspector.on_duty for inspector in found):
+    """The inspectors by their keys. Raises InvalidInput where one is off duty."""
+    inspectors = await context.get_all(Inspector, keys)
+    if not all(inspector.on_duty for inspector in inspectors):
         raise InvalidInput("inspectors", "Inspectors who are sent must be on duty.")
-    return found
+    return inspectors
 
 
 async def plan(
@@ -76,16 +76,18 @@ async def plan(
 ) -> ActionResult:
     await context.get(models.Enterprise, enterprise)
     if kind is InspectionKind.ASSISTANCE:
-        raise InvalidInput("kind", "An inspection of this kind is made by assistanceDispatch.")
+        raise InvalidInput("kind", "Only assistanceDispatch creates an inspection of this kind.")
     if (kind is InspectionKind.REINSPECTION) != (reinspection_of is not None):
-        raise InvalidInput("reinspectionOf", "A re-inspection, and nothing else, names the inspection it repeats.")
+        raise InvalidInput(
+            "reinspectionOf", "A re-inspection must name the inspection that it repeats; other kinds must not."
+        )
     if reinspection_of is not None:
-        before = await context.get(Inspection, reinspection_of)
-        if before.enterprise_id != enterprise or before.status not in SUBMITTED:
+        original = await context.get(Inspection, reinspection_of)
+        if original.enterprise_id != enterprise or original.status not in SUBMITTED:
             raise InvalidInput("reinspectionOf", "It must be a submitted inspection of the same enterprise.")
     if context.viewer.role is Role.INSPECTOR:
         if set(inspectors) - {context.viewer.inspector}:
-            raise Forbidden("An inspector plans for themselves only.")
+            raise Forbidden("An inspector can plan inspections only for themselves.")
         inspectors = [context.viewer.inspector] if context.viewer.inspector is not None else []
     people = await context.get_all(Inspector, inspectors)
     inspection = await context.add(
@@ -103,8 +105,8 @@ async def plan(
 
 
 async def dispatch(context: ActionContext, *, inspection: int, inspectors: Sequence[int] = ()) -> ActionResult:
-    """Send those who are named, or those who were planned."""
-    row = await _inspection(context, inspection)
+    """Send the named inspectors, or else those planned."""
+    row = await _get_inspection(context, inspection)
     await _transition(context, row)
     if not inspectors:
         planned = sa.select(col(InspectionInspector.inspector_id)).where(
@@ -112,28 +114,28 @@ async def dispatch(context: ActionContext, *, inspection: int, inspectors: Seque
         )
         inspectors = list((await context.session.execute(planned)).scalars())
     if not inspectors:
-        raise InvalidInput("inspectors", "Name one or more inspectors: none were planned.")
+        raise InvalidInput("inspectors", "Name at least one inspector: none was planned.")
     await assign_inspectors(context, row, await require_on_duty(context, inspectors))
     row.dispatched_at = context.now
     return {"inspection": row}
 
 
 async def acknowledge(context: ActionContext, *, inspection: int) -> ActionResult:
-    row = await _inspection(context, inspection)
+    row = await _get_inspection(context, inspection)
     await _transition(context, row)
     row.acknowledged_at = context.now
     return {"inspection": row}
 
 
 async def depart(context: ActionContext, *, inspection: int) -> ActionResult:
-    row = await _inspection(context, inspection)
+    row = await _get_inspection(context, inspection)
     await _transition(context, row)
     row.departed_at = context.now
     return {"inspection": row}
 
 
 async def arrive(context: ActionContext, *, inspection: int) -> ActionResult:
-    row = await _inspection(context, inspection)
+    row = await _get_inspection(context, inspection)
     await _transition(context, row)
     row.arrived_at = context.now
     return {"inspection": row}
@@ -148,8 +150,8 @@ async def submit(
     findings: Sequence[Finding] = (),
     evidence: Sequence[int] = (),
 ) -> ActionResult:
-    """The result, with the hazards that were found; after a return it amends those that it names."""
-    row = await _inspection(context, inspection)
+    """Submit the result and its findings. After a return, a finding that names a hazard amends it."""
+    row = await _get_inspection(context, inspection)
     if len(findings) > FINDINGS_MAXIMUM:
         raise InvalidInput("findings", f"At most {FINDINGS_MAXIMUM} at once.")
     major = await context.has_major_hazard(row.id) or any(f.level is HazardLevel.MAJOR for f in findings)
@@ -158,8 +160,8 @@ async def submit(
     context.inspected_enterprises.add(row.enterprise_id)
     hazards = [await _write_finding(context, row, finding) for finding in findings]
     if result is InspectionResult.HAZARDS_FOUND and not hazards and not await _has_hazards(context, row):
-        raise InvalidInput("findings", "The result says that hazards were found: name them.")
-    await attach(context, models.InspectionEvidence, "inspection_id", row.id, evidence)
+        raise InvalidInput("findings", "The result HAZARDS_FOUND needs at least one finding.")
+    await link_evidence(context, models.InspectionEvidence, "inspection_id", row.id, evidence)
     return {"inspection": row, "hazards": hazards}
 
 
@@ -192,19 +194,19 @@ async def _write_finding(context: ActionContext, inspection: Inspection, finding
             raise InvalidInput("findings.fixedOnSpot", "A major hazard cannot be fixed on the spot.")
         context.transition("hazard", hazard)
         hazard.rectified_at = context.now
-    await attach(context, models.HazardEvidence, "hazard_id", hazard.id, finding.evidence)
+    await link_evidence(context, models.HazardEvidence, "hazard_id", hazard.id, finding.evidence)
     return hazard
 
 
 async def _amend_hazard(
     context: ActionContext, inspection: Inspection, finding: Finding, deadline: dt.datetime | None
 ) -> Hazard:
-    """A hazard that this inspection found before, said anew."""
+    """Overwrite a hazard that this inspection found before."""
     hazard = await context.get(Hazard, finding.hazard or 0)
     if hazard.inspection_id != inspection.id:
-        raise InvalidInput("findings.hazard", "That hazard was not found by this inspection.")
+        raise InvalidInput("findings.hazard", "This inspection did not find that hazard.")
     if hazard.status is not HazardStatus.FOUND:
-        raise InvalidInput("findings.hazard", f"That hazard is {hazard.status.name} already, and not amended any more.")
+        raise InvalidInput("findings.hazard", f"That hazard can no longer be amended: it is {hazard.status.name}.")
     hazard.level, hazard.description, hazard.category = finding.level, finding.description, finding.category
     if deadline is not None:
         hazard.deadline = deadline
@@ -214,36 +216,36 @@ async def _amend_hazard(
 
 
 async def review(context: ActionContext, *, inspection: int) -> ActionResult:
-    row = await _inspection(context, inspection)
+    row = await _get_inspection(context, inspection)
     await _transition(context, row)
     return {"inspection": row}
 
 
 async def send_back(context: ActionContext, *, inspection: int, reason: str) -> ActionResult:
-    row = await _inspection(context, inspection)
+    row = await _get_inspection(context, inspection)
     await _transition(context, row)
     context.changes.add_entry(row, "reason", reason)
     return {"inspection": row}
 
 
 async def close(context: ActionContext, *, inspection: int) -> ActionResult:
-    row = await _inspection(context, inspection)
+    row = await _get_inspection(context, inspection)
     await _transition(context, row)
     open_hazards = sa.select(col(Hazard.id)).where(
         col(Hazard.inspection_id) == row.id, col(Hazard.status).not_in(HAZARD_TERMINAL)
     )
-    repeated = sa.select(col(Inspection.id)).where(
+    reinspections = sa.select(col(Inspection.id)).where(
         col(Inspection.reinspection_of_id) == row.id, col(Inspection.status) != InspectionStatus.CANCELLED
     )
-    if await context.exists(open_hazards) and not await context.exists(repeated):
-        raise InvalidInput("inspection", "It has open hazards, and no re-inspection that carries them.")
+    if await context.exists(open_hazards) and not await context.exists(reinspections):
+        raise InvalidInput("inspection", "It has open hazards and no re-inspection for them.")
     row.closed_at = context.now
     return {"inspection": row}
 
 
 async def cancel(context: ActionContext, *, inspection: int, reason: str) -> ActionResult:
-    """Call it off; a request for help that it served is open again."""
-    row = await _inspection(context, inspection)
+    """Cancel the inspection. A request for help that it served is open again."""
+    row = await _get_inspection(context, inspection)
     await _transition(context, row)
     context.changes.add_entry(row, "reason", reason)
     if row.assistance_request_id is not None:

@@ -1,12 +1,12 @@
-"""Acting: one transaction that changes rows and, last, appends the events that tell of it.
+"""Runs a mutation's action in one transaction: the rows change first, then the events about them are appended.
 
-An action is a function `(context, *, arguments) → {name: row or rows}`. It raises a Problem to be rolled back and told.
+An action is an async function `(context, *, arguments)` that returns its rows by name. It raises an ActionError to roll
+everything back.
 """
 
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from models import Viewer, lifecycle
 from models.db.database import Database
 from models.db.tables import table_of
 from resolvers.actions import idempotency
-from resolvers.actions.context import ActionContext, ActionRequest, ActionResult, PendingEvent
+from resolvers.actions.context import ActionContext, ActionRequest, ActionResult, Outcome, PendingEvent
 from resolvers.actions.errors import Forbidden
 from resolvers.actions.event_context import EventContext, enterprise_contexts, venue_contexts
 from subscriptions import event_log
@@ -26,16 +26,8 @@ from subscriptions import event_log
 Action = Callable[..., Awaitable[ActionResult]]
 
 ATTEMPTS_MAXIMUM = 6
-# PostgreSQL: serialization failure, deadlock, and a unique key that another transaction took first.
+# PostgreSQL: serialization failure, deadlock, and a unique key that another transaction inserted first.
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A success: its rows by name as (model, key) or lists of them, and the cursor of its last event."""
-
-    rows: dict[str, Any]
-    cursor: str
 
 
 async def run_action(
@@ -44,104 +36,122 @@ async def run_action(
     now: dt.datetime,
     zone: ZoneInfo,
     request: ActionRequest,
-    body: Action,
+    action: Action,
     notify: Callable[[], None],
 ) -> Outcome:
-    """Carry out one mutation. Raises Problem. `notify` is called after the commit of an action that left events."""
+    """Carry out one mutation, and call `notify` after the commit if it appended events.
+
+    Tries again where PostgreSQL rolled the transaction back because of another one. Raises ActionError.
+    """
     if not lifecycle.may_call(viewer, request.mutation):
         raise Forbidden("Your role does not allow that.")
     for attempt in range(1, ATTEMPTS_MAXIMUM + 1):
         try:
-            outcome, wrote = await _once(database, viewer, now, zone, request, body)
+            outcome, appended = await _run_once(database, viewer, now, zone, request, action)
         except sa.exc.DBAPIError as error:
             if attempt == ATTEMPTS_MAXIMUM or getattr(error.orig, "sqlstate", None) not in RETRYABLE_SQLSTATES:
                 raise
             await asyncio.sleep(0.01 * attempt)
             continue
-        if wrote:
+        if appended:
             notify()
         return outcome
-    raise AssertionError("the last try returns or raises")
+    raise AssertionError("the last attempt returns or raises")
 
 
-async def _once(
-    database: Database, viewer: Viewer, now: dt.datetime, zone: ZoneInfo, request: ActionRequest, body: Action
+async def _run_once(
+    database: Database, viewer: Viewer, now: dt.datetime, zone: ZoneInfo, request: ActionRequest, action: Action
 ) -> tuple[Outcome, bool]:
+    """The outcome, and whether events were appended for it."""
     async with database.write() as session:
         session.autoflush = False
-        acting = ActionContext(session, viewer, now, zone, request)
-        key = idempotency.key(viewer, request.client_mutation_id)
-        if key is not None and (kept := await idempotency.first(session, key, request.fingerprint, now)) is not None:
-            return Outcome(idempotency.rows(kept["rows"]), kept["cursor"]), False
+        key = idempotency.key_of(viewer, request.client_mutation_id)
+        if key is not None:
+            saved = await idempotency.find_outcome(session, key, request.fingerprint, now)
+            if saved is not None:
+                return saved, False
+        context = ActionContext(session, viewer, now, zone, request)
 
         @sa.event.listens_for(session.sync_session, "before_flush")
-        def before_flush(session: Session, context: UOWTransaction, instances: Any) -> None:
-            acting.changes.collect(session, now)
+        def before_flush(session: Session, flush_context: UOWTransaction, instances: Any) -> None:
+            context.changes.collect(session, now)
 
-        found = await body(acting, **request.arguments)
-        numbers = await _finish(acting)
+        result = await action(context, **request.arguments)
+        await session.flush()
+        context.changes.require_events({id(event.row) for event in context.pending_events})
+        await _update_enterprises(context)
+        numbers = await _append_events(context)
         state = await event_log.state(await session.connection())
         outcome = Outcome(
             {
-                name: [(type(r), r.id) for r in rows] if isinstance(rows, list) else (type(rows), rows.id)
-                for name, rows in found.items()
+                name: [(type(row), row.id) for row in rows] if isinstance(rows, list) else (type(rows), rows.id)
+                for name, rows in result.items()
             },
             state.cursor_of(numbers[-1]) if numbers else state.cursor,
         )
         if key is not None:
-            await idempotency.keep(session, key, request.fingerprint, outcome.rows, outcome.cursor, now)
+            await idempotency.save_outcome(session, key, request.fingerprint, outcome, now)
         return outcome, bool(numbers)
 
 
-async def _finish(acting: ActionContext) -> list[int]:
-    """Write what is left to write, and append the events; their numbers."""
-    session = acting.session
-    await session.flush()
-    acting.changes.check({id(draft.row) for draft in acting.pending_events})
+async def _update_enterprises(context: ActionContext) -> None:
+    """Write the enterprises' derived columns, in the order of their keys."""
     enterprise = table_of(models.Enterprise)
-    for key in sorted(acting.open_hazard_changes.keys() | acting.inspected_enterprises):
+    for key in sorted(context.open_hazard_changes.keys() | context.inspected_enterprises):
         values: dict[Any, Any] = {}
-        if acting.open_hazard_changes[key]:
-            values[enterprise.c.open_hazards] = enterprise.c.open_hazards + acting.open_hazard_changes[key]
-        if key in acting.inspected_enterprises:
-            values[enterprise.c.last_inspected_at] = acting.now
+        if context.open_hazard_changes[key]:
+            values[enterprise.c.open_hazards] = enterprise.c.open_hazards + context.open_hazard_changes[key]
+        if key in context.inspected_enterprises:
+            values[enterprise.c.last_inspected_at] = context.now
         if values:
-            await session.execute(sa.update(enterprise).where(enterprise.c.id == key).values(values))
-    if not acting.pending_events:
+            await context.session.execute(sa.update(enterprise).where(enterprise.c.id == key).values(values))
+
+
+async def _append_events(context: ActionContext) -> list[int]:
+    """Append the pending events to the log. Returns their numbers."""
+    events = context.pending_events
+    if not events:
         return []
-    concerned = sorted({d.enterprise_id for d in acting.pending_events if d.enterprise_id is not None})
-    after = await enterprise_contexts(session, concerned)
-    at_venues = await venue_contexts(
-        session, sorted({d.venue_id for d in acting.pending_events if d.venue_id is not None})
-    )
-    return await event_log.append(session, [_event(acting, draft, after, at_venues) for draft in acting.pending_events])
+    enterprises = sorted({event.enterprise_id for event in events if event.enterprise_id is not None})
+    venues = sorted({event.venue_id for event in events if event.venue_id is not None})
+    at_enterprises = await enterprise_contexts(context.session, enterprises)
+    at_venues = await venue_contexts(context.session, venues)
+    rows = [
+        _event_row(
+            context,
+            event,
+            at_enterprises.get(event.enterprise_id or 0),
+            at_venues.get(event.venue_id or 0, EventContext()),
+        )
+        for event in events
+    ]
+    return await event_log.append(context.session, rows)
 
 
-def _event(
-    acting: ActionContext, draft: PendingEvent, after: dict[int, EventContext], at_venues: dict[int, EventContext]
+def _event_row(
+    context: ActionContext, event: PendingEvent, enterprise: EventContext | None, venue: EventContext
 ) -> dict[str, Any]:
-    """The row of the log."""
-    venue = at_venues.get(draft.venue_id or 0, EventContext())
-    now = after.get(draft.enterprise_id or 0, EventContext(zone_id=draft.zone_id or venue.zone_id))
-    then = acting.contexts_before.get(draft.enterprise_id or 0, now)
-    both = [now, then, venue]
-    risks = [f.risk for f in both if f.risk is not None]
-    viewer = acting.viewer
+    """The event as a row of the log. Filters match where it is now, where it was before, and its venue."""
+    after = enterprise or EventContext(zone_id=event.zone_id or venue.zone_id)
+    before = context.contexts_before.get(event.enterprise_id or 0, after)
+    contexts = (after, before, venue)
+    risks = [c.risk for c in contexts if c.risk is not None]
+    viewer = context.viewer
     return {
-        "at": acting.now,
-        "kind": draft.kind,
-        "subject": draft.kind.subject,
-        "subject_id": draft.row.id,
-        "actor_role": None if draft.automatic else viewer.role,
-        "actor_name": None if draft.automatic else viewer.name,
-        "from_status": draft.from_status,
-        "to_status": draft.to_status,
-        "changes": acting.changes.entries(draft.row),
-        "enterprise_id": draft.enterprise_id,
-        "zone_id": now.zone_id,
-        "zones": frozenset(f.zone_id for f in both if f.zone_id is not None),
-        "rings": now.rings | then.rings | venue.rings,
-        "venues": now.venues | then.venues | venue.venues,
-        "risk": max(risks, key=lambda r: r.value) if risks else None,
-        "major": draft.major,
+        "at": context.now,
+        "kind": event.kind,
+        "subject": event.kind.subject,
+        "subject_id": event.row.id,
+        "actor_role": None if event.automatic else viewer.role,
+        "actor_name": None if event.automatic else viewer.name,
+        "from_status": event.from_status,
+        "to_status": event.to_status,
+        "changes": context.changes.entries(event.row),
+        "enterprise_id": event.enterprise_id,
+        "zone_id": after.zone_id,
+        "zones": frozenset(c.zone_id for c in contexts if c.zone_id is not None),
+        "rings": after.rings | before.rings | venue.rings,
+        "venues": after.venues | before.venues | venue.venues,
+        "risk": max(risks, key=lambda risk: risk.value) if risks else None,
+        "major": event.major,
     }

@@ -81,7 +81,7 @@ class Near:
 CARRIES = {"item": "text"}
 
 Point = tuple[float, float]  # latitude, longitude in degrees
-Found = tuple[int, float, float, str | None]  # a row's key, its point, and what is carried of it
+RowAt = tuple[int, float, float, str | None]  # a row's key, its point, and what is carried of it
 
 
 async def around(
@@ -155,12 +155,12 @@ async def _around(
             row = ROWS[kind]
             full = {i: found[row, i] for i in mine if circle == circles[-1] or len(found[row, i]) == first}
             for i, group in full.items():
-                near[i] += [(metres, rank, n) for metres, n in measured(row, mine[i][:2], group)]
+                near[i] += [(metres, rank, n) for metres, n in measure(row, mine[i][:2], group)]
             left[kind] = {i: point for i, point in mine.items() if i not in full}
     return [[n for _, _, n in sorted(group, key=lambda g: (g[0], g[1], g[2].item[1]))] for group in near]
 
 
-def measured(row: Any, point: Point, found: Sequence[Found]) -> list[tuple[float, Near]]:
+def measure(row: Any, point: Point, found: Sequence[RowAt]) -> list[tuple[float, Near]]:
     """Exact distances and bearings from a point."""
     if not found:
         return []
@@ -206,7 +206,7 @@ async def _within(
     metres: float,
     first: int,
     filter: Conditions,
-) -> dict[tuple[Any, int], list[Found]]:
+) -> dict[tuple[Any, int], list[RowAt]]:
     """For each kind of row and each point the nearest rows inside the circle, in one statement."""
     asked: list[tuple[Any, tuple[Predicate, ...]]] = []
     conditions: list[Condition] = []
@@ -229,7 +229,7 @@ async def _within(
     statement = _statement(tuple(asked), first, one, reader.sqlite, reader.extra_select)
     if reader.extra_select is not None:
         values |= reader.extra_select.values
-    found: dict[tuple[Any, int], list[Found]] = {(row, i): [] for row in rows for i in points}
+    found: dict[tuple[Any, int], list[RowAt]] = {(row, i): [] for row in rows for i in points}
     for r in await reader.rows(statement, values):
         found[rows[r.kind], r.i].append((r.id, r.latitude, r.longitude, r.text))
     return found

@@ -31,7 +31,7 @@ class SearchKind(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Searched:
+class SearchedTable:
     """Which texts of a table are looked through, the most telling first; `personal` ones need the right."""
 
     row: Any
@@ -42,8 +42,8 @@ class Searched:
         return (*(self.personal if visibility.allows(PERSONAL_DATA) else ()), *self.columns)
 
 
-SEARCHED: dict[SearchKind, Searched] = {
-    SearchKind.ENTERPRISE: Searched(
+SEARCHED_TABLES: dict[SearchKind, SearchedTable] = {
+    SearchKind.ENTERPRISE: SearchedTable(
         models.Enterprise,
         (
             models.Enterprise.name,
@@ -52,10 +52,10 @@ SEARCHED: dict[SearchKind, Searched] = {
             models.Enterprise.address,
         ),
     ),
-    SearchKind.VENUE: Searched(models.Venue, (models.Venue.name, models.Venue.name_en, models.Venue.code)),
-    SearchKind.EXPERT: Searched(models.Expert, (models.Expert.specialties,), personal=(models.Expert.full_name,)),
-    SearchKind.TEAM: Searched(models.Team, (models.Team.name,)),
-    SearchKind.WAREHOUSE: Searched(models.Warehouse, (models.Warehouse.name,)),
+    SearchKind.VENUE: SearchedTable(models.Venue, (models.Venue.name, models.Venue.name_en, models.Venue.code)),
+    SearchKind.EXPERT: SearchedTable(models.Expert, (models.Expert.specialties,), personal=(models.Expert.full_name,)),
+    SearchKind.TEAM: SearchedTable(models.Team, (models.Team.name,)),
+    SearchKind.WAREHOUSE: SearchedTable(models.Warehouse, (models.Warehouse.name,)),
 }
 
 
@@ -78,7 +78,7 @@ async def find(
         raise RequestError(ErrorCode.BAD_PAGE, f"`first` must be from 1 to {PAGE_MAXIMUM:,}.")
     hits: list[tuple[Any, Hit]] = []
     for order, kind in enumerate(dict.fromkeys(kinds if kinds is not None else SearchKind)):
-        searched = SEARCHED[kind]
+        searched = SEARCHED_TABLES[kind]
         columns = searched.visible(reader.viewer.visibility)
         conditions = authorization.scope(searched.row, reader.viewer.visibility)
         part = like_part(wanted)

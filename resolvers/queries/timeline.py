@@ -34,7 +34,7 @@ class FieldChange:
 
 
 @dataclass(frozen=True)
-class Of(ValuelessPredicate):
+class EventsMatching(ValuelessPredicate):
     """Events of an interest. Equal for equal interests, so that the lists of many parents are read together."""
 
     interest: EventFilter

@@ -16,7 +16,7 @@ from resolvers.sql.readers import Reader
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class CurrentViewer:
     """A viewer, with the rows that stand for them as (model, key)."""
 
     role: Role
@@ -27,10 +27,10 @@ class Asking:
     expires_at: dt.datetime | None
 
 
-async def asking(reader: Reader, parents: Sequence[tuple[()]]) -> list[Asking]:
+async def current_viewer(reader: Reader, parents: Sequence[tuple[()]]) -> list[CurrentViewer]:
     viewer = reader.viewer
     enterprise = viewer.visibility.enterprise
-    found = Asking(
+    found = CurrentViewer(
         viewer.role,
         viewer.name,
         None if viewer.inspector is None else (models.Inspector, viewer.inspector),
@@ -42,7 +42,7 @@ async def asking(reader: Reader, parents: Sequence[tuple[()]]) -> list[Asking]:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class TokenHolder:
     """Whom a token stands for: keys of rows, and a name if the register has one."""
 
     inspector: int | None = None
@@ -50,7 +50,7 @@ class Person:
     name: str | None = None
 
 
-async def find(database: Database, role: Role, badge: str | None, code: str | None) -> Person | None:
+async def find_holder(database: Database, role: Role, badge: str | None, code: str | None) -> TokenHolder | None:
     """The inspector with this badge, or the enterprise with this credit code or external id; None if there is none.
 
     Other roles stand for nobody in the register.
@@ -67,15 +67,17 @@ async def find(database: Database, role: Role, badge: str | None, code: str | No
         codes_first = sa.case((enterprise.c.credit_code == code, 0), else_=1)
         statement = sa.select(enterprise.c.id, enterprise.c.name).where(keys).order_by(codes_first, enterprise.c.id)
     else:
-        return Person()
+        return TokenHolder()
     async with database.read() as connection:
         row = (await connection.execute(statement)).first()
     if row is None:
         return None
-    return Person(inspector=row.id, name=row.full_name) if role is Role.INSPECTOR else Person(enterprise=row.id)
+    return (
+        TokenHolder(inspector=row.id, name=row.full_name) if role is Role.INSPECTOR else TokenHolder(enterprise=row.id)
+    )
 
 
-async def standing(
+async def current_keys(
     database: Database, badges: Collection[str], codes: Collection[str]
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Whom badges, and codes, stand for now, as `find` has it: keys of inspectors, and of enterprises."""
@@ -96,18 +98,18 @@ async def standing(
 
 
 @dataclass(frozen=True, slots=True)
-class First:
+class FirstCodes:
     """The first inspector's badge, and the first enterprise's credit code or external id."""
 
     badge: str | None
     code: str | None
 
 
-async def first(database: Database) -> First:
+async def first_codes(database: Database) -> FirstCodes:
     inspector = table_of(models.Inspector)
     enterprise = table_of(models.Enterprise)
     code = sa.func.coalesce(enterprise.c.credit_code, enterprise.c.external_id)
     async with database.read() as connection:
         badge = (await connection.execute(sa.select(inspector.c.badge).order_by(inspector.c.id).limit(1))).scalar()
         keyed = sa.select(code).where(code.is_not(None)).order_by(enterprise.c.id).limit(1)
-        return First(badge, (await connection.execute(keyed)).scalar())
+        return FirstCodes(badge, (await connection.execute(keyed)).scalar())

@@ -84,7 +84,7 @@ class Log(ToMany):
             k: arguments[k] for k in ("first", "after", "last", "before") if arguments.get(k) is not None
         }
         bounds: dict[str, str] = {k: given.pop(k) for k in ("after", "before") if k in given}
-        condition = Condition(timeline.Of(event_filter(arguments.get("filter"))))
+        condition = Condition(timeline.EventsMatching(event_filter(arguments.get("filter"))))
         return LogRequest((condition,), make_page(NEWEST_FIRST if self.newest_first else OLDEST_FIRST, **given), bounds)
 
     def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:

@@ -20,11 +20,11 @@ from strawberry.types.arguments import StrawberryArgument
 
 from models import lifecycle
 from resolvers.actions import runner
-from resolvers.actions.context import ActionRequest
+from resolvers.actions.context import ActionRequest, Outcome
 from resolvers.actions.errors import ActionError as Failure
 from resolvers.actions.errors import InvalidInput as Invalid
 from resolvers.actions.inputs import UNCHANGED
-from resolvers.actions.runner import Action, Outcome
+from resolvers.actions.runner import Action
 from resolvers.errors import RequestError, checked_text
 from schema.execution.context import Context
 from schema.fields.filters import camel

@@ -16,7 +16,8 @@ from models.db.postgres_pool import SILENT_SECONDS
 from models.db.tables import table_of
 from models.visibility import Role
 from resolvers.queries import portraits
-from resolvers.queries.portraits import Days, Portrait
+from resolvers.queries.portrait_counts import Days
+from resolvers.queries.portraits import Portrait
 from schema.execution.context import Context
 from schema.live.renderer import Contexts, EventRenderer
 from schema.subscription import PORTRAITS, Position
@@ -72,7 +73,7 @@ class PortraitScope:
 
     async def visible(self, context: Context) -> bool:
         """Whether the row exists and the viewer may see its portrait. Raises RequestError for an impossible window."""
-        portraits.span(context.reader, self.window)
+        portraits.window_days(context.reader, self.window)
         if context.viewer.role is Role.ENTERPRISE and self.name != "Enterprise":
             return False
         return await context.one(PORTRAITS[self.name][0], self.key) is not None
@@ -83,7 +84,7 @@ class PortraitScope:
         [portrait] = await draw(context.reader, [(self.key,)], window=self.window)
         if portrait is None:
             raise LookupError("the row of the portrait no longer exists")
-        return PortraitReading(portrait, await portraits.next_turn(context.reader, draw, self.key))
+        return PortraitReading(portrait, await portraits.next_change(context.reader, draw, self.key))
 
     def affected_by(self, event: Any) -> bool:
         """Whether an event may change the portrait. The event of an import does not say where its rows are."""
@@ -125,7 +126,7 @@ class PortraitSource:
                 changed.clear()
                 reading = await retry_while_away(self._read, self.context.pause)
                 portrait = reading.portrait
-                if last is None or not portrait.shows(last):
+                if last is None or not portrait.same_indicators(last):
                     last = portrait
                     yield [(self.scope, await self.renderer.execute(portrait, portrait.cursor))]
                 await self.context.pause(EVERY)

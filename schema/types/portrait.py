@@ -5,7 +5,7 @@ import datetime as dt
 import strawberry
 
 from models import RiskGrade
-from resolvers.queries.portraits import Days
+from resolvers.queries.portrait_counts import Days
 from schema.execution.context import Requester
 from schema.fields.batch import BatchArgument
 

@@ -107,7 +107,7 @@ class Authenticator:
 
     async def _recheck(self, sessions: list[Session]) -> None:
         badges, codes = {s.badge for s in sessions if s.badge}, {s.code for s in sessions if s.code}
-        inspectors, enterprises = await viewers.standing(self._database, badges, codes)
+        inspectors, enterprises = await viewers.current_keys(self._database, badges, codes)
         for session in sessions:
             key = inspectors.get(session.badge) if session.badge else enterprises.get(session.code or "")
             if key != session.key and session in self.sessions:
@@ -129,7 +129,7 @@ class Authenticator:
         return viewer
 
     async def _viewer(self, claims: Claims) -> Viewer:
-        person = await viewers.find(self._database, claims.role, claims.inspector, claims.enterprise)
+        person = await viewers.find_holder(self._database, claims.role, claims.inspector, claims.enterprise)
         if person is None:
             raise RequestError(ErrorCode.UNAUTHENTICATED, HOLDER_GONE)
         scopes = claims.scopes if claims.role is Role.INTEGRATOR else frozenset()
@@ -159,7 +159,7 @@ async def demo_viewers(tokens: Tokens, database: Database, now: dt.datetime) -> 
     """A token for each role, as {label, token}. The inspector and the enterprise are the first of the register."""
     until = now + DEMO_TTL
     claims = [Claims(Role.COMMANDER, until, subject="commander", name="演示指挥长")]
-    first = await viewers.first(database)
+    first = await viewers.first_codes(database)
     if first.badge is not None:
         claims.append(Claims(Role.INSPECTOR, until, subject=first.badge, inspector=first.badge))
     if first.code is not None:

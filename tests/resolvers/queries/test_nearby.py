@@ -16,7 +16,7 @@ from models.db.database import Database
 from models.db.sqlite_functions import EARTH_RADIUS_METRES, great_circle_metres
 from models.visibility import Role, Viewer, Visibility
 from resolvers.errors import ErrorCode, RequestError
-from resolvers.queries.nearby import HALF_ROUND, ROWS, Near, NearbyKind, around, box, measured, near_point, nearest_to
+from resolvers.queries.nearby import HALF_ROUND, ROWS, Near, NearbyKind, around, box, measure, near_point, nearest_to
 from resolvers.sql.predicates import Condition, Equal
 from resolvers.sql.readers import OperationReader
 from tests.conftest import COMMANDER, NOW, SHANGHAI, Databases
@@ -52,7 +52,7 @@ def test_both_ways_to_measure_agree_with_an_independent_one(one: Place, other: P
     # The haversine formula is weak where points are opposite to each other: there a few metres are lost.
     near_opposite = wanted > HALF_ROUND - 10_000
     assert great_circle_metres(*one, *other) == pytest.approx(wanted, abs=2.0 if near_opposite else 0.001, rel=1e-9)
-    [(exact, near)] = measured(models.Camera, one, [(7, *other, None)])
+    [(exact, near)] = measure(models.Camera, one, [(7, *other, None)])
     assert exact == pytest.approx(wanted, abs=0.001, rel=1e-9)
     assert abs(near.distance_metres - wanted) <= 0.51
     assert near.item == (models.Camera, 7)
@@ -63,7 +63,7 @@ def test_both_ways_to_measure_agree_with_an_independent_one(one: Place, other: P
 @example((30.0, 120.0), (31.0, 120.0))
 @example((30.0, 179.999), (30.0, -179.999))
 def test_bearings_agree_with_an_independent_one(one: Place, other: Place) -> None:
-    [(_, near)] = measured(models.Camera, one, [(7, *other, None)])
+    [(_, near)] = measure(models.Camera, one, [(7, *other, None)])
     assert 0 <= near.bearing_degrees <= 359
     distance = metres(one, other)
     if 1 < distance < HALF_ROUND - 1 and abs(one[0]) < 89.9999:
