@@ -62,7 +62,7 @@ not see a value may not filter, sort, search or count by it: such a filter passe
 `Authorization: Bearer <token>`. A token is a JSON Web Token, signed with the server's secret (HS256) and made on the
 server's machine. It says the role, who holds it and when it ends:
 
-```
+```sh check
 python -m web token --role commander --name 值班长
 python -m web token --role inspector --inspector XS1001
 python -m web token --role enterprise --enterprise 91350100M000100Y43 --ttl 7d

@@ -28,7 +28,8 @@ class Block:
 
     @property
     def place(self) -> str:
-        return f"{self.document.relative_to(ROOT)}:{self.line}"
+        document = self.document.relative_to(ROOT) if self.document.is_relative_to(ROOT) else self.document
+        return f"{document}:{self.line}"
 
 
 @dataclass
