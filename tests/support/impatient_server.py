@@ -11,6 +11,6 @@ for name, seconds in SECONDS.items():
 
 if __name__ == "__main__":
     # After the waits are set: other modules take them over as they are imported.
-    from web.__main__ import app
+    from web.cli import app
 
     app()

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from resolvers.evidence.uploads import ORPHAN_AGE
-from web.__main__ import app
+from web.cli import app
 from web.graphql import close_codes
 from web.graphql.sse import EVENTS
 from web.settings import ROOT, Settings

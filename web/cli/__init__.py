@@ -1,0 +1,31 @@
+"""The command line: `python -m web`. Each module has one command, or two that belong together."""
+
+import typer
+
+from web.cli.collect import collect
+from web.cli.migrate import migrate
+from web.cli.register import export, import_
+from web.cli.schema import schema
+from web.cli.seed import demo
+from web.cli.serve import serve
+from web.cli.simulate import simulate
+from web.cli.token import token
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they would show the values of variables
+    help="Huhang: one graph of everything a district guards.",
+)
+app.command()(serve)
+app.command()(migrate)
+app.command()(token)
+app.command()(simulate)
+app.command("import")(import_)
+app.command()(export)
+app.command()(collect)
+app.command()(schema)
+
+seed = typer.Typer(no_args_is_help=True, help="Fill an empty database.")
+seed.command()(demo)
+app.add_typer(seed, name="seed")

@@ -1,28 +1,55 @@
-"""The commands that bring a register in and write one out."""
+"""The commands that import and export the register."""
 
 import csv
 from pathlib import Path
+from typing import Annotated
 
-from rich.console import Console
+import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from models.db.database import Database
-from resolvers.register import ImportRun, Outcome, Progress, Report, export, load_mapping
+from models.db.migrate import migrate
+from resolvers.register import ImportRun, MappingError, Outcome, Progress, RegisterError, Report, load_mapping
+from resolvers.register import export as export_register
+from web.cli.common import console, fail, load_settings, with_database
 
-FAILED, REFUSED = 1, 2  # exit statuses: some rows were bad; nothing could be begun
+ROWS_FAILED, NOT_BEGUN = 1, 2  # exit statuses
 
 
-async def import_register(
-    database: Database, mapping: Path, directory: Path, report: Path, *, dry: bool, console: Console
-) -> int:
-    """Import; the exit status. Raises RegisterError where it cannot be begun."""
-    found = load_mapping(mapping)
+def import_(
+    mapping: Annotated[Path, typer.Argument(help="What the files hold: a TOML file, see docs/guides/register.md.")],
+    directory: Annotated[Path, typer.Argument(help="Where the files are.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all but write.")] = False,
+    report: Annotated[Path, typer.Option(help="Where the rows that are bad, or doubtful, are listed.")] = Path(
+        "import-report.csv"
+    ),
+) -> None:
+    """A register from CSV, XLSX or GeoJSON files; safe to repeat."""
+
+    async def work(database: Database) -> None:
+        await migrate(database)
+        outcomes.append(await import_files(database, mapping, directory, report, dry_run=dry_run))
+
+    outcomes: list[Outcome] = []
+    try:
+        load_mapping(mapping)  # a wrong mapping is reported before the database is opened
+        with_database(load_settings(), work)
+    except MappingError as error:
+        fail("\n".join(f"{mapping}: {mistake}" for mistake in error.mistakes), NOT_BEGUN)
+    except (RegisterError, OSError) as error:
+        fail(str(error), NOT_BEGUN)
+    print_outcome(outcomes[0], report, dry_run=dry_run)
+    raise typer.Exit(ROWS_FAILED if outcomes[0].total.bad else 0)
+
+
+async def import_files(database: Database, mapping: Path, directory: Path, report: Path, *, dry_run: bool) -> Outcome:
+    """Import with a progress bar. Raises RegisterError when the import cannot begin."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # The report holds values as the files have them, people's names among them: for the bureau's own eyes.
+    # The report repeats values from the files, people's names among them: it is for the bureau alone.
     with (
         report.open("w", newline="", encoding="utf-8") as file,
-        Report(file) as told,
+        Report(file) as rows,
         Bar(*columns, console=console, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("Importing", total=None)
@@ -30,12 +57,11 @@ async def import_register(
         def progress(at: Progress) -> None:
             bar.update(task, description=f"{at.table} ({at.rate:,.0f}/s)", completed=at.done, total=at.total)
 
-        outcome = await ImportRun(database, found, directory, told, dry_run=dry, progress=progress).execute()
-    _tell(outcome, report, dry=dry, console=console)
-    return FAILED if outcome.total.bad else 0
+        run = ImportRun(database, load_mapping(mapping), directory, rows, dry_run=dry_run, progress=progress)
+        return await run.execute()
 
 
-def _tell(outcome: Outcome, report: Path, *, dry: bool, console: Console) -> None:
+def print_outcome(outcome: Outcome, report: Path, *, dry_run: bool) -> None:
     for table, counts in [*outcome.tables.items(), ("all", outcome.total)]:
         console.print(
             f"{table}: {counts.read:,} read = {counts.new:,} new + {counts.changed:,} changed"
@@ -48,11 +74,18 @@ def _tell(outcome: Outcome, report: Path, *, dry: bool, console: Console) -> Non
         issues = sum(1 for _ in csv.reader(file)) - 1
     if issues:
         console.print(f"{issues:,} rows to look at: {report}", soft_wrap=True, markup=False, highlight=False)
-    if dry:
+    if dry_run:
         console.print("A dry run: nothing was written.")
 
 
-async def export_register(database: Database, directory: Path, console: Console) -> None:
-    """Export. Raises RegisterError where there is nothing to export."""
-    for table, count in (await export(database, directory)).items():
-        console.print(f"{table}: {count:,} rows", highlight=False)
+def export(directory: Annotated[Path, typer.Argument(help="Where to write the files.")]) -> None:
+    """The register as CSV files and a map, with the mapping that imports them again."""
+
+    async def work(database: Database) -> None:
+        for table, count in (await export_register(database, directory)).items():
+            console.print(f"{table}: {count:,} rows", highlight=False)
+
+    try:
+        with_database(load_settings(), work)
+    except (RegisterError, OSError) as error:
+        fail(str(error), NOT_BEGUN)

@@ -18,6 +18,7 @@ from models.db.outages import is_outage
 from models.db.tables import table_of
 from models.visibility import Role, Viewer, Visibility
 from resolvers.errors import RequestError
+from resolvers.sql.readers import DriverReader, OperationReader
 from schema.build import Graph
 from schema.execution.operation import Operation
 from schema.live import renderer, sources
@@ -421,8 +422,8 @@ async def test_an_event_is_told_with_its_data_or_not_at_all(town: Scene, monkeyp
 
     sink, _ = await town.join(UPDATES)
     await town.office.visit("PLANNED")
-    monkeypatch.setattr("resolvers.sql.readers.OperationReader.rows", failing)
-    monkeypatch.setattr("resolvers.sql.readers.DriverReader.fetch", away)
+    monkeypatch.setattr(OperationReader, "rows", failing)
+    monkeypatch.setattr(DriverReader, "fetch", away)
     town.told()
     enterprise = {"id": town.office.enterprise}
     assert await sink.next() == {"updates": {"kind": "INSPECTION_PLANNED", "enterprise": enterprise}}
@@ -437,8 +438,8 @@ async def test_whoever_waits_for_an_event_for_too_long_is_told(town: Scene, monk
 
     sink, place = await town.join(UPDATES)
     await town.office.visit("PLANNED")
-    monkeypatch.setattr("resolvers.sql.readers.OperationReader.rows", failing)
-    monkeypatch.setattr("resolvers.sql.readers.DriverReader.fetch", is_outage)
+    monkeypatch.setattr(OperationReader, "rows", failing)
+    monkeypatch.setattr(DriverReader, "fetch", is_outage)
     town.told()
     assert "errors" in await sink.messages.get()
     assert sink.failed

@@ -17,8 +17,8 @@ import web.settings
 from models.visibility import Role, Scope
 from tests.support.server_process import serving
 from tests.support.server_process import web as run
-from web.__main__ import app
 from web.auth.tokens import SECRET_MINIMUM, Claims, Tokens, demo_secret
+from web.cli import app
 from web.settings import Settings, tokens
 
 SECRET = "a secret of these tests, of no use anywhere else"

@@ -1,0 +1,36 @@
+"""The command that removes unused evidence."""
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+
+from models.db.database import Database
+from resolvers.evidence.store import open_store
+from resolvers.evidence.uploads import ForeignStore, claim_store, collect_orphans
+from web.cli.common import console, fail, load_settings, with_database
+
+
+def collect(
+    ours: Annotated[
+        bool, typer.Option("--ours", help="Nobody else uses the store, whatever it says: once after a restore.")
+    ] = False,
+) -> None:
+    """Remove evidence that was uploaded and never used. Not from a store that another database uses."""
+
+    async def work(database: Database) -> None:
+        store = open_store(settings.evidence_url)
+        if ours:
+            await claim_store(database, store)
+        removed = await collect_orphans(database, store, dt.datetime.now(dt.UTC))
+        console.print(f"Removed {removed.rows} rows and {removed.files} files.")
+
+    settings = load_settings()
+    try:
+        with_database(settings, work)
+    except ForeignStore as error:
+        owner = f"the database of epoch {error}" if error.others else "nobody knows whom"
+        fail(
+            f"The store of HUHANG_EVIDENCE_URL has evidence of {owner}; nothing was removed. "
+            "If nobody but this database uses it, as after a restore: python -m web collect --ours"
+        )

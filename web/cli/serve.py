@@ -1,0 +1,104 @@
+"""The command that serves."""
+
+import os
+import socket
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from web import server, workers
+from web.app import PAGES
+from web.auth.tokens import SECRET_MINIMUM
+from web.cli.common import console, fail, load_settings, with_database
+from web.cli.seed import prepare_demo
+from web.logging import configure
+from web.settings import Settings
+
+SIMULATION_RATE = 0.7  # calls a second
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    demo: Annotated[bool, typer.Option("--demo", help="For trying out: migrate, and seed an empty database.")] = False,
+    simulated: Annotated[
+        bool, typer.Option("--simulate/--no-simulate", help="In demo mode, play a working day on it, gently.")
+    ] = False,
+    processes: Annotated[
+        int, typer.Option("--workers", min=1, max=256, help="Processes that serve at this address.")
+    ] = 1,
+) -> None:
+    """The server."""
+    settings = load_settings()
+    if demo:
+        # The application reads its settings itself, also in other processes.
+        os.environ["HUHANG_DEMO"] = "true"
+        settings = load_settings()
+    if not settings.demo and settings.secret is None:
+        fail(f"HUHANG_SECRET is needed: at least {SECRET_MINIMUM} characters that nobody can guess. Or try --demo.", 2)
+    if processes > 1:
+        check_bus(settings)
+    configure(settings.log_level)
+    # Before the demo is seeded, which takes a while, so that an address in use is reported at once.
+    try:
+        bound = server.bound(host, port)
+    except OSError as error:
+        fail(f"Cannot listen on {host} port {port}: {error.strerror}.")
+    if settings.demo:
+        with_database(settings, lambda database: prepare_demo(database, settings.demo_enterprises))
+    if not run(bound, processes, settings.log_level, simulated=simulated):
+        raise typer.Exit(1)
+
+
+def check_bus(settings: Settings) -> None:
+    """Several processes notify each other over a bus. Without one, only those on SQLite may poll each second."""
+    if settings.bus_url.startswith("memory:"):
+        if not settings.database_url.startswith("sqlite:"):
+            fail("Several processes need a bus: HUHANG_BUS_URL=redis://…", 2)
+        console.print("The processes look for each other's events each second; HUHANG_BUS_URL=redis://… tells at once.")
+
+
+def run(bound: socket.socket, processes: int, log_level: str, *, simulated: bool) -> bool:
+    """Serve until the process is told to stop, with a simulation beside it if wanted. False when that failed."""
+    simulations: list[subprocess.Popen[bytes]] = []
+
+    def listening() -> None:
+        url = server.address(bound)
+        print_addresses(url)
+        if simulated:
+            simulations.append(start_simulation(url))
+            console.print("A working day is being played, so that something happens.")
+            console.print("Without it: make run ARGS=--no-simulate")
+
+    def stop() -> None:
+        for process in simulations:
+            process.terminate()
+            process.wait()
+
+    try:
+        if processes > 1:
+            return workers.run(processes, bound, listening, log_level=log_level)
+        server.run(bound, listening, log_level=log_level, hung=stop)
+        return True
+    finally:
+        stop()
+
+
+def start_simulation(url: str) -> "subprocess.Popen[bytes]":
+    """Start the simulation in a process of its own, at a gentle rate."""
+    command = [sys.executable, "-m", "web", "simulate", "--url", url, "--rate", str(SIMULATION_RATE)]
+    # In a group of its own, so that Ctrl-C ends the server first and the server ends the simulation.
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def print_addresses(url: str) -> None:
+    """Say where to go, once the server listens."""
+    if (PAGES / "graphiql" / "index.html").is_file():
+        console.print(f"GraphiQL   {url}/graphiql/", soft_wrap=True)
+    else:
+        reason = "not built: that needs Node 20.19 or later, and then `make run` again."
+        console.print(f"GraphiQL   {reason}", soft_wrap=True)
+    console.print(f"The graph  {url}/graphql\nThe schema {url}/schema.graphql", soft_wrap=True)
+    console.print("Ctrl-C stops the server.")
