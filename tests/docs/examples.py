@@ -35,7 +35,7 @@ from graphql import GraphQLSchema, OperationType, build_schema, get_operation_as
 
 from models.visibility import Role
 from tests.docs.markdown import Block, read
-from web.__main__ import app
+from web.cli import app
 from web.settings import ROOT
 
 BLOCK_SECONDS = 60  # for one block, on a machine that is busy
