@@ -1,8 +1,16 @@
-"""The register: what a bureau already has in spreadsheets and exports of other systems, imported and exported.
+"""Import and export of the register: the spreadsheets and exports of other systems that a bureau already has.
 
-A mapping (mapping.py, read and checked by checking.py) says what the files hold. A run (importing.py) reads them
-record by record (files.py and the readers beside it), makes rows of them (rows.py, by values.py), compares a batch with
-what stands there (batch.py) and writes the difference (writing.py). docs/guides/register.md is for who writes a mapping.
+An import runs through these modules in this order:
+
+1. `check_mapping` reads the mapping, the TOML file that describes the bureau's files, into the shapes of `mapping` and
+   checks it against `tables`.
+2. `run` goes through the files in a stream, in one transaction a batch. `readers` yield the records of a file.
+3. `batch` imports one batch: `rows` converts records to rows (`convert` does the cells, `datum` the coordinates),
+   `references` finds the rows that they refer to, `match` finds the rows that exist already, `placement` sets zone,
+   town and rings, and `write` with `linked_rows` writes the difference.
+4. `report` lists what is wrong with which row.
+
+`export` writes files that `run` can import. The guide for mapping authors is docs/guides/register.md.
 """
 
 from resolvers.register.check_mapping import load_mapping, parse_mapping

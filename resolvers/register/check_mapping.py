@@ -1,4 +1,4 @@
-"""Reading a mapping and holding it against the tables. Every mistake is told at once, each with its line."""
+"""Reads a mapping and checks it against the tables. All mistakes are reported at once, each with its line."""
 
 import tomllib
 from collections.abc import Iterator
@@ -14,29 +14,29 @@ from resolvers.register.line_numbers import LineNumbers
 from resolvers.register.mapping import GEOMETRY, SUFFIXES, FieldMapping, FileMapping, Mapping
 from resolvers.register.tables import TABLES, Field, Kind, Table
 
-Faults = Iterator[tuple[tuple[str | int, ...], str]]  # paths of keys, and what is wrong with them
+KeyPath = tuple[str | int, ...]
+Faults = Iterator[tuple[KeyPath, str]]  # the path of a key, and what is wrong with its value
 
-LISTS = (Kind.TEXTS, Kind.ENUMS, Kind.REFERENCES)
-REFERRING = (Kind.REFERENCE, Kind.REFERENCES)
-# Which options go with which kinds of fields; the others go with all.
-MEANT_FOR: dict[str, tuple[Kind, ...]] = {
-    "by": REFERRING,
+# The kinds of fields that an option applies to. Options that are not listed apply to all.
+KINDS_OF_OPTION: dict[str, tuple[Kind, ...]] = {
+    "by": (Kind.REFERENCE, Kind.REFERENCES),
     "format": (Kind.TIME, Kind.DATE),
     "time_zone": (Kind.TIME,),
     "datum": (Kind.POINT, Kind.GEOMETRY),
     "values": (Kind.ENUM, Kind.ENUMS, Kind.BOOLEAN, Kind.TEXT, Kind.TEXTS, Kind.INTEGER),
-    "split": LISTS,
+    "split": (Kind.TEXTS, Kind.ENUMS, Kind.REFERENCES),
     "default": tuple(kind for kind in Kind if kind not in (Kind.POINT, Kind.GEOMETRY)),
 }
-WORDS = {
+# Pydantic's error types with a text of ours.
+REASONS = {
     "missing": "is missing",
-    "extra_forbidden": "is no key of a mapping",
-    "too_short": "has nothing in it",
+    "extra_forbidden": "is not a key of a mapping",
+    "too_short": "is empty",
 }
 
 
 def load_mapping(path: Path) -> Mapping:
-    """The mapping in a file. Raises MappingError with everything that is wrong, or because there is none."""
+    """Read the mapping in a file. Raises MappingError with all its mistakes, or because the file cannot be read."""
     try:
         return parse_mapping(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
@@ -45,24 +45,24 @@ def load_mapping(path: Path) -> Mapping:
 
 
 def parse_mapping(source: str) -> Mapping:
-    """The mapping in a text. Raises MappingError."""
+    """Read the mapping in a text. Raises MappingError."""
     try:
-        found = tomllib.loads(source)
+        value = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         reason, _, place = str(error).partition(" (at ")
         line = place.removeprefix("line ").split(",")[0].rstrip(")")
-        end = source.count("\n") + 1
-        raise MappingError([Mistake(int(line) if line.isdigit() else end, "", f"not TOML: {reason}")]) from None
+        last = source.count("\n") + 1
+        raise MappingError([Mistake(int(line) if line.isdigit() else last, "", f"not TOML: {reason}")]) from None
     lines = LineNumbers(source)
     try:
-        mapping = Mapping.model_validate(found).settled()
+        mapping = Mapping.model_validate(value).with_defaults()
     except ValidationError as error:
-        raise MappingError([_mistake(lines, e) for e in error.errors()]) from None
+        raise MappingError([_mistake(lines, details) for details in error.errors()]) from None
     mistakes = [
-        Mistake(lines.of(path), _place(path), reason)
-        for name, sheets in mapping.sheets.items()
-        for index, sheet in enumerate(sheets)
-        for path, reason in _wrong(TABLES[name], sheet, (name, index))
+        Mistake(lines.line_of(path), _dotted(path), reason)
+        for table, files in mapping.files.items()
+        for index, file in enumerate(files)
+        for path, reason in _file_faults(TABLES[table], file, (table, index))
     ]
     if mistakes:
         raise MappingError(mistakes)
@@ -70,147 +70,148 @@ def parse_mapping(source: str) -> Mapping:
 
 
 def _mistake(lines: LineNumbers, error: ErrorDetails) -> Mistake:
-    path = tuple(part for part in error["loc"] if part != "sheets")
-    if path == () and error["loc"]:
-        return Mistake(1, "", f"names no table: {', '.join(TABLES)}")
-    reason = WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
+    if error["loc"] == ("files",):
+        return Mistake(1, "", f"has no table; the tables are {', '.join(TABLES)}")
+    path = error["loc"][1:] if error["loc"][:1] == ("files",) else error["loc"]
+    reason = REASONS.get(error["type"], error["msg"].removeprefix("Value error, "))
     if path[-1] == "format" and error["type"] == "missing":
-        reason = f"the file's name does not say it: one of {', '.join(SUFFIXES.values())}"
-    return Mistake(lines.of(path), _place(path), reason)
+        reason = f"cannot be inferred from the file name: give one of {', '.join(SUFFIXES.values())}"
+    return Mistake(lines.line_of(path), _dotted(path), reason)
 
 
-def _place(path: tuple[str | int, ...]) -> str:
-    return ".".join(part for part in path if isinstance(part, str))
+def _dotted(path: KeyPath) -> str:
+    return ".".join(key for key in path if isinstance(key, str))
 
 
-def _wrong(table: Table, sheet: FileMapping, path: tuple[str | int, ...]) -> Faults:
+def _file_faults(table: Table, file: FileMapping, path: KeyPath) -> Faults:
     fields = (*path, "fields")
-    for name, origin in sheet.fields.items():
+    for name, mapped in file.fields.items():
         if name not in table.fields:
-            yield (*fields, name), f"{table.name} have no such field: {', '.join(table.fields)}"
+            yield (*fields, name), f"{table.name} have no such field, only {', '.join(table.fields)}"
         else:
-            yield from _origin_wrong(table, sheet, table.fields[name], origin, (*fields, name))
+            yield from _field_faults(table, file, table.fields[name], mapped, (*fields, name))
     for field in table.fields.values():
-        if field.required and field.name not in sheet.fields:
+        if field.required and field.name not in file.fields:
             yield fields, f"{table.name} need {field.name}"
-    yield from _key_wrong(table, sheet, path)
-    if sheet.format != "xlsx" and (sheet.sheet or sheet.header_rows > 1):
-        yield (*path, "sheet" if sheet.sheet else "header_rows"), "goes with xlsx files alone"
+    yield from _key_faults(table, file, path)
+    if file.format != "xlsx" and (file.sheet or file.header_rows > 1):
+        yield (*path, "sheet" if file.sheet else "header_rows"), "applies only to xlsx files"
 
 
-def _key_wrong(table: Table, sheet: FileMapping, path: tuple[str | int, ...]) -> Faults:
-    for name in sheet.key or ():
+def _key_faults(table: Table, file: FileMapping, path: KeyPath) -> Faults:
+    for name in file.key or ():
         if name not in table.keys:
-            yield (*path, "key"), f"{table.name} are known by {' and '.join(table.keys)}, not by {name}"
-        elif name not in sheet.fields:
+            yield (*path, "key"), f"{table.name} are identified by {' and '.join(table.keys)}, not by {name}"
+        elif name not in file.fields:
             yield (*path, "key"), f"{name} is not among the fields"
-    mapped = [name for name in table.keys if name in sheet.fields]
+    mapped = [name for name in table.keys if name in file.fields]
     if not mapped:
-        yield (*path, "fields"), f"{table.name} are known by {' or '.join(table.keys)}, and none is among the fields"
+        keys = " or ".join(table.keys)
+        yield (*path, "fields"), f"{table.name} are identified by {keys}, which is not among the fields"
     for name in mapped:
-        if sheet.fields[name].from_ is not None or sheet.fields[name].when:
-            yield (*path, "fields", name), "a key comes from the row itself, without conditions"
+        if file.fields[name].from_ is not None or file.fields[name].when:
+            yield (*path, "fields", name), "is a key, which can have neither from nor when"
 
 
-def _origin_wrong(
-    table: Table, sheet: FileMapping, field: Field, origin: FieldMapping, path: tuple[str | int, ...]
-) -> Faults:
-    given = origin.kinds
-    if len(given) != 1:
-        said = " and ".join(given) or "nothing"
-        yield path, f"needs a column, columns, a constant, from, or coordinates, one of them; it has {said}"
+def _field_faults(table: Table, file: FileMapping, field: Field, mapped: FieldMapping, path: KeyPath) -> Faults:
+    options = mapped.source_options
+    if len(options) != 1:
+        count = " and ".join(options) or "none"
+        yield path, f"needs exactly one of column, columns, constant, from, or a pair of coordinates; it has {count}"
         return
-    for option in sorted(origin.model_fields_set & MEANT_FOR.keys()):
-        if field.kind not in MEANT_FOR[option]:
-            yield (*path, option), f"does not go with {field.kind.value}"
+    for option in sorted(mapped.model_fields_set & KINDS_OF_OPTION.keys()):
+        if field.kind not in KINDS_OF_OPTION[option]:
+            yield (*path, option), f"does not apply to {field.kind.value}"
     if field.kind in (Kind.POINT, Kind.GEOMETRY):
-        yield from _shape_wrong(sheet, field, origin, path)
-    elif origin.latitude or origin.longitude or origin.easting or origin.northing:
-        yield path, f"coordinates do not go with {field.kind.value}"
-    elif GEOMETRY in origin.sources:
-        yield path, f"{GEOMETRY} does not go with {field.kind.value}"
-    if origin.from_ is not None:
-        yield from _from_wrong(table, sheet, field, origin.from_, (*path, "from"))
-    for name in origin.when:
-        other = sheet.fields.get(name)
-        plain = table.fields.get(name, field).kind in (Kind.ENUM, Kind.BOOLEAN, Kind.TEXT)
-        if other is None or other.from_ is not None or other.when or not plain:
-            yield (
-                (*path, "when", name),
-                "not a field of this table with a text or one of a list, read without conditions",
-            )
-    if field.kind in REFERRING:
-        yield from _by_wrong(field, origin, path)
-    yield from _values_wrong(field, origin, path)
+        yield from _geometry_faults(file, field, mapped, path)
+    elif mapped.latitude or mapped.longitude or mapped.easting or mapped.northing:
+        yield path, f"coordinates do not apply to {field.kind.value}"
+    elif GEOMETRY in mapped.source_columns:
+        yield path, f"{GEOMETRY} does not apply to {field.kind.value}"
+    if mapped.from_ is not None:
+        yield from _from_faults(table, file, field, mapped.from_, (*path, "from"))
+    yield from _when_faults(table, file, field, mapped, path)
+    if field.kind in (Kind.REFERENCE, Kind.REFERENCES):
+        yield from _by_faults(field, mapped, path)
+    yield from _value_faults(field, mapped, path)
 
 
-def _shape_wrong(sheet: FileMapping, field: Field, origin: FieldMapping, path: tuple[str | int, ...]) -> Faults:
-    pairs = (
-        {"latitude": origin.latitude, "longitude": origin.longitude},
-        {
-            "easting": origin.easting,
-            "northing": origin.northing,
-        },
-    )
-    for pair in pairs:
+def _geometry_faults(file: FileMapping, field: Field, mapped: FieldMapping, path: KeyPath) -> Faults:
+    degrees = {"latitude": mapped.latitude, "longitude": mapped.longitude}
+    metres = {"easting": mapped.easting, "northing": mapped.northing}
+    for pair in (degrees, metres):
         if len({value is None for value in pair.values()}) > 1:
             yield path, f"needs {' and '.join(pair)}"
-    if origin.kinds == ["column"]:
-        if field.kind is Kind.POINT and origin.column != GEOMETRY:
-            yield path, f"a point has latitude and longitude, easting and northing, or is {GEOMETRY}"
-        if origin.column == GEOMETRY and sheet.format != "geojson":
-            yield path, f"{GEOMETRY} goes with GeoJSON files alone"
-    elif field.kind is Kind.GEOMETRY or origin.kinds[0] in ("columns", "constant", "from"):
-        yield path, f"{origin.kinds[0]} does not go with {field.kind.value}"
-    elif (origin.datum or sheet.datum or "").startswith("EPSG") != (origin.easting is not None):
-        yield (*path, "datum"), "easting and northing go with EPSG:…, latitude and longitude with the other datums"
+    [option] = mapped.source_options
+    if option == "column":
+        if field.kind is Kind.POINT and mapped.column != GEOMETRY:
+            yield path, f"a point needs latitude and longitude, easting and northing, or {GEOMETRY}"
+        if mapped.column == GEOMETRY and file.format != "geojson":
+            yield path, f"{GEOMETRY} applies only to GeoJSON files"
+    elif field.kind is Kind.GEOMETRY or option in ("columns", "constant", "from"):
+        yield path, f"{option} does not apply to {field.kind.value}"
+    elif (mapped.datum or file.datum or "").startswith("EPSG") != (mapped.easting is not None):
+        yield (*path, "datum"), "easting and northing need EPSG:…, latitude and longitude need another datum"
 
 
-def _from_wrong(table: Table, sheet: FileMapping, field: Field, source: str, path: tuple[str | int, ...]) -> Faults:
+def _from_faults(table: Table, file: FileMapping, field: Field, source: str, path: KeyPath) -> Faults:
     reference, _, name = source.partition(".")
-    through = table.fields.get(reference)
-    if through is None or through.kind is not Kind.REFERENCE or reference not in sheet.fields:
-        yield path, f"{reference or 'nothing'} is not a field of this table that refers to another"
+    via = table.fields.get(reference)
+    if via is None or via.kind is not Kind.REFERENCE or reference not in file.fields:
+        yield path, f"{reference or 'nothing'} is not a mapped field that refers to a row of another table"
         return
-    if sheet.fields[reference].from_ is not None:
-        yield path, f"{reference} is itself taken from another row"
-    taken = TABLES[through.target].fields.get(name)
-    if (
-        taken is None
-        or taken.column is None
-        or (taken.kind, taken.of, taken.target) != (field.kind, field.of, field.target)
-    ):
-        yield path, f"{through.target} have no {name or 'such'} field that is {field.kind.value}"
+    if file.fields[reference].from_ is not None:
+        yield path, f"{reference} is itself copied from another row"
+    copied = TABLES[via.target].fields.get(name)
+    wanted = (field.kind, field.members, field.target)
+    if copied is None or copied.column is None or (copied.kind, copied.members, copied.target) != wanted:
+        yield path, f"{via.target} have no field {name or '(none is named)'} that holds {field.kind.value}"
 
 
-def named_by(target: str) -> tuple[str, ...]:
-    """The fields by which rows of a table can be referred to."""
+def _when_faults(table: Table, file: FileMapping, field: Field, mapped: FieldMapping, path: KeyPath) -> Faults:
+    for name in mapped.when:
+        other = file.fields.get(name)
+        comparable = table.fields.get(name, field).kind in (Kind.ENUM, Kind.BOOLEAN, Kind.TEXT)
+        if other is None or other.from_ is not None or other.when or not comparable:
+            yield (
+                (*path, "when", name),
+                f"must be a mapped field without from and when that holds {Kind.TEXT.value}, {Kind.BOOLEAN.value},"
+                f" or {Kind.ENUM.value}",
+            )
+
+
+def lookup_fields(target: str) -> tuple[str, ...]:
+    """The fields by which a reference can find a row of a table."""
     table = TABLES[target]
     return (*table.keys, "name") if target in ("zones", "towns", "venues", "warehouses") else table.keys
 
 
-def _by_wrong(field: Field, origin: FieldMapping, path: tuple[str | int, ...]) -> Faults:
-    for name in origin.by or ():
-        if name not in named_by(field.target):
-            yield (*path, "by"), f"{field.target} are known by {', '.join(named_by(field.target))}, not by {name}"
+def _by_faults(field: Field, mapped: FieldMapping, path: KeyPath) -> Faults:
+    fields = lookup_fields(field.target)
+    for name in mapped.by or ():
+        if name not in fields:
+            yield (*path, "by"), f"{field.target} can be found by {', '.join(fields)}, not by {name}"
 
 
-def _values_wrong(field: Field, origin: FieldMapping, path: tuple[str | int, ...]) -> Faults:
-    """Constants, defaults and the targets of value maps, tried out."""
+def _value_faults(field: Field, mapped: FieldMapping, path: KeyPath) -> Faults:
+    """Convert constants, defaults and the targets of value maps, to see whether the field accepts them."""
     if field.kind in (Kind.POINT, Kind.GEOMETRY):
         return
-    given: dict[str, Any] = {"constant": origin.constant, "default": origin.default}
-    formats = origin.format or ("iso",)
-    for option, value in given.items():
-        if value is None:
-            continue
+    cell_format = CellFormat(formats=("iso", *(mapped.format or ("iso",))))
+    options: dict[str, Any] = {"constant": mapped.constant, "default": mapped.default}
+    for option, value in options.items():
+        if value is not None and (reason := _rejection(field, cell_format, value)):
+            yield (*path, option), reason
+    for code, value in (mapped.values or {}).items():
         try:
-            converter(field, CellFormat(formats=("iso", *formats)))(value)
-        except InvalidValue as bad:
-            yield (*path, option), bad.reason
-    # A field of many is tried by one.
-    for key, value in (origin.values or {}).items():
-        try:
-            converter(field, CellFormat(values={key: value}))
-        except InvalidValue as bad:
-            yield (*path, "values", key), bad.reason
+            converter(field, CellFormat(values={code: value}))
+        except InvalidValue as invalid:
+            yield (*path, "values", code), invalid.reason
+
+
+def _rejection(field: Field, cell_format: CellFormat, value: Any) -> str:
+    try:
+        converter(field, cell_format)(value)
+    except InvalidValue as invalid:
+        return invalid.reason
+    return ""

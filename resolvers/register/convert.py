@@ -1,4 +1,4 @@
-"""From what a cell holds to what a field takes. Whatever it does not take raises Bad with the reason."""
+"""Converts the cells of files to the values of fields. Whatever a field rejects raises InvalidValue with the reason."""
 
 import datetime as dt
 import json
@@ -19,13 +19,13 @@ from resolvers.register.tables import YEARS, Field, Kind
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 NUMBER = re.compile(r"[+-]?([0-9]{1,18}([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
-UNDECODABLE = re.compile("[\ud800-\udfff]")  # what stands for bytes that are none of the encoding's
+UNDECODABLE = re.compile("[\ud800-\udfff]")  # lone surrogates stand for bytes that are not valid in the encoding
 BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "是"), True),
     **dict.fromkeys(("false", "0", "no", "否"), False),
 }
 ISO, EXCEL = "iso", "excel"
-CACHE_SIZE = 5_000
+CACHE_SIZE = 5_000  # values of one field
 UTC = ZoneInfo("UTC")
 ESCAPE = "\\"
 
@@ -36,7 +36,9 @@ Convert = Callable[[Any], Any]
 class CellFormat:
     """How the cells of one field are read.
 
-    `escaped`: as Huhang's own export writes them, where only an empty cell has no value and every blank counts.
+    `escaped`: as Huhang's own export writes them. Only an empty cell has no value, and blanks at either end count.
+    `zone`: the time zone of times without an offset.
+    `values`: by the text of a cell, the value that it stands for.
     """
 
     no_value: frozenset[str] = frozenset()
@@ -47,29 +49,29 @@ class CellFormat:
     values: dict[str, Any] | None = None
     datum: str = "wgs84"
 
-    def clean(self, raw: Any) -> Any:
-        """What a cell holds: a text that is not blank, a number, a date, …; None for no value."""
-        if isinstance(raw, str):
-            if "\0" in raw:
-                raise InvalidValue("holds a NUL character")
+    def clean(self, cell: Any) -> Any:
+        """The value of a cell (a text that is not blank, a number, a date, …), or None for no value."""
+        if isinstance(cell, str):
+            if "\0" in cell:
+                raise InvalidValue("contains a NUL character")
             if not self.escaped:
-                raw = raw.strip()
-            if not raw or raw in self.no_value:
+                cell = cell.strip()
+            if not cell or cell in self.no_value:
                 return None
-            if self.escaped and raw[0] == ESCAPE:
-                raw = raw[1:]
-            if not raw.isascii() and UNDECODABLE.search(raw):
-                raise InvalidValue("cannot be decoded as the mapping's encoding")
-            return raw
-        if isinstance(raw, float):
-            if not math.isfinite(raw):
+            if self.escaped and cell[0] == ESCAPE:
+                cell = cell[1:]
+            if not cell.isascii() and UNDECODABLE.search(cell):
+                raise InvalidValue("not valid in the mapping's encoding")
+            return cell
+        if isinstance(cell, float):
+            if not math.isfinite(cell):
                 raise InvalidValue("not a number")
-            raw = int(raw) if raw.is_integer() else raw
-        return None if type(raw) in (int, float) and str(raw) in self.no_value else raw
+            cell = int(cell) if cell.is_integer() else cell
+        return None if type(cell) in (int, float) and str(cell) in self.no_value else cell
 
 
-def text(value: Any) -> str:
-    """A cell as text: 13800000000.0 of a spreadsheet is the telephone number 13800000000."""
+def to_text(value: Any) -> str:
+    """A cleaned cell as text. A spreadsheet's 13800000000.0 is the telephone number 13800000000."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -83,7 +85,7 @@ def text(value: Any) -> str:
     raise InvalidValue("not a text")
 
 
-def number(value: Any) -> float:
+def to_number(value: Any) -> float:
     if type(value) in (int, float):
         return float(value)
     if isinstance(value, str) and NUMBER.fullmatch(value) and math.isfinite(float(value)):
@@ -91,164 +93,165 @@ def number(value: Any) -> float:
     raise InvalidValue("not a number")
 
 
-def converter(field: Field, reading: CellFormat) -> Convert:
-    """The function from a cleaned cell, never None, to the field's value."""
-    convert = _plain(field, reading)
+def converter(field: Field, cell_format: CellFormat) -> Convert:
+    """The function that converts a cleaned cell, which is never None, to the field's value."""
+    convert = _converter(field, cell_format)
     if field.kind in (Kind.TIME, Kind.DATE, Kind.ENUM):
-        convert = _remembering(convert)
+        convert = _cached(convert)
     return convert
 
 
-def _plain(field: Field, reading: CellFormat) -> Convert:
+def _converter(field: Field, cell_format: CellFormat) -> Convert:
     match field.kind:
         case Kind.TIME:
-            return lambda value: _instant(_moment(value, reading), reading.zone)
+            return lambda value: _instant(_moment(value, cell_format), cell_format.zone)
         case Kind.DATE:
-            return lambda value: _day(_moment(value, reading))
+            return lambda value: _date(_moment(value, cell_format))
         case Kind.GEOMETRY:
-            return lambda value: _geometry(value, reading)
+            return lambda value: _polygon(value, cell_format)
         case Kind.TEXTS | Kind.ENUMS | Kind.REFERENCES:
-            one = _mapped(field, reading, _member(field) if field.kind is Kind.ENUMS else _text(field))
-            return lambda value: [one(part) for part in _parts(value, reading)]
+            one = _mapped(field, cell_format, _to_member(field) if field.kind is Kind.ENUMS else _to_valid_text(field))
+            return lambda value: [one(part) for part in _parts(value, cell_format)]
         case Kind.ENUM:
-            return _mapped(field, reading, _member(field))
+            return _mapped(field, cell_format, _to_member(field))
         case Kind.BOOLEAN:
-            return _mapped(field, reading, _boolean)
+            return _mapped(field, cell_format, _to_boolean)
         case Kind.INTEGER:
-            return _mapped(field, reading, _whole(field))
-    return _mapped(field, reading, _text(field))
+            return _mapped(field, cell_format, _to_integer(field))
+    return _mapped(field, cell_format, _to_valid_text(field))
 
 
-def _remembering(convert: Convert) -> Convert:
-    """A register has few days, and says each a thousand times."""
-    known: dict[Any, Any] = {}
+def _cached(convert: Convert) -> Convert:
+    """Cache conversions: a register has few different dates, and each of them a thousand times."""
+    cache: dict[Any, Any] = {}
 
-    def remembering(value: Any) -> Any:
+    def cached(value: Any) -> Any:
         if isinstance(value, list | dict):
             raise InvalidValue("not a text")
         key = (type(value), value)
-        if key not in known:
-            if len(known) > CACHE_SIZE:
-                known.clear()
-            known[key] = convert(value)
-        return known[key]
+        if key not in cache:
+            if len(cache) > CACHE_SIZE:
+                cache.clear()
+            cache[key] = convert(value)
+        return cache[key]
 
-    return remembering
+    return cached
 
 
-def _mapped(field: Field, reading: CellFormat, convert: Convert) -> Convert:
-    values = reading.values
-    if values is None:
+def _mapped(field: Field, cell_format: CellFormat, convert: Convert) -> Convert:
+    """Apply the mapping's `values`, if there are any."""
+    if cell_format.values is None:
         return convert
-    meant = {key: convert(value) for key, value in values.items()}
+    meanings = {code: convert(value) for code, value in cell_format.values.items()}
 
     def mapped(value: Any) -> Any:
-        key = text(value)
-        if key in meant:
-            return meant[key]
+        code = to_text(value)
+        if code in meanings:
+            return meanings[code]
         if field.kind is Kind.TEXT:
-            return convert(value)  # a map of texts corrects some of them
-        raise InvalidValue("not among the values of the mapping")
+            return convert(value)  # a map of texts corrects some of them and leaves the others
+        raise InvalidValue("not among the mapping's values")
 
     return mapped
 
 
-def _text(field: Field) -> Convert:
+def _to_valid_text(field: Field) -> Convert:
     def convert(value: Any) -> str:
-        found = text(value)
-        if len(found) > field.longest:
-            raise InvalidValue(f"longer than {field.longest:,} characters")
-        if not field.check(found) and field.form:
-            raise InvalidValue(f"not {field.form}")
-        return found
+        text = to_text(value)
+        if len(text) > field.max_length:
+            raise InvalidValue(f"longer than {field.max_length:,} characters")
+        if not field.check(text) and field.format:
+            raise InvalidValue(f"not {field.format}")
+        return text
 
     return convert
 
 
-def _member(field: Field) -> Convert:
-    assert field.of is not None
-    members = field.of.__members__
+def _to_member(field: Field) -> Convert:
+    assert field.members is not None
+    members = field.members.__members__
 
     def convert(value: Any) -> Any:
-        found = members.get(text(value))
-        if found is None:
+        member = members.get(to_text(value))
+        if member is None:
             raise InvalidValue(f"not one of {', '.join(members)}")
-        return found
+        return member
 
     return convert
 
 
-def _boolean(value: Any) -> bool:
+def _to_boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    found = BOOLEANS.get(text(value).lower())
-    if found is None:
+    boolean = BOOLEANS.get(to_text(value).lower())
+    if boolean is None:
         raise InvalidValue("neither true nor false")
-    return found
+    return boolean
 
 
-def _whole(field: Field) -> Convert:
-    least, most = field.bounds
+def _to_integer(field: Field) -> Convert:
+    least, greatest = field.bounds
 
     def convert(value: Any) -> int:
         if type(value) is not int:
             if not isinstance(value, str) or not WHOLE.fullmatch(value):
                 raise InvalidValue("not a whole number")
             value = int(value)
-        if not least <= value <= most:
-            raise InvalidValue(f"not from {least:,} to {most:,}")
+        if not least <= value <= greatest:
+            raise InvalidValue(f"not between {least:,} and {greatest:,}")
         return int(value)
 
     return convert
 
 
-def _parts(value: Any, reading: CellFormat) -> Iterable[Any]:
-    if isinstance(value, str) and reading.split == "json":
+def _parts(value: Any, cell_format: CellFormat) -> Iterable[Any]:
+    """The values in one cell."""
+    if isinstance(value, str) and cell_format.split == "json":
         try:
             value = json.loads(value)
         except ValueError:
             raise InvalidValue("not a JSON array") from None
     if isinstance(value, list):
         return value
-    if reading.split == "json":
+    if cell_format.split == "json":
         raise InvalidValue("not a JSON array")
-    return [part.strip() for part in text(value).split(reading.split) if part.strip()]
+    return [part.strip() for part in to_text(value).split(cell_format.split) if part.strip()]
 
 
-# -- times --
+# -- dates and times --
 
 
-def _moment(value: Any, reading: CellFormat) -> dt.datetime:
-    """As it is written, with a zone or without. Raises Bad."""
+def _moment(value: Any, cell_format: CellFormat) -> dt.datetime:
+    """The date and time, with an offset if the cell has one."""
     if isinstance(value, dt.datetime):
         return _in_years(value)
     if isinstance(value, dt.date):
         return _in_years(dt.datetime.combine(value, dt.time()))
     if isinstance(value, str):
-        for form in reading.formats:
+        for name in cell_format.formats:
             try:
-                return _in_years(_parsed(value, form))
+                return _in_years(_parsed(value, name))
             except (ValueError, OverflowError):
                 continue
-        raise InvalidValue(f"not a date or time of the form {' or '.join(reading.formats)}")
+        raise InvalidValue(f"not a date or time in the format {' or '.join(cell_format.formats)}")
     raise InvalidValue("not a date or time")
 
 
-def _parsed(value: str, form: str) -> dt.datetime:
-    if form == ISO:
+def _parsed(value: str, format_name: str) -> dt.datetime:
+    if format_name == ISO:
         return dt.datetime.fromisoformat(value)
-    if form == EXCEL:
-        found = from_excel(number(value))
-        if not isinstance(found, dt.datetime):
+    if format_name == EXCEL:
+        moment = from_excel(to_number(value))
+        if not isinstance(moment, dt.datetime):
             raise ValueError("a time of day")
-        return found
-    return dt.datetime.strptime(value, form)
+        return moment
+    return dt.datetime.strptime(value, format_name)
 
 
 def _in_years(value: dt.datetime) -> dt.datetime:
     first, last = YEARS
     if not first <= value.year <= last:
-        raise InvalidValue(f"not in the years {first} to {last}")
+        raise InvalidValue(f"not between the years {first} and {last}")
     return value
 
 
@@ -256,16 +259,16 @@ def _instant(value: dt.datetime, zone: ZoneInfo) -> dt.datetime:
     return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(dt.UTC)
 
 
-def _day(value: dt.datetime) -> dt.date:
+def _date(value: dt.datetime) -> dt.date:
     if value.time() != dt.time():
-        raise InvalidValue("a time, where a day is wanted")
+        raise InvalidValue("a time where only a date is expected")
     return value.date()
 
 
-# -- places --
+# -- points and polygons --
 
 
-def _geometry(value: Any, reading: CellFormat) -> dict[str, Any]:
+def _polygon(value: Any, cell_format: CellFormat) -> dict[str, Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -273,19 +276,19 @@ def _geometry(value: Any, reading: CellFormat) -> dict[str, Any]:
             raise InvalidValue("not JSON") from None
     if not isinstance(value, dict) or value.get("type") not in ("Polygon", "MultiPolygon"):
         raise InvalidValue("not a GeoJSON polygon")
-    convert = datum.to_wgs84(reading.datum)
+    convert = datum.to_wgs84(cell_format.datum)
     assert convert is not None
     try:
-        found = {"type": value["type"], "coordinates": datum.convert_geometry(convert, value.get("coordinates"))}
-        if shape(found).is_empty:
+        polygon = {"type": value["type"], "coordinates": datum.convert_geometry(convert, value.get("coordinates"))}
+        if shape(polygon).is_empty:
             raise InvalidValue("an empty polygon")
     except (ValueError, TypeError, IndexError, AttributeError, ShapelyError, RecursionError):
         raise InvalidValue("not the rings of a polygon") from None
-    return found
+    return polygon
 
 
 def point_coordinates(value: Any) -> tuple[float, float] | None:
-    """The coordinates of a GeoJSON point; None for no geometry."""
+    """The x and y of a GeoJSON point; None if there is no geometry."""
     if value is None:
         return None
     if not isinstance(value, dict) or value.get("type") != "Point":
@@ -295,4 +298,4 @@ def point_coordinates(value: Any) -> tuple[float, float] | None:
         return None
     if not isinstance(coordinates, list) or len(coordinates) < 2:
         raise InvalidValue("not a GeoJSON point")
-    return number(coordinates[0]), number(coordinates[1])
+    return to_number(coordinates[0]), to_number(coordinates[1])

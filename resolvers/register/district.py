@@ -1,4 +1,4 @@
-"""The district of an import: made where the database has none, refused where it has another."""
+"""The district of an import, which the import creates in an empty database."""
 
 import json
 import math
@@ -21,77 +21,86 @@ DISTRICT = table_of(models.District)
 ZONE = table_of(models.Zone)
 
 
-async def find_district(connection: AsyncConnection, place: DistrictMapping) -> int | None:
-    """The key of the mapping's district; None where there is none yet. Raises DistrictMismatch for another one.
+async def find_district(connection: AsyncConnection, mapping: DistrictMapping) -> int | None:
+    """The id of the mapping's district, or None if the database has no district.
 
-    Two are the same whose area codes are, or, where one of them has no code, whose names are.
+    Districts are compared by area code or, if one of them has none, by name. Raises DistrictMismatch if the database
+    has another district.
     """
     columns = (DISTRICT.c.id, DISTRICT.c.name, DISTRICT.c.area_code)
     row = (await connection.execute(sa.select(*columns).order_by(DISTRICT.c.id).limit(1))).one_or_none()
     if row is None:
         return None
-    coded = place.area_code is not None and row.area_code is not None
-    if place.area_code != row.area_code if coded else place.name != row.name:
-        there, here = (f"{name} ({code or 'no area code'})" for name, code in (row[1:], (place.name, place.area_code)))
-        raise DistrictMismatch(f"The database is that of {there}; the mapping is of {here}. Nothing was read.")
+    by_code = mapping.area_code is not None and row.area_code is not None
+    if mapping.area_code != row.area_code if by_code else mapping.name != row.name:
+        database, wanted = (
+            f"{name} ({code or 'no area code'})" for name, code in (row[1:], (mapping.name, mapping.area_code))
+        )
+        raise DistrictMismatch(f"The database is that of {database}, the mapping that of {wanted}. Nothing was read.")
     return int(row.id)
 
 
-async def ensure_district(connection: AsyncConnection, place: DistrictMapping, boundary: dict[str, Any] | None) -> int:
-    """The key of the district, which is made if there is none. Raises DistrictMismatch."""
+async def ensure_district(
+    connection: AsyncConnection, mapping: DistrictMapping, boundary: dict[str, Any] | None
+) -> int:
+    """The id of the mapping's district, which is created if the database has none. Raises DistrictMismatch."""
     if connection.dialect.name == "postgresql":
-        # Against another import that makes it at the same time.
+        # Another import may be about to create it.
         await connection.execute(sa.text("LOCK TABLE district IN SHARE ROW EXCLUSIVE MODE"))
-    found = await find_district(connection, place)
-    if found is not None:
-        return found
-    values = {"name": place.name, "name_en": place.name_en, "area_code": place.area_code}
-    made = sa.insert(DISTRICT).values(**values, time_zone=place.time_zone, boundary=boundary)
-    return int((await connection.execute(made.returning(DISTRICT.c.id))).scalar_one())
+    existing = await find_district(connection, mapping)
+    if existing is not None:
+        return existing
+    values = {"name": mapping.name, "name_en": mapping.name_en, "area_code": mapping.area_code}
+    insert = sa.insert(DISTRICT).values(**values, time_zone=mapping.time_zone, boundary=boundary)
+    return int((await connection.execute(insert.returning(DISTRICT.c.id))).scalar_one())
 
 
-def read_boundary(place: DistrictMapping, directory: Path) -> dict[str, Any] | None:
-    """The boundary in the file that the mapping names: a GeoJSON polygon, or a feature that is one."""
-    if place.boundary is None:
+def read_boundary(mapping: DistrictMapping, directory: Path) -> dict[str, Any] | None:
+    """The polygon in the mapping's boundary file: a GeoJSON geometry, or a feature or collection of one."""
+    if mapping.boundary is None:
         return None
     try:
-        value = json.loads((directory / place.boundary).read_text(encoding="utf-8-sig"))
+        value = json.loads((directory / mapping.boundary).read_text(encoding="utf-8-sig"))
         features = value.get("features", [value]) if isinstance(value, dict) else []
-        shape = features[0] if len(features) == 1 else None
-        geometry = shape.get("geometry", shape) if isinstance(shape, dict) else None
-        found: dict[str, Any] = converter(Field("boundary", Kind.GEOMETRY), CellFormat())(geometry)
-        return found
+        feature = features[0] if len(features) == 1 else None
+        geometry = feature.get("geometry", feature) if isinstance(feature, dict) else None
+        polygon: dict[str, Any] = converter(Field("boundary", Kind.GEOMETRY), CellFormat())(geometry)
+        return polygon
     except OSError as error:
-        raise FileError(f"{place.boundary}: {error.strerror or 'cannot be read'}") from None
+        raise FileError(f"{mapping.boundary}: {error.strerror or 'cannot be read'}") from None
     except (ValueError, InvalidValue):
-        raise FileError(f"{place.boundary}: not one GeoJSON polygon") from None
+        raise FileError(f"{mapping.boundary}: not one GeoJSON polygon") from None
 
 
 async def plausible_area(
-    connection: AsyncConnection, place: DistrictMapping, boundary: dict[str, Any] | None
+    connection: AsyncConnection, mapping: DistrictMapping, boundary: dict[str, Any] | None
 ) -> Area | None:
-    """Where points of the district may lie: its bounds, zones or boundary, and some way around. None if not known."""
-    box = place.bounds
+    """The box in which points are not far from the district; None if nothing says where the district is.
+
+    It is the mapping's `bounds`, or else the box around the district's boundary and zones, widened by `far_metres`.
+    """
+    box = mapping.bounds
     if box is None:
-        shapes = [row[0] for row in await connection.execute(sa.select(ZONE.c.boundary))]
-        shapes += [row[0] for row in await connection.execute(sa.select(DISTRICT.c.boundary)) if row[0]]
-        points = [point for shape in (*shapes, *([boundary] if boundary else ())) for point in _points(shape)]
+        polygons = [row[0] for row in await connection.execute(sa.select(ZONE.c.boundary))]
+        polygons += [row[0] for row in await connection.execute(sa.select(DISTRICT.c.boundary)) if row[0]]
+        points = [point for polygon in (*polygons, *([boundary] if boundary else ())) for point in _points(polygon)]
         if not points:
             return None
         longitudes, latitudes = [p[0] for p in points], [p[1] for p in points]
         box = (min(longitudes), min(latitudes), max(longitudes), max(latitudes))
     west, south, east, north = box
-    up = math.degrees(place.far_metres / EARTH_RADIUS_METRES)
-    aside = up / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.01)
-    return Area(west - aside, south - up, east + aside, north + up)
+    margin = math.degrees(mapping.far_metres / EARTH_RADIUS_METRES)
+    # A degree of longitude is shorter than one of latitude, and the shorter the nearer to a pole.
+    wide_margin = margin / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.01)
+    return Area(west - wide_margin, south - margin, east + wide_margin, north + margin)
 
 
-def _points(shape: dict[str, Any]) -> list[tuple[float, float]]:
-    """The corners of a polygon or multipolygon."""
+def _points(polygon: dict[str, Any]) -> list[tuple[float, float]]:
+    """Longitude and latitude of the corners of a polygon or multipolygon."""
 
     def flat(coordinates: Any) -> list[tuple[float, float]]:
         if coordinates and isinstance(coordinates[0], int | float):
             return [(coordinates[0], coordinates[1])]
         return [point for inner in coordinates for point in flat(inner)]
 
-    return flat(shape["coordinates"])
+    return flat(polygon["coordinates"])

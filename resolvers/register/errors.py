@@ -1,43 +1,43 @@
-"""What can be wrong with an import: as a whole, in a row, in a cell."""
+"""Errors of an import or export: of the whole run, of a mapping, and of a single value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 class RegisterError(Exception):
-    """Nothing (more) is read or written; the text says why, and names no value of a row."""
+    """The import or export stops. The message says why and contains no value of a row."""
 
 
 class FileError(RegisterError):
-    """A file that cannot be read as the mapping says."""
+    """A file cannot be read as the mapping says."""
 
 
 class DistrictMismatch(RegisterError):
-    """The database has another district than the mapping's."""
+    """The database belongs to another district than the mapping."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing that is wrong in a mapping: its line (1 is the first), its place among the keys, and what is wrong."""
+    """A mistake in a mapping: its line (the first is 1), the dotted path of its key, and the reason."""
 
     line: int
-    place: str
+    path: str
     reason: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.place + ': ' if self.place else ''}{self.reason}"
+        return f"line {self.line}: {self.path + ': ' if self.path else ''}{self.reason}"
 
 
 class MappingError(RegisterError):
-    """A mapping that cannot be followed; `mistakes` are in the order of their lines."""
+    """A mapping has mistakes. `mistakes` are sorted by line."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        self.mistakes = sorted(mistakes, key=lambda mistake: (mistake.line, mistake.place))
+        self.mistakes = sorted(mistakes, key=lambda mistake: (mistake.line, mistake.path))
         super().__init__("\n".join(map(str, self.mistakes)))
 
 
 class InvalidValue(Exception):
-    """A value that a field does not take."""
+    """A field does not accept a value. `reason` is the text for the report."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

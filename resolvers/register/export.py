@@ -1,7 +1,8 @@
-"""The register as files: every table as CSV, the map as GeoJSON, and the mapping with which `import` reads them again.
+"""Exports the register: every table as CSV, the map as GeoJSON, and the mapping with which to import them again.
 
-Importing an export changes nothing, and exporting what was imported from an export gives the same bytes. So a cell says
-everything: no value is an empty cell, and a text that is empty or begins with a backslash has a backslash before it.
+Importing an export into the same database changes nothing, and exporting an imported export gives the same bytes. So
+cells are escaped: an empty cell means no value, and a text that is empty or begins with a backslash gets a backslash in
+front.
 """
 
 import asyncio
@@ -21,12 +22,12 @@ from resolvers.register import linked_rows
 from resolvers.register.convert import ESCAPE
 from resolvers.register.errors import RegisterError
 from resolvers.register.references import RowValues, fetch_rows
-from resolvers.register.tables import RINGS, TABLES, Field, Kind, Table
+from resolvers.register.tables import RADIUS_FIELDS, TABLES, Field, Kind, Table
 from subscriptions import event_log
 
 PAGE = 2_000  # rows
 MAPPING, BOUNDARY = "mapping.toml", "district.geojson"
-# The map, by table: what each feature says besides its shape. No personal data: maps are passed on.
+# The map, by table: the properties of each feature. Maps are passed on, so they have no personal data.
 MAPS = {
     "zones": ("code", "name", "name_en"),
     "venues": ("code", "name", "name_en", "kind"),
@@ -37,49 +38,50 @@ MAPS = {
 async def export(
     database: Database, directory: Path, progress: Callable[[str, int], None] | None = None
 ) -> dict[str, int]:
-    """Write the register into a directory, which is made; files of the same names are replaced. Rows by table.
+    """Write the register into a directory. Returns the number of rows of each table.
 
-    Rows without a key that outlives this database get one first. All files show one moment. `progress` is called with
-    a table and how many of its rows are written. Raises RegisterError where there is no district.
+    The directory is created, and files of the same names are replaced. All files show the same state of the database.
+    Rows that have no key but their id get an external id first. `progress` is called with a table and how many of its
+    rows are written. Raises RegisterError if the database has no district.
     """
     await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
-    await _name(database)
+    await _assign_external_ids(database)
     counts = {}
     async with database.read() as connection:
         district = (await connection.execute(sa.select(table_of(models.District)))).one_or_none()
         if district is None:
             raise RegisterError("The database has no district, so there is nothing to export.")
         for table in TABLES.values():
-            counts[table.name] = await _table(connection, table, directory, progress)
+            counts[table.name] = await _export_table(connection, table, directory, progress)
     if district.boundary is not None:
         _write(directory / BOUNDARY, _json(district.boundary) + "\n")
     _write(directory / MAPPING, mapping_text(district))
     return counts
 
 
-async def _name(database: Database) -> None:
-    """Give an external id to each row that has no key but its number, which means nothing in another database."""
+async def _assign_external_ids(database: Database) -> None:
+    """Give an external id to each row that has no key but its id, which means nothing in another database."""
     for table in TABLES.values():
         if "external_id" not in table.keys:
             continue
-        rows = table.rows
-        nameless = sa.and_(*(rows.c[key].is_(None) for key in table.keys))
+        rows = table.sql_table
+        without_key = sa.and_(*(rows.c[key].is_(None) for key in table.keys))
         async with database.write() as session:
             connection = await session.connection()
-            # The log's epoch, so that two databases never give the same.
+            # With the epoch of the log, two databases never assign the same one.
             epoch = (await event_log.state(connection)).epoch
-            made = sa.literal(f"{epoch}-") + sa.cast(rows.c.id, sa.String)
-            await connection.execute(sa.update(rows).where(nameless).values(external_id=made))
+            external_id = sa.literal(f"{epoch}-") + sa.cast(rows.c.id, sa.String)
+            await connection.execute(sa.update(rows).where(without_key).values(external_id=external_id))
 
 
-async def _table(
+async def _export_table(
     connection: AsyncConnection, table: Table, directory: Path, progress: Callable[[str, int], None] | None
 ) -> int:
     count = 0
     with (directory / f"{table.name}.csv").open("w", encoding="utf-8", newline="") as file:
-        # Lines end as RFC 4180 has it, and so a field with either half of such an end is quoted.
+        # With the line ends of RFC 4180, the writer quotes a field that contains either of their characters.
         writer = csv.writer(file, lineterminator="\r\n")
-        writer.writerow([name for field in table.fields.values() for name in columns(field)])
+        writer.writerow([name for field in table.fields.values() for name in column_names(field)])
         features = []
         async for page in _pages(connection, table):
             for row in page:
@@ -95,55 +97,62 @@ async def _table(
 
 
 async def _pages(connection: AsyncConnection, table: Table) -> AsyncIterator[list[RowValues]]:
-    """The rows in the order of their keys, which is that in which they were made; what they refer to as texts."""
-    rows, last = table.rows, 0
+    """The rows sorted by id, with a key of each row that they refer to and with the values of their linked rows."""
+    rows, last = table.sql_table, 0
     columns: list[Any] = list(rows.c)
     source: Any = rows
     for field in table.fields.values():
         if field.kind is Kind.REFERENCE and field.column is not None:
-            other = TABLES[field.target].rows.alias(f"of_{field.name}")
-            named = [other.c[key] for key in TABLES[field.target].keys]
-            columns.append((sa.func.coalesce(*named) if len(named) > 1 else named[0]).label(f"{field.name} named"))
+            other = TABLES[field.target].sql_table.alias(f"of_{field.name}")
+            keys = [other.c[key] for key in TABLES[field.target].keys]
+            columns.append((sa.func.coalesce(*keys) if len(keys) > 1 else keys[0]).label(_key_label(field)))
             source = source.outerjoin(other, other.c.id == rows.c[field.column])
     statement = sa.select(*columns).select_from(source).order_by(rows.c.id).limit(PAGE)
     while True:
         page = [dict(row._mapping) for row in await connection.execute(statement.where(rows.c.id > last))]
         if not page:
             return
-        await _add_children(connection, table, page)
+        await _add_linked_rows(connection, table, page)
         yield page
         last = page[-1]["id"]
 
 
-async def _add_children(connection: AsyncConnection, table: Table, page: Sequence[RowValues]) -> None:
-    keys = [row["id"] for row in page]
+def _key_label(field: Field) -> str:
+    """The name of the column with a key of the row that a field refers to. No column of a table has such a name."""
+    return f"key of {field.name}"
+
+
+async def _add_linked_rows(connection: AsyncConnection, table: Table, page: Sequence[RowValues]) -> None:
+    ids = [row["id"] for row in page]
     if table.name == "venues":
-        radii = await linked_rows.read_radii(connection, keys)
+        radii = await linked_rows.read_radii(connection, ids)
         for row in page:
-            row.update({name: radii.get(row["id"], {}).get(grade) for name, grade in RINGS.items()})
+            row.update({name: radii.get(row["id"], {}).get(grade) for name, grade in RADIUS_FIELDS.items()})
     if table.name == "inspections":
-        inspector = TABLES["inspectors"].rows
-        links = await linked_rows.read_links(connection, table.name, keys)
+        inspector = TABLES["inspectors"].sql_table
+        links = await linked_rows.read_links(connection, table.name, ids)
         people = {key for linked in links.values() for key in linked}
         badges = {
             r.id: r.badge
             for r in await fetch_rows(connection, [inspector.c.id, inspector.c.badge], inspector.c.id, people)
         }
         for row in page:
-            row["inspectors"] = sorted(badges[key] for key in links.get(row["id"], ()))
+            row["inspectors"] = sorted(badges[inspector_id] for inspector_id in links.get(row["id"], ()))
 
 
 # -- cells --
 
 
-def columns(field: Field) -> list[str]:
+def column_names(field: Field) -> list[str]:
+    """The columns of a field in the CSV."""
     return ["latitude", "longitude"] if field.kind is Kind.POINT else [field.name]
 
 
 def cells(field: Field, row: RowValues) -> list[str]:
+    """The cells of a field, in the order of its columns."""
     if field.kind is Kind.POINT:
-        return ["" if row[name] is None else repr(float(row[name])) for name in columns(field)]
-    value = row[f"{field.name} named" if field.kind is Kind.REFERENCE else field.column or field.name]
+        return ["" if row[name] is None else repr(float(row[name])) for name in column_names(field)]
+    value = row[_key_label(field) if field.kind is Kind.REFERENCE else field.column or field.name]
     return [_cell(field.kind, value)]
 
 
@@ -183,7 +192,7 @@ def _feature(table: Table, row: RowValues) -> str:
 
 
 def _collection(features: Sequence[str]) -> str:
-    """One feature a line, so that two exports can be compared line by line."""
+    """A feature collection with one feature a line, so that two exports can be compared line by line."""
     return '{"type":"FeatureCollection","features":[\n' + ",\n".join(features) + "\n]}\n"
 
 
@@ -191,9 +200,9 @@ def _collection(features: Sequence[str]) -> str:
 
 
 def mapping_text(district: Any) -> str:
-    """The mapping for files as they are written here."""
+    """The mapping of an export."""
     lines = [
-        "# Written by Huhang's export, for its import: see docs/guides/register.md.",
+        "# Written by Huhang's export for its import; docs/guides/register.md explains it.",
         'encoding = "utf-8"',
         "escaped = true",
         "",
@@ -206,11 +215,11 @@ def mapping_text(district: Any) -> str:
         lines.append(f"boundary = {_quoted(BOUNDARY)}")
     for table in TABLES.values():
         lines += ["", f"[{table.name}]", f"file = {_quoted(f'{table.name}.csv')}", "", f"[{table.name}.fields]"]
-        lines += [f"{field.name} = {_origin(field)}" for field in table.fields.values()]
+        lines += [f"{field.name} = {_field_mapping(field)}" for field in table.fields.values()]
     return "\n".join(lines) + "\n"
 
 
-def _origin(field: Field) -> str:
+def _field_mapping(field: Field) -> str:
     if field.kind is Kind.POINT:
         return '{ latitude = "latitude", longitude = "longitude" }'
     if field.kind in (Kind.TEXTS, Kind.ENUMS, Kind.REFERENCES):
@@ -219,7 +228,7 @@ def _origin(field: Field) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text of TOML, which is one of JSON but for one character."""
+    """A text in TOML, which differs from JSON in one character only."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

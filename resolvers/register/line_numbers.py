@@ -1,4 +1,4 @@
-"""In which line of a TOML text a key stands: the parser of the standard library does not say."""
+"""Line numbers of the keys in a TOML text, which the parser of the standard library does not give."""
 
 import tomllib
 from collections import Counter
@@ -9,7 +9,7 @@ Path = tuple[str | int, ...]
 
 
 class LineNumbers:
-    """The lines of a valid TOML text, by path. An entry of an array of tables has its number in the path."""
+    """The line of every key of a valid TOML text. The path of an entry in an array of tables has its index."""
 
     def __init__(self, text: str) -> None:
         self._lines: dict[Path, int] = {(): 1}
@@ -21,35 +21,35 @@ class LineNumbers:
                 start = number
             statement += line + "\n"
             try:
-                found = tomllib.loads(statement)
+                parsed = tomllib.loads(statement)
             except tomllib.TOMLDecodeError:
-                continue  # it goes on in the next line
+                continue  # the statement continues in the next line
             if statement.lstrip().startswith("["):
-                named = max(_paths(found), key=len, default=())
+                path = max(_paths(parsed), key=len, default=())
                 if statement.lstrip().startswith("[["):
-                    entries[named] += 1
-                header = _numbered(named, entries)
+                    entries[path] += 1
+                header = _with_indexes(path, entries)
                 self._lines.setdefault(header, start)
             else:
-                for path in _paths(found):
+                for path in _paths(parsed):
                     self._lines.setdefault(header + path, start)
             statement = ""
 
-    def of(self, path: Sequence[str | int]) -> int:
-        """The line of the key, or of the nearest that it stands in."""
+    def line_of(self, path: Sequence[str | int]) -> int:
+        """The line of the key at this path, or of its nearest ancestor."""
         for end in range(len(path), -1, -1):
-            part = tuple(path[:end])
-            for candidate in (part, tuple(key for key in part if isinstance(key, str))):
+            ancestor = tuple(path[:end])
+            for candidate in (ancestor, tuple(key for key in ancestor if isinstance(key, str))):
                 if candidate in self._lines:
                     return self._lines[candidate]
         return 1
 
 
-def _numbered(named: Path, entries: Mapping[Path, int]) -> Path:
-    """The path of a header with the numbers of the entries that it stands in, which are the last ones so far."""
+def _with_indexes(header: Path, entries: Mapping[Path, int]) -> Path:
+    """The path of a header with the index of the last entry of each array of tables that it is in."""
     path: Path = ()
-    for end, part in enumerate(named, start=1):
-        path = (*path, part, entries[named[:end]] - 1) if named[:end] in entries else (*path, part)
+    for end, key in enumerate(header, start=1):
+        path = (*path, key, entries[header[:end]] - 1) if header[:end] in entries else (*path, key)
     return path
 
 

@@ -1,4 +1,4 @@
-"""What belongs to a row and stands in rows of another table: rings of venues and enterprises, and who inspects."""
+"""Rows of other tables that belong to a row: rings of venues and enterprises, inspectors of inspections."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,71 +13,74 @@ from models.db.tables import table_of
 from resolvers.register.references import fetch_rows
 from resolvers.sql.predicates import among
 
-INSIDE = table_of(models.EnterpriseRing)
-CARRIED_OUT = table_of(models.InspectionInspector)
-RING = table_of(models.ControlRing)
+ENTERPRISE_RING = table_of(models.EnterpriseRing)
+INSPECTION_INSPECTOR = table_of(models.InspectionInspector)
+CONTROL_RING = table_of(models.ControlRing)
 
-Links = dict[int, frozenset[int]]
-Radii = dict[ControlGrade, int]
+Links = dict[int, frozenset[int]]  # by the id of a row, the ids of the rows that it is linked with
+Radii = dict[ControlGrade, int]  # metres
 
-# By table: the rows that link its rows to others, and their two columns.
+# By table: the table that links its rows to others, and the two columns of a link.
 LINKS = {
-    "enterprises": (INSIDE, INSIDE.c.enterprise_id, INSIDE.c.ring_id),
-    "inspections": (CARRIED_OUT, CARRIED_OUT.c.inspection_id, CARRIED_OUT.c.inspector_id),
+    "enterprises": (ENTERPRISE_RING, ENTERPRISE_RING.c.enterprise_id, ENTERPRISE_RING.c.ring_id),
+    "inspections": (INSPECTION_INSPECTOR, INSPECTION_INSPECTOR.c.inspection_id, INSPECTION_INSPECTOR.c.inspector_id),
 }
 
 
-async def read_links(connection: AsyncConnection, table: str, rows: Sequence[int]) -> Links:
-    """By row, the rows that it is linked with; without an entry where there are none."""
+async def read_links(connection: AsyncConnection, table: str, ids: Sequence[int]) -> Links:
+    """The links of these rows. Rows without links have no entry."""
     _, own, other = LINKS[table]
-    found: defaultdict[int, set[int]] = defaultdict(set)
-    for key, linked in await fetch_rows(connection, [own, other], own, rows):
-        found[key].add(linked)
-    return {key: frozenset(linked) for key, linked in found.items()}
+    links: defaultdict[int, set[int]] = defaultdict(set)
+    for row_id, linked in await fetch_rows(connection, [own, other], own, ids):
+        links[row_id].add(linked)
+    return {row_id: frozenset(linked) for row_id, linked in links.items()}
 
 
 async def write_links(
     connection: AsyncConnection, table: str, before: Links, after: Mapping[int, frozenset[int]]
 ) -> None:
-    """Make the links of these rows what they shall be."""
-    rows, own, other = LINKS[table]
-    gone = [(key, o) for key, others in after.items() for o in before.get(key, frozenset()) - others]
-    come = [(key, o) for key, others in after.items() for o in others - before.get(key, frozenset())]
-    if gone:
-        statement = sa.delete(rows).where(own == sa.bindparam("own"), other == sa.bindparam("other"))
-        await connection.execute(statement, [{"own": key, "other": o} for key, o in gone])
-    if come:
-        await connection.execute(sa.insert(rows), [{own.name: key, other.name: o} for key, o in sorted(come)])
+    """Delete and insert links so that the rows in `after` have those links."""
+    link, own, other = LINKS[table]
+    removed = [(key, linked) for key, wanted in after.items() for linked in before.get(key, frozenset()) - wanted]
+    added = [(key, linked) for key, wanted in after.items() for linked in wanted - before.get(key, frozenset())]
+    if removed:
+        statement = sa.delete(link).where(own == sa.bindparam("own"), other == sa.bindparam("other"))
+        await connection.execute(statement, [{"own": key, "other": linked} for key, linked in removed])
+    if added:
+        await connection.execute(
+            sa.insert(link), [{own.name: key, other.name: linked} for key, linked in sorted(added)]
+        )
 
 
 async def read_radii(connection: AsyncConnection, venues: Sequence[int]) -> dict[int, Radii]:
-    """By venue, the radius in metres of each of its rings."""
-    found: defaultdict[int, Radii] = defaultdict(dict)
-    for row in await fetch_rows(
-        connection, [RING.c.venue_id, RING.c.grade, RING.c.radius_metres], RING.c.venue_id, venues
-    ):
-        found[row.venue_id][row.grade] = row.radius_metres
-    return dict(found)
+    """The radii of the rings of these venues. Venues without rings have no entry."""
+    columns = [CONTROL_RING.c.venue_id, CONTROL_RING.c.grade, CONTROL_RING.c.radius_metres]
+    radii: defaultdict[int, Radii] = defaultdict(dict)
+    for row in await fetch_rows(connection, columns, CONTROL_RING.c.venue_id, venues):
+        radii[row.venue_id][row.grade] = row.radius_metres
+    return dict(radii)
 
 
 async def write_rings(connection: AsyncConnection, before: dict[int, Radii], after: dict[int, Radii]) -> None:
-    """Make the rings of these venues what they shall be. A ring that only grows or shrinks stays the same row."""
-    sqlite = connection.dialect.name == "sqlite"
+    """Change the rings of the venues in `after` to those radii. A ring that grows or shrinks keeps its row."""
     for venue, radii in after.items():
+        await _delete_rings(connection, venue, radii)
         old = before.get(venue, {})
-        mine = RING.c.venue_id == venue
-        gone = [
-            row.id
-            for row in await fetch_rows(connection, [RING.c.id, RING.c.grade], RING.c.venue_id, [venue])
-            if row.grade not in radii
-        ]
-        if gone:
-            for column in (INSIDE.c.ring_id, RING.c.id):
-                await connection.execute(sa.delete(column.table).where(among(column, "gone", sqlite)), {"gone": gone})
         for grade, radius in sorted(radii.items(), key=lambda item: -item[0].value):
             if grade not in old:
                 values: dict[str, Any] = {"venue_id": venue, "grade": grade, "radius_metres": radius}
-                await connection.execute(sa.insert(RING).values(**values))
+                await connection.execute(sa.insert(CONTROL_RING).values(**values))
             elif old[grade] != radius:
-                changed = sa.update(RING).where(mine, RING.c.grade == grade)
+                changed = sa.update(CONTROL_RING).where(CONTROL_RING.c.venue_id == venue, CONTROL_RING.c.grade == grade)
                 await connection.execute(changed.values(radius_metres=radius))
+
+
+async def _delete_rings(connection: AsyncConnection, venue: int, keep: Radii) -> None:
+    """Delete the rings of a venue whose grade is not in `keep`, with the links of enterprises to them."""
+    columns = [CONTROL_RING.c.id, CONTROL_RING.c.grade]
+    rings = await fetch_rows(connection, columns, CONTROL_RING.c.venue_id, [venue])
+    removed = [ring.id for ring in rings if ring.grade not in keep]
+    if removed:
+        for column in (ENTERPRISE_RING.c.ring_id, CONTROL_RING.c.id):
+            condition = among(column, "removed", connection.dialect.name == "sqlite")
+            await connection.execute(sa.delete(column.table).where(condition), {"removed": removed})

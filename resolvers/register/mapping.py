@@ -1,7 +1,6 @@
-"""The mapping: how the files of somebody else's register become rows of Huhang. docs/guides/register.md explains every key.
+"""The shapes of a mapping, the TOML file that says how the files of another register become rows of Huhang.
 
-These are its shapes alone; resolvers/register/checking.py holds them against the tables, and both are done before any
-row is read.
+docs/guides/register.md explains every key. `check_mapping` checks a mapping against the tables.
 """
 
 import datetime as dt
@@ -15,8 +14,7 @@ from resolvers.register import datum
 from resolvers.register.convert import EXCEL, ISO
 from resolvers.register.tables import TABLES
 
-GEOMETRY = "$geometry"  # the name of what a GeoJSON feature has besides its properties
-ENCODINGS = ("utf-8", "utf-8-sig", "gb18030")
+GEOMETRY = "$geometry"  # stands for the geometry of a GeoJSON feature, which is not one of its properties
 SUFFIXES = {".csv": "csv", ".csv.gz": "csv.gz", ".xlsx": "xlsx", ".geojson": "geojson"}
 
 Format = Literal["csv", "csv.gz", "xlsx", "geojson"]
@@ -44,26 +42,26 @@ def _zone(name: str | None) -> str | None:
 
 def _datum(name: str | None) -> str | None:
     if name is not None and datum.to_wgs84(name) is None:
-        raise ValueError("not wgs84, gcj02, cgcs2000, or EPSG:… of a projected CGCS2000")
+        raise ValueError("must be wgs84, gcj02, cgcs2000, or EPSG:… of a projected CGCS2000 system")
     return name
 
 
-def _formats(forms: tuple[str, ...] | None) -> tuple[str, ...] | None:
+def _formats(formats: tuple[str, ...] | None) -> tuple[str, ...] | None:
     sample = dt.datetime(2023, 9, 23, 20, 0, 1)
-    for form in forms or ():
+    for name in formats or ():
         try:
-            good = form in (ISO, EXCEL) or dt.datetime.strptime(sample.strftime(form), form).date() == sample.date()
+            valid = name in (ISO, EXCEL) or dt.datetime.strptime(sample.strftime(name), name).date() == sample.date()
         except ValueError:
-            good = False
-        if not good:
-            raise ValueError(f"not a form of dates: {ISO}, {EXCEL}, or one for strptime such as %Y-%m-%d")
-    return forms
+            valid = False
+        if not valid:
+            raise ValueError(f"not a date format: use {ISO}, {EXCEL}, or one for strptime such as %Y-%m-%d")
+    return formats
 
 
 def _file(name: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
-        raise ValueError("a file lies in the directory of the import")
+        raise ValueError("must be a path inside the import directory")
     return name
 
 
@@ -73,7 +71,7 @@ Datum = Annotated[str | None, BeforeValidator(_datum)]
 
 
 class FieldMapping(_Section):
-    """Where a field's value comes from, and how it is read. A text alone is the name of a column."""
+    """Where the value of a field comes from and how it is read. A plain text is the name of a column."""
 
     column: Text | None = None
     columns: tuple[Text, ...] = ()
@@ -94,18 +92,18 @@ class FieldMapping(_Section):
     split: Text | None = None
     when: dict[str, OneOrMore] = Field(default_factory=dict)
 
-    formats_hold = field_validator("format")(_formats)
+    check_format = field_validator("format")(_formats)
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """The columns that it is read from; of a point the one with its y last."""
+    def source_columns(self) -> tuple[str, ...]:
+        """The columns that the value is read from. Of a point, the column of x comes before that of y."""
         pairs = (self.longitude, self.latitude, self.easting, self.northing)
         return tuple(name for name in (self.column, *self.columns, *pairs) if name is not None)
 
     @property
-    def kinds(self) -> list[str]:
-        """Which of the ways to get a value it uses; there must be one."""
-        given = {
+    def source_options(self) -> list[str]:
+        """The options in use that say where the value comes from. A valid mapping has exactly one."""
+        in_use = {
             "column": self.column is not None,
             "columns": bool(self.columns),
             "constant": self.constant is not None,
@@ -113,10 +111,10 @@ class FieldMapping(_Section):
             "latitude and longitude": self.latitude is not None or self.longitude is not None,
             "easting and northing": self.easting is not None or self.northing is not None,
         }
-        return [name for name, present in given.items() if present]
+        return [name for name, used in in_use.items() if used]
 
 
-def _origin(value: Any) -> Any:
+def _field(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
@@ -135,23 +133,23 @@ class FileMapping(_Section):
     time_zone: Zone = None
     no_value: tuple[str, ...] = ()
     dates: OneOrMore | None = None
-    fields: dict[str, Annotated[FieldMapping, BeforeValidator(_origin)]] = Field(min_length=1)
+    fields: dict[str, Annotated[FieldMapping, BeforeValidator(_field)]] = Field(min_length=1)
 
-    formats_hold = field_validator("dates")(_formats)
+    check_dates = field_validator("dates")(_formats)
 
     @model_validator(mode="before")
     @classmethod
-    def format_by_name(cls, value: Any) -> Any:
-        """A file's format is what its name ends in, unless it is said."""
+    def infer_format(cls, value: Any) -> Any:
+        """Infer a format that is not given from the suffix of the file name."""
         if isinstance(value, dict) and "format" not in value and isinstance(value.get("file"), str):
             name = value["file"].lower()
-            found = [form for suffix, form in SUFFIXES.items() if name.endswith(suffix)]
-            return {**value, "format": found[-1]} if found else value
+            formats = [name_of for suffix, name_of in SUFFIXES.items() if name.endswith(suffix)]
+            return {**value, "format": formats[-1]} if formats else value
         return value
 
 
 class DistrictMapping(_Section):
-    """The district. `bounds`: west, south, east and north in degrees of WGS-84, for the warning of far points."""
+    """The district. `bounds` are west, south, east and north in degrees of WGS-84, for the warning of far points."""
 
     name: Text
     name_en: Text | None = None
@@ -163,18 +161,14 @@ class DistrictMapping(_Section):
 
     @field_validator("bounds")
     @classmethod
-    def bounds_are_a_box(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    def check_bounds(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if value is not None and not (-180 <= value[0] < value[2] <= 180 and -90 <= value[1] < value[3] <= 90):
-            raise ValueError("west, south, east and north, in degrees")
+            raise ValueError("must be west, south, east and north in degrees")
         return value
 
 
-def _sheets(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
 class Mapping(_Section):
-    """A whole mapping. What stands at the top holds for every sheet that does not say otherwise."""
+    """A whole mapping. Its options apply to every file that does not have its own. `files` are keyed by table."""
 
     district: DistrictMapping
     encoding: Encoding = "utf-8"
@@ -183,28 +177,28 @@ class Mapping(_Section):
     no_value: tuple[str, ...] = ()
     dates: OneOrMore = (ISO,)
     escaped: bool = False
-    sheets: dict[str, tuple[FileMapping, ...]] = Field(min_length=1)
+    files: dict[str, tuple[FileMapping, ...]] = Field(min_length=1)
 
-    formats_hold = field_validator("dates")(_formats)
+    check_dates = field_validator("dates")(_formats)
 
     @model_validator(mode="before")
     @classmethod
-    def gather_sheets(cls, value: Any) -> Any:
-        """Tables stand at the top of the text by their names, once or as an array."""
+    def gather_files(cls, value: Any) -> Any:
+        """Move the tables, which are at the top level of the text, to `files`. A table may be an array."""
         if not isinstance(value, dict):
             return value
-        rest = {key: inner for key, inner in value.items() if key not in TABLES}
-        sheets = {key: _sheets(value[key]) for key in TABLES if key in value}
-        return {**rest, "sheets": sheets}
+        options = {key: inner for key, inner in value.items() if key not in TABLES}
+        files = {key: value[key] if isinstance(value[key], list) else [value[key]] for key in TABLES if key in value}
+        return {**options, "files": files}
 
-    def settled(self) -> "Mapping":
-        """The same with every sheet saying for itself what the top says for all."""
+    def with_defaults(self) -> "Mapping":
+        """A copy in which every file has all options."""
         common = {"encoding": self.encoding, "datum": self.datum, "dates": self.dates}
         common["time_zone"] = self.time_zone or self.district.time_zone
 
-        def told(sheet: FileMapping) -> FileMapping:
-            lacking = {key: value for key, value in common.items() if getattr(sheet, key) is None}
-            return sheet.model_copy(update={**lacking, "no_value": (*self.no_value, *sheet.no_value)})
+        def completed(file: FileMapping) -> FileMapping:
+            missing = {key: value for key, value in common.items() if getattr(file, key) is None}
+            return file.model_copy(update={**missing, "no_value": (*self.no_value, *file.no_value)})
 
-        sheets = {name: tuple(told(sheet) for sheet in of) for name, of in self.sheets.items()}
-        return self.model_copy(update={"sheets": sheets})
+        files = {table: tuple(map(completed, mappings)) for table, mappings in self.files.items()}
+        return self.model_copy(update={"files": files})

@@ -1,5 +1,6 @@
-"""Where rows of a register lie: zones by their point, and of enterprises towns and rings too."""
+"""Places rows by their points: sets zones, and for enterprises also towns and rings."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import models
 from models.db.tables import table_of
 from resolvers.geography import Places
+from resolvers.register.linked_rows import read_links, write_links
 from resolvers.register.references import RowValues
 from resolvers.register.report import WARNING, Issue
 from resolvers.register.rows import DraftRow, RowConverter
+from resolvers.register.tables import TABLES
+from resolvers.register.write import ENTERPRISE, update
 
 TOWN = table_of(models.Town)
 
 
 @dataclass(frozen=True)
 class Geography:
-    """The district's places, and the zone of each town."""
+    """The places of the district, and the zone of each town."""
 
     places: Places
     town_zones: dict[int, int | None]
@@ -30,65 +34,85 @@ class Geography:
         return cls(await Places.read(connection), {row.id: row.zone_id for row in towns})
 
     def zone_of(self, row: RowValues) -> int | None:
-        if row["latitude"] is None or row["longitude"] is None:
-            return None
-        return self.places.zone_of(row["latitude"], row["longitude"])
+        return self.places.zone_of(*point) if (point := _point(row)) else None
 
     def rings_of(self, row: RowValues) -> frozenset[int]:
-        if row["latitude"] is None or row["longitude"] is None:
-            return frozenset()
-        return frozenset(self.places.rings_of(row["latitude"], row["longitude"]))
+        return frozenset(self.places.rings_of(*point)) if (point := _point(row)) else frozenset()
 
-    def town_of(self, row: RowValues) -> int | None:
-        if row["latitude"] is None or row["longitude"] is None:
-            return None
-        return self.places.town_of(row["latitude"], row["longitude"])
+    def nearest_town(self, row: RowValues) -> int | None:
+        return self.places.town_of(*point) if (point := _point(row)) else None
 
-    def fits(self, town: int | None, zone: int | None) -> bool:
-        """Whether an enterprise in the zone may be in the town; in no zone, it may be in any."""
+    def town_allowed(self, town: int | None, zone: int | None) -> bool:
+        """Whether an enterprise in the zone can be in the town. An enterprise in no zone can be in any town."""
         return town is not None and (zone is None or self.town_zones.get(town) == zone)
 
 
-def place_row(
-    form: RowConverter, geography: Geography, draft: DraftRow, row: RowValues | None
-) -> frozenset[int] | None:
-    """Set zone and town of a draft by its point. For an enterprise with a point in the mapping its rings, else None.
+def _point(row: RowValues) -> tuple[float, float] | None:
+    """Latitude and longitude."""
+    if row["latitude"] is None or row["longitude"] is None:
+        return None
+    return row["latitude"], row["longitude"]
 
-    The town that the register names counts, if it lies in the zone of the point; without one, a row that stays where
-    it was keeps its town, and any other gets the nearest.
+
+def place_row(
+    converter: RowConverter, geography: Geography, draft: DraftRow, row: RowValues | None
+) -> frozenset[int] | None:
+    """Set the zone and town of a draft by its point.
+
+    Returns the rings of an enterprise, or None if the file has no points or the row is not an enterprise.
+
+    A town in the file counts if it is in the zone of the point. Without one, a row whose point is unchanged keeps its
+    town, and any other row gets the nearest.
     """
-    table, values = form.table, draft.values
+    table, values = converter.table, draft.values
     if "latitude" not in values:
         return None
     if table.name != "enterprises":
-        if table.has("zone_id") and "zone" not in form.sheet.fields:
+        if table.has_column("zone_id") and "zone" not in converter.file.fields:
             values["zone_id"] = geography.zone_of(values)
         return None
     zone = values["zone_id"] = geography.zone_of(values)
     town = values.get("town_id")
-    if town is not None and not geography.fits(town, zone):
-        reason = "lies in another zone than the point, which decides"
+    if town is not None and not geography.town_allowed(town, zone):
+        reason = "is in another zone than the point, and the point decides"
         shown = str(draft.references.get("town"))
-        draft.issues.append(Issue(draft.line, form.column("town"), shown, reason, WARNING))
+        draft.issues.append(Issue(draft.line, converter.label("town"), shown, reason, WARNING))
         town = None
-    if town is None and row is not None and geography.fits(row["town_id"], zone) and _stays(row, values):
-        town = row["town_id"]
-    values["town_id"] = geography.town_of(values) if town is None else town
+    if town is None and row is not None and _point(row) == _point(values):
+        town = row["town_id"] if geography.town_allowed(row["town_id"], zone) else None
+    values["town_id"] = geography.nearest_town(values) if town is None else town
     return geography.rings_of(values)
 
 
-def _stays(row: RowValues, values: RowValues) -> bool:
-    return (row["latitude"], row["longitude"]) == (values["latitude"], values["longitude"])
+async def relocate_enterprises(
+    connection: AsyncConnection, geography: Geography, after: int, limit: int, now: dt.datetime
+) -> tuple[int | None, int]:
+    """Update zone, town and rings of the next enterprises, sorted by id, where the geography has changed them.
+
+    Returns the id of the last one looked at, or None if there are no more, and how many were changed.
+    """
+    columns = [ENTERPRISE.c[name] for name in ("id", "latitude", "longitude", "zone_id", "town_id", "version")]
+    statement = sa.select(*columns).where(ENTERPRISE.c.id > after).order_by(ENTERPRISE.c.id).limit(limit)
+    rows: list[RowValues] = [dict(row._mapping) for row in await connection.execute(statement)]
+    if not rows:
+        return None, 0
+    links = await read_links(connection, "enterprises", [row["id"] for row in rows])
+    changed, rings = _relocated(geography, rows, links)
+    versions = {row["id"]: row["version"] for row in rows if row["id"] in rings}
+    await update(connection, TABLES["enterprises"], changed, versions, now)
+    await write_links(connection, "enterprises", links, rings)
+    return rows[-1]["id"], len(changed)
 
 
-def relocated(
-    geography: Geography, rows: Sequence[RowValues], rings: dict[int, frozenset[int]]
-) -> list[dict[str, Any]]:
-    """Of enterprises that stay where they are those that new geography puts elsewhere: id, zone_id, town_id, rings."""
-    found = []
+def _relocated(
+    geography: Geography, rows: Sequence[RowValues], links: dict[int, frozenset[int]]
+) -> tuple[list[dict[str, Any]], dict[int, frozenset[int]]]:
+    """The new id, zone_id and town_id of the enterprises whose place changes, and by id their rings."""
+    changed, rings = [], {}
     for row in rows:
         zone, inside = geography.zone_of(row), geography.rings_of(row)
-        town = row["town_id"] if geography.fits(row["town_id"], zone) else geography.town_of(row)
-        if (zone, town, inside) != (row["zone_id"], row["town_id"], rings.get(row["id"], frozenset())):
-            found.append({"id": row["id"], "zone_id": zone, "town_id": town, "rings": inside})
-    return found
+        town = row["town_id"] if geography.town_allowed(row["town_id"], zone) else geography.nearest_town(row)
+        if (zone, town, inside) != (row["zone_id"], row["town_id"], links.get(row["id"], frozenset())):
+            changed.append({"id": row["id"], "zone_id": zone, "town_id": town})
+            rings[row["id"]] = inside
+    return changed, rings

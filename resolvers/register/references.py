@@ -1,4 +1,4 @@
-"""Finding rows by what a register calls them."""
+"""Resolves references: finds the rows that the rows of a batch refer to by natural keys or names."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,57 +9,62 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from resolvers.register.report import Issue
 from resolvers.register.rows import DraftRow, RowConverter, condition_holds
-from resolvers.register.tables import TABLES, Kind, Table
+from resolvers.register.tables import TABLES, Field, Kind
 from resolvers.sql.predicates import among
 
-RowValues = dict[str, Any]  # a row by its columns
+RowValues = dict[str, Any]  # the values of a row by column
 
-OTHER_ENTERPRISE = "is of another enterprise"
+OTHER_ENTERPRISE = "belongs to another enterprise"
 
 
 async def fetch_rows(
     connection: AsyncConnection, columns: Sequence[sa.ColumnElement[Any]], by: sa.Column[Any], values: Iterable[Any]
 ) -> Sequence[Any]:
-    """These columns of the rows in which `by` has one of the values, in the order of their keys."""
+    """These columns of the rows in which `by` has one of the values, sorted by id."""
     wanted = sorted(set(values))
     if not wanted:
         return []
-    table = by.table
     statement = sa.select(*columns).where(among(by, "wanted", connection.dialect.name == "sqlite"))
-    return (await connection.execute(statement.order_by(table.c.id), {"wanted": wanted})).all()
+    return (await connection.execute(statement.order_by(by.table.c.id), {"wanted": wanted})).all()
 
 
-async def resolve_references(connection: AsyncConnection, form: RowConverter, drafts: Sequence[DraftRow]) -> None:
-    """Turn the texts by which the drafts refer to rows into keys; fill what is borrowed from those rows.
+async def resolve_references(connection: AsyncConnection, converter: RowConverter, drafts: Sequence[DraftRow]) -> None:
+    """Set the ids of the rows that the drafts refer to, and the fields that are copied from those rows.
 
-    A reference to a row of the same table that stands earlier among the drafts stays a text until that has its key.
+    A reference to a new row of the same batch stays unresolved until `resolve_within_batch`.
     """
     rows: dict[str, dict[str, list[RowValues]]] = {}
-    for name, (target, by) in form.references.items():
+    for name in converter.references:
         texts = {text for draft in drafts for text in _texts(draft.references.get(name))}
-        rows[name] = await _named(connection, form, name, TABLES[target], by, texts)
+        rows[name] = await _referenced_rows(connection, converter, name, texts)
     for draft in drafts:
-        for name in form.references:
-            _refer(form, draft, name, rows[name])
-        for borrowed in form.borrowed:
-            column = borrowed.field.column
-            assert column is not None
-            text = draft.references.get(borrowed.reference)
-            source = rows[borrowed.reference].get(text, []) if text is not None else []
-            given = len(source) == 1 and condition_holds(borrowed.when, draft.values)
-            draft.values[column] = source[0][str(borrowed.taken.column)] if given else None
-        _one_enterprise(form, draft, rows)
+        for name in converter.references:
+            _resolve(converter, draft, name, rows[name])
+        for copied in converter.copied:
+            assert copied.field.column is not None
+            text = draft.references.get(copied.reference)
+            candidates = rows[copied.reference].get(text, []) if text is not None else []
+            available = len(candidates) == 1 and condition_holds(copied.when, draft.values)
+            draft.values[copied.field.column] = candidates[0][str(copied.source.column)] if available else None
+        _check_enterprise(converter, draft, rows)
 
 
-def _one_enterprise(form: RowConverter, draft: DraftRow, rows: dict[str, dict[str, list[RowValues]]]) -> None:
-    """What comes of an inspection is of the same enterprise as that."""
-    enterprise = draft.values.get("enterprise_id")
-    for name, (target, _) in form.references.items():
-        text = draft.references.get(name)
-        if target == "inspections" and text is not None and enterprise is not None:
-            found = rows[name].get(text, [])
-            if len(found) == 1 and found[0]["enterprise_id"] != enterprise:
-                draft.issues.append(Issue(draft.line, form.column(name), text, OTHER_ENTERPRISE))
+def resolve_within_batch(converter: RowConverter, draft: DraftRow, earlier: dict[str, DraftRow]) -> None:
+    """Resolve references to rows of the same table that are earlier in the batch, and add this one to `earlier`."""
+    for name, (target, by) in converter.references.items():
+        text, column = draft.references.get(name), converter.table.fields[name].column
+        if target != converter.table.name or text is None or column is None or draft.values[column] is not None:
+            continue
+        other = earlier.get(text)
+        if other is None or other.is_bad():
+            reason = _not_found(target, by) + ", or that row comes later"
+            draft.issues.append(Issue(draft.line, converter.label(name), text, reason))
+        elif other.values.get("enterprise_id") != draft.values.get("enterprise_id"):
+            draft.issues.append(Issue(draft.line, converter.label(name), text, OTHER_ENTERPRISE))
+        else:
+            draft.values[column] = other.id
+    for key in draft.keys:
+        earlier[key[-1]] = draft
 
 
 def _texts(value: Any) -> Sequence[str]:
@@ -68,47 +73,59 @@ def _texts(value: Any) -> Sequence[str]:
     return value if isinstance(value, list) else (value,)
 
 
-async def _named(
-    connection: AsyncConnection,
-    form: RowConverter,
-    name: str,
-    target: Table,
-    by: tuple[str, ...] | None,
-    texts: set[str],
+async def _referenced_rows(
+    connection: AsyncConnection, converter: RowConverter, name: str, texts: set[str]
 ) -> dict[str, list[RowValues]]:
-    """The rows that have one of the texts in a field that names them, by text; a name may be that of several."""
-    needed = {str(b.taken.column) for b in form.borrowed if b.reference == name}
-    needed |= {"enterprise_id"} if target.name == "inspections" else set()
-    columns: list[sa.ColumnElement[Any]] = [target.rows.c[column] for column in ("id", *sorted(needed))]
-    found: defaultdict[str, dict[int, RowValues]] = defaultdict(dict)
-    for field in by or target.keys:
-        column = target.rows.c[field]
-        rest = texts - found.keys()
-        for row in await fetch_rows(connection, [*columns, column.label("named")], column, rest):
-            found[row.named][row.id] = dict(row._mapping)
-    return {text: list(rows.values()) for text, rows in found.items()}
+    """By text, the rows of which a field that may be referred to by has that text. Several rows can share a name."""
+    target, by = converter.references[name]
+    table = TABLES[target].sql_table
+    needed = {str(copied.source.column) for copied in converter.copied if copied.reference == name}
+    needed |= {"enterprise_id"} if target == "inspections" else set()
+    columns: list[sa.ColumnElement[Any]] = [table.c[column] for column in ("id", *sorted(needed))]
+    rows: defaultdict[str, dict[int, RowValues]] = defaultdict(dict)
+    for field in by or TABLES[target].keys:
+        column = table.c[field]
+        missing = texts - rows.keys()
+        for row in await fetch_rows(connection, [*columns, column.label("text")], column, missing):
+            rows[row.text][row.id] = dict(row._mapping)
+    return {text: list(by_id.values()) for text, by_id in rows.items()}
 
 
-def _refer(form: RowConverter, draft: DraftRow, name: str, rows: dict[str, list[RowValues]]) -> None:
-    """Set the key that a reference stands for, or say why there is none."""
-    field = form.table.fields[name]
-    texts = _texts(draft.references.get(name))
-    keys = []
-    for text in texts:
-        found = rows.get(text, [])
-        if len(found) == 1:
-            keys.append(found[0]["id"])
-        elif found:
-            draft.issues.append(Issue(draft.line, form.column(name), text, f"is the name of several {field.target}"))
-        elif TABLES[field.target] is not form.table:
-            by = form.references[name][1] or TABLES[field.target].keys
-            draft.issues.append(Issue(draft.line, form.column(name), text, not_found_reason(field.target, by)))
+def _resolve(converter: RowConverter, draft: DraftRow, name: str, rows: dict[str, list[RowValues]]) -> None:
+    """Set the ids that a field refers to, or add an issue for each text that refers to no row or to several."""
+    field = converter.table.fields[name]
+    ids = []
+    for text in _texts(draft.references.get(name)):
+        candidates = rows.get(text, [])
+        if len(candidates) == 1:
+            ids.append(candidates[0]["id"])
+        elif reason := _unresolved(converter, field, len(candidates)):
+            draft.issues.append(Issue(draft.line, converter.label(name), text, reason))
     if field.kind is Kind.REFERENCES:
-        draft.inspectors = frozenset(keys)
+        draft.inspectors = frozenset(ids)
     elif field.column is not None:
-        # Without a key, and no issue: a row of this very batch, perhaps.
-        draft.values[field.column] = keys[0] if keys else None
+        draft.values[field.column] = ids[0] if ids else None
 
 
-def not_found_reason(target: str, by: Iterable[str]) -> str:
-    return f"none of the {target} has this {' or '.join(by)}"
+def _unresolved(converter: RowConverter, field: Field, candidates: int) -> str:
+    """Why a reference has no single row; empty if the row may still be in the batch."""
+    if candidates:
+        return f"is the name of several {field.target}"
+    if field.target == converter.table.name:
+        return ""
+    return _not_found(field.target, converter.references[field.name][1])
+
+
+def _not_found(target: str, by: Iterable[str] | None) -> str:
+    return f"none of the {target} has this {' or '.join(by or TABLES[target].keys)}"
+
+
+def _check_enterprise(converter: RowConverter, draft: DraftRow, rows: dict[str, dict[str, list[RowValues]]]) -> None:
+    """A row that refers to an inspection belongs to the same enterprise as the inspection."""
+    enterprise = draft.values.get("enterprise_id")
+    for name, (target, _) in converter.references.items():
+        text = draft.references.get(name)
+        if target == "inspections" and text is not None and enterprise is not None:
+            candidates = rows[name].get(text, [])
+            if len(candidates) == 1 and candidates[0]["enterprise_id"] != enterprise:
+                draft.issues.append(Issue(draft.line, converter.label(name), text, OTHER_ENTERPRISE))

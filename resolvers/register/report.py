@@ -1,6 +1,7 @@
-"""The report: what was wrong with which row, as CSV, and the counts, which add up."""
+"""The report of an import: the issues of its rows, as CSV, and the counts of its rows."""
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -10,12 +11,12 @@ from resolvers.register.convert import UNDECODABLE
 
 ERROR, WARNING = "error", "warning"
 COLUMNS = ("file", "line", "column", "value", "reason", "severity")
-VALUE_LENGTH = 200  # characters of a value
+VALUE_LENGTH = 200  # characters of a value that are shown
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing to say of a row. An error keeps it out, a warning does not."""
+    """One issue of a row. A row with an error is not imported; one with warnings alone is."""
 
     line: int
     column: str
@@ -26,7 +27,7 @@ class Issue:
 
 @dataclass
 class Counts:
-    """Rows of one table: read = new + changed + unchanged + bad. `warnings` are rows that are listed and loaded."""
+    """Rows of one table. read = new + changed + unchanged + bad. `warnings` counts imported rows that have warnings."""
 
     read: int = 0
     new: int = 0
@@ -41,7 +42,10 @@ class Counts:
 
 @dataclass
 class Outcome:
-    """What an import did, by table in the order of the run. `moved`: enterprises that new geography put elsewhere."""
+    """The counts of an import by table, in the order of the import.
+
+    `moved`: enterprises that new geography put into another zone, town or ring.
+    """
 
     tables: dict[str, Counts] = field(default_factory=dict)
     moved: int = 0
@@ -52,7 +56,7 @@ class Outcome:
 
 
 class Report:
-    """Issues as CSV in UTF-8 with a byte order mark, which Excel needs to see that it is. It holds values as read."""
+    """Writes issues as CSV in UTF-8. The byte order mark lets Excel recognise the encoding. Values are as read."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -60,11 +64,11 @@ class Report:
         file.write("\ufeff")
         self._writer.writerow(COLUMNS)
 
-    def tell(self, name: str, issues: Iterable[Issue]) -> None:
-        """Issues of the file of that name."""
+    def add(self, file_name: str, issues: Iterable[Issue]) -> None:
+        """Write the issues of rows of one file."""
         for issue in issues:
-            value = UNDECODABLE.sub(_byte, issue.value[:VALUE_LENGTH]).replace("\0", "\\x00")
-            self._writer.writerow((name, issue.line, issue.column, value, issue.reason, issue.severity))
+            value = UNDECODABLE.sub(_escaped_byte, issue.value[:VALUE_LENGTH]).replace("\0", "\\x00")
+            self._writer.writerow((file_name, issue.line, issue.column, value, issue.reason, issue.severity))
 
     def __enter__(self) -> "Report":
         return self
@@ -73,5 +77,6 @@ class Report:
         self._file.flush()
 
 
-def _byte(found: "object") -> str:
-    return f"\\x{ord(found.group()) - 0xDC00:02x}"  # type: ignore[attr-defined]
+def _escaped_byte(surrogate: re.Match[str]) -> str:
+    """The byte that a lone surrogate stands for, as \\xNN."""
+    return f"\\x{ord(surrogate.group()) - 0xDC00:02x}"

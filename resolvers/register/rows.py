@@ -1,4 +1,4 @@
-"""From a record of a file to a row of a table, as far as that goes without the database."""
+"""Converts records of a file to rows of a table, as far as that is possible without the database."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -8,280 +8,282 @@ from zoneinfo import ZoneInfo
 
 from models import ControlGrade
 from resolvers.register import datum
-from resolvers.register.convert import CellFormat, converter, number, point_coordinates, text
+from resolvers.register.convert import CellFormat, converter, point_coordinates, to_number, to_text
 from resolvers.register.errors import InvalidValue
 from resolvers.register.mapping import GEOMETRY, FieldMapping, FileMapping
 from resolvers.register.readers.record import Record
 from resolvers.register.report import ERROR, WARNING, Issue
-from resolvers.register.tables import RINGS, TABLES, Field, Kind, Table
+from resolvers.register.tables import RADIUS_FIELDS, TABLES, Field, Kind, Table
 
-Key = tuple[str, ...]  # the name of a field and its text; of a table with a composite key the texts of all its fields
-Extract = Callable[[Sequence[Any]], Any]
+Key = tuple[str, ...]  # the name of a field and its text; of a composite key the texts of all its fields
+Extract = Callable[[Sequence[Any]], Any]  # from the cells of a record to the value of a field
+Condition = dict[str, frozenset[str]]  # by field, the texts of which its value must be one
 
 
 @dataclass(slots=True, eq=False)
 class DraftRow:
-    """A row to be: values by column, and the texts by which it refers to other rows, by field.
+    """A row that a record describes.
 
-    `issues` with an error among them make it bad. `superseded`: its key comes again further down.
+    `values` are keyed by column. `references` are the texts by which it refers to other rows, keyed by field; the
+    columns that hold the ids of those rows are filled in later. `radii` are those of a venue's rings in metres.
+    `superseded`: the file has a later row with the same key. `id`: of the row in the database, once it is known.
     """
 
     line: int
     values: dict[str, Any] = field(default_factory=dict)
     references: dict[str, Any] = field(default_factory=dict)
-    rings: dict[ControlGrade, int | None] = field(default_factory=dict)
+    radii: dict[ControlGrade, int | None] = field(default_factory=dict)
     inspectors: frozenset[int] | None = None
     keys: tuple[Key, ...] = ()
     issues: list[Issue] = field(default_factory=list)
     superseded: bool = False
     id: int | None = None
 
-    def is_bad(self) -> bool:
+    def is_bad(self) -> bool:  # not a property, because type checkers assume that a property does not change
         return any(issue.severity == ERROR for issue in self.issues)
 
 
 @dataclass(frozen=True)
 class FieldConverter:
-    """How one field is filled. `take` gives its value from the cells, None for none, and raises Bad."""
+    """How one field is filled. `extract` returns its value, None for none, and raises InvalidValue.
+
+    `label` names its columns in the report, `positions` are those of its cells in a record.
+    """
 
     field: Field
-    column: str
-    take: Extract
-    sources: tuple[int, ...]
+    label: str
+    extract: Extract
+    positions: tuple[int, ...]
     required: bool
-    when: dict[str, frozenset[str]]
+    when: Condition
 
 
 @dataclass(frozen=True)
 class CopiedField:
-    """A field that is taken from a row which this one refers to."""
+    """A field whose value is copied from the `source` field of the row that `reference` refers to."""
 
     field: Field
     reference: str
-    taken: Field
-    when: dict[str, frozenset[str]]
+    source: Field
+    when: Condition
 
 
 @dataclass(frozen=True)
 class Area:
-    """Where the district lies, far points excluded: west, south, east, north in degrees."""
+    """A box in degrees of WGS-84. Points outside it are far from the district."""
 
     west: float
     south: float
     east: float
     north: float
 
-    def near(self, longitude: float, latitude: float) -> bool:
+    def contains(self, longitude: float, latitude: float) -> bool:
         return self.west <= longitude <= self.east and self.south <= latitude <= self.north
 
 
 class RowConverter:
-    """What a sheet's records become: the steps, in the order in which they are taken."""
+    """Converts the records of one file. `columns` are those of the file that it needs, in the order of a record."""
 
     def __init__(
-        self, table: Table, sheet: FileMapping, escaped: bool, now: dt.datetime, area: Area | None = None
+        self, table: Table, file: FileMapping, escaped: bool, now: dt.datetime, area: Area | None = None
     ) -> None:
-        self.table, self.sheet, self._now, self.area = table, sheet, now, area
-        self._today = now.date() + dt.timedelta(days=1)  # somewhere on the Earth it has begun
-        self.wanted: list[str] = list(
-            dict.fromkeys(name for origin in sheet.fields.values() for name in origin.sources)
-        )
-        self._escaped, self._defaults = escaped, table.defaults
-        fields = {name: table.fields[name] for name in sheet.fields}
-        steps = [self._step(f, sheet.fields[f.name]) for f in fields.values() if sheet.fields[f.name].from_ is None]
-        # Conditions look at values that are there already.
-        self._steps = sorted(steps, key=lambda step: bool(step.when))
-        self.borrowed = [
-            self._borrowed(f, sheet.fields[f.name]) for f in fields.values() if sheet.fields[f.name].from_ is not None
-        ]
-        mapped = [name for name in table.keys if name in sheet.fields]
-        self.keys: tuple[str, ...] = table.keys if table.composite else tuple(sheet.key or mapped)
-        self._key_steps = [step for step in self._steps if step.field.name in self.keys]
+        self.table, self.file = table, file
+        self._escaped, self._now, self._area = escaped, now, area
+        self._today = now.date() + dt.timedelta(days=1)  # the latest date that it is anywhere on the Earth
+        self._defaults = table.defaults
+        self.columns = list(dict.fromkeys(name for mapped in file.fields.values() for name in mapped.source_columns))
+        own = [name for name, mapped in file.fields.items() if mapped.from_ is None]
+        # Fields with a condition come last, because the condition looks at the values of others.
+        self._converters = sorted(map(self._field_converter, own), key=lambda one: bool(one.when))
+        self.copied = [self._copied_field(name) for name in file.fields if name not in own]
+        mapped_keys = [name for name in table.keys if name in file.fields]
+        self.keys: tuple[str, ...] = table.keys if table.composite else tuple(file.key or mapped_keys)
+        self._key_converters = [one for one in self._converters if one.field.name in self.keys]
 
     @property
     def references(self) -> dict[str, tuple[str, tuple[str, ...] | None]]:
-        """By field that refers to rows: their table, and the fields by which they are named, if the mapping says."""
+        """By field that refers to rows: their table, and the fields to find them by if the mapping names them."""
         return {
-            step.field.name: (step.field.target, self.sheet.fields[step.field.name].by)
-            for step in self._steps
-            if step.field.kind in (Kind.REFERENCE, Kind.REFERENCES)
+            one.field.name: (one.field.target, self.file.fields[one.field.name].by)
+            for one in self._converters
+            if one.field.kind in (Kind.REFERENCE, Kind.REFERENCES)
         }
 
-    def column(self, name: str) -> str:
-        """The column of the file that a field comes from, for the report."""
-        return " + ".join(self.sheet.fields[name].sources) or name
+    def label(self, *fields: str) -> str:
+        """The columns that fields come from, for the report."""
+        mapped = self.file.fields
+        return ", ".join(" + ".join(mapped[name].source_columns if name in mapped else ()) or name for name in fields)
 
-    # -- made once --
+    # -- preparation --
 
-    def _step(self, of: Field, origin: FieldMapping) -> FieldConverter:
-        places = tuple(self.wanted.index(name) for name in origin.sources)
-        required = of.required and of.kind not in (Kind.TEXTS, Kind.ENUMS)
-        when = _condition(origin)
-        # A condition decides whether there is a value at all.
+    def _field_converter(self, name: str) -> FieldConverter:
+        target, mapped = self.table.fields[name], self.file.fields[name]
+        positions = tuple(map(self.columns.index, mapped.source_columns))
+        when = _condition(mapped)
+        # A list may be empty, and a condition may leave any field without a value.
+        required = target.required and not when and target.kind not in (Kind.TEXTS, Kind.ENUMS)
         return FieldConverter(
-            of, self.column(of.name), self._taker(of, origin, places), places, required and not when, when
+            target, self.label(name), self._extract(target, mapped, positions), positions, required, when
         )
 
-    def _borrowed(self, of: Field, origin: FieldMapping) -> CopiedField:
-        reference, _, name = (origin.from_ or "").partition(".")
-        taken = TABLES[self.table.fields[reference].target].fields[name]
-        return CopiedField(of, reference, taken, _condition(origin))
+    def _copied_field(self, name: str) -> CopiedField:
+        mapped = self.file.fields[name]
+        reference, _, source = (mapped.from_ or "").partition(".")
+        target = TABLES[self.table.fields[reference].target]
+        return CopiedField(self.table.fields[name], reference, target.fields[source], _condition(mapped))
 
-    def _reading(self, origin: FieldMapping) -> CellFormat:
-        sheet = self.sheet
+    def _cell_format(self, mapped: FieldMapping) -> CellFormat:
+        file = self.file
         return CellFormat(
-            no_value=frozenset((*sheet.no_value, *origin.no_value)),
+            no_value=frozenset((*file.no_value, *mapped.no_value)),
             escaped=self._escaped,
-            formats=tuple(origin.format or sheet.dates or ()),
-            zone=ZoneInfo(origin.time_zone or sheet.time_zone or "UTC"),
-            split=origin.split or ";",
-            values=origin.values,
-            datum=origin.datum or sheet.datum or "wgs84",
+            formats=tuple(mapped.format or file.dates or ()),
+            zone=ZoneInfo(mapped.time_zone or file.time_zone or "UTC"),
+            split=mapped.split or ";",
+            values=mapped.values,
+            datum=mapped.datum or file.datum or "wgs84",
         )
 
-    def _taker(self, of: Field, origin: FieldMapping, places: tuple[int, ...]) -> Extract:
-        reading = self._reading(origin)
-        if of.kind is Kind.POINT:
-            return _point(origin, reading, places)
-        convert = converter(of, reading)
-        if origin.constant is not None:
-            constant = converter(of, CellFormat(formats=("iso", *reading.formats), zone=reading.zone))(origin.constant)
+    def _extract(self, target: Field, mapped: FieldMapping, positions: tuple[int, ...]) -> Extract:
+        cell_format = self._cell_format(mapped)
+        if target.kind is Kind.POINT:
+            return _extract_point(mapped, cell_format, positions)
+        # Constants and defaults are Huhang's own values, not codes of the file.
+        literal = converter(target, CellFormat(formats=("iso", *cell_format.formats), zone=cell_format.zone))
+        if mapped.constant is not None:
+            constant = literal(mapped.constant)
             return lambda cells: constant
-        default = None
-        if origin.default is not None:
-            default = converter(of, CellFormat(formats=("iso", *reading.formats), zone=reading.zone))(origin.default)
-        if len(places) > 1 or origin.columns:
-            return _joined(reading, convert, places, origin.separator, default)
-        [place] = places
-        clean = reading.clean
+        default = None if mapped.default is None else literal(mapped.default)
+        convert = converter(target, cell_format)
+        if len(positions) > 1 or mapped.columns:
+            return _extract_joined(cell_format, convert, positions, mapped.separator, default)
+        [position] = positions
+        clean = cell_format.clean
 
-        def one(cells: Sequence[Any]) -> Any:
-            value = clean(cells[place])
+        def extract(cells: Sequence[Any]) -> Any:
+            value = clean(cells[position])
             return default if value is None else convert(value)
 
-        return one
+        return extract
 
-    # -- for each record --
+    # -- conversion --
 
     def key_of(self, record: Record) -> Key | None:
-        """The key of a record, where it has a good one."""
+        """The first valid key of a record; None if it has none."""
         if record.reason:
             return None
         draft = DraftRow(record.line)
-        for step in self._key_steps:
-            self._take(step, record, draft)
+        for one in self._key_converters:
+            self._fill(one, record, draft)
         keys = self._keys(draft)
         return keys[0] if keys else None
 
-    def draft(self, record: Record) -> DraftRow:
-        """The row of a record. Whatever is wrong with it stands in its issues."""
+    def convert(self, record: Record) -> DraftRow:
+        """The row of a record, with its issues."""
         draft = DraftRow(record.line)
         if record.reason:
             draft.issues.append(Issue(record.line, "", record.raw, record.reason))
             return draft
-        for step in self._steps:
-            if condition_holds(step.when, draft.values):
-                self._take(step, record, draft)
+        for one in self._converters:
+            if condition_holds(one.when, draft.values):
+                self._fill(one, record, draft)
             else:
-                self._put(draft, step.field, None)
+                self._set(draft, one.field, None)
         draft.keys = self._keys(draft)
         if not draft.keys and not draft.is_bad():
-            column = ", ".join(map(self.column, self.keys))
-            draft.issues.append(Issue(record.line, column, "", "has no key"))
+            draft.issues.append(Issue(record.line, self.label(*self.keys), "", "has no key"))
         return draft
 
-    def _take(self, step: FieldConverter, record: Record, draft: DraftRow) -> None:
+    def _fill(self, one: FieldConverter, record: Record, draft: DraftRow) -> None:
         try:
-            value = step.take(record.cells)
-            if value is None and step.required:
+            value = one.extract(record.cells)
+            if value is None and one.required:
                 raise InvalidValue("has no value")
-            self._put(draft, step.field, value)
-        except InvalidValue as bad:
-            shown = ", ".join(_shown(record.cells[place]) for place in step.sources)
-            draft.issues.append(Issue(record.line, step.column, shown, bad.reason))
+            self._set(draft, one.field, value)
+        except InvalidValue as invalid:
+            draft.issues.append(Issue(record.line, one.label, _shown(one, record), invalid.reason))
             return
-        if value is not None and (reason := self._doubtful(step.field, value)):
-            shown = ", ".join(_shown(record.cells[place]) for place in step.sources)
-            draft.issues.append(Issue(record.line, step.column, shown, reason, WARNING))
+        if value is not None and (reason := self._doubt(one.field, value)):
+            draft.issues.append(Issue(record.line, one.label, _shown(one, record), reason, WARNING))
 
-    def _put(self, draft: DraftRow, of: Field, value: Any) -> None:
-        if of.kind is Kind.POINT:
+    def _set(self, draft: DraftRow, target: Field, value: Any) -> None:
+        if target.kind is Kind.POINT:
             draft.values["longitude"], draft.values["latitude"] = value or (None, None)
-        elif of.kind in (Kind.REFERENCE, Kind.REFERENCES):
-            draft.references[of.name] = value
-        elif of.name in RINGS:
-            draft.rings[RINGS[of.name]] = value
-        elif value is None and of.column and of.required and of.kind in (Kind.TEXTS, Kind.ENUMS):
-            draft.values[of.column] = []  # none at all
-        elif value is None and of.column and (default := self._defaults.get(of.column)) is not None:
-            draft.values[of.column] = default
-        elif of.column:
-            draft.values[of.column] = value
+        elif target.kind in (Kind.REFERENCE, Kind.REFERENCES):
+            draft.references[target.name] = value
+        elif target.name in RADIUS_FIELDS:
+            draft.radii[RADIUS_FIELDS[target.name]] = value
+        elif value is None and target.column and target.required and target.kind in (Kind.TEXTS, Kind.ENUMS):
+            draft.values[target.column] = []
+        elif value is None and target.column and (default := self._defaults.get(target.column)) is not None:
+            draft.values[target.column] = default
+        elif target.column:
+            draft.values[target.column] = value
 
-    def _doubtful(self, of: Field, value: Any) -> str:
-        """Why a value is loaded and listed all the same; empty where there is nothing to say."""
-        if of.kind is Kind.TIME and not of.ahead and value > self._now:
-            return "lies in the future"
-        if of.kind is Kind.DATE and not of.ahead and value > self._today:
-            return "lies in the future"
-        if of.kind is Kind.POINT and self.area is not None and not self.area.near(*value):
-            return "lies far outside the district"
+    def _doubt(self, target: Field, value: Any) -> str:
+        """The reason for a warning about a value; empty if there is none."""
+        if target.kind is Kind.TIME and not target.future and value > self._now:
+            return "is in the future"
+        if target.kind is Kind.DATE and not target.future and value > self._today:
+            return "is in the future"
+        if target.kind is Kind.POINT and self._area is not None and not self._area.contains(*value):
+            return "is far outside the district"
         return ""
 
     def _keys(self, draft: DraftRow) -> tuple[Key, ...]:
         if self.table.composite:
             parts = [draft.references.get(name) or draft.values.get(name) for name in self.keys]
             return () if None in parts else (tuple(map(str, parts)),)
-        found = ((name, draft.values.get(name)) for name in self.keys)
-        return tuple((name, str(value)) for name, value in found if value is not None)
+        values = ((name, draft.values.get(name)) for name in self.keys)
+        return tuple((name, str(value)) for name, value in values if value is not None)
 
 
-def _condition(origin: FieldMapping) -> dict[str, frozenset[str]]:
-    return {name: frozenset(values or ()) for name, values in origin.when.items()}
+def _condition(mapped: FieldMapping) -> Condition:
+    return {name: frozenset(values or ()) for name, values in mapped.when.items()}
 
 
-def condition_holds(when: dict[str, frozenset[str]], values: dict[str, Any]) -> bool:
-    """Whether a condition holds: each field has one of the texts, an enum the name of its member."""
-    for name, wanted in when.items():
+def condition_holds(when: Condition, values: dict[str, Any]) -> bool:
+    """Whether each field has one of its texts. The text of an enum member is its name."""
+    for name, texts in when.items():
         value = values.get(name)
-        said = getattr(value, "name", value)
-        if said is None or (text(said) if not isinstance(said, str) else said) not in wanted:
+        value = getattr(value, "name", value)
+        if value is None or (value if isinstance(value, str) else to_text(value)) not in texts:
             return False
     return True
 
 
-def _joined(
-    reading: CellFormat, convert: Callable[[Any], Any], places: Sequence[int], by: str, default: Any
+def _extract_joined(
+    cell_format: CellFormat, convert: Callable[[Any], Any], positions: Sequence[int], separator: str, default: Any
 ) -> Extract:
-    def joined(cells: Sequence[Any]) -> Any:
-        parts = [text(part) for place in places if (part := reading.clean(cells[place])) is not None]
-        return convert(by.join(parts)) if parts else default
+    def extract(cells: Sequence[Any]) -> Any:
+        parts = [to_text(part) for at in positions if (part := cell_format.clean(cells[at])) is not None]
+        return convert(separator.join(parts)) if parts else default
 
-    return joined
+    return extract
 
 
-def _point(origin: FieldMapping, reading: CellFormat, places: Sequence[int]) -> Extract:
-    convert = datum.to_wgs84(reading.datum)
+def _extract_point(mapped: FieldMapping, cell_format: CellFormat, positions: Sequence[int]) -> Extract:
+    convert = datum.to_wgs84(cell_format.datum)
     assert convert is not None
-    none = {pair for pair in map(_pair, reading.no_value) if pair is not None}
+    no_points = {pair for pair in map(_pair, cell_format.no_value) if pair is not None}
 
-    def point(cells: Sequence[Any]) -> tuple[float, float] | None:
-        if origin.column == GEOMETRY:
-            found = point_coordinates(cells[places[0]])
+    def extract(cells: Sequence[Any]) -> tuple[float, float] | None:
+        if mapped.column == GEOMETRY:
+            point = point_coordinates(cells[positions[0]])
         else:
-            x, y = (reading.clean(cells[place]) for place in places)
+            x, y = (cell_format.clean(cells[at]) for at in positions)
             if (x is None) != (y is None):
                 raise InvalidValue("has one coordinate without the other")
-            found = None if x is None else (number(x), number(y))
-        if found is None or (found[1], found[0]) in none:
+            point = None if x is None else (to_number(x), to_number(y))
+        if point is None or (point[1], point[0]) in no_points:
             return None
-        return datum.convert_point(convert, *found)
+        return datum.convert_point(convert, *point)
 
-    return point
+    return extract
 
 
 def _pair(marker: str) -> tuple[float, float] | None:
-    """A marker such as `0,0`: latitude and longitude, or northing and easting, that are no point."""
+    """The y and x (latitude and longitude, or northing and easting) of a marker for no point such as `0,0`."""
     parts = marker.split(",")
     try:
         return (float(parts[0]), float(parts[1])) if len(parts) == 2 else None
@@ -289,5 +291,7 @@ def _pair(marker: str) -> tuple[float, float] | None:
         return None
 
 
-def _shown(cell: Any) -> str:
-    return "" if cell is None else str(cell)
+def _shown(one: FieldConverter, record: Record) -> str:
+    """The cells of a field, for the report."""
+    cells = (record.cells[at] for at in one.positions)
+    return ", ".join("" if cell is None else str(cell) for cell in cells)

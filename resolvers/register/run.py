@@ -1,6 +1,7 @@
-"""The run of an import: file after file in a stream, one transaction a batch.
+"""The run of an import: goes through all files in a stream and commits batch by batch.
 
-Whatever a run is stopped by, it leaves whole batches; run again, it goes over what is there and writes the rest.
+However a run is stopped, the batches that it has committed are complete. Running it again skips their rows, which are
+unchanged, and imports the rest.
 """
 
 import asyncio
@@ -22,29 +23,29 @@ from models import EventKind
 from models.clock import now as clock
 from models.db.database import Database
 from resolvers.actions.runner import ATTEMPTS_MAXIMUM, RETRYABLE_SQLSTATES
-from resolvers.register import district, linked_rows
 from resolvers.register.batch import BatchContext, BatchResult, import_batch
+from resolvers.register.district import ensure_district, find_district, plausible_area, read_boundary
 from resolvers.register.errors import RegisterError
 from resolvers.register.mapping import Mapping
 from resolvers.register.match import KeyIndex
-from resolvers.register.placement import Geography, relocated
+from resolvers.register.placement import Geography, relocate_enterprises
 from resolvers.register.readers.files import read_records
 from resolvers.register.readers.record import Record
-from resolvers.register.references import RowValues
 from resolvers.register.report import Counts, Outcome, Report
-from resolvers.register.rows import Area, RowConverter
+from resolvers.register.rows import Area, Key, RowConverter
 from resolvers.register.tables import GEOGRAPHY, TABLES
-from resolvers.register.write import ENTERPRISE, StaleRows, update
+from resolvers.register.write import StaleRows
 from subscriptions import event_log
 
 Result = TypeVar("Result")
 
-BATCH_ROWS = 2_000  # rows
+BATCH_ROWS = 2_000
+RELOCATION = "places of enterprises"  # the source of events about enterprises that new geography moves
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: rows done and in all files, rows a second, seconds left (None until that can be told)."""
+    """The progress of a run: rows done and in all files, rows a second, seconds left (None while unknown)."""
 
     table: str
     done: int
@@ -55,19 +56,23 @@ class Progress:
 
 @dataclass
 class _FileImport:
-    """A sheet of the run: its form, its file, and where its keys stand last."""
+    """One file of the run, with its row converter, the index of its keys and the number of its rows."""
 
-    form: RowConverter
-    seen: KeyIndex
+    converter: RowConverter
+    key_index: KeyIndex
     rows: int = 0
 
     @property
     def name(self) -> str:
-        return self.form.sheet.file
+        return self.converter.file.file
+
+    @property
+    def table(self) -> str:
+        return self.converter.table.name
 
 
 class ImportRun:
-    """One import. `notify` is called after each commit that left an event."""
+    """One import. `notify` is called after each commit that appended an event."""
 
     def __init__(
         self,
@@ -85,80 +90,104 @@ class ImportRun:
         self._database, self._mapping, self._directory, self._report = database, mapping, directory, report
         self._dry_run, self._batch, self._progress, self._notify, self._now = dry_run, batch, progress, notify, now
         self._started, self._done, self._total = time.monotonic(), 0, 0
-        self._held: AsyncSession | None = None
+        self._dry_session: AsyncSession | None = None
 
     async def execute(self) -> Outcome:
-        """Import all that the mapping names. Raises RegisterError where that cannot be begun, or gone on with."""
-        async with self._opened():
-            place, directory = self._mapping.district, self._directory
-            boundary = district.read_boundary(place, directory)
+        """Import all files of the mapping. Raises RegisterError if the import cannot start or cannot continue."""
+        async with self._target():
+            district, directory = self._mapping.district, self._directory
+            boundary = read_boundary(district, directory)
             async with self._reading() as connection:
-                await district.find_district(connection, place)
-                area = await district.plausible_area(connection, place, boundary)
+                await find_district(connection, district)
+                area = await plausible_area(connection, district, boundary)
             with ExitStack() as stack:
-                parts = [self._look_over(part) for part in self._parts(stack, area)]
-                self._total = sum(part.rows for part in parts)
+                files = list(self._files(stack, area))
+                for file in files:
+                    self._scan(file)
+                self._total = sum(file.rows for file in files)
                 self._started = time.monotonic()
                 async with self._transaction() as session:
-                    district_id = await district.ensure_district(await session.connection(), place, boundary)
-                return await self._tables(parts, district_id)
+                    district_id = await ensure_district(await session.connection(), district, boundary)
+                return await self._import_files(files, district_id)
 
-    def _parts(self, stack: ExitStack, area: Area | None) -> Iterator[_FileImport]:
+    def _files(self, stack: ExitStack, area: Area | None) -> Iterator[_FileImport]:
         mapping, now = self._mapping, self._now()
-        for name in TABLES:
-            for sheet in mapping.sheets.get(name, ()):
-                form = RowConverter(TABLES[name], sheet, mapping.escaped, now, area)
-                yield _FileImport(form, stack.enter_context(KeyIndex()))
+        for name, table in TABLES.items():
+            for file in mapping.files.get(name, ()):
+                converter = RowConverter(table, file, mapping.escaped, now, area)
+                yield _FileImport(converter, stack.enter_context(KeyIndex()))
 
-    def _look_over(self, part: _FileImport) -> _FileImport:
-        """Read a file once before anything is written: it must be whole, and a key that comes again is known then."""
+    def _scan(self, file: _FileImport) -> None:
+        """Read a whole file before anything is written: a damaged file is refused, and repeated keys become known."""
 
-        def keys() -> Iterator[tuple[tuple[str, ...], int]]:
-            for record in read_records(part.form, self._directory):
-                part.rows += 1
-                key = part.form.key_of(record)
+        def keys() -> Iterator[tuple[Key, int]]:
+            for record in read_records(file.converter, self._directory):
+                file.rows += 1
+                key = file.converter.key_of(record)
                 if key is not None:
                     yield key, record.line
 
-        part.seen.note(keys())
-        return part
+        file.key_index.add(keys())
 
-    async def _tables(self, parts: Sequence[_FileImport], district_id: int) -> Outcome:
+    async def _import_files(self, files: Sequence[_FileImport], district_id: int) -> Outcome:
         outcome = Outcome()
         geography = await self._geography()
-        for number, part in enumerate(parts):
-            table = part.form.table.name
-            counts = await self._part(part, BatchContext(part.form, part.seen, geography, district_id))
+        for number, file in enumerate(files):
+            table = file.table
+            counts = await self._import_file(file, BatchContext(file.converter, file.key_index, geography, district_id))
             outcome.tables[table] = outcome.tables.get(table, Counts()) + counts
-            last = table in GEOGRAPHY and all(p.form.table.name not in GEOGRAPHY for p in parts[number + 1 :])
             if table in GEOGRAPHY:
                 geography = await self._geography()
-            if last:
-                outcome.moved = await self._move(geography)
+                if not any(later.table in GEOGRAPHY for later in files[number + 1 :]):
+                    outcome.moved = await self._relocate_enterprises(geography)
         return outcome
 
-    async def _part(self, part: _FileImport, ground: BatchContext) -> Counts:
+    async def _import_file(self, file: _FileImport, context: BatchContext) -> Counts:
         counts = Counts()
-        stream = read_records(part.form, self._directory)
+        stream = read_records(file.converter, self._directory)
         while batch := list(islice(stream, self._batch)):
-            done = await self._settled(part, ground, batch)
-            counts += done.counts
-            self._report.tell(part.name, done.issues)
-            self._tell(part.form.table.name, len(batch))
+            result = await self._import_batch(file, context, batch)
+            counts += result.counts
+            self._report.add(file.name, result.issues)
+            self._show_progress(file.table, len(batch))
         return counts
 
-    async def _settled(self, part: _FileImport, ground: BatchContext, batch: Sequence[Record]) -> BatchResult:
+    async def _import_batch(self, file: _FileImport, context: BatchContext, batch: Sequence[Record]) -> BatchResult:
         async def work(session: AsyncSession) -> tuple[BatchResult, int]:
-            done = await import_batch(await session.connection(), ground, batch, self._now())
-            return done, done.written
+            result = await import_batch(await session.connection(), context, batch, self._now())
+            return result, result.written
 
-        where = f"{part.name}, lines {batch[0].line} to {batch[-1].line}"
-        return await self._committed(work, f"{part.form.table.name} from {part.name}", where)
+        where = f"{file.name}, lines {batch[0].line} to {batch[-1].line}"
+        return await self._commit(work, f"{file.table} from {file.name}", where)
 
-    async def _committed(
-        self, work: Callable[[AsyncSession], Awaitable[tuple[Result, int]]], source: str, of: str
+    async def _geography(self) -> Geography:
+        async with self._reading() as connection:
+            return await Geography.read(connection)
+
+    async def _relocate_enterprises(self, geography: Geography) -> int:
+        """Place all enterprises of the database anew; how many of them changed."""
+        last: int | None = 0
+        total = 0
+        while last is not None:
+
+            async def work(session: AsyncSession, after: int = last) -> tuple[tuple[int | None, int], int]:
+                connection = await session.connection()
+                moved = await relocate_enterprises(connection, geography, after, self._batch, self._now())
+                return moved, moved[1]
+
+            last, count = await self._commit(work, RELOCATION, RELOCATION)
+            total += count
+        return total
+
+    # -- transactions --
+
+    async def _commit(
+        self, work: Callable[[AsyncSession], Awaitable[tuple[Result, int]]], source: str, where: str
     ) -> Result:
-        """Do the work in one transaction and append an event last if it wrote rows; again if others were in the way."""
+        """Do the work in one transaction, and repeat it if it conflicts with another.
+
+        `work` returns its result and how many rows it wrote. If it wrote any, the last statement appends an event.
+        """
         for attempt in range(1, ATTEMPTS_MAXIMUM + 1):
             try:
                 async with self._transaction() as session:
@@ -167,65 +196,24 @@ class ImportRun:
                         await event_log.append(session, [_import_event(self._now(), rows, source)])
             except StaleRows:
                 if attempt == ATTEMPTS_MAXIMUM:
-                    raise RegisterError(f"{of}: others change the same rows all the time.") from None
+                    raise RegisterError(f"{where}: others keep changing the same rows.") from None
             except sa.exc.DBAPIError as error:
                 state = getattr(error.orig, "sqlstate", None)
                 if attempt == ATTEMPTS_MAXIMUM or self._dry_run or state not in RETRYABLE_SQLSTATES:
-                    # The error's own text holds values of rows.
+                    # The text of the error itself contains values of rows.
                     reason = f"{type(error.orig).__name__}{f' {state}' if state else ''}"
-                    raise RegisterError(f"{of}: the database refuses: {reason}.") from None
+                    raise RegisterError(f"{where}: the database refuses the rows: {reason}.") from None
             else:
                 if rows and not self._dry_run and self._notify is not None:
                     await self._notify()
                 return result
-        raise AssertionError("the last try returns or raises")
-
-    # -- where enterprises lie --
-
-    async def _geography(self) -> Geography:
-        async with self._reading() as connection:
-            return await Geography.read(connection)
-
-    async def _move(self, geography: Geography) -> int:
-        """Put every enterprise where the geography now says."""
-        last = total = 0
-        while True:
-
-            async def work(session: AsyncSession, after: int = last) -> tuple[tuple[int, int], int]:
-                return await self._move_batch(session, geography, after)
-
-            (last, number) = await self._committed(work, "places of enterprises", "places of enterprises")
-            total += number
-            if not last:
-                return total
-
-    async def _move_batch(self, session: AsyncSession, geography: Geography, after: int) -> tuple[tuple[int, int], int]:
-        connection = await session.connection()
-        columns = [ENTERPRISE.c[name] for name in ("id", "latitude", "longitude", "zone_id", "town_id", "version")]
-        statement = sa.select(*columns).where(ENTERPRISE.c.id > after).order_by(ENTERPRISE.c.id).limit(self._batch)
-        rows: list[RowValues] = [dict(row._mapping) for row in await connection.execute(statement)]
-        if not rows:
-            return (0, 0), 0
-        links = await linked_rows.read_links(connection, "enterprises", [row["id"] for row in rows])
-        changed = relocated(geography, rows, links)
-        versions = {row["id"]: row["version"] for row in rows}
-        await update(
-            connection,
-            TABLES["enterprises"],
-            [{k: v for k, v in row.items() if k != "rings"} for row in changed],
-            {row["id"]: versions[row["id"]] for row in changed},
-            self._now(),
-        )
-        await linked_rows.write_links(connection, "enterprises", links, {row["id"]: row["rings"] for row in changed})
-        return (rows[-1]["id"], len(changed)), len(changed)
-
-    # -- transactions --
+        raise AssertionError("the last attempt returns or raises")
 
     @asynccontextmanager
-    async def _opened(self) -> AsyncIterator[None]:
-        """For a dry run a place to write to that is thrown away: a copy on SQLite, one open transaction on PostgreSQL.
+    async def _target(self) -> AsyncIterator[None]:
+        """Make a dry run write to a copy of the database (SQLite) or to a transaction that is rolled back (PostgreSQL).
 
-        On SQLite an open transaction would keep everybody else from writing for as long as the run takes.
+        On SQLite such a transaction would keep everybody else from writing until the run ends.
         """
         if not self._dry_run:
             yield
@@ -240,7 +228,7 @@ class ImportRun:
                     await self._database.close()
         else:
             async with AsyncSession(self._database.engine) as session:
-                self._held = session
+                self._dry_session = session
                 try:
                     yield
                 finally:
@@ -248,31 +236,31 @@ class ImportRun:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncSession]:
-        if self._held is not None:
-            yield self._held
+        if self._dry_session is not None:
+            yield self._dry_session
         else:
             async with self._database.write() as session:
                 yield session
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        if self._held is not None:
-            yield await self._held.connection()
+        if self._dry_session is not None:
+            yield await self._dry_session.connection()
         else:
             async with self._database.read() as connection:
                 yield connection
 
-    def _tell(self, table: str, rows: int) -> None:
+    def _show_progress(self, table: str, rows: int) -> None:
         self._done += rows
         if self._progress is not None:
-            spent = time.monotonic() - self._started
-            rate = self._done / spent if spent else 0.0
+            elapsed = time.monotonic() - self._started
+            rate = self._done / elapsed if elapsed else 0.0
             left = (self._total - self._done) / rate if rate else None
             self._progress(Progress(table, self._done, self._total, rate, left))
 
 
 def _copy_sqlite(source: str, target: Path) -> None:
-    """A copy of an SQLite file as it stands, whoever else has it open."""
+    """Copy an SQLite database, which others may be using, in a consistent state."""
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
 

@@ -1,9 +1,8 @@
-"""What a register can hold: the tables that are imported and exported, their natural keys and their fields.
+"""The tables of a register that can be imported and exported, with their natural keys and fields.
 
-Most of it is read off the rows in models/, so that a column that is new there needs one more word here.
+Most of it is derived from the row classes in models/, so that a new column there needs little or nothing here.
 """
 
-import datetime as dt
 import enum
 import re
 from collections.abc import Callable
@@ -18,52 +17,59 @@ from models import ControlGrade, credit_code
 from models.db.column_types import JsonList, RankedEnum, UtcTime
 from models.db.tables import table_of
 
-SHORT = 500  # characters of what stands in an index
+SHORT = 500  # characters of a text that is in an index
 LONG = 1_000_000  # characters of any other text
-INTEGER = 2**31 - 1  # what an integer column of PostgreSQL takes
+INTEGER = 2**31 - 1  # the greatest value of a PostgreSQL integer column
 
 
 class Kind(enum.Enum):
-    """What a field holds; the value is what the mapping's author is told to give."""
+    """What a field holds. The value describes it in messages about mappings."""
 
     TEXT = "text"
     INTEGER = "a whole number"
     BOOLEAN = "true or false"
     DATE = "a date"
     TIME = "a time"
-    ENUM = "one of a list"
-    TEXTS = "texts"
-    ENUMS = "several of a list"
+    ENUM = "one of a list of values"
+    TEXTS = "several texts"
+    ENUMS = "several of a list of values"
     GEOMETRY = "a GeoJSON polygon"
     POINT = "a point"
-    REFERENCE = "the key of a row"
-    REFERENCES = "the keys of rows"
+    REFERENCE = "a reference to a row"
+    REFERENCES = "references to rows"
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a table. `column` is None where it is kept in several columns, or in rows of another table.
+    """One field of a table.
 
-    `required`: a new row needs a value. `bounds` are of a whole number, inclusive. `pattern` and `check` are what a
-    text must be, and `form` says so in words. `ahead`: a time that may well lie in the future.
+    `required`: a new row needs a value.
+    `column` is None if the value is in several columns or in rows of another table.
+    `members`: the enumeration of an enumerated field. `target`: the table that a reference refers to.
+    `bounds` of a whole number are inclusive. `max_length` is in characters.
+    `check` returns something false for a text that is not valid, and `format` describes a valid one.
+    `future`: the time may be in the future, so that it needs no warning.
     """
 
     name: str
     kind: Kind
     required: bool = False
     column: str | None = None
-    of: type[enum.Enum] | None = None
+    members: type[enum.Enum] | None = None
     target: str = ""
-    longest: int = LONG
+    max_length: int = LONG
     bounds: tuple[int, int] = (-INTEGER - 1, INTEGER)
     check: Callable[[str], object] = bool
-    form: str = ""
-    ahead: bool = False
+    format: str = ""
+    future: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a register. `keys` are fields of which each alone names a row; all together where `composite`."""
+    """One table of a register.
+
+    Each of the fields in `keys` identifies a row on its own; in a `composite` key all of them together do.
+    """
 
     name: str
     model: type[models.Row]
@@ -72,20 +78,20 @@ class Table:
     composite: bool = False
 
     @property
-    def rows(self) -> sa.Table:
+    def sql_table(self) -> sa.Table:
         return table_of(self.model)
 
-    def has(self, column: str) -> bool:
-        return column in self.rows.c
+    def has_column(self, column: str) -> bool:
+        return column in self.sql_table.c
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
-        """Every column but the key of the row, with what it has where nothing is said."""
-        return {c.name: _default(c) for c in self.rows.c if c.name != "id"}
+        """The default of every column except the id; None for a column that has none."""
+        return {c.name: _default(c) for c in self.sql_table.c if c.name != "id"}
 
     @cached_property
     def required(self) -> tuple[Field, ...]:
-        """The fields that no row is without."""
+        """The fields that every row needs."""
         return tuple(field for field in self.fields.values() if field.required)
 
 
@@ -94,27 +100,27 @@ def _default(column: sa.Column[Any]) -> Any:
     return default.arg if isinstance(default, sa.ColumnDefault) and default.is_scalar else None
 
 
-# What no register may write: what Huhang counts and derives itself, and what is live and of the moment.
-OWN = frozenset(
+# Columns without a field of their own: Huhang counts or derives them, or they are live. A point has two of them.
+DERIVED = frozenset(
     {"id", "version", "updated_at", "open_hazards", "last_inspected_at", "latitude", "longitude", "position_at"}
     | {"district_id", "assistance_request_id", "reserved"}
 )
-# Places of inspectors are live and are never imported, so theirs is no point of a register.
-POINTLESS = frozenset({"inspectors"})
+# The position of an inspector is live and never imported.
+WITHOUT_POINT = frozenset({"inspectors"})
 SHORT_FIELDS = frozenset({"external_id", "code", "number", "badge", "device_id", "name", "full_name", "phone"})
-AHEAD = frozenset({"planned_for", "deadline", "fix_deadline"})
+FUTURE_FIELDS = frozenset({"planned_for", "deadline", "fix_deadline"})
 BOUNDS = {
     "major_hazard_level": (1, 4),
     "strength": (0, INTEGER),
     "quantity": (0, INTEGER),
     "fine_yuan": (0, INTEGER),
 }
-FORMS: dict[tuple[str, str], tuple[Callable[[str], object], str]] = {
+FORMATS: dict[tuple[str, str], tuple[Callable[[str], object], str]] = {
     ("enterprises", "credit_code"): (credit_code.is_valid, "a unified social credit code (GB 32100-2015)"),
     ("cameras", "device_id"): (re.compile(r"[0-9]{20}").fullmatch, "a device id of 20 digits (GB/T 28181)"),
     ("stock", "code"): (re.compile(r"[0-9]{7}").fullmatch, "a code of 7 digits (GB/T 38565-2020)"),
 }
-# By a name in a mapping: the table that it refers to. A column of that name and `_id` holds the key.
+# By the name of a reference: the table that it refers to. The column of that name with `_id` holds the id.
 TARGETS = {
     "zone": "zones",
     "town": "towns",
@@ -124,30 +130,31 @@ TARGETS = {
     "inspection": "inspections",
     "reinspection_of": "inspections",
 }
-RINGS = {f"{grade.name.lower()}_metres": grade for grade in sorted(ControlGrade, key=lambda g: -g.value)}
+# The fields of a venue that hold the radius of a ring, in metres, with the grade of that ring.
+RADIUS_FIELDS = {f"{grade.name.lower()}_metres": grade for grade in sorted(ControlGrade, key=lambda g: -g.value)}
 
 
 def _field(table: str, column: sa.Column[Any]) -> Field | None:
-    """The field that a column is, if a register may write it."""
+    """The field of a column; None if the column has no field of its own."""
     name = column.name.removesuffix("_id")
-    if column.foreign_keys and column.name not in OWN and name in TARGETS:
-        derived = (table, name) in {("enterprises", "zone")}
-        required = not column.nullable
-        return None if derived else Field(name, Kind.REFERENCE, required, column.name, target=TARGETS[name])
-    if column.name in OWN:
+    if column.foreign_keys and column.name not in DERIVED and name in TARGETS:
+        if (table, name) == ("enterprises", "zone"):
+            return None  # derived from the point
+        return Field(name, Kind.REFERENCE, not column.nullable, column.name, target=TARGETS[name])
+    if column.name in DERIVED:
         return None
-    check, form = FORMS.get((table, column.name), (bool, ""))
+    check, format_ = FORMATS.get((table, column.name), (bool, ""))
     return Field(
         column.name,
         _kind(column),
         required=not column.nullable and column.default is None,
         column=column.name,
-        of=_members(column.type),
-        longest=SHORT if column.name in SHORT_FIELDS else LONG,
+        members=_members(column.type),
+        max_length=SHORT if column.name in SHORT_FIELDS else LONG,
         bounds=BOUNDS.get(column.name, (-INTEGER - 1, INTEGER)),
         check=check,
-        form=form,
-        ahead=column.name in AHEAD,
+        format=format_,
+        future=column.name in FUTURE_FIELDS,
     )
 
 
@@ -170,24 +177,28 @@ def _kind(column: sa.Column[Any]) -> Kind:
     return Kind.TEXT
 
 
-def _members(of: Any) -> type[enum.Enum] | None:
-    found: type[enum.Enum] | None = of.enum_class if isinstance(of, sa.Enum) else getattr(of, "of", None)
-    return found
+def _members(column_type: sa.types.TypeEngine[Any]) -> type[enum.Enum] | None:
+    match column_type:
+        case sa.Enum():
+            return column_type.enum_class
+        case ListOf() | Ranked():
+            return column_type.of
+    return None
 
 
 def _table(
     name: str, model: type[models.Row], *keys: str, composite: bool = False, more: tuple[Field, ...] = ()
 ) -> Table:
     rows = table_of(model)
-    found = [field for column in rows.c if (field := _field(name, column)) is not None]
-    if "latitude" in rows.c and name not in POINTLESS:
-        found.append(Field("point", Kind.POINT))
-    # The key first, since that is what a reader of an exported file looks for.
-    found.sort(key=lambda field: field.name not in keys)
-    return Table(name, model, keys, {field.name: field for field in (*found, *more)}, composite)
+    fields = [field for column in rows.c if (field := _field(name, column)) is not None]
+    if "latitude" in rows.c and name not in WITHOUT_POINT:
+        fields.append(Field("point", Kind.POINT))
+    # The key comes first, because readers of an exported file look for it.
+    fields.sort(key=lambda field: field.name not in keys)
+    return Table(name, model, keys, {field.name: field for field in (*fields, *more)}, composite)
 
 
-# In the order in which they are imported: whatever a row refers to stands in a table before its own, or in its own.
+# In the order of the import: a row refers only to rows of earlier tables or of its own.
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -197,7 +208,7 @@ TABLES: dict[str, Table] = {
             "venues",
             models.Venue,
             "code",
-            more=tuple(Field(name, Kind.INTEGER, bounds=(1, 1_000_000)) for name in RINGS),
+            more=tuple(Field(name, Kind.INTEGER, bounds=(1, 1_000_000)) for name in RADIUS_FIELDS),
         ),
         _table("inspectors", models.Inspector, "badge"),
         _table("experts", models.Expert, "external_id"),
@@ -217,8 +228,7 @@ TABLES: dict[str, Table] = {
         _table("cases", models.Case, "number", "external_id"),
     )
 }
-# Those by which it is decided where an enterprise lies.
+# The tables that decide in which zone, town and rings an enterprise is.
 GEOGRAPHY = ("zones", "towns", "venues")
-# A time of a register lies in these years: whatever is far from them is a slip of the pen.
+# Dates and times outside these years are taken for typing errors.
 YEARS = (1900, 2199)
-EARLIEST = dt.date(YEARS[0], 1, 1)

@@ -1,4 +1,4 @@
-"""Writing many rows at once: keys given out beforehand, so that rows may refer to rows of the same batch."""
+"""Writes many rows at once. New rows get their ids beforehand, so that other rows of the batch can refer to them."""
 
 import datetime as dt
 from collections.abc import Collection, Sequence
@@ -19,27 +19,27 @@ INSPECTION = table_of(models.Inspection)
 
 
 class StaleRows(Exception):
-    """A row was changed by somebody else after it was read: the batch is to be done again."""
+    """Another transaction changed a row after it was read, so that the batch must be repeated."""
 
 
-async def reserve_ids(connection: AsyncConnection, table: sa.Table, number: int) -> list[int]:
-    """So many keys that no row has or will get, in ascending order."""
-    if not number:
+async def reserve_ids(connection: AsyncConnection, table: sa.Table, count: int) -> list[int]:
+    """As many unused ids, in ascending order, that no other transaction will use."""
+    if not count:
         return []
     if connection.dialect.name == "sqlite":
-        # Nobody else writes before this transaction ends.
+        # SQLite has one writer at a time, and this transaction is it.
         last = (await connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0)))).scalar_one()
-        return list(range(last + 1, last + 1 + number))
-    statement = "SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :number)"
-    found = await connection.execute(sa.text(statement), {"name": table.name, "number": number})
-    return sorted(row[0] for row in found)
+        return list(range(last + 1, last + 1 + count))
+    statement = "SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :count)"
+    ids = await connection.execute(sa.text(statement), {"name": table.name, "count": count})
+    return sorted(row[0] for row in ids)
 
 
 async def insert(connection: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]], now: dt.datetime) -> None:
-    """New rows, each with its key; what they do not say is the default."""
+    """Insert rows that have their ids. Columns that they lack get their defaults."""
     if rows:
-        common = {**table.defaults, **({"updated_at": now} if table.has("updated_at") else {})}
-        await connection.execute(sa.insert(table.rows), [{**common, **row} for row in rows])
+        common = {**table.defaults, **({"updated_at": now} if table.has_column("updated_at") else {})}
+        await connection.execute(sa.insert(table.sql_table), [{**common, **row} for row in rows])
 
 
 async def update(
@@ -49,60 +49,71 @@ async def update(
     versions: dict[int, int],
     now: dt.datetime,
 ) -> None:
-    """Write rows that all have the same columns, `id` among them; their versions rise by one.
+    """Update rows, all of which have the same columns including `id`, and increment their versions.
 
-    Raises Stale where a row no longer has the version that it had when it was compared.
+    `versions` are those that the rows had when they were compared. Raises StaleRows if one has another version by now.
     """
     if not rows:
         return
-    if table.has("version"):
-        await _lock(connection, table.rows, versions)
+    sql_table = table.sql_table
+    if table.has_column("version"):
+        await _lock(connection, sql_table, versions)
     values: dict[str, Any] = {name: sa.bindparam(f"to_{name}") for name in rows[0] if name != "id"}
-    if table.has("version"):
-        values["version"] = table.rows.c.version + 1
-    if table.has("updated_at"):
+    if table.has_column("version"):
+        values["version"] = sql_table.c.version + 1
+    if table.has_column("updated_at"):
         values["updated_at"] = now
-    statement = sa.update(table.rows).where(table.rows.c.id == sa.bindparam("key")).values(values)
+    statement = sa.update(sql_table).where(sql_table.c.id == sa.bindparam("row_id")).values(values)
     await connection.execute(
-        statement, [{"key" if name == "id" else f"to_{name}": v for name, v in row.items()} for row in rows]
+        statement, [{"row_id" if name == "id" else f"to_{name}": v for name, v in row.items()} for row in rows]
     )
 
 
 async def _lock(connection: AsyncConnection, table: sa.Table, versions: dict[int, int]) -> None:
-    mine = among(table.c.id, "ids", connection.dialect.name == "sqlite")
-    statement = sa.select(table.c.id, table.c.version).where(mine).order_by(table.c.id)
-    found = await connection.execute(statement.with_for_update(key_share=True), {"ids": sorted(versions)})
-    if {row.id: row.version for row in found} != versions:
+    """Lock rows until the transaction ends. Raises StaleRows if their versions are not these."""
+    condition = among(table.c.id, "ids", connection.dialect.name == "sqlite")
+    statement = sa.select(table.c.id, table.c.version).where(condition).order_by(table.c.id)
+    rows = await connection.execute(statement.with_for_update(key_share=True), {"ids": sorted(versions)})
+    if {row.id: row.version for row in rows} != versions:
         raise StaleRows
 
 
 async def update_counters(connection: AsyncConnection, enterprises: Collection[int]) -> None:
-    """Set what the enterprises count of their own rows: open hazards, and the latest submission.
+    """Update the open hazards and the latest submission of these enterprises.
 
     They are locked first and counted in a later statement, which sees all that was committed before the lock.
     """
     sqlite = connection.dialect.name == "sqlite"
-    mine = among(ENTERPRISE.c.id, "ids", sqlite)
+    condition = among(ENTERPRISE.c.id, "ids", sqlite)
     ids = {"ids": sorted(enterprises)}
     if not sqlite:
-        lock = sa.select(ENTERPRISE.c.id).where(mine).order_by(ENTERPRISE.c.id)
+        lock = sa.select(ENTERPRISE.c.id).where(condition).order_by(ENTERPRISE.c.id)
         await connection.execute(lock.with_for_update(key_share=True), ids)
-    open_ = sa.select(sa.func.count()).where(
-        HAZARD.c.enterprise_id == ENTERPRISE.c.id, HAZARD.c.status.not_in(sorted(HAZARD_TERMINAL, key=lambda s: s.name))
+    rows = await connection.execute(_counters().where(condition), ids)
+    changed = [
+        {"row_id": row.id, "open": row.open, "latest": row.latest}
+        for row in rows
+        if (row.open, row.latest) != (row.open_hazards, row.last_inspected_at)
+    ]
+    if changed:
+        statement = sa.update(ENTERPRISE).where(ENTERPRISE.c.id == sa.bindparam("row_id"))
+        values: dict[str, Any] = {"open_hazards": sa.bindparam("open"), "last_inspected_at": sa.bindparam("latest")}
+        await connection.execute(statement.values(values), changed)
+
+
+def _counters() -> sa.Select[Any]:
+    """Of each enterprise the stored counters, and what they should be."""
+    terminal = sorted(HAZARD_TERMINAL, key=lambda status: status.name)
+    open_hazards = sa.select(sa.func.count()).where(
+        HAZARD.c.enterprise_id == ENTERPRISE.c.id, HAZARD.c.status.not_in(terminal)
     )
     latest = sa.select(sa.func.max(INSPECTION.c.submitted_at)).where(
         INSPECTION.c.enterprise_id == ENTERPRISE.c.id, INSPECTION.c.status != InspectionStatus.CANCELLED
     )
-    columns = (ENTERPRISE.c.id, ENTERPRISE.c.open_hazards, ENTERPRISE.c.last_inspected_at)
-    counted = sa.select(
-        *columns, open_.scalar_subquery().label("open"), latest.scalar_subquery().label("latest")
-    ).where(mine)
-    changed = [
-        {"key": row.id, "open": row.open, "latest": row.latest}
-        for row in await connection.execute(counted, ids)
-        if (row.open, row.latest) != (row.open_hazards, row.last_inspected_at)
-    ]
-    if changed:
-        statement = sa.update(ENTERPRISE).where(ENTERPRISE.c.id == sa.bindparam("key"))
-        values: dict[str, Any] = {"open_hazards": sa.bindparam("open"), "last_inspected_at": sa.bindparam("latest")}
-        await connection.execute(statement.values(values), changed)
+    return sa.select(
+        ENTERPRISE.c.id,
+        ENTERPRISE.c.open_hazards,
+        ENTERPRISE.c.last_inspected_at,
+        open_hazards.scalar_subquery().label("open"),
+        latest.scalar_subquery().label("latest"),
+    )

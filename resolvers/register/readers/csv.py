@@ -1,8 +1,7 @@
-"""CSV, plain or gzipped: a stream of records that goes on behind whatever is broken.
+"""Reads CSV files, plain or gzipped, and goes on after whatever is damaged.
 
-A file is cut into lines first, as bytes, because no byte of a line's end, a comma or a quotation mark is a part of
-another character in UTF-8 or GB18030. So a wrong byte or an open quotation mark costs the rows that it stands in, and
-none of those that follow.
+A file is first split into lines, as bytes: in UTF-8 and GB18030 the bytes of a line end, a comma or a quotation mark
+are never part of another character. So a wrong byte or an open quotation mark costs its own row and no other.
 """
 
 import csv
@@ -17,36 +16,38 @@ from typing import IO
 from resolvers.register.errors import FileError
 from resolvers.register.readers.record import LONGEST, Record
 
-QUOTE_BYTES = 1024 * 1024  # bytes within which an open quotation mark must be closed
-SHOWN = 200  # characters of a broken row in the report
+QUOTE_BYTES = 1024 * 1024  # within which an open quotation mark must be closed
+SHOWN = 200  # characters of a damaged row in the report
 
-csv.field_size_limit(LONGEST)  # the module has one limit for all; a zone's boundary is longer than its own
+csv.field_size_limit(LONGEST)  # the limit is one for the whole process; its default is too small for a zone's boundary
+
+Line = tuple[int, str | None]  # the number of a line and its text, or None if it is too long
 
 
 @contextmanager
 def open_file(path: Path, gzipped: bool) -> Iterator[IO[bytes]]:
-    """The file's bytes. Raises FileError where they cannot be had to the end."""
+    """Open a file. Raises FileError if it cannot be opened, or cannot be read to its end."""
     try:
         with gzip.open(path, "rb") if gzipped else path.open("rb") as file:
-            yield file  # type: ignore[misc]  # gzip's own class reads as any file does
+            yield file  # type: ignore[misc]  # GzipFile is no IO[bytes] for the type checker, but reads like one
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise FileError(f"{path.name}: the gzip data is broken or not complete") from None
+        raise FileError(f"{path.name}: the gzip data is damaged or incomplete") from None
     except OSError as error:
         raise FileError(f"{path.name}: {error.strerror or 'cannot be read'}") from None
 
 
 class _Lines:
-    """The lines of a file, decoded and numbered, and those that were taken too early."""
+    """The decoded lines of a file. Lines that were taken too early can be pushed back."""
 
     def __init__(self, file: IO[bytes], encoding: str) -> None:
         self._file, self._encoding = file, encoding
-        self._waiting: deque[tuple[int, str | None]] = deque()
+        self._pushed_back: deque[Line] = deque()
         self._number = 0
 
-    def take(self) -> tuple[int, str | None] | None:
-        """The next line with its number; None as its text where it is too long, None for the end."""
-        if self._waiting:
-            return self._waiting.popleft()
+    def take(self) -> Line | None:
+        """The next line; None at the end of the file."""
+        if self._pushed_back:
+            return self._pushed_back.popleft()
         raw = self._file.readline(LONGEST)
         if not raw:
             return None
@@ -55,18 +56,18 @@ class _Lines:
             while raw and not raw.endswith(b"\n"):
                 raw = self._file.readline(LONGEST)
             return self._number, None
-        # Bytes that are none of the encoding's become lone surrogates, and are told where their field is read.
+        # Bytes that are not valid become lone surrogates, which are reported when their field is converted.
         text = raw.decode("utf-8" if self._encoding == "utf-8-sig" else self._encoding, "surrogateescape")
         return self._number, text.removeprefix("\ufeff") if self._number == 1 else text
 
-    def give_back(self, lines: Sequence[tuple[int, str | None]]) -> None:
-        self._waiting.extendleft(reversed(lines))
+    def push_back(self, lines: Sequence[Line]) -> None:
+        self._pushed_back.extendleft(reversed(lines))
 
 
 def split_rows(lines: _Lines, delimiter: str, width: int | None) -> Iterator[tuple[int, list[str] | None, str]]:
-    """Rows with the number of their first line: their fields, or None and why they have none.
+    """Rows: the number of the first line, and the fields, or None and the reason why there are none.
 
-    A row of `width` fields may go on over several lines; if it does not come out as that, its first line alone is bad.
+    A row can extend over several lines if it then has `width` fields. Otherwise only its first line is bad.
     """
     while (first := lines.take()) is not None:
         number, text = first
@@ -78,24 +79,24 @@ def split_rows(lines: _Lines, delimiter: str, width: int | None) -> Iterator[tup
             if stripped:
                 yield number, stripped.split(delimiter), ""
             continue
-        following = _QuotedField(lines, text)
+        quoted = _QuotedRow(lines, text)
         try:
-            found = next(csv.reader(following, delimiter=delimiter, strict=True))
+            fields = next(csv.reader(quoted, delimiter=delimiter, strict=True))
         except (csv.Error, StopIteration):
-            found = None
-        if found is None or (following.taken and width is not None and len(found) != width):
-            lines.give_back(following.taken)
-            yield number, None, "a quotation mark is not closed, or stands inside a field"
-        elif found:
-            yield number, found, ""
+            fields = None
+        if fields is None or (quoted.taken and width is not None and len(fields) != width):
+            lines.push_back(quoted.taken)
+            yield number, None, "a quotation mark is not closed, or is inside a field without quotation marks"
+        elif fields:
+            yield number, fields, ""
 
 
-class _QuotedField:
-    """A line and those behind it, as many as an open quotation mark takes."""
+class _QuotedRow:
+    """A line, followed by as many others as an open quotation mark needs. `taken` are those others."""
 
     def __init__(self, lines: _Lines, first: str) -> None:
         self._lines, self._first = lines, first
-        self.taken: list[tuple[int, str | None]] = []
+        self.taken: list[Line] = []
 
     def __iter__(self) -> Iterator[str]:
         yield self._first
@@ -111,7 +112,10 @@ class _QuotedField:
 def read(
     path: Path, wanted: Sequence[str], *, encoding: str, delimiter: str, header: int, gzipped: bool
 ) -> Iterator[Record]:
-    """The wanted columns of every row that is not blank. Raises FileError, before the first row for a bad header."""
+    """The wanted columns of every row that is not blank.
+
+    Raises FileError, before the first row if the header is wrong.
+    """
     with open_file(path, gzipped) as file:
         lines = _Lines(file, encoding)
         for _ in range(header - 1):
@@ -119,25 +123,25 @@ def read(
         _, names, reason = next(split_rows(lines, delimiter, None), (0, None, "has no header"))
         if names is None:
             raise FileError(f"{path.name}: line {header}: {reason}")
-        places = column_positions(path.name, [name.strip() for name in names], wanted)
-        for number, found, reason in split_rows(lines, delimiter, len(names)):
-            if found is None:
+        positions = column_positions(path.name, [name.strip() for name in names], wanted)
+        for number, fields, reason in split_rows(lines, delimiter, len(names)):
+            if fields is None:
                 yield Record(number, reason=reason)
-            elif not any(map(str.strip, found)):
+            elif not any(map(str.strip, fields)):
                 continue
-            elif len(found) != len(names):
-                reason = f"has {len(found)} columns, and the header {len(names)}"
-                yield Record(number, reason=reason, raw=delimiter.join(found)[:SHOWN])
+            elif len(fields) != len(names):
+                reason = f"has {len(fields)} columns, and the header has {len(names)}"
+                yield Record(number, reason=reason, raw=delimiter.join(fields)[:SHOWN])
             else:
-                yield Record(number, [found[place] for place in places])
+                yield Record(number, [fields[at] for at in positions])
 
 
-def column_positions(file: str, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Where the wanted columns stand. Raises FileError for those that are missing, or stand there twice."""
+def column_positions(file_name: str, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """The positions of the wanted columns. Raises FileError if one is missing or occurs twice."""
     missing = [name for name in wanted if name not in names]
     if missing:
-        raise FileError(f"{file}: has no column {', '.join(missing)}; it has {', '.join(n for n in names if n)}")
-    double = [name for name in wanted if names.count(name) > 1]
-    if double:
-        raise FileError(f"{file}: has several columns of the name {', '.join(double)}")
+        raise FileError(f"{file_name}: has no column {', '.join(missing)}; it has {', '.join(n for n in names if n)}")
+    repeated = [name for name in wanted if names.count(name) > 1]
+    if repeated:
+        raise FileError(f"{file_name}: has several columns named {', '.join(repeated)}")
     return [names.index(name) for name in wanted]

@@ -1,4 +1,4 @@
-"""Opening the files of a mapping, each by its format."""
+"""Reads the files of a mapping, each with the reader of its format."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,36 +10,36 @@ from resolvers.register.rows import RowConverter
 from resolvers.register.tables import Kind
 
 
-def read_records(form: RowConverter, directory: Path) -> Iterator[Record]:
-    """The records of a sheet, of which no more than one is held. Raises FileError."""
-    sheet = form.sheet
-    path = directory / sheet.file
+def read_records(converter: RowConverter, directory: Path) -> Iterator[Record]:
+    """Stream the records of a file: no more than one is in memory. Raises FileError."""
+    file = converter.file
+    path = directory / file.file
     if not path.is_file():
-        raise FileError(f"{sheet.file}: is not in {directory}")
-    match sheet.format:
+        raise FileError(f"{file.file}: is not in {directory}")
+    match file.format:
         case "xlsx":
             dates = {
-                name
-                for field, origin in sheet.fields.items()
-                for name in origin.sources
-                if form.table.fields[field].kind in (Kind.TIME, Kind.DATE)
+                column
+                for name, mapped in file.fields.items()
+                for column in mapped.source_columns
+                if converter.table.fields[name].kind in (Kind.TIME, Kind.DATE)
             }
             return xlsx.read(
                 path,
-                form.wanted,
-                sheet=sheet.sheet,
-                header=sheet.header,
-                header_rows=sheet.header_rows,
+                converter.columns,
+                sheet=file.sheet,
+                header=file.header,
+                header_rows=file.header_rows,
                 dates=frozenset(dates),
             )
         case "geojson":
-            return geojson.read(path, form.wanted)
+            return geojson.read(path, converter.columns)
         case _:
             return csv.read(
                 path,
-                form.wanted,
-                encoding=sheet.encoding or "utf-8",
-                delimiter=sheet.delimiter,
-                header=sheet.header,
-                gzipped=sheet.format == "csv.gz",
+                converter.columns,
+                encoding=file.encoding or "utf-8",
+                delimiter=file.delimiter,
+                header=file.header,
+                gzipped=file.format == "csv.gz",
             )

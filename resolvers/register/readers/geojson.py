@@ -1,4 +1,4 @@
-"""GeoJSON (RFC 7946): the features of a collection one by one, however long the file."""
+"""Reads the features of a GeoJSON feature collection (RFC 7946) one by one, so that a file can have any length."""
 
 import json
 import re
@@ -15,105 +15,106 @@ CHUNK = 1 << 16
 SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def _constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-DECODER = json.JSONDecoder(parse_constant=_constant)
+DECODER = json.JSONDecoder(parse_constant=_reject_constant)
 
 
-class _Text:
-    """A file's text, of which only as much is held as the value that is being read."""
+class _Parser:
+    """Parses the text of a file, of which only as much is in memory as the current value needs."""
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._file, self._name = file, name
-        self._held, self._at, self._rest = "", 0, b""
+        self._text, self._at, self._undecoded = "", 0, b""
         self.line = 1
 
-    def refuse(self, reason: str) -> NoReturn:
+    def fail(self, reason: str) -> NoReturn:
         raise FileError(f"{self._name}: line {self.line}: {reason}")
 
-    def _more(self, size: int = CHUNK) -> bool:
+    def _read(self, size: int = CHUNK) -> bool:
+        """Read a chunk; whether there was one."""
         raw = self._file.read(size)
-        self._rest += raw
-        # What a chunk cuts in two waits for the next one.
+        self._undecoded += raw
+        # The end of a chunk can be in the middle of a character, which then waits for the next chunk.
         try:
-            text, self._rest = self._rest.decode(), b""
+            text, self._undecoded = self._undecoded.decode(), b""
         except UnicodeDecodeError as error:
-            if error.end < len(self._rest) or not raw or len(self._rest) - error.start > 3:
-                self.refuse("not UTF-8")
-            text, self._rest = self._rest[: error.start].decode(), self._rest[error.start :]
-        self._held, self._at = self._held[self._at :] + text, 0
+            if error.end < len(self._undecoded) or not raw or len(self._undecoded) - error.start > 3:
+                self.fail("not UTF-8")
+            text, self._undecoded = self._undecoded[: error.start].decode(), self._undecoded[error.start :]
+        self._text, self._at = self._text[self._at :] + text, 0
         return bool(raw)
 
-    def _pass(self, end: int) -> None:
-        self.line += self._held.count("\n", self._at, end)
+    def _advance(self, end: int) -> None:
+        self.line += self._text.count("\n", self._at, end)
         self._at = end
 
     def peek(self) -> str:
-        """The next character that is no space; empty at the end."""
+        """The next character after white space; empty at the end."""
         while True:
-            found = SPACE.match(self._held, self._at)
-            self._pass(found.end() if found else self._at)
-            if self._at < len(self._held) or not self._more():
-                return self._held[self._at : self._at + 1]
+            space = SPACE.match(self._text, self._at)
+            self._advance(space.end() if space else self._at)
+            if self._at < len(self._text) or not self._read():
+                return self._text[self._at : self._at + 1]
 
     def expect(self, character: str) -> None:
         if self.peek() != character:
-            self.refuse(f"not GeoJSON: {character} is missing")
-        self._pass(self._at + 1)
+            self.fail(f"not GeoJSON: {character} is missing")
+        self._advance(self._at + 1)
 
     def value(self) -> Any:
-        """The next value. Raises FileError where it is not JSON."""
+        """The next value. Raises FileError if it is not JSON."""
         self.peek()
         size = CHUNK
         while True:
             try:
-                value, end = DECODER.raw_decode(self._held, self._at)
+                value, end = DECODER.raw_decode(self._text, self._at)
             except (ValueError, RecursionError) as error:
-                if len(self._held) - self._at > LONGEST or not self._more(size):
-                    self.refuse(error.msg if isinstance(error, json.JSONDecodeError) else "not JSON")
+                if len(self._text) - self._at > LONGEST or not self._read(size):
+                    self.fail(error.msg if isinstance(error, json.JSONDecodeError) else "not JSON")
                 size *= 2
             else:
-                # A number at the end of what is held may go on.
-                if end < len(self._held) or not self._more():
-                    self._pass(end)
+                # A number at the end of the text so far may have more digits.
+                if end < len(self._text) or not self._read():
+                    self._advance(end)
                     return value
 
 
 def read(path: Path, wanted: Sequence[str]) -> Iterator[Record]:
-    """Each feature's wanted properties, and its geometry where that is wanted. Raises FileError."""
+    """The wanted properties of each feature, and its geometry if that is wanted. Raises FileError."""
     with open_file(path, path.suffix == ".gz") as file:
-        text = _Text(file, path.name)
-        if text.peek() == "\ufeff":
-            text.expect("\ufeff")
-        text.expect("{")
-        found = False
-        while text.peek() != "}":
-            name = text.value()
-            text.expect(":")
-            if name == "features" and text.peek() == "[":
-                found = True
-                yield from _features(text, wanted)
+        parser = _Parser(file, path.name)
+        if parser.peek() == "\ufeff":
+            parser.expect("\ufeff")
+        parser.expect("{")
+        has_features = False
+        while parser.peek() != "}":
+            name = parser.value()
+            parser.expect(":")
+            if name == "features" and parser.peek() == "[":
+                has_features = True
+                yield from _features(parser, wanted)
             else:
-                text.value()
-            if text.peek() != "}":
-                text.expect(",")
-        if not found:
-            text.refuse("not a collection of features")
+                parser.value()
+            if parser.peek() != "}":
+                parser.expect(",")
+        if not has_features:
+            parser.fail("not a collection of features")
 
 
-def _features(text: _Text, wanted: Sequence[str]) -> Iterator[Record]:
-    text.expect("[")
-    while text.peek() != "]":
-        line = text.line
-        feature = text.value()
+def _features(parser: _Parser, wanted: Sequence[str]) -> Iterator[Record]:
+    parser.expect("[")
+    while parser.peek() != "]":
+        line = parser.line
+        feature = parser.value()
         properties = feature.get("properties") if isinstance(feature, dict) else None
         if not isinstance(feature, dict) or not isinstance(properties, dict | None):
             yield Record(line, reason="not a feature")
         else:
-            properties = {**(properties or {}), GEOMETRY: feature.get("geometry")}
-            yield Record(line, [properties.get(name) for name in wanted])
-        if text.peek() != "]":
-            text.expect(",")
-    text.expect("]")
+            cells = {**(properties or {}), GEOMETRY: feature.get("geometry")}
+            yield Record(line, [cells.get(name) for name in wanted])
+        if parser.peek() != "]":
+            parser.expect(",")
+    parser.expect("]")

@@ -71,41 +71,41 @@ class Damage:
 
 
 LONG = "x" * 501
-AGAIN = Damage("id", "the same key comes again in line {last}, and that row counts", {0: b"E0"}, severity="warning")
+AGAIN = Damage("id", "line {last} has the same key, and that row counts", {0: b"E0"}, severity="warning")
 OF_ENTERPRISES = (
     Damage("name", "has no value", {2: b" "}),
     Damage("name", "longer than 500 characters", {2: LONG.encode()}),
-    Damage("name", "holds a NUL character", {2: b"a\0b"}),
-    Damage("name", "cannot be decoded as the mapping's encoding", {2: b"\xb3\xa7"}),
+    Damage("name", "contains a NUL character", {2: b"a\0b"}),
+    Damage("name", "not valid in the mapping's encoding", {2: b"\xb3\xa7"}),
     Damage("lon + lat", "not a number", {3: b"thirty"}),
     Damage("lon + lat", "not a number", {3: "３０".encode()}),
     Damage("lon + lat", "not a point on the Earth", {3: b"95.5"}),
     Damage("lon + lat", "has one coordinate without the other", {4: b"N/A"}),
-    Damage("risk", "not among the values of the mapping", {5: "高".encode()}),
+    Damage("risk", "not among the mapping's values", {5: "高".encode()}),
     Damage("code", "not a unified social credit code (GB 32100-2015)", {1: b"91350100M000100Y4Z"}),
     Damage("chemicals", "neither true nor false", {6: b"perhaps"}),
     Damage("level", "not a whole number", {7: b"1.5"}),
-    Damage("level", "not from 1 to 4", {7: b"9"}),
+    Damage("level", "not between 1 and 4", {7: b"9"}),
     Damage("id", "has no key", {0: b""}),
     Damage("code", "belongs to another row", {1: b"FIRST"}),
-    Damage("", "a quotation mark is not closed, or stands inside a field", whole=(b",", b',"')),
-    Damage("", "a quotation mark is not closed, or stands inside a field", {2: b'"a" b'}),
-    Damage("", "has 5 columns, and the header 8", cut=5),
-    Damage("", "has 9 columns, and the header 8", more=b",more"),
-    Damage("lon + lat", "lies far outside the district", {3: b"31.5"}, severity="warning"),
+    Damage("", "a quotation mark is not closed, or is inside a field without quotation marks", whole=(b",", b',"')),
+    Damage("", "a quotation mark is not closed, or is inside a field without quotation marks", {2: b'"a" b'}),
+    Damage("", "has 5 columns, and the header has 8", cut=5),
+    Damage("", "has 9 columns, and the header has 8", more=b",more"),
+    Damage("lon + lat", "is far outside the district", {3: b"31.5"}, severity="warning"),
     AGAIN,
 )
 OF_HAZARDS = (
     Damage("enterprise", "none of the enterprises has this external_id", {1: b"nobody"}),
     Damage("enterprise", "has no value", {1: b"N/A"}),
-    Damage("level", "not among the values of the mapping", {2: b"3"}),
-    Damage("status", "not among the values of the mapping", {3: b"OPEN"}),
+    Damage("level", "not among the mapping's values", {2: b"3"}),
+    Damage("status", "not among the mapping's values", {3: b"OPEN"}),
     Damage("what", "has no value", {4: b""}),
-    Damage("found", "not a date or time of the form %Y-%m-%d or %Y/%m/%d", {5: b"2023-02-30"}),
-    Damage("found", "not a date or time of the form %Y-%m-%d or %Y/%m/%d", {5: b"yesterday"}),
-    Damage("found", "not in the years 1900 to 2199", {5: b"0017-05-01"}),
-    Damage("closed", "a hazard has a time of closing if, and only if, it is CLOSED", {3: b"done"}),
-    Damage("found", "lies in the future", {5: b"2199-01-01"}, severity="warning"),
+    Damage("found", "not a date or time in the format %Y-%m-%d or %Y/%m/%d", {5: b"2023-02-30"}),
+    Damage("found", "not a date or time in the format %Y-%m-%d or %Y/%m/%d", {5: b"yesterday"}),
+    Damage("found", "not between the years 1900 and 2199", {5: b"0017-05-01"}),
+    Damage("closed", "a hazard has a time of closing if and only if it is CLOSED", {3: b"done"}),
+    Damage("found", "is in the future", {5: b"2199-01-01"}, severity="warning"),
 )
 
 

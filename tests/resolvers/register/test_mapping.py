@@ -57,33 +57,38 @@ BAD = [
     # what is replaced, by what, the line, and a part of what is told
     ('name = "D"', "name = D", 2, "not TOML"),
     ('name = "D"', 'nam = "D"', 1, "district.name: is missing"),
-    ('name = "D"', 'nam = "D"', 2, "district.nam: is no key of a mapping"),
+    ('name = "D"', 'nam = "D"', 2, "district.nam: is not a key of a mapping"),
     ('name = "D"', 'name = "D"\ntime_zone = "China/Beijing"', 3, "not the IANA name of a time zone"),
     ('name = "D"', 'name = "D"\nbounds = [121, 30, 120, 31]', 3, "west, south, east and north"),
-    ('name = "D"', 'name = "D"\nboundary = "../d.geojson"', 3, "a file lies in the directory of the import"),
+    ('name = "D"', 'name = "D"\nboundary = "../d.geojson"', 3, "must be a path inside the import directory"),
     ("[district]", 'encoding = "latin-1"\n[district]', 1, "encoding: "),
-    ("[district]", 'datum = "bd09"\n[district]', 1, "not wgs84, gcj02, cgcs2000, or EPSG"),
-    ("[district]", 'datum = "EPSG:3857"\n[district]', 1, "not wgs84, gcj02, cgcs2000, or EPSG"),
-    ("[district]", 'dates = "soon"\n[district]', 1, "not a form of dates"),
-    ("[enterprises]", "[factories]", 4, "factories: is no key of a mapping"),
-    ('file = "e.csv"', 'file = "e.pdf"', 4, "enterprises.format: the file's name does not say it"),
-    ('file = "e.csv"', 'file = "/etc/e.csv"', 5, "a file lies in the directory"),
-    ('file = "e.csv"', 'file = "e.csv"\nsheet = "S"', 6, "goes with xlsx files alone"),
-    ('file = "e.csv"', 'file = "e.csv"\nkey = "name"', 6, "known by credit_code and external_id, not by name"),
+    ("[district]", 'datum = "bd09"\n[district]', 1, "must be wgs84, gcj02, cgcs2000, or EPSG"),
+    ("[district]", 'datum = "EPSG:3857"\n[district]', 1, "must be wgs84, gcj02, cgcs2000, or EPSG"),
+    ("[district]", 'dates = "soon"\n[district]', 1, "not a date format"),
+    ("[enterprises]", "[factories]", 4, "factories: is not a key of a mapping"),
+    ('file = "e.csv"', 'file = "e.pdf"', 4, "enterprises.format: cannot be inferred from the file name"),
+    ('file = "e.csv"', 'file = "/etc/e.csv"', 5, "must be a path inside the import directory"),
+    ('file = "e.csv"', 'file = "e.csv"\nsheet = "S"', 6, "applies only to xlsx files"),
+    ('file = "e.csv"', 'file = "e.csv"\nkey = "name"', 6, "identified by credit_code and external_id, not by name"),
     ('file = "e.csv"', 'file = "e.csv"\nkey = "credit_code"', 6, "credit_code is not among the fields"),
-    ('external_id = "id"\nname', "name", 6, "known by credit_code or external_id, and none is among"),
+    ('external_id = "id"\nname', "name", 6, "identified by credit_code or external_id, which is not among"),
     ('external_id = "id"\nname = "name"', 'external_id = "id"', 6, "enterprises need name"),
-    ('name = "name"', 'nmae = "name"', 8, "enterprises have no such field: credit_code, external_id, name"),
+    ('name = "name"', 'nmae = "name"', 8, "enterprises have no such field, only credit_code, external_id, name"),
     ('name = "name"', 'name = "name"\nopen_hazards = "n"', 9, "enterprises have no such field"),
-    ('name = "name"', 'name = { default = "x" }', 8, "it has nothing"),
+    ('name = "name"', 'name = { default = "x" }', 8, "it has none"),
     ('name = "name"', 'name = { column = "a", constant = "x" }', 8, "it has column and constant"),
-    ('name = "name"', 'name = "$geometry"', 8, "$geometry does not go with text"),
-    ('name = "name"', 'name = { column = "a", by = "code" }', 8, "name.by: does not go with text"),
-    ('name = "name"', 'name = { latitude = "a", longitude = "b" }', 8, "coordinates do not go with text"),
+    ('name = "name"', 'name = "$geometry"', 8, "$geometry does not apply to text"),
+    ('name = "name"', 'name = { column = "a", by = "code" }', 8, "name.by: does not apply to text"),
+    ('name = "name"', 'name = { latitude = "a", longitude = "b" }', 8, "coordinates do not apply to text"),
     ('name = "name"', 'name = "name"\npoint = { latitude = "a" }', 9, "needs latitude and longitude"),
-    ('name = "name"', 'name = "name"\npoint = "a"', 9, "a point has latitude and longitude"),
-    ('name = "name"', 'name = "name"\npoint = "$geometry"', 9, "$geometry goes with GeoJSON files alone"),
-    ('name = "name"', 'name = "name"\npoint = { easting = "a", northing = "b" }', 9, "go with EPSG:…"),
+    ('name = "name"', 'name = "name"\npoint = "a"', 9, "a point needs latitude and longitude"),
+    ('name = "name"', 'name = "name"\npoint = "$geometry"', 9, "$geometry applies only to GeoJSON files"),
+    (
+        'name = "name"',
+        'name = "name"\npoint = { easting = "a", northing = "b" }',
+        9,
+        "easting and northing need EPSG:…",
+    ),
     (
         'values = { high = "RED" }',
         'values = { high = "PURPLE" }',
@@ -97,18 +102,28 @@ BAD = [
         'from = "inspection.enterprise"',
         'from = "inspection.kind"',
         25,
-        "inspections have no kind field that is the key",
+        "inspections have no field kind that holds a reference to a row",
     ),
-    ('from = "inspection.enterprise"', 'from = "visit.enterprise"', 25, "visit is not a field of this table"),
-    ('from = "inspection.submitted_at"', 'from = "inspection.at"', 29, "inspections have no at field that is a time"),
-    ('"%d.%m.%Y"', '"%d.%m"', 30, "not a form of dates"),
-    ('status = "CLOSED" }', 'found_at = "2023" }', 30, "when.found_at: not a field of this table"),
+    (
+        'from = "inspection.enterprise"',
+        'from = "visit.enterprise"',
+        25,
+        "visit is not a mapped field that refers to a row",
+    ),
+    (
+        'from = "inspection.submitted_at"',
+        'from = "inspection.at"',
+        29,
+        "inspections have no field at that holds a time",
+    ),
+    ('"%d.%m.%Y"', '"%d.%m"', 30, "not a date format"),
+    ('status = "CLOSED" }', 'found_at = "2023" }', 30, "when.found_at: must be a mapped field without from and when"),
     ('level = "level"\nstatus = "status"', 'level = "level"', 34, "hazards need status"),
     (
         'found_at = "found"',
         'found_at = { column = "found", values = { a = "b" } }',
         40,
-        "values: does not go with a time",
+        "values: does not apply to a time",
     ),
     ("[enterprises]", "[[enterprises]]\n[enterprises]", 5, "not TOML"),
 ]
@@ -116,7 +131,7 @@ BAD = [
 
 def test_a_good_one_is_taken() -> None:
     mapping = parse_mapping(GOOD)
-    assert {name: len(sheets) for name, sheets in mapping.sheets.items()} == {
+    assert {name: len(sheets) for name, sheets in mapping.files.items()} == {
         "enterprises": 1,
         "inspections": 1,
         "hazards": 2,
@@ -149,7 +164,7 @@ def test_what_is_no_mapping_at_all(tmp_path: Path) -> None:
         load_mapping(tmp_path / "bad.toml")
     with pytest.raises(MappingError, match="district: is missing"):
         parse_mapping("")
-    with pytest.raises(MappingError, match="names no table: zones, towns"):
+    with pytest.raises(MappingError, match="has no table; the tables are zones, towns"):
         parse_mapping('[district]\nname = "D"\n')
 
 
@@ -157,7 +172,7 @@ def test_lines_are_found_however_a_text_is_written() -> None:
     lines = LineNumbers('a = """\nx = 1\n"""\n# c\n[b."c.d"]\ne.f = [\n  1,\n]\n[[g]]\n[[g]]\nh = { i = { j = 1 } }\n')
     wanted = {("a",): 1, ("b", "c.d"): 5, ("b", "c.d", "e", "f"): 6, ("g", 0): 9, ("g", 1): 10}
     wanted |= {("g", 1, "h", "i", "j"): 11, ("g", 1, "nothing"): 10, ("nothing",): 1}
-    assert {path: lines.of(path) for path in wanted} == wanted
+    assert {path: lines.line_of(path) for path in wanted} == wanted
 
 
 def test_the_documents_name_every_table_and_field() -> None:
@@ -173,6 +188,6 @@ def test_the_documents_name_every_table_and_field() -> None:
         *Mapping.model_fields,
     } - {
         "from_",
-        "sheets",
+        "files",
     }
     assert {name for name in options if f"`{name}`" not in text and f"`[{name}]`" not in text} == {"fields"}

@@ -62,7 +62,7 @@ async def test_a_file_in_another_encoding_than_the_mapping_says(database: Databa
     mapping = f'{DISTRICT}[enterprises]\nfile = "e.csv"\nfields = {{ external_id = "id", name = "name" }}\n'
     _, report = await run_import(database, mapping, tmp_path)
     assert [(r["line"], r["column"], r["reason"]) for r in report] == [
-        ("3", "name", "cannot be decoded as the mapping's encoding")
+        ("3", "name", "not valid in the mapping's encoding")
     ]
     assert report[0]["value"] == "\\xcf\\xf4ɽ"  # the last two bytes happen to be a character of UTF-8
 
@@ -134,7 +134,7 @@ async def test_a_spreadsheet_with_merged_headers_and_dates_as_numbers(
     workbook(tmp_path / "register.xlsx", epoch)
     outcome, report = await run_import(database, XLSX, tmp_path)
     assert [(r["line"], r["column"], r["value"], r["reason"]) for r in report] == [
-        ("5", "日期", "soon", "not a date or time of the form %Y年%m月%d日")
+        ("5", "日期", "soon", "not a date or time in the format %Y年%m月%d日")
     ]
     assert [(c.read, c.new) for c in outcome.tables.values()] == [(2, 2), (4, 3)]
     found = [
@@ -331,7 +331,7 @@ async def test_a_gzip_file_that_ends_too_early_is_refused_before_anything_is_wri
     whole = gzip.compress(("id,name\n" + "".join(f"{i},n{i * 7919}\n" for i in range(20_000))).encode())
     (tmp_path / "e.csv.gz").write_bytes(whole[: len(whole) // 2])
     mapping = f'{DISTRICT}[enterprises]\nfile = "e.csv.gz"\nfields = {{ external_id = "id", name = "name" }}\n'
-    with pytest.raises(RegisterError, match=r"e\.csv\.gz: the gzip data is broken or not complete"):
+    with pytest.raises(RegisterError, match=r"e\.csv\.gz: the gzip data is damaged or incomplete"):
         await run_import(database, mapping, tmp_path)
     assert await rows_of(database, models.Enterprise) == await rows_of(database, models.District) == []
 
@@ -376,7 +376,7 @@ async def test_columns_that_are_missing_are_told(database: Database, tmp_path: P
     mapping = f'{DISTRICT}[enterprises]\nfile = "e.csv"\nfields = {{ external_id = "id", name = "name" }}\n'
     with pytest.raises(RegisterError, match=r"e\.csv: has no column name; it has id, title, title"):
         await run_import(database, mapping, tmp_path)
-    with pytest.raises(RegisterError, match=r"e\.csv: has several columns of the name title"):
+    with pytest.raises(RegisterError, match=r"e\.csv: has several columns named title"):
         await run_import(database, mapping.replace('"name" }', '"title" }'), tmp_path)
     with pytest.raises(RegisterError, match=r"f\.csv: is not in"):
         await run_import(database, mapping.replace("e.csv", "f.csv"), tmp_path)

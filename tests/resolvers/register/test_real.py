@@ -140,7 +140,7 @@ async def test_a_second_run_changes_nothing(loaded: tuple[str, Said], databases:
     assert [c.unchanged for c in outcome.tables.values()] == [5_979, 33_108, 45_891]
     assert await digest(database) == before
     assert Counter((line["severity"], line["reason"]) for line in report) == {
-        ("warning", "lies far outside the district"): 271
+        ("warning", "is far outside the district"): 271
     }
     await database.close()
 

@@ -35,7 +35,7 @@ async def test_each_enterprise_is_in_zone_town_and_rings_by_its_point(database: 
     write_files(tmp_path, **GEOGRAPHY, enterprises=PLACES)
     _, report = await run_import(database, TOP + ZONES + ENTERPRISES, tmp_path)
     assert [(r["line"], r["column"], r["value"], r["reason"], r["severity"]) for r in report] == [
-        ("4", "town", "T1", "lies in another zone than the point, which decides", "warning")
+        ("4", "town", "T1", "is in another zone than the point, and the point decides", "warning")
     ]
     zones, towns = await rows_by_key(database, models.Zone), await rows_by_key(database, models.Town)
     found = await rows_by_key(database, models.Enterprise)
@@ -128,8 +128,8 @@ async def test_summaries_are_what_counting_gives(database: Database, tmp_path: P
     mapping = TOP + ENTERPRISES.replace('town = "town"\n', "") + INSPECTIONS + HAZARDS
     _, report = await run_import(database, mapping, tmp_path)
     assert [(r["line"], r["column"], r["reason"]) for r in report if r["file"] == "inspections.csv"] == [
-        ("4", "of", "is of another enterprise"),
-        ("5", "of", "none of the inspections has this external_id, or it stands further down"),
+        ("4", "of", "belongs to another enterprise"),
+        ("5", "of", "none of the inspections has this external_id, or that row comes later"),
         ("6", "by", "none of the inspectors has this badge"),
     ]
     found = await rows_by_key(database, models.Enterprise)
@@ -151,7 +151,7 @@ async def test_summaries_are_what_counting_gives(database: Database, tmp_path: P
     outcome, report = await run_import(database, mapping, tmp_path)
     assert (outcome.tables["inspections"].changed, outcome.tables["inspections"].bad) == (0, 1)
     assert [(r["line"], r["reason"]) for r in report if r["file"] == "inspections.csv"] == [
-        ("2", "an inspection stays with the enterprise that was inspected")
+        ("2", "an inspection cannot move to another enterprise")
     ]
     assert (await rows_by_key(database, models.Inspection))["1"].enterprise_id == found["A"].id
 
@@ -165,16 +165,16 @@ async def test_stock_keeps_what_is_reserved(database: Database, tmp_path: Path) 
     )
     _, report = await run_import(database, TOP + STOCK, tmp_path)
     assert [(r["line"], r["column"], r["reason"]) for r in report] == [
-        ("2", "warehouse, code", "the same key comes again in line 5, and that row counts"),
+        ("2", "warehouse, code", "line 5 has the same key, and that row counts"),
         ("4", "warehouse", "none of the warehouses has this external_id"),
-        ("5", "n", "not from 0 to 2,147,483,647"),
+        ("5", "n", "not between 0 and 2,147,483,647"),
     ]
     stock = table_of(models.StockItem)
     async with database.write() as session:
         await session.execute(sa.update(stock).values(reserved=4))
     write_files(tmp_path, stock=[{**rows[0], "n": 3}, {**rows[1], "n": 4}])
     outcome, report = await run_import(database, TOP + STOCK, tmp_path)
-    assert [(r["line"], r["reason"]) for r in report] == [("2", "less than the 4 that are reserved for dispatches")]
+    assert [(r["line"], r["reason"]) for r in report] == [("2", "less than the 4 reserved for dispatches")]
     found = await rows_by_key(database, models.StockItem)
     assert {c: (s.quantity, s.reserved, s.version) for c, s in found.items()} == {
         "2010101": (10, 4, 1),
@@ -212,12 +212,12 @@ async def test_the_district_is_made_once_and_another_is_refused(database: Databa
     (tmp_path / "d.geojson").write_text(json.dumps({"type": "Feature", "geometry": json.loads(SQUARE)}))
     mapping = TOP + 'time_zone = "Asia/Urumqi"\nboundary = "d.geojson"\n' + ENTERPRISES.replace('town = "town"\n', "")
     _, report = await run_import(database, mapping, tmp_path)
-    assert [(r["line"], r["reason"]) for r in report] == [("4", "lies far outside the district")]
+    assert [(r["line"], r["reason"]) for r in report] == [("4", "is far outside the district")]
     [district] = (await all_rows(database))["district"]
     assert (district.name, district.area_code, district.time_zone) == ("D", "330109", "Asia/Urumqi")
     assert district.boundary == json.loads(SQUARE)
     before = await digest(database)
-    with pytest.raises(DistrictMismatch, match=r"that of D \(330109\); the mapping is of D \(330110\)"):
+    with pytest.raises(DistrictMismatch, match=r"that of D \(330109\), the mapping that of D \(330110\)"):
         await run_import(database, mapping.replace("330109", "330110"), tmp_path)
     assert await digest(database) == before
     outcome, _ = await run_import(database, mapping.replace('name = "D"', 'name = "D 区"'), tmp_path)

@@ -194,7 +194,9 @@ async def test_no_personal_data_in_logs_or_errors(
                 sa.text("ALTER TABLE enterprise ADD CONSTRAINT odd CHECK (legal_phone <> '13900000009')")
             )
     write_files(tmp_path, enterprises=[{**row, "town": "", "phone": "13900000009"} for row in PLACES])
-    with pytest.raises(RegisterError, match=r"enterprises\.csv, lines 2 to 5: the database refuses") as refused:
+    with pytest.raises(
+        RegisterError, match=r"enterprises\.csv, lines 2 to 5: the database refuses the rows"
+    ) as refused:
         await run_import(database, TOP + ENTERPRISES, tmp_path)
     assert refused.value.__cause__ is None
     assert refused.value.__suppress_context__
