@@ -1,2 +1,6 @@
-"""Evidence that is uploaded: what may be kept (contents, pictures), where (stores), whose it is (uploads), and the
-addresses under which it is read (signer, addresses)."""
+"""Evidence: photographs and documents that clients upload.
+
+`content_types` checks uploaded bytes; `strip_images` and `strip_documents` remove their metadata. `store` holds the
+bytes, `uploads` the rows that describe them, and `attach` connects evidence to what it proves. `signed_urls` signs and
+checks the addresses under which evidence is read; `evidence_urls` gives them to the graph.
+"""

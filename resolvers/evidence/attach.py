@@ -1,4 +1,4 @@
-"""Who may attach a piece of evidence to what it proves."""
+"""Attaches evidence to a hazard or inspection."""
 
 import sqlalchemy as sa
 
@@ -11,14 +11,14 @@ UPLOAD = table_of(models.EvidenceUpload)
 
 
 async def attach_evidence(context: ActionContext, key: int) -> None:
-    """Evidence that is about to be attached: the viewer uploaded it, or sees it attached already. Raises NotFound."""
-    mine = (
+    """Mark evidence as attached. Raises NotFound unless the viewer uploaded it or can see it attached already."""
+    uploaded = (
         sa.select(EVIDENCE.c.id)
         .join(UPLOAD, UPLOAD.c.evidence_id == EVIDENCE.c.id)
         .where(EVIDENCE.c.id == key, UPLOAD.c.uploader == context.viewer.identity)
         .with_for_update(of=EVIDENCE)
     )
-    if (await context.session.execute(mine)).first() is None:
+    if (await context.session.execute(uploaded)).first() is None:
         await context.get(models.Evidence, key)
-    loose = sa.and_(EVIDENCE.c.id == key, EVIDENCE.c.attached.is_(sa.false()))
-    await context.session.execute(sa.update(EVIDENCE).where(loose).values(attached=True))
+    unattached = sa.and_(EVIDENCE.c.id == key, EVIDENCE.c.attached.is_(sa.false()))
+    await context.session.execute(sa.update(EVIDENCE).where(unattached).values(attached=True))

@@ -1,4 +1,4 @@
-"""Where a viewer can read a piece of evidence."""
+"""The field `Evidence.url`."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -7,6 +7,6 @@ from resolvers.sql.readers import Reader
 
 
 async def evidence_urls(reader: Reader, parents: Sequence[tuple[str, dt.datetime | None]]) -> list[str | None]:
-    """For each (SHA-256, when it came into the store) an address for a short time; None where there is nothing."""
+    """For each (SHA-256, time at which it was stored) a signed path; None if its bytes are not in the store."""
     signer = reader.signer
     return [None if signer is None or stored is None else signer.url(sha256, reader.now) for sha256, stored in parents]

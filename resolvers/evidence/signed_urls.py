@@ -1,4 +1,4 @@
-"""Addresses of evidence, signed so that they are good without a token and only for a while."""
+"""Signed addresses of evidence, which are valid without a token and only for a short time."""
 
 import datetime as dt
 import hashlib
@@ -6,24 +6,24 @@ import hmac
 from urllib.parse import urlencode
 
 LIFETIME = dt.timedelta(minutes=10)
-STEP = 60  # seconds: addresses given within a minute are the same one, so that browsers keep what they have read
+STEP = 60  # seconds. Addresses signed within a minute are equal, so that browsers can cache what they read
 PATH = "/evidence"
 
 
 class Signer:
-    """Makes addresses and knows its own."""
+    """Signs addresses, and checks the signatures."""
 
     def __init__(self, secret: str) -> None:
-        # A key of its own: a signature is of no use where a token is asked for, nor the other way round.
+        # A derived key, so that a signature can never pass for a token, nor a token for a signature.
         self._key = hmac.digest(secret.encode(), b"huhang evidence address", "sha256")
 
     def url(self, sha256: str, now: dt.datetime) -> str:
-        """The path and query under which the bytes can be read, for ten minutes or up to one more."""
+        """The path and query under which the bytes can be read. They are valid for ten to eleven minutes."""
         expires = -(-(now + LIFETIME).timestamp() // STEP) * STEP
         return f"{PATH}/{sha256}?{urlencode({'expires': int(expires), 'signature': self._sign(sha256, int(expires))})}"
 
     def seconds_left(self, sha256: str, expires: str, signature: str, now: dt.datetime) -> int:
-        """For how many seconds more the address is good; 0 for one that is over, or is not ours."""
+        """How many seconds the address is still valid; 0 if it has expired or its signature is wrong."""
         if not (expires.isascii() and expires.isdigit() and len(expires) <= 12 and signature.isascii()):
             return 0
         if not hmac.compare_digest(self._sign(sha256, int(expires)), signature):

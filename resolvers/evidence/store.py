@@ -1,4 +1,4 @@
-"""Where the bytes of evidence lie, named by their SHA-256: a directory, or a bucket of a store that speaks S3."""
+"""Stores for the bytes of evidence, named by their SHA-256: a directory, or a bucket of a store that speaks S3."""
 
 import asyncio
 import contextlib
@@ -16,47 +16,61 @@ from obstore.store import S3Store
 CHUNK = 262_144
 NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 UNFINISHED = "upload-"
-# Who puts something there leaves a mark: an empty file, named by the database's epoch.
+# Each database that uses a store marks it with an empty file, named by the epoch of the database's log.
 OWNERS = "owners"
 OWNER = re.compile(r"owners/([0-9a-f]{16})", re.ASCII)
 
 
 class Store(Protocol):
-    """Bytes by name. What is put is there as a whole, or not at all."""
+    """Bytes by name. An object is stored as a whole or not at all, and survives a loss of power once `put` returns."""
 
     async def has(self, name: str) -> bool: ...
+
     async def put(self, name: str, data: bytes) -> None: ...
-    async def read(self, name: str) -> AsyncIterator[bytes] | None: ...
-    async def remove(self, name: str) -> None: ...
+
+    async def read(self, name: str) -> AsyncIterator[bytes] | None:
+        """The bytes in chunks; None if there is no such object."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Remove an object, if it is there."""
+        ...
+
     def names(self) -> AsyncIterator[tuple[str, dt.datetime]]:
-        """What was put there, and what an upload left unfinished, and when it was written last; nothing else."""
+        """The names of evidence, and of files that an interrupted upload has left, with their last modification."""
         ...
 
     async def owners(self) -> set[str]:
-        """The names of the marks."""
+        """The names of the marks of databases."""
         ...
 
 
 def open_store(url: str) -> Store:
-    """`s3://bucket/prefix`, with the usual AWS_ variables for the rest, or a directory. Raises ValueError."""
-    if url.startswith("s3://"):
-        bucket, _, prefix = url.removeprefix("s3://").partition("/")
-        if not bucket:
-            raise ValueError("a store of evidence is s3://bucket, s3://bucket/prefix, or a directory")
-        return BucketStore(S3Store(bucket, prefix=prefix or None))
-    if "://" in url:
+    """Open `s3://bucket/prefix`, which reads everything else from the usual AWS_ variables, or a directory.
+
+    Raises ValueError.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return DirectoryStore(Path(url))
+    bucket, _, prefix = rest.partition("/")
+    if scheme != "s3" or not bucket:
         raise ValueError("a store of evidence is s3://bucket, s3://bucket/prefix, or a directory")
-    return DirectoryStore(Path(url))
+    return BucketStore(S3Store(bucket, prefix=prefix or None))
 
 
 class DirectoryStore:
-    """Files under a directory, in folders by the first two digits of their names."""
+    """Files in a directory, in folders named by the first two digits of the files' names.
+
+    This is not obstore's LocalStore, which neither calls fsync nor lists files that an interrupted upload has left, and
+    which cannot list a directory that contains an unreadable one such as lost+found.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def _file(self, name: str) -> Path:
-        return self.path / (name if OWNER.fullmatch(name) else f"{name[:2]}/{name}")
+        return self.path / (f"{name[:2]}/{name}" if NAME.fullmatch(name) else name)
 
     async def has(self, name: str) -> bool:
         return await asyncio.to_thread(self._file(name).is_file)
@@ -66,17 +80,17 @@ class DirectoryStore:
 
     def _put(self, file: Path, data: bytes) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        number, temporary = tempfile.mkstemp(dir=file.parent, prefix=UNFINISHED)
+        descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=UNFINISHED)
         try:
-            with open(number, "wb") as written:
-                written.write(data)
-                written.flush()
-                os.fsync(written.fileno())
+            with open(descriptor, "wb") as unfinished:
+                unfinished.write(data)
+                unfinished.flush()
+                os.fsync(unfinished.fileno())
             os.replace(temporary, file)
         except BaseException:
             os.unlink(temporary)
             raise
-        # The row that will name it must not outlive it, not even a loss of power.
+        # Make the file's entry in its folder durable too: a row will refer to the file.
         folder = os.open(file.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -87,12 +101,11 @@ class DirectoryStore:
         return _chunks(self._file(name)) if await self.has(name) else None
 
     async def remove(self, name: str) -> None:
-        file = self._file(name) if NAME.fullmatch(name) else self.path / name
-        await asyncio.to_thread(file.unlink, missing_ok=True)
+        await asyncio.to_thread(self._file(name).unlink, missing_ok=True)
 
     async def names(self) -> AsyncIterator[tuple[str, dt.datetime]]:
-        for found in await asyncio.to_thread(lambda: list(self._walk())):
-            yield found
+        for name_and_time in await asyncio.to_thread(lambda: list(self._walk())):
+            yield name_and_time
 
     async def owners(self) -> set[str]:
         files = await asyncio.to_thread(lambda: list(self.path.glob(f"{OWNERS}/*")))
@@ -101,11 +114,11 @@ class DirectoryStore:
     def _walk(self) -> Iterator[tuple[str, dt.datetime]]:
         for file in self.path.glob("??/*"):
             finished = NAME.fullmatch(file.name) is not None
-            # Another collection may be at work.
+            # Another process may be removing files at the same time.
             with contextlib.suppress(FileNotFoundError):
                 if finished or file.name.startswith(UNFINISHED):
-                    written = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
-                    yield file.name if finished else f"{file.parent.name}/{file.name}", written
+                    modified = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
+                    yield file.name if finished else f"{file.parent.name}/{file.name}", modified
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
@@ -115,7 +128,7 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
 
 
 class BucketStore:
-    """Objects of a bucket, all under one prefix."""
+    """Objects of a bucket, all of them under one prefix."""
 
     def __init__(self, bucket: S3Store) -> None:
         self._bucket = bucket
@@ -132,12 +145,12 @@ class BucketStore:
 
     async def read(self, name: str) -> AsyncIterator[bytes] | None:
         try:
-            found = await obstore.get_async(self._bucket, name)
+            result = await obstore.get_async(self._bucket, name)
         except FileNotFoundError:
             return None
 
         async def chunks() -> AsyncIterator[bytes]:
-            async for chunk in found.stream(min_chunk_size=CHUNK):
+            async for chunk in result.stream(min_chunk_size=CHUNK):
                 yield bytes(chunk)
 
         return chunks()
@@ -147,10 +160,10 @@ class BucketStore:
 
     async def names(self) -> AsyncIterator[tuple[str, dt.datetime]]:
         async for batch in obstore.list(self._bucket):
-            for found in batch:
-                if NAME.fullmatch(found["path"]):
-                    yield found["path"], found["last_modified"]
+            for entry in batch:
+                if NAME.fullmatch(entry["path"]):
+                    yield entry["path"], entry["last_modified"]
 
     async def owners(self) -> set[str]:
         batches = [batch async for batch in obstore.list(self._bucket, OWNERS)]
-        return {found["path"] for batch in batches for found in batch if OWNER.fullmatch(found["path"])}
+        return {entry["path"] for batch in batches for entry in batch if OWNER.fullmatch(entry["path"])}

@@ -1,8 +1,9 @@
-"""Papers without positions, as far as they lie open: in the photographs inside, and in what the paper says of itself.
+"""Removes positions from PDF documents, as far as they are not compressed or encrypted.
 
-A paper is a web of offsets, so that nothing in it may move: what goes is overwritten, and all else stays where it was.
-Photographs lie in a paper as the files that they were, with all that their telephone wrote into them. What is packed or
-encrypted besides is not looked into. A signed paper stays as it is, for else its signature would be worth nothing.
+Positions are in the metadata of embedded photographs, which a PDF contains as the files that they were, and in the
+document's own XMP. A PDF refers to its parts by their offsets, so positions are overwritten and nothing moves.
+Compressed and encrypted parts are not searched. A signed document stays as it is, because any change would invalidate
+its signature.
 """
 
 import re
@@ -14,7 +15,7 @@ SEGMENT = re.compile(
     rb"\xff(?:\xe1..(?=Exif\0\0|http://ns\.adobe\.com/x(?:ap|mp)/)|\xed..(?=Photoshop 3\.0\0))", re.DOTALL
 )
 COMMENT = b"\xff\xfe"
-# XMP, where a paper has it for itself: properties as attributes, and as elements.
+# Properties in the document's own XMP, as attributes and as elements.
 PROPERTY = re.compile(
     rb"""\b[\w-]{1,30}:GPS\w{1,40}\s{0,9}=\s{0,9}(?:"[^"<]{0,300}"|'[^'<]{0,300}')"""
     rb"""|<([\w-]{1,30}:GPS\w{1,40})(?:\s[^<>]{0,300})?>[^<]{0,300}</\1\s{0,9}>"""
@@ -22,16 +23,16 @@ PROPERTY = re.compile(
 
 
 def without_positions(data: bytes) -> bytes:
-    """The paper, equally long."""
+    """The document without positions, of the same length."""
     if SIGNED.search(data):
         return data
-    kept = bytearray(data)
-    for found in SEGMENT.finditer(data):
-        (length,) = struct.unpack(">H", data[found.end() - 2 : found.end()])
-        end = found.start() + 2 + length
-        if found.end() < end <= len(data):
-            kept[found.start() : found.start() + 2] = COMMENT
-            kept[found.end() : end] = bytes(end - found.end())
-    for found in PROPERTY.finditer(data):
-        kept[found.start() : found.end()] = b" " * (found.end() - found.start())
-    return bytes(kept)
+    stripped = bytearray(data)
+    for segment in SEGMENT.finditer(data):
+        (length,) = struct.unpack(">H", data[segment.end() - 2 : segment.end()])
+        end = segment.start() + 2 + length
+        if segment.end() < end <= len(data):
+            stripped[segment.start() : segment.start() + 2] = COMMENT
+            stripped[segment.end() : end] = bytes(end - segment.end())
+    for property_ in PROPERTY.finditer(data):
+        stripped[property_.start() : property_.end()] = b" " * (property_.end() - property_.start())
+    return bytes(stripped)

@@ -1,8 +1,7 @@
-"""Pictures without their metadata: the bytes that make the picture stay as they are, everything else is left out.
+"""Removes metadata from images without decoding them, so that every pixel stays as it is.
 
-What stays besides is what the picture looks wrong without: its colour profile, and which way up it is. What is left
-out is where and when it was taken, with what, thumbnails, other pictures behind it, comments, and whatever a format
-allows and nobody needs. No decoder sees any of that.
+Image data, the colour profile and the orientation stay. Removed are position, time, camera, thumbnails, comments,
+further images after the first, and everything else that a format allows.
 """
 
 import re
@@ -16,8 +15,8 @@ ORIENTATION = 0x0112
 # JPEG (ITU-T T.81)
 SOI, EOI, SOS, APP0, APP1, APP2, APP14, APP15, COM = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 JFIF, ICC, ADOBE, EXIF = b"JFIF\0", b"ICC_PROFILE\0", b"Adobe", b"Exif\0\0"
-# In the data of a scan 0xFF is followed by 0, by a restart marker or by itself; anything else ends the scan.
-SCANS_MAXIMUM = 64  # a progressive picture has ten or so; each costs a decoder a walk through the whole picture
+SCANS_MAXIMUM = 64  # a progressive image has about ten; for each, a decoder goes through the whole image
+# In the data of a scan 0xFF is followed by 0, by a restart marker or by itself. Anything else ends the scan.
 SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 # PNG (W3C, third edition)
@@ -31,32 +30,35 @@ EXIF_FLAG, XMP_FLAG = 0x08, 0x04
 
 
 class BrokenImage(Exception):
-    """The bytes are not what their first ones promise."""
+    """The bytes are not a complete image of the format that their first bytes say."""
 
 
 def jpeg(data: bytes) -> bytes:
-    """A JPEG without metadata. Raises Broken."""
-    kept, turned = [bytes([0xFF, SOI])], UPRIGHT
+    """A JPEG without metadata. Raises BrokenImage."""
+    parts, orientation = [bytes([0xFF, SOI])], UPRIGHT
     for marker, segment, whole in _segments(data):
         if marker == APP0 and segment.startswith(JFIF) and len(segment) >= 14:
-            # Without the thumbnail that may follow.
+            # Cut off the thumbnail that may follow.
             whole = struct.pack(">BBH", 0xFF, APP0, 16) + segment[:12] + b"\0\0"
         elif marker == APP1 and segment.startswith(EXIF):
-            turned = orientation(segment[len(EXIF) :])
+            orientation = read_orientation(segment[len(EXIF) :])
             continue
         elif APP0 <= marker <= APP15 or marker == COM:
             profile = marker == APP2 and segment.startswith(ICC)
             if not profile and not (marker == APP14 and segment.startswith(ADOBE)):
                 continue
-        kept.append(whole)
-    if turned != UPRIGHT:
-        exif = EXIF + tiff(turned)
-        kept.insert(1, struct.pack(">BBH", 0xFF, APP1, len(exif) + 2) + exif)
-    return b"".join(kept)
+        parts.append(whole)
+    if orientation != UPRIGHT:
+        exif = EXIF + orientation_exif(orientation)
+        parts.insert(1, struct.pack(">BBH", 0xFF, APP1, len(exif) + 2) + exif)
+    return b"".join(parts)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Marker, content, and the bytes of both; of a scan its data too. What follows the end of the picture is left."""
+    """For each segment its marker, its content and all its bytes, which for a scan include its data.
+
+    Stops at the end of the first image. Raises BrokenImage.
+    """
     at, scans = 2, 0
     while True:
         if data[at : at + 1] != b"\xff":
@@ -69,10 +71,10 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         if marker == EOI:
             yield EOI, b"", bytes([0xFF, EOI])
             return
-        (length,) = struct.unpack(">H", _taken(data, at + 1, 2))
+        (length,) = struct.unpack(">H", _bytes_at(data, at + 1, 2))
         if length < 2:
             raise BrokenImage("a segment is too short")
-        segment = _taken(data, at + 3, length - 2)
+        segment = _bytes_at(data, at + 3, length - 2)
         end = at + 1 + length
         if marker == SOS:
             scans += 1
@@ -87,19 +89,19 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def png(data: bytes) -> bytes:
-    """A PNG without metadata; of an animation its still picture. Raises Broken."""
-    kept, turned, at = [PNG_SIGNATURE], UPRIGHT, len(PNG_SIGNATURE)
+    """A PNG without metadata; of an animation only its still image. Raises BrokenImage."""
+    parts, orientation, at = [PNG_SIGNATURE], UPRIGHT, len(PNG_SIGNATURE)
     name = b""
     while name != b"IEND":
-        length, name = struct.unpack(">I4s", _taken(data, at, 8))
+        length, name = struct.unpack(">I4s", _bytes_at(data, at, 8))
         if name == b"eXIf":
-            turned = orientation(_taken(data, at + 8, length))
+            orientation = read_orientation(_bytes_at(data, at + 8, length))
         if name in PNG_KEPT:
-            kept.append(_taken(data, at, length + 12))
+            parts.append(_bytes_at(data, at, length + 12))
         at += length + 12
-    if turned != UPRIGHT:
-        kept.insert(2, _png_chunk(b"eXIf", tiff(turned)))
-    return b"".join(kept)
+    if orientation != UPRIGHT:
+        parts.insert(2, _png_chunk(b"eXIf", orientation_exif(orientation)))
+    return b"".join(parts)
 
 
 def _png_chunk(name: bytes, content: bytes) -> bytes:
@@ -107,66 +109,69 @@ def _png_chunk(name: bytes, content: bytes) -> bytes:
 
 
 def webp(data: bytes) -> bytes:
-    """A WebP without metadata. Raises Broken, for an animation too."""
-    kept: list[tuple[bytes, bytes]] = []
-    turned = UPRIGHT
+    """A WebP without metadata. Raises BrokenImage, also for an animation."""
+    chunks: list[tuple[bytes, bytes]] = []
+    orientation = UPRIGHT
     for name, content in _webp_chunks(data):
         if name in WEBP_MOVING:
             raise BrokenImage("it is an animation")
         if name == b"EXIF":
-            turned = orientation(content.removeprefix(EXIF))
+            orientation = read_orientation(content.removeprefix(EXIF))
         elif name in WEBP_KEPT:
-            kept.append((name, content))
-    flags = EXIF_FLAG if turned != UPRIGHT else 0
-    kept = [(name, _flagged(content, flags) if name == b"VP8X" else content) for name, content in kept]
-    if flags and any(name == b"VP8X" for name, _ in kept):
-        kept.append((b"EXIF", tiff(turned)))
-    chunks = [name + struct.pack("<I", len(c)) + c + b"\0" * (len(c) % 2) for name, c in kept]
-    body = b"WEBP" + b"".join(chunks)
+            chunks.append((name, content))
+    flags = EXIF_FLAG if orientation != UPRIGHT else 0
+    chunks = [(name, _with_flags(content, flags) if name == b"VP8X" else content) for name, content in chunks]
+    if flags and any(name == b"VP8X" for name, _ in chunks):
+        chunks.append((b"EXIF", orientation_exif(orientation)))
+    parts = [name + struct.pack("<I", len(c)) + c + b"\0" * (len(c) % 2) for name, c in chunks]
+    body = b"WEBP" + b"".join(parts)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of each. Raises Broken."""
-    (size,) = struct.unpack("<I", _taken(data, 4, 4))
-    inside, at = _taken(data, 8, size), 4
+    """The name and content of each chunk. Raises BrokenImage."""
+    (size,) = struct.unpack("<I", _bytes_at(data, 4, 4))
+    inside, at = _bytes_at(data, 8, size), 4
     while at < len(inside):
-        name, length = struct.unpack("<4sI", _taken(inside, at, 8))
-        yield name, _taken(inside, at + 8, length)
+        name, length = struct.unpack("<4sI", _bytes_at(inside, at, 8))
+        yield name, _bytes_at(inside, at + 8, length)
         at += 8 + length + length % 2
 
 
 def webp_size(data: bytes) -> tuple[int, int]:
-    """Width and height of a WebP; of several that it says the greatest, whichever a decoder believes. Raises Broken."""
+    """Width and height of a WebP in pixels. Raises BrokenImage.
+
+    A file can give several sizes. The greatest is returned, because a decoder may use any of them.
+    """
     sizes = [(0, 0)]
     for name, content in _webp_chunks(data):
         if name == b"VP8X":
-            sides = (_taken(content, at, 3) for at in (4, 7))
+            sides = (_bytes_at(content, at, 3) for at in (4, 7))
             width, height = (int.from_bytes(side, "little") + 1 for side in sides)
         elif name == b"VP8L":
-            bits = int.from_bytes(_taken(content, 1, 4), "little")
+            bits = int.from_bytes(_bytes_at(content, 1, 4), "little")
             width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
         elif name == b"VP8 ":
-            width, height = (side & 0x3FFF for side in struct.unpack("<HH", _taken(content, 6, 4)))
+            width, height = (side & 0x3FFF for side in struct.unpack("<HH", _bytes_at(content, 6, 4)))
         else:
             continue
         sizes.append((width, height))
     return max(sizes, key=lambda size: size[0] * size[1])
 
 
-def _flagged(header: bytes, flags: int) -> bytes:
-    """A VP8X header that announces this metadata and no other."""
-    return bytes([_taken(header, 0, 1)[0] & ~(EXIF_FLAG | XMP_FLAG) | flags]) + header[1:]
+def _with_flags(header: bytes, flags: int) -> bytes:
+    """A VP8X header whose metadata flags are these."""
+    return bytes([_bytes_at(header, 0, 1)[0] & ~(EXIF_FLAG | XMP_FLAG) | flags]) + header[1:]
 
 
-def _taken(data: bytes, at: int, length: int) -> bytes:
+def _bytes_at(data: bytes, at: int, length: int) -> bytes:
     if at + length > len(data):
         raise BrokenImage("it ends early")
     return data[at : at + length]
 
 
-def orientation(exif: bytes) -> int:
-    """Which way up the picture is, 1 to 8, by its Exif data; upright where those do not say it, or are damaged."""
+def read_orientation(exif: bytes) -> int:
+    """The orientation, 1 to 8, in Exif data; upright if it is missing or the data are damaged."""
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None or len(exif) < 8:
         return UPRIGHT
@@ -181,6 +186,6 @@ def orientation(exif: bytes) -> int:
     return UPRIGHT
 
 
-def tiff(turned: int) -> bytes:
-    """Exif data that say which way up the picture is, and nothing else."""
-    return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, ORIENTATION, 3, 1, turned, 0, 0)
+def orientation_exif(orientation: int) -> bytes:
+    """Exif data with this orientation and nothing else."""
+    return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, ORIENTATION, 3, 1, orientation, 0, 0)

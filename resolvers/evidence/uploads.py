@@ -1,7 +1,7 @@
-"""Uploads of evidence: one row and one file for equal bytes, and those gone again that nobody attached to anything.
+"""Stores uploads, with one row and one file for equal bytes, and removes those that nobody attached to anything.
 
-Whatever database keeps its evidence in a store leaves its mark there first, and nothing is collected where there is
-another's mark: its files would all be orphans.
+A database marks a store before it uses it. Orphans are not removed from a store with the mark of another database,
+because every file of that database would look like an orphan.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from resolvers.evidence.store import NAME, OWNERS, Store
 from subscriptions import event_log
 
 UPLOADERS = frozenset({Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE})
-ORPHAN_AGE = dt.timedelta(days=1)  # so long what was uploaded waits for what it proves
+ORPHAN_AGE = dt.timedelta(days=1)  # for so long an upload can wait to be attached
 
 BATCH = 500
 
 
 @dataclass(frozen=True)
 class StoredEvidence:
-    """A piece of evidence that is in store."""
+    """A piece of evidence whose bytes are in the store."""
 
     id: int
     media_type: str
@@ -38,14 +38,14 @@ class StoredEvidence:
 
 @dataclass(frozen=True)
 class RemovedOrphans:
-    """How many rows and how many files were orphans."""
+    """How many rows and how many files were removed."""
 
     rows: int
     files: int
 
 
 class ForeignStore(Exception):
-    """The store has, or may have, what another database keeps. `others` are the epochs of those that are known."""
+    """The store has, or may have, evidence of another database. `others` are the epochs of those that marked it."""
 
     def __init__(self, others: list[str]) -> None:
         super().__init__(", ".join(others))
@@ -60,58 +60,58 @@ async def store_upload(
     content: Content,
     taken_at: dt.datetime | None = None,
 ) -> StoredEvidence:
-    """Keep an upload. Of equal bytes that are there already only the viewer is noted; the first `taken_at` stays."""
+    """Store an upload. If there are equal bytes already, only the uploader is added and `taken_at` is ignored."""
     sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content.data).hexdigest())
-    await _put(store, await _mark(database), b"")
-    # Outside of the transaction, for it may take a while; a file without a row is collected some day.
-    await _put(store, sha256, content.data)
+    await _put_missing(store, await _mark(database), b"")
+    # Outside the transaction, because it can take a while. A file without a row is an orphan and will be removed.
+    await _put_missing(store, sha256, content.data)
     async with database.write() as session:
         connection = await session.connection()
         await _lock(connection, sha256)
-        # A collection may have come between.
-        await _put(store, sha256, content.data)
+        # Orphans may have been removed in the meantime.
+        await _put_missing(store, sha256, content.data)
         same = sa.select(EVIDENCE.c.id, EVIDENCE.c.stored_at).where(EVIDENCE.c.sha256 == sha256).with_for_update()
-        found = (await connection.execute(same)).first()
-        if found is None:
+        existing = (await connection.execute(same)).first()
+        if existing is None:
             values = {"media_type": content.media_type, "bytes": len(content.data), "sha256": sha256}
             values |= {"taken_at": taken_at, "stored_at": now, "attached": False}
             inserted = await connection.execute(sa.insert(EVIDENCE).values(values).returning(EVIDENCE.c.id))
             key: int = inserted.scalar_one()
         else:
-            key = found.id
-            if found.stored_at is None:
+            key = existing.id
+            if existing.stored_at is None:
                 await connection.execute(sa.update(EVIDENCE).where(EVIDENCE.c.id == key).values(stored_at=now))
-        await _note(connection, key, viewer.identity, now)
+        await _add_uploader(connection, key, viewer.identity, now)
     return StoredEvidence(key, content.media_type, len(content.data), sha256)
 
 
 async def _mark(database: Database) -> str:
-    """The name of this database's mark. Its epoch is the log's, so that it is another after a restore."""
+    """The name of this database's mark. It has the epoch of the log, so that a restored database has another mark."""
     async with database.read() as connection:
         return f"{OWNERS}/{(await event_log.state(connection)).epoch}"
 
 
-async def _put(store: Store, name: str, data: bytes) -> None:
+async def _put_missing(store: Store, name: str, data: bytes) -> None:
     if not await store.has(name):
         await store.put(name, data)
 
 
-async def _note(connection: AsyncConnection, key: int, uploader: str, now: dt.datetime) -> None:
-    mine = (UPLOAD.c.evidence_id == key, UPLOAD.c.uploader == uploader)
-    again = await connection.execute(sa.update(UPLOAD).where(*mine).values(at=now))
-    if not again.rowcount:
+async def _add_uploader(connection: AsyncConnection, key: int, uploader: str, now: dt.datetime) -> None:
+    same = (UPLOAD.c.evidence_id == key, UPLOAD.c.uploader == uploader)
+    repeated = await connection.execute(sa.update(UPLOAD).where(*same).values(at=now))
+    if not repeated.rowcount:
         await connection.execute(sa.insert(UPLOAD).values(evidence_id=key, uploader=uploader, at=now))
 
 
 async def _lock(connection: AsyncConnection, sha256: str) -> None:
-    """Until the end of the transaction nobody else keeps or removes these bytes. SQLite has one writer anyway."""
+    """Lock these bytes until the transaction ends. On SQLite the transaction is the only writer anyway."""
     if connection.dialect.name == "postgresql":
         key = int.from_bytes(bytes.fromhex(sha256[:16]), "big", signed=True)
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
 async def find_evidence(database: Database, sha256: str) -> StoredEvidence | None:
-    """The evidence with this hash that is in store."""
+    """The evidence with this hash; None if its bytes are not in the store."""
     columns = (EVIDENCE.c.id, EVIDENCE.c.media_type, EVIDENCE.c.bytes, EVIDENCE.c.sha256)
     stored = sa.select(*columns).where(EVIDENCE.c.sha256 == sha256, EVIDENCE.c.stored_at.is_not(None))
     async with database.read() as connection:
@@ -120,15 +120,15 @@ async def find_evidence(database: Database, sha256: str) -> StoredEvidence | Non
 
 
 async def claim_store(database: Database, store: Store) -> None:
-    """Let the store be this database's alone, whoever has used it."""
+    """Mark the store as this database's and remove the marks of all others."""
     mine = await _mark(database)
-    await _put(store, mine, b"")
+    await _put_missing(store, mine, b"")
     for other in await store.owners() - {mine}:
         await store.remove(other)
 
 
-async def _assure_ours(database: Database, store: Store) -> None:
-    """Raises NotOurs."""
+async def _check_owner(database: Database, store: Store) -> None:
+    """Raises ForeignStore."""
     mine, marks = await _mark(database), await store.owners()
     if others := sorted(mark.removeprefix(f"{OWNERS}/") for mark in marks - {mine}):
         raise ForeignStore(others)
@@ -138,19 +138,20 @@ async def _assure_ours(database: Database, store: Store) -> None:
 
 
 async def collect_orphans(database: Database, store: Store, now: dt.datetime) -> RemovedOrphans:
-    """Remove what was uploaded more than a day ago and attached to nothing, and files that no row names.
+    """Remove evidence that was uploaded more than a day ago and not attached, and older files that have no row.
 
-    Safe at any time, beside uploads and beside itself. A file counts from when it was written, so that one whose row
-    is about to come stays. Raises NotOurs, before anything is removed, where another database may have files.
+    Safe at any time, also during uploads and other removals. The age of a file is that of its last modification, so
+    that a file whose row is about to be inserted stays. Raises ForeignStore, before anything is removed, if another
+    database may have files in the store.
     """
-    await _assure_ours(database, store)
+    await _check_owner(database, store)
     before = now - ORPHAN_AGE
     rows = 0
     while removed := await _remove_rows(database, before):
         rows += removed
     names, files = [], 0
-    async for name, written in store.names():
-        if written < before:
+    async for name, modified in store.names():
+        if modified < before:
             names.append(name)
     for first in range(0, len(names), BATCH):
         batch = names[first : first + BATCH]
@@ -162,19 +163,19 @@ async def collect_orphans(database: Database, store: Store, now: dt.datetime) ->
 
 
 def _orphan(before: dt.datetime) -> ColumnElement[bool]:
-    """Attached to nothing, and uploaded by nobody since."""
+    """Neither attached nor uploaded by anybody since."""
     waiting = sa.exists().where(UPLOAD.c.evidence_id == EVIDENCE.c.id, UPLOAD.c.at >= before)
     return sa.and_(EVIDENCE.c.attached.is_(sa.false()), ~waiting.correlate(EVIDENCE))
 
 
 async def _remove_rows(database: Database, before: dt.datetime) -> int:
-    """Some of the orphans; how many."""
+    """Remove up to BATCH orphans. Returns how many."""
     orphans = sa.select(EVIDENCE.c.id).where(_orphan(before))
     async with database.write() as session:
         connection = await session.connection()
-        some = orphans.order_by(EVIDENCE.c.id).limit(BATCH).with_for_update(skip_locked=True)
-        keys = (await connection.execute(some)).scalars().all()
-        # Whoever uploads or attaches one of these waits for its row now; what came just before is seen here.
+        locked = orphans.order_by(EVIDENCE.c.id).limit(BATCH).with_for_update(skip_locked=True)
+        keys = (await connection.execute(locked)).scalars().all()
+        # Uploads and attachments of these wait for the locks from here on. Look again for any that came just before.
         still = (await connection.execute(orphans.where(EVIDENCE.c.id.in_(keys)))).scalars().all()
         await connection.execute(sa.delete(UPLOAD).where(UPLOAD.c.evidence_id.in_(still)))
         await connection.execute(sa.delete(EVIDENCE).where(EVIDENCE.c.id.in_(still)))
@@ -189,13 +190,13 @@ async def _known(database: Database, names: list[str]) -> set[str]:
 
 
 async def _remove_file(database: Database, store: Store, name: str) -> int:
-    """A file, unless a row names it by now; how many."""
+    """Remove a file unless it has a row by now. Returns how many files were removed."""
     async with database.write() as session:
         connection = await session.connection()
         if NAME.fullmatch(name):
             await _lock(connection, name)
-            named = sa.select(EVIDENCE.c.id).where(EVIDENCE.c.sha256 == name)
-            if (await connection.execute(named)).first() is not None:
+            rows = sa.select(EVIDENCE.c.id).where(EVIDENCE.c.sha256 == name)
+            if (await connection.execute(rows)).first() is not None:
                 return 0
         await store.remove(name)
     return 1

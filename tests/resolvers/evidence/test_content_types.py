@@ -288,11 +288,11 @@ def test_damage_is_refused_or_leaves_a_picture(kind: str) -> None:
     ],
 )
 def test_damaged_exif_leaves_the_picture_upright(data: bytes) -> None:
-    assert strip_images.orientation(data) == strip_images.UPRIGHT
+    assert strip_images.read_orientation(data) == strip_images.UPRIGHT
 
 
 @pytest.mark.parametrize("turned", range(1, 9))
 def test_which_way_up_is_read_in_either_byte_order(turned: int) -> None:
     little = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes([turned, 0, 0, 0])
-    assert strip_images.orientation(little) == turned
-    assert strip_images.orientation(strip_images.tiff(turned)) == turned
+    assert strip_images.read_orientation(little) == turned
+    assert strip_images.read_orientation(strip_images.orientation_exif(turned)) == turned
