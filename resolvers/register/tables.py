@@ -181,7 +181,7 @@ def _members(column_type: sa.types.TypeEngine[Any]) -> type[enum.Enum] | None:
     match column_type:
         case sa.Enum():
             return column_type.enum_class
-        case ListOf() | Ranked():
+        case JsonList() | RankedEnum():
             return column_type.of
     return None
 
