@@ -1,4 +1,4 @@
-"""Imports into the small district: a few random rows of some tables, new ones and changed ones, in small batches."""
+"""Random imports into the tests' district: a few new and changed rows of some tables, in small batches."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from models.db.database import Database
+from resolvers.register import Progress
 from tests.support.actors import World
 from tests.support.register_runs import run_import
 from tests.support.small_register import write_files
@@ -66,7 +67,7 @@ description = "description"
 found_at = "at"
 closed_at = { column = "at", when = { status = "CLOSED" } }
 """
-SHEETS = {
+FILES = {
     "venues": VENUES,
     "inspectors": INSPECTORS,
     "enterprises": ENTERPRISES,
@@ -74,15 +75,15 @@ SHEETS = {
     "inspections": INSPECTIONS,
     "hazards": HAZARDS,
 }
-KEYS = 12  # of each table, so that a row comes again and again
+KEYS = 12  # of each table, so that the same rows are imported again and again
 
 
 class ImportStopped(Exception):
-    """Whoever imports has had enough."""
+    """The import was stopped or made to fail on purpose."""
 
 
 class RandomImports:
-    """Random registers of one district."""
+    """Imports random registers into one district."""
 
     def __init__(self, world: World, folder: Path, random: Random) -> None:
         self._world, self._folder, self._random = world, folder, random
@@ -97,30 +98,30 @@ class RandomImports:
         stop: int | None = None,
         fail: int | None = None,
     ) -> int:
-        """Import some sheets; how many rows were written.
+        """Import some random files. Returns how many rows were written.
 
-        It is stopped after `stop` batches, or fails within one: where it asks for the time for the `fail`th time,
-        which it does last before its event.
+        Raises ImportStopped after `stop` batches, or within one when the run reads the clock for the `fail`th time. The
+        last time that a batch reads the clock is for its event.
         """
-        names = [name for name in SHEETS if self._random.random() < 0.5] or ["enterprises", "hazards"]
+        names = [name for name in FILES if self._random.random() < 0.5] or ["enterprises", "hazards"]
         write_files(
             self._folder, **{name: [self._row(name) for _ in range(self._random.randint(2, 5))] for name in names}
         )
-        asked = 0
+        readings = 0
 
-        def progress(told: Any) -> None:
-            if stop is not None and told.done >= stop * BATCH:
+        def check_stop(progress: Progress) -> None:
+            if stop is not None and progress.done >= stop * BATCH:
                 raise ImportStopped
 
         def clock() -> Any:
-            nonlocal asked
-            asked += 1
-            if asked == fail:
+            nonlocal readings
+            readings += 1
+            if readings == fail:
                 raise ImportStopped
             return now
 
-        mapping = TOP + "".join(SHEETS[name] for name in names)
-        options: dict[str, Any] = {"batch": BATCH, "progress": progress, "notify": notify, "now": clock}
+        mapping = TOP + "".join(FILES[name] for name in names)
+        options: dict[str, Any] = {"batch": BATCH, "progress": check_stop, "notify": notify, "now": clock}
         outcome, _ = await run_import(database, mapping, self._folder, **options)
         return outcome.total.new + outcome.total.changed + outcome.moved
 

@@ -1,4 +1,4 @@
-"""Imports for the tests: a run in this process or in one of its own, and what a database holds, whatever its keys."""
+"""Runs imports for tests, in this process or in one of its own, and reads all rows of a database."""
 
 import asyncio
 import csv
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from models.db.database import Database
-from resolvers.register import ImportRun, Mapping, Outcome, Report, load_mapping, parse_mapping
+from resolvers.register import ImportRun, Mapping, Outcome, Progress, Report, load_mapping, parse_mapping
 
 SAN_MATEO = Path(__file__).parent.parent / "resolvers" / "register"
 MAPPING = SAN_MATEO / "san_mateo.toml"
@@ -31,7 +31,7 @@ CsvRow = dict[str, str]
 async def run_import(
     database: Database, mapping: Mapping | str | Path, directory: Path, **options: Any
 ) -> tuple[Outcome, list[CsvRow]]:
-    """Import; what it did, and the lines of its report."""
+    """Import. Returns the outcome and the lines of the report."""
     if not isinstance(mapping, Mapping):
         mapping = load_mapping(mapping) if isinstance(mapping, Path) else parse_mapping(mapping)
     options.setdefault("now", lambda: NOW)
@@ -50,16 +50,16 @@ def read_real(name: str) -> list[CsvRow]:
 
 
 def slice_real(directory: Path, facilities: int) -> Path:
-    """The first so many facilities with all that hangs on them, as files of the same names."""
-    kept: set[str] = set()
+    """Write the first facilities with their inspections and violations to files of the same names."""
+    chosen: set[str] = set()
     for name, key, own in (
         ("facilities", "facility_id", "facility_id"),
         ("inspections", "facility_id", "inspection_id"),
         ("violations", "inspection_id", "inspection_id"),
     ):
         rows = read_real(name)
-        rows = rows[:facilities] if name == "facilities" else [row for row in rows if row[key] in kept]
-        kept |= {row[own] for row in rows}
+        rows = rows[:facilities] if name == "facilities" else [row for row in rows if row[key] in chosen]
+        chosen |= {row[own] for row in rows}
         with gzip.open(directory / f"{name}.csv.gz", "wt", encoding="utf-8", newline="", compresslevel=1) as file:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
@@ -68,7 +68,7 @@ def slice_real(directory: Path, facilities: int) -> Path:
 
 
 async def all_rows(database: Database) -> dict[str, list[Any]]:
-    """Every row of every table."""
+    """Every row of every table that has an id, by table."""
     async with database.read() as connection:
         tables = {t.name: t for t in SQLModel.metadata.sorted_tables}
         return {
@@ -79,43 +79,44 @@ async def all_rows(database: Database) -> dict[str, list[Any]]:
 
 
 async def digest(database: Database) -> str:
-    """Of every row of every table, versions and times of change and the log included."""
-    said = hashlib.sha256()
+    """A hash of every row of every table, including versions, times of change and the log."""
+    hashed = hashlib.sha256()
     for name, rows in (await all_rows(database)).items():
-        said.update(name.encode())
+        hashed.update(name.encode())
         for row in rows:
-            said.update(repr(tuple(row)).encode())
-    return said.hexdigest()
+            hashed.update(repr(tuple(row)).encode())
+    return hashed.hexdigest()
 
 
 def file_bytes(directory: Path) -> dict[str, bytes]:
+    """The bytes of each file in a directory, by name."""
     return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
 
 
 def peak_megabytes() -> float:
-    """The most memory that this process has had."""
+    """The peak memory of this process."""
     status = Path("/proc/self/status")
     if status.exists():
-        # The other way counts what the process had that started this one.
+        # getrusage would include the memory of the process that started this one.
         return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / (1024 if sys.platform == "darwin" else 1)
 
 
-async def _alone(url: str, mapping: str, directory: str, batch: str) -> None:
-    """One import as a process of its own. A line of JSON a batch, and one in the end."""
+async def _main(url: str, mapping: str, directory: str, batch: str) -> None:
+    """Import, and print the progress after each batch and finally the results as lines of JSON."""
     database = Database(url)
-    began = time.perf_counter()
+    started = time.perf_counter()
 
-    def progress(told: Any) -> None:
-        print(json.dumps(asdict(told)), flush=True)
+    def print_progress(progress: Progress) -> None:
+        print(json.dumps(asdict(progress)), flush=True)
 
-    outcome, _ = await run_import(database, Path(mapping), Path(directory), batch=int(batch), progress=progress)
+    outcome, _ = await run_import(database, Path(mapping), Path(directory), batch=int(batch), progress=print_progress)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds, processor = time.perf_counter() - began, used.ru_utime + used.ru_stime
-    said = {"seconds": seconds, "processor": processor, "megabytes": peak_megabytes()}
-    print(json.dumps({"total": asdict(outcome.total), **said}), flush=True)
+    seconds, processor = time.perf_counter() - started, used.ru_utime + used.ru_stime
+    usage = {"seconds": seconds, "processor": processor, "megabytes": peak_megabytes()}
+    print(json.dumps({"total": asdict(outcome.total), **usage}), flush=True)
     await database.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(_alone(*sys.argv[1:]))
+    asyncio.run(_main(*sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""A store that speaks as much S3 as Huhang asks for, for the tests: path-style addresses, one bucket for all names."""
+"""A server for tests that implements the part of S3 that Huhang uses, with path-style addresses and any bucket."""
 
 import datetime as dt
 import hashlib
@@ -18,49 +18,49 @@ XML = "application/xml"
 
 
 class ObjectServer:
-    """What was put, by its path."""
+    """The stored objects, with the time at which each was put, by path."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, tuple[bytes, dt.datetime]] = {}
+        self.objects: dict[str, tuple[bytes, dt.datetime]] = {}
 
     async def respond(self, request: Request) -> Response:
-        """Put, get and head of an object; of a bucket the list, and the removal of several."""
+        """Respond to PUT, GET and HEAD of an object, to ListObjectsV2 and to DeleteObjects."""
         if not request.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
             return Response("<Error><Code>AccessDenied</Code></Error>", 403, media_type=XML)
         path = request.path_params["path"]
         if "list-type" in request.query_params:
-            return self.listed(path, request.query_params.get("prefix", ""))
+            return self.list(path, request.query_params.get("prefix", ""))
         if request.method == "PUT":
             data = await request.body()
-            self.kept[path] = (data, dt.datetime.now(dt.UTC))
+            self.objects[path] = (data, dt.datetime.now(dt.UTC))
             return Response(headers={"etag": etag(data)})
         if "delete" in request.query_params:
-            return self.removed(path, await request.body())
-        if path not in self.kept:
+            return self.delete(path, await request.body())
+        if path not in self.objects:
             return Response("<Error><Code>NoSuchKey</Code></Error>", 404, media_type=XML)
-        data, at = self.kept[path]
+        data, at = self.objects[path]
         modified = at.strftime("%a, %d %b %Y %H:%M:%S GMT")
         return Response(data, headers={"etag": etag(data), "last-modified": modified})
 
-    def removed(self, bucket: str, wanted: bytes) -> Response:
-        """The objects of a list, gone; one that was not there counts as gone, as it does for S3."""
-        keys = [key.text or "" for key in ElementTree.fromstring(wanted).iter() if key.tag.endswith("Key")]
+    def delete(self, bucket: str, body: bytes) -> Response:
+        """DeleteObjects. As in S3, an object that does not exist counts as deleted."""
+        keys = [key.text or "" for key in ElementTree.fromstring(body).iter() if key.tag.endswith("Key")]
         for key in keys:
-            self.kept.pop(f"{bucket.strip('/')}/{key}", None)
-        told = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
-        return Response(f"<DeleteResult>{told}</DeleteResult>", media_type=XML)
+            self.objects.pop(f"{bucket.strip('/')}/{key}", None)
+        deleted = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
+        return Response(f"<DeleteResult>{deleted}</DeleteResult>", media_type=XML)
 
-    def listed(self, bucket: str, prefix: str) -> Response:
-        """The list, of version 2, all on one page."""
+    def list(self, bucket: str, prefix: str) -> Response:
+        """ListObjectsV2, with all objects on one page."""
         start = f"{bucket.strip('/')}/"
-        found = []
-        for path, (data, at) in self.kept.items():
+        contents = []
+        for path, (data, at) in self.objects.items():
             if path.startswith(start + prefix):
                 parts = {"Key": path.removeprefix(start), "LastModified": at.strftime("%Y-%m-%dT%H:%M:%S.000Z")}
                 parts |= {"ETag": etag(data), "Size": str(len(data))}
                 inside = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in parts.items())
-                found.append(f"<Contents>{inside}</Contents>")
-        text = f"<ListBucketResult><IsTruncated>false</IsTruncated>{''.join(found)}</ListBucketResult>"
+                contents.append(f"<Contents>{inside}</Contents>")
+        text = f"<ListBucketResult><IsTruncated>false</IsTruncated>{''.join(contents)}</ListBucketResult>"
         return Response(text, media_type=XML)
 
 
@@ -70,7 +70,7 @@ def etag(data: bytes) -> str:
 
 @asynccontextmanager
 async def s3_bucket() -> AsyncIterator[str]:
-    """Its address, while it listens."""
+    """Serve. Yields the address."""
     route = Route("/{path:path}", ObjectServer().respond, methods=["GET", "PUT", "POST"])
     async with listening(Starlette(routes=[route])) as (host, port):
         yield f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""A register small enough to be written in a test: its mapping by parts, its geography, a few enterprises."""
+"""A small register for tests: the parts of its mapping, its geography and four enterprises."""
 
 import csv
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.db.database import Database
+from models.db.tables import table_of
 from tests.support.register_runs import all_rows
 
 SQUARE = '{"type":"Polygon","coordinates":[[[120,30],[121,30],[121,31],[120,31],[120,30]]]}'
@@ -93,14 +94,14 @@ GEOGRAPHY: dict[str, list[dict[str, Any]]] = {
 }
 PLACES: list[dict[str, Any]] = [
     {"id": "A", "name": "near", "town": "", "phone": "13800000001", "lat": 30.203, "lon": 120.2},
-    {"id": "B", "name": "told", "town": "T2", "phone": "13800000002", "lat": 30.21, "lon": 120.2},
+    {"id": "B", "name": "with a town", "town": "T2", "phone": "13800000002", "lat": 30.21, "lon": 120.2},
     {"id": "C", "name": "elsewhere", "town": "T1", "phone": "13800000003", "lat": 30.5, "lon": 122.5},
     {"id": "D", "name": "nowhere", "town": "T1", "phone": "13800000004", "lat": "", "lon": ""},
 ]
 
 
 def write_files(directory: Path, **files: list[dict[str, Any]]) -> Path:
-    """Write files of rows by name."""
+    """Write each list of rows to the CSV file of its name."""
     for name, rows in files.items():
         with (directory / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, rows[0])
@@ -110,12 +111,13 @@ def write_files(directory: Path, **files: list[dict[str, Any]]) -> Path:
 
 
 async def rows_by_key(database: Database, model: Any) -> dict[str, Any]:
-    """Rows by their key in the register."""
-    rows = model.__table__
+    """The rows of a table by their natural key."""
+    rows = table_of(model)
     key = next(name for name in ("external_id", "code", "badge") if name in rows.c)
     async with database.read() as connection:
         return {row._mapping[key]: row for row in await connection.execute(sa.select(rows).order_by(rows.c.id))}
 
 
 async def import_events(database: Database) -> list[tuple[str | None, int | None]]:
+    """The source and the number of rows of each event."""
     return [(event.source, event.rows) for event in (await all_rows(database))["event"]]

@@ -1,4 +1,4 @@
-"""What is kept of a picture: all of its pixels, and nothing of what else its file says."""
+"""Checks of uploads: images keep all pixels and lose their metadata, and damaged files are refused."""
 
 import contextlib
 import io
@@ -36,30 +36,30 @@ def refusal(data: bytes, declared: str = UNKNOWN_TYPE) -> ErrorCode:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_loses_what_it_says_and_no_pixel(kind: str) -> None:
+def test_an_image_loses_its_metadata_and_no_pixel(kind: str) -> None:
     data = photograph(kind)
     assert SECRET in data or kind == "PNG"
     assert opened(data).getexif().get_ifd(GPS)
-    kept = check_content(data, KINDS[kind])
-    assert kept.media_type == KINDS[kind]
-    assert SECRET not in kept.data
-    found = opened(kept.data)
-    assert found.tobytes() == opened(data).tobytes()
-    assert dict(found.getexif()) == {ORIENTATION: 6}
-    assert set(found.info) <= {"exif", "jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi"} | (
+    content = check_content(data, KINDS[kind])
+    assert content.media_type == KINDS[kind]
+    assert SECRET not in content.data
+    image = opened(content.data)
+    assert image.tobytes() == opened(data).tobytes()
+    assert dict(image.getexif()) == {ORIENTATION: 6}
+    assert set(image.info) <= {"exif", "jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi"} | (
         {"loop", "background", "timestamp", "duration"} if kind == "WEBP" else set()
     )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_that_stands_upright_has_no_exif_at_all(kind: str) -> None:
-    kept = check_content(photograph(kind, exif=exif(1)), KINDS[kind])
-    assert dict(opened(kept.data).getexif()) == {}
-    assert b"xif" not in kept.data
+def test_an_upright_image_has_no_exif_at_all(kind: str) -> None:
+    content = check_content(photograph(kind, exif=exif(1)), KINDS[kind])
+    assert dict(opened(content.data).getexif()) == {}
+    assert b"xif" not in content.data
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_stripped_is_stripped_once(kind: str) -> None:
+def test_stripping_twice_changes_nothing_more(kind: str) -> None:
     once = check_content(photograph(kind), KINDS[kind]).data
     assert check_content(once, KINDS[kind]).data == once
 
@@ -67,31 +67,31 @@ def test_what_is_stripped_is_stripped_once(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_colour_profile_stays(kind: str) -> None:
     profile = bytes(range(128)) * 3
-    kept = check_content(photograph(kind, icc_profile=profile), KINDS[kind])
-    assert opened(kept.data).info["icc_profile"] == profile
+    content = check_content(photograph(kind, icc_profile=profile), KINDS[kind])
+    assert opened(content.data).info["icc_profile"] == profile
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_positions_stay_where_that_is_asked_for(kind: str) -> None:
+def test_keep_positions_keeps_the_whole_file(kind: str) -> None:
     data = photograph(kind)
     assert check_content(data, KINDS[kind], keep_positions=True).data == data
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_follows_a_picture_goes(kind: str) -> None:
-    """Telephones put a film behind a picture, and cameras a second picture, each with its own position."""
+def test_data_after_the_image_is_removed(kind: str) -> None:
+    """Telephones append a video to an image and cameras a second image, each with its own position."""
     data = photograph(kind)
     assert check_content(data + photograph("JPEG"), KINDS[kind]).data == check_content(data, KINDS[kind]).data
 
 
 @pytest.mark.parametrize("more", [{"progressive": True}, {"optimize": True}, {"restart_marker_blocks": 1}])
-def test_a_jpeg_of_any_build_stays_what_it_is(more: dict[str, object]) -> None:
+def test_a_jpeg_of_any_encoding_keeps_its_pixels(more: dict[str, object]) -> None:
     data = photograph("JPEG", **more)
     assert opened(check_content(data, JPEG).data).tobytes() == opened(data).tobytes()
 
 
-def test_a_jpeg_of_very_many_scans_is_refused() -> None:
-    """A small file could keep a decoder at work for minutes: every scan is a walk through all of the picture."""
+def test_a_jpeg_with_too_many_scans_is_refused() -> None:
+    """A small file could occupy a decoder for minutes, because every scan goes through the whole image."""
     plain = photograph(progressive=True, exif=exif(1))
     start = plain.rindex(b"\xff\xda")
     scan = plain[start:-2]
@@ -103,15 +103,15 @@ def test_a_jpeg_of_very_many_scans_is_refused() -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_a_jpeg_of_other_colours_stays_what_it_is(mode: str) -> None:
+def test_a_jpeg_of_other_colours_keeps_its_pixels(mode: str) -> None:
     file = io.BytesIO()
     picture(mode=mode).save(file, "JPEG", comment=SECRET)
-    kept = check_content(file.getvalue(), JPEG).data
-    assert opened(kept).tobytes() == opened(file.getvalue()).tobytes()
-    assert SECRET not in kept
+    stripped = check_content(file.getvalue(), JPEG).data
+    assert opened(stripped).tobytes() == opened(file.getvalue()).tobytes()
+    assert SECRET not in stripped
 
 
-def test_a_thumbnail_in_the_first_segment_goes() -> None:
+def test_a_thumbnail_in_the_first_segment_is_removed() -> None:
     plain = check_content(photograph("JPEG", exif=exif(1)), JPEG).data
     assert plain[2:4] == b"\xff\xe0"
     small = bytes(3 * 4 * 4)
@@ -120,12 +120,12 @@ def test_a_thumbnail_in_the_first_segment_goes() -> None:
     assert check_content(data, JPEG).data == plain
 
 
-def test_the_still_picture_of_an_animated_png_stays() -> None:
+def test_an_animated_png_keeps_only_its_still_image() -> None:
     file = io.BytesIO()
     picture().save(file, "PNG", save_all=True, append_images=[Image.new("RGB", (64, 48))])
-    kept = check_content(file.getvalue(), PNG).data
-    assert opened(kept).tobytes() == picture().tobytes()
-    assert b"acTL" not in kept
+    stripped = check_content(file.getvalue(), PNG).data
+    assert opened(stripped).tobytes() == picture().tobytes()
+    assert b"acTL" not in stripped
 
 
 def test_an_animated_webp_is_refused() -> None:
@@ -141,28 +141,28 @@ XMP = (
 
 
 def illustrated(photo: bytes) -> bytes:
-    """A paper with a photograph in it, as it was taken, and with positions of its own."""
+    """A document that contains a photograph with its metadata, and positions of its own."""
     stream = b"1 0 obj\n<< /Type /XObject /Subtype /Image /Filter /DCTDecode >>\nstream\n%b\nendstream\nendobj\n"
     return paper().replace(b"trailer", stream % photo + b"2 0 obj\nstream\n" + XMP + b"\nendstream\nendobj\ntrailer")
 
 
-def test_a_paper_loses_positions_and_nothing_moves_in_it() -> None:
+def test_a_document_loses_positions_and_nothing_in_it_moves() -> None:
     photo = photograph("JPEG", comment=b"")
     data = illustrated(photo)
     assert SECRET in data
-    kept = check_content(data, PDF).data
-    assert len(kept) == len(data)
+    stripped = check_content(data, PDF).data
+    assert len(stripped) == len(data)
     for gone in (SECRET, b"Exif", b"GPS", b"30,14.2N", b"120,15.9E", b"7/1"):
-        assert gone not in kept
-    assert b'dc:format="any"' in kept
+        assert gone not in stripped
+    assert b'dc:format="any"' in stripped
     start = data.index(photo)
-    inside = opened(kept[start : start + len(photo)])
+    inside = opened(stripped[start : start + len(photo)])
     assert (inside.tobytes(), dict(inside.getexif())) == (opened(photo).tobytes(), {})
-    assert check_content(kept, PDF).data == kept
+    assert check_content(stripped, PDF).data == stripped
     assert check_content(data, PDF, keep_positions=True).data == data
 
 
-def test_a_signed_paper_stays_as_it_is() -> None:
+def test_a_signed_document_stays_as_it_is() -> None:
     data = illustrated(photograph("JPEG")).replace(b"trailer", b"<< /Type /Sig /ByteRange [0 9 20 9] >> trailer")
     assert check_content(data, PDF).data == data
 
@@ -170,12 +170,12 @@ def test_a_signed_paper_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     "part", [b"\xff\xe1\xff\xffExif\0\0", b"\xff\xe1\0\2Exif\0\0", b'a:GPSa="', b"<a:GPSa>1</a:GPSb>"]
 )
-def test_what_only_begins_like_a_position_stays(part: bytes) -> None:
+def test_data_that_only_begin_like_a_position_stay(part: bytes) -> None:
     data = paper().replace(b"trailer", part + b"trailer")
     assert check_content(data, PDF).data == data
 
 
-def test_a_paper_full_of_what_looks_like_positions_is_looked_through_in_no_time() -> None:
+def test_searching_a_document_for_positions_takes_linear_time() -> None:
     for part in (b"a", b"a:GPS", b"<a:GPSa>", b'a:GPSa="', b"\xff\xe1\0\x09Exif\0\0", b"\xff\xed", b" "):
         data = paper().replace(b"trailer", part * (1_000_000 // len(part)) + b"trailer")
         started = time.process_time()
@@ -183,7 +183,7 @@ def test_a_paper_full_of_what_looks_like_positions_is_looked_through_in_no_time(
         assert time.process_time() - started < 10
 
 
-def test_a_paper_without_positions_stays_as_it_is() -> None:
+def test_a_document_without_positions_stays_as_it_is() -> None:
     assert check_content(paper(), PDF).data == paper()
     assert refusal(paper()[:40]) is ErrorCode.BAD_INPUT
 
@@ -192,36 +192,36 @@ def test_a_paper_without_positions_stays_as_it_is() -> None:
     "data",
     [b"", b"This is no photograph.", b"GIF89a", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\xff\xd8", b"RIFF1234"],
 )
-def test_anything_else_is_of_no_kind_that_is_taken(data: bytes) -> None:
+def test_other_content_is_refused(data: bytes) -> None:
     assert detect_type(data) is None
     assert refusal(data, JPEG) is ErrorCode.UNSUPPORTED_TYPE
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_must_be_the_one_that_is_declared(kind: str) -> None:
+def test_content_of_another_type_than_declared_is_refused(kind: str) -> None:
     data = photograph(kind)
     assert check_content(data, UNKNOWN_TYPE).media_type == KINDS[kind]
     for other in {JPEG, PNG, WEBP, PDF, "text/plain", "image/gif", "image/*"} - {KINDS[kind]}:
         assert refusal(data, other) is ErrorCode.UNSUPPORTED_TYPE
 
 
-def test_a_bomb_is_refused_without_being_unfolded() -> None:
+def test_a_decompression_bomb_is_refused_without_decoding() -> None:
     data = bomb()
     assert len(data) < 1_000_000
     assert refusal(data, PNG) is ErrorCode.TOO_LARGE
 
 
-def test_the_greatest_picture_is_not_one_pixel_greater() -> None:
+def test_the_limit_of_pixels_is_exact() -> None:
     width = PIXELS_MAXIMUM // 100
     for height, code in ((100, ErrorCode.BAD_INPUT), (101, ErrorCode.TOO_LARGE)):
         header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-        # Without data it cannot be decoded; that it was tried shows that it was not too large.
+        # Without image data it is damaged. That error shows that its size was accepted.
         data = strip_images.PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
         assert refusal(data) is code
 
 
 def webp_header(form: str, width: int, height: int) -> bytes:
-    """A WebP that says how large it is, and has nothing else."""
+    """A WebP that has only the chunk with its size."""
     if form == "VP8X":
         content = bytes(4) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     elif form == "VP8L":
@@ -233,38 +233,38 @@ def webp_header(form: str, width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["VP8X", "VP8L", "VP8"])
-def test_a_webp_is_measured_before_a_decoder_sees_it(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its decoder takes the memory for the whole picture at once: 975 MB for 38 bytes, if it is let."""
-    seen: list[bytes] = []
+def test_the_size_of_a_webp_is_checked_before_decoding(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decoder allocates the memory for the whole image at once, which would be 975 MB for these 38 bytes."""
+    decoded: list[bytes] = []
 
     def decoder(file: io.BytesIO) -> Image.Image:
-        seen.append(file.getvalue())
+        decoded.append(file.getvalue())
         raise ValueError
 
     monkeypatch.setitem(DECODE, WEBP, decoder)
     for width, height in ((7990, 8000), (16_383, 16_383), (WEBP_PIXELS_MAXIMUM // 4000 + 1, 4000)):
         assert refusal(webp_header(form, width, height)) is ErrorCode.TOO_LARGE
-    assert seen == []
+    assert decoded == []
     assert refusal(webp_header(form, WEBP_PIXELS_MAXIMUM // 4000, 4000)) is ErrorCode.BAD_INPUT
-    assert seen
+    assert decoded
 
 
 @pytest.mark.parametrize("more", [{"lossless": True}, {"lossless": False}, {"lossless": False, "exif": exif(1)}])
-def test_the_size_of_a_webp_is_the_one_that_its_decoder_finds(more: dict[str, object]) -> None:
+def test_the_size_of_a_webp_is_that_of_the_decoded_image(more: dict[str, object]) -> None:
     data = photograph("WEBP", **{"exif": b"", **more})
     assert strip_images.webp_size(data) == opened(data).size
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_that_ends_early_is_refused_wherever_it_ends(kind: str) -> None:
+def test_an_image_truncated_anywhere_is_refused(kind: str) -> None:
     data = photograph(kind)
     for end in range(16, len(data) - 1, max(len(data) // 150, 1)):
         assert refusal(data[:end]) in (ErrorCode.BAD_INPUT, ErrorCode.UNSUPPORTED_TYPE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_damage_is_refused_or_leaves_a_picture(kind: str) -> None:
-    """Whatever the bytes, there is no other error, and what is kept can be looked at."""
+def test_a_damaged_image_is_refused_or_can_be_decoded(kind: str) -> None:
+    """Random damage never causes any other error, and what is accepted can be decoded."""
     data = photograph(kind)
     rng = Random(kind)
     for _ in range(examples(300)):
@@ -287,12 +287,12 @@ def test_damage_is_refused_or_leaves_a_picture(kind: str) -> None:
         b"XX\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0",
     ],
 )
-def test_damaged_exif_leaves_the_picture_upright(data: bytes) -> None:
+def test_damaged_exif_means_upright(data: bytes) -> None:
     assert strip_images.read_orientation(data) == strip_images.UPRIGHT
 
 
 @pytest.mark.parametrize("turned", range(1, 9))
-def test_which_way_up_is_read_in_either_byte_order(turned: int) -> None:
+def test_the_orientation_is_read_in_either_byte_order(turned: int) -> None:
     little = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes([turned, 0, 0, 0])
     assert strip_images.read_orientation(little) == turned
     assert strip_images.read_orientation(strip_images.orientation_exif(turned)) == turned

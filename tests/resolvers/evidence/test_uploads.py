@@ -1,4 +1,4 @@
-"""Orphans are collected and nothing else, beside uploads too; and a bucket keeps evidence as a directory does."""
+"""Stores evidence in a directory and a bucket, and removes orphans and nothing else, also during uploads."""
 
 import asyncio
 import datetime as dt
@@ -52,9 +52,9 @@ async def store(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytes
         yield open_store(str(folder))
         return
     async with s3_bucket() as address:
-        given = {"ENDPOINT_URL": address, "ALLOW_HTTP": "true", "REGION": "us-east-1"}
-        given |= {"ACCESS_KEY_ID": "tests", "SECRET_ACCESS_KEY": "of no use elsewhere"}
-        for name, value in given.items():
+        variables = {"ENDPOINT_URL": address, "ALLOW_HTTP": "true", "REGION": "us-east-1"}
+        variables |= {"ACCESS_KEY_ID": "tests", "SECRET_ACCESS_KEY": "of no use elsewhere"}
+        for name, value in variables.items():
             monkeypatch.setenv(f"AWS_{name}", value)
         yield open_store("s3://evidence/of/a/district")
 
@@ -68,10 +68,10 @@ async def rows(database: Database) -> set[str]:
         return set((await connection.execute(sa.select(EVIDENCE.c.sha256))).scalars())
 
 
-async def attach(database: Database, kept: StoredEvidence) -> None:
+async def attach(database: Database, evidence: StoredEvidence) -> None:
     async with database.write() as session:
         connection = await session.connection()
-        await connection.execute(sa.update(EVIDENCE).where(EVIDENCE.c.id == kept.id).values(attached=True))
+        await connection.execute(sa.update(EVIDENCE).where(EVIDENCE.c.id == evidence.id).values(attached=True))
 
 
 async def read(store: Store, name: str) -> bytes | None:
@@ -79,7 +79,7 @@ async def read(store: Store, name: str) -> bytes | None:
     return None if chunks is None else b"".join([chunk async for chunk in chunks])
 
 
-async def test_a_store_gives_back_what_was_put(store: Store) -> None:
+async def test_a_store_returns_what_was_put(store: Store) -> None:
     before = clock()
     assert await names(store) == set()
     data = os.urandom(700_000)
@@ -88,15 +88,15 @@ async def test_a_store_gives_back_what_was_put(store: Store) -> None:
     await store.put(name, data)
     await store.put(name, data)
     assert (await store.has(name), await read(store, name)) == (True, data)
-    [(found, written)] = [one async for one in store.names()]
-    assert found == name
-    assert before - HOUR < written < clock() + HOUR
+    [(stored_name, modified)] = [one async for one in store.names()]
+    assert stored_name == name
+    assert before - HOUR < modified < clock() + HOUR
     await store.remove(name)
     await store.remove(name)
     assert await names(store) == set()
 
 
-async def test_orphans_go_after_a_day(database: Database, store: Store) -> None:
+async def test_orphans_are_removed_after_a_day(database: Database, store: Store) -> None:
     now = clock()
     attached, waiting, again = [await store_upload(database, store, COMMANDER, now, numbered(n)) for n in range(3)]
     await attach(database, attached)
@@ -104,7 +104,7 @@ async def test_orphans_go_after_a_day(database: Database, store: Store) -> None:
     every = {attached.sha256, waiting.sha256, again.sha256}
     assert await collect_orphans(database, store, now + 23 * HOUR) == RemovedOrphans(0, 0)
     assert await names(store) == every | {"a" * 64}
-    # Somebody else uploads it once more.
+    # Another viewer uploads the same bytes again.
     assert await store_upload(database, store, OTHER, now + 20 * HOUR, numbered(2)) == again
     assert await collect_orphans(database, store, now + 25 * HOUR) == RemovedOrphans(1, 2)
     assert await rows(database) == await names(store) == every - {waiting.sha256}
@@ -112,41 +112,41 @@ async def test_orphans_go_after_a_day(database: Database, store: Store) -> None:
     assert await collect_orphans(database, store, now + 1_000 * HOUR) == RemovedOrphans(1, 1)
     assert await rows(database) == await names(store) == {attached.sha256}
     assert await find_evidence(database, attached.sha256) == attached
-    # Whoever still has it may upload it anew.
+    # Removed evidence can be uploaded again.
     assert (await store_upload(database, store, COMMANDER, now, numbered(1))).sha256 == waiting.sha256
     assert await read(store, waiting.sha256) == numbered(1).data
 
 
-async def test_nothing_is_collected_where_another_database_has_evidence(
+async def test_nothing_is_removed_from_a_store_that_another_database_uses(
     database: Database, databases: Databases, migrated_url: str, store: Store
 ) -> None:
     now = clock()
     other = Database(await databases.new(migrated_url))
     try:
         async with other.write() as session:
-            await renew_epoch(session, "0123456789abcdef")  # copies of one database have one
+            await renew_epoch(session, "0123456789abcdef")  # copies of one database share an epoch
         theirs, mine = await store_upload(other, store, COMMANDER, now, numbered(1)), numbered(2)
         await attach(other, theirs)
         later = now + 1_000 * HOUR
         with pytest.raises(ForeignStore) as caught:
             await collect_orphans(database, store, later)
         assert caught.value.others == ["0123456789abcdef"]
-        # Nor when both have, by either.
-        kept = await store_upload(database, store, COMMANDER, now, mine)
+        # Neither of two databases that use it removes anything.
+        evidence = await store_upload(database, store, COMMANDER, now, mine)
         for one in (database, other):
             with pytest.raises(ForeignStore):
                 await collect_orphans(one, store, later)
-        assert await names(store) == {theirs.sha256, kept.sha256}
-        assert await rows(database) == {kept.sha256}
+        assert await names(store) == {theirs.sha256, evidence.sha256}
+        assert await rows(database) == {evidence.sha256}
         await claim_store(database, store)
         assert await collect_orphans(database, store, later) == RemovedOrphans(1, 2)
     finally:
         await other.close()
 
 
-async def test_nothing_is_collected_where_nobody_knows_whose_it_is(database: Database, store: Store) -> None:
+async def test_nothing_is_removed_from_a_store_with_files_and_no_mark(database: Database, store: Store) -> None:
     assert await collect_orphans(database, store, clock()) == RemovedOrphans(0, 0)
-    await store.put("a" * 64, b"of whom?")
+    await store.put("a" * 64, b"of an unknown database")
     with pytest.raises(ForeignStore):
         await collect_orphans(database, store, clock() + 25 * HOUR)
     assert await names(store) == {"a" * 64}
@@ -154,23 +154,21 @@ async def test_nothing_is_collected_where_nobody_knows_whose_it_is(database: Dat
     assert await collect_orphans(database, store, clock() + 25 * HOUR) == RemovedOrphans(0, 1)
 
 
-async def test_what_an_upload_left_unfinished_goes_too(database: Database, folder: Path) -> None:
+async def test_files_of_interrupted_uploads_are_removed_too(database: Database, folder: Path) -> None:
     store = DirectoryStore(folder)
-    kept = await store_upload(database, store, COMMANDER, clock(), numbered(1))
-    await attach(database, kept)
-    unfinished, foreign = folder / kept.sha256[:2] / f"{UNFINISHED}x", folder / kept.sha256[:2] / "README"
+    evidence = await store_upload(database, store, COMMANDER, clock(), numbered(1))
+    await attach(database, evidence)
+    unfinished, foreign = folder / evidence.sha256[:2] / f"{UNFINISHED}x", folder / evidence.sha256[:2] / "README"
     for file in (unfinished, foreign):
         file.write_bytes(b"x")
     assert await collect_orphans(database, store, clock()) == RemovedOrphans(0, 0)
     assert await collect_orphans(database, store, clock() + 25 * HOUR) == RemovedOrphans(0, 1)
-    # What was never ours is left alone.
+    # Other files are not touched.
     assert [unfinished.exists(), foreign.exists()] == [False, True]
-    assert await find_evidence(database, kept.sha256) == kept
+    assert await find_evidence(database, evidence.sha256) == evidence
 
 
-async def test_a_file_that_cannot_be_written_leaves_nothing(
-    database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_write_leaves_nothing(database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(number: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -181,26 +179,26 @@ async def test_a_file_that_cannot_be_written_leaves_nothing(
     assert await rows(database) == set()
 
 
-async def test_collecting_beside_uploads_loses_nothing(database: Database, folder: Path) -> None:
-    """Old orphans are uploaded anew while two collections run: whatever an upload was answered is there."""
+async def test_removing_orphans_during_uploads_loses_nothing(database: Database, folder: Path) -> None:
+    """Old orphans are uploaded again while two removals run. Every upload that succeeded is there."""
     store, now = DirectoryStore(folder), clock()
     old = now - 48 * HOUR
     for n in range(12):
-        kept = await store_upload(database, store, COMMANDER, old, numbered(n))
-        os.utime(folder / kept.sha256[:2] / kept.sha256, (old.timestamp(), old.timestamp()))
+        evidence = await store_upload(database, store, COMMANDER, old, numbered(n))
+        os.utime(folder / evidence.sha256[:2] / evidence.sha256, (old.timestamp(), old.timestamp()))
 
     async def upload(number: int) -> StoredEvidence:
         return await store_upload(database, store, OTHER, now, numbered(number))
 
     work = [upload(n) for n in range(6)]
-    found = await asyncio.gather(collect_orphans(database, store, now), *work, collect_orphans(database, store, now))
-    answered = [one for one in found if isinstance(one, StoredEvidence)]
-    assert len(answered) == 6
-    for kept in answered:
-        assert await find_evidence(database, kept.sha256) == kept
-        assert await store.has(kept.sha256)
+    results = await asyncio.gather(collect_orphans(database, store, now), *work, collect_orphans(database, store, now))
+    stored = [one for one in results if isinstance(one, StoredEvidence)]
+    assert len(stored) == 6
+    for evidence in stored:
+        assert await find_evidence(database, evidence.sha256) == evidence
+        assert await store.has(evidence.sha256)
     await collect_orphans(database, store, now)
-    assert await rows(database) == await names(store) == {kept.sha256 for kept in answered}
+    assert await rows(database) == await names(store) == {evidence.sha256 for evidence in stored}
 
 
 @pytest.mark.parametrize("url", ["s3://", "s3:///prefix", "http://huhang.test/evidence", "gs://bucket"])

@@ -1,4 +1,7 @@
-"""A thousand rows damaged in twenty-odd ways: each is in the report with its line and reason, the others are loaded."""
+"""Imports files with a thousand rows that are damaged in thirty ways.
+
+Each damaged row is in the report with its line and reason, and all other rows are imported.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -51,9 +54,10 @@ Row = list[bytes]
 
 @dataclass
 class Damage:
-    """One way: what it does to a row's cells, and the column, the reason and the severity that the report must say.
+    """One way to damage a row, with the column, reason and severity that the report must have.
 
-    `whole`: it works on the line instead of on the cells.
+    `cells` replaces cells by position, `whole` replaces a text in the whole line once, `cut` drops the cells from that
+    position on, and `more` is appended.
     """
 
     column: str
@@ -111,7 +115,7 @@ OF_HAZARDS = (
 
 def enterprise(number: int) -> Row:
     code = complete(f"913501{number:011d}")
-    # A row in three is quoted, one of those over two lines, as real files are.
+    # As in real files, some names are quoted, and some of those extend over two lines.
     name = {0: f'"第{number}厂, 分厂"', 3: f'"two\nlines {number}"'}.get(number % 9, f"第{number}厂")
     cells = (f"E{number}", code, name, "30.25", "120.25", "重大" if number % 2 else "", "是", "3")
     return [str(cell).encode() for cell in cells]
@@ -122,34 +126,34 @@ def hazard(number: int) -> Row:
     return [str(cell).encode() for cell in cells]
 
 
-def written(path: Path, header: str, rows: list[tuple[Row, Damage | None]]) -> list[tuple[int, Damage]]:
-    """Write a file; the damage with the first line of each damaged row."""
-    lines, found, number = [header.encode()], [], 2
+def write_rows(path: Path, header: str, rows: list[tuple[Row, Damage | None]]) -> list[tuple[int, Damage]]:
+    """Write a file. Returns the first line and the damage of each damaged row."""
+    lines, damages, number = [header.encode()], [], 2
     for row, damage in rows:
         line = b",".join(row) if damage is None else damage.line(row)
         lines.append(line)
         if damage is not None:
-            found.append((number, damage))
+            damages.append((number, damage))
         number += line.count(b"\n") + 1
     path.write_bytes(b"\r\n".join(lines) + b"\r\n")
-    return found
+    return damages
 
 
 def mixed(rng: Random, count: int, ways: tuple[Damage, ...], each: int) -> list[Damage | None]:
-    """For each row its damage, if any. The first row has none: others are compared with it."""
-    found: list[Damage | None] = [way for way in ways for _ in range(each)]
-    found += [None] * (count - 1 - len(found))
-    rng.shuffle(found)
-    return [None, *found]
+    """The damage of each row, if any. The first row has none, because others are compared with it."""
+    damages: list[Damage | None] = [way for way in ways for _ in range(each)]
+    damages += [None] * (count - 1 - len(damages))
+    rng.shuffle(damages)
+    return [None, *damages]
 
 
 def enterprises(rng: Random, each: int) -> tuple[list[tuple[Row, Damage | None]], int]:
-    """Rows with their damage, and where among them the key of the first comes for the last time: that row counts."""
+    """Rows with their damage, and the position of the last row that has the key of the first. That row counts."""
     rows: list[tuple[Row, Damage | None]] = []
     for number, damage in enumerate(mixed(rng, ROWS, OF_ENTERPRISES, each)):
         row = enterprise(number)
         if damage is not None:
-            # What a way does must be what is wrong: a quoted name would be cut in two by some.
+            # The damage must be the only fault: in a quoted name, some ways of damage would cause another.
             row[2] = b"n"
             if damage.cells.get(1) == b"FIRST":
                 damage = Damage(damage.column, damage.reason, {1: enterprise(0)[1]})
@@ -162,39 +166,42 @@ def enterprises(rng: Random, each: int) -> tuple[list[tuple[Row, Damage | None]]
 
 
 def damaged(directory: Path, rng: Random) -> list[tuple[str, int, Damage]]:
-    """Write both files; what the report must say, by file and line."""
+    """Write both files. Returns the file, line and damage of each entry that the report must have."""
     each = 1_000 // (len(OF_ENTERPRISES) + len(OF_HAZARDS)) + 1
     rows, last = enterprises(rng, each)
-    found = [(FILES[0], *e) for e in written(directory / FILES[0], ENTERPRISES, rows)]
+    entries = [(FILES[0], *e) for e in write_rows(directory / FILES[0], ENTERPRISES, rows)]
     line = 2 + sum(b",".join(row).count(b"\n") + 1 for row, _ in rows[:last])
-    found = [(f, n, replace(d, reason=d.reason.format(last=line))) for f, n, d in [*found, (FILES[0], 2, AGAIN)]]
+    entries.append((FILES[0], 2, AGAIN))
+    entries = [(f, n, replace(d, reason=d.reason.format(last=line))) for f, n, d in entries]
     hazards = [(hazard(n), damage) for n, damage in enumerate(mixed(rng, ROWS, OF_HAZARDS, each))]
-    return found + [(FILES[1], *e) for e in written(directory / FILES[1], HAZARDS, hazards)]
+    return entries + [(FILES[1], *e) for e in write_rows(directory / FILES[1], HAZARDS, hazards)]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_a_thousand_damaged_rows(database: Database, tmp_path: Path, seed: int) -> None:
+async def test_each_damaged_row_is_reported_and_all_others_are_imported(
+    database: Database, tmp_path: Path, seed: int
+) -> None:
     expected = damaged(tmp_path, Random(seed))
     assert len(expected) > 1_000
     outcome, report = await run_import(database, MAPPING, tmp_path, batch=300)
-    said = Counter((r["file"], r["line"], r["column"], r["reason"], r["severity"]) for r in report)
-    wanted = Counter((f, str(n), d.column, d.reason, d.severity) for f, n, d in expected)
-    assert said - wanted == Counter()
-    assert wanted - said == Counter()
+    reported = Counter((r["file"], r["line"], r["column"], r["reason"], r["severity"]) for r in report)
+    expected_entries = Counter((f, str(n), d.column, d.reason, d.severity) for f, n, d in expected)
+    assert reported - expected_entries == Counter()
+    assert expected_entries - reported == Counter()
     bad = Counter(f for f, _, d in expected if d.severity == "error")
     assert [(c.read, c.bad) for c in outcome.tables.values()] == [(ROWS, bad[file]) for file in FILES]
     assert sum(c.warnings for c in outcome.tables.values()) == len(expected) - sum(bad.values())
-    # Of the rows with the first one's key one is in the database.
+    # Only one of the rows that have the key of the first is in the database.
     same = sum(damage.cells == AGAIN.cells for _, _, damage in expected)
     async with database.read() as connection:
-        held = [
+        rows = [
             (await connection.execute(sa.select(sa.func.count()).select_from(model))).scalar()
             for model in (models.Enterprise, models.Hazard)
         ]
-    assert held == [ROWS - bad[FILES[0]] - same, ROWS - bad[FILES[1]]]
+    assert rows == [ROWS - bad[FILES[0]] - same, ROWS - bad[FILES[1]]]
 
     before = await digest(database)
-    outcome, again_said = await run_import(database, MAPPING, tmp_path, batch=300)
+    outcome, report_again = await run_import(database, MAPPING, tmp_path, batch=300)
     assert (outcome.total.new, outcome.total.changed) == (0, 0)
-    assert again_said == report
+    assert report_again == report
     assert await digest(database) == before

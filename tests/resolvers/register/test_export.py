@@ -1,4 +1,4 @@
-"""What is exported and imported again is what it was: nothing changes, and a second export has the same bytes."""
+"""Importing an export changes nothing, and exporting an imported export gives the same bytes."""
 
 import datetime as dt
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.support.register_runs import digest, file_bytes, run_import, slice_re
 
 FILES = {*(f"{name}.csv" for name in TABLES), "mapping.toml", "district.geojson"}
 MAPS = {"zones.geojson", "venues.geojson", "enterprises.geojson"}
-# Texts in which a careless file would lose something.
+# Texts that a file would lose or change without escaping.
 ODD = (
     "",
     " ",
@@ -43,7 +43,7 @@ ODD = (
 )
 
 
-async def test_import_of_an_export_changes_nothing(own_demo: Database, tmp_path: Path) -> None:
+async def test_importing_an_export_changes_nothing(own_demo: Database, tmp_path: Path) -> None:
     counts = await export(own_demo, tmp_path)
     assert counts["enterprises"] == DEMO_ENTERPRISES
     assert min(counts.values()) > 0
@@ -56,7 +56,7 @@ async def test_import_of_an_export_changes_nothing(own_demo: Database, tmp_path:
     assert await digest(own_demo) == before
 
 
-async def test_export_import_export_gives_the_same_bytes(
+async def test_exporting_an_imported_export_gives_the_same_bytes(
     own_demo: Database, database: Database, tmp_path: Path
 ) -> None:
     counts = await export(own_demo, tmp_path / "first")
@@ -69,7 +69,7 @@ async def test_export_import_export_gives_the_same_bytes(
     assert first.keys() == second.keys() == FILES | MAPS
 
 
-async def test_the_real_register_too(
+async def test_exporting_the_imported_real_register_gives_the_same_bytes(
     database: Database, databases: Databases, migrated_url: str, tmp_path: Path
 ) -> None:
     source = slice_real(tmp_path, 150)
@@ -85,7 +85,7 @@ async def test_the_real_register_too(
     await other.close()
 
 
-async def test_texts_come_back_to_the_letter(own_demo: Database, database: Database, tmp_path: Path) -> None:
+async def test_an_export_preserves_every_text(own_demo: Database, database: Database, tmp_path: Path) -> None:
     hazard = table_of(models.Hazard)
     expert = table_of(models.Expert)
     async with own_demo.write() as session:
@@ -100,30 +100,32 @@ async def test_texts_come_back_to_the_letter(own_demo: Database, database: Datab
     await export(own_demo, tmp_path)
     await run_import(database, tmp_path / "mapping.toml", tmp_path)
     async with database.read() as connection:
-        found = (await connection.execute(sa.select(hazard).order_by(hazard.c.id).limit(len(ODD)))).all()
+        hazards = (await connection.execute(sa.select(hazard).order_by(hazard.c.id).limit(len(ODD)))).all()
         specialties = (await connection.execute(sa.select(expert.c.specialties).limit(1))).scalar()
-    assert [(row.description, row.category) for row in found] == [(text, text) for text in ODD]
-    assert [row.external_id for row in found] == [f" {t}\\{k}" for k, t in zip(keys, ODD, strict=True)]
+    assert [(row.description, row.category) for row in hazards] == [(text, text) for text in ODD]
+    assert [row.external_id for row in hazards] == [f" {t}\\{k}" for k, t in zip(keys, ODD, strict=True)]
     assert specialties == list(ODD)
 
 
-async def test_rows_without_a_key_get_one_that_stays(own_demo: Database, tmp_path: Path) -> None:
+async def test_rows_without_a_key_get_a_permanent_one(own_demo: Database, tmp_path: Path) -> None:
     hazard = table_of(models.Hazard)
     await export(own_demo, tmp_path / "first")
     async with own_demo.read() as connection:
-        named = (await connection.execute(sa.select(hazard.c.external_id).where(hazard.c.external_id.is_(None)))).all()
-    assert named == []
+        without_key = (
+            await connection.execute(sa.select(hazard.c.external_id).where(hazard.c.external_id.is_(None)))
+        ).all()
+    assert without_key == []
     await export(own_demo, tmp_path / "second")
     assert file_bytes(tmp_path / "first") == file_bytes(tmp_path / "second")
 
 
-async def test_the_map_has_no_personal_data(own_demo: Database, tmp_path: Path) -> None:
+async def test_the_exported_map_has_no_personal_data(own_demo: Database, tmp_path: Path) -> None:
     enterprise = table_of(models.Enterprise)
     await export(own_demo, tmp_path)
     async with own_demo.read() as connection:
         rows = (await connection.execute(sa.select(enterprise))).all()
-    found = orjson.loads((tmp_path / "enterprises.geojson").read_bytes())
-    points = {f["properties"]["name"]: f["geometry"]["coordinates"] for f in found["features"]}
+    collection = orjson.loads((tmp_path / "enterprises.geojson").read_bytes())
+    points = {f["properties"]["name"]: f["geometry"]["coordinates"] for f in collection["features"]}
     assert points == {row.name: [row.longitude, row.latitude] for row in rows}
     text = (tmp_path / "enterprises.geojson").read_text("utf-8")
     assert not any(person in text for row in rows for person in (row.legal_phone, row.safety_phone) if person)
@@ -133,12 +135,12 @@ async def test_the_map_has_no_personal_data(own_demo: Database, tmp_path: Path) 
     }
 
 
-async def test_without_a_district_there_is_nothing_to_export(database: Database, tmp_path: Path) -> None:
+async def test_an_export_without_a_district_is_refused(database: Database, tmp_path: Path) -> None:
     with pytest.raises(RegisterError, match="no district"):
         await export(database, tmp_path)
 
 
-async def test_times_are_exact(database: Database, tmp_path: Path) -> None:
+async def test_an_export_preserves_exact_times_and_coordinates(database: Database, tmp_path: Path) -> None:
     moment = dt.datetime(2023, 9, 23, 12, 0, 0, 123456, tzinfo=dt.UTC)
     async with database.write() as session:
         session.add(models.District(name="D"))

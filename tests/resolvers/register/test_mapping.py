@@ -1,4 +1,4 @@
-"""A mapping is looked through before a row is read: whatever is wrong with it is told with its line."""
+"""A mapping is checked before any row is read, and its mistakes are reported with their lines."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ found_at = "found"
 """
 
 BAD = [
-    # what is replaced, by what, the line, and a part of what is told
+    # the text to replace, its replacement, and the line and a part of the mistake that is reported
     ('name = "D"', "name = D", 2, "not TOML"),
     ('name = "D"', 'nam = "D"', 1, "district.name: is missing"),
     ('name = "D"', 'nam = "D"', 2, "district.nam: is not a key of a mapping"),
@@ -129,7 +129,7 @@ BAD = [
 ]
 
 
-def test_a_good_one_is_taken() -> None:
+def test_a_valid_mapping_is_accepted() -> None:
     mapping = parse_mapping(GOOD)
     assert {name: len(sheets) for name, sheets in mapping.files.items()} == {
         "enterprises": 1,
@@ -140,23 +140,23 @@ def test_a_good_one_is_taken() -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "line", "reason"), BAD, ids=lambda value: str(value)[:30])
-def test_a_mistake_is_told_with_its_line(old: str, new: str, line: int, reason: str) -> None:
+def test_a_mistake_is_reported_with_its_line(old: str, new: str, line: int, reason: str) -> None:
     assert old in GOOD
-    with pytest.raises(MappingError) as refused:
+    with pytest.raises(MappingError) as caught:
         parse_mapping(GOOD.replace(old, new, 1))
-    told = [(mistake.line, str(mistake)) for mistake in refused.value.mistakes]
-    assert any(at == line and reason in text for at, text in told), told
+    mistakes = [(mistake.line, str(mistake)) for mistake in caught.value.mistakes]
+    assert any(at == line and reason in text for at, text in mistakes), mistakes
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines() -> None:
+def test_all_mistakes_are_reported_at_once_sorted_by_line() -> None:
     text = GOOD.replace('name = "name"', 'nmae = "name"').replace('"ROUTINE"', '"R"').replace('"what"', '"$geometry"')
-    with pytest.raises(MappingError) as refused:
+    with pytest.raises(MappingError) as caught:
         parse_mapping(text)
-    assert [mistake.line for mistake in refused.value.mistakes] == [6, 8, 16, 28, 39]
-    assert str(refused.value).splitlines()[1].startswith("line 8: enterprises.fields.nmae: ")
+    assert [mistake.line for mistake in caught.value.mistakes] == [6, 8, 16, 28, 39]
+    assert str(caught.value).splitlines()[1].startswith("line 8: enterprises.fields.nmae: ")
 
 
-def test_what_is_no_mapping_at_all(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match="line 1: No such file"):
         load_mapping(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
@@ -168,14 +168,14 @@ def test_what_is_no_mapping_at_all(tmp_path: Path) -> None:
         parse_mapping('[district]\nname = "D"\n')
 
 
-def test_lines_are_found_however_a_text_is_written() -> None:
+def test_line_numbers_of_keys_in_every_notation() -> None:
     lines = LineNumbers('a = """\nx = 1\n"""\n# c\n[b."c.d"]\ne.f = [\n  1,\n]\n[[g]]\n[[g]]\nh = { i = { j = 1 } }\n')
     wanted = {("a",): 1, ("b", "c.d"): 5, ("b", "c.d", "e", "f"): 6, ("g", 0): 9, ("g", 1): 10}
     wanted |= {("g", 1, "h", "i", "j"): 11, ("g", 1, "nothing"): 10, ("nothing",): 1}
     assert {path: lines.line_of(path) for path in wanted} == wanted
 
 
-def test_the_documents_name_every_table_and_field() -> None:
+def test_the_guide_names_every_table_field_and_option() -> None:
     text = (ROOT / "docs" / "guides" / "register.md").read_text("utf-8")
     for table in TABLES.values():
         keys = (" with " if table.composite else " or ").join(f"`{key}`" for key in table.keys)

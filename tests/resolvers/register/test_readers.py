@@ -1,4 +1,4 @@
-"""Files as bureaus have them: other encodings, spreadsheets, map data in other datums, and broken ones."""
+"""Reads files in other encodings, spreadsheets, map data in other datums, and damaged files."""
 
 import datetime as dt
 import gzip
@@ -35,8 +35,8 @@ async def rows_of(database: Database, model: type[models.Row]) -> list[Any]:
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-8", "utf-8-sig"])
-async def test_a_csv_in_its_encoding(database: Database, tmp_path: Path, encoding: str) -> None:
-    # With a character of four bytes in GB 18030, and names that end in the bytes of a backslash and a bar in it.
+async def test_a_csv_file_in_each_encoding(database: Database, tmp_path: Path, encoding: str) -> None:
+    # One character has four bytes in GB 18030, and some end in the byte of a backslash or a bar.
     names = ["杭州萧山化工厂", "乗誠|有限公司", "𠮷野", "Ünïcode", "誤,碼"]
     lines = ["编号,企业名称,风险等级", *(f'{i},"{name}",较大' for i, name in enumerate(names))]
     (tmp_path / "e.csv").write_bytes("\r\n".join(lines).encode(encoding))
@@ -51,13 +51,13 @@ risk_grade = {{ column = "风险等级", values = {{ "较大" = "ORANGE" }} }}
 """
     _, report = await run_import(database, mapping, tmp_path)
     assert report == []
-    found = await rows_of(database, models.Enterprise)
-    assert [(row.external_id, row.name, row.risk_grade) for row in found] == [
+    rows = await rows_of(database, models.Enterprise)
+    assert [(row.external_id, row.name, row.risk_grade) for row in rows] == [
         (str(i), name, models.RiskGrade.ORANGE) for i, name in enumerate(names)
     ]
 
 
-async def test_a_file_in_another_encoding_than_the_mapping_says(database: Database, tmp_path: Path) -> None:
+async def test_a_file_in_another_encoding_than_that_of_the_mapping(database: Database, tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_bytes("id,name\n1,plain\n2,萧山\n".encode("gb18030"))
     mapping = f'{DISTRICT}[enterprises]\nfile = "e.csv"\nfields = {{ external_id = "id", name = "name" }}\n'
     _, report = await run_import(database, mapping, tmp_path)
@@ -116,10 +116,10 @@ def workbook(path: Path, epoch: Any = None) -> None:
     for merged in ("A1:F1", "A2:A3", "B2:D2", "E2:F2"):
         page.merge_cells(merged)
     visits = book.create_sheet("检查")
-    serial = to_excel(dt.datetime(2023, 9, 2), book.epoch)  # type: ignore[no-untyped-call]  # openpyxl's own stubs say so
+    serial = to_excel(dt.datetime(2023, 9, 2), book.epoch)  # type: ignore[no-untyped-call]  # untyped in openpyxl's stubs
     visits.append(["企业", "次", "日期", "备注"])
     visits.append([1001, 1, dt.datetime(2023, 9, 1, 14, 30), "已定型"])
-    # A number that nobody told the spreadsheet is a day, and a day that is a text.
+    # A date as a number without a date format, and a date as a text.
     visits.append([1001, 2, serial, dt.date(2023, 9, 2)])
     visits.append([1002, 1, "2023年9月3日", 5])
     visits.append([1002, 2, "soon", None])
@@ -137,11 +137,11 @@ async def test_a_spreadsheet_with_merged_headers_and_dates_as_numbers(
         ("5", "日期", "soon", "not a date or time in the format %Y年%m月%d日")
     ]
     assert [(c.read, c.new) for c in outcome.tables.values()] == [(2, 2), (4, 3)]
-    found = [
+    enterprises = [
         (e.external_id, e.name, e.legal_name, e.legal_phone, e.latitude, e.longitude)
         for e in await rows_of(database, models.Enterprise)
     ]
-    assert found == [
+    assert enterprises == [
         ("1001", "甲厂", "王伟", "13800000001", 30.17, 120.25),
         ("1002", "乙厂", None, None, 30.18, 120.26),
     ]
@@ -157,7 +157,7 @@ async def test_a_spreadsheet_with_merged_headers_and_dates_as_numbers(
     assert (again.total.new, again.total.changed) == (0, 0)
 
 
-async def test_what_is_no_workbook_is_refused(database: Database, tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_workbook_is_refused(database: Database, tmp_path: Path) -> None:
     (tmp_path / "register.xlsx").write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(RegisterError, match=r"register\.xlsx: not an XLSX workbook"):
         await run_import(database, XLSX, tmp_path)
@@ -168,7 +168,7 @@ async def test_what_is_no_workbook_is_refused(database: Database, tmp_path: Path
         await run_import(database, XLSX.replace("位置/纬度", "位置/高程"), tmp_path)
 
 
-# -- datums. What is converted back here is worked out from the definitions, not with the libraries in use. --
+# -- datums, computed from their definitions and not with the libraries that the import uses --
 
 KRASOVSKY, ECCENTRICITY = 6_378_245.0, 0.006_693_421_622_965_943
 
@@ -191,7 +191,7 @@ def gcj02(latitude: float, longitude: float) -> tuple[float, float]:
 
 
 def gauss_krueger(latitude: float, longitude: float, meridian: float) -> tuple[float, float]:
-    """Easting from the central meridian and northing in metres, on CGCS2000's ellipsoid, by Krüger's series."""
+    """Easting from the central meridian and northing in metres on the ellipsoid of CGCS2000, by Krüger's series."""
     n = 1 / 298.257222101 / (2 - 1 / 298.257222101)
     radius = 6_378_137 / (1 + n) * (1 + n**2 / 4 + n**4 / 64)
     series = (
@@ -209,7 +209,7 @@ def gauss_krueger(latitude: float, longitude: float, meridian: float) -> tuple[f
     return radius * east, radius * north
 
 
-async def test_a_gcj02_geojson_lies_within_a_metre(database: Database, tmp_path: Path) -> None:
+async def test_gcj02_is_converted_to_within_a_metre(database: Database, tmp_path: Path) -> None:
     square = [[120.2, 30.1], [120.3, 30.1], [120.3, 30.2], [120.2, 30.2], [120.2, 30.1]]
     shifted = [list(reversed(gcj02(y, x))) for x, y in square]
     features = [feature({"id": i, "name": f"厂{i}"}, point(*gcj02(*place))) for i, place in enumerate(PLACES)]
@@ -232,19 +232,19 @@ fields = {{ external_id = "id", name = "name", point = "$geometry" }}
 """
     outcome, _ = await run_import(database, mapping, tmp_path)
     assert outcome.total.bad == 0
-    found = await rows_of(database, models.Enterprise)
-    for place, row in zip(PLACES, found, strict=False):
+    rows = await rows_of(database, models.Enterprise)
+    for place, row in zip(PLACES, rows, strict=False):
         assert great_circle_metres(*place, row.latitude, row.longitude) < 1
         assert great_circle_metres(*place, *gcj02(*place)) > 300
-    assert (found[-1].latitude, found[-1].longitude, found[-1].zone_id) == (None, None, None)
+    assert (rows[-1].latitude, rows[-1].longitude, rows[-1].zone_id) == (None, None, None)
     [zone] = await rows_of(database, models.Zone)
     for (x, y), (longitude, latitude) in zip(square, zone.boundary["coordinates"][0], strict=True):
         assert great_circle_metres(y, x, latitude, longitude) < 1
-    assert sum(row.zone_id is not None for row in found) == sum(y <= 30.2 and x <= 120.3 for y, x in PLACES)
+    assert sum(row.zone_id is not None for row in rows) == sum(y <= 30.2 and x <= 120.3 for y, x in PLACES)
 
 
 @pytest.mark.parametrize(("code", "false_easting"), [(4549, 500_000), (4528, 40_500_000)])
-async def test_projected_cgcs2000_lies_within_a_metre(
+async def test_projected_cgcs2000_is_converted_to_within_a_metre(
     database: Database, tmp_path: Path, code: int, false_easting: int
 ) -> None:
     lines = ["id,y,x"]
@@ -266,7 +266,7 @@ fields = {{ external_id = "id", name = "id", point = {{ easting = "y", northing 
 
 @pytest.mark.parametrize("x", [72.004, 72.0041, 137.8347, 137.83, 73.0, 136.99999, -180.0, 180.0])
 @pytest.mark.parametrize("y", [0.8293, 0.83, 55.8271, 55.82, 30.0, 90.0, -90.0])
-def test_a_conversion_ends_at_the_border_of_its_datum(x: float, y: float) -> None:
+def test_gcj02_is_converted_without_a_jump_at_the_border_of_its_area(x: float, y: float) -> None:
     convert = to_wgs84("gcj02")
     assert convert is not None
     longitude, latitude = convert(x, y)
@@ -274,7 +274,7 @@ def test_a_conversion_ends_at_the_border_of_its_datum(x: float, y: float) -> Non
     assert abs(latitude - y) < 0.02
 
 
-def test_other_datums_are_unknown() -> None:
+def test_an_unknown_datum_has_no_conversion() -> None:
     assert [to_wgs84(name) for name in ("bd09", "EPSG:3857", "EPSG:4490", "EPSG:0", "EPSG:999999", "")] == [None] * 6
 
 
@@ -293,16 +293,16 @@ def collection(path: Path, features: list[dict[str, Any]]) -> None:
 # -- streams --
 
 
-def test_features_come_one_by_one_with_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # However the file is cut into pieces, in the middle of a character or of a number too.
+def test_features_are_read_one_by_one_with_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Chunks may end anywhere, even in the middle of a character or a number.
     text = '\ufeff{"crs": {"a": [1, {}]},\n"features" : [\n' + ",\n".join(
         json.dumps(feature({"名": "名" * i, "n": i * 10**i}, None), ensure_ascii=False) for i in range(12)
     )
     (tmp_path / "f.geojson").write_text(text + '\n], "bbox": [1.5]}\n', "utf-8")
     for size in (1, 2, 3, 7, 64, 1 << 16):
         monkeypatch.setattr(geojson, "CHUNK", size)
-        found = list(geojson.read(tmp_path / "f.geojson", ["名", "n"]))
-        assert [(r.line, r.cells) for r in found] == [(i + 3, ["名" * i, i * 10**i]) for i in range(12)]
+        records = list(geojson.read(tmp_path / "f.geojson", ["名", "n"]))
+        assert [(r.line, r.cells) for r in records] == [(i + 3, ["名" * i, i * 10**i]) for i in range(12)]
 
 
 @pytest.mark.parametrize(
@@ -319,15 +319,13 @@ def test_features_come_one_by_one_with_their_lines(tmp_path: Path, monkeypatch: 
         ('{"features": [' + "[" * 100_000, 1),
     ],
 )
-def test_what_is_no_geojson_is_refused_with_its_line(tmp_path: Path, text: str, line: int) -> None:
+def test_invalid_geojson_is_refused_with_its_line(tmp_path: Path, text: str, line: int) -> None:
     (tmp_path / "f.geojson").write_text(text)
     with pytest.raises(RegisterError, match=rf"f.geojson: line {line}: "):
         list(geojson.read(tmp_path / "f.geojson", ["a"]))
 
 
-async def test_a_gzip_file_that_ends_too_early_is_refused_before_anything_is_written(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_a_truncated_gzip_file_is_refused_before_anything_is_written(database: Database, tmp_path: Path) -> None:
     whole = gzip.compress(("id,name\n" + "".join(f"{i},n{i * 7919}\n" for i in range(20_000))).encode())
     (tmp_path / "e.csv.gz").write_bytes(whole[: len(whole) // 2])
     mapping = f'{DISTRICT}[enterprises]\nfile = "e.csv.gz"\nfields = {{ external_id = "id", name = "name" }}\n'
@@ -338,11 +336,11 @@ async def test_a_gzip_file_that_ends_too_early_is_refused_before_anything_is_wri
 
 def cells(path: Path, text: str, wanted: list[str]) -> list[tuple[int, list[str] | None]]:
     path.write_text(text, newline="")
-    found = csv.read(path, wanted, encoding="utf-8", delimiter=",", header=1, gzipped=False)
-    return [(r.line, None if r.reason else list(r.cells)) for r in found]
+    records = csv.read(path, wanted, encoding="utf-8", delimiter=",", header=1, gzipped=False)
+    return [(r.line, None if r.reason else list(r.cells)) for r in records]
 
 
-def test_a_row_over_several_lines_has_the_first_ones_number(tmp_path: Path) -> None:
+def test_a_row_over_several_lines_has_the_number_of_its_first_line(tmp_path: Path) -> None:
     text = 'a,b\n1,"x\ny\r\nz"\n\n ,\n2,"say ""so"""\n3,5" pipe\n4,\'\n'
     assert cells(tmp_path / "f.csv", text, ["a", "b"]) == [
         (2, ["1", "x\ny\r\nz"]),
@@ -352,7 +350,7 @@ def test_a_row_over_several_lines_has_the_first_ones_number(tmp_path: Path) -> N
     ]
 
 
-def test_an_open_quotation_mark_costs_its_own_line_alone(tmp_path: Path) -> None:
+def test_an_open_quotation_mark_makes_only_its_own_line_bad(tmp_path: Path) -> None:
     text = 'a,b\n1,"open\n2,"x, y"\n3,z\n4,"again\n5,"it ""is"", so"\n"6,z\n7,"last\n'
     assert cells(tmp_path / "f.csv", text, ["a", "b"]) == [
         (2, None),
@@ -365,13 +363,13 @@ def test_an_open_quotation_mark_costs_its_own_line_alone(tmp_path: Path) -> None
     ]
 
 
-def test_a_line_without_end_is_one_bad_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_one_bad_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv, "LONGEST", 1_000)
     text = f"a,b\n1,x\n2,{'y' * 5_000}\n3,z\n"
     assert cells(tmp_path / "f.csv", text, ["b"]) == [(2, ["x"]), (3, None), (4, ["z"])]
 
 
-async def test_columns_that_are_missing_are_told(database: Database, tmp_path: Path) -> None:
+async def test_a_missing_or_ambiguous_column_is_reported(database: Database, tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text("id,title,title\n1,a,b\n")
     mapping = f'{DISTRICT}[enterprises]\nfile = "e.csv"\nfields = {{ external_id = "id", name = "name" }}\n'
     with pytest.raises(RegisterError, match=r"e\.csv: has no column name; it has id, title, title"):

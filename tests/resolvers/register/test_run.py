@@ -1,4 +1,4 @@
-"""The run of an import: where it puts enterprises, what it upserts and counts, and whose district it takes."""
+"""Runs imports: the places of enterprises, new and changed rows, counters, and the district."""
 
 import datetime as dt
 import json
@@ -28,20 +28,20 @@ from tests.support.small_register import (
     write_files,
 )
 
-# -- where enterprises lie --
+# -- places of enterprises --
 
 
-async def test_each_enterprise_is_in_zone_town_and_rings_by_its_point(database: Database, tmp_path: Path) -> None:
+async def test_the_point_of_an_enterprise_decides_its_zone_town_and_rings(database: Database, tmp_path: Path) -> None:
     write_files(tmp_path, **GEOGRAPHY, enterprises=PLACES)
     _, report = await run_import(database, TOP + ZONES + ENTERPRISES, tmp_path)
     assert [(r["line"], r["column"], r["value"], r["reason"], r["severity"]) for r in report] == [
         ("4", "town", "T1", "is in another zone than the point, and the point decides", "warning")
     ]
     zones, towns = await rows_by_key(database, models.Zone), await rows_by_key(database, models.Town)
-    found = await rows_by_key(database, models.Enterprise)
+    enterprises = await rows_by_key(database, models.Enterprise)
     named = {row.id: code for code, row in {**zones}.items()}
     in_town = {row.id: code for code, row in towns.items()}
-    assert {k: (named.get(e.zone_id), in_town.get(e.town_id)) for k, e in found.items()} == {
+    assert {k: (named.get(e.zone_id), in_town.get(e.town_id)) for k, e in enterprises.items()} == {
         "A": ("W", "T1"),
         "B": ("W", "T2"),
         "C": ("E", "T3"),
@@ -52,35 +52,35 @@ async def test_each_enterprise_is_in_zone_town_and_rings_by_its_point(database: 
     rows = await all_rows(database)
     grades = {ring.id: ring.grade.name for ring in rows["control_ring"]}
     inside = {(link.enterprise_id, grades[link.ring_id]) for link in rows["enterprise_ring"]}
-    assert inside == {(found["A"].id, "STRICT"), (found["A"].id, "ALERT"), (found["B"].id, "ALERT")}
+    assert inside == {(enterprises["A"].id, "STRICT"), (enterprises["A"].id, "ALERT"), (enterprises["B"].id, "ALERT")}
 
 
-async def test_new_geography_moves_the_enterprises_that_are_there(database: Database, tmp_path: Path) -> None:
+async def test_new_geography_moves_existing_enterprises(database: Database, tmp_path: Path) -> None:
     write_files(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES], **GEOGRAPHY)
     await run_import(database, TOP + ENTERPRISES, tmp_path)
     assert {e.zone_id for e in (await rows_by_key(database, models.Enterprise)).values()} == {None}
     outcome, _ = await run_import(database, TOP + ZONES, tmp_path)
     assert outcome.moved == 3
-    found = await rows_by_key(database, models.Enterprise)
-    assert [found[key].version for key in "ABCD"] == [2, 2, 2, 1]
+    enterprises = await rows_by_key(database, models.Enterprise)
+    assert [enterprises[key].version for key in "ABCD"] == [2, 2, 2, 1]
     assert (await import_events(database))[-1] == ("places of enterprises", 3)
     before = await digest(database)
     outcome, _ = await run_import(database, TOP + ZONES + ENTERPRISES, tmp_path)
     assert (outcome.moved, outcome.total.changed, await digest(database)) == (0, 0, before)
-    # A ring that shrinks is the same ring; one that is gone leaves nothing behind.
+    # A ring that shrinks keeps its row; a removed ring leaves no links.
     rings = {r.grade.name: r.id for r in (await all_rows(database))["control_ring"]}
     write_files(tmp_path, venues=[{**GEOGRAPHY["venues"][0], "strict": "", "alert": 400}])
     outcome, _ = await run_import(database, TOP + ZONES, tmp_path)
     rows = await all_rows(database)
     assert [(r.id, r.radius_metres) for r in rows["control_ring"]] == [(rings["ALERT"], 400)]
-    assert [(r.ring_id, r.enterprise_id) for r in rows["enterprise_ring"]] == [(rings["ALERT"], found["A"].id)]
+    assert [(r.ring_id, r.enterprise_id) for r in rows["enterprise_ring"]] == [(rings["ALERT"], enterprises["A"].id)]
     assert (outcome.tables["venues"].changed, outcome.moved) == (1, 1)
 
 
 # -- upserting --
 
 
-async def test_a_changed_row_rises_by_one_version_and_no_other(database: Database, tmp_path: Path) -> None:
+async def test_only_a_changed_row_gets_a_new_version(database: Database, tmp_path: Path) -> None:
     write_files(tmp_path, **GEOGRAPHY, enterprises=PLACES)
     await run_import(database, TOP + ZONES + ENTERPRISES, tmp_path)
     before = await rows_by_key(database, models.Enterprise)
@@ -102,8 +102,12 @@ async def test_a_field_that_the_mapping_does_not_name_stays(database: Database, 
     write_files(tmp_path, enterprises=[{**row, "phone": "", "name": "x"} for row in PLACES])
     outcome, _ = await run_import(database, TOP + less, tmp_path)
     assert outcome.total.changed == 4
-    found = await rows_by_key(database, models.Enterprise)
-    assert (found["A"].name, found["A"].legal_phone, found["A"].zone_id is not None) == ("x", "13800000001", True)
+    enterprises = await rows_by_key(database, models.Enterprise)
+    assert (enterprises["A"].name, enterprises["A"].legal_phone, enterprises["A"].zone_id is not None) == (
+        "x",
+        "13800000001",
+        True,
+    )
     # What it names and the file has not, is cleared.
     await run_import(database, TOP + ENTERPRISES, tmp_path)
     assert {row.legal_phone for row in (await rows_by_key(database, models.Enterprise)).values()} == {None}
@@ -132,31 +136,31 @@ async def test_summaries_are_what_counting_gives(database: Database, tmp_path: P
         ("5", "of", "none of the inspections has this external_id, or that row comes later"),
         ("6", "by", "none of the inspectors has this badge"),
     ]
-    found = await rows_by_key(database, models.Enterprise)
-    assert {k: e.open_hazards for k, e in found.items()} == {"A": 1, "B": 2, "C": 0, "D": 0}
-    assert found["A"].last_inspected_at == dt.datetime(2023, 9, 5, 2, tzinfo=dt.UTC)
-    assert (found["B"].last_inspected_at, found["A"].version) == (None, 1)
+    enterprises = await rows_by_key(database, models.Enterprise)
+    assert {k: e.open_hazards for k, e in enterprises.items()} == {"A": 1, "B": 2, "C": 0, "D": 0}
+    assert enterprises["A"].last_inspected_at == dt.datetime(2023, 9, 5, 2, tzinfo=dt.UTC)
+    assert (enterprises["B"].last_inspected_at, enterprises["A"].version) == (None, 1)
     inspections = await rows_by_key(database, models.Inspection)
     assert inspections["2"].reinspection_of_id == inspections["1"].id
     links = [(link.inspection_id, link.inspector_id) for link in (await all_rows(database))["inspection_inspector"]]
     assert sorted(links) == [(inspections["1"].id, 1), (inspections["1"].id, 2), (inspections["2"].id, 1)]
-    # A hazard that goes from one enterprise to another is counted at both; inspectors may change too.
+    # A hazard that moves from one enterprise to another changes the counters of both. Inspectors may change too.
     write_files(tmp_path, hazards=[{**hazards[0], "enterprise": "C"}], inspections=[{**visits[0], "by": "b2"}])
     outcome, _ = await run_import(database, mapping, tmp_path)
     assert (outcome.tables["hazards"].changed, outcome.tables["inspections"].changed) == (1, 1)
-    found = await rows_by_key(database, models.Enterprise)
-    assert {k: e.open_hazards for k, e in found.items()} == {"A": 0, "B": 2, "C": 1, "D": 0}
-    # An inspection does not: its cases, and what it found, would be of another enterprise than itself.
+    enterprises = await rows_by_key(database, models.Enterprise)
+    assert {k: e.open_hazards for k, e in enterprises.items()} == {"A": 0, "B": 2, "C": 1, "D": 0}
+    # An inspection cannot move: its hazards and cases would stay with the other enterprise.
     write_files(tmp_path, inspections=[{**visits[0], "enterprise": "C"}])
     outcome, report = await run_import(database, mapping, tmp_path)
     assert (outcome.tables["inspections"].changed, outcome.tables["inspections"].bad) == (0, 1)
     assert [(r["line"], r["reason"]) for r in report if r["file"] == "inspections.csv"] == [
         ("2", "an inspection cannot move to another enterprise")
     ]
-    assert (await rows_by_key(database, models.Inspection))["1"].enterprise_id == found["A"].id
+    assert (await rows_by_key(database, models.Inspection))["1"].enterprise_id == enterprises["A"].id
 
 
-async def test_stock_keeps_what_is_reserved(database: Database, tmp_path: Path) -> None:
+async def test_stock_cannot_fall_below_what_is_reserved(database: Database, tmp_path: Path) -> None:
     rows = [{"warehouse": "W", "code": "2010101", "n": 10}, {"warehouse": "W", "code": "2010102", "n": 5}]
     write_files(
         tmp_path,
@@ -175,15 +179,15 @@ async def test_stock_keeps_what_is_reserved(database: Database, tmp_path: Path) 
     write_files(tmp_path, stock=[{**rows[0], "n": 3}, {**rows[1], "n": 4}])
     outcome, report = await run_import(database, TOP + STOCK, tmp_path)
     assert [(r["line"], r["reason"]) for r in report] == [("2", "less than the 4 reserved for dispatches")]
-    found = await rows_by_key(database, models.StockItem)
-    assert {c: (s.quantity, s.reserved, s.version) for c, s in found.items()} == {
+    items = await rows_by_key(database, models.StockItem)
+    assert {c: (s.quantity, s.reserved, s.version) for c, s in items.items()} == {
         "2010101": (10, 4, 1),
         "2010102": (4, 4, 2),
     }
     assert (outcome.total.changed, outcome.total.bad) == (1, 1)
 
 
-async def test_of_rows_with_one_key_the_last_good_one_counts(database: Database, tmp_path: Path) -> None:
+async def test_the_last_valid_row_of_each_key_counts(database: Database, tmp_path: Path) -> None:
     def row(key: str, name: str) -> dict[str, Any]:
         return {**PLACES[3], "id": key, "name": name, "town": ""}
 
@@ -192,8 +196,8 @@ async def test_of_rows_with_one_key_the_last_good_one_counts(database: Database,
     )
     for batch in (1, 2, 100, 1):
         outcome, report = await run_import(database, TOP + ENTERPRISES, tmp_path, batch=batch)
-        found = {key: e.name for key, e in (await rows_by_key(database, models.Enterprise)).items()}
-        assert found == {"1": "e", "2": "b", "3": "d"}
+        names = {key: e.name for key, e in (await rows_by_key(database, models.Enterprise)).items()}
+        assert names == {"1": "e", "2": "b", "3": "d"}
         assert [(r["line"], r["severity"]) for r in report] == [
             ("2", "warning"),
             ("3", "warning"),
@@ -207,7 +211,7 @@ async def test_of_rows_with_one_key_the_last_good_one_counts(database: Database,
 # -- the district --
 
 
-async def test_the_district_is_made_once_and_another_is_refused(database: Database, tmp_path: Path) -> None:
+async def test_the_district_is_created_once_and_another_is_refused(database: Database, tmp_path: Path) -> None:
     write_files(tmp_path, enterprises=PLACES)
     (tmp_path / "d.geojson").write_text(json.dumps({"type": "Feature", "geometry": json.loads(SQUARE)}))
     mapping = TOP + 'time_zone = "Asia/Urumqi"\nboundary = "d.geojson"\n' + ENTERPRISES.replace('town = "town"\n', "")

@@ -1,4 +1,4 @@
-"""Runs that write nothing, that are stopped or killed, and that are not alone."""
+"""Dry runs, runs that are stopped or killed, and runs beside other writers."""
 
 import asyncio
 import csv
@@ -28,18 +28,18 @@ from web.settings import ROOT
 # -- dry runs, and runs that are stopped --
 
 
-async def test_a_dry_run_does_all_but_write(own_demo: Database, tmp_path: Path) -> None:
+async def test_a_dry_run_reports_what_a_run_would_do_and_writes_nothing(own_demo: Database, tmp_path: Path) -> None:
     await export(own_demo, tmp_path)
     with (tmp_path / "enterprises.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     changed = [{**row, "industry": "other"} for row in rows[::7]]
     write_files(tmp_path, enterprises=[*rows[:70], *changed, {**rows[0], "credit_code": "", "external_id": "NEW"}])
     before = await digest(own_demo)
-    dry, said = await run_import(own_demo, tmp_path / "mapping.toml", tmp_path, dry_run=True)
+    dry, dry_report = await run_import(own_demo, tmp_path / "mapping.toml", tmp_path, dry_run=True)
     assert await digest(own_demo) == before
-    wet, told = await run_import(own_demo, tmp_path / "mapping.toml", tmp_path)
-    assert (dry, said) == (wet, told)
-    assert (wet.total.new, wet.total.changed) == (1, len(changed))
+    outcome, report = await run_import(own_demo, tmp_path / "mapping.toml", tmp_path)
+    assert (dry, dry_report) == (outcome, report)
+    assert (outcome.total.new, outcome.total.changed) == (1, len(changed))
     assert await digest(own_demo) != before
 
 
@@ -52,11 +52,11 @@ async def test_a_dry_run_into_an_empty_database(database: Database, tmp_path: Pa
     assert dry.tables["hazards"].new > 100
 
 
-async def test_a_run_that_is_stopped_leaves_whole_batches(database: Database, tmp_path: Path) -> None:
+async def test_a_stopped_run_leaves_complete_batches(database: Database, tmp_path: Path) -> None:
     slice_real(tmp_path, 30)
 
-    def stop(told: Progress) -> None:
-        if told.done >= 250:
+    def stop(progress: Progress) -> None:
+        if progress.done >= 250:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -68,7 +68,7 @@ async def test_a_run_that_is_stopped_leaves_whole_batches(database: Database, tm
     )
 
 
-async def test_a_run_that_is_killed_and_repeated_ends_the_same(
+async def test_a_killed_and_repeated_run_has_the_same_result(
     databases: Databases, migrated_url: str, tmp_path: Path, record_proof: RecordProof
 ) -> None:
     source, kills, batch = (SAN_MATEO, 5, 1000) if PROVING else (slice_real(tmp_path, 300), 2, 200)
@@ -92,7 +92,7 @@ async def test_a_run_that_is_killed_and_repeated_ends_the_same(
     for name in ("enterprise", "inspection", "hazard"):
         parts = [[[row._mapping.get(column) for column in keep] for row in rows[name]] for rows in (one, other)]
         assert parts[0] == parts[1]
-    # Each row was written in one batch, and told once.
+    # Each row was written in one batch and is in one event.
     assert sum(event.rows for event in other["event"]) == total
     record_proof(
         "register_kill",
@@ -108,7 +108,7 @@ async def test_a_run_that_is_killed_and_repeated_ends_the_same(
 
 
 async def killed(database: Database, source: Path, batch: int, rows: float, rng: Random) -> bool:
-    """Import in a process of its own, and kill it a moment after it said that so many rows are done."""
+    """Import in another process and kill it shortly after so many rows are done. Returns whether it had finished."""
     arguments = ("-m", "tests.support.register_runs", settings_url(database), str(MAPPING), str(source), str(batch))
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
@@ -123,10 +123,10 @@ async def killed(database: Database, source: Path, batch: int, rows: float, rng:
     return b"megabytes" in line + rest
 
 
-# -- others at work --
+# -- other writers --
 
 
-async def test_two_imports_of_the_same_at_once(database: Database, tmp_path: Path) -> None:
+async def test_two_imports_of_the_same_files_at_once(database: Database, tmp_path: Path) -> None:
     slice_real(tmp_path, 40)
     both = await asyncio.gather(*(run_import(database, MAPPING, tmp_path, batch=60) for _ in range(2)))
     rows = await all_rows(database)
@@ -137,7 +137,7 @@ async def test_two_imports_of_the_same_at_once(database: Database, tmp_path: Pat
         assert [c.bad for c in counts] == [0, 0]
 
 
-async def test_a_row_that_somebody_changes_meanwhile_is_compared_again(
+async def test_a_row_that_changes_during_a_batch_is_compared_again(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if database.sqlite:
@@ -145,23 +145,23 @@ async def test_a_row_that_somebody_changes_meanwhile_is_compared_again(
     write_files(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES])
     await run_import(database, TOP + ENTERPRISES, tmp_path)
     enterprise = table_of(models.Enterprise)
-    seen: list[int] = []
-    lock = sa.update(enterprise).where(enterprise.c.external_id == "A")
+    interfered: list[int] = []
+    change = sa.update(enterprise).where(enterprise.c.external_id == "A")
 
-    real = write._lock
+    lock = write._lock
 
-    async def locked(connection: Any, rows: Any, versions: dict[int, int]) -> None:
-        if not seen:
-            seen.append(1)
+    async def lock_after_change(connection: Any, rows: Any, versions: dict[int, int]) -> None:
+        if not interfered:
+            interfered.append(1)
             async with database.write() as other:
-                await other.execute(lock.values(name="theirs", version=enterprise.c.version + 1))
-        await real(connection, rows, versions)
+                await other.execute(change.values(name="theirs", version=enterprise.c.version + 1))
+        await lock(connection, rows, versions)
 
-    monkeypatch.setattr(write, "_lock", locked)
+    monkeypatch.setattr(write, "_lock", lock_after_change)
     write_files(tmp_path, enterprises=[{**row, "town": "", "name": "ours"} for row in PLACES])
     outcome, _ = await run_import(database, TOP + ENTERPRISES, tmp_path)
-    found = await rows_by_key(database, models.Enterprise)
-    assert (found["A"].name, found["A"].version, outcome.total.changed) == ("ours", 3, 4)
+    rows = await rows_by_key(database, models.Enterprise)
+    assert (rows["A"].name, rows["A"].version, outcome.total.changed) == ("ours", 3, 4)
 
 
 async def test_the_notifier_is_called_after_each_commit_with_an_event(database: Database, tmp_path: Path) -> None:
@@ -179,13 +179,13 @@ async def test_the_notifier_is_called_after_each_commit_with_an_event(database: 
     assert len(counts) == len((await all_rows(database))["event"])
 
 
-async def test_no_personal_data_in_logs_or_errors(
+async def test_logs_and_errors_have_no_personal_data(
     database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)
     write_files(tmp_path, enterprises=[{**row, "town": ""} for row in PLACES])
     await run_import(database, TOP + ENTERPRISES, tmp_path)
-    # The database refuses what the importer let pass: its own words hold the row.
+    # The database refuses a row that passed all checks. Its error message contains the row.
     async with database.write() as session:
         if database.sqlite:
             await session.execute(sa.text("CREATE UNIQUE INDEX odd ON enterprise (legal_phone)"))
@@ -194,15 +194,13 @@ async def test_no_personal_data_in_logs_or_errors(
                 sa.text("ALTER TABLE enterprise ADD CONSTRAINT odd CHECK (legal_phone <> '13900000009')")
             )
     write_files(tmp_path, enterprises=[{**row, "town": "", "phone": "13900000009"} for row in PLACES])
-    with pytest.raises(
-        RegisterError, match=r"enterprises\.csv, lines 2 to 5: the database refuses the rows"
-    ) as refused:
+    with pytest.raises(RegisterError, match=r"enterprises\.csv, lines 2 to 5: the database refuses the rows") as caught:
         await run_import(database, TOP + ENTERPRISES, tmp_path)
-    assert refused.value.__cause__ is None
-    assert refused.value.__suppress_context__
-    assert "1390000" not in str(refused.value)
-    for told in caplog.records:
-        # The driver's own debugging is off in any log that is kept.
-        if not told.name.startswith(("aiosqlite", "asyncio")):
-            assert "1380000" not in told.getMessage()
-            assert "1390000" not in told.getMessage()
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    assert "1390000" not in str(caught.value)
+    for log_record in caplog.records:
+        # The debug messages of the driver are never enabled in production.
+        if not log_record.name.startswith(("aiosqlite", "asyncio")):
+            assert "1380000" not in log_record.getMessage()
+            assert "1390000" not in log_record.getMessage()
