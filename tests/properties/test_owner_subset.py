@@ -1,7 +1,7 @@
-"""An enterprise cannot tell the district's database from one that holds its own file and nothing else.
+"""An enterprise cannot tell the district's database from one that holds only its own rows.
 
-Random operations are asked of both. The second is a copy of the first, out of which everything was taken that is not
-the enterprise's own, the district's geography or its warnings. `make prove` asks 5,000 of them.
+Random operations run on both. The second is a copy of the first without all rows that are neither the enterprise's own
+nor geography nor warnings. `make prove` runs 5,000 operations.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ ENTERPRISES = 3
 
 @dataclass
 class Pair:
-    """The district's database, and the copy that holds an enterprise's own file; what can be asked about either."""
+    """The district's database, its copy with an enterprise's own rows, and random operations for both."""
 
     viewer: Viewer
     graph: Graph
@@ -41,76 +41,77 @@ class Pair:
     wanderer: Wanderer
 
     async def answers(self, query: str, viewer: Viewer | None = None) -> tuple[GraphQLResponse, GraphQLResponse]:
-        """What the two say to the enterprise, or to another viewer."""
-        asked, by = Operation(query), viewer or self.viewer
-        # Made anew each time: thousands of documents that are never asked again need not be kept.
+        """The responses of both to the enterprise, or to another viewer."""
+        operation, viewer = Operation(query), viewer or self.viewer
+        # New executors each time, so that no cache fills up with documents that never come again.
         whole, alone = (make_executor(self.graph, database) for database in (self.whole, self.alone))
-        return await whole.run(asked, by), await alone.run(asked, by)
+        return await whole.run(operation, viewer), await alone.run(operation, viewer)
 
 
 @pytest_asyncio.fixture(scope="module")
 async def pairs(databases: Databases, demo_url: str, demo: Database, graph: Graph) -> AsyncIterator[list[Pair]]:
     whole = make_executor(graph, demo)
-    made, opened = [], []
-    everyones = await cursors(whole, COMMANDER, graph)
+    pairs, copies = [], []
+    all_cursors = await cursors(whole, COMMANDER, graph)
     for key in await richest(demo, ENTERPRISES):
         viewer = Viewer(Visibility(Role.ENTERPRISE, enterprise=key), subject="own", name="安全员")
         keys = await own_keys(demo, key)
         copy = Database(await databases.new(demo_url))
-        opened.append(copy)
+        copies.append(copy)
         await delete_all_except(copy, keys)
-        mine = await cursors(whole, viewer, graph)
-        # A place in the log beyond one's own last event is one that the copy does not have.
+        own_cursors = await cursors(whole, viewer, graph)
+        # The copy lacks the part of the log after the enterprise's last event.
         both = {
-            kind: [*mine.get(kind, []), *(some if kind != "EventConnection" else [])]
-            for kind, some in everyones.items()
+            kind: [*own_cursors.get(kind, []), *(others if kind != "EventConnection" else [])]
+            for kind, others in all_cursors.items()
         }
         stock = Stock(await names(demo, keys), await names(demo, None), await texts(demo), both)
-        made.append(Pair(viewer, graph, demo, copy, stock, Wanderer(graph, stock)))
-    yield made
-    for copy in opened:
+        pairs.append(Pair(viewer, graph, demo, copy, stock, Wanderer(graph, stock)))
+    yield pairs
+    for copy in copies:
         await close_for_copying(copy)
 
 
-def rows_in(found: Any) -> Iterator[str]:
-    """The ids of all rows in an answer."""
-    if isinstance(found, dict):
-        yield from (value for name, value in found.items() if name == "id" and value is not None)
-        for value in found.values():
-            yield from rows_in(value)
-    elif isinstance(found, list):
-        for value in found:
-            yield from rows_in(value)
+def ids_in(data: Any) -> Iterator[str]:
+    """The ids of all rows in a response."""
+    if isinstance(data, dict):
+        yield from (value for name, value in data.items() if name == "id" and value is not None)
+        for value in data.values():
+            yield from ids_in(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from ids_in(value)
 
 
-async def compared(pair: Pair, number: int) -> Counter[str]:
-    """Ask both databases an operation; of which types they told how many rows."""
+async def compare(pair: Pair, number: int) -> Counter[str]:
+    """Run an operation on both databases; how many rows of each type it returned."""
     query = pair.wanderer.operation(number)
     whole, alone = await pair.answers(query)
     assert whole.started, (query, whole.errors)
     assert "INTERNAL" not in {error["extensions"]["code"] for error in whole.errors}, query
     assert without_aside(whole.data) == without_aside(alone.data), f"operation {number}: {query}"
-    # Of several errors that take the same field away with them, whichever is first may be the only one that is told.
-    one, other = errors_of(whole), errors_of(alone)
-    assert bool(one) == bool(other), f"operation {number}: {query}"
-    assert {path: one[path] for path in one if path in other} == {path: other[path] for path in other if path in one}
-    return Counter(node_id.decode(row)[0] for row in rows_in(whole.data))
+    # Of several errors that null the same field only the first may be reported, and which one is first may differ.
+    errors, others = errors_of(whole), errors_of(alone)
+    assert bool(errors) == bool(others), f"operation {number}: {query}"
+    both = errors.keys() & others.keys()
+    assert {path: errors[path] for path in both} == {path: others[path] for path in both}
+    return Counter(node_id.decode(row)[0] for row in ids_in(whole.data))
 
 
-def errors_of(answer: GraphQLResponse) -> dict[str, Any]:
-    """By path."""
-    return {str(error.get("path")): error for error in answer.errors}
+def errors_of(response: GraphQLResponse) -> dict[str, Any]:
+    """The errors by path."""
+    return {str(error.get("path")): error for error in response.errors}
 
 
-async def test_an_enterprise_gets_the_same_answers_from_its_own_file_alone(
+async def test_an_enterprise_gets_the_same_answers_from_its_own_rows_alone(
     pairs: list[Pair], graph: Graph, record_proof: RecordProof
 ) -> None:
     seen: Counter[str] = Counter()
     for start in range(0, OPERATIONS, BATCH):
         with forgotten():
             for number in range(start, min(start + BATCH, OPERATIONS)):
-                seen += await compared(pairs[number % len(pairs)], number)
-    # The answers were about something: every kind of row that an enterprise has was in them.
+                seen += await compare(pairs[number % len(pairs)], number)
+    # Every type of row that an enterprise has was among the answers.
     assert {name for pair in pairs for name in pair.stock.own} <= set(seen)
     root = graph._schema.query_type
     assert root is not None
@@ -122,28 +123,26 @@ async def test_an_enterprise_gets_the_same_answers_from_its_own_file_alone(
             "database": "SQLite" if pairs[0].whole.sqlite else "PostgreSQL",
             "queries": f"{OPERATIONS:,}",
             "enterprises": len(pairs),
-            "fields asked": f"{sum(sum(pair.wanderer.asked.values()) for pair in pairs):,}",
-            "rows told": f"{seen.total():,}",
+            "fields selected": f"{sum(sum(pair.wanderer.asked.values()) for pair in pairs):,}",
+            "rows returned": f"{seen.total():,}",
         },
     )
 
 
-@pytest.mark.parametrize("asked", ["available: true", "available: false", 'stockCode: "1010101"'])
-async def test_stock_of_others_does_not_decide_which_warehouses_an_enterprise_finds(
-    pairs: list[Pair], asked: str
-) -> None:
+@pytest.mark.parametrize("condition", ["available: true", "available: false", 'stockCode: "1010101"'])
+async def test_an_enterprise_may_not_filter_warehouses_by_their_stock(pairs: list[Pair], condition: str) -> None:
     for pair in pairs:
-        for answer in await pair.answers(f"{{ warehouses(filter: {{ {asked} }}) {{ totalCount }} }}"):
-            [error] = answer.errors
+        for response in await pair.answers(f"{{ warehouses(filter: {{ {condition} }}) {{ totalCount }} }}"):
+            [error] = response.errors
             assert error["extensions"]["code"] == "FORBIDDEN"
 
 
-async def test_the_copy_holds_far_less(pairs: list[Pair]) -> None:
+async def test_the_copy_holds_far_fewer_rows(pairs: list[Pair]) -> None:
     query = "{ enterprises { totalCount } hazards { totalCount } teams { totalCount } events { totalCount } }"
     for pair in pairs:
         whole, alone = await pair.answers(query, COMMANDER)
         assert whole.data is not None
         assert alone.data is not None
         assert alone.data["enterprises"]["totalCount"] == 1
-        for name, list_ in whole.data.items():
-            assert list_["totalCount"] > 5 * alone.data[name]["totalCount"]
+        for name, connection in whole.data.items():
+            assert connection["totalCount"] > 5 * alone.data[name]["totalCount"]

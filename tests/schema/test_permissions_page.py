@@ -111,39 +111,39 @@ def test_every_column_that_may_be_personal_is_known() -> None:
 
 
 async def test_those_who_see_everything_are_told_all_of_it_and_all_the_same(scene: MarkedDemo) -> None:
-    first = await scene.everything("commander")
+    first = await scene.read_all("commander")
     assert first.kinds == KINDS
     for who in EVERYTHING[1:]:
-        told = await scene.everything(who)
+        told = await scene.read_all(who)
         assert {n: a for n, a in told.answers.items() if n != "viewer"} == {
             n: a for n, a in first.answers.items() if n != "viewer"
         }
 
 
 async def test_a_wall_and_a_program_that_reads_are_told_everything_but_personal_data(scene: MarkedDemo) -> None:
-    all_of_it = (await scene.everything("commander")).fields
+    all_of_it = (await scene.read_all("commander")).fields
     for who in EVERYTHING_BUT_PERSONAL:
-        told = await scene.everything(who)
+        told = await scene.read_all(who)
         assert told.marks == set()
         hidden = {name for name in all_of_it - told.fields if not name.startswith("Viewer.")}
         assert hidden == PERSONAL_FIELDS & all_of_it
-    wall, read = [(await scene.everything(who)).answers for who in EVERYTHING_BUT_PERSONAL]
+    wall, read = [(await scene.read_all(who)).answers for who in EVERYTHING_BUT_PERSONAL]
     assert {n: a for n, a in wall.items() if n != "viewer"} == {n: a for n, a in read.items() if n != "viewer"}
 
 
 async def test_an_enterprise_is_told_personal_data_of_its_own_file_alone(scene: MarkedDemo) -> None:
-    told = await scene.everything("enterprise")
-    own = own_marks(scene.own)
+    told = await scene.read_all("enterprise")
+    own = own_marks(scene.own_keys)
     assert told.marks - own == set()
     assert told.kinds == {mark[:2] for mark in own}
-    everything = await scene.everything("commander")
+    everything = await scene.read_all("commander")
     assert NOT_FOR_ENTERPRISES - everything.fields == set()
     assert NOT_FOR_ENTERPRISES & told.fields == set()
 
 
 @pytest.mark.parametrize("who", NOTHING)
 async def test_a_program_that_may_not_read_is_told_nothing(scene: MarkedDemo, who: str) -> None:
-    told = await scene.everything(who)
+    told = await scene.read_all(who)
     for name, data in told.answers.items():
         if name not in ("viewer", "cursor"):
             assert {value for _, value in leaves(data)} <= {0}, name
@@ -151,7 +151,7 @@ async def test_a_program_that_may_not_read_is_told_nothing(scene: MarkedDemo, wh
 
 
 async def test_what_is_hidden_was_there_to_be_seen(scene: MarkedDemo) -> None:
-    told = (await scene.everything("commander")).fields
+    told = (await scene.read_all("commander")).fields
     assert PERSONAL_FIELDS - told == {"Evidence.url"}  # there is none as long as nothing is in store
     assert {of for of in scene.graph._schema.type_map.values() if is_row(of) and of.name not in scene.ids} == set()
 
@@ -160,12 +160,12 @@ def expected_rows(scene: MarkedDemo, who: str, name: str) -> set[str]:
     """The ids of the rows of a type that a viewer may have."""
     if who in NOTHING or (name == "Evidence" and who in EVERYTHING_BUT_PERSONAL):
         return set()
-    return set(scene.mine.get(name, ()) if who == "enterprise" else scene.every[name])
+    return set(scene.own_ids.get(name, ()) if who == "enterprise" else scene.all_ids[name])
 
 
 @pytest.mark.parametrize("who", ["inspector", "enterprise", "wall", "read", "no scope", "register"])
 async def test_by_its_id_a_row_is_there_for_those_who_may_have_it(scene: MarkedDemo, who: str) -> None:
-    for name, keys in scene.every.items():
+    for name, keys in scene.all_ids.items():
         found: set[str] = set()
         for start in range(0, len(keys), 1_000):
             given = {"ids": keys[start : start + 1_000]}
@@ -181,7 +181,7 @@ async def test_lists_count_and_hold_what_the_viewer_may_have(scene: MarkedDemo, 
             who, f"{{ {name}(first: 1000) {{ totalCount nodes {{ id }} edges {{ node {{ id }} }} }} }}"
         )
         list_ = data[name]
-        number = 0 if who in NOTHING else len(scene.own[of]) if who == "enterprise" else await scene.number(of)
+        number = 0 if who in NOTHING else len(scene.own_keys[of]) if who == "enterprise" else await scene.row_count(of)
         assert list_["totalCount"] == number
         assert list_["nodes"] == [edge["node"] for edge in list_["edges"]]
         assert len(list_["nodes"]) == min(number, 1_000)
@@ -191,15 +191,15 @@ async def test_lists_count_and_hold_what_the_viewer_may_have(scene: MarkedDemo, 
 async def test_nobody_finds_by_what_they_may_not_see(scene: MarkedDemo, who: str) -> None:
     sees = who in ("commander", "read and personal")
     found = await scene.ask(who, '{ search(text: "~expert.full_name.1~") { matched item { __typename } } }')
-    own = who == "enterprise" and 1 in scene.own["expert"]
+    own = who == "enterprise" and 1 in scene.own_keys["expert"]
     assert found["search"] == ([{"matched": "~expert.full_name.1~", "item": {"__typename": "Expert"}}] * (sees or own))
     for name in ("inspector", "expert"):
-        mine = scene.own[name] if who == "enterprise" else frozenset()
+        mine = scene.own_keys[name] if who == "enterprise" else frozenset()
         mark = f"~{name}.full_name."
         # Of teams and warehouses no name of a person is looked through by anybody.
         query = f'{{ {name}s(filter: {{text: "{mark}"}}) {{ totalCount }} }}'
         assert (await scene.ask(who, query))[f"{name}s"]["totalCount"] == (
-            await scene.number(name) if sees else len(mine)
+            await scene.row_count(name) if sees else len(mine)
         )
     for column in sorted(f"~{name}.{column}." for name, column in KINDS - {("expert", "full_name")}):
         assert (await scene.ask(who, f'{{ search(text: "{column}") {{ matched }} }}'))["search"] == []

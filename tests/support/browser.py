@@ -1,7 +1,7 @@
-"""A Chromium for the tests that look at pages: found on the machine, or else fetched.
+"""Finds or fetches a Chromium for the tests of pages.
 
-`python -m tests.support.browser` sees to it and says which one it took. Each step has an end in time, so that a machine
-without a network gets a plain answer and not a wait.
+`python -m tests.support.browser` does so and prints which one it chose. Every step has a time-out, so on a machine
+without a network it fails with a clear message instead of waiting.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ PLACES = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
 
-# What keeps a test's browser from asking anything of anybody by itself, and lets it run as root in a container.
+# They stop the browser from sending requests of its own, and let it run as root in a container.
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -49,12 +49,12 @@ INSTALL_SECONDS = 600
 
 
 class BrowserMissing(RuntimeError):
-    """No Chromium was found, and none could be fetched."""
+    """No Chromium was found or could be fetched."""
 
 
 @dataclass(frozen=True)
 class Chromium:
-    """A browser that has answered to its name."""
+    """A browser that has printed its version."""
 
     path: Path
     version: str
@@ -66,23 +66,23 @@ class Chromium:
 
 @cache
 def chromium() -> Chromium:
-    """The browser to use; fetches one when the machine has none."""
+    """The browser to use, downloaded if the machine has none. Raises BrowserMissing."""
     if chosen := os.environ.get(SETTING):
-        # Named on purpose: another one in its place would be a surprise.
-        if found := _answering(Path(chosen), f"named by {SETTING}"):
-            return found
+        # It was named on purpose, so no other may replace it.
+        if browser := _answering(Path(chosen), f"named by {SETTING}"):
+            return browser
         raise BrowserMissing(f"{SETTING} is {chosen}, which does not run as a browser.")
-    if found := _on_this_machine("on this machine") or _of_playwright("downloaded before by Playwright"):
-        return found
+    if browser := _on_this_machine("on this machine") or _of_playwright("downloaded before by Playwright"):
+        return browser
 
     _say("No Chromium on this machine. Downloading Playwright's.")
     downloaded = _succeeds((sys.executable, "-m", "playwright", "install", "chromium"), DOWNLOAD_SECONDS)
-    if downloaded and (found := _of_playwright("just downloaded by Playwright")):
-        return found
+    if downloaded and (browser := _of_playwright("just downloaded by Playwright")):
+        return browser
     if _may_use_apt():
         _say("That did not work. Installing Debian's.")
-        if found := _by_apt():
-            return found
+        if browser := _by_apt():
+            return browser
     raise BrowserMissing(
         f"No Chromium was found or could be fetched. Install Chromium or Chrome, or name one in {SETTING}."
     )
@@ -90,10 +90,10 @@ def chromium() -> Chromium:
 
 @asynccontextmanager
 async def open_browser() -> AsyncIterator[Browser]:
-    """A running browser with a fresh profile, gone with all it wrote when the block ends."""
-    found = await asyncio.to_thread(chromium)
+    """A running browser with a fresh profile, deleted at the end of the block."""
+    chosen = await asyncio.to_thread(chromium)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=found.path, headless=True, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=chosen.path, headless=True, args=FLAGS)
         try:
             yield browser
         finally:
@@ -102,8 +102,8 @@ async def open_browser() -> AsyncIterator[Browser]:
 
 def _on_this_machine(origin: str) -> Chromium | None:
     for path in _usual_places():
-        if found := _answering(path, origin):
-            return found
+        if browser := _answering(path, origin):
+            return browser
     return None
 
 
@@ -115,9 +115,9 @@ def _usual_places() -> Iterator[Path]:
 
 
 def _of_playwright(origin: str) -> Chromium | None:
-    # In a process of its own: Playwright's synchronous interface refuses to start within a running event loop.
-    where = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
-    path = _output((sys.executable, "-c", where), ANSWER_SECONDS)
+    # In a process of its own: Playwright's synchronous API refuses to start inside a running event loop.
+    script = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
+    path = _output((sys.executable, "-c", script), ANSWER_SECONDS)
     return _answering(Path(path), origin) if path else None
 
 
@@ -127,14 +127,14 @@ def _may_use_apt() -> bool:
 
 def _by_apt() -> Chromium | None:
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    # A list that is a little old may do, so a failed update is no reason to stop.
+    # A stale package list may suffice, so a failed update is no reason to stop.
     _succeeds(("apt-get", "update", "-qq"), UPDATE_SECONDS, quiet)
     _succeeds(("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"), INSTALL_SECONDS, quiet)
     return _on_this_machine("just installed from Debian")
 
 
 def _answering(path: Path, origin: str) -> Chromium | None:
-    """The browser at a path if it runs: some distributions put a stub there that only tells how to get one."""
+    """The browser at a path, if it runs. Some distributions put a stub there that only prints how to install one."""
     if not path.is_file() or not os.access(path, os.X_OK):
         return None
     version = _output((str(path), "--version"), ANSWER_SECONDS)
@@ -150,9 +150,9 @@ def _output(command: Sequence[str], seconds: float) -> str | None:
 
 
 def _succeeds(command: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None) -> bool:
-    """Whether a command ends well in time. What it prints goes to standard error, for these steps may take minutes."""
+    """Whether a command succeeds in time. Its output goes to standard error, since these steps may take minutes."""
     try:
-        # A session of its own, so that what the command has started ends with it.
+        # A session of its own, so that processes that the command started can be ended with it.
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

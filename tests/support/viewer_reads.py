@@ -1,4 +1,4 @@
-"""All that a viewer is told who asks for everything, in a demo whose personal data is marked."""
+"""Everything that a viewer can read, in a demo whose personal data is marked."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,10 +28,10 @@ def program(*scopes: Scope) -> Viewer:
 
 @dataclass
 class ViewerReads:
-    """What one viewer was told."""
+    """What one viewer could read."""
 
     answers: dict[str, Any] = field(default_factory=dict)
-    fields: set[str] = field(default_factory=set)  # as Type.field, those that were ever there
+    fields: set[str] = field(default_factory=set)  # as Type.field, those that were ever not null
     marks: set[tuple[str, str, int]] = field(default_factory=set)
 
     @property
@@ -41,86 +41,89 @@ class ViewerReads:
 
 @dataclass
 class MarkedDemo:
-    """The demo with its personal data marked, and everybody who may ask."""
+    """The demo with its personal data marked, and a viewer of every kind."""
 
     graph: Graph
     database: Database
-    running: Executor
-    own: Keys
+    executor: Executor
+    own_keys: Keys  # the enterprise's own rows
     enterprise: int
     viewers: dict[str, Viewer]
-    ids: dict[str, list[str]]  # by type, those of the enterprise's rows, or else of some
-    mine: dict[str, list[str]]
-    every: dict[str, list[str]]
-    told: dict[str, ViewerReads] = field(default_factory=dict)
+    ids: dict[str, list[str]]  # by type: of the enterprise's rows where it has any, or else of all
+    own_ids: dict[str, list[str]]
+    all_ids: dict[str, list[str]]
+    _reads: dict[str, ViewerReads] = field(default_factory=dict)
 
     async def ask(self, who: str, query: str, **variables: Any) -> Any:
-        answer = await self.running.run(Operation(query, variables), self.viewers[who])
-        assert not {e["extensions"]["code"] for e in answer.errors} - {"FORBIDDEN"}, (who, answer.errors, query)
-        return answer.data
+        """The data of a query; the only error that it may have is FORBIDDEN."""
+        response = await self.executor.run(Operation(query, variables), self.viewers[who])
+        assert not {e["extensions"]["code"] for e in response.errors} - {"FORBIDDEN"}, (who, response.errors, query)
+        return response.data
 
-    async def number(self, of: str) -> int:
-        """How many rows a table has."""
+    async def row_count(self, name: str) -> int:
+        """The number of rows of a table."""
         async with self.database.read() as connection:
-            found = await connection.execute(sa.select(sa.func.count()).select_from(table(of)))
-            return found.scalar_one()
+            result = await connection.execute(sa.select(sa.func.count()).select_from(table(name)))
+            return result.scalar_one()
 
     def walk(self) -> Walk:
-        some = {name: keys[:2] for name, keys in self.ids.items()}
-        given = {f"{name}Key": f'{{id: "{some[name][0]}"}}' for name in ("Zone", "Venue", "Enterprise")}
-        return Walk(self.graph, {**given, "text": '"a"'}, few=2)
+        few_ids = {name: keys[:2] for name, keys in self.ids.items()}
+        arguments = {f"{name}Key": f'{{id: "{few_ids[name][0]}"}}' for name in ("Zone", "Venue", "Enterprise")}
+        return Walk(self.graph, {**arguments, "text": '"a"'}, few=2)
 
-    async def everything(self, who: str) -> ViewerReads:
-        """All that a viewer is told who asks for everything; asked once."""
-        if who not in self.told:
-            told = self.told[who] = ViewerReads()
+    async def read_all(self, who: str) -> ViewerReads:
+        """Everything that a viewer can read. It is read once for each viewer."""
+        if who not in self._reads:
+            reads = self._reads[who] = ViewerReads()
             for name, query in self.operations().items():
-                told.answers[name] = data = await self.ask(who, query)
+                reads.answers[name] = data = await self.ask(who, query)
                 for alias, value in leaves(data):
-                    told.fields.add(alias.replace("_", ".", 1))
-                    told.marks |= marks([value])
-                told.fields |= {f"{of}.{n}" for of, n in object_fields(data)}
-        return self.told[who]
+                    reads.fields.add(alias.replace("_", ".", 1))
+                    reads.marks |= marks([value])
+                reads.fields |= {f"{of}.{n}" for of, n in object_fields(data)}
+        return self._reads[who]
 
     def operations(self) -> dict[str, str]:
-        """By name: the fields of Query, and each type of rows by its ids, all with what is around them."""
+        """Queries by name: every field of Query and every node type, with everything around them."""
         walk, schema = self.walk(), self.graph._schema
         root = schema.query_type
         assert root is not None
-        found = {}
+        queries = {}
         for name in set(root.fields) - {"node", "nodes"}:
-            # Of unions every member is asked for, and of the log every type: one level less is enough of them.
+            # One level less is enough for unions and the log, of which every member and type is selected.
             depth = 1 if name in ("nearby", "search", "events", "viewer") else DEPTH
-            found[name] = f"{{ {walk.field(root, name, depth)} }}"
+            queries[name] = f"{{ {walk.field(root, name, depth)} }}"
         for name, keys in self.ids.items():
-            given = ", ".join(f'"{key}"' for key in keys[:2])
+            some = ", ".join(f'"{key}"' for key in keys[:2])
             inner = walk.selection(schema.type_map[name], DEPTH)
-            found[name] = f"{{ nodes(ids: [{given}]) {{ ... on {name} {{ {inner} }} }} }}"
+            queries[name] = f"{{ nodes(ids: [{some}]) {{ ... on {name} {{ {inner} }} }} }}"
         for name in ("Enterprise", "Evidence", "HazardUpdate"):
-            one = f'node(id: "{self.ids[name][0]}")'
-            found[f"node {name}"] = f"{{ {one} {{ ... on {name} {{ {walk.selection(schema.type_map[name], 1)} }} }} }}"
-        return found
+            node = f'node(id: "{self.ids[name][0]}")'
+            queries[f"node {name}"] = (
+                f"{{ {node} {{ ... on {name} {{ {walk.selection(schema.type_map[name], 1)} }} }} }}"
+            )
+        return queries
 
 
-def object_fields(found: Any) -> set[tuple[str, str]]:
-    """As (type, field), the fields of an answer that led to something."""
-    seen: set[tuple[str, str]] = set()
-    if isinstance(found, list):
-        return seen.union(*map(object_fields, found)) if found else seen
-    if isinstance(found, dict):
-        for alias, value in found.items():
-            of, _, name = alias.partition("_")
-            if of and name and value not in (None, [], ""):
-                seen.add((of, name))
-            seen |= object_fields(value)
-    return seen
+def object_fields(data: Any) -> set[tuple[str, str]]:
+    """The fields of an answer that are not empty, as (type, field)."""
+    if isinstance(data, list):
+        return set().union(*map(object_fields, data))
+    fields: set[tuple[str, str]] = set()
+    if isinstance(data, dict):
+        for alias, value in data.items():
+            type_name, _, name = alias.partition("_")
+            if type_name and name and value not in (None, [], ""):
+                fields.add((type_name, name))
+            fields |= object_fields(value)
+    return fields
 
 
 async def marked_demo(url: str, graph: Graph) -> MarkedDemo:
-    """The scene on this copy of the demo. The enterprise is the one with the richest file."""
+    """Mark this copy of the demo. The enterprise is the one with the most rows."""
     database = Database(url)
     [enterprise] = await richest(database, 1)
-    # Of these the demo's log has none.
+    # Kinds of event that the demo's log lacks.
     when = {"at": NOW, "actor_role": Role.COMMANDER, "rows": None, "source": None}
     await insert(
         database,

@@ -50,7 +50,7 @@ async def scene(databases: Databases, demo_url: str, graph: Graph) -> AsyncItera
 
 @pytest.fixture
 def live(scene: MarkedDemo) -> LiveStreams:
-    return make_streams(scene.running, scene.database, lambda: NOW)
+    return make_streams(scene.executor, scene.database, lambda: NOW)
 
 
 def stream(scene: MarkedDemo, name: str, arguments: str = "") -> Operation:
@@ -87,7 +87,7 @@ async def test_a_stream_tells_each_viewer_what_they_may_see(scene: MarkedDemo, l
             assert "errors" not in orjson.loads(payload)
     marks = {who: marks_in(payloads) for who, payloads in told.items()}
     assert marks["wall"] == marks["read"] == set()
-    assert marks["enterprise"] - own_marks(scene.own) == set()
+    assert marks["enterprise"] - own_marks(scene.own_keys) == set()
     assert marks["commander"] != set()
     assert told["commander"] == told["inspector"] == told["read and personal"]
     assert told["wall"] == told["read"]
@@ -122,7 +122,7 @@ async def test_positions_are_told_without_personal_data_and_not_to_enterprises(
 async def test_an_enterprise_has_no_live_portrait_but_its_own(
     scene: MarkedDemo, live: LiveStreams, of: str, who: str
 ) -> None:
-    others = sorted(set(scene.every["Enterprise"]) - set(scene.mine["Enterprise"]))
+    others = sorted(set(scene.all_ids["Enterprise"]) - set(scene.own_ids["Enterprise"]))
     given = others[0] if of == "other enterprise" else scene.ids[of][0]
     asked = stream(scene, "portrait", f'(of: "{given}")')
     if who == "enterprise" and of != "Enterprise":
@@ -205,9 +205,9 @@ async def test_an_enterprise_that_acts_is_told_of_its_own_file_alone(desk: tuple
     for name, more in acts.items():
         found = await act(scene, at_desk, viewer, name, enterprise=own, **more)
         told = marks_in([found])
-        assert told - own_marks(scene.own) == set()
+        assert told - own_marks(scene.own_keys) == set()
         assert ("enterprise", "legal_name", scene.enterprise) in told, name
-    other = next(iter(set(scene.every["Enterprise"]) - {own}))
+    other = next(iter(set(scene.all_ids["Enterprise"]) - {own}))
     refused = await act(scene, at_desk, viewer, "hazardReport", enterprise=other, **given)
     nobody = await act(
         scene, at_desk, viewer, "hazardReport", enterprise=node_id.encode("Enterprise", 2_000_000), **given
