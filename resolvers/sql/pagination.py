@@ -225,5 +225,7 @@ def cut_page(page: Page, rows: Sequence[Any]) -> Slice:
     more = len(rows) > page.size
     if more:
         rows = rows[: page.size]
-    after, before = page.after is not None, page.before is not None
-    return Slice(rows[::-1], after, before or more) if page.backward else Slice(rows, after or more, before)
+    has_previous, has_next = page.after is not None, page.before is not None
+    if page.backward:
+        return Slice(rows[::-1], has_next, has_previous or more)
+    return Slice(rows, has_next or more, has_previous)
