@@ -16,12 +16,11 @@ from starlette.types import ASGIApp
 
 from models.clock import now
 from web.auth.sessions import demo_viewers
-from web.graphql.endpoint import METHODS, GraphQLEndpoint
-from web.graphql.short import ShortWay
+from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.sse_single import ReservedEndpoint
 from web.graphql.websocket import SocketEndpoint
 from web.metrics import MEDIA, metrics
-from web.middleware import ShutdownMiddleware
+from web.middleware import DirectRoute, ShutdownMiddleware
 from web.settings import ROOT, Settings
 from web.state import AppState
 
@@ -96,7 +95,6 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
     return Starlette(
         routes=[
             Route("/", lambda request: RedirectResponse("/graphiql/")),
-            Route("/graphql", endpoint.respond, methods=METHODS),
             WebSocketRoute("/graphql", sockets),
             Route("/graphql/stream", reserved.respond, methods=["PUT", "GET", "POST", "DELETE"]),
             *served.evidence.routes,
@@ -109,12 +107,7 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
         ],
         middleware=[
             Middleware(ShutdownMiddleware),
-            Middleware(
-                ShortWay,
-                execution=served.execution,
-                viewers=served.viewers,
-                body_limit=served.settings.body_limit,
-            ),
+            Middleware(DirectRoute, path="/graphql", endpoint=endpoint),
         ],
         lifespan=lifespan,
     )

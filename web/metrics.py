@@ -1,11 +1,11 @@
 """Counters of this process, in Prometheus's text format (prometheus.io/docs/instrumenting/exposition_formats)."""
 
-from schema.plan.cache import PlanCache
+from schema.plan.runner import PlanRunner
 
 MEDIA = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def metrics(plans: PlanCache | None) -> str:
+def metrics(plans: PlanRunner | None) -> str:
     """What was answered by plan, and what was left to graphql-core, by reason; nothing where there are no plans."""
     if plans is None:
         return ""

@@ -5,29 +5,40 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resolvers.errors import ErrorCode
-from schema.execution.errors import coded_error, error_response
-from web.graphql.endpoint import http_response
+from schema.execution.errors import coded_error
 from web.graphql.negotiation import JSON
+from web.graphql.response import error_response
 
 
 class ShutdownMiddleware:
-    """The application. A request that is cut because the server ends is told so; uvicorn would say it had failed."""
+    """Answers a request that the server's end cuts short with 503 and ENDING; uvicorn would answer that it failed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
+        started = False
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
+        async def noting_send(message: Message) -> None:
+            nonlocal started
+            started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, noting_send)
         except asyncio.CancelledError:
-            if scope["type"] != "http" or begun:
+            if scope["type"] != "http" or started:
                 raise
             error = coded_error(ErrorCode.ENDING, "The server is ending, and has not finished this: ask again.")
-            await http_response(error_response([error]), JSON, 503, {"connection": "close"})(scope, receive, send)
+            await error_response([error], JSON, 503, {"connection": "close"})(scope, receive, send)
+
+
+class DirectRoute:
+    """Passes HTTP requests for one path straight to an application, past Starlette's routing."""
+
+    def __init__(self, app: ASGIApp, path: str, endpoint: ASGIApp) -> None:
+        self._app, self._path, self._endpoint = app, path, endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        direct = scope["type"] == "http" and scope["path"] == self._path
+        await (self._endpoint if direct else self._app)(scope, receive, send)

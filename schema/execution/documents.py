@@ -1,56 +1,100 @@
-"""Parses and validates documents, and keeps the most recently used."""
+"""Parses and validates documents, and caches their operations."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from graphql import (
     DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_operation_ast,
     parse,
     validate,
 )
 from graphql.validation import NoFragmentCyclesRule, NoSchemaIntrospectionCustomRule
 
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import ErrorCode
 from schema.build import Graph
 from schema.execution import limits
+from schema.execution.cost import row_cost
+from schema.execution.errors import InvalidOperation, coded_error, format_error
+from schema.execution.operation import ParsedOperation
 from schema.execution.validation_rules import RULES
+from schema.plan.cache import PlanCache
 
-DOCUMENTS_KEPT = 1_000
-CHARACTERS_KEPT = 2_000_000  # of all documents; each takes up to two hundred times as many bytes
+OPERATIONS_MAXIMUM = 1_000
+CHARACTERS_MAXIMUM = 2_000_000  # of all cached documents; each takes up to two hundred times as many bytes
+
+Errors = list[dict[str, Any]]
 
 
 class Documents:
-    """Parsed and validated documents, the latest used kept."""
+    """The operations of valid documents, and the errors of invalid ones, by text and operation name.
 
-    def __init__(self, graph: Graph, *, introspection: bool) -> None:
-        self._graph = graph
+    The most recently used are cached. A document with several operations is parsed once for each that is asked for.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        plan_cache: Callable[[DocumentNode, OperationDefinitionNode], PlanCache],
+        *,
+        introspection: bool,
+    ) -> None:
+        self._graph, self._plan_cache = graph, plan_cache
         self._rules = RULES if introspection else [*RULES, NoSchemaIntrospectionCustomRule]
-        self._kept: OrderedDict[str, DocumentNode | list[GraphQLError]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str | None], ParsedOperation | Errors] = OrderedDict()
         self._characters = 0
 
-    def get(self, query: str) -> DocumentNode | list[GraphQLError]:
-        """The document, or what is wrong with it."""
-        if query in self._kept:
-            self._kept.move_to_end(query)
-            return self._kept[query]
-        excess = limits.text_excess(query)
-        if excess is not None:
-            return [GraphQLError(excess)]
-        found = self._kept[query] = self._read(query)
-        self._characters += len(query)
-        while len(self._kept) > DOCUMENTS_KEPT or self._characters > CHARACTERS_KEPT:
-            text, _ = self._kept.popitem(last=False)
-            self._characters -= len(text)
-        return found
+    def operation(self, text: str, name: str | None) -> ParsedOperation:
+        """Raises InvalidOperation for a document that is too large or invalid, or has no operation of this name."""
+        cached = self._cache.get((text, name))
+        if cached is None:
+            cached = self._add(text, name)
+        else:
+            self._cache.move_to_end((text, name))
+        if isinstance(cached, list):
+            raise InvalidOperation(ErrorCode.BAD_DOCUMENT, cached)
+        return cached
 
-    def _read(self, query: str) -> DocumentNode | list[GraphQLError]:
+    def _add(self, text: str, name: str | None) -> ParsedOperation | Errors:
+        if (excess := limits.text_excess(text)) is not None:
+            return [coded_error(ErrorCode.BAD_DOCUMENT, excess)]
+        parsed = self._cache[text, name] = self._parse(text, name)
+        self._characters += len(text)
+        while len(self._cache) > OPERATIONS_MAXIMUM or self._characters > CHARACTERS_MAXIMUM:
+            (oldest, _), _ = self._cache.popitem(last=False)
+            self._characters -= len(oldest)
+        return parsed
+
+    def _parse(self, text: str, name: str | None) -> ParsedOperation | Errors:
+        document = self._validate(text)
+        if isinstance(document, list):
+            return [format_error(error, ErrorCode.BAD_DOCUMENT) for error in document]
+        definition = get_operation_ast(document, name)
+        if definition is None:
+            return [coded_error(ErrorCode.BAD_DOCUMENT, "Name the one operation of the document that is meant.")]
+        return ParsedOperation(
+            document,
+            definition,
+            name,
+            row_cost(self._graph, document, definition),
+            self._plan_cache(document, definition),
+            is_introspection_only(document, definition),
+        )
+
+    def _validate(self, text: str) -> DocumentNode | list[GraphQLError]:
         schema = self._graph._schema
         try:
-            document = parse(query, max_tokens=limits.TOKENS_MAXIMUM)
-            excess = limits.document_excess(document)
-            if excess is not None:
-                # Of fragments that spread each other without end that is told, which helps more.
+            document = parse(text, max_tokens=limits.TOKENS_MAXIMUM)
+            if (excess := limits.document_excess(document)) is not None:
+                # A cycle of fragments is always excessive; naming the cycle helps more than naming the limit.
                 cycles = validate(schema, document, [NoFragmentCyclesRule], limits.ERRORS_MAXIMUM)
                 return cycles or [GraphQLError(excess)]
             return validate(schema, document, self._rules, limits.ERRORS_MAXIMUM) or document
@@ -60,9 +104,24 @@ class Documents:
             return [GraphQLError("The document is nested too deeply.")]
 
 
-class InvalidDocument(RequestError):
-    """A document that cannot be executed; `errors` are all that is wrong with it, as clients are told."""
+def is_introspection_only(document: DocumentNode, operation: OperationDefinitionNode) -> bool:
+    """Whether the root selects introspection fields alone, fragments included."""
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    seen: set[str] = set()
 
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__(ErrorCode.BAD_DOCUMENT, errors[0]["message"])
-        self.errors = errors
+    def only(selections: SelectionSetNode) -> bool:
+        for node in selections.selections:
+            if isinstance(node, FieldNode):
+                if not node.name.value.startswith("__"):
+                    return False
+            elif isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                if name not in seen:
+                    seen.add(name)
+                    if not only(fragments[name].selection_set):
+                        return False
+            elif isinstance(node, InlineFragmentNode) and not only(node.selection_set):
+                return False
+        return True
+
+    return only(operation.selection_set)

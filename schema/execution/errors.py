@@ -4,18 +4,24 @@ import secrets
 from typing import Any
 
 import structlog
-from graphql import (
-    GraphQLError,
-)
+from graphql import GraphQLError
 
 from resolvers.errors import ErrorCode, RequestError
-from schema.execution.operation import GraphQLResponse
 
 log = structlog.get_logger(__name__)
 
 
-def error_response(errors: list[dict[str, Any]]) -> GraphQLResponse:
-    return GraphQLResponse(errors=errors, started=False)
+class InvalidOperation(RequestError):
+    """The document, or its variables, cannot be executed. `errors` are all of its errors, as clients get them."""
+
+    def __init__(self, code: ErrorCode, errors: list[dict[str, Any]]) -> None:
+        super().__init__(code, errors[0]["message"])
+        self.errors = errors
+
+
+def request_errors(error: RequestError) -> list[dict[str, Any]]:
+    """The errors that a client gets for a request that was refused."""
+    return error.errors if isinstance(error, InvalidOperation) else [coded_error(error.code, error.message)]
 
 
 def coded_error(code: ErrorCode, message: str) -> dict[str, Any]:
@@ -23,26 +29,27 @@ def coded_error(code: ErrorCode, message: str) -> dict[str, Any]:
 
 
 def format_error(error: GraphQLError, code: ErrorCode | None = None) -> dict[str, Any]:
-    """An error as the client is told of it: with its code, and what it was not told of in the log.
+    """An error as the client gets it, with its code.
 
-    `code` is for errors of graphql-core itself.
+    `code` is for errors of graphql-core itself. Any other unexpected error is logged under an incident id, and the
+    client gets that id alone.
     """
     cause = error.original_error
-    found = dict(error.formatted)
+    formatted = dict(error.formatted)
     if isinstance(cause, RequestError):
-        return {**found, "message": cause.message, "extensions": {"code": cause.code.value}}
+        return {**formatted, "message": cause.message, "extensions": {"code": cause.code.value}}
     if code is not None or error.message.startswith("Argument "):
-        return {**found, "extensions": {"code": (code or ErrorCode.BAD_INPUT).value}}
+        return {**formatted, "extensions": {"code": (code or ErrorCode.BAD_INPUT).value}}
     incident = secrets.token_hex(8)
     cause = cause or error
-    # The message may hold a row's values, which may be personal: the kind of error and where it arose must do.
+    # The message may contain a row's values, which may be personal: log the kind of error and where it arose instead.
     log.error("unexpected error", incident=incident, error=type(cause).__name__, where=origin(cause), path=error.path)
     message = f"Something went wrong here. The log has it as {incident}."
-    return {**found, "message": message, "extensions": {"code": ErrorCode.INTERNAL.value, "incident": incident}}
+    return {**formatted, "message": message, "extensions": {"code": ErrorCode.INTERNAL.value, "incident": incident}}
 
 
 def origin(error: BaseException) -> list[str]:
-    """The calls that led to an error, innermost last, without any values."""
+    """The last six calls that led to an error, innermost last, without any values."""
     frames = []
     trace = error.__traceback__
     while trace is not None:

@@ -1,26 +1,13 @@
-"""Executing an operation: parsed and validated once a document, run for one viewer, every error given its code."""
+"""Executes operations: by plan where there is one, else by graphql-core."""
 
 import datetime as dt
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    InlineFragmentNode,
-    OperationDefinitionNode,
-    OperationType,
-    SelectionSetNode,
-    execute,
-    get_operation_ast,
-)
+from graphql import ExecutionResult, OperationType, execute
 
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
@@ -28,14 +15,14 @@ from resolvers.errors import ErrorCode, RequestError
 from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.readers import OperationReader, RequestInfo
 from schema.build import Graph
-from schema.execution import cost, limits
+from schema.execution import limits
 from schema.execution.context import Context, WriteAccess
-from schema.execution.documents import Documents, InvalidDocument
-from schema.execution.errors import coded_error, error_response, format_error
-from schema.execution.operation import GraphQLResponse, Operation
+from schema.execution.documents import Documents
+from schema.execution.errors import coded_error, format_error, request_errors
+from schema.execution.operation import GraphQLResponse, Operation, PreparedOperation
 from schema.fields import mutation
-from schema.plan.cache import CachedOperation, PlanCache
-from schema.plan.fallback import FallbackRequired
+from schema.plan.cache import PlanCache
+from schema.plan.runner import PlanRunner
 
 # A program without any scope, who sees nothing.
 NOBODY = Viewer(Visibility(Role.INTEGRATOR))
@@ -46,11 +33,11 @@ def notify_nobody() -> None:
 
 
 class Executor:
-    """Operations on one graph and one database.
+    """Executes operations on one graph and one database.
 
-    `clock` and `zone` say when now is, and in which zone days are; `notify` is called after a commit that left events;
-    `signer` makes the addresses under which evidence is read, and without it there are none. `planned` says whether
-    operations are compiled; without it graphql-core executes them all.
+    `clock` gives the time in UTC, `zone` the zone of the district's days. `notify` is called after a commit with
+    events. `signer` signs the addresses of evidence; without it there are none. `planned` says whether operations are
+    compiled; otherwise graphql-core executes all of them.
     """
 
     def __init__(
@@ -66,115 +53,83 @@ class Executor:
         planned: bool = True,
     ) -> None:
         self.graph, self._database, self._zone, self._clock = graph, database, zone, clock
-        self._writing, self._signer = WriteAccess(database, notify), signer
-        self._documents = Documents(graph, introspection=introspection)
-        self.plans = PlanCache(graph, database.read_pool, sqlite=database.sqlite) if planned else None
+        self._write_access, self._signer = WriteAccess(database, notify), signer
+        plan_cache = partial(PlanCache, graph, sqlite=database.sqlite)
+        self._documents = Documents(graph, plan_cache, introspection=introspection)
+        self.plans = PlanRunner(database.read_pool, sqlite=database.sqlite) if planned else None
 
-    def document(self, operation: Operation) -> DocumentNode:
-        """The valid document of an operation that it has, and that may be asked. Raises Refused."""
-        found = self._documents.get(operation.query)
-        if isinstance(found, list):
-            raise InvalidDocument([format_error(error, ErrorCode.BAD_DOCUMENT) for error in found])
-        excess = limits.variables_excess(operation.variables)
-        if excess is not None:
+    def prepare(self, operation: Operation) -> PreparedOperation:
+        """Parse, validate and classify an operation, or look that up. Raises RequestError where it cannot be executed,
+        or exceeds a limit.
+        """
+        parsed = self._documents.operation(operation.query, operation.name)
+        variables = operation.variables
+        if (excess := limits.variables_excess(variables)) is not None:
             raise RequestError(ErrorCode.BAD_VARIABLES, excess)
-        meant = get_operation_ast(found, operation.name)
-        if meant is None:
-            raise RequestError(ErrorCode.BAD_DOCUMENT, "Name the one operation of the document that is meant.")
-        known = None if self.plans is None else self.plans.known(operation.query, operation.name)
-        rows = cost.row_cost(self.graph, found, meant) if known is None else known.rows
-        excess = rows.excess(operation.variables)
-        if excess is not None:
+        if (excess := parsed.cost.excess(variables)) is not None:
             raise RequestError(ErrorCode.TOO_COSTLY, excess)
-        return found
+        return PreparedOperation(parsed, variables)
 
-    def kind(self, operation: Operation) -> OperationType | None:
-        """Query, mutation or subscription; None where the document does not say."""
-        document = self._documents.get(operation.query)
-        if isinstance(document, list):
-            return None
-        found = get_operation_ast(document, operation.name)
-        return found.operation if found else None
-
-    def reader(self, viewer: Viewer) -> OperationReader:
-        """Reads for one operation of this viewer, now."""
-        return OperationReader(self._database, viewer, self._clock(), self._zone(), self._signer)
-
-    def moment(self, viewer: Viewer) -> RequestInfo:
-        """What a plan is run with for this viewer, now."""
-        return RequestInfo(viewer, self._clock(), self._zone(), self._signer)
-
-    def planned(
-        self, document: DocumentNode, name: str | None, variables: dict[str, Any], viewer: Viewer
-    ) -> Callable[[Any], Awaitable[bytes]] | None:
-        """What gives the data of a valid operation for one root after another; it raises Leave."""
-        operation = get_operation_ast(document, name)
-        if self.plans is None or operation is None:
-            return None
-        plans, known = self.plans, CachedOperation(self.graph, document, operation)
-        return lambda root: plans.data(known, variables, self.moment(viewer), root)
-
-    def known(self, operation: Operation) -> CachedOperation | None:
-        """A query that was asked before, so that it is valid; None for any other operation."""
-        found = None if self.plans is None else self.plans.known(operation.query, operation.name)
-        return found if found is not None and found.operation.operation is OperationType.QUERY else None
+    async def execute(self, operation: PreparedOperation, viewer: Viewer | None) -> GraphQLResponse:
+        """Execute a query or mutation for a viewer. Without one, only introspection is executed."""
+        if viewer is None:
+            if not operation.parsed.introspection_only:
+                return refused([coded_error(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")])
+            return await self._execute_by_graphql_core(operation, self._context(self.request_info(NOBODY)))
+        info, context, perform = self.request_info(viewer), None, None
+        if operation.parsed.kind is OperationType.MUTATION:
+            context = self._context(info)
+            perform = partial(mutation.perform_once, context)
+        if self.plans is not None:
+            data = await self.plans.data(operation.parsed.plans, operation.variables, info, perform=perform)
+            if data is not None:
+                return GraphQLResponse(written=data)
+        return await self._execute_by_graphql_core(operation, context or self._context(info))
 
     async def run(self, operation: Operation, viewer: Viewer | None) -> GraphQLResponse:
-        """Execute for a viewer; for nobody, what asks for the schema and nothing else."""
+        """Prepare and execute. A refused request is a response that was not started."""
         try:
-            document = self.document(operation)
-        except InvalidDocument as error:
-            return error_response(error.errors)
+            prepared = self.prepare(operation)
         except RequestError as error:
-            return error_response([coded_error(error.code, error.message)])
-        found = get_operation_ast(document, operation.name)
-        assert found is not None
-        if viewer is None:
-            if not asks_only_for_schema(document, found):
-                return error_response([coded_error(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")])
-            viewer = NOBODY
-        context = Context(self.reader(viewer), self._writing)
-        if self.plans is not None and viewer is not NOBODY and found.operation is not OperationType.SUBSCRIPTION:
-            known = self.plans.learn(operation.query, operation.name, document, found)
-            moment = RequestInfo(viewer, context.reader.now, context.reader.zone, self._signer)
-            act = partial(mutation.perform_once, context)
-            with suppress(FallbackRequired):
-                return GraphQLResponse(written=await self.plans.data(known, operation.variables, moment, act=act))
+            return refused(request_errors(error))
+        return await self.execute(prepared, viewer)
+
+    async def event_data(self, operation: PreparedOperation, viewer: Viewer, root: Any) -> bytes | None:
+        """The `data` of a subscription for one root value, as JSON; None where graphql-core must execute it."""
+        if self.plans is None:
+            return None
+        return await self.plans.data(operation.parsed.plans, operation.variables, self.request_info(viewer), root)
+
+    def request_info(self, viewer: Viewer) -> RequestInfo:
+        return RequestInfo(viewer, self._clock(), self._zone(), self._signer)
+
+    def reader(self, viewer: Viewer) -> OperationReader:
+        """Reads for this viewer, at this time."""
+        return self._reader(self.request_info(viewer))
+
+    def _reader(self, info: RequestInfo) -> OperationReader:
+        return OperationReader(self._database, info.viewer, info.now, info.zone, info.signer)
+
+    def _context(self, info: RequestInfo) -> Context:
+        return Context(self._reader(info), self._write_access)
+
+    async def _execute_by_graphql_core(self, operation: PreparedOperation, context: Context) -> GraphQLResponse:
         try:
-            running = execute(
+            execution = execute(
                 self.graph._schema,
-                document,
+                operation.parsed.document,
                 context_value=context,
                 variable_values=operation.variables,
-                operation_name=operation.name,
+                operation_name=operation.parsed.name,
             )
-            result: ExecutionResult = await running if isawaitable(running) else running
+            result: ExecutionResult = await execution if isawaitable(execution) else execution
         finally:
             await context.reader.close()
         errors = result.errors or []
         if result.data is None and not any(error.path for error in errors):
-            return error_response([format_error(error, ErrorCode.BAD_VARIABLES) for error in errors])
+            return refused([format_error(error, ErrorCode.BAD_VARIABLES) for error in errors])
         return GraphQLResponse(result.data, [format_error(error) for error in errors])
 
 
-def asks_only_for_schema(document: DocumentNode, operation: OperationDefinitionNode) -> bool:
-    """Whether the operation begins with nothing but introspection, fragments included."""
-    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-    seen: set[str] = set()
-
-    def only(selections: SelectionSetNode) -> bool:
-        for node in selections.selections:
-            if isinstance(node, FieldNode):
-                if not node.name.value.startswith("__"):
-                    return False
-            elif isinstance(node, FragmentSpreadNode):
-                name = node.name.value
-                if name not in seen:
-                    seen.add(name)
-                    if not only(fragments[name].selection_set):
-                        return False
-            elif isinstance(node, InlineFragmentNode) and not only(node.selection_set):
-                return False
-        return True
-
-    return only(operation.selection_set)
+def refused(errors: list[dict[str, Any]]) -> GraphQLResponse:
+    return GraphQLResponse(errors=errors, started=False)

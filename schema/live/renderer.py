@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
@@ -17,11 +16,11 @@ from schema.build import Graph
 from schema.execution.context import Context, Record
 from schema.execution.errors import format_error
 from schema.live.request import SubscriptionRequest
-from schema.plan.fallback import FallbackRequired
 from subscriptions.event_filter import EventFilter
 
 Contexts = Callable[[Visibility], Context]  # a fresh context for one execution
-Planned = Callable[[Any], Awaitable[bytes]]  # the data for a root, by plan; raises FallbackRequired
+# The data for a root value, by plan; None where graphql-core must execute the document.
+Planned = Callable[[Any], Awaitable[bytes | None]]
 
 # How often a rendering is tried while the database is away, and so about how many seconds it waits.
 ATTEMPTS, PAUSE = 40, 0.5
@@ -39,7 +38,7 @@ class EventRenderer:
     graph: Graph
     request: SubscriptionRequest
     contexts: Contexts
-    planned: Planned | None = None
+    planned: Planned
 
     async def execute(self, root: Any, cursor: str | None) -> bytes:
         """The result as JSON, with the cursor in `extensions`, whatever the document selects.
@@ -50,9 +49,9 @@ class EventRenderer:
         for _ in range(ATTEMPTS):
             try:
                 async with asyncio.timeout(EXECUTE_SECONDS):
-                    if self.planned is not None:
-                        with suppress(FallbackRequired):
-                            return payload(orjson.Fragment(await self.planned(root)), [], cursor)
+                    data = await self.planned(root)
+                    if data is not None:
+                        return payload(orjson.Fragment(data), [], cursor)
                     result = await self._result(root)
             except Exception as error:
                 if not is_outage(error):
@@ -68,11 +67,11 @@ class EventRenderer:
         try:
             running = execute(
                 self.graph._schema,
-                self.request.document,
+                self.request.operation.parsed.document,
                 root_value=root,
                 context_value=context,
-                variable_values=self.request.variables,
-                operation_name=self.request.name,
+                variable_values=self.request.operation.variables,
+                operation_name=self.request.operation.parsed.name,
             )
             return await running if isawaitable(running) else running
         finally:

@@ -28,6 +28,8 @@ from models.visibility import Visibility
 from resolvers.errors import ErrorCode, RequestError
 from schema.build import Graph
 from schema.execution import limits
+from schema.execution.errors import InvalidOperation
+from schema.execution.operation import PreparedOperation
 from schema.subscription import StreamSource
 
 
@@ -38,9 +40,7 @@ class SubscriptionRequest:
     stream: StreamSource
     arguments: dict[str, Any]
     key: Hashable
-    document: DocumentNode
-    variables: dict[str, Any]
-    name: str | None
+    operation: PreparedOperation
     visibility: Visibility
 
     @property
@@ -49,29 +49,16 @@ class SubscriptionRequest:
         return self.arguments.get("after") or None
 
 
-class InvalidVariables(RequestError):
-    """Variables that do not fit the document. `errors` are those of graphql-core."""
-
-    def __init__(self, errors: list[Any]) -> None:
-        super().__init__(ErrorCode.BAD_VARIABLES, "The variables do not fit the document.")
-        self.errors = errors
-
-
-def subscription_request(
-    graph: Graph,
-    document: DocumentNode,
-    operation: OperationDefinitionNode,
-    name: str | None,
-    variables: dict[str, Any],
-    visibility: Visibility,
-) -> SubscriptionRequest:
+def subscription_request(graph: Graph, operation: PreparedOperation, visibility: Visibility) -> SubscriptionRequest:
     """Read a valid subscription. Raises RequestError."""
+    document, definition, variables = operation.parsed.document, operation.parsed.definition, operation.variables
     values = get_variable_values(
-        graph._schema, operation.variable_definitions or (), variables, max_errors=limits.ERRORS_MAXIMUM
+        graph._schema, definition.variable_definitions or (), variables, max_errors=limits.ERRORS_MAXIMUM
     )
     if isinstance(values, list):
-        raise InvalidVariables(values)
-    node = root_field(document, operation)
+        code = {"extensions": {"code": ErrorCode.BAD_VARIABLES.value}}
+        raise InvalidOperation(ErrorCode.BAD_VARIABLES, [{**error.formatted, **code} for error in values])
+    node = root_field(document, definition)
     root = graph._schema.subscription_type
     assert root is not None
     graph_field = root.fields.get(node.name.value)
@@ -84,10 +71,10 @@ def subscription_request(
         scalar_registry=graph.schema_converter.scalar_registry,
         config=graph.config,
     )
-    text, removed = without_after(document, operation, node)
+    text, removed = without_after(document, definition, node)
     others = {key: value for key, value in variables.items() if key not in removed}
-    key = (text, name, orjson.dumps(others, option=orjson.OPT_SORT_KEYS), visibility)
-    return SubscriptionRequest(declaration.source, arguments, key, document, variables, name, visibility)
+    key = (text, operation.parsed.name, orjson.dumps(others, option=orjson.OPT_SORT_KEYS), visibility)
+    return SubscriptionRequest(declaration.source, arguments, key, operation, visibility)
 
 
 def root_field(document: DocumentNode, operation: OperationDefinitionNode) -> FieldNode:

@@ -3,20 +3,17 @@
 import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
-
-from graphql import get_operation_ast
+from functools import partial
+from typing import Protocol, runtime_checkable
 
 from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.context import Context
-from schema.execution.documents import InvalidDocument
-from schema.execution.errors import coded_error
 from schema.execution.executor import Executor
-from schema.execution.operation import Operation
+from schema.execution.operation import PreparedOperation
 from schema.live.renderer import EventRenderer, EventTopic
-from schema.live.request import InvalidVariables, SubscriptionRequest, subscription_request
+from schema.live.request import SubscriptionRequest, subscription_request
 from schema.live.sources import PortraitScope, PortraitSource, PositionSource, SourceContext, Wait, wait
 from schema.subscription import EventStream, PortraitStream, PositionStream
 from subscriptions.event_filter import EventFilter
@@ -72,7 +69,9 @@ class LiveStreams:
         await self.state_streams.close()
         await self.feed.close()
 
-    async def prepare(self, operation: Operation, viewer: Viewer | None, resume: str | None = None) -> "PreparedStream":
+    async def prepare(
+        self, operation: PreparedOperation, viewer: Viewer | None, resume: str | None = None
+    ) -> "PreparedStream":
         """Check a subscription, so that it can be joined without waiting.
 
         `resume` is a cursor from the transport; it takes precedence over the argument `after`. Raises RequestError.
@@ -82,7 +81,7 @@ class LiveStreams:
         visibility = viewer.visibility
         if visibility.role is Role.INTEGRATOR and Scope.READ not in visibility.scopes:
             raise RequestError(ErrorCode.FORBIDDEN, "The scope `read` is needed.")
-        request = self._request(operation, visibility)
+        request = subscription_request(self._executor.graph, operation, visibility)
         match request.stream:
             case EventStream() as stream:
                 event_filter = stream.interest(visibility, request.arguments)
@@ -107,13 +106,6 @@ class LiveStreams:
         finally:
             await context.reader.close()
 
-    def _request(self, operation: Operation, visibility: Visibility) -> SubscriptionRequest:
-        document = self._executor.document(operation)
-        definition = get_operation_ast(document, operation.name)
-        assert definition is not None
-        graph = self._executor.graph
-        return subscription_request(graph, document, definition, operation.name, operation.variables, visibility)
-
     async def _start_number(self, cursor: str | None) -> int | None:
         """The number of the event to resume after; None for what happens from now on. Raises RequestError."""
         if cursor is None:
@@ -124,8 +116,7 @@ class LiveStreams:
             raise RequestError(ErrorCode(error.code), error.message) from None
 
     def renderer(self, request: SubscriptionRequest) -> EventRenderer:
-        viewer = Viewer(request.visibility)
-        planned = self._executor.planned(request.document, request.name, request.variables, viewer)
+        planned = partial(self._executor.event_data, request.operation, Viewer(request.visibility))
         return EventRenderer(self._executor.graph, request, self.context, planned)
 
     def topic(self, request: SubscriptionRequest, event_filter: EventFilter) -> EventTopic:
@@ -133,15 +124,6 @@ class LiveStreams:
 
     def context(self, visibility: Visibility) -> Context:
         return Context(self._executor.reader(Viewer(visibility)))
-
-
-def stream_errors(error: RequestError) -> list[dict[str, Any]]:
-    """The errors that a client gets for a subscription that is refused."""
-    if isinstance(error, InvalidDocument):
-        return error.errors
-    if isinstance(error, InvalidVariables):
-        return [{**e.formatted, "extensions": {"code": error.code.value}} for e in error.errors]
-    return [coded_error(error.code, error.message)]
 
 
 @dataclass(eq=False)

@@ -26,7 +26,6 @@ from graphql.execution.values import get_argument_values, get_variable_values
 from strawberry.types.arguments import StrawberryArgument, convert_argument, convert_arguments
 
 from schema.build import Graph
-from schema.execution import limits
 from schema.fields.source import graph_type
 from schema.plan.fallback import FallbackRequired
 
@@ -107,8 +106,6 @@ class VariableCoercion:
         return coerced
 
     def _general(self, given: Mapping[str, Any]) -> Any:
-        if limits.variables_excess(given) is not None:
-            raise FallbackRequired("too many variables")
         # One error is enough: all of them are told by graphql-core.
         found = get_variable_values(self._schema, self._definitions, dict(given), max_errors=0)
         if isinstance(found, list):

@@ -6,10 +6,10 @@ graphql-core executes the declarations one field at a time and knows nothing of 
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 import pytest_asyncio
-from graphql import get_operation_ast
 
 import models
 from models.db.database import Database
@@ -114,25 +114,15 @@ async def test_streams_are_rendered_alike_with_a_plan_and_without(asked: Asked, 
             viewer = asked.viewers[number % 6]
             selection = asked.wanderer.selection(schema.type_map["Event"], number)
             query, variables = disguised(schema, f"subscription {{ updates {{ {selection} }} }}", number)
-            operation = Operation(query, variables)
-            document = asked.planned.document(operation)
-            subscription = get_operation_ast(document)
-            assert subscription is not None
-            opening = subscription_request(
-                asked.graph,
-                document,
-                subscription,
-                None,
-                variables,
-                viewer.visibility,
-            )
+            operation = asked.planned.prepare(Operation(query, variables))
+            opening = subscription_request(asked.graph, operation, viewer.visibility)
             before = plans.served
             rendered = [
                 await EventRenderer(
                     asked.graph,
                     opening,
                     lambda visibility: Context(asked.plain.reader(Viewer(visibility))),
-                    running.planned(document, None, variables, viewer),
+                    partial(running.event_data, operation, viewer),
                 ).execute(event, f"e-{number}")
                 for running in (asked.planned, asked.plain)
             ]

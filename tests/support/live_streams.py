@@ -113,7 +113,7 @@ class Scene:
 
     async def join(self, query: str, viewer: Viewer = DUTY, **variables: Any) -> tuple[Sink, StreamMembership]:
         sink = Sink()
-        prepared = await self.live.prepare(Operation(query, variables), viewer)
+        prepared = await self.live.prepare(self.office.running.prepare(Operation(query, variables)), viewer)
         return sink, prepared.join(sink)
 
     def told(self) -> None:

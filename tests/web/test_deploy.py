@@ -10,7 +10,7 @@ import pytest
 from resolvers.evidence.uploads import ORPHAN_AGE
 from web.cli import app
 from web.graphql import close_codes
-from web.graphql.sse import EVENTS
+from web.graphql.negotiation import EVENTS
 from web.settings import ROOT, Settings
 
 LIVE = (ROOT / "docs" / "reference" / "live.md").read_text()

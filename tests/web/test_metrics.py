@@ -5,8 +5,7 @@ from collections import Counter
 
 import httpx
 
-from schema.build import build
-from schema.plan.cache import PlanCache
+from schema.plan.runner import PlanRunner
 from tests.conftest import Databases
 from tests.web.conftest import SECRET, talking
 from web.metrics import escaped, metrics
@@ -45,7 +44,6 @@ async def test_what_is_answered_by_plan_is_counted_and_what_is_not(databases: Da
 def test_a_reason_is_escaped_as_the_format_has_it() -> None:
     assert escaped('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
     assert metrics(None) == ""
-    held = object()
-    plans = PlanCache(build(), held, sqlite=True)  # type: ignore[arg-type]  # nothing is read
+    plans = PlanRunner(object(), sqlite=True)  # type: ignore[arg-type]  # nothing is read
     plans.left['odd "one"\n'] += 1
     assert 'huhang_plans_left_total{reason="odd \\"one\\"\\n"} 1\n' in metrics(plans)

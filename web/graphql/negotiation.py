@@ -1,18 +1,48 @@
 """Media types of requests and responses."""
 
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
+
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
+EVENTS, PARTS = "text/event-stream", "multipart/mixed"
+
+CACHED_HEADERS, CACHED_LENGTH = 1_000, 500  # results of each function; bytes of a header
+T = TypeVar("T")
 
 
-def is_json(content_type: str) -> bool:
-    """Whether a body with this header is JSON, in UTF-8."""
-    name, *parameters = (part.strip().lower() for part in content_type.split(";"))
-    charsets = {p.removeprefix("charset=").strip('"') for p in parameters if p.startswith("charset=")}
-    return name == JSON and charsets <= {"utf-8", "utf8"}
+class Accepted(NamedTuple):
+    """The media types of a single response and of a stream; `stream` is None where the client takes no stream.
+
+    A client that takes nothing but a stream gets a single response as one.
+    """
+
+    media: str
+    stream: str | None
+
+
+def cached(parse: Callable[[bytes | None], T]) -> Callable[[bytes | None], T]:
+    """The function of a header, which remembers its results for short headers."""
+    remembered = lru_cache(maxsize=CACHED_HEADERS)(parse)
+
+    def lookup(header: bytes | None) -> T:
+        return remembered(header) if header is None or len(header) <= CACHED_LENGTH else parse(header)
+
+    return lookup
+
+
+@cached
+def negotiate(accept: bytes | None) -> Accepted | None:
+    """The media types that an Accept header allows; None where it allows none of Huhang's."""
+    header = None if accept is None else accept.decode("latin-1")
+    stream = next((media for media in (EVENTS, PARTS) if offers(header, media)), None)
+    media = accepted(header) or stream
+    return None if media is None else Accepted(media, stream)
 
 
 def accepted(header: str | None) -> str | None:
-    """The media type to answer with, or None if the client takes neither; without a header plain JSON."""
+    """The media type of a single response, or None if the client takes neither; without a header plain JSON."""
     if not header:
         return JSON
     weights: dict[str, float] = {}
@@ -20,23 +50,37 @@ def accepted(header: str | None) -> str | None:
         name, *parameters = (part.strip().lower() for part in entry.split(";"))
         weights[name] = weight(parameters)
 
-    def wanted(media: str) -> float:
-        # A type by its name counts before a range that holds it.
+    def preference(media: str) -> float:
+        # A type by its name counts before a range that contains it.
         return next((weights[name] for name in (media, "application/*", "*/*") if name in weights), 0.0)
 
-    # Of two wanted alike, the one named first; plain JSON for who names none, since it may not know the other.
+    # Of two with equal weight, the one named first; plain JSON if neither is named, since the client may not know the
+    # other.
     named = [name for name in weights if name in (JSON, GRAPHQL)]
-    best = max([*named, JSON, GRAPHQL], key=wanted)
-    return best if wanted(best) > 0 else None
+    best = max([*named, JSON, GRAPHQL], key=preference)
+    return best if preference(best) > 0 else None
 
 
 def weight(parameters: list[str]) -> float:
-    """The q among a media range's parameters, from 0 to 1; a wrong one counts as a refusal."""
+    """The q among a media range's parameters, from 0 to 1; a malformed one counts as 0."""
     for parameter in parameters:
         if parameter.startswith("q="):
             try:
-                given = float(parameter[2:])
+                q = float(parameter[2:])
             except ValueError:
                 return 0.0
-            return min(given, 1.0) if given > 0 else 0.0
+            return min(q, 1.0) if q > 0 else 0.0
     return 1.0
+
+
+def offers(header: str | None, media: str) -> bool:
+    """Whether an Accept header names this media type."""
+    return any(entry.split(";")[0].strip().lower() == media for entry in (header or "").split(","))
+
+
+@cached
+def is_json(content_type: bytes | None) -> bool:
+    """Whether a body with this Content-Type is JSON in UTF-8."""
+    name, *parameters = (part.strip().lower() for part in (content_type or b"").decode("latin-1").split(";"))
+    charsets = {p.removeprefix("charset=").strip('"') for p in parameters if p.startswith("charset=")}
+    return name == JSON and charsets <= {"utf-8", "utf8"}

@@ -4,51 +4,82 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.requests import Request
+from starlette.types import Receive, Scope
 
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.operation import Operation
+from web.graphql.negotiation import JSON, is_json
+
+Headers = dict[bytes, bytes]  # by lower-case name
 
 
 class BadBody(RequestError):
-    """The body cannot be taken, with the status that HTTP has for it."""
+    """A body that cannot be read. `status` is HTTP's status for it."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(ErrorCode.BAD_REQUEST, message)
         self.status = status
 
 
-def from_query(request: Request) -> Operation:
-    """Raises Refused for whatever is not a request."""
+def read_headers(scope: Scope) -> Headers:
+    """The headers of a request. Of those with the same name the first one counts."""
+    return dict(reversed(scope["headers"]))
+
+
+async def read_operation(scope: Scope, headers: Headers, receive: Receive, *, body_limit: int) -> Operation:
+    """The operation in a body, of at most `body_limit` bytes, or in the query string. Raises RequestError."""
+    if scope["method"] != "POST":
+        return operation(query_parameters(scope["query_string"]))
+    if not is_json(headers.get(b"content-type")):
+        raise BadBody(415, f"Send the request as {JSON}, in UTF-8.")
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise BadBody(415, "Send the request without compression.")
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadBody(400, "The body ended early.")
+        body += message.get("body", b"")
+        if len(body) > body_limit:
+            raise BadBody(413, f"The body is longer than {body_limit:,} bytes.")
+        more = message.get("more_body", False)
+    return operation(parse_json(body, "The body"))
+
+
+def query_parameters(query_string: bytes) -> dict[str, Any]:
+    """The parameters of a GraphQL request in a query string. Raises RequestError."""
     try:
-        # Starlette would put replacement characters where the bytes are wrong, and a search would look for those.
-        pairs = parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True, errors="strict")
+        # Not Starlette's parser, which would replace invalid bytes: a search would then look for the replacement.
+        pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:
         raise RequestError(ErrorCode.BAD_REQUEST, "The address is not in UTF-8.") from None
-    given: dict[str, Any] = dict(pairs)
+    parameters: dict[str, Any] = dict(pairs)
     for name in ("variables", "extensions"):
-        if name in given:
-            given[name] = loaded(given[name].encode(), f"`{name}`")
-    return operation(given)
+        if name in parameters:
+            parameters[name] = parse_json(parameters[name].encode(), f"`{name}`")
+    return parameters
 
 
-def loaded(text: bytes, what: str) -> Any:
+def parse_json(text: bytes | bytearray, name: str) -> Any:
+    """`name` is for the message. Raises RequestError."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise RequestError(ErrorCode.BAD_REQUEST, f"{what} is not JSON in UTF-8.") from None
+        raise RequestError(ErrorCode.BAD_REQUEST, f"{name} is not JSON in UTF-8.") from None
 
 
-def operation(given: Any) -> Operation:
-    """Raises Refused where a part has the wrong form."""
-    if not isinstance(given, dict):
+def operation(parameters: Any) -> Operation:
+    """Raises RequestError for a parameter of the wrong type."""
+    if not isinstance(parameters, dict):
         raise RequestError(ErrorCode.BAD_REQUEST, "A request is a JSON object; batches are not taken.")
-    query, name, variables = given.get("query"), given.get("operationName"), given.get("variables")
+    query, name, variables = parameters.get("query"), parameters.get("operationName"), parameters.get("variables")
+    extensions = parameters.get("extensions")
     if not isinstance(query, str):
         raise RequestError(ErrorCode.BAD_REQUEST, "`query` must be there, as a string.")
     if name is not None and not isinstance(name, str):
         raise RequestError(ErrorCode.BAD_REQUEST, "`operationName` must be a string.")
-    for part in ("variables", "extensions"):
-        if given.get(part) is not None and not isinstance(given[part], dict):
-            raise RequestError(ErrorCode.BAD_REQUEST, f"`{part}` must be an object.")
-    return Operation(query, variables or {}, name, given.get("extensions") or {})
+    if variables is not None and not isinstance(variables, dict):
+        raise RequestError(ErrorCode.BAD_REQUEST, "`variables` must be an object.")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise RequestError(ErrorCode.BAD_REQUEST, "`extensions` must be an object.")
+    return Operation(query, variables or {}, name, extensions or {})

@@ -17,9 +17,10 @@ from schema.live.streams import LiveStreams, PreparedStream, StreamMembership
 from subscriptions.feed import Message
 from web.auth.sessions import Session
 from web.graphql.close_codes import DRAIN_SECONDS, PING_SECONDS, WAITING_BYTES, WAITING_MESSAGES
+from web.graphql.negotiation import EVENTS
+from web.graphql.response import HttpResponse
 from web.graphql.uvicorn_protocols import CUT, STEADY
 
-EVENTS, PARTS = "text/event-stream", "multipart/mixed"
 BOUNDARY = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
 PART_LINE = b"\r\n--graphql\r\n"
 SLICE = 16 << 10  # bytes written at once, so that a reader is seen to take them
@@ -228,15 +229,11 @@ def streamed(
     return response
 
 
-def once(answer: GraphQLResponse, media: str) -> Response:
-    """A single answer as a stream, for a client that takes nothing else."""
-    body = orjson.dumps(answer.body())
+def once(response: GraphQLResponse, media: str) -> HttpResponse:
+    """A single response as a stream, for a client that takes nothing else."""
+    body = orjson.dumps(response.body())
     headers = {"cache-control": "no-store"}
     if media == EVENTS:
-        return Response(event("next", body) + event("complete", b""), media_type=EVENTS, headers=headers)
-    return Response(PART_LINE + part(body)[: -len(b"\r\n")] + b"--\r\n", media_type=BOUNDARY, headers=headers)
-
-
-def offers(header: str | None, media: str) -> bool:
-    """Whether an Accept header names this kind of stream."""
-    return any(entry.split(";")[0].strip().lower() == media for entry in (header or "").split(","))
+        stream = event("next", body) + event("complete", b"")
+        return HttpResponse(200, stream, b"text/event-stream; charset=utf-8", headers)
+    return HttpResponse(200, PART_LINE + part(body)[: -len(b"\r\n")] + b"--\r\n", BOUNDARY.encode(), headers)

@@ -12,17 +12,20 @@ import orjson
 from graphql import GraphQLError, OperationType
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp
 
 from resolvers.errors import ErrorCode, RequestError
-from schema.execution.errors import coded_error, error_response, format_error
+from schema.execution.errors import coded_error, format_error, request_errors
 from schema.execution.executor import Executor
-from schema.execution.operation import Operation
-from schema.live.streams import LiveStreams, StreamMembership, stream_errors
+from schema.execution.operation import PreparedOperation
+from schema.live.streams import LiveStreams, StreamMembership
 from web.auth.sessions import Session
 from web.graphql.close_codes import OPERATIONS_MAXIMUM
-from web.graphql.endpoint import GraphQLEndpoint, error_response_to, http_response
-from web.graphql.negotiation import JSON
-from web.graphql.sse import EVENTS, SendQueue, StreamResponse, StreamSink, event
+from web.graphql.endpoint import GraphQLEndpoint
+from web.graphql.negotiation import EVENTS, JSON
+from web.graphql.request import read_headers
+from web.graphql.response import error_response, refusal
+from web.graphql.sse import SendQueue, StreamResponse, StreamSink, event
 
 TOKEN = "x-graphql-event-stream-token"
 OPEN_SECONDS = 30.0  # from the reservation to the opening
@@ -72,11 +75,12 @@ class ReservedEndpoint:
         self._endpoint, self._execution, self._live = endpoint, execution, live
         self._streams: dict[str, ReservedStream] = {}
 
-    async def respond(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> ASGIApp:
+        headers = read_headers(request.scope)
         try:
-            viewer = await self._endpoint.viewer(request)
+            viewer = await self._endpoint.viewer(headers)
             if request.method == "PUT":
-                return self._reserve(await self._endpoint.hold(request))
+                return self._reserve(await self._endpoint.hold(headers))
             token = request.headers.get(TOKEN) or request.query_params.get("token", "")
             stream = self._streams.get(token)
             if stream is None or stream.viewer != viewer:
@@ -88,14 +92,14 @@ class ReservedEndpoint:
                 return Response(status_code=200)
             return await self._start(request, stream)
         except RequestError as error:
-            return error_response_to(error, JSON)
+            return refusal(error, JSON)
         except Exception as error:  # the last chance to answer as GraphQL, and to keep what went wrong to the log
-            return http_response(error_response([format_error(GraphQLError("", original_error=error))]), JSON, 500)
+            return error_response([format_error(GraphQLError("", original_error=error))], JSON, 500)
 
-    def _reserve(self, holding: Session) -> Response:
+    def _reserve(self, holding: Session) -> ASGIApp:
         if len(self._streams) >= RESERVED_MAXIMUM:
             holding.release()
-            return http_response(error_response([coded_error(ErrorCode.TOO_MANY, "Too many streams.")]), JSON, 503)
+            return error_response([coded_error(ErrorCode.TOO_MANY, "Too many streams.")], JSON, 503)
         token = secrets.token_urlsafe(24)
         self._streams[token] = ReservedStream(holding)
         asyncio.get_running_loop().call_later(OPEN_SECONDS, self._unless_opened, token)
@@ -105,11 +109,9 @@ class ReservedEndpoint:
         if token in self._streams and not self._streams[token].opened:
             self._streams.pop(token).leave()
 
-    def _open(self, token: str, stream: ReservedStream) -> Response:
+    def _open(self, token: str, stream: ReservedStream) -> ASGIApp:
         if stream.opened:
-            return http_response(
-                error_response([coded_error(ErrorCode.BAD_REQUEST, "The stream is open already.")]), JSON, 409
-            )
+            return error_response([coded_error(ErrorCode.BAD_REQUEST, "The stream is open already.")], JSON, 409)
         stream.opened = True
         seconds = self._endpoint.seconds_left(stream.viewer)
 
@@ -128,8 +130,8 @@ class ReservedEndpoint:
         response.left = left
         return response
 
-    async def _start(self, request: Request, stream: ReservedStream) -> Response:
-        asked = await self._endpoint.operation(request)
+    async def _start(self, request: Request, stream: ReservedStream) -> ASGIApp:
+        asked = await self._endpoint.operation(request.scope, read_headers(request.scope), request.receive)
         id = asked.extensions.get("operationId")
         if not isinstance(id, str) or not id:
             raise RequestError(ErrorCode.BAD_REQUEST, "`extensions.operationId` must be there, as a string.")
@@ -137,35 +139,41 @@ class ReservedEndpoint:
             # While the request arrived: what began now would have nobody to end it.
             return no_such_stream()
         if id in stream.operations:
-            return http_response(
-                error_response([coded_error(ErrorCode.BAD_REQUEST, "The operation exists already.")]), JSON, 409
-            )
+            return error_response([coded_error(ErrorCode.BAD_REQUEST, "The operation exists already.")], JSON, 409)
         if len(stream.operations) >= OPERATIONS_MAXIMUM:
-            return http_response(
-                error_response([coded_error(ErrorCode.TOO_MANY, "Too many operations at once.")]), JSON, 429
-            )
-        if self._execution.kind(asked) is OperationType.SUBSCRIPTION:
-            return await self._stream(id, asked, stream)
-        stream.operations[id] = asyncio.create_task(self._run(id, asked, stream))
+            return error_response([coded_error(ErrorCode.TOO_MANY, "Too many operations at once.")], JSON, 429)
+        try:
+            prepared = self._execution.prepare(asked)
+        except RequestError as error:
+            work = self._send(id, {"errors": request_errors(error)}, stream)
+        else:
+            if prepared.parsed.kind is OperationType.SUBSCRIPTION:
+                return await self._stream(id, prepared, stream)
+            work = self._run(id, prepared, stream)
+        stream.operations[id] = asyncio.create_task(work)
         return Response(status_code=202)
 
-    async def _run(self, id: str, asked: Operation, stream: ReservedStream) -> None:
+    async def _run(self, id: str, operation: PreparedOperation, stream: ReservedStream) -> None:
         try:
-            answer = await self._execution.run(asked, stream.viewer)
+            body = (await self._execution.execute(operation, stream.viewer)).body()
         except Exception as error:  # the stream is not the operation's: its client is told, and goes on
-            answer = error_response([format_error(GraphQLError("", original_error=error))])
-        await stream.outlet.drained()
-        stream.answer(id, answer.body())
+            body = {"errors": [format_error(GraphQLError("", original_error=error))]}
+        await self._send(id, body, stream)
 
-    async def _stream(self, id: str, asked: Operation, stream: ReservedStream) -> Response:
+    async def _send(self, id: str, body: dict[str, Any], stream: ReservedStream) -> None:
+        """Send the only result of an operation, once there is room for it."""
+        await stream.outlet.drained()
+        stream.answer(id, body)
+
+    async def _stream(self, id: str, operation: PreparedOperation, stream: ReservedStream) -> ASGIApp:
         mark = stream.operations[id] = object()
         try:
-            prepared = await self._live.prepare(asked, stream.viewer)
+            prepared = await self._live.prepare(operation, stream.viewer)
         except BaseException as error:
             if stream.operations.get(id) is mark:
                 del stream.operations[id]
             if isinstance(error, RequestError):
-                return http_response(error_response(stream_errors(error)), JSON, 400)
+                return error_response(request_errors(error), JSON, 400)
             raise
         if stream.operations.get(id) is not mark:
             # Ended meanwhile, or the whole stream was; what has the id now is another operation.
@@ -184,5 +192,5 @@ class ReservedEndpoint:
         return Response(status_code=202)
 
 
-def no_such_stream() -> Response:
-    return http_response(error_response([coded_error(ErrorCode.BAD_REQUEST, "There is no such stream.")]), JSON, 404)
+def no_such_stream() -> ASGIApp:
+    return error_response([coded_error(ErrorCode.BAD_REQUEST, "There is no such stream.")], JSON, 404)

@@ -17,10 +17,10 @@ from starlette.types import Receive, Scope, Send
 from models.db.outages import is_outage
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError
-from schema.execution.errors import coded_error, format_error, origin
+from schema.execution.errors import coded_error, format_error, origin, request_errors
 from schema.execution.executor import Executor
-from schema.execution.operation import Operation
-from schema.live.streams import LiveStreams, StreamMembership, stream_errors
+from schema.execution.operation import PreparedOperation
+from schema.live.streams import LiveStreams, StreamMembership
 from subscriptions.feed import Message
 from web.auth.sessions import Authenticator, Session
 from web.graphql import close_codes
@@ -205,8 +205,13 @@ class Socket:
             viewer = await self._endpoint.viewers.authenticate(self._header)
         except RequestError:
             return close_codes.FORBIDDEN
-        run = self._stream if self._endpoint.execution.kind(asked) is OperationType.SUBSCRIPTION else self._run
-        task = self._tasks[id] = asyncio.create_task(run(id, asked, viewer))
+        try:
+            prepared = self._endpoint.execution.prepare(asked)
+        except RequestError as error:
+            await self._refuse(id, request_errors(error))
+            return None
+        run = self._stream if prepared.parsed.kind is OperationType.SUBSCRIPTION else self._run
+        task = self._tasks[id] = asyncio.create_task(run(id, prepared, viewer))
         task.add_done_callback(lambda done: self._done(id, done))
         return None
 
@@ -221,8 +226,8 @@ class Socket:
             errors = [format_error(GraphQLError("", original_error=error if isinstance(error, Exception) else None))]
             self._wire.write(text_frame(orjson.dumps({"id": id, "type": "error", "payload": errors})))
 
-    async def _run(self, id: str, asked: Operation, viewer: Viewer | None) -> None:
-        answer = await self._endpoint.execution.run(asked, viewer)
+    async def _run(self, id: str, operation: PreparedOperation, viewer: Viewer | None) -> None:
+        answer = await self._endpoint.execution.execute(operation, viewer)
         if not answer.started:
             await self._refuse(id, answer.errors)
             return
@@ -231,11 +236,11 @@ class Socket:
         # The id is free as soon as the client may know of it.
         self._tasks.pop(id, None)
 
-    async def _stream(self, id: str, asked: Operation, viewer: Viewer | None) -> None:
+    async def _stream(self, id: str, operation: PreparedOperation, viewer: Viewer | None) -> None:
         try:
-            prepared = await self._endpoint.live.prepare(asked, viewer)
+            prepared = await self._endpoint.live.prepare(operation, viewer)
         except RequestError as error:
-            await self._refuse(id, stream_errors(error))
+            await self._refuse(id, request_errors(error))
             return
         # Nothing is awaited from here on: a `complete` meanwhile would have cancelled this.
         self.places[id] = prepared.join(SocketSink(self, self._wire, id))

@@ -1,4 +1,4 @@
-"""A document is read once and kept, good or bad; those not used for longest give way, and long ones the sooner."""
+"""An operation is parsed once and cached, valid or not. The least recently used ones are removed, long ones sooner."""
 
 from typing import Any
 
@@ -12,49 +12,61 @@ from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, make_executor
 
 
-async def test_documents_are_kept_but_not_for_ever(
+async def test_the_least_recently_used_operation_is_removed(
     graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[str] = []
+    parsed: list[str] = []
 
-    def noted(query: str, **given: Any) -> Any:
-        read.append(query)
-        return parse(query, **given)
+    def recording_parse(query: str, **options: Any) -> Any:
+        parsed.append(query)
+        return parse(query, **options)
 
-    monkeypatch.setattr(documents, "parse", noted)
-    monkeypatch.setattr(documents, "DOCUMENTS_KEPT", 3)
+    monkeypatch.setattr(documents, "parse", recording_parse)
+    monkeypatch.setattr(documents, "OPERATIONS_MAXIMUM", 3)
     running = make_executor(graph, demo)
 
     async def ask(number: int) -> None:
-        answer = await running.run(Operation(f"{{ z{number}: zones {{ id }} }}"), COMMANDER)
-        assert answer.errors == []
+        response = await running.run(Operation(f"{{ z{number}: zones {{ id }} }}"), COMMANDER)
+        assert response.errors == []
 
     for number in (0, 1, 2, 0, 1, 2):
         await ask(number)
-    assert len(read) == 3
-    await ask(3)  # 0 is the one that was not used for longest
+    assert len(parsed) == 3
+    await ask(3)  # removes 0
     await ask(1)
-    assert len(read) == 4
+    assert len(parsed) == 4
     await ask(0)
-    assert len(read) == 5
+    assert len(parsed) == 5
     for number in range(100):
         await ask(number)
-    assert len(running._documents._kept) == 3
+    assert len(running._documents._cache) == 3
 
 
-async def test_a_bad_document_is_kept_too(graph: Graph, demo: Database) -> None:
+async def test_the_errors_of_an_invalid_document_are_cached(graph: Graph, demo: Database) -> None:
     running = make_executor(graph, demo)
     for _ in range(2):
-        answer = await running.run(Operation("{ nothing }"), COMMANDER)
-        assert [error["extensions"]["code"] for error in answer.errors] == ["BAD_DOCUMENT"]
-    assert list(running._documents._kept) == ["{ nothing }"]
+        response = await running.run(Operation("{ nothing }"), COMMANDER)
+        assert [error["extensions"]["code"] for error in response.errors] == ["BAD_DOCUMENT"]
+    assert list(running._documents._cache) == [("{ nothing }", None)]
 
 
-async def test_of_long_documents_fewer_are_kept(graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "CHARACTERS_KEPT", 1_000)
+async def test_operations_of_one_document_are_cached_by_their_names(graph: Graph, demo: Database) -> None:
+    running, query = make_executor(graph, demo), "query A { a: zones { id } } query B { b: zones { id } }"
+    for name in ("A", "B", "A"):
+        response = await running.run(Operation(query, {}, name), COMMANDER)
+        assert list(response.data or ()) == [name.lower()]
+    assert [error["message"] for error in (await running.run(Operation(query), COMMANDER)).errors] == [
+        "Name the one operation of the document that is meant."
+    ]
+    assert [name for _, name in running._documents._cache] == ["B", "A", None]
+    assert running._documents._characters == 3 * len(query)
+
+
+async def test_fewer_long_documents_are_cached(graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "CHARACTERS_MAXIMUM", 1_000)
     running = make_executor(graph, demo)
-    asked = [f"{{ z{number}: zones {{ id }} }} #{'x' * 300}" for number in range(5)]
-    for query in asked:
+    queries = [f"{{ z{number}: zones {{ id }} }} #{'x' * 300}" for number in range(5)]
+    for query in queries:
         assert (await running.run(Operation(query), COMMANDER)).errors == []
-    assert list(running._documents._kept) == asked[-3:]
-    assert running._documents._characters == sum(map(len, asked[-3:]))
+    assert [query for query, _ in running._documents._cache] == queries[-3:]
+    assert running._documents._characters == sum(map(len, queries[-3:]))

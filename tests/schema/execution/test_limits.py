@@ -30,7 +30,6 @@ from schema.build import Graph
 from schema.execution import limits
 from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, Operation
-from schema.plan.fallback import FallbackRequired
 from tests.conftest import COMMANDER, make_executor
 from tests.support.large_documents import HONEST, LONG, OF_SCHEMA, REFUSED, document, endless, fanned, fragment, many
 from tests.support.proof_mode import PROVING
@@ -153,7 +152,7 @@ async def test_at_each_bound_a_document_passes_and_one_less_is_too_few(
         monkeypatch.setattr(limits, maximum, 1 + 2 * 350 + 3 * 350)
     assert codes(await running.run(Operation(query), COMMANDER)) == []
     monkeypatch.setattr(limits, maximum, getattr(limits, maximum) - 1)
-    running._documents._kept.clear()
+    running._documents._cache.clear()
     assert codes(await running.run(Operation(query), COMMANDER)) == ["BAD_DOCUMENT"]
 
 
@@ -282,19 +281,13 @@ async def test_too_many_values_are_refused(running: Executor, query: str, variab
     assert not answer.started
     assert answer.errors[0]["message"] == "The variables have more than 10,000 values."
     with pytest.raises(RequestError, match="more than 10,000"):
-        running.document(Operation(query, variables))
+        running.prepare(Operation(query, variables))
 
 
-async def test_a_known_query_does_not_look_at_them_either(running: Executor) -> None:
-    """A request that is answered the short way comes to the plan at once."""
-    operation = Operation(IDS, {"ids": ["x"] * limits.VALUES_MAXIMUM})
-    await running.run(Operation(IDS, {"ids": []}), COMMANDER)
-    known = running.known(operation)
-    assert known is not None
-    assert running.plans is not None
-    with pytest.raises(FallbackRequired):
-        await running.plans.data(known, operation.variables, running.moment(COMMANDER))
-    assert running.plans.left == {"too many variables": 1}
+async def test_too_many_values_are_refused_for_a_cached_query_too(running: Executor) -> None:
+    assert codes(await running.run(Operation(IDS, {"ids": []}), COMMANDER)) == []
+    with pytest.raises(RequestError, match="more than 10,000"):
+        running.prepare(Operation(IDS, {"ids": ["x"] * limits.VALUES_MAXIMUM}))
 
 
 async def test_at_the_bound_variables_are_taken(running: Executor) -> None:

@@ -4,9 +4,10 @@
 """
 
 import gc
+from functools import partial
 
 import pytest
-from graphql import get_operation_ast, parse
+from graphql import parse
 from graphql.execution.executor import Executor
 
 import models
@@ -28,15 +29,13 @@ SPARE = EVENTS  # weak references that come and go; what graphql-core keeps of e
 @pytest.mark.parametrize("planned", [True, False])
 async def test_an_event_leaves_nothing_behind(demo: Database, graph: Graph, planned: bool) -> None:
     running = make_executor(graph, demo, planned=planned)
-    document = running.document(Operation(QUERY))
-    subscription = get_operation_ast(document)
-    assert subscription is not None
-    opening = subscription_request(graph, document, subscription, None, {}, COMMANDER.visibility)
+    operation = running.prepare(Operation(QUERY))
+    opening = subscription_request(graph, operation, COMMANDER.visibility)
     rendering = EventRenderer(
         graph,
         opening,
         lambda visibility: Context(running.reader(Viewer(visibility))),
-        running.planned(document, None, {}, COMMANDER),
+        partial(running.event_data, operation, COMMANDER),
     )
     async with demo.read() as connection:
         [row] = await event_log.after(connection, 0, 1)

@@ -14,7 +14,7 @@ from models.db.tables import table_of
 from models.visibility import Scope
 from resolvers.errors import ErrorCode, RequestError
 from schema.build import Graph
-from schema.execution.operation import Operation
+from schema.execution.operation import Operation, PreparedOperation
 from schema.live.streams import LiveStreams, PreparedEventStream, PreparedStream
 from schema.subscription import Position
 from schema.types import node_id
@@ -53,13 +53,13 @@ def live(scene: MarkedDemo) -> LiveStreams:
     return make_streams(scene.executor, scene.database, lambda: NOW)
 
 
-def stream(scene: MarkedDemo, name: str, arguments: str = "") -> Operation:
+def stream(scene: MarkedDemo, name: str, arguments: str = "") -> PreparedOperation:
     """A subscription that asks for everything of the rows it tells of, and of those around them."""
     root = scene.graph._schema.subscription_type
     assert root is not None
     depth = 1 if name == "updates" else 2
     inner = scene.walk().selection(get_named_type(root.fields[name].type), depth)
-    return Operation(f"subscription {{ {name}{arguments} {{ {inner} }} }}")
+    return scene.executor.prepare(Operation(f"subscription {{ {name}{arguments} {{ {inner} }} }}"))
 
 
 async def events(scene: MarkedDemo, subjects: set[Subject]) -> list[Any]:

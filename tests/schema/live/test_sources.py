@@ -395,7 +395,7 @@ async def test_however_many_there_are_they_come_at_the_readers_pace(town: Scene)
 
     for _ in range(2):
         sink = Slow()
-        prepared = await town.live.prepare(Operation(POSITIONS), DUTY)
+        prepared = await town.live.prepare(town.office.running.prepare(Operation(POSITIONS)), DUTY)
         prepared.join(sink)
         assert len({(await where(sink))[0] for _ in range(300)}) == 300
         assert sink.most <= MANY

@@ -61,7 +61,7 @@ async def test_a_fault_outside_of_any_field_is_masked_as_well(
     async def fail(*_: object) -> None:
         raise RuntimeError("SELECT secret FROM zone.py")
 
-    monkeypatch.setattr(Executor, "run", fail)
+    monkeypatch.setattr(Executor, "execute", fail)
     with structlog.testing.capture_logs() as logs:
         response = await client.post("/graphql", json={"query": "{ __typename }"})
     assert response.status_code == 500

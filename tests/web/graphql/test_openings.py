@@ -12,7 +12,6 @@ import pytest_asyncio
 import sqlalchemy as sa
 from pydantic import SecretStr
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 import models
@@ -25,13 +24,13 @@ from tests.conftest import Databases
 from tests.support.stream_clients import ALL, SECRET, settled
 from web.app import create
 from web.auth.tokens import Claims, Tokens
+from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.sse import StreamResponse
-from web.graphql.sse_single import TOKEN
+from web.graphql.sse_single import TOKEN, ReservedEndpoint
 from web.settings import Settings
 
 INSPECTOR = table_of(models.Inspector)
 ENTERPRISE = table_of(models.Enterprise)
-PATHS = ("/graphql", "/graphql/stream")
 TTL = dt.timedelta(hours=1)
 
 
@@ -39,7 +38,8 @@ TTL = dt.timedelta(hours=1)
 class Office:
     """The application in this process, spoken to below its server: a body arrives when the test says."""
 
-    endpoints: dict[str, Any]
+    endpoint: GraphQLEndpoint
+    reserved_endpoint: ReservedEndpoint
     database: Database
 
     async def ask(
@@ -50,7 +50,7 @@ class Office:
         *,
         role: Role = Role.COMMANDER,
         token: str = "",
-    ) -> Response:
+    ) -> Any:
         claims = Claims(role, now() + TTL, subject="s", inspector="b0", enterprise="e0")
         headers = {
             "authorization": f"Bearer {Tokens(SECRET).make(claims)}",
@@ -66,20 +66,21 @@ class Office:
 
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": raw}
-        response: Response = await self.endpoints[path].respond(Request(scope, receive))
-        return response
+        if path == "/graphql":
+            return await self.endpoint.respond(scope, receive)
+        return await self.reserved_endpoint.respond(Request(scope, receive))
 
 
 @pytest_asyncio.fixture
 async def office(databases: Databases, migrated_url: str) -> AsyncIterator[Office]:
     url, _ = await settled(databases, migrated_url)
     app = create(Settings(database_url=url, secret=SecretStr(SECRET)))
-    # Of the two at "/graphql", the one that takes requests.
-    routes = [route for route in app.routes if isinstance(route, Route) and route.path in PATHS]
-    found = {route.path: route.endpoint.__self__ for route in routes}  # type: ignore[attr-defined]  # they are methods
+    endpoint: Any = app.user_middleware[-1].kwargs["endpoint"]
+    [reserved] = [route for route in app.routes if isinstance(route, Route) and route.path == "/graphql/stream"]
+    reserved_endpoint = reserved.endpoint.__self__  # type: ignore[attr-defined]  # a method
     database = Database(url)
     async with app.router.lifespan_context(app):
-        yield Office(found, database)
+        yield Office(endpoint, reserved_endpoint, database)
     await database.close()
 
 
@@ -91,7 +92,7 @@ async def whole(said: Any) -> AsyncIterator[bytes]:
 async def test_who_goes_while_their_stream_opens_gets_none(
     office: Office, role: Role, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint, prepare = office.endpoints["/graphql"], LiveStreams.prepare
+    endpoint, prepare = office.endpoint, LiveStreams.prepare
     if role is Role.INSPECTOR:
         leave = sa.update(INSPECTOR).where(INSPECTOR.c.badge == "b0").values(badge="another")
     else:
@@ -101,19 +102,19 @@ async def test_who_goes_while_their_stream_opens_gets_none(
         found = await prepare(self, *given)
         async with office.database.write() as session:
             await session.execute(leave)
-        await endpoint._viewers.recheck()  # as the feed does before it hands an event out
+        await endpoint._authenticator.recheck()  # as the feed does before it hands an event out
         return found
 
     monkeypatch.setattr(LiveStreams, "prepare", prepared)
     response = await office.ask("POST", "/graphql", whole({"query": ALL}), role=role)
-    assert response.status_code == 401
-    assert endpoint._viewers.sessions == set()
+    assert response.status == 401
+    assert endpoint._authenticator.sessions == set()
     assert endpoint._live.feed.memberships == {}
 
 
 @pytest.mark.parametrize("query", [ALL, "{ viewer { role } }"])
 async def test_an_operation_whose_stream_has_gone_while_it_was_sent_does_not_begin(office: Office, query: str) -> None:
-    endpoint, half, gone = office.endpoints["/graphql/stream"], asyncio.Event(), asyncio.Event()
+    endpoint, half, gone = office.reserved_endpoint, asyncio.Event(), asyncio.Event()
     said = orjson.dumps({"query": query, "extensions": {"operationId": "1"}})
 
     async def slowly() -> AsyncIterator[bytes]:
@@ -130,6 +131,6 @@ async def test_an_operation_whose_stream_has_gone_while_it_was_sent_does_not_beg
     await half.wait()
     stream.left()
     gone.set()
-    assert (await asking).status_code == 404
+    assert (await asking).status == 404
     assert reserved.operations == {}
     assert endpoint._live.feed.memberships == {}

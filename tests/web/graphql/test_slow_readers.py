@@ -10,6 +10,7 @@ from tests.support.raw_websocket import connected
 from tests.web.graphql.test_uvicorn_protocols import wired
 from web.graphql import close_codes, sse
 from web.graphql.close_codes import WAITING_BYTES, WAITING_MESSAGES
+from web.graphql.negotiation import EVENTS
 from web.graphql.sse import SLICE, SendQueue, StreamResponse
 from web.graphql.uvicorn_protocols import WebSocketProtocol, text_frame
 from web.graphql.websocket import Socket, SocketSink
@@ -201,7 +202,7 @@ async def test_an_outlet_waits_while_slices_go_and_no_longer(monkeypatch: pytest
             left -= 1
             await (asyncio.sleep(MOMENT / 2) if left >= 0 else stalled.wait())
 
-    writing = asyncio.create_task(StreamResponse(outlet, sse.EVENTS, b"", bytes, None)._write(send))
+    writing = asyncio.create_task(StreamResponse(outlet, EVENTS, b"", bytes, None)._write(send))
     outlet.put(half)
     await asyncio.wait_for(begun.wait(), 10)
     outlet.put(half)

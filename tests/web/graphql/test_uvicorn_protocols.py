@@ -25,7 +25,7 @@ from tests.support.proof_mode import PROVING
 from tests.support.raw_websocket import HANDSHAKE, connected
 from tests.support.stream_clients import HURRIED, Town, settled, town
 from web.graphql import close_codes
-from web.graphql.sse import EVENTS as EVENT_STREAM
+from web.graphql.negotiation import EVENTS as EVENT_STREAM
 from web.graphql.sse import SendQueue, StreamResponse
 from web.graphql.uvicorn_protocols import (
     CLOSING_SECONDS,

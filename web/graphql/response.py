@@ -1,0 +1,89 @@
+"""Writes HTTP responses in GraphQL's form."""
+
+import hashlib
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from resolvers.errors import ErrorCode, RequestError
+from schema.execution.errors import request_errors
+from schema.execution.operation import GraphQLResponse
+from web.graphql.negotiation import GRAPHQL, JSON
+from web.graphql.request import BadBody
+
+BEARER = {"www-authenticate": "Bearer"}
+
+
+class HttpResponse:
+    """A complete HTTP response, as an ASGI application. Without a content type it has no body."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self, status: int, body: bytes = b"", content_type: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        self.status, self.body = status, body
+        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()] if headers else []
+        if content_type is not None:
+            self.headers += [(b"content-length", b"%d" % len(body)), (b"content-type", content_type)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def graphql_response(
+    response: GraphQLResponse, media: str, status: int = 200, headers: dict[str, str] | None = None
+) -> HttpResponse:
+    # Rows have no float that JSON cannot write, and times are text before they come here.
+    return HttpResponse(status, orjson.dumps(response.body()), content_type(media), headers)
+
+
+def error_response(
+    errors: list[dict[str, Any]], media: str, status: int, headers: dict[str, str] | None = None
+) -> HttpResponse:
+    """A request that was not executed."""
+    return HttpResponse(status, orjson.dumps({"errors": errors}), content_type(media), headers)
+
+
+def refusal(error: RequestError, media: str) -> HttpResponse:
+    """A request that is not one of GraphQL, or whose token is not valid."""
+    errors = request_errors(error)
+    if error.code is ErrorCode.UNAUTHENTICATED:
+        return error_response(errors, media, 401, BEARER)
+    return error_response(errors, media, error.status if isinstance(error, BadBody) else 400)
+
+
+def operation_refusal(errors: list[dict[str, Any]], media: str) -> HttpResponse:
+    """A GraphQL request whose operation cannot be executed.
+
+    A client of plain JSON takes any status but 200 and 401 for an error of the network. The newer media type has the
+    status tell that nothing was executed.
+    """
+    if errors[0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED.value:
+        return error_response(errors, media, 401, BEARER)
+    if media == JSON:
+        return error_response(errors, JSON, 200)
+    return error_response(errors, media if media == GRAPHQL else JSON, 400)
+
+
+@lru_cache(maxsize=10)
+def content_type(media: str) -> bytes:
+    return f"{media}; charset=utf-8".encode()
+
+
+def conditional(response: HttpResponse, if_none_match: bytes | None) -> HttpResponse:
+    """A response to GET with a strong validator (RFC 9110, section 8.8.3), or 304 where the client has it already."""
+    if response.status != 200:
+        return response
+    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "accept, authorization"}
+    tags = {one.strip().removeprefix("W/") for one in (if_none_match or b"").decode("latin-1").split(",")}
+    if tags & {tag, "*"}:
+        return HttpResponse(304, headers=headers)
+    replaced = {name.encode() for name in headers}
+    response.headers = [header for header in response.headers if header[0] not in replaced]
+    response.headers += [(name.encode(), value.encode()) for name, value in headers.items()]
+    return response
