@@ -1,10 +1,8 @@
 """The log records for every mutation who did what, which values changed, and where that was at the time."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 import sqlalchemy as sa
 
 import models
@@ -15,24 +13,11 @@ from resolvers.actions.context import ActionContext, ActionRequest
 from resolvers.actions.runner import run_action
 from schema.build import Graph
 from schema.types import node_id
-from tests.conftest import NOW, SHANGHAI, Databases
+from tests.conftest import NOW, SHANGHAI
 from tests.support import audit_table, lifecycle_table
 from tests.support.actors import DAY, DUTY, WALL, at, change, contents, log_after, program, row_of
 from tests.support.audit_table import ARGUMENTS, AuditStep, ExpectedEvent
-from tests.support.district import Office, opened
-
-
-@pytest_asyncio.fixture(scope="module")
-async def shared(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
-    """One database for all tests of this file. Each test has a district of its own in it."""
-    database = Database(await databases.new(migrated_url))
-    yield database
-    await database.close()
-
-
-@pytest_asyncio.fixture
-async def office(graph: Graph, shared: Database) -> Office:
-    return await opened(graph, shared)
+from tests.support.district import Office, open_office
 
 
 async def head(office: Office) -> int:
@@ -134,7 +119,7 @@ async def test_every_mutation_appends_its_events(office: Office) -> None:
 
 
 async def test_a_move_records_the_old_and_the_new_place(graph: Graph, database: Database) -> None:
-    office = await opened(graph, database)
+    office = await open_office(graph, database)
     world = office.world
     before = await head(office)
     key = f"e0{world.mark}"
@@ -151,7 +136,7 @@ async def test_a_move_records_the_old_and_the_new_place(graph: Graph, database: 
 
 
 async def test_an_enterprise_that_drops_out_of_a_shrunken_ring_has_an_event(graph: Graph, database: Database) -> None:
-    office = await opened(graph, database)
+    office = await open_office(graph, database)
     ring: Any = table_of(models.ControlRing)
     rings = sorted((await contents(database, models.ControlRing))["control_ring"])
     # An import that is stopped before it has moved the enterprises leaves this state.

@@ -14,6 +14,7 @@ from models import EventKind, RiskGrade, Role, Subject
 from models.db.database import Database
 from subscriptions import event_log
 from tests.conftest import NOW
+from tests.support.log_writes import append_events, wait_for_lock_waiter
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
 
@@ -27,11 +28,6 @@ OTHER = "fedcba9876543210"
 def event(subject_id: int = 1, **given: Any) -> dict[str, Any]:
     kind = EventKind.TEAM_STANDBY_SET
     return {"at": NOW, "kind": kind, "subject": kind.subject, "subject_id": subject_id, **given}
-
-
-async def append(database: Database, *events: dict[str, Any]) -> list[int]:
-    async with database.write() as session:
-        return await event_log.append(session, events)
 
 
 async def state(database: Database) -> event_log.LogState:
@@ -55,8 +51,8 @@ async def test_an_empty_log_has_a_head_of_zero(database: Database) -> None:
 
 
 async def test_events_are_told_in_the_order_in_which_they_were_appended(database: Database) -> None:
-    first = await append(database, *(event(n) for n in range(100, 0, -1)))
-    second = await append(database, event(1_000))
+    first = await append_events(database, *(event(n) for n in range(100, 0, -1)))
+    second = await append_events(database, event(1_000))
     assert first == sorted(first)
     assert (await state(database)).head == second[0] > first[-1]
     assert await subjects(database) == [*range(100, 0, -1), 1_000]
@@ -86,14 +82,14 @@ async def test_a_row_comes_back_as_it_was(database: Database) -> None:
         "rows": 12,
         "source": "demo",
     }
-    [number] = await append(database, given)
+    [number] = await append_events(database, given)
     async with database.read() as connection:
         [row] = await event_log.after(connection, 0, 10)
     assert dict(row._mapping) == {"id": number, **given}
 
 
 async def test_what_is_left_out_is_nothing(database: Database) -> None:
-    await append(database, event())
+    await append_events(database, event())
     async with database.read() as connection:
         [row] = await event_log.after(connection, 0, 10)
     assert (row.changes, row.zones, row.rings, row.venues, row.major) == ([], frozenset(), frozenset(), frozenset(), 0)
@@ -101,10 +97,10 @@ async def test_what_is_left_out_is_nothing(database: Database) -> None:
 
 
 async def test_a_number_is_not_given_twice(database: Database) -> None:
-    numbers = await append(database, event(1), event(2))
+    numbers = await append_events(database, event(1), event(2))
     async with database.write() as session:
         await session.execute(sa.delete(event_log.EVENT).where(event_log.EVENT.c.id == numbers[-1]))
-    assert (await append(database, event(3)))[0] > numbers[-1]
+    assert (await append_events(database, event(3)))[0] > numbers[-1]
 
 
 # Cursors
@@ -156,7 +152,7 @@ def test_a_cursor_that_the_log_cannot_go_on_from_is_refused(cursor: str, code: s
 
 
 async def test_two_databases_have_logs_of_their_own(database: Database) -> None:
-    [number] = await append(database, event())
+    [number] = await append_events(database, event())
     found = await state(database)
     assert found.cursor == found.cursor_of(number)
     with pytest.raises(event_log.CursorRefused, match="another log"):
@@ -164,7 +160,7 @@ async def test_two_databases_have_logs_of_their_own(database: Database) -> None:
 
 
 async def test_a_renewed_epoch_refuses_the_cursors_of_before(database: Database) -> None:
-    await append(database, event(), event())
+    await append_events(database, event(), event())
     before = await state(database)
     async with database.write() as session:
         await event_log.renew_epoch(session, EPOCH)
@@ -191,7 +187,7 @@ async def test_an_epoch_that_no_cursor_could_carry_is_refused(database: Database
 
 async def test_retention_moves_the_horizon_of_resuming_and_nothing_else(database: Database) -> None:
     days = [10, 5, 1]
-    numbers = await append(database, *(event(day, at=NOW - dt.timedelta(days=day)) for day in days))
+    numbers = await append_events(database, *(event(day, at=NOW - dt.timedelta(days=day)) for day in days))
 
     async def refused(number: int, retention: dt.timedelta | None) -> str | None:
         async with database.read() as connection:
@@ -264,7 +260,7 @@ async def test_a_reader_who_follows_the_log_skips_none(
     database: Database, aborting: float, record_proof: RecordProof
 ) -> None:
     random_ = random.Random(17)
-    [number] = await append(database, event(-1))
+    [number] = await append_events(database, event(-1))
 
     async def pause() -> None:
         await asyncio.sleep(random_.random() * LONGEST)
@@ -313,25 +309,13 @@ async def test_who_appends_waits_for_whoever_appended_before(database: Database)
 
     first = asyncio.create_task(slow())
     await begun.wait()
-    second = asyncio.create_task(append(database, event(2)))
-    await waiting(database)
+    second = asyncio.create_task(append_events(database, event(2)))
+    await wait_for_lock_waiter(database)
     assert not second.done()
     assert await subjects(database) == []
     go_on.set()
     assert (await first)[0] < (await second)[0]
     assert await subjects(database) == [1, 2]
-
-
-async def waiting(database: Database) -> None:
-    """Until somebody waits for the lock; SQLite does not tell, and there one who writes at all waits."""
-    if database.sqlite:
-        return
-    blocked = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-    async with asyncio.timeout(10):
-        while True:
-            async with database.read() as connection:
-                if (await connection.execute(blocked)).scalar():
-                    return
 
 
 async def test_what_was_given_up_leaves_no_trace(database: Database) -> None:
@@ -340,11 +324,11 @@ async def test_what_was_given_up_leaves_no_trace(database: Database) -> None:
             await event_log.append(session, [event(n) for n in range(5)])
             raise Undone
 
-    await append(database, event(1))
+    await append_events(database, event(1))
     before = await state(database)
     with pytest.raises(Undone):
         await give_up()
     assert await state(database) == before
-    [number] = await append(database, event(2))
+    [number] = await append_events(database, event(2))
     assert await subjects(database, before.head) == [2]
     assert (await state(database)).head == number

@@ -3,13 +3,18 @@
 import itertools
 from typing import Any
 
+import models
 from models.db.database import Database
 from schema.build import Graph
+from schema.types import node_id
 from tests.conftest import NOW
-from tests.support.actors import DAY, DUTY, Desk, World, at, small_world
+from tests.support.actors import DAY, DUTY, Desk, World, at, contents, small_world
+from tests.support.input_strategies import NODES
 from tests.support.lifecycle_table import given
 
 MARKS = itertools.count()
+# Models of the rows that inputs refer to, by type.
+INPUT_MODELS = {name: getattr(models, name) for name in sorted(set(NODES.values()))}
 
 SOON = at(NOW + 10 * DAY)
 GONE = at(NOW - DAY)
@@ -75,8 +80,35 @@ def marked() -> str:
     return f"-{next(MARKS)}"
 
 
-async def opened(graph: Graph, database: Database) -> Office:
+async def open_office(graph: Graph, database: Database) -> Office:
     """An office in a new district; a database can have many."""
     made = Office(graph, database)
     made.world = await small_world(database, marked())
     return made
+
+
+async def furnish(office: Office) -> dict[str, list[str]]:
+    """Add rows in different states. Returns the ids of all rows by type, of the types that inputs refer to."""
+    for state in ("PLANNED", "DISPATCHED", "ON_SITE", "SUBMITTED", "IN_REVIEW"):
+        await office.visit(state)
+    for state in ("FOUND", "ASSIGNED", "RECTIFYING", "PENDING_ACCEPTANCE", "ACCEPTED", "CLOSED"):
+        await office.hazard(upto=state)
+    visit = await office.visit("SUBMITTED")
+    for steps in ("", "File", "File Investigate", "File Investigate Notify"):
+        case = (await office.done(DUTY, "casePropose", inspection=visit, grounds="违法"))["case"]["id"]
+        for step in steps.split():
+            await office.done(DUTY, f"case{step}", case=case)
+    inputs = given(office.world)
+    for steps in ("", "Assign", "Assign Acknowledge", "Assign Acknowledge Depart Arrive"):
+        dispatch = await office.dispatch()
+        for step in steps.split():
+            await office.done(DUTY, f"dispatch{step}", dispatch=dispatch, **inputs.get(f"dispatch{step}", {}))
+    for mutation in ("dutyReportSubmit", "controlMeasureAdd", "warningIssue"):
+        await office.done(DUTY, mutation, **inputs[mutation])
+    return await ids_by_type(office.database)
+
+
+async def ids_by_type(database: Database) -> dict[str, list[str]]:
+    """The global ids of all rows of the types that inputs refer to, in the order of their keys."""
+    rows = await contents(database, *INPUT_MODELS.values())
+    return {name: [node_id.encode(name, key) for key in rows[m.__tablename__]] for name, m in INPUT_MODELS.items()}

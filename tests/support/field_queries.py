@@ -13,6 +13,7 @@ from graphql import (
     is_leaf_type,
     is_required_argument,
 )
+from strawberry.utils.str_converters import to_camel_case
 
 import models
 from models.db.database import Database
@@ -93,3 +94,8 @@ async def tell(database: Database, each: int) -> None:
                 )
                 for key in keys
             )
+
+
+def graphql_name(field: Any) -> str:
+    """A declared field's name in the schema."""
+    return str(field.graphql_name or to_camel_case(field.python_name))

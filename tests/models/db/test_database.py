@@ -14,7 +14,7 @@ import models
 from models.db.column_types import EARLIEST, LATEST, UtcTime
 from models.db.database import Database, driver_url
 from tests.conftest import NOW, Databases
-from tests.models.db.test_migrate import started, together
+from tests.support.released_processes import run_together, start_waiting
 
 INCREMENTS = 150
 WRITERS = 2
@@ -126,7 +126,7 @@ async def test_writes_of_two_processes_lose_nothing(database: Database) -> None:
     async with database.write() as session:
         session.add(models.District(id=1, name="0"))
     url = database.url.set(drivername=database.url.drivername.split("+")[0]).render_as_string(hide_password=False)
-    await together([started(INCREMENTING, url, str(INCREMENTS)) for _ in range(WRITERS)])
+    await run_together([start_waiting(INCREMENTING, url, str(INCREMENTS)) for _ in range(WRITERS)])
     async with database.read() as connection:
         assert (await connection.execute(sa.select(col(models.District.name)))).scalar() == str(WRITERS * INCREMENTS)
 

@@ -1,9 +1,6 @@
 """A migrated database is what the models say, however often and by however many processes it is migrated."""
 
-import asyncio
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ from sqlmodel import SQLModel
 from models.db.database import Database
 from models.db.migrate import migrate
 from tests.conftest import Databases
+from tests.support.released_processes import run_together, start_waiting
 
 ROOT = Path(__file__).parents[3]
 ALEMBIC = "alembic_version"
@@ -94,29 +92,11 @@ async def test_two_processes_may_migrate_at_once(databases: Databases, migrated_
         "import asyncio, sys; from models.db.database import Database; from models.db.migrate import migrate;"
         " sys.stdin.readline(); asyncio.run(migrate(Database(sys.argv[1])))"
     )
-    running = [started(source, url) for _ in range(2)]
-    await together(running)
+    running = [start_waiting(source, url) for _ in range(2)]
+    await run_together(running)
     database, model = Database(url), Database(await databases.new(migrated_url))
     assert await said(database) == await said(model)
     async with database.read() as connection:
         assert (await connection.execute(sa.text(f"SELECT count(*) FROM {ALEMBIC}"))).scalar() == 1
     await database.close()
     await model.close()
-
-
-def started(source: str, *arguments: str) -> "subprocess.Popen[str]":
-    """A process of its own that waits for a line on its standard input."""
-    return subprocess.Popen(
-        [sys.executable, "-c", source, *arguments],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-async def together(running: "list[subprocess.Popen[str]]") -> None:
-    """Let all of them go at the same moment; all must end well."""
-    said = await asyncio.gather(*(asyncio.to_thread(process.communicate, "go\n", 60) for process in running))
-    assert [(p.returncode, out) for p, (out, _) in zip(running, said, strict=True) if p.returncode != 0] == []

@@ -1,29 +1,10 @@
 """Teams, experts and stock that are sent: exactly one of them, only what is free, and what was used is gone."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest_asyncio
-
 import models
-from models.db.database import Database
-from schema.build import Graph
-from tests.conftest import Databases
 from tests.support.actors import DUTY, row_of
-from tests.support.district import Office, opened
-
-
-@pytest_asyncio.fixture(scope="module")
-async def shared(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
-    """One database for all tests of this file, each in a district of its own."""
-    made = Database(await databases.new(migrated_url))
-    yield made
-    await made.close()
-
-
-@pytest_asyncio.fixture
-async def office(graph: Graph, shared: Database) -> Office:
-    return await opened(graph, shared)
+from tests.support.district import Office
 
 
 async def stock(office: Office) -> tuple[int, int]:
@@ -55,10 +36,11 @@ async def test_exactly_one_resource_is_assigned(office: Office) -> None:
     ]
     for given, blamed in wrong:
         assert await office.invalid(DUTY, "dispatchAssign", dispatch=dispatch, **given) == blamed
-    await office.done(DUTY, "dispatchAssign", dispatch=dispatch, team=team)
+    assigned = await office.done(DUTY, "dispatchAssign", dispatch=dispatch, team=team)
+    assert assigned["dispatch"]["status"] == "ASSIGNED"
 
 
-async def test_who_is_sent_is_on_standby_and_nowhere_else(office: Office) -> None:
+async def test_a_team_or_expert_must_be_on_standby_and_not_dispatched_elsewhere(office: Office) -> None:
     for kind in ("team", "expert"):
         some = {kind: office.world.id(kind)}
         standby = f"{kind}SetStandby"
@@ -69,7 +51,8 @@ async def test_who_is_sent_is_on_standby_and_nowhere_else(office: Office) -> Non
         await office.done(DUTY, "dispatchAssign", dispatch=first, **some)
         assert await office.invalid(DUTY, "dispatchAssign", dispatch=second, **some) == kind
         await office.done(DUTY, "dispatchDecline", dispatch=first)
-        await office.done(DUTY, "dispatchAssign", dispatch=second, **some)
+        assigned = await office.done(DUTY, "dispatchAssign", dispatch=second, **some)
+        assert assigned["dispatch"]["status"] == "ASSIGNED"
 
 
 async def test_stock_is_reserved_drawn_and_freed(office: Office) -> None:
@@ -99,16 +82,18 @@ async def test_stock_is_reserved_drawn_and_freed(office: Office) -> None:
     assert await stock(office) == (50, 0)
 
 
-async def test_nothing_is_drawn_where_a_team_was_sent(office: Office) -> None:
+async def test_a_dispatch_of_a_team_draws_no_stock(office: Office) -> None:
     dispatch = await office.dispatch()
     await office.done(DUTY, "dispatchAssign", dispatch=dispatch, team=office.world.id("team"))
     for step in ("Acknowledge", "Depart", "Arrive"):
         await office.done(DUTY, f"dispatch{step}", dispatch=dispatch)
     assert await office.invalid(DUTY, "dispatchComplete", dispatch=dispatch, drawn=0) == "drawn"
-    await office.done(DUTY, "dispatchComplete", dispatch=dispatch)
+    completed = await office.done(DUTY, "dispatchComplete", dispatch=dispatch)
+    assert completed["dispatch"]["status"] == "COMPLETED"
+    assert await stock(office) == (100, 0)
 
 
-async def test_what_is_received_is_counted(office: Office) -> None:
+async def test_received_stock_is_added_up_to_the_largest_integer(office: Office) -> None:
     item = {"stockItem": office.world.id("stock_item")}
     for quantity in (0, -1, 2**31 - 100):
         assert await office.invalid(DUTY, "stockReceive", **item, quantity=quantity) == "quantity"
@@ -116,7 +101,7 @@ async def test_what_is_received_is_counted(office: Office) -> None:
     assert await stock(office) == (2**31 - 1, 0)
 
 
-async def test_each_way_out_frees_what_was_reserved(office: Office) -> None:
+async def test_declining_or_cancelling_frees_reserved_stock(office: Office) -> None:
     for way, ends in (("Decline", 0), ("Cancel", 0), ("Cancel", 1), ("Cancel", 2)):
         dispatch = await office.dispatch()
         some: dict[str, Any] = {"stockItem": office.world.id("stock_item"), "quantity": 10}

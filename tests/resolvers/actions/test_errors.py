@@ -1,4 +1,4 @@
-"""What is wrong is told as what it is, with the field that is to blame, and changes nothing. Nothing breaks."""
+"""A failure has its own type and names the field; it changes nothing. No input causes an internal error."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,66 +17,25 @@ from schema.execution.operation import Operation
 from schema.types import node_id
 from tests.conftest import Databases
 from tests.support.actors import DUTY, PROBLEMS, Contents, contents, document, program
-from tests.support.district import Office, opened
+from tests.support.district import Office, furnish, open_office
 from tests.support.input_strategies import NODES, inputs, paths, plain, put, root_fields
 from tests.support.lifecycle_table import given as needs
 from tests.support.proof_mode import examples
 
 MISSING = 2**31 - 1
-MODELS = {name: getattr(models, name) for name in set(NODES.values())}
 LONG = "长" * 4001
-
-
-@pytest_asyncio.fixture(scope="module")
-async def shared(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
-    """One database for all tests of this file, each in a district of its own."""
-    made = Database(await databases.new(migrated_url))
-    yield made
-    await made.close()
-
-
-@pytest_asyncio.fixture
-async def office(graph: Graph, shared: Database) -> Office:
-    return await opened(graph, shared)
-
-
-async def furnished(office: Office) -> dict[str, list[str]]:
-    """Ids by type, of rows in different states."""
-    for state in ("PLANNED", "DISPATCHED", "ON_SITE", "SUBMITTED", "IN_REVIEW"):
-        await office.visit(state)
-    for state in ("FOUND", "ASSIGNED", "RECTIFYING", "PENDING_ACCEPTANCE", "ACCEPTED", "CLOSED"):
-        await office.hazard(upto=state)
-    visit = await office.visit("SUBMITTED")
-    for steps in ("", "File", "File Investigate", "File Investigate Notify"):
-        case = (await office.done(DUTY, "casePropose", inspection=visit, grounds="违法"))["case"]["id"]
-        for step in steps.split():
-            await office.done(DUTY, f"case{step}", case=case)
-    for steps in ("", "Assign", "Assign Acknowledge", "Assign Acknowledge Depart Arrive"):
-        dispatch = await office.dispatch()
-        for step in steps.split():
-            await office.done(
-                DUTY, f"dispatch{step}", dispatch=dispatch, **needs(office.world).get(f"dispatch{step}", {})
-            )
-    for mutation in ("dutyReportSubmit", "controlMeasureAdd", "warningIssue"):
-        await office.done(DUTY, mutation, **needs(office.world)[mutation])
-    return await known(office.database)
-
-
-async def known(database: Database) -> dict[str, list[str]]:
-    found = await contents(database, *MODELS.values())
-    return {name: [node_id.encode(name, key) for key in found[m.__tablename__]] for name, m in MODELS.items()}
 
 
 # -- one at a time --
 
 
-async def test_every_field_refuses_what_no_text_id_or_time_can_be(office: Office, graph: Graph) -> None:
-    there = await furnished(office)
+async def test_every_field_refuses_invalid_texts_ids_and_times(office: Office, graph: Graph) -> None:
+    there = await furnish(office)
     before = await contents(office.database)
     wrong = []
     for mutation, of in root_fields(graph).items():
         for path, type_ in paths(of):
-            for bad in nasty(get_named_type(type_).name, path.rsplit(".", 1)[-1], there):
+            for bad in invalid_values(get_named_type(type_).name, path.rsplit(".", 1)[-1], there):
                 given_now = plain("input", of, there.__getitem__, whole=True)
                 put(given_now, path, bad)
                 found = await office.act(DUTY, mutation, **given_now)
@@ -86,7 +45,7 @@ async def test_every_field_refuses_what_no_text_id_or_time_can_be(office: Office
     assert await contents(office.database) == before
 
 
-def nasty(kind: str, name: str, there: dict[str, list[str]]) -> list[str]:
+def invalid_values(kind: str, name: str, there: dict[str, list[str]]) -> list[str]:
     if kind == "String":
         return ["", " \n", "a\0b", "x\ud800", LONG]
     if kind == "DateTime":
@@ -98,8 +57,8 @@ def nasty(kind: str, name: str, there: dict[str, list[str]]) -> list[str]:
     return []
 
 
-async def test_a_row_that_is_not_there_is_not_found(office: Office, graph: Graph) -> None:
-    there = await furnished(office)
+async def test_a_missing_row_is_not_found(office: Office, graph: Graph) -> None:
+    there = await furnish(office)
     wrong = []
     for mutation, of in root_fields(graph).items():
         for path, type_ in paths(of):
@@ -107,7 +66,7 @@ async def test_a_row_that_is_not_there_is_not_found(office: Office, graph: Graph
             if get_named_type(type_).name != "ID" or path == "dispatch":
                 continue
             given_now = {**plain("input", of, there.__getitem__), **needs(office.world).get(mutation, {})}
-            given_now |= await fitting(office, mutation, path)
+            given_now |= await further_arguments(office, mutation, path)
             missing = node_id.encode(NODES[name], MISSING)
             if "." not in path:
                 given_now[path] = [missing] if path in ("inspectors", "evidence") else missing
@@ -119,8 +78,8 @@ async def test_a_row_that_is_not_there_is_not_found(office: Office, graph: Graph
     assert wrong == []
 
 
-async def fitting(office: Office, mutation: str, path: str) -> dict[str, Any]:
-    """What else is needed for an action to come as far as looking for the row."""
+async def further_arguments(office: Office, mutation: str, path: str) -> dict[str, Any]:
+    """What else the action needs to get as far as reading the row."""
     finding = {"level": "GENERAL", "description": "隐患", "hazard": "", "evidence": [""]}
     finding.pop("evidence" if path.endswith("hazard") else "hazard")
     found: dict[tuple[str, str], dict[str, Any]] = {
@@ -171,14 +130,14 @@ async def fitting(office: Office, mutation: str, path: str) -> dict[str, Any]:
         ("dutyReportSubmit", {"problems": ["水", " "]}, "problems"),
     ],
 )
-async def test_what_is_out_of_range_is_blamed_on_its_field(
+async def test_a_value_out_of_range_is_refused_with_its_field(
     office: Office, mutation: str, more: dict[str, Any], blamed: str
 ) -> None:
     assert await office.invalid(DUTY, mutation, **{**needs(office.world)[mutation], **more}) == blamed
 
 
-async def test_the_longest_names_that_are_taken_fit_into_their_indexes(office: Office) -> None:
-    # Each character takes four bytes, and none of them repeats soon: an index does not squeeze them.
+async def test_the_longest_names_fit_into_their_indexes(office: Office) -> None:
+    # Each character has four bytes and none repeats soon, so PostgreSQL cannot compress the index entry.
     long = "".join(chr(0x20000 + (n * 7919) % 42_000) for n in range(500))
     await office.done(DUTY, "enterpriseUpsert", externalId=long, name=long)
     case = await office.done(DUTY, "casePropose", inspection=await office.visit("SUBMITTED"), grounds=long * 8)
@@ -192,7 +151,7 @@ async def proposed(office: Office) -> str:
     return case
 
 
-async def test_keys_of_two_enterprises_are_not_one(office: Office) -> None:
+async def test_a_credit_code_and_an_external_id_of_two_enterprises_are_refused(office: Office) -> None:
     code = "91350100M000100Y43"
     await office.done(DUTY, "enterpriseUpsert", creditCode=code, name="有码企业")
     two = {"creditCode": code, "externalId": f"e0{office.world.mark}"}
@@ -202,7 +161,7 @@ async def test_keys_of_two_enterprises_are_not_one(office: Office) -> None:
 # -- two people at once --
 
 
-async def test_who_saw_another_version_is_told_of_the_row_as_it_is(office: Office) -> None:
+async def test_a_conflict_returns_the_current_row(office: Office) -> None:
     hazard = await office.hazard(upto="ASSIGNED")
     for seen in (1, 3, 0, -1):
         found = await office.act(DUTY, "hazardDismiss", hazard=hazard, reason="误报", expectedVersion=seen)
@@ -213,8 +172,8 @@ async def test_who_saw_another_version_is_told_of_the_row_as_it_is(office: Offic
     assert await office.refused(DUTY, "hazardSubmitRectification", **late) == "Conflict"
 
 
-async def test_every_mutation_that_takes_a_version_looks_at_it(office: Office, graph: Graph) -> None:
-    there = await furnished(office)
+async def test_every_mutation_with_expected_version_checks_it(office: Office, graph: Graph) -> None:
+    there = await furnish(office)
     wrong = []
     for mutation, of in root_fields(graph).items():
         if "expectedVersion" not in of.fields:
@@ -226,7 +185,7 @@ async def test_every_mutation_that_takes_a_version_looks_at_it(office: Office, g
     assert wrong == []
 
 
-async def test_a_program_that_may_not_read_is_told_of_a_conflict_too(office: Office) -> None:
+async def test_a_program_without_the_right_to_read_gets_conflicts_too(office: Office) -> None:
     writer = program(models.Scope.REGISTER)
     given_now = {**needs(office.world)["enterpriseUpsert"], "expectedVersion": 7}
     found = await office.act(writer, "enterpriseUpsert", **given_now)
@@ -238,7 +197,7 @@ async def test_a_program_that_may_not_read_is_told_of_a_conflict_too(office: Off
 
 @dataclass
 class Playground:
-    """A database of its own, with rows in many states: their ids, and all that there was when it was last looked at."""
+    """A database with rows in many states: their ids, and its contents after the last mutation."""
 
     office: Office
     there: dict[str, list[str]]
@@ -248,8 +207,8 @@ class Playground:
 @pytest_asyncio.fixture(scope="module")
 async def playground(databases: Databases, migrated_url: str, graph: Graph) -> AsyncIterator[Playground]:
     database = Database(await databases.new(migrated_url))
-    office = await opened(graph, database)
-    yield Playground(office, await furnished(office), await contents(database))
+    office = await open_office(graph, database)
+    yield Playground(office, await furnish(office), await contents(database))
     await database.close()
 
 
@@ -259,7 +218,7 @@ async def playground(databases: Databases, migrated_url: str, graph: Graph) -> A
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-async def test_any_input_is_answered_with_a_success_or_a_problem(playground: Playground, data: st.DataObject) -> None:
+async def test_random_input_gives_a_success_or_a_failure(playground: Playground, data: st.DataObject) -> None:
     office = playground.office
     mutation, of = data.draw(st.sampled_from(sorted(root_fields(office.graph).items())), label="mutation")
     given_now = data.draw(inputs(of, playground.there.__getitem__), label="input")

@@ -1,40 +1,22 @@
-"""A mutation that is repeated under the client's own name for it is done once, and answered as at first."""
+"""A mutation repeated with one clientMutationId is carried out once, and every repeat gets the first success."""
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-import pytest_asyncio
-
 import models
-from models.db.database import Database
-from schema.build import Graph
-from tests.conftest import NOW, Databases
+from tests.conftest import NOW
 from tests.support.actors import DAY, DUTY, Desk, contents, log_after
-from tests.support.district import Office, opened
+from tests.support.district import Office
 from tests.support.lifecycle_table import given
 
 SHOWN = "assistanceRequest { id problem status version } cursor"
 SECOND = dt.timedelta(seconds=1)
 
 
-@pytest_asyncio.fixture(scope="module")
-async def shared(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
-    """One database for all tests of this file, each in a district of its own."""
-    made = Database(await databases.new(migrated_url))
-    yield made
-    await made.close()
-
-
-@pytest_asyncio.fixture
-async def office(graph: Graph, shared: Database) -> Office:
-    return await opened(graph, shared)
-
-
-def asking(office: Office, name: str, **more: Any) -> dict[str, Any]:
-    """A request for help under a name that no other test has."""
+def arguments(office: Office, name: str, **more: Any) -> dict[str, Any]:
+    """Arguments of a request for help, with a clientMutationId that no other test has."""
     return {"enterprise": office.enterprise, "problem": "排水", "clientMutationId": name + office.world.mark, **more}
 
 
@@ -43,26 +25,26 @@ async def requests(office: Office) -> int:
     return sum(row.enterprise_id == office.world.enterprise for row in rows)
 
 
-async def test_a_repeat_is_answered_from_the_first_success(office: Office) -> None:
-    first = await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "a"))
+async def test_a_repeat_gets_the_first_success(office: Office) -> None:
+    first = await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "a"))
     events, notifications = len(await log_after(office.database)), office.notifications
     office.later(DAY)
-    assert await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "a")) == first
+    assert await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "a")) == first
     assert (len(await log_after(office.database)), await requests(office), office.notifications) == (
         events,
         1,
         notifications,
     )
-    another = await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "b"))
+    another = await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "b"))
     assert another["assistanceRequest"]["id"] != first["assistanceRequest"]["id"]
     assert office.notifications == notifications + 1
 
 
-async def test_also_under_another_selection_and_by_another_process(office: Office) -> None:
-    first = await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "a"))
+async def test_a_repeat_with_another_selection_in_another_process_gets_the_first_success(office: Office) -> None:
+    first = await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "a"))
     restarted = Desk(office.graph, office.database)
     again = await restarted.done(
-        DUTY, "assistanceRequest", "assistanceRequest { id enterprise { id } requestedAt }", **asking(office, "a")
+        DUTY, "assistanceRequest", "assistanceRequest { id enterprise { id } requestedAt }", **arguments(office, "a")
     )
     assert again["assistanceRequest"] == {
         "id": first["assistanceRequest"]["id"],
@@ -71,14 +53,14 @@ async def test_also_under_another_selection_and_by_another_process(office: Offic
     }
 
 
-async def test_the_rows_are_read_as_they_are_now(office: Office) -> None:
-    first = (await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "a")))["assistanceRequest"]
+async def test_a_repeat_shows_the_rows_as_they_are_now(office: Office) -> None:
+    first = (await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "a")))["assistanceRequest"]
     await office.done(DUTY, "assistanceResolve", assistanceRequest=first["id"], resolution="好了")
-    again = await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "a"))
+    again = await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "a"))
     assert again["assistanceRequest"] == {**first, "status": "RESOLVED", "version": 2}
 
 
-async def test_a_step_that_was_taken_is_not_illegal_when_repeated(office: Office) -> None:
+async def test_a_repeated_transition_is_not_illegal(office: Office) -> None:
     hazard = await office.hazard()
     step: dict[str, Any] = {"hazard": hazard, "reason": "误报", "expectedVersion": 1}
     step["clientMutationId"] = "s" + office.world.mark
@@ -87,7 +69,7 @@ async def test_a_step_that_was_taken_is_not_illegal_when_repeated(office: Office
     assert await office.refused(DUTY, "hazardDismiss", **{**step, "clientMutationId": None}) == "Conflict"
 
 
-async def test_lists_of_rows_come_back_in_order_and_empty_ones_empty(office: Office) -> None:
+async def test_a_repeat_returns_lists_in_order_and_empty_lists(office: Office) -> None:
     report = given(office.world)["dutyReportSubmit"]
     shown = "assistanceRequests { id problem } cursor"
     for name, problems in (("a", ["一", "二", "三"]), ("b", [])):
@@ -97,30 +79,30 @@ async def test_lists_of_rows_come_back_in_order_and_empty_ones_empty(office: Off
         assert await office.done(DUTY, "dutyReportSubmit", shown, **again) == first
 
 
-async def test_two_at_once_are_one(office: Office) -> None:
+async def test_two_simultaneous_repeats_are_carried_out_once(office: Office) -> None:
     desks = [Desk(office.graph, office.database) for _ in range(2)]
     for name in ("a", "b", "c", "d"):
-        both = [desk.done(DUTY, "assistanceRequest", SHOWN, **asking(office, name)) for desk in desks]
+        both = [desk.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, name)) for desk in desks]
         one, other = await asyncio.gather(*both)
         assert one == other
     assert await requests(office) == 4
     assert sum(desk.notifications for desk in desks) == 4
 
 
-async def test_two_at_once_with_other_input_are_not(office: Office) -> None:
+async def test_of_two_simultaneous_mutations_with_different_input_one_is_refused(office: Office) -> None:
     desks = [Desk(office.graph, office.database) for _ in range(2)]
     both = [
-        desk.act(DUTY, "assistanceRequest", **asking(office, "a", problem=problem))
+        desk.act(DUTY, "assistanceRequest", **arguments(office, "a", problem=problem))
         for desk, problem in zip(desks, ("水", "电"), strict=True)
     ]
     found = sorted(answer["__typename"] for answer in await asyncio.gather(*both))
     assert (found, await requests(office)) == (["AssistanceRequested", "InvalidInput"], 1)
 
 
-async def test_the_same_name_for_something_else_is_refused(office: Office) -> None:
-    await office.done(DUTY, "assistanceRequest", **asking(office, "a"))
+async def test_reusing_an_id_with_other_input_is_refused(office: Office) -> None:
+    await office.done(DUTY, "assistanceRequest", **arguments(office, "a"))
     for other in ({"problem": "供电"}, {"enterprise": office.world.id("other_enterprise")}):
-        assert await office.invalid(DUTY, "assistanceRequest", **asking(office, "a", **other)) == "clientMutationId"
+        assert await office.invalid(DUTY, "assistanceRequest", **arguments(office, "a", **other)) == "clientMutationId"
     name = {"clientMutationId": "a" + office.world.mark}
     report = {**given(office.world)["dutyReportSubmit"], **name}
     assert await office.invalid(DUTY, "dutyReportSubmit", **report) == "clientMutationId"
@@ -130,54 +112,55 @@ async def test_the_same_name_for_something_else_is_refused(office: Office) -> No
     assert await requests(office) == 1
 
 
-async def test_what_a_client_leaves_to_its_default_is_the_same_input(office: Office) -> None:
+async def test_an_omitted_argument_equals_its_default(office: Office) -> None:
     report = {**given(office.world)["dutyReportSubmit"], "clientMutationId": "a" + office.world.mark}
     first = await office.done(DUTY, "dutyReportSubmit", **report)
     assert await office.done(DUTY, "dutyReportSubmit", **report, expertsOnStandby=0) == first
 
 
-async def test_another_viewer_has_names_of_their_own(office: Office) -> None:
+async def test_each_viewer_has_their_own_ids(office: Office) -> None:
     colleague = replace(DUTY, subject="night")
     viewers = [DUTY, colleague, office.world.own]
-    found = [await office.done(viewer, "assistanceRequest", SHOWN, **asking(office, "a")) for viewer in viewers]
+    found = [await office.done(viewer, "assistanceRequest", SHOWN, **arguments(office, "a")) for viewer in viewers]
     assert len({answer["assistanceRequest"]["id"] for answer in found}) == 3
     # A new token of the same person is the same viewer.
     renewed = replace(DUTY, name="王", expires_at=NOW + DAY)
-    assert await office.done(renewed, "assistanceRequest", SHOWN, **asking(office, "a")) == found[0]
+    assert await office.done(renewed, "assistanceRequest", SHOWN, **arguments(office, "a")) == found[0]
 
 
-async def test_a_failure_is_not_kept(office: Office) -> None:
-    request = (await office.done(DUTY, "assistanceRequest", **asking(office, "r")))["assistanceRequest"]["id"]
+async def test_a_failure_is_not_stored(office: Office) -> None:
+    request = (await office.done(DUTY, "assistanceRequest", **arguments(office, "r")))["assistanceRequest"]["id"]
     sending = {"assistanceRequest": request, "clientMutationId": "a" + office.world.mark}
     off: dict[str, Any] = {"inspectors": [office.world.id("resting")]}
     assert await office.invalid(DUTY, "assistanceDispatch", **sending, **off) == "inspectors"
     await office.done(DUTY, "inspectorSetDuty", inspector=office.world.id("resting"), onDuty=True)
-    await office.done(DUTY, "assistanceDispatch", **sending, **off)
+    sent = await office.done(DUTY, "assistanceDispatch", **sending, **off)
+    assert sent["assistanceRequest"]["status"] == "DISPATCHED"
 
 
-async def test_after_seven_days_it_is_forgotten(office: Office) -> None:
-    first = await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "a"))
+async def test_an_id_is_forgotten_after_seven_days(office: Office) -> None:
+    first = await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "a"))
     office.later(7 * DAY - SECOND)
-    assert await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "a")) == first
+    assert await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "a")) == first
     office.later(SECOND)
-    second = await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "a"))
+    second = await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "a"))
     assert second["assistanceRequest"]["id"] != first["assistanceRequest"]["id"]
-    assert await office.done(DUTY, "assistanceRequest", SHOWN, **asking(office, "a")) == second
-    kept = (await contents(office.database, models.ClientMutation))["client_mutation"].values()
-    assert all(row.at > office.now - 7 * DAY for row in kept)
+    assert await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "a")) == second
+    stored = (await contents(office.database, models.ClientMutation))["client_mutation"].values()
+    assert all(row.at > office.now - 7 * DAY for row in stored)
 
 
-async def test_a_name_is_not_blank_and_not_long(office: Office) -> None:
+async def test_an_id_must_not_be_blank_or_longer_than_200_characters(office: Office) -> None:
     for name in ("", "  ", "x" * 201, "a\0b", "\ud800"):
-        found = await office.invalid(DUTY, "assistanceRequest", **{**asking(office, ""), "clientMutationId": name})
+        found = await office.invalid(DUTY, "assistanceRequest", **{**arguments(office, ""), "clientMutationId": name})
         assert found == "clientMutationId"
-    await office.done(DUTY, "assistanceRequest", **{**asking(office, ""), "clientMutationId": "号" * 200})
+    await office.done(DUTY, "assistanceRequest", **{**arguments(office, ""), "clientMutationId": "号" * 200})
 
 
-async def test_a_mutation_that_leaves_no_event_is_answered_again_as_well(office: Office) -> None:
+async def test_a_mutation_without_an_event_is_idempotent_too(office: Office) -> None:
     position = {**given(office.world)["inspectorReportPosition"], "clientMutationId": "a" + office.world.mark}
     first = await office.done(office.world.officer, "inspectorReportPosition", **position)
     notifications = office.notifications
-    await office.done(DUTY, "assistanceRequest", **asking(office, "r"))
+    await office.done(DUTY, "assistanceRequest", **arguments(office, "r"))
     assert await office.done(office.world.officer, "inspectorReportPosition", **position) == first
     assert office.notifications == notifications + 1

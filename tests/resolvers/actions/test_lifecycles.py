@@ -1,12 +1,11 @@
-"""Every noun in every state, every mutation, by everybody: accepted where the domain says so, refused as it says."""
+"""Every noun in every state, every mutation, every kind of viewer: accepted or refused as the table says."""
 
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import pytest_asyncio
 import sqlalchemy as sa
 from sqlmodel import col
 
@@ -15,7 +14,7 @@ from models import Role, Scope, Viewer
 from models.db.database import Database
 from schema.build import Graph
 from schema.types import node_id
-from tests.conftest import NOW, Databases
+from tests.conftest import NOW
 from tests.support.actors import (
     DAY,
     DUTY,
@@ -51,14 +50,6 @@ RESERVING = {"ASSIGNED", "ACKNOWLEDGED", "EN_ROUTE", "ON_SCENE", "COMPLETED"}
 SUBMITTED = {"SUBMITTED", "IN_REVIEW", "CLOSED"}
 
 
-@pytest_asyncio.fixture(scope="module")
-async def shared(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
-    """One database for all tests of this file, each in a district of its own."""
-    made = Database(await databases.new(migrated_url))
-    yield made
-    await made.close()
-
-
 def people(world: World) -> dict[str, Viewer]:
     return {
         "commander": DUTY,
@@ -78,7 +69,7 @@ def letter(viewer: Viewer) -> str:
 
 @dataclass
 class Trial:
-    """One attempt: a row of its own in a state, a line of the table, and who tries."""
+    """One attempt at a mutation: its own row in a state, the line of the table, and the viewer."""
 
     noun: str
     state: str
@@ -110,7 +101,7 @@ def trials(noun: str, world: World) -> list[Trial]:
 
 
 def row(trial: Trial, world: World, visit: int) -> dict[str, Any]:
-    """A row in the state, as if it had come there."""
+    """Values of a row in the state, as if it had got there."""
     status = STATES[trial.noun][trial.state]
     mine = {"status": status, "enterprise_id": world.enterprise}
     if trial.noun == "hazard":
@@ -135,7 +126,7 @@ def row(trial: Trial, world: World, visit: int) -> dict[str, Any]:
 
 
 async def prepare(database: Database, noun: str, world: World) -> list[Trial]:
-    """A row for each trial, and what hangs on it."""
+    """Insert a row for each trial, and the rows that it needs."""
     [visit] = await insert(database, models.Inspection, {
         "enterprise_id": world.enterprise, "kind": models.InspectionKind.ROUTINE, "submitted_at": NOW - 9 * DAY,
         "status": models.InspectionStatus.SUBMITTED,
@@ -145,15 +136,15 @@ async def prepare(database: Database, noun: str, world: World) -> list[Trial]:
         todo, await insert(database, MODELS[noun], *(row(t, world, visit) for t in todo)), strict=True
     ):
         trial.key = key
-    visits = [visit, *(await beside(database, noun, world, todo))]
+    visits = [visit, *(await insert_related(database, noun, world, todo))]
     await insert(
         database, models.InspectionInspector, *({"inspection_id": v, "inspector_id": world.inspector} for v in visits)
     )
     return todo
 
 
-async def beside(database: Database, noun: str, world: World, todo: list[Trial]) -> list[int]:
-    """What hangs on the rows; the inspections that are the officer's."""
+async def insert_related(database: Database, noun: str, world: World, todo: list[Trial]) -> list[int]:
+    """Insert the rows that the trials need. Returns the inspections of the officer."""
     if noun == "hazard":
         asked = [t.key for t in todo if t.line.mutation == "hazardDecideExtension"]
         await insert(database, models.DeadlineExtension, *(extension(key) for key in asked))
@@ -181,10 +172,12 @@ def extension(hazard: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("noun", SUBJECTS)
-async def test_every_step_from_every_state_by_everybody(graph: Graph, shared: Database, noun: str) -> None:
-    world = await small_world(shared, marked())
-    desk, inputs = Desk(graph, shared), given(world)
-    todo = await prepare(shared, noun, world)
+async def test_every_transition_from_every_state_by_every_viewer(
+    graph: Graph, shared_database: Database, noun: str
+) -> None:
+    world = await small_world(shared_database, marked())
+    desk, inputs = Desk(graph, shared_database), given(world)
+    todo = await prepare(shared_database, noun, world)
     argument, node = SUBJECTS[noun]
     wrong, done = [], set()
     for trial in todo:
@@ -198,17 +191,17 @@ async def test_every_step_from_every_state_by_everybody(graph: Graph, shared: Da
             wrong.append((trial, found, expected))
     assert wrong == []
     assert len(done) >= sum(len(line.sources) for line in steps(noun))
-    rows = (await contents(shared, MODELS[noun]))[MODELS[noun].__tablename__]
+    rows = (await contents(shared_database, MODELS[noun]))[MODELS[noun].__tablename__]
     for trial in todo:
         moved = trial.key in done
         assert (rows[trial.key].version, rows[trial.key].status.name) == (
             (2, trial.line.to or trial.state) if moved else (1, trial.state)
         )
-    await adds_up(shared)
+    await assert_totals(shared_database)
 
 
-async def adds_up(database: Database) -> None:
-    """What is kept beside the rows is what counting them gives."""
+async def assert_totals(database: Database) -> None:
+    """Derived counts equal what counting the rows gives."""
     found = await contents(database, models.Enterprise, models.Hazard, models.Dispatch, models.StockItem)
     open_hazards = [h.enterprise_id for h in found["hazard"].values() if h.status not in models.HAZARD_TERMINAL]
     for key, row in found["enterprise"].items():
@@ -222,22 +215,22 @@ async def adds_up(database: Database) -> None:
 # -- what begins a life cycle, or has none --
 
 
-def besides() -> Iterator[tuple[str, frozenset[str], Scope | None]]:
+def other_mutations() -> Iterator[tuple[str, frozenset[str], Scope | None]]:
     for line in BESIDES.strip().splitlines():
         mutation, who, scope = (part.strip() for part in line.split("|"))
         yield mutation, frozenset({*who.split(), "C"}), Scope(scope) if scope else None
 
 
-# Of these an enterprise has only its own; an inspector speaks for themselves, or of their own inspections.
+# Enterprises may do these only for themselves, and inspectors only for themselves or on their own inspections.
 THEIRS = {"hazardReport", "dutyReportSubmit", "assistanceRequest", "controlMeasureAdd", "controlMeasureLift"}
 SELF = {"inspectorSetDuty", "inspectorReportPosition", "casePropose"}
 
 
-async def test_whatever_begins_or_stands_alone_by_everybody(graph: Graph, shared: Database) -> None:
-    world = await small_world(shared, marked())
-    desk, inputs = Desk(graph, shared), given(world)
+async def test_every_mutation_outside_a_transition_by_every_viewer(graph: Graph, shared_database: Database) -> None:
+    world = await small_world(shared_database, marked())
+    desk, inputs = Desk(graph, shared_database), given(world)
     wrong = []
-    for mutation, who, scope in besides():
+    for mutation, who, scope in other_mutations():
         everybody = people(world) | {f"program with {s.value}": program(s) for s in Scope}
         for name, viewer in everybody.items():
             allowed = letter(viewer) in who or (viewer.role is Role.INTEGRATOR and scope in viewer.visibility.scopes)
@@ -246,7 +239,7 @@ async def test_whatever_begins_or_stands_alone_by_everybody(graph: Graph, shared
                 expected = "NotFound"
             if name == "other inspector" and mutation in SELF:
                 expected = "Forbidden"
-            more = await freshly(shared, mutation, world)
+            more = await fresh_subject(shared_database, mutation, world)
             found = (await desk.act(viewer, mutation, **inputs[mutation], **more))["__typename"]
             if found != expected and not (
                 expected == "success" and found not in ("Forbidden", "NotFound", "InvalidInput")
@@ -255,8 +248,8 @@ async def test_whatever_begins_or_stands_alone_by_everybody(graph: Graph, shared
     assert wrong == []
 
 
-async def freshly(database: Database, mutation: str, world: World) -> dict[str, str]:
-    """A row that the mutation can be about, where the world has none that stays so."""
+async def fresh_subject(database: Database, mutation: str, world: World) -> dict[str, str]:
+    """Insert a row for the mutation, where an earlier attempt may have used up the world's own."""
     mine = {"enterprise_id": world.enterprise}
     if mutation == "controlMeasureLift":
         measure = {**mine, "kind": models.MeasureKind.PPE, "description": "手套", "since": NOW.date()}
@@ -284,11 +277,11 @@ async def visit_of(database: Database, world: World, state: str) -> str:
     return node_id.encode("Inspection", key)
 
 
-async def test_a_case_is_proposed_on_a_submitted_inspection_only(graph: Graph, shared: Database) -> None:
-    world = await small_world(shared, marked())
-    desk = Desk(graph, shared)
+async def test_a_case_needs_a_submitted_inspection(graph: Graph, shared_database: Database) -> None:
+    world = await small_world(shared_database, marked())
+    desk = Desk(graph, shared_database)
     for state in STATES["inspection"]:
-        visit = await visit_of(shared, world, state.name)
+        visit = await visit_of(shared_database, world, state.name)
         found = await desk.act(world.officer, "casePropose", inspection=visit, grounds="违法")
         blamed = found.get("field")
         assert (found["__typename"], blamed) == (

@@ -20,9 +20,8 @@ from resolvers.demo.writing import Writer
 from schema.types import node_id
 from subscriptions import event_log
 from tests.conftest import Ask
-from tests.resolvers.demo.test_rows import MIDNIGHT, by_id
-from tests.resolvers.demo.test_seeding import NUMBER, TODAY, Made, make
-from tests.subscriptions.test_event_log import append, waiting
+from tests.support.demo_rows import MIDNIGHT, NUMBER, TODAY, Rows, by_id, make
+from tests.support.log_writes import append_events, wait_for_lock_waiter
 
 FROM = MIDNIGHT - dt.timedelta(days=30)
 SUBJECTS: dict[Subject, Any] = {s: getattr(models, s.value) for s in Subject if s is not Subject.REGISTER}
@@ -66,12 +65,7 @@ TIMES: dict[type[Row], dict[str, EventKind]] = {
 
 
 @pytest.fixture(scope="module")
-def made() -> Made:
-    return make()
-
-
-@pytest.fixture(scope="module")
-def told(made: Made) -> list[dict[str, Any]]:
+def told(made: Rows) -> list[dict[str, Any]]:
     """The log after the events of the register."""
     return [event for event in made[models.Event] if event["kind"] is not EventKind.REGISTER_IMPORTED]
 
@@ -87,7 +81,7 @@ def about(told: list[dict[str, Any]]) -> dict[tuple[Subject, int], list[dict[str
 # The order
 
 
-def test_the_log_is_the_last_month_in_the_order_of_time(made: Made) -> None:
+def test_the_log_is_the_last_month_in_the_order_of_time(made: Rows) -> None:
     found = made[models.Event]
     assert [event["id"] for event in found] == list(range(1, len(found) + 1))
     times = [event["at"] for event in found]
@@ -96,7 +90,7 @@ def test_the_log_is_the_last_month_in_the_order_of_time(made: Made) -> None:
     assert times[-1] <= MIDNIGHT
 
 
-def test_the_register_comes_first(made: Made) -> None:
+def test_the_register_comes_first(made: Rows) -> None:
     [first, *others] = made[models.Event]
     rows = sum(len(of) for table, of in made.items() if table is not models.Event)
     assert (first["kind"], first["rows"], first["source"], first["at"]) == (
@@ -141,7 +135,7 @@ def test_most_that_can_happen_does(told: list[dict[str, Any]]) -> None:
 # Agreement with the rows
 
 
-def test_each_row_comes_to_the_status_that_it_has(made: Made, told: list[dict[str, Any]]) -> None:
+def test_each_row_comes_to_the_status_that_it_has(made: Rows, told: list[dict[str, Any]]) -> None:
     rows = {subject: by_id(made[SUBJECTS[subject]]) for subject in WITH_STATUS}
     checked = Counter[Subject]()
     for (subject, key), found in about(told).items():
@@ -168,7 +162,7 @@ def test_each_step_is_legal_and_done_by_whom_it_is_for(told: list[dict[str, Any]
             assert event["actor_role"] in legal[step], step
 
 
-def test_what_began_in_the_month_is_told_from_the_beginning(made: Made, told: list[dict[str, Any]]) -> None:
+def test_what_began_in_the_month_is_told_from_the_beginning(made: Rows, told: list[dict[str, Any]]) -> None:
     found = about(told)
     begun = {Subject.HAZARD: "found_at", Subject.ASSISTANCE: "requested_at", Subject.DISPATCH: "requested_at"}
     for subject, column in begun.items():
@@ -184,7 +178,7 @@ def test_what_began_in_the_month_is_told_from_the_beginning(made: Made, told: li
         assert kinds[:1] == [raised] * (row["issued_at"] >= FROM)
 
 
-def test_every_time_of_a_row_has_its_event(made: Made, told: list[dict[str, Any]]) -> None:
+def test_every_time_of_a_row_has_its_event(made: Rows, told: list[dict[str, Any]]) -> None:
     at = {(event["kind"], event["subject_id"], event["at"]) for event in told}
     for table, columns in TIMES.items():
         for row in made[table]:
@@ -193,7 +187,7 @@ def test_every_time_of_a_row_has_its_event(made: Made, told: list[dict[str, Any]
                     assert (kind, row["id"], time) in at, (kind, row)
 
 
-def test_extensions_are_told(made: Made, told: list[dict[str, Any]]) -> None:
+def test_extensions_are_told(made: Rows, told: list[dict[str, Any]]) -> None:
     wanted = Counter[tuple[EventKind, int, dt.datetime]]()
     for row in made[models.DeadlineExtension]:
         wanted[EventKind.HAZARD_EXTENSION_REQUESTED, row["hazard_id"], row["requested_at"]] += 1
@@ -204,7 +198,7 @@ def test_extensions_are_told(made: Made, told: list[dict[str, Any]]) -> None:
     assert found
 
 
-def test_events_are_where_their_rows_are(made: Made, told: list[dict[str, Any]]) -> None:
+def test_events_are_where_their_rows_are(made: Rows, told: list[dict[str, Any]]) -> None:
     enterprises, venues = by_id(made[models.Enterprise]), by_id(made[models.Venue])
     venue_of = {ring["id"]: ring["venue_id"] for ring in made[models.ControlRing]}
     rings = defaultdict(set)
@@ -232,7 +226,7 @@ def test_events_are_where_their_rows_are(made: Made, told: list[dict[str, Any]])
     assert set(somewhere) == {"enterprise", "venue", "zone"}
 
 
-def test_major_is_what_concerns_a_major_hazard(made: Made, told: list[dict[str, Any]]) -> None:
+def test_major_is_what_concerns_a_major_hazard(made: Rows, told: list[dict[str, Any]]) -> None:
     hazards = by_id(made[models.Hazard])
     cases = by_id(made[models.Case])
     of_inspection = {h["inspection_id"] for h in hazards.values() if h["level"] is HazardLevel.MAJOR}
@@ -248,7 +242,7 @@ def test_major_is_what_concerns_a_major_hazard(made: Made, told: list[dict[str, 
     assert {event["subject"] for event in told if event["major"]} >= {Subject.HAZARD, Subject.INSPECTION}
 
 
-def test_actors_are_the_people_of_the_demo(made: Made, told: list[dict[str, Any]]) -> None:
+def test_actors_are_the_people_of_the_demo(made: Rows, told: list[dict[str, Any]]) -> None:
     enterprises, inspectors = by_id(made[models.Enterprise]), by_id(made[models.Inspector])
     crews = defaultdict(set)
     for row in made[models.InspectionInspector]:
@@ -270,7 +264,7 @@ def test_actors_are_the_people_of_the_demo(made: Made, told: list[dict[str, Any]
     assert {event["actor_role"] for event in told} == {Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE, None}
 
 
-def test_cases_are_proposed_when_their_inspection_is_submitted(made: Made, told: list[dict[str, Any]]) -> None:
+def test_cases_are_proposed_when_their_inspection_is_submitted(made: Rows, told: list[dict[str, Any]]) -> None:
     inspections, found = by_id(made[models.Inspection]), about(told)
     for case in made[models.Case]:
         submitted = inspections[case["inspection_id"]]["submitted_at"]
@@ -287,7 +281,7 @@ async def test_the_log_goes_on_after_the_demo(own_demo: Database) -> None:
         before = await event_log.state(connection)
         last = (await event_log.after(connection, before.head - 1, 10))[0]
     assert last.kind is not EventKind.REGISTER_IMPORTED
-    assert await append(own_demo, NEXT) == [before.head + 1]
+    assert await append_events(own_demo, NEXT) == [before.head + 1]
 
 
 async def test_who_appends_while_a_batch_is_written_waits_for_its_commit(
@@ -299,8 +293,8 @@ async def test_who_appends_while_a_batch_is_written_waits_for_its_commit(
 
     async def followed(self: Writer, connection: AsyncConnection, tables: Iterable[str]) -> None:
         await follow(self, connection, tables)
-        others.append(asyncio.create_task(append(database, NEXT)))
-        await waiting(database)
+        others.append(asyncio.create_task(append_events(database, NEXT)))
+        await wait_for_lock_waiter(database)
         assert not others[0].done()
 
     monkeypatch.setattr(Writer, "follow", followed)

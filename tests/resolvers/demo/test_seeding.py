@@ -29,26 +29,9 @@ from models import (
 from models.db.database import Database
 from resolvers.demo import DistrictExists, batches, seed, seeding
 from resolvers.demo.writing import Writer
+from tests.support.demo_rows import MIDNIGHT, NUMBER, TODAY, Rows, make
 
-TODAY = dt.date(2026, 11, 22)
-MIDNIGHT = dt.datetime(2026, 11, 21, 16, tzinfo=dt.UTC)  # 0:00 of TODAY in Xiaoshan
-NUMBER = 200
 ROOT = Path(__file__).parents[3]
-
-Made = dict[type[Row], list[dict[str, Any]]]
-
-
-def make(number: int = NUMBER, today: dt.date = TODAY) -> Made:
-    made: Made = defaultdict(list)
-    for batch in batches(number, today):
-        for table, rows in batch.items():
-            made[table] += rows
-    return made
-
-
-@pytest.fixture(scope="module")
-def made() -> Made:
-    return make()
 
 
 async def read(database: Database, table: type[Row]) -> list[dict[str, Any]]:
@@ -60,7 +43,7 @@ async def read(database: Database, table: type[Row]) -> list[dict[str, Any]]:
 # Writing
 
 
-async def test_the_database_has_exactly_the_rows_that_are_made(database: Database, made: Made) -> None:
+async def test_the_database_has_exactly_the_rows_that_are_made(database: Database, made: Rows) -> None:
     reached: list[tuple[int, int]] = []
     counts = await seed(
         database, enterprises=NUMBER, today=TODAY, progress=lambda done, all: reached.append((done, all))
@@ -125,7 +108,7 @@ async def test_what_is_rolled_back_was_not_written(database: Database) -> None:
 # The same every time
 
 
-def test_the_size_of_a_batch_makes_no_difference(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_a_batch_makes_no_difference(made: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seeding, "BATCH", 70)
     other = make()
     assert {t: rows for t, rows in other.items() if t is not models.Event} == {
@@ -149,7 +132,7 @@ def test_another_process_makes_the_same_rows() -> None:
     assert other.stdout.strip() == digest()
 
 
-def test_another_day_moves_the_times_and_nothing_else(made: Made) -> None:
+def test_another_day_moves_the_times_and_nothing_else(made: Rows) -> None:
     later = make(today=TODAY + dt.timedelta(days=1))
     assert [hazard["found_at"] + dt.timedelta(days=1) for hazard in made[models.Hazard]] == [
         hazard["found_at"] for hazard in later[models.Hazard]
@@ -174,7 +157,7 @@ def test_impossible_demos(number: int) -> None:
 # What there is
 
 
-def test_how_much_of_everything(made: Made) -> None:
+def test_how_much_of_everything(made: Rows) -> None:
     expected: dict[type[Row], int] = {
         models.District: 1,
         models.Zone: 4,
@@ -220,11 +203,11 @@ def test_averages() -> None:
         (models.Enterprise, "risk_grade", models.RiskGrade),
     ],
 )
-def test_everything_occurs(made: Made, table: type[Row], column: str, of: type[enum.Enum]) -> None:
+def test_everything_occurs(made: Rows, table: type[Row], column: str, of: type[enum.Enum]) -> None:
     assert {row[column] for row in made[table]} >= set(of)
 
 
-def test_every_result_of_an_inspection_occurs(made: Made) -> None:
+def test_every_result_of_an_inspection_occurs(made: Rows) -> None:
     assert {row.get("result") for row in made[models.Inspection]} == {None, *models.InspectionResult}
 
 

@@ -20,9 +20,8 @@ from schema.execution.operation import Operation
 from schema.fields.source import NODES, OF_ROW, fields_of
 from schema.types import node_id
 from tests.conftest import COMMANDER, make_executor
-from tests.schema.execution.test_context import name_of
 from tests.support.connection_reference import rows_of
-from tests.support.field_queries import ids_of, needed, selection
+from tests.support.field_queries import graphql_name, ids_of, needed, selection
 
 WALL = Viewer(Visibility(Role.WALL))
 READER = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.READ})))
@@ -30,7 +29,7 @@ TRUSTED = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.READ, Scope.PERSON
 SCOPELESS = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.PERSONAL, Scope.REGISTER})))
 CORE = build()._schema
 PERSONAL = [
-    pytest.param(of, name_of(field), id=f"{of.__name__}.{name_of(field)}")
+    pytest.param(of, graphql_name(field), id=f"{of.__name__}.{graphql_name(field)}")
     for of in NODES.values()
     for field in fields_of(of)
     if getattr(field, "sees", None) is PERSONAL_DATA

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from strawberry.dataloader import DataLoader
-from strawberry.utils.str_converters import to_camel_case
 
 from models.db.database import Database
 from resolvers.queries.nearby import CIRCLES, NearbyKind
@@ -19,7 +18,7 @@ from schema.fields.columns import Column, Compute, GlobalId, SubObject
 from schema.fields.references import ToOneOf
 from schema.fields.source import NODES, OF_ROW, LoadField, fields_of
 from tests.conftest import COMMANDER, Databases, StatementCounter, make_executor
-from tests.support.field_queries import ids_of, needed, selection, tell
+from tests.support.field_queries import graphql_name, ids_of, needed, selection, tell
 
 MANY, FEW, LOOKED_AT = 50, 2, 400
 WITHOUT_EXAMPLE = {("Evidence", "url")}  # an address is given only where there is a store
@@ -42,7 +41,7 @@ async def eventful(databases: Databases, demo_url: str) -> AsyncIterator[Databas
 def relations() -> list[Any]:
     """Every field of every type of rows that reads more than the row itself."""
     return [
-        pytest.param(of, name_of(field), field, id=f"{of.__name__}.{name_of(field)}")
+        pytest.param(of, graphql_name(field), field, id=f"{of.__name__}.{graphql_name(field)}")
         for of in NODES.values()
         for field in fields_of(of)
         if not is_plain(field)
@@ -51,10 +50,6 @@ def relations() -> list[Any]:
 
 def is_plain(field: Any) -> bool:
     return isinstance(field, LoadField) and isinstance(field.source, PLAIN)
-
-
-def name_of(field: Any) -> str:
-    return str(field.graphql_name or to_camel_case(field.python_name))
 
 
 def allowed(field: LoadField) -> int:

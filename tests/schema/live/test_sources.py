@@ -26,7 +26,7 @@ from schema.types import node_id
 from subscriptions.state_stream import MANY
 from tests.conftest import NOW, SHANGHAI
 from tests.support.actors import DAY, DUTY, WALL, World, at, change, insert, inspector
-from tests.support.district import opened
+from tests.support.district import open_office
 from tests.support.live_streams import Scene, Sink, scene
 
 PORTRAIT = "subscription($of: ID!) { portrait(of: $of) { asOf cursor from to hazardsOpen hazardsOverdue } }"
@@ -39,7 +39,7 @@ SECOND = dt.timedelta(seconds=1)
 
 @pytest_asyncio.fixture
 async def town(database: Database, graph: Graph) -> AsyncIterator[Scene]:
-    async with scene(await opened(graph, database)) as found:
+    async with scene(await open_office(graph, database)) as found:
         yield found
 
 

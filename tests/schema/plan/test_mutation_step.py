@@ -22,9 +22,8 @@ from schema.execution.operation import GraphQLResponse, Operation
 from schema.plan.mutation_step import MutationStep
 from schema.types import node_id
 from tests.conftest import NOW, SHANGHAI, Databases, close_for_copying
-from tests.resolvers.actions.test_errors import furnished, known
 from tests.support.actors import DUTY, PROBLEMS, WALL, Desk, contents, document, log_after, program, small_world
-from tests.support.district import Office, marked, opened
+from tests.support.district import Office, furnish, ids_by_type, marked, open_office
 from tests.support.input_strategies import inputs, root_fields
 from tests.support.lifecycle_table import given as needs
 from tests.support.proof_mode import examples
@@ -84,9 +83,9 @@ def told(error: dict[str, Any]) -> tuple[Any, ...]:
 async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncIterator[Twins]:
     url = await databases.new(migrated_url)
     first = Database(url)
-    office = await opened(graph, first)
-    await furnished(office)
-    there, words = await known(first), await texts(first)
+    office = await open_office(graph, first)
+    await furnish(office)
+    there, words = await ids_by_type(first), await texts(first)
     nodes = graph._schema.get_possible_types(graph._schema.type_map["Node"])  # type: ignore[arg-type]  # an interface
     every = {node.name: [node_id.encode(node.name, 1)] for node in nodes} | await names(first, None)
     world = office.world
@@ -195,7 +194,7 @@ async def test_every_role_is_answered_alike_whether_it_succeeds_or_not(twins: Tw
 
 @pytest_asyncio.fixture
 async def office(graph: Graph, database: Database) -> Office:
-    return await opened(graph, database)
+    return await open_office(graph, database)
 
 
 REQUEST = (

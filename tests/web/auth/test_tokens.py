@@ -19,19 +19,15 @@ from resolvers.errors import ErrorCode, RequestError
 from tests.conftest import NOW, Databases
 from tests.support.actors import change
 from tests.support.owner_subset import table
+from tests.support.tokens import BADGE, NAMED, OTHER_TOKENS, TOKENS, WALL
 from tests.web.conftest import SECRET, talking
 from web.auth.sessions import FRESH, Authenticator
-from web.auth.tokens import Claims, Tokens
+from web.auth.tokens import Claims
 from web.settings import Settings
 
 HOUR = dt.timedelta(hours=1)
 WHO = "{ viewer { role name scopes expiresAt inspector { badge } enterprise { creditCode } } }"
 RAW = SECRET.get_secret_value()
-TOKENS = Tokens(RAW)
-OTHERS = Tokens("another secret that nobody here has ever used")
-BADGE = "XS1001"  # the demo's first inspector
-WALL = Claims(Role.WALL, NOW + HOUR, subject="wall")
-NAMED = Claims(Role.COMMANDER, NOW + HOUR, subject="duty", name="值班长")
 
 
 def signed(*, key: str = RAW, algorithm: str = "HS256", **claims: Any) -> str:
@@ -111,8 +107,8 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "scopes": ("read", {"read": 1}, ["all"], [[]], 1, None),
 }
 BAD: dict[str, str] = {
-    "another secret's": OTHERS.make(WALL),
-    "changed": (good := TOKENS.make(WALL)).replace(good.split(".")[1], OTHERS.make(NAMED).split(".")[1]),
+    "another secret's": OTHER_TOKENS.make(WALL),
+    "changed": (good := TOKENS.make(WALL)).replace(good.split(".")[1], OTHER_TOKENS.make(NAMED).split(".")[1]),
     "without its signature": good.rpartition(".")[0] + ".",
     "unsigned": unsigned(),
     "of another algorithm": signed(algorithm="HS384", key=RAW * 2),

@@ -10,8 +10,7 @@ from models.db.database import Database
 from models.visibility import Role
 from schema.build import Graph
 from tests.conftest import NOW, Databases
-from tests.resolvers.actions.test_errors import furnished
-from tests.support.district import opened
+from tests.support.district import furnish, open_office
 from tests.support.proof_mode import PROVING
 from tests.support.random_history import RandomHistory
 from tests.support.sample_values import forgotten
@@ -85,8 +84,8 @@ async def test_304_is_returned_exactly_where_the_bytes_are_the_same(
 ) -> None:
     url, rng = await databases.new(migrated_url), Random(5)
     database = Database(url)
-    office = await opened(graph, database)
-    await furnished(office)
+    office = await open_office(graph, database)
+    await furnish(office)
     history = RandomHistory(office, office.world, rng)
     tokens = Tokens(SECRET.get_secret_value())
     end = NOW + dt.timedelta(days=10_000)

@@ -23,7 +23,7 @@ from schema.execution.executor import Executor
 from schema.types import node_id
 from tests.conftest import NOW, Databases
 from tests.support.actors import change
-from tests.web.auth.test_tokens import BADGE, NAMED, OTHERS, TOKENS, WALL
+from tests.support.tokens import BADGE, NAMED, OTHER_TOKENS, TOKENS, WALL
 from tests.web.conftest import SECRET
 from web.app import create
 from web.auth.sessions import FRESH
@@ -170,7 +170,7 @@ STREAMED: dict[str, tuple[bytes | dict[str, Any], Headers]] = {
 ZONES = {"query": "query N($n: Int!) { hazards(first: $n) { totalCount } }"}
 NODE = {"query": "query N($id: ID!) { node(id: $id) { id } }"}
 UNPLANNED: dict[str, tuple[bytes | dict[str, Any], Headers]] = {
-    "another's token": (NAME, (*PLAIN, ("authorization", f"Bearer {OTHERS.make(WALL)}"))),
+    "another's token": (NAME, (*PLAIN, ("authorization", f"Bearer {OTHER_TOKENS.make(WALL)}"))),
     "a token that has ended": (NAME, bearing(replace(WALL, expires_at=NOW))),
     "garbage for a token": (NAME, (*PLAIN, ("authorization", "Bearer \xff"))),
     "no token": (NAME, (*PLAIN, ("authorization", "Bearer "))),

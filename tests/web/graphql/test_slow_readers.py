@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 
 from subscriptions.feed import Message
+from tests.support.accepting_server import accepting
 from tests.support.raw_websocket import connected
-from tests.web.graphql.test_uvicorn_protocols import wired
 from web.graphql import close_codes, sse
 from web.graphql.close_codes import WAITING_BYTES, WAITING_MESSAGES
 from web.graphql.negotiation import EVENTS
@@ -77,7 +77,7 @@ async def done(deed: Any, **settings: Any) -> None:
             result.set_result(None)
         wire.transport.abort()
 
-    async with wired(told, **settings) as port, connected(port):
+    async with accepting(told, **settings) as port, connected(port):
         await result
 
 

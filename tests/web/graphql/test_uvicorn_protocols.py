@@ -4,15 +4,13 @@ import asyncio
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -21,6 +19,7 @@ from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from tests.conftest import Databases
+from tests.support.accepting_server import accepting, served
 from tests.support.proof_mode import PROVING
 from tests.support.raw_websocket import HANDSHAKE, connected
 from tests.support.stream_clients import HURRIED, Town, settled, town
@@ -30,7 +29,6 @@ from web.graphql.sse import SendQueue, StreamResponse
 from web.graphql.uvicorn_protocols import (
     CLOSING_SECONDS,
     CUT,
-    EXTENSION,
     KERNEL_BUFFER,
     UNACKNOWLEDGED_MS,
     HttpProtocol,
@@ -42,53 +40,6 @@ CLOSE = 8
 MEGABYTE = 1 << 20
 READERS, EVENTS = 99, 2_000 if PROVING else 450
 GROWTH = 60 * MEGABYTE  # of the server's memory, at the most, whatever a client does not read
-
-Deed = Callable[[WebSocketProtocol], Awaitable[None]]
-
-
-class Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """They are the tests'."""
-        yield
-
-
-@asynccontextmanager
-async def served(app: Any, **settings: Any) -> AsyncIterator[int]:
-    """An application on the wire; its port."""
-    config = uvicorn.Config(
-        app,
-        http=HttpProtocol,
-        ws=WebSocketProtocol,
-        lifespan="off",
-        log_config=None,
-        ws_per_message_deflate=False,
-        **settings,
-    )
-    server = Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        running = asyncio.create_task(server.serve([taken]))
-        try:
-            yield port
-        finally:
-            server.should_exit = True
-            await running
-
-
-@asynccontextmanager
-async def wired(deed: Deed, **settings: Any) -> AsyncIterator[int]:
-    """A server that does something with each wire and then waits for its end."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
-        await send({"type": "websocket.accept"})
-        await deed(scope["extensions"][EXTENSION])
-        while (await receive())["type"] != "websocket.disconnect":
-            pass
-
-    async with served(app, timeout_graceful_shutdown=1, **settings) as port:
-        yield port
 
 
 def options(transport: Any) -> tuple[bool, int]:
@@ -145,7 +96,7 @@ async def test_a_wire_still_has_what_is_used_of_it() -> None:
         assert options(wire.transport) == STEADILY
         wire.close_within(4000, "good")
 
-    async with wired(deed) as port, connected(port) as raw:
+    async with accepting(deed) as port, connected(port) as raw:
         assert await raw.rest() == [(CLOSE, b"\x0f\xa0good")]
 
 
@@ -163,7 +114,7 @@ async def test_frames_of_every_length_arrive_whole() -> None:
         for length in lengths:
             wire.write(text_frame(b"a" * length))
 
-    async with wired(deed) as port, connected(port) as raw:
+    async with accepting(deed) as port, connected(port) as raw:
         for length in lengths:
             assert await raw.frame() == (1, b"a" * length)
 
@@ -186,7 +137,7 @@ async def test_what_waits_is_counted_and_room_is_waited_for() -> None:
         assert await wire.room(10)
         assert wire.write(text_frame(b"last"))[0] <= 2
 
-    async with wired(deed) as port, connected(port) as raw:
+    async with accepting(deed) as port, connected(port) as raw:
         await ready.wait()
         got = 0
         while (await raw.frame())[1] != b"last":
@@ -206,7 +157,7 @@ async def test_what_is_written_to_a_peer_that_has_gone_harms_nobody() -> None:
             found.extend(wire.write(text_frame(b"a" * size)) for size in (10, 10, 100_000))
             written.set()
 
-        async with wired(deed) as port:
+        async with accepting(deed) as port:
             await asyncio.to_thread(peer.connect, ("127.0.0.1", port))
             peer.sendall(HANDSHAKE.format(path="/").encode())
             await asyncio.wait_for(written.wait(), 10)
@@ -220,7 +171,7 @@ async def test_a_wire_that_is_closed_takes_nothing_and_is_closed_once() -> None:
         assert wire.write(text_frame(b"late")) == (0, 0)
         wire.close_within(4002, "second")
 
-    async with wired(deed) as port, connected(port) as raw:
+    async with accepting(deed) as port, connected(port) as raw:
         assert await raw.rest() == [(CLOSE, b"\x0f\xa1first")]
 
 
@@ -228,7 +179,7 @@ async def test_a_reason_is_cut_where_it_is_too_long_for_a_frame() -> None:
     async def deed(wire: WebSocketProtocol) -> None:
         wire.close_within(4001, "长" * 100)
 
-    async with wired(deed) as port, connected(port) as raw:
+    async with accepting(deed) as port, connected(port) as raw:
         assert await raw.rest() == [(CLOSE, b"\x0f\xa1" + "长".encode() * 41)]
 
 
@@ -241,7 +192,7 @@ async def test_a_client_that_reads_again_in_time_gets_all_that_waited_and_the_co
         wire.close_within(4410, "slow", 10)
         closed.set()
 
-    async with wired(deed) as port, connected(port) as raw:
+    async with accepting(deed) as port, connected(port) as raw:
         await closed.wait()
         *frames, last = await raw.rest()
         assert len(frames) > 50
@@ -260,7 +211,7 @@ async def test_a_client_that_does_not_is_cut_in_bounded_time() -> None:
                 await asyncio.sleep(0.01)
         ended.set()
 
-    async with wired(deed) as port, connected(port) as raw:
+    async with accepting(deed) as port, connected(port) as raw:
         await asyncio.wait_for(ended.wait(), 10)
         assert (await raw.rest())[-1][0] != CLOSE
 
@@ -278,7 +229,7 @@ async def test_a_dead_peer_is_cut() -> None:
         assert time.monotonic() - started < 5
         ended.set()
 
-    async with wired(deed, ws_ping_interval=0.1, ws_ping_timeout=0.1) as port, connected(port):
+    async with accepting(deed, ws_ping_interval=0.1, ws_ping_timeout=0.1) as port, connected(port):
         await asyncio.wait_for(ended.wait(), 10)
 
 
