@@ -7,8 +7,7 @@ from graphql import GraphQLError, GraphQLInputObjectType
 from strawberry.schema.config import StrawberryConfig
 
 from schema import mutations
-from schema.fields.check_columns import check_columns
-from schema.fields.source import NODES, OF_ROW
+from schema.fields.source import NODES, OF_ROW, check_columns
 from schema.query import Query
 from schema.subscription import Subscription
 

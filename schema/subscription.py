@@ -13,13 +13,24 @@ from strawberry.types.arguments import StrawberryArgument
 
 import models
 from models import Subject
+from models.db.tables import table_of
 from models.visibility import Role, Visibility
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import portraits
 from resolvers.queries.portrait_counts import Days
 from schema.execution.context import Context
 from schema.fields.references import ref
-from schema.fields.source import FieldSource, LoadField, argument, declare_field
+from schema.fields.source import (
+    FieldPlanner,
+    FieldSource,
+    LoadField,
+    ParentRows,
+    SelectedField,
+    argument,
+    declare_field,
+)
+from schema.plan.row_codec import DecodedRowLayout
+from schema.plan.steps import Step, identity, value_step
 from schema.types import node_id
 from schema.types.event import (
     AssistanceUpdate,
@@ -38,10 +49,13 @@ from subscriptions.event_filter import EventFilter
 
 
 class StreamSource(FieldSource):
-    """A root field of a subscription. Its value is what the stream hands it as the root."""
+    """A root field of a subscription. Its value is the root value that the stream gives."""
 
-    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
-        return source
+    def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        return parent
+
+    def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
+        return value_step(selected.type, identity, planner.objects(selected.type, selected.nodes, None))
 
 
 @dataclass(eq=False)
@@ -55,6 +69,13 @@ class EventStream(StreamSource):
             argument("filter", "Only those events.", UpdateFilter | None, strawberry.UNSET),
             argument("after", "Begin after this cursor of the log; without it, now.", str | None, strawberry.UNSET),
         ]
+
+    def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
+        # The root is an event's record, which was read before: its row becomes a tuple with the columns of a layout.
+        layout = DecodedRowLayout(table_of(models.Event), sqlite=planner.sqlite)
+        objects = planner.objects(selected.type, selected.nodes, layout)
+        names = [column.key for column in layout.all]
+        return value_step(selected.type, lambda event: tuple(getattr(event.row, name) for name in names), objects)
 
     def interest(self, visibility: Visibility, given: dict[str, Any]) -> EventFilter:
         """What the stream is about. Raises Refused."""

@@ -7,24 +7,38 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVarTuple, get_type_hints
 
 import strawberry
+from graphql import get_named_type, is_leaf_type
+from sqlalchemy import ColumnElement
 from strawberry.types.arguments import StrawberryArgument
 
-from models.visibility import Right
+from models.visibility import Right, Visibility
 from resolvers.sql import authorization
 from resolvers.sql.readers import Reader
+from resolvers.sql.selects import ExtraSelect
 from schema.execution.context import Context, Requester
-from schema.fields.source import FieldSource, LoadField, argument, declare_field
+from schema.fields.references import Ref
+from schema.fields.source import (
+    FieldPlanner,
+    FieldSource,
+    LoadField,
+    ParentRows,
+    SelectedField,
+    argument,
+    declare_field,
+)
+from schema.plan.row_codec import FunctionBuilder, json_expression
+from schema.plan.selections import row_model
+from schema.plan.sql_json import json_object
+from schema.plan.sql_json_scopes import JsonEntries, scope_requests
+from schema.plan.steps import BatchStep, ExecutionState, ScalarStep, Step, identity, value_step
 
 P = ParamSpec("P")
 N = TypeVarTuple("N")
 
 
-# -- functions over many parents --
-
-
 @dataclass(frozen=True)
 class BatchArgument:
-    """An argument of a batch that is not in its function's own terms: its type, and what makes a plain value of it."""
+    """An argument whose type is not that of the function's parameter; `convert` makes the parameter of its value."""
 
     description: str
     annotation: Callable[[], Any]
@@ -33,50 +47,124 @@ class BatchArgument:
 
 @dataclass(eq=False)
 class Batch(FieldSource):
+    """A batch function of the columns `needs` of each parent.
+
+    `declared` describes the field's arguments, which are the function's keyword arguments. `json_attributes` names
+    attributes of the results: by the one that refers to a row, the one for that row's JSON text.
+    """
+
     function: Callable[..., Awaitable[Sequence[Any]]]
     needs: Sequence[Any]
-    given: Mapping[str, str | BatchArgument]
-    carries: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    declared: Mapping[str, str | BatchArgument]
+    json_attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def parent_columns(self) -> Sequence[Any]:
+        return self.needs
+
+    def visible_to(self, visibility: Visibility) -> bool:
+        # Without the right to read, a viewer sees rows that it wrote, but not what else belongs to them.
+        return not self.needs or authorization.may_read(visibility)
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         hints = get_type_hints(self.function)
         parameters = list(inspect.signature(self.function).parameters.values())[2:]
-        if [p.name for p in parameters] != list(self.given):
+        if [p.name for p in parameters] != list(self.declared):
             raise TypeError(f"{self.function.__name__}: describe {[p.name for p in parameters]}, in that order")
-        made = []
+        arguments = []
         for p in parameters:
-            given = self.given[p.name]
-            # A client may give null for what has a default, and then gets the default.
+            declared = self.declared[p.name]
+            # A client may give null for an argument that has a default; the default applies then.
             required = p.default is inspect.Parameter.empty
-            if isinstance(given, BatchArgument):
+            if isinstance(declared, BatchArgument):
                 default = p.default if required else strawberry.UNSET
-                made.append(argument(p.name, given.description, given.annotation(), default))
+                arguments.append(argument(p.name, declared.description, declared.annotation(), default))
             else:
                 default = strawberry.UNSET if p.default is None else p.default
-                made.append(argument(p.name, given, hints[p.name] if required else hints[p.name] | None, default))
-        return made
+                annotation = hints[p.name] if required else hints[p.name] | None
+                arguments.append(argument(p.name, declared, annotation, default))
+        return arguments
 
-    def plain(self, arguments: dict[str, Any], asker: Requester) -> dict[str, Any]:
-        """The function's own arguments; what the client left out, or gave as null, is left to its defaults."""
-        values: dict[str, Any] = {}
+    def keywords(self, arguments: dict[str, Any], requester: Requester) -> dict[str, Any]:
+        """The function's keyword arguments, without those that the client left out or gave as null."""
+        keywords: dict[str, Any] = {}
         for name, value in arguments.items():
             if value is None or value is strawberry.UNSET:
                 continue
-            given = self.given[name]
-            values[name] = given.convert(value, asker) if isinstance(given, BatchArgument) else value
-        return values
+            declared = self.declared[name]
+            keywords[name] = declared.convert(value, requester) if isinstance(declared, BatchArgument) else value
+        return keywords
 
-    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
-        if self.needs and not authorization.may_read(context.viewer.visibility):
-            return field.hidden  # the row is one that the viewer wrote, and this is more than the row
-        values = self.plain(arguments, context)
-        needs = tuple(source.get(column) for column in self.needs)
+    def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        keywords = self.keywords(arguments, context)
+        needs = tuple(parent.get(column) for column in self.needs)
 
         async def read(keys: list[Any]) -> Sequence[Any]:
-            return await self.function(context.reader, keys, **values)
+            return await self.function(context.reader, keys, **keywords)
 
         shape = tuple((name, repr(value)) for name, value in sorted(arguments.items()))
         return context.load((self, shape), read, needs)
+
+    def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
+        if self.needs and rows.layout is None:
+            return None
+        code = FunctionBuilder()
+        values = "".join(f"{rows.layout.decoded(code, need)}, " for need in self.needs) if rows.layout else ""
+        needs = code.function("rows", f"[({values}) for r in rows]")
+        arguments, extra = planner.arguments(selected), self._extra_select(selected, planner)
+        if is_leaf_type(get_named_type(selected.type)):
+            inner = FunctionBuilder()
+            value = json_expression(inner, "r", selected.type)
+            result: Step = ScalarStep(inner.function("rows", f"[{value} for r in rows]"))
+        else:
+            attributes = {} if extra is None else self.json_attributes
+            objects = planner.objects(selected.type, selected.nodes, None, attributes)
+            result = value_step(selected.type, identity, objects)
+
+        def keywords(state: ExecutionState) -> dict[str, Any]:
+            return self.keywords(arguments(state), state)
+
+        return BatchStep(self.function, needs, keywords, result, selected.required, extra)
+
+    def _extra_select(
+        self, selected: SelectedField, planner: FieldPlanner
+    ) -> Callable[[ExecutionState], ExtraSelect] | None:
+        """The JSON of the rows that the results refer to, for the function to select with them on PostgreSQL.
+
+        None if it cannot be written in SQL, or unless exactly one selection leads to those rows.
+        """
+        if planner.sqlite or not self.json_attributes:
+            return None
+        result: Any = get_named_type(selected.type)
+        fields = planner.selections.subfields(result, selected.nodes).values()
+        references = [nodes for nodes in fields if self._refers(result, nodes[0].name.value)]
+        if len(references) != 1:
+            return None
+        [nodes] = references
+        compiler = planner.json_compiler()
+        entries: dict[Any, JsonEntries] = {}
+        for each in planner.selections.possible_types(result.fields[nodes[0].name.value].type):
+            row_entries = compiler.entries(each, planner.selections.subfields(each, nodes))
+            if row_entries is None:
+                return None
+            entries[row_model(each)] = row_entries
+
+        owner = object()
+
+        def extra_select(state: ExecutionState) -> ExtraSelect:
+            requests = scope_requests(compiler.scopes, state)
+
+            def write(model: Any) -> ColumnElement[Any]:
+                return json_object(entries[model], requests.writer, model.__table__)
+
+            return ExtraSelect(owner, requests.shape, write, requests.values)
+
+        return extra_select
+
+    def _refers(self, result: Any, name: str) -> bool:
+        definition = result.fields.get(name)
+        field = None if definition is None else definition.extensions["strawberry-definition"]
+        source = field.source if isinstance(field, LoadField) else None
+        return isinstance(source, Ref) and source.attribute in self.json_attributes
 
 
 def batch(
@@ -90,6 +178,6 @@ def batch(
     """One call for all parents: (reader, a tuple of the needed columns for each parent, arguments) → one result each.
 
     The function's keyword arguments become the field's; `arguments` describes each of them. `carries` names attributes
-    of the results: by one that refers to a row, the one that has what the reader's `carry` wrote of it.
+    of the results: by the one that refers to a row, the one for the value of the reader's extra column.
     """
     return declare_field(Batch(function, needs, arguments or {}, carries or {}), description, sees)

@@ -1,13 +1,31 @@
-"""Fields whose value is made of columns of their own row."""
+"""Fields made of columns of their own row."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple
 
+import sqlalchemy as sa
+from graphql import GraphQLNonNull, get_named_type, is_leaf_type
+from sqlalchemy import ColumnElement, FromClause
+
 from models.visibility import Right
+from resolvers.sql.predicates import table_column
 from schema.execution.context import Context, Record
-from schema.fields.source import FieldSource, LoadField, declare_field
+from schema.fields.source import (
+    FieldPlanner,
+    FieldSource,
+    JsonCompiler,
+    LoadField,
+    ParentRows,
+    SelectedField,
+    declare_field,
+)
+from schema.plan.row_codec import FunctionBuilder, json_expression, non_null
+from schema.plan.sql_json import column_json, constant_json, json_object
+from schema.plan.sql_json_scalars import constant, global_id_json, scalar_writer
+from schema.plan.sql_json_scopes import JsonEntries, JsonWriter, ScopeWriter
+from schema.plan.steps import Step, value_step
 from schema.types import node_id
 
 T = TypeVar("T")
@@ -15,39 +33,88 @@ R = TypeVar("R")
 N = TypeVarTuple("N")
 
 
-# -- values of the row itself --
-
-
 @dataclass(eq=False)
 class Column(FieldSource):
+    """A column of the row."""
+
     column: Any
 
-    def resolve(self, field: LoadField, source: Record, context: Context, arguments: dict[str, Any]) -> Any:
-        return source.get(self.column)
+    def parent_columns(self) -> Sequence[Any]:
+        return [self.column]
+
+    def resolve(self, field: LoadField, parent: Record, context: Context, arguments: dict[str, Any]) -> Any:
+        return parent.get(self.column)
+
+    def expression(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> str | None:
+        return None if rows.layout is None else rows.layout.encoded(rows.code, self.column, selected.type)
+
+    def sql_json(self, selected: SelectedField, compiler: JsonCompiler) -> JsonWriter | None:
+        column = table_column(self.column)
+        write = scalar_writer(column, selected.type)
+        return None if write is None else column_json(column.key, write)
 
 
 @dataclass(eq=False)
 class Compute(FieldSource):
+    """A function of columns; with `clock`, its first argument is the time of the operation."""
+
     function: Callable[..., Any]
     needs: Sequence[Any]
     clock: bool = False
 
-    def resolve(self, field: LoadField, source: Record, context: Context, arguments: dict[str, Any]) -> Any:
-        values = [source.get(column) for column in self.needs]
+    def parent_columns(self) -> Sequence[Any]:
+        return self.needs
+
+    def resolve(self, field: LoadField, parent: Record, context: Context, arguments: dict[str, Any]) -> Any:
+        values = [parent.get(column) for column in self.needs]
         return self.function(context.reader.now, *values) if self.clock else self.function(*values)
+
+    def expression(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> str | None:
+        if rows.layout is None or not is_leaf_type(get_named_type(selected.type)):
+            return None
+        # The type checker guarantees that the function returns what the field promises.
+        return json_expression(rows.code, self._call(rows, rows.code), selected.type, nullable=not selected.required)
+
+    def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
+        if rows.layout is None or self.clock:
+            return None
+        code = FunctionBuilder()
+        value = code.function("r", self._call(rows, code))
+        return value_step(selected.type, value, planner.objects(selected.type, selected.nodes, None))
+
+    def _call(self, rows: ParentRows, code: FunctionBuilder) -> str:
+        assert rows.layout is not None
+        decoded = (rows.layout.decoded(code, column) for column in self.needs)
+        arguments = [*(["now"] if self.clock else []), *decoded]
+        return f"{code.name(self.function)}({', '.join(arguments)})"
 
 
 @dataclass(eq=False)
 class GlobalId(FieldSource):
+    """The global id of the row: the type's name, and the key in a column."""
+
     name: str
     column: Any
 
-    def resolve(self, field: LoadField, source: Record, context: Context, arguments: dict[str, Any]) -> Any:
-        return node_id.encode(self.name, source.get(self.column))
+    def parent_columns(self) -> Sequence[Any]:
+        return [self.column]
+
+    def resolve(self, field: LoadField, parent: Record, context: Context, arguments: dict[str, Any]) -> Any:
+        return node_id.encode(self.name, parent.get(self.column))
+
+    def expression(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> str | None:
+        if rows.layout is None:
+            return None
+        encode = rows.code.name(node_id.encode)
+        return f"{encode}({self.name!r}, {rows.layout.decoded(rows.code, self.column)})"
+
+    def sql_json(self, selected: SelectedField, compiler: JsonCompiler) -> JsonWriter | None:
+        key = table_column(self.column).key
+        return lambda writer, row: global_id_json(self.name, row.c[key])
 
 
 class SubObjectValue:
-    """The values of a part, by the names of its type's fields."""
+    """The values of a sub-object, as attributes with the names of its type's fields."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
@@ -55,11 +122,65 @@ class SubObjectValue:
 
 @dataclass(eq=False)
 class SubObject(FieldSource):
+    """An object made of columns, by the names of its fields; null if all of them are null."""
+
     columns: dict[str, Any]
 
-    def resolve(self, field: LoadField, source: Record, context: Context, arguments: dict[str, Any]) -> Any:
-        values = {name: source.get(column) for name, column in self.columns.items()}
+    def parent_columns(self) -> Sequence[Any]:
+        return list(self.columns.values())
+
+    def resolve(self, field: LoadField, parent: Record, context: Context, arguments: dict[str, Any]) -> Any:
+        values = {name: parent.get(column) for name, column in self.columns.items()}
         return None if all(v is None for v in values.values()) else SubObjectValue(values)
+
+    def expression(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> str | None:
+        layout, code = rows.layout, rows.code
+        if layout is None:
+            return None
+        entries = []
+        for key, column, graph_type in self._selected_columns(selected, planner):
+            value = repr(graph_type) if column is None else layout.encoded(code, column, graph_type)
+            entries.append(f"{key!r}: {value}")
+        absent = " and ".join(f"r[{layout.at(column)}] is None" for column in self.columns.values())
+        value = f"(None if {absent} else {{{', '.join(entries)}}})"
+        return non_null(code, value) if selected.required else value
+
+    def sql_json(self, selected: SelectedField, compiler: JsonCompiler) -> JsonWriter | None:
+        if isinstance(selected.type, GraphQLNonNull):
+            return None
+        entries: JsonEntries = []
+        for key, attribute, graph_type in self._selected_columns(selected, compiler):
+            if attribute is None:
+                entries.append((key, constant_json(f'"{graph_type}"')))
+                continue
+            column = table_column(attribute)
+            write = scalar_writer(column, graph_type)
+            if write is None:
+                return None
+            entries.append((key, column_json(column.key, write)))
+        keys = [table_column(column).key for column in self.columns.values()]
+
+        def write_object(writer: ScopeWriter, row: FromClause) -> ColumnElement[Any]:
+            absent = sa.and_(*(row.c[key].is_(None) for key in keys))
+            return sa.case((absent, constant("null")), else_=json_object(entries, writer, row))
+
+        return write_object
+
+    def _selected_columns(
+        self, selected: SelectedField, planner: FieldPlanner | JsonCompiler
+    ) -> list[tuple[str, Any, Any]]:
+        """By response key, a column and its GraphQL type; for __typename, None and the type's name."""
+        named: Any = get_named_type(selected.type)
+        columns: list[tuple[str, Any, Any]] = []
+        for key, nodes in planner.selections.subfields(named, selected.nodes).items():
+            name = nodes[0].name.value
+            if name == "__typename":
+                columns.append((key, None, named.name))
+            else:
+                definition = named.fields[name]
+                python_name = definition.extensions["strawberry-definition"].python_name
+                columns.append((key, self.columns[python_name], definition.type))
+        return columns
 
 
 def column(of: T, description: str, *, sees: Right | None = None, name: str | None = None) -> T:
@@ -68,15 +189,15 @@ def column(of: T, description: str, *, sees: Right | None = None, name: str | No
 
 
 def compute(function: Callable[[*N], R], *needs: *N, description: str, sees: Right | None = None) -> R:
-    """A value made from columns alone."""
+    """A function of columns."""
     return declare_field(Compute(function, needs), description, sees)  # type: ignore[no-any-return]  # as above
 
 
 def compute_now(function: Callable[[dt.datetime, *N], R], *needs: *N, description: str, sees: Right | None = None) -> R:
-    """A value made from the operation's clock and columns."""
+    """A function of the operation's time and columns."""
     return declare_field(Compute(function, needs, clock=True), description, sees)  # type: ignore[no-any-return]  # as above
 
 
 def sub_object(description: str, *, sees: Right | None = None, **columns: Any) -> Any:
-    """An object made of columns, by the names of its fields; null where all of them are."""
+    """An object made of columns, by the names of its fields; null if all of them are null."""
     return declare_field(SubObject(columns), description, sees)

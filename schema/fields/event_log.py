@@ -1,57 +1,46 @@
 """Lists of events, whose cursors are those of the log."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
 import models
-from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import timeline
-from resolvers.sql.pagination import Order, Page, Slice, SortKey, make_page
+from resolvers.sql.pagination import Order, Slice, SortKey, make_page
 from resolvers.sql.predicates import Condition
 from schema.execution.context import Context, Record, RowSet
 from schema.fields.connections import Connection, LazyConnection, ToMany, page_arguments
-from schema.fields.source import LoadField, argument, declare_field
-from subscriptions.event_log import CursorRefused, LogState
-
-if TYPE_CHECKING:
-    pass
+from schema.fields.source import (
+    FieldPlanner,
+    JsonCompiler,
+    LoadField,
+    ParentRows,
+    SelectedField,
+    argument,
+    declare_field,
+)
+from schema.plan.root_steps import EventLogStep, LogRequest
+from schema.plan.sql_json_scopes import JsonWriter
+from schema.plan.steps import Step
 from schema.types.event import Event, UpdateFilter, event_filter
 
 
-@dataclass(frozen=True)
-class LogRequest:
-    """Which events a list has, and which page of them; `bounds` are cursors by name, not looked at yet."""
-
-    conditions: tuple[Condition, ...]
-    page: Page
-    bounds: dict[str, str]
-
-    def bounded(self, state: LogState) -> Page:
-        """The page between its cursors. Raises Refused for one that the log as it is does not have."""
-        try:
-            numbers = {name: (state.number(cursor),) for name, cursor in self.bounds.items()}
-        except CursorRefused as error:
-            raise RequestError(ErrorCode(error.code), error.message) from None
-        return replace(self.page, after=numbers.get("after"), before=numbers.get("before"))
-
-
 class LogConnection(LazyConnection):
-    """A page of the log. Its cursors are the events' own, and are looked at against the log as it is."""
+    """A page of the log. Its cursors are the events' own, and are checked against the log as it is."""
 
-    def __init__(self, context: Context, rows: RowSet, asked: LogRequest, key: Any) -> None:
-        super().__init__(context, rows, asked.page, key)
-        self._asked, self._epoch = asked, ""
+    def __init__(self, context: Context, rows: RowSet, request: LogRequest, key: Any) -> None:
+        super().__init__(context, rows, request.page, key)
+        self._request, self._epoch = request, ""
 
     async def _slice(self) -> Slice:
         state = await self._context.load("log", self._state, ())
         self._epoch = state.epoch
-        return await self._context.page(self._rows, self._asked.bounded(state), self._key)
+        return await self._context.page(self._rows, self._request.bounded(state), self._key)
 
     async def _state(self, keys: list[Any]) -> list[Any]:
-        """Once for all the lists of an operation."""
+        """Read once for all the lists of an operation."""
         return [await timeline.state(self._context.reader)] * len(keys)
 
     def _cursor(self, record: Record) -> str:
@@ -65,7 +54,7 @@ NEWEST_FIRST = Order("Event", BY_NUMBER, BY_NUMBER, descending=True)
 
 @dataclass(eq=False)
 class Log(ToMany):
-    """Events; with `key`, those whose column `key` is the parent."""
+    """Events; with `key`, those whose column `key` names the parent."""
 
     newest_first: bool = False
 
@@ -78,19 +67,30 @@ class Log(ToMany):
             *page_arguments(),
         ]
 
-    def wanted(self, arguments: dict[str, Any]) -> LogRequest:
-        """Raises Refused."""
-        given: dict[str, Any] = {
-            k: arguments[k] for k in ("first", "after", "last", "before") if arguments.get(k) is not None
-        }
-        bounds: dict[str, str] = {k: given.pop(k) for k in ("after", "before") if k in given}
+    def log_request(self, arguments: dict[str, Any]) -> LogRequest:
+        """The events that the arguments ask for, and the page of them. Raises RequestError."""
+        names = ("first", "after", "last", "before")
+        bounds: dict[str, Any] = {name: arguments[name] for name in names if arguments.get(name) is not None}
+        cursors: dict[str, str] = {name: bounds.pop(name) for name in ("after", "before") if name in bounds}
         condition = Condition(timeline.EventsMatching(event_filter(arguments.get("filter"))))
-        return LogRequest((condition,), make_page(NEWEST_FIRST if self.newest_first else OLDEST_FIRST, **given), bounds)
+        return LogRequest(
+            (condition,), make_page(NEWEST_FIRST if self.newest_first else OLDEST_FIRST, **bounds), cursors
+        )
 
-    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
-        asked = self.wanted(arguments)
-        rows = RowSet(models.Event, self.relation(field), asked.conditions)
-        return LogConnection(context, rows, asked, None if self.key is None else source.row.id)
+    def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        request = self.log_request(arguments)
+        rows = RowSet(models.Event, self.relation(field), request.conditions)
+        return LogConnection(context, rows, request, None if self.key is None else parent.row.id)
+
+    def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
+        if self.key is not None and rows.layout is None:
+            return None
+        related, selection = self.selection(selected, rows, planner)
+        arguments = planner.arguments(selected)
+        return EventLogStep(related, selection, lambda state: self.log_request(arguments(state)))
+
+    def sql_json(self, selected: SelectedField, compiler: JsonCompiler) -> JsonWriter | None:
+        return None
 
 
 def log_of(key: Any, description: str) -> Connection[Event]:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import orjson
 import strawberry
+from graphql import GraphQLList
 from strawberry.types.arguments import StrawberryArgument
 
 from models import lifecycle
@@ -28,7 +29,17 @@ from resolvers.actions.runner import Action
 from resolvers.errors import RequestError, checked_text
 from schema.execution.context import Context
 from schema.fields.filters import camel
-from schema.fields.source import FieldSource, LoadField, argument, declare_field
+from schema.fields.references import reference_step
+from schema.fields.source import (
+    FieldPlanner,
+    FieldSource,
+    LoadField,
+    ParentRows,
+    SelectedField,
+    argument,
+    declare_field,
+)
+from schema.plan.steps import ListStep, Step, identity
 from schema.types import errors, node_id
 from schema.types.inputs import INPUTS
 
@@ -67,7 +78,7 @@ class PerformAction(FieldSource):
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         return [argument("input", "What to do.", self.input)]
 
-    async def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+    async def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
         if context.performed is not None:
             return await context.performed
         return await self.perform(context, arguments)
@@ -280,12 +291,22 @@ def _success(name: str, gives: Mapping[str, Any]) -> Any:
 
 @dataclass(eq=False)
 class WrittenRow(FieldSource):
-    """A row, or rows, of a success."""
+    """A row, or rows, of a success. The viewer may see them, having written them."""
 
     name: str
 
-    def resolve(self, field: LoadField, source: Success, context: Context, arguments: dict[str, Any]) -> Any:
-        found = source.rows[self.name]
-        if isinstance(found, list):
-            return [context.one(*row, written=True) for row in found]
-        return context.one(*found, written=True)
+    def resolve(self, field: LoadField, parent: Success, context: Context, arguments: dict[str, Any]) -> Any:
+        rows = parent.rows[self.name]
+        if isinstance(rows, list):
+            return [context.one(*row, written=True) for row in rows]
+        return context.one(*rows, written=True)
+
+    def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
+        inner = selected.type.of_type if selected.required else selected.type
+        if not isinstance(inner, GraphQLList):
+            return reference_step(self._rows, selected.type, selected.nodes, planner, scoped=False)
+        item = reference_step(identity, inner.of_type, selected.nodes, planner, scoped=False)
+        return ListStep(self._rows, item, required=True)
+
+    def _rows(self, success: Success) -> Any:
+        return success.rows[self.name]

@@ -1,41 +1,79 @@
-"""A field says how it loads. The declarations are data: what graphql-core runs is made from them here, and whatever
-else executes an operation reads the same ones.
+"""Where a field's value comes from.
 
-Lists of rows, with their filters and pages, are in schema/connection.py.
+Fields are declared with a `FieldSource`. Both executors read the same declaration: graphql-core calls `resolve`,
+compiled plans are made of `expression`, `step` and `sql_json`. A new kind of field is a new subclass of FieldSource;
+nothing else knows which kinds there are.
 """
 
 import dataclasses
 import inspect
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import strawberry
+from graphql import FieldNode, GraphQLNonNull, GraphQLObjectType
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.base import StrawberryContainer, StrawberryList
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
-from models.visibility import Right
+from models.visibility import Right, Visibility
+from resolvers.sql.predicates import table_column
 from schema.execution.context import Context
+from schema.plan.row_codec import FunctionBuilder, RowLayout
+from schema.plan.selections import Fields, Selections
+from schema.plan.sql_json_scopes import JsonEntries, JsonWriter, QueryScope, RowsOf
+from schema.plan.steps import ArgumentPlan, RowLookup, Step, TableSelection
 
 # Every graph type over a table's rows, by its name and by its model.
 NODES: dict[str, Any] = {}
 OF_ROW: dict[Any, Any] = {}
+# By model whose rows are of several graph types: makes the function that gives the name of a row's type.
+TYPE_OF_ROW: dict[Any, Callable[[RowLayout], Callable[[Any], str]]] = {}
+
+NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 class FieldSource:
-    """How a field gets its value."""
+    """The source of a field's value: subclasses implement `resolve`, and what can be compiled of the rest.
+
+    Where a value can be had in several ways, all of them give the same. None means that a way does not exist.
+    """
 
     def arguments(self, field: "LoadField") -> list[StrawberryArgument]:
+        """The field's arguments. Called when all types are declared."""
         return []
 
-    def resolve(self, field: "LoadField", source: Any, context: Context, arguments: dict[str, Any]) -> Any:
+    def parent_columns(self) -> Sequence[Any]:
+        """The columns of the parent's row that the value is made of; they must be of the parent's table."""
+        return ()
+
+    def visible_to(self, visibility: Visibility) -> bool:
+        """Whether the source itself shows the value, whatever right the field demands."""
+        return True
+
+    def resolve(self, field: "LoadField", parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        """The value of one parent, for graphql-core; may be awaitable. Reads go through the context's loaders."""
         raise NotImplementedError
+
+    def expression(self, selected: "SelectedField", rows: "ParentRows", planner: "FieldPlanner") -> str | None:
+        """Source of a Python expression for the field's JSON value, if it needs nothing but the parent's row."""
+        return None
+
+    def step(self, selected: "SelectedField", rows: "ParentRows", planner: "FieldPlanner") -> Step | None:
+        """The step that gives the field's JSON value for many parents. Asked if there is no expression."""
+        return None
+
+    def sql_json(self, selected: "SelectedField", compiler: "JsonCompiler") -> JsonWriter | None:
+        """Writes the field's JSON value in SQL for PostgreSQL, byte for byte what a step would give."""
+        return None
 
 
 class LoadField(StrawberryField):
-    """A field with its declaration; it runs no code of its own."""
+    """A field with a source. `sees` is the right that a viewer needs to see its value."""
 
     source: FieldSource
     sees: Right | None = None
@@ -46,7 +84,7 @@ class LoadField(StrawberryField):
 
     @property
     def arguments(self) -> list[StrawberryArgument]:
-        # Late, because the filter of the type that it leads to may stand in a module that is not read yet.
+        # Made late: a filter may belong to a type whose module is not imported yet.
         if self._arguments is None:
             self._arguments = self.source.arguments(self)
         return self._arguments
@@ -60,15 +98,18 @@ class LoadField(StrawberryField):
         copied.source, copied.sees = self.source, self.sees
         return copied
 
+    def visible_to(self, visibility: Visibility) -> bool:
+        return visibility.allows(self.sees) and self.source.visible_to(visibility)
+
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         context: Context = info.context
-        if not context.viewer.visibility.allows(self.sees):
+        if not self.visible_to(context.viewer.visibility):
             return self.hidden
         return self.source.resolve(self, source, context, kwargs)
 
     @property
     def hidden(self) -> Any:
-        """What stands for a value that the viewer may not see."""
+        """The value for a viewer who may not see it."""
         return [] if isinstance(self.type, StrawberryList) else None
 
 
@@ -97,6 +138,97 @@ def argument(
     return StrawberryArgument(name, None, StrawberryAnnotation(annotation), default=default, description=description)
 
 
+# -- planning: what a source is given, and what it may use --
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class SelectedField:
+    """A field as one operation selects it on an object type.
+
+    `type` is its GraphQL type. `nodes` are its occurrences in merged selection sets; their arguments are the same.
+    """
+
+    field: LoadField
+    parent: GraphQLObjectType
+    type: Any
+    nodes: list[FieldNode]
+
+    @property
+    def node(self) -> FieldNode:
+        return self.nodes[0]
+
+    @property
+    def required(self) -> bool:
+        return isinstance(self.type, GraphQLNonNull)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class ParentRows:
+    """The rows on which a selection is planned.
+
+    `layout` has the columns to read of their table; it is None for plain Python values. `code` is the function that
+    builds the objects: in its expressions `r` is the row and `now` the operation's clock. `json_attributes` has, by the
+    attribute of a plain value that refers to a row, the attribute with that row's JSON text.
+    """
+
+    layout: RowLayout | None
+    code: FunctionBuilder
+    json_attributes: Mapping[str, str]
+
+
+class FieldPlanner(Protocol):
+    """What a source uses to plan its field: the operation's settings, and plans for the rows that it leads to."""
+
+    selections: Selections
+    visibility: Visibility
+    sqlite: bool
+
+    def arguments(self, selected: SelectedField) -> ArgumentPlan:
+        """The arguments that the source declares, in its own terms."""
+
+    def layout(self, model: Any) -> RowLayout:
+        """An empty layout for the rows of a model, but for the primary key."""
+
+    def objects(
+        self,
+        graph_type: Any,
+        nodes: Sequence[FieldNode],
+        layout: RowLayout | None,
+        json_attributes: Mapping[str, str] = NO_ATTRIBUTES,
+    ) -> Step:
+        """Builds objects of a type, or of each type that it can be, of rows or (without a layout) plain values."""
+
+    def table(self, graph_type: Any, nodes: Sequence[FieldNode], *, scoped: bool = True) -> TableSelection:
+        """A selection on the rows of a type's table."""
+
+    def lookups(self, graph_type: Any, nodes: Sequence[FieldNode], *, scoped: bool = True) -> Mapping[Any, RowLookup]:
+        """By model, rows by primary key, for each type that `graph_type` can be."""
+
+    def json_compiler(self) -> "JsonCompiler":
+        """Compiles a new statement that returns JSON."""
+
+
+class JsonCompiler(Protocol):
+    """What a source uses to write its field as JSON in SQL."""
+
+    selections: Selections
+
+    @property
+    def scopes(self) -> Sequence[QueryScope]:
+        """The scopes of the statement so far."""
+
+    def arguments(self, selected: SelectedField) -> ArgumentPlan: ...
+
+    def scope(self, model: Any, rows: RowsOf | None = None) -> QueryScope:
+        """A new scope: rows of a model in the statement, by default all that the viewer may see."""
+
+    def objects(self, graph_type: Any, nodes: Sequence[FieldNode]) -> JsonEntries | None:
+        """The entries of an object of a row; None if one of them cannot be written in SQL, or it is nested too deep."""
+
+    def entries(self, parent: GraphQLObjectType, fields: Fields) -> JsonEntries | None:
+        """The same for collected fields, at the top of a statement."""
+
+
 # -- types --
 
 
@@ -106,6 +238,14 @@ class Node:
 
 
 def fields_of(cls: Any) -> list[dataclasses.Field[Any]]:
-    """The fields of a graph type as they were declared."""
-    found: list[dataclasses.Field[Any]] = cls.__strawberry_definition__.fields
-    return found
+    """The declared fields of a graph type."""
+    fields: list[dataclasses.Field[Any]] = cls.__strawberry_definition__.fields
+    return fields
+
+
+def check_columns(cls: Any) -> None:
+    """Raises TypeError for a field that takes a column of another table, which no type checker notices."""
+    for field in cls.__strawberry_definition__.fields:
+        for column in field.source.parent_columns() if isinstance(field, LoadField) else ():
+            if table_column(column).table is not cls.row.__table__:
+                raise TypeError(f"{cls.__name__}.{field.python_name} takes {column}, a column of another table")

@@ -18,11 +18,11 @@ from graphql import (
 from models.db.read_pool import Fetch
 from models.visibility import Visibility
 from schema.build import Graph
-from schema.plan.arguments import VariableCoercion, Variables
 from schema.plan.fallback import FallbackRequired
 from schema.plan.mutation_step import MutationStep, mutation_step
-from schema.plan.planner import Planner, SelectionPlanner
+from schema.plan.planner import Planner
 from schema.plan.steps import ObjectStep
+from schema.plan.variables import VariableCoercion, Variables
 
 log = structlog.get_logger(__name__)
 
@@ -93,8 +93,7 @@ class PlanCache:
             if operation.operation is OperationType.MUTATION:
                 step = mutation_step(planner, root, operation)
             else:
-                selections = planner.collect(root, [operation.selection_set])
-                step = SelectionPlanner(planner, root, selections, None).made()
+                step = planner.operation(root, operation)
         except FallbackRequired as reason:
             log.debug("not compiled", reason=str(reason))
             return None

@@ -1,25 +1,26 @@
 """Steps of the root: a row by its global id or a natural key, the only row of a table, and the event log."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import timeline
 from resolvers.sql import authorization
-from schema.fields.event_log import LogRequest
-from schema.fields.lookups import NODES_MAXIMUM, requested_key
+from resolvers.sql.pagination import Page
+from resolvers.sql.predicates import Condition
 from schema.plan.fallback import FallbackRequired
 from schema.plan.row_steps import ConnectionSelection, RelatedRows, RowsRequest, connection_values
 from schema.plan.steps import ArgumentPlan, ExecutionState, RowLookup
 from schema.types import node_id
+from subscriptions.event_log import CursorRefused, LogState
 
 
 @dataclass(eq=False)
 class KeyStep:
-    """A row of the type `name` by one of its keys. `lookups` are by the keys' names."""
+    """A row by one of its keys. `key` gives the name and the value of the key, `lookups` are by the keys' names."""
 
-    name: str
-    arguments: ArgumentPlan
+    key: Callable[[ExecutionState], tuple[str, Any]]
     lookups: Mapping[str, RowLookup]
     required = False
 
@@ -28,8 +29,8 @@ class KeyStep:
         return max(lookup.statements for lookup in self.lookups.values())
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
-        by, key = requested_key(self.arguments(state), self.name)
-        return [(await self.lookups[by].find(state, [key])).get(key)]
+        name, key = self.key(state)
+        return [(await self.lookups[name].find(state, [key])).get(key)]
 
 
 @dataclass(eq=False)
@@ -50,10 +51,11 @@ class NodeStep:
 
 @dataclass(eq=False)
 class NodesStep:
-    """Rows of any type by their global ids, in the order of the ids."""
+    """Rows of any type by their global ids, in the order of the ids; at most `maximum`."""
 
     arguments: ArgumentPlan
     lookups: Mapping[str, RowLookup]
+    maximum: int
     required = True
 
     @property
@@ -62,7 +64,7 @@ class NodesStep:
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         ids = self.arguments(state)["ids"]
-        if len(ids) > NODES_MAXIMUM:
+        if len(ids) > self.maximum:
             raise FallbackRequired("too many ids")
         return [await find_nodes(state, ids, self.lookups)]
 
@@ -94,6 +96,23 @@ class SingletonStep:
         if not authorization.may_read(state.viewer.visibility):
             raise FallbackRequired("not for this viewer")
         return [(await self.lookup.find(state, [1])).get(1)]
+
+
+@dataclass(frozen=True)
+class LogRequest:
+    """The events that a list has, and the page of them. `cursors` bound the page; they are not checked yet."""
+
+    conditions: tuple[Condition, ...]
+    page: Page
+    cursors: dict[str, str]
+
+    def bounded(self, state: LogState) -> Page:
+        """The page between its cursors. Raises RequestError for a cursor that the log as it is does not have."""
+        try:
+            numbers = {name: (state.number(cursor),) for name, cursor in self.cursors.items()}
+        except CursorRefused as error:
+            raise RequestError(ErrorCode(error.code), error.message) from None
+        return replace(self.page, after=numbers.get("after"), before=numbers.get("before"))
 
 
 @dataclass(eq=False)

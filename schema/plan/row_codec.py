@@ -1,11 +1,11 @@
-"""How compiled operations write single values: as expressions of generated code, from the driver's rows to JSON.
+"""Generates the code that turns the driver's rows into JSON values.
 
-The expressions give what orjson writes as graphql-core's result would be written: times and days stay as they are,
-since orjson writes them in ISO 8601 as the scalars do.
+The generated expressions give what orjson writes exactly as it writes graphql-core's result. Dates and times stay
+Python values: orjson writes them in ISO 8601, as the scalars do.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 import orjson
 import sqlalchemy as sa
@@ -18,99 +18,114 @@ from resolvers.sql.prepared import decoder
 from resolvers.sql.row_source import SelectedColumns
 from schema.plan.fallback import FallbackRequired
 
-AS_THEY_ARE = frozenset({"String", "Int", "Boolean", "ID", "Date", "DateTime"})
+# Scalars whose Python values orjson writes as they are.
+DIRECT_SCALARS = frozenset({"String", "Int", "Boolean", "ID", "Date", "DateTime"})
+
+T = TypeVar("T")
 
 
 class FunctionBuilder:
-    """The source of one generated function, with the values that it names."""
+    """Builds a function from generated source. `names` has the values that the source refers to."""
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {}
 
     def name(self, value: Any) -> str:
-        """A name by which the source can use the value."""
-        made = f"v{len(self.names)}"
-        self.names[made] = value
-        return made
+        """A new name for a value."""
+        name = f"v{len(self.names)}"
+        self.names[name] = value
+        return name
 
     def function(self, parameters: str, body: str) -> Callable[..., Any]:
-        source = f"def made({parameters}):\n    return {body}"
-        exec(compile(source, "<plan>", "exec"), self.names)  # made of declarations and checked names alone
-        found: Callable[..., Any] = self.names["made"]
-        return found
+        source = f"def generated({parameters}):\n    return {body}"
+        exec(compile(source, "<plan>", "exec"), self.names)  # the source consists of declarations and checked names
+        function: Callable[..., Any] = self.names["generated"]
+        return function
+
+
+class JsonColumns(Protocol):
+    """Writes the JSON columns of a layout."""
+
+    def read(self, layout: "RowLayout", state: Any) -> SelectedColumns: ...
 
 
 class RowLayout:
-    """What is read of a table, each thing once; a row `r` has all of it in this order.
+    """The columns to read of a table, each once; a row `r` has their values in this order.
 
-    Besides the table's own columns there may be texts that the database writes; `texts` knows how to ask for them.
+    Where `takes_json`, columns of JSON text can be added to the table's own; `json` writes them.
     """
 
-    def __init__(self, table: sa.Table, *, sqlite: bool) -> None:
-        self.table, self.sqlite = table, sqlite
+    def __init__(self, table: sa.Table, *, sqlite: bool, takes_json: bool = False) -> None:
+        self.table, self.sqlite, self.takes_json = table, sqlite, takes_json
         self.all: list[Any] = []
-        self.texts: Any = None
+        self.json: JsonColumns | None = None
 
     def read(self, state: Any) -> SelectedColumns:
-        found: SelectedColumns = (
-            SelectedColumns(lambda: self.all) if self.texts is None else self.texts.read(self, state)
-        )
-        return found
+        return SelectedColumns(lambda: self.all) if self.json is None else self.json.read(self, state)
 
-    def add(self, text: Any) -> int:
-        """The place of one more text."""
-        self.all.append(text)
+    def add(self, writer: Any) -> int:
+        """Add a column of JSON text; gives its position."""
+        self.all.append(writer)
         return len(self.all) - 1
 
     def at(self, column: Any) -> int:
-        """The place of a column of the table, by a model's attribute."""
-        found = self.table.c[table_column(column).key]
-        if not any(found is one for one in self.all):
-            self.all.append(found)
-        return next(i for i, one in enumerate(self.all) if one is found)
+        """The position of a column of the table, given as a model's attribute."""
+        wanted = self.table.c[table_column(column).key]
+        if not any(wanted is one for one in self.all):
+            self.all.append(wanted)
+        return next(i for i, one in enumerate(self.all) if one is wanted)
+
+    def by_member(self, column: Any, values: Mapping[Any, T]) -> Callable[[Any], T]:
+        """A function that gives for a row the entry of `values` for the member in an enum column."""
+        at, by_name = self.at(column), {member.name: value for member, value in values.items()}
+        return lambda row: by_name[row[at]]
 
     def decoded(self, code: FunctionBuilder, column: Any) -> str:
-        """The value as models have it."""
+        """An expression for the value that models have."""
         place = self.at(column)
         decode = decoder(self.all[place].type, self.sqlite)
         return f"r[{place}]" if decode is None else applied(code, f"r[{place}]", decode, bool(self.all[place].nullable))
 
-    def told(self, code: FunctionBuilder, column: Any, of: Any) -> str:
-        """The value as JSON has it, where the graph's type is `of`."""
+    def encoded(self, code: FunctionBuilder, column: Any, graph_type: Any) -> str:
+        """An expression for the JSON value of a field of this GraphQL type."""
         place = self.at(column)
-        found: sa.Column[Any] = self.all[place]
-        value, nullable = f"r[{place}]", bool(found.nullable)
-        named = get_named_type(of)
-        match found.type:
+        read: sa.Column[Any] = self.all[place]
+        value, nullable = f"r[{place}]", bool(read.nullable)
+        named = get_named_type(graph_type)
+        match read.type:
             case RankedEnum(of=members):
                 value = applied(code, value, {m.value: m.name for m in members}.__getitem__, nullable)
             case UtcTime():
-                value = applied(code, value, without_zero, nullable) if self.sqlite else value
+                value = applied(code, value, without_zero_microseconds, nullable) if self.sqlite else value
             case sa.Boolean():
                 value = applied(code, value, bool, nullable) if self.sqlite else value
             case JsonList() | sa.JSON():
                 value = applied(code, value, orjson.loads, nullable)
             case sa.Enum() | sa.Date():
-                pass  # kept by the members' names; kept as text by SQLite
-            case sa.String() | AutoString() | sa.Integer() | sa.Float() if named.name in AS_THEY_ARE | {"Float"}:
+                pass  # the database has enums by their members' names, and SQLite has dates as text
+            case sa.String() | AutoString() | sa.Integer() | sa.Float() if named.name in DIRECT_SCALARS | {"Float"}:
                 pass
             case _:
-                return json_expression(code, self.decoded(code, column), of)
-        return non_null(code, value) if nullable and isinstance(of, GraphQLNonNull) else value
+                return json_expression(code, self.decoded(code, column), graph_type)
+        return non_null(code, value) if nullable and isinstance(graph_type, GraphQLNonNull) else value
 
 
 class DecodedRowLayout(RowLayout):
-    """The same of rows whose values are as models have them."""
+    """A layout of rows whose values are already those that models have."""
+
+    def by_member(self, column: Any, values: Mapping[Any, T]) -> Callable[[Any], T]:
+        at = self.at(column)
+        return lambda row: values[row[at]]
 
     def decoded(self, code: FunctionBuilder, column: Any) -> str:
         return f"r[{self.at(column)}]"
 
-    def told(self, code: FunctionBuilder, column: Any, of: Any) -> str:
-        return json_expression(code, self.decoded(code, column), of)
+    def encoded(self, code: FunctionBuilder, column: Any, graph_type: Any) -> str:
+        return json_expression(code, self.decoded(code, column), graph_type)
 
 
-def without_zero(time: str) -> str:
-    """A time as SQLite keeps it, in the form of `isoformat`, which leaves out microseconds that are zero."""
+def without_zero_microseconds(time: str) -> str:
+    """SQLite's text of a time in the form of `isoformat`, which leaves out microseconds that are zero."""
     return time[:19] + time[26:] if time[19:26] == ".000000" else time
 
 
@@ -129,17 +144,17 @@ def require(value: Any) -> Any:
     return value
 
 
-def json_expression(code: FunctionBuilder, value: str, of: Any, *, nullable: bool = True) -> str:
-    """An expression for a value as models have it, made one for JSON. `nullable` says whether it can be None."""
-    required = isinstance(of, GraphQLNonNull)
-    of = of.of_type if required else of
-    if isinstance(of, GraphQLList):
-        inner = FunctionBuilder()
-        each = json_expression(inner, "r", of.of_type)
-        value = applied(code, value, inner.function("values", f"[{each} for r in values]"), nullable)
-    elif isinstance(of, GraphQLEnumType):
-        members = of.extensions["strawberry-definition"].wrapped_cls
-        value = applied(code, value, {member: of.serialize(member) for member in members}.__getitem__, nullable)
-    elif of.name not in AS_THEY_ARE:
-        value = applied(code, value, float if of.name == "Float" else of.serialize, nullable)
+def json_expression(code: FunctionBuilder, value: str, graph_type: Any, *, nullable: bool = True) -> str:
+    """An expression for the JSON value of a model's value. `nullable` says whether that can be None."""
+    required = isinstance(graph_type, GraphQLNonNull)
+    inner = graph_type.of_type if required else graph_type
+    if isinstance(inner, GraphQLList):
+        items = FunctionBuilder()
+        item = json_expression(items, "r", inner.of_type)
+        value = applied(code, value, items.function("values", f"[{item} for r in values]"), nullable)
+    elif isinstance(inner, GraphQLEnumType):
+        members = inner.extensions["strawberry-definition"].wrapped_cls
+        value = applied(code, value, {member: inner.serialize(member) for member in members}.__getitem__, nullable)
+    elif inner.name not in DIRECT_SCALARS:
+        value = applied(code, value, float if inner.name == "Float" else inner.serialize, nullable)
     return non_null(code, value) if required and nullable else value

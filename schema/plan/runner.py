@@ -49,7 +49,7 @@ class PlanRunner:
             step = plan.root
             if isinstance(step, MutationStep):
                 assert perform is not None
-                arguments = step.given(ExecutionState(coerced, DriverReader(info, unread, sqlite=self._sqlite)))
+                arguments = step.arguments(ExecutionState(coerced, DriverReader(info, unread, sqlite=self._sqlite)))
                 root = await perform(step.field, arguments)
 
             async def work(fetch: Fetch) -> bytes:

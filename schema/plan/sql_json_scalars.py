@@ -1,4 +1,4 @@
-"""Values as the text of JSON, written by PostgreSQL as orjson writes what Python makes of them."""
+"""Scalars as JSON text, written by PostgreSQL exactly as orjson writes the Python values."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,22 +11,20 @@ from sqlmodel import AutoString
 
 from models.db.column_types import JsonList, RankedEnum, UtcTime
 
-ARGUMENTS_MAXIMUM = 90  # of one call; PostgreSQL takes 100
-# Stands for what must be there and is not, or cannot be written here: no JSON has this character.
+ARGUMENTS_MAXIMUM = 90  # of one function call; PostgreSQL takes 100
+# Stands for a value that must not be missing, or that SQL cannot write: no JSON contains this character.
 MISSING, MISSING_SQL = "\x01", "chr(1)"
 
-
-class UnsupportedInSql(Exception):
-    """What is asked needs more than one statement can write."""
+ValueWriter = Callable[[ColumnElement[Any]], ColumnElement[Any]]
 
 
 def constant(text: str) -> ColumnElement[Any]:
-    quoted = text.replace("'", "''")
-    return sa.literal_column(f"'{quoted}'", sa.Text)
+    escaped = text.replace("'", "''")
+    return sa.literal_column(f"'{escaped}'", sa.Text)
 
 
 def joined(pieces: Sequence[ColumnElement[Any] | str]) -> ColumnElement[Any]:
-    """Texts one after another, constants that meet made one."""
+    """The concatenation of expressions and constants; adjacent constants become one."""
     merged: list[ColumnElement[Any] | str] = []
     for piece in pieces:
         if isinstance(piece, str) and merged and isinstance(merged[-1], str):
@@ -41,69 +39,73 @@ def joined(pieces: Sequence[ColumnElement[Any] | str]) -> ColumnElement[Any]:
 
 
 def in_order(*keys: Any) -> Any:
-    """The comma of a `string_agg`, and the order of its texts."""
+    """The separator of a `string_agg`, with the order of its texts."""
     return aggregate_order_by(constant(","), *keys)
 
 
 def quoted(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Null where the value is."""
+    """A text in double quotes; NULL stays NULL."""
     return constant('"').concat(value).concat(constant('"'))
 
 
-def scalar(column: sa.Column[Any], of: Any) -> Callable[[ColumnElement[Any]], ColumnElement[Any]]:
-    """What writes a column as orjson writes what Python makes of it."""
-    if not column.nullable:
-        return written(column, of)
-    write = written(column, of)
-    absent = missing(of)
+def scalar_writer(column: sa.Column[Any], graph_type: Any) -> ValueWriter | None:
+    """Writes values of a column for a field of this GraphQL type; None if SQL cannot write them as orjson does."""
+    write = nullable_writer(column, graph_type)
+    if write is None or not column.nullable:
+        return write
+    absent = missing(graph_type)
     return lambda value: sa.func.coalesce(write(value), absent)
 
 
-def missing(of: Any) -> ColumnElement[Any]:
-    """What stands where there is nothing."""
-    return sa.literal_column(MISSING_SQL) if isinstance(of, GraphQLNonNull) else constant("null")
+def missing(graph_type: Any) -> ColumnElement[Any]:
+    """The text for NULL: the mark of a missing value if the GraphQL type is non-null, otherwise JSON's null."""
+    return sa.literal_column(MISSING_SQL) if isinstance(graph_type, GraphQLNonNull) else constant("null")
 
 
-def written(column: sa.Column[Any], of: Any) -> Callable[[ColumnElement[Any]], ColumnElement[Any]]:
-    """The same; SQL's null for null."""
-    named = get_named_type(of).name
+def nullable_writer(column: sa.Column[Any], graph_type: Any) -> ValueWriter | None:
+    """Like `scalar_writer`, but NULL stays NULL."""
+    named = get_named_type(graph_type).name
     match column.type:
         case RankedEnum(of=members):
             names: list[tuple[Any, Any]] = [(sa.literal_column(str(m.value)), constant(f'"{m.name}"')) for m in members]
             return lambda value: sa.case(*((value == n, name) for n, name in names))
         case UtcTime():
-            return time
+            return time_json
         case sa.Boolean():
             return lambda value: sa.case((value, constant("true")), (~value, constant("false")))
         case JsonList():
-            return lambda value: sa.case((value.is_not(None), texts(value)))
+            return lambda value: sa.case((value.is_not(None), list_json(value)))
         case sa.Float() if named == "Float":
-            return number
+            return float_json
         case sa.JSON():
-            raise UnsupportedInSql
+            return None
         case sa.Enum() | sa.Date():
             return lambda value: quoted(sa.cast(value, sa.Text))
         case sa.Integer() if named == "Int":
             return lambda value: sa.cast(value, sa.Text)
         case sa.String() | AutoString() if named == "String":
-            return json
-    raise UnsupportedInSql
+            return text_json
+    return None
 
 
-def texts(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A list of texts, or of names; not as it is kept, since there may be blanks in that."""
+def list_json(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A list of texts or names, written anew: the stored text may contain blanks."""
     each = sa.func.json_array_elements_text(value).table_valued("value", with_ordinality="n", name=None)
     each = each.render_derived()
-    found = sa.select(sa.func.string_agg(json(each.c.value), in_order(each.c.n))).scalar_subquery()
-    return joined(["[", found, "]"])
+    items = sa.select(sa.func.string_agg(text_json(each.c.value), in_order(each.c.n))).scalar_subquery()
+    return joined(["[", items, "]"])
 
 
-def json(value: ColumnElement[Any]) -> ColumnElement[Any]:
+def text_json(value: ColumnElement[Any]) -> ColumnElement[Any]:
     return sa.cast(sa.func.to_json(sa.cast(value, sa.Text)), sa.Text)
 
 
-def number(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Both write the shortest digits that stand for the number; PostgreSQL no .0, and powers of ten in its own way."""
+def float_json(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A float by its shortest digits, as both orjson and PostgreSQL write it.
+
+    PostgreSQL leaves out a trailing .0, which is added here. Where it uses powers of ten it writes them differently
+    from orjson: such numbers are marked as missing.
+    """
     text, size = sa.cast(value, sa.Text), sa.func.abs(value)
     plain = sa.or_(value == sa.literal_column("0"), size.between(sa.literal_column("1e-4"), sa.literal_column("1e14")))
     whole = value == sa.func.trunc(value)
@@ -115,15 +117,18 @@ def number(value: ColumnElement[Any]) -> ColumnElement[Any]:
     )
 
 
-def time(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """As `isoformat` has it: six digits of a second's fraction, or none."""
+def time_json(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A time in the form of `isoformat`: six digits of a second's fraction, or none."""
     whole = sa.cast(sa.func.to_json(value), sa.Text)
     fraction = sa.func.to_char(sa.func.timezone("UTC", value), sa.literal_column("'YYYY-MM-DD\"T\"HH24:MI:SS.US'"))
     exact = constant('"').concat(fraction).concat(constant('+00:00"'))
     return sa.case((value == sa.func.date_trunc("second", value), whole), else_=exact)
 
 
-def global_id(name: str, key: ColumnElement[Any]) -> ColumnElement[Any]:
-    """As schema/ids.py makes it. Of letters, digits and a colon no + and no / comes."""
+def global_id_json(name: str, key: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A global id as schema/types/node_id.py makes it.
+
+    The base64 of letters, digits and a colon contains neither + nor /, so it is the same as the URL-safe one.
+    """
     plain = sa.cast(constant(f"{name}:").concat(sa.cast(key, sa.Text)), sa.LargeBinary)
     return quoted(sa.func.rtrim(sa.func.encode(plain, constant("base64")), constant("=")))

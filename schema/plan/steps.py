@@ -1,7 +1,7 @@
-"""What a compiled operation is made of: for each level of it a statement, and code that makes the answer of its rows.
+"""The steps of a plan: statements, one for each level of the operation, and code that builds JSON values of their rows.
 
-A plan is run for all the parents of a level at once. Each part takes rows (the driver's, or plain values) and gives for
-each what JSON has in its place. Whatever has an error raises Leave: graphql-core answers the whole then.
+A plan handles all parents of a level at once. Each step takes rows (the driver's, or plain Python values) and gives a
+JSON value for each. Any error raises FallbackRequired, and graphql-core answers the whole operation.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -15,13 +15,13 @@ from resolvers.sql import selects
 from resolvers.sql.readers import DriverReader
 from resolvers.sql.row_source import RowSource
 from resolvers.sql.selects import ExtraSelect, Relation
-from schema.plan.arguments import Variables
 from schema.plan.fallback import FallbackRequired
 from schema.plan.row_codec import RowLayout
+from schema.plan.variables import Variables
 
 
 class ExecutionState:
-    """What one execution brings to a plan."""
+    """What one execution brings to a plan: its variables, and the reader with its viewer and clock."""
 
     __slots__ = ("now", "reader", "variables", "viewer")
 
@@ -32,7 +32,7 @@ class ExecutionState:
 
 
 class ArgumentPlan:
-    """The arguments of a field: `fixed` where no variable is among them, else what makes them."""
+    """The arguments of a field: `fixed` if no variable is among them, otherwise made for each execution."""
 
     __slots__ = ("_make", "fixed")
 
@@ -49,70 +49,73 @@ class ArgumentPlan:
 
 
 class Step(Protocol):
-    """A part of a plan. `required` says that none of its values may be null."""
+    """One step of a plan. If `required`, none of its values may be null."""
 
     required: bool
 
     @property
     def statements(self) -> int:
-        """How many statements it runs at most."""
+        """The number of statements that it runs at most."""
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
-        """For each row its value."""
+        """One value for each row, in their order. Raises FallbackRequired."""
 
 
 class ObjectStep:
-    """A selection on rows of one type. `make` puts the values of `parts` into it."""
+    """Builds objects of one type. `build` takes the rows, the clock and the values of each step in `steps`."""
 
     required = False
 
-    def __init__(self, make: Callable[..., list[Any]], parts: Sequence[Step]) -> None:
-        self._make, self._parts = make, parts
+    def __init__(self, build: Callable[..., list[Any]], steps: Sequence[Step]) -> None:
+        self._build, self._steps = build, steps
 
     @property
     def statements(self) -> int:
-        return sum(part.statements for part in self._parts)
+        return sum(step.statements for step in self._steps)
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         if not rows:
             return []
-        values: list[Sequence[Any]] = []
-        for part in self._parts:
-            found = await part.run(state, rows)
-            if part.required and None in found:
+        columns: list[Sequence[Any]] = []
+        for step in self._steps:
+            values = await step.run(state, rows)
+            if step.required and None in values:
                 raise FallbackRequired("a null where none may be")
-            values.append(found)
-        return self._make(rows, state.now, *values)
+            columns.append(values)
+        return self._build(rows, state.now, *columns)
 
 
 @dataclass(eq=False)
 class PolymorphicStep:
-    """A selection on rows of several types: `pick` says of which one is, by the names of `objects`."""
+    """Builds objects of several types: `type_name` says which type a row has, `objects` has a step for each."""
 
-    pick: Callable[[Any], Hashable]
+    type_name: Callable[[Any], Hashable]
     objects: Mapping[Any, Step]
     required = False
 
     @property
     def statements(self) -> int:
-        return sum(part.statements for part in self.objects.values())
+        return sum(step.statements for step in self.objects.values())
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         places: dict[Any, list[int]] = {}
         for i, row in enumerate(rows):
-            places.setdefault(self.pick(row), []).append(i)
-        made: list[Any] = [None] * len(rows)
-        for name, mine in places.items():
+            places.setdefault(self.type_name(row), []).append(i)
+        merged: list[Any] = [None] * len(rows)
+        for name, indexes in places.items():
             if name not in self.objects:
                 raise FallbackRequired("a row of another type")
-            found = await self.objects[name].run(state, [rows[i] for i in mine])
-            for place, value in zip(mine, found, strict=True):
-                made[place] = value
-        return made
+            values = await self.objects[name].run(state, [rows[i] for i in indexes])
+            for i, value in zip(indexes, values, strict=True):
+                merged[i] = value
+        return merged
 
 
 class TableSelection:
-    """A selection on rows of a table, with the columns that it needs. `scoped` is off for rows just written."""
+    """A selection on the rows of a table: the columns to read, and `shape`, the step that builds values of the rows.
+
+    Rows that the operation has just written are read with `scoped` off: their writer may see them.
+    """
 
     def __init__(self, model: Any, columns: RowLayout, shape: Step | None = None, *, scoped: bool = True) -> None:
         self.model, self.columns, self._scoped = model, columns, scoped
@@ -147,7 +150,7 @@ class RowLookup:
 
 @dataclass(eq=False)
 class ToOneStep:
-    """The row whose key stands at a place of the parent's row."""
+    """The row whose key is at the position `at` of the parent's row."""
 
     at: int
     lookup: RowLookup
@@ -161,15 +164,15 @@ class ToOneStep:
         at = self.at
         keys = {row[at] for row in rows}
         keys.discard(None)
-        found = (await self.lookup.find(state, keys)).get
-        return [found(row[at]) for row in rows]
+        value_of = (await self.lookup.find(state, keys)).get
+        return [value_of(row[at]) for row in rows]
 
 
 @dataclass(eq=False)
 class ReferenceStep:
-    """Rows of several models: `refs` gives for each parent (model, key), or None."""
+    """Rows of several models. `reference` gives (model, key) for a parent, or None."""
 
-    refs: Callable[[Any], tuple[Any, int] | None]
+    reference: Callable[[Any], tuple[Any, int] | None]
     lookups: Mapping[Any, RowLookup]
     required: bool
 
@@ -178,79 +181,79 @@ class ReferenceStep:
         return sum(lookup.statements for lookup in self.lookups.values())
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
-        wanted = [self.refs(row) for row in rows]
-        found: dict[Any, Any] = {}
-        for model, keys in by_model(wanted).items():
+        references = [self.reference(row) for row in rows]
+        values: dict[Any, Any] = {}
+        for model, keys in keys_by_model(references).items():
             if model not in self.lookups:
                 raise FallbackRequired("a row of another type")
-            made = await self.lookups[model].find(state, keys)
-            found.update({(model, key): value for key, value in made.items()})
-        return [None if ref is None else found.get(ref) for ref in wanted]
+            by_key = await self.lookups[model].find(state, keys)
+            values.update({(model, key): value for key, value in by_key.items()})
+        return [None if reference is None else values.get(reference) for reference in references]
 
 
-def by_model(refs: Sequence[tuple[Any, int] | None]) -> dict[Any, set[int]]:
+def keys_by_model(references: Sequence[tuple[Any, int] | None]) -> dict[Any, set[int]]:
     keys: dict[Any, set[int]] = {}
-    for ref in refs:
-        if ref is not None:
-            keys.setdefault(ref[0], set()).add(ref[1])
+    for reference in references:
+        if reference is not None:
+            keys.setdefault(reference[0], set()).add(reference[1])
     return keys
 
 
 @dataclass(eq=False)
 class ListStep:
-    """A list of values for each parent: what `part` makes of all of them, cut to lists again."""
+    """A list for each parent. `item` runs once for the items of all lists; a list that is None stays null."""
 
-    values: Callable[[Any], Sequence[Any] | None]
-    part: Step
+    items: Callable[[Any], Sequence[Any] | None]
+    item: Step
     required: bool
 
     @property
     def statements(self) -> int:
-        return self.part.statements
+        return self.item.statements
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
-        lists = [self.values(row) for row in rows]
-        made = await self.part.run(state, [value for values in lists for value in values or ()])
-        if self.part.required and None in made:
+        lists = [self.items(row) for row in rows]
+        values = await self.item.run(state, [item for items in lists for item in items or ()])
+        if self.item.required and None in values:
             raise FallbackRequired("a null where none may be")
-        out: list[Any] = []
+        built: list[Any] = []
         start = 0
-        for values in lists:
-            if values is None:
-                out.append(None)
+        for items in lists:
+            if items is None:
+                built.append(None)
             else:
-                out.append(made[start : start + len(values)])
-                start += len(values)
-        return out
+                built.append(values[start : start + len(items)])
+                start += len(items)
+        return built
 
 
 @dataclass(eq=False)
 class ItemStep:
-    """One value for each parent, or none."""
+    """One value for each parent. `item` runs for those that are not None; the others stay null."""
 
     value: Callable[[Any], Any]
-    part: Step
+    item: Step
     required: bool
 
     @property
     def statements(self) -> int:
-        return self.part.statements
+        return self.item.statements
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         values = [self.value(row) for row in rows]
-        made = iter(await self.part.run(state, [value for value in values if value is not None]))
-        return [None if value is None else next(made) for value in values]
+        built = iter(await self.item.run(state, [value for value in values if value is not None]))
+        return [None if value is None else next(built) for value in values]
 
 
-def value_step(of: Any, value: Callable[[Any], Any], shape: Step) -> Step:
-    """A value of each row, or a list of them, in a shape; as the graph's type `of` has it."""
-    required = isinstance(of, GraphQLNonNull)
-    inner = of.of_type if required else of
+def value_step(graph_type: Any, value: Callable[[Any], Any], item: Step) -> Step:
+    """A plain value of each parent, or a list of such values if the GraphQL type is a list; `item` builds each."""
+    required = isinstance(graph_type, GraphQLNonNull)
+    inner = graph_type.of_type if required else graph_type
     if not isinstance(inner, GraphQLList):
-        return ItemStep(value, shape, required)
+        return ItemStep(value, item, required)
     if not isinstance(inner.of_type, GraphQLNonNull):
-        shape = ItemStep(identity, shape, required=False)
-    return ListStep(value, shape, required)
+        item = ItemStep(identity, item, required=False)
+    return ListStep(value, item, required)
 
 
 def identity(value: Any) -> Any:
@@ -259,38 +262,39 @@ def identity(value: Any) -> Any:
 
 @dataclass(eq=False)
 class BatchStep:
-    """A function over all parents; `needs` gives for each row what it takes, `shape` shows what it gave.
+    """Calls a batch function once for all parents; `result` builds a value of each of its results.
 
-    `carry` says what the function is to read along.
+    `needs` gives for each row the tuple that the function takes; equal tuples are passed once. `extra` makes the
+    columns that the function's statements select besides their own.
     """
 
     function: Callable[..., Any]
     needs: Callable[[Sequence[Any]], list[tuple[Any, ...]]]
     arguments: Callable[[ExecutionState], dict[str, Any]]
-    shape: Step
+    result: Step
     required: bool
-    carry: Callable[[ExecutionState], ExtraSelect] | None = None
+    extra: Callable[[ExecutionState], ExtraSelect] | None = None
 
     @property
     def statements(self) -> int:
-        return 2 + self.shape.statements  # it may run any number
+        return 2 + self.result.statements  # the function itself may run any number
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         keys = self.needs(rows)
-        once = list(dict.fromkeys(keys))
-        reader = state.reader if self.carry is None else state.reader.with_extra_select(self.carry(state))
-        given = await self.function(reader, once, **self.arguments(state))
-        found = dict(zip(once, given, strict=True))
-        return await self.shape.run(state, [found[key] for key in keys])
+        distinct = list(dict.fromkeys(keys))
+        reader = state.reader if self.extra is None else state.reader.with_extra_select(self.extra(state))
+        results = await self.function(reader, distinct, **self.arguments(state))
+        by_key = dict(zip(distinct, results, strict=True))
+        return await self.result.run(state, [by_key[key] for key in keys])
 
 
 @dataclass(eq=False)
 class ScalarStep:
-    """Values without fields of their own."""
+    """Values without a selection."""
 
-    make: Callable[[Sequence[Any]], list[Any]]
+    convert: Callable[[Sequence[Any]], list[Any]]
     required = False
     statements = 0
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
-        return self.make(rows)
+        return self.convert(rows)

@@ -6,8 +6,18 @@ import strawberry
 
 from resolvers.actions import errors
 from schema.execution.context import Context
-from schema.fields.references import ref
-from schema.fields.source import OF_ROW, FieldSource, LoadField, Node, declare_field
+from schema.fields.references import ref, reference_step
+from schema.fields.source import (
+    OF_ROW,
+    FieldPlanner,
+    FieldSource,
+    LoadField,
+    Node,
+    ParentRows,
+    SelectedField,
+    declare_field,
+)
+from schema.plan.steps import ScalarStep, Step
 from schema.types import lazy, node_id
 
 
@@ -25,21 +35,28 @@ class Failure:
 
 
 class Missing(FieldSource):
-    """The id of the row that is not there."""
+    """The id of the row that does not exist."""
 
-    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
-        return self.id_of(source)
+    def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        return missing_id(parent)
 
-    def id_of(self, source: Any) -> str:
-        model, key = source.missing
-        return node_id.encode(OF_ROW[model].__name__, key)
+    def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
+        return ScalarStep(lambda failures: [missing_id(failure) for failure in failures])
+
+
+def missing_id(failure: Any) -> str:
+    model, key = failure.missing
+    return node_id.encode(OF_ROW[model].__name__, key)
 
 
 class Current(FieldSource):
-    """The row that has changed: who may write it may see it."""
+    """The row that has changed. A viewer who may write it may see it."""
 
-    def resolve(self, field: LoadField, source: Any, context: Context, arguments: dict[str, Any]) -> Any:
-        return context.one(*source.current, written=True)
+    def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        return context.one(*parent.current, written=True)
+
+    def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
+        return reference_step(lambda row: row.current, selected.type, selected.nodes, planner, scoped=False)
 
 
 def problem_type(of: type[errors.ActionError]) -> Any:

@@ -62,7 +62,7 @@ def allowed(field: LoadField) -> int:
     match field.source:
         case ToOneOf(columns=columns):
             return len(columns) - 1
-        case Batch(given=given) if "kinds" in given:
+        case Batch(declared=declared) if "kinds" in declared:
             return KINDS * (len(CIRCLES) - 1) + KINDS
     return 0
 

@@ -12,13 +12,12 @@ import pytest
 import models
 from resolvers.actions.hazards import is_overdue
 from resolvers.queries import nearby
-from schema.fields import source
+from schema.fields import nodes
 from schema.fields.batch import batch
-from schema.fields.check_columns import check_columns
 from schema.fields.columns import column, compute_now, sub_object
 from schema.fields.nodes import node, row_type
 from schema.fields.references import to_one, to_one_of
-from schema.fields.source import Node
+from schema.fields.source import Node, check_columns
 from schema.types.scalars import Point
 
 ROOT = Path(__file__).parents[3]
@@ -32,10 +31,10 @@ from models import PERSONAL_DATA, CaseStatus, HazardStatus, InspectionKind
 from resolvers import geography
 from resolvers.queries import nearby
 from resolvers.actions.hazards import is_overdue
-from schema.fields.filters import node
 from schema.fields.batch import batch
 from schema.fields.columns import column, compute, compute_now
-from schema.fields.source import Node, row_type
+from schema.fields.nodes import node, row_type
+from schema.fields.source import Node
 from schema.types.warehouse import available
 
 
@@ -109,7 +108,7 @@ def test_the_type_checker_finds_each_mistake_and_no_other(checked: tuple[str, di
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Types that are declared here do not stay."""
-    monkeypatch.setattr(source, "OF_ROW", {})
+    monkeypatch.setattr(nodes, "OF_ROW", {})
 
 
 @pytest.mark.parametrize(
@@ -168,9 +167,9 @@ def test_every_argument_of_a_batch_is_described(arguments: dict[str, str]) -> No
 
 
 def test_a_node_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "OF_ROW", {})
+    monkeypatch.setattr(nodes, "OF_ROW", {})
     known: dict[str, Any] = {}
-    monkeypatch.setattr("schema.connection.NODES", known)
+    monkeypatch.setattr(nodes, "NODES", known)
 
     @node(models.Team)
     class Crew(Node):

@@ -9,8 +9,7 @@ from graphql import DocumentNode, FieldNode, Visitor, parse, print_ast, visit
 from models.db.database import Database
 from schema.build import Graph
 from schema.execution.operation import Operation
-from schema.plan import planner
-from schema.plan.interning import FieldInterner
+from schema.plan.selections import SELECTIONS_MAXIMUM, FieldInterner, Selections
 from tests.conftest import COMMANDER, make_executor
 from tests.support.large_documents import HONEST, document, many
 
@@ -89,20 +88,20 @@ async def test_of_too_many_variants_no_plan_is_made(
     graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch, depth: int, served: int
 ) -> None:
     made: list[Any] = []
-    count = planner.Planner.count
+    count = Selections.count
 
-    def noted(self: Any) -> None:
+    def noted(self: Selections) -> None:
         made.append(self)
         count(self)
 
-    monkeypatch.setattr(planner.Planner, "count", noted)
+    monkeypatch.setattr(Selections, "count", noted)
     running, plain = make_executor(graph, demo), make_executor(graph, demo, planned=False)
     answer = await running.run(Operation(told(depth)), COMMANDER)
     assert answer.errors == []
     assert answer.data == (await plain.run(Operation(told(depth)), COMMANDER)).data
     assert running.plans is not None
     assert running.plans.served == served
-    assert len(made) <= planner.SELECTIONS_MAXIMUM + 1
+    assert len(made) <= SELECTIONS_MAXIMUM + 1
     if not served:
         assert running.plans.left == {"not compiled": 1}
-        assert len(made) == planner.SELECTIONS_MAXIMUM + 1
+        assert len(made) == SELECTIONS_MAXIMUM + 1
