@@ -24,7 +24,7 @@ from web.graphql.response import (
     operation_refusal,
     refusal,
 )
-from web.graphql.sse import once, streamed
+from web.graphql.sse import single_response, stream_response
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 ALLOW = {"allow": ", ".join(METHODS)}
@@ -83,7 +83,7 @@ class GraphQLEndpoint:
         response = await self._executor.execute(prepared, viewer)
         if not response.started:
             return operation_refusal(response.errors, media)
-        return once(response, media) if media in (EVENTS, PARTS) else graphql_response(response, media)
+        return single_response(response, media) if media in (EVENTS, PARTS) else graphql_response(response, media)
 
     async def _stream(
         self, operation: PreparedOperation, viewer: Viewer | None, headers: Headers, accepted: Accepted
@@ -98,7 +98,7 @@ class GraphQLEndpoint:
             if session.revoked:
                 raise RequestError(ErrorCode.UNAUTHENTICATED, HOLDER_GONE)
             # Nothing may be awaited from here until the stream has set what ends it.
-            return streamed(self._live, prepared, accepted.stream, session, self.seconds_left(viewer))
+            return stream_response(self._live, prepared, accepted.stream, session, self.seconds_left(viewer))
         except BaseException as error:
             if session is not None:
                 session.release()

@@ -1,6 +1,6 @@
-"""Streams over plain HTTP: server-sent events, as graphql-sse has them, and multipart responses, as Apollo has them.
+"""Streams over plain HTTP: server-sent events as in graphql-sse, and multipart responses as in Apollo.
 
-A stream ends without `complete` when the server ends: clients come back by themselves, and go on after what they had.
+When the server stops, a stream ends without `complete`, so that clients reconnect and resume after their last cursor.
 """
 
 import asyncio
@@ -19,29 +19,29 @@ from web.auth.sessions import Session
 from web.graphql.close_codes import DRAIN_SECONDS, PING_SECONDS, WAITING_BYTES, WAITING_MESSAGES
 from web.graphql.negotiation import EVENTS
 from web.graphql.response import HttpResponse
-from web.graphql.uvicorn_protocols import CUT, STEADY
+from web.graphql.uvicorn_protocols import CUT, PREPARE
 
 BOUNDARY = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
 PART_LINE = b"\r\n--graphql\r\n"
-SLICE = 16 << 10  # bytes written at once, so that a reader is seen to take them
+SLICE = 16 << 10  # bytes per write, so that a reader's progress can be seen
 
-# Every stream of this process, to be ended with it.
+# The queues of all open streams of this process.
 OPEN: set["SendQueue"] = set()
 
 
 def end_all() -> None:
-    """The server ends: let every client go, to come back elsewhere."""
-    for outlet in list(OPEN):
-        outlet.end()
+    """End every stream, so that its client reconnects to another server."""
+    for queue in list(OPEN):
+        queue.end()
 
 
 class SendQueue:
-    """What waits to be sent on one response. `end` lets what waits go out first; `cut` does not."""
+    """What waits to be sent on one response. `end` sends what waits first; `cut` discards it."""
 
     def __init__(self) -> None:
         self._waiting: deque[bytes] = deque()
         self._bytes = self._slices = 0
-        self._news, self._room = asyncio.Event(), asyncio.Event()
+        self._changed, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
         self.overfull = asyncio.Event()
         self.ended = False
@@ -56,14 +56,14 @@ class SendQueue:
             return
         if len(self._waiting) > WAITING_MESSAGES // 2 or self._bytes > WAITING_BYTES // 2:
             self._room.clear()
-        self._news.set()
+        self._changed.set()
 
     def _beyond(self) -> int:
-        """How many bytes wait, the largest chunk aside: one may be of any size."""
+        """How many bytes wait besides the largest chunk. One chunk may be of any size."""
         return self._bytes - max(map(len, self._waiting))
 
     async def drained(self) -> None:
-        """Wait for room, as long as the reader takes anything."""
+        """Wait for room as long as the reader takes anything. Cuts the stream when it does not."""
         while not self._room.is_set():
             before = self._slices
             try:
@@ -75,12 +75,12 @@ class SendQueue:
                     return
 
     def wrote(self) -> None:
-        """A slice of what was taken out has gone."""
+        """A slice of what was taken has been written."""
         self._slices += 1
 
     def end(self) -> None:
         self.ended = True
-        self._news.set()
+        self._changed.set()
 
     def cut(self) -> None:
         self.overfull.set()
@@ -88,115 +88,114 @@ class SendQueue:
         self.end()
 
     async def take(self, seconds: float) -> bytes | None:
-        """All that waits; nothing after so many seconds of quiet; None at the end."""
+        """Everything that waits; empty after so many seconds without anything; None at the end."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._news.wait()
-        self._news.clear()
+                await self._changed.wait()
+        self._changed.clear()
         chunk = b"".join(self._waiting)
         self._waiting.clear()
         self._bytes = 0
         self._room.set()
         if self.ended:
-            self._news.set()
+            self._changed.set()
             return chunk or None
         return chunk
 
 
 class StreamSink:
-    """A subscription on an outlet.
+    """A subscription that writes to a queue.
 
-    `frame` makes of a payload and its cursor what goes out; `failed` is called when nothing more will come.
+    `frame` makes a chunk of a payload and its cursor. `failed` is called when nothing more will come.
     """
 
-    def __init__(self, outlet: SendQueue, frame: Callable[[bytes, int], bytes], failed: Callable[[], None]) -> None:
-        self._outlet, self._frame, self._failed = outlet, frame, failed
+    def __init__(self, queue: SendQueue, frame: Callable[[bytes, int], bytes], failed: Callable[[], None]) -> None:
+        self._queue, self._frame, self._failed = queue, frame, failed
 
     def send(self, message: Message) -> None:
-        self._outlet.put(self._frame(message.payload, message.cursor))
+        self._queue.put(self._frame(message.payload, message.cursor))
 
     async def drained(self) -> None:
-        await self._outlet.drained()
+        await self._queue.drained()
 
     def fail(self) -> None:
         self._failed()
 
 
 class StreamResponse(Response):
-    """A response that goes on: what an outlet is given, and a sign of life in quiet times.
+    """A response that sends a queue, and `keep_alive()` when that is quiet. It ends after `seconds`, or never for None.
 
-    It ends after so many seconds, when the client's token does.
+    `on_end` is called once it has ended, for whatever reason.
     """
 
     def __init__(
-        self, outlet: SendQueue, media_type: str, opening: bytes, alive: Callable[[], bytes], seconds: float | None
+        self, queue: SendQueue, media_type: str, first: bytes, keep_alive: Callable[[], bytes], seconds: float | None
     ) -> None:
         super().__init__(media_type=media_type)
-        self._outlet, self._opening, self._alive, self._seconds = outlet, opening, alive, seconds
-        self.left: Callable[[], None] = lambda: None
+        self._queue, self._first, self._keep_alive, self._seconds = queue, first, keep_alive, seconds
+        self.on_end: Callable[[], None] = lambda: None
         del self.headers["content-length"]
         self.headers["cache-control"] = "no-cache, no-transform"
-        self.headers["x-accel-buffering"] = "no"  # a proxy that waits for more would hold an event back
+        self.headers["x-accel-buffering"] = "no"  # keeps proxies from holding events back
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        OPEN.add(self._outlet)
+        OPEN.add(self._queue)
         extensions = scope.get("extensions", {})
-        cut = extensions.get(CUT)
-        if STEADY in extensions:
-            extensions[STEADY]()
+        if PREPARE in extensions:
+            extensions[PREPARE]()
         writing = asyncio.create_task(self._write(send))
-        gone = asyncio.create_task(self._gone(receive))
-        watching = asyncio.create_task(self._stalled(cut))
-        timer = self._seconds and asyncio.get_running_loop().call_later(self._seconds, self._outlet.end)
+        disconnected = asyncio.create_task(self._disconnected(receive))
+        watching = asyncio.create_task(self._cut_when_overfull(extensions.get(CUT)))
+        timer = self._seconds and asyncio.get_running_loop().call_later(self._seconds, self._queue.end)
         try:
-            await asyncio.wait({writing, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({writing, disconnected}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            OPEN.discard(self._outlet)
-            self.left()
+            OPEN.discard(self._queue)
+            self.on_end()
             if timer:
                 timer.cancel()
-            for task in (writing, gone, watching):
+            for task in (writing, disconnected, watching):
                 task.cancel()
-            await asyncio.gather(writing, gone, watching, return_exceptions=True)
+            await asyncio.gather(writing, disconnected, watching, return_exceptions=True)
 
     async def _write(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": self._opening, "more_body": True})
-        while (chunk := await self._outlet.take(PING_SECONDS)) is not None:
-            body = chunk or self._alive()
+        await send({"type": "http.response.body", "body": self._first, "more_body": True})
+        while (chunk := await self._queue.take(PING_SECONDS)) is not None:
+            body = chunk or self._keep_alive()
             for start in range(0, len(body), SLICE):
                 await send({"type": "http.response.body", "body": body[start : start + SLICE], "more_body": True})
-                self._outlet.wrote()
+                self._queue.wrote()
         await send({"type": "http.response.body", "body": b""})
 
-    async def _gone(self, receive: Receive) -> None:
+    async def _disconnected(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    async def _stalled(self, cut: Callable[[], None] | None) -> None:
-        """A client that does not read is not waited for."""
-        await self._outlet.overfull.wait()
+    async def _cut_when_overfull(self, cut: Callable[[], None] | None) -> None:
+        """Cut the connection of a client that does not read. `send` would wait for it."""
+        await self._queue.overfull.wait()
         if cut is not None:
             cut()
 
 
 def event(kind: str, data: bytes, cursor: str | None = None) -> bytes:
-    """One server-sent event. Lines end with LF alone: some clients split on nothing else."""
+    """One server-sent event. Lines end with LF only, because some clients split on nothing else."""
     line = b"" if cursor is None else b"id: " + cursor.encode() + b"\n"
     return b"event: " + kind.encode() + b"\n" + line + b"data: " + data + b"\n\n"
 
 
 def part(data: bytes) -> bytes:
-    """A part and the line after it: clients take a part for whole when they see that."""
+    """One part and the boundary line after it. Clients take a part as complete when they read that line."""
     return b"content-type: application/json\r\n\r\n" + data + PART_LINE
 
 
-def streamed(
-    live: LiveStreams, prepared: PreparedStream, media: str, holding: Session, seconds: float | None
+def stream_response(
+    live: LiveStreams, prepared: PreparedStream, media: str, session: Session, seconds: float | None
 ) -> StreamResponse:
-    """The response that streams a subscription: as long as its viewer may, and for so many seconds at the most."""
-    outlet = SendQueue()
-    places: list[StreamMembership] = []
+    """Streams a subscription until its session is revoked, for at most so many seconds."""
+    queue = SendQueue()
+    memberships: list[StreamMembership] = []
 
     def event_of(payload: bytes, number: int) -> bytes:
         return event("next", payload, live.cursor_of(number) if number else None)
@@ -204,33 +203,33 @@ def streamed(
     def part_of(payload: bytes, number: int) -> bytes:
         return part(b'{"payload":' + payload + b"}")
 
-    def alive() -> bytes:
-        # An id without data moves the place that a client resumes from, and tells it nothing else.
-        return b"id: " + live.cursor(places).encode() + b"\n\n"
+    def keep_alive() -> bytes:
+        # An id without data moves the cursor that a client resumes after, and does nothing else.
+        return b"id: " + live.cursor(memberships).encode() + b"\n\n"
 
     if media == EVENTS:
-        response = StreamResponse(outlet, EVENTS, b":\n\n", alive, seconds)
-        sink = StreamSink(outlet, event_of, outlet.end)
+        response = StreamResponse(queue, EVENTS, b":\n\n", keep_alive, seconds)
+        sink = StreamSink(queue, event_of, queue.end)
     else:
-        response = StreamResponse(outlet, BOUNDARY, PART_LINE, lambda: part(b"{}"), seconds)
-        sink = StreamSink(outlet, part_of, outlet.end)
-    place = prepared.join(sink)
-    places.append(place)
+        response = StreamResponse(queue, BOUNDARY, PART_LINE, lambda: part(b"{}"), seconds)
+        sink = StreamSink(queue, part_of, queue.end)
+    membership = prepared.join(sink)
+    memberships.append(membership)
 
-    def left() -> None:
-        place.leave()
-        holding.release()
+    def on_end() -> None:
+        membership.leave()
+        session.release()
 
-    def gone() -> None:
-        place.leave()
-        outlet.end()
+    def on_revoked() -> None:
+        membership.leave()
+        queue.end()
 
-    response.left, holding.on_revoked = left, gone
+    response.on_end, session.on_revoked = on_end, on_revoked
     return response
 
 
-def once(response: GraphQLResponse, media: str) -> HttpResponse:
-    """A single response as a stream, for a client that takes nothing else."""
+def single_response(response: GraphQLResponse, media: str) -> HttpResponse:
+    """A single result as a stream, for a client that accepts nothing else."""
     body = orjson.dumps(response.body())
     headers = {"cache-control": "no-store"}
     if media == EVENTS:

@@ -1,7 +1,7 @@
-"""graphql-sse's single connection mode: one stream that carries the results of many operations.
+"""The single connection mode of graphql-sse: one stream that carries the results of many operations.
 
-PUT reserves a stream and answers with its token, GET opens it, POST starts an operation on it, DELETE ends one. A
-stream lives in one process: behind several, a client must come to the same one.
+PUT reserves a stream and returns its token, GET opens it, POST starts an operation on it, and DELETE ends one. A stream
+lives in one process, so a proxy must keep a client with one server.
 """
 
 import asyncio
@@ -28,51 +28,51 @@ from web.graphql.response import error_response, refusal
 from web.graphql.sse import SendQueue, StreamResponse, StreamSink, event
 
 TOKEN = "x-graphql-event-stream-token"
-OPEN_SECONDS = 30.0  # from the reservation to the opening
+OPEN_SECONDS = 30.0  # between the reservation of a stream and its opening
 RESERVED_MAXIMUM = 10_000
 
 
 class ReservedStream:
     """One stream and its operations."""
 
-    def __init__(self, holding: Session) -> None:
-        self.viewer = holding.viewer
-        self.outlet = SendQueue()
-        self._holding = holding
-        holding.on_revoked = self.leave
+    def __init__(self, session: Session) -> None:
+        self.viewer = session.viewer
+        self.queue = SendQueue()
+        self._session = session
+        session.on_revoked = self.leave
         self.opened = False
-        # By operation: its place in the feed, the task that runs it, or what stands for it while it is looked at.
+        # By operation id: its membership of a stream, the task that runs it, or a mark while it is being prepared.
         self.operations: dict[str, Any] = {}
 
-    def say(self, kind: str, said: dict[str, Any]) -> None:
-        self.outlet.put(event(kind, orjson.dumps(said)))
+    def send(self, kind: str, content: dict[str, Any]) -> None:
+        self.queue.put(event(kind, orjson.dumps(content)))
 
-    def answer(self, id: str, payload: dict[str, Any]) -> None:
-        """The only, or the last, result of an operation."""
-        self.say("next", {"id": id, "payload": payload})
-        self.say("complete", {"id": id})
+    def finish(self, id: str, payload: dict[str, Any]) -> None:
+        """Send the last result of an operation, and its end."""
+        self.send("next", {"id": id, "payload": payload})
+        self.send("complete", {"id": id})
         self.operations.pop(id, None)
 
     def complete(self, id: str) -> None:
         match self.operations.pop(id, None):
             case asyncio.Task() as task:
                 task.cancel()
-            case StreamMembership() as place:
-                place.leave()
+            case StreamMembership() as membership:
+                membership.leave()
 
     def leave(self) -> None:
-        """Nothing begins on it any more, and nothing goes on."""
-        self.outlet.end()
-        self._holding.release()
+        """End the stream and all of its operations."""
+        self.queue.end()
+        self._session.release()
         for id in list(self.operations):
             self.complete(id)
 
 
 class ReservedEndpoint:
-    """The four methods at one path."""
+    """Handles the four methods at one path."""
 
-    def __init__(self, endpoint: GraphQLEndpoint, execution: Executor, live: LiveStreams) -> None:
-        self._endpoint, self._execution, self._live = endpoint, execution, live
+    def __init__(self, endpoint: GraphQLEndpoint, executor: Executor, live: LiveStreams) -> None:
+        self._endpoint, self._executor, self._live = endpoint, executor, live
         self._streams: dict[str, ReservedStream] = {}
 
     async def respond(self, request: Request) -> ASGIApp:
@@ -93,15 +93,15 @@ class ReservedEndpoint:
             return await self._start(request, stream)
         except RequestError as error:
             return refusal(error, JSON)
-        except Exception as error:  # the last chance to answer as GraphQL, and to keep what went wrong to the log
+        except Exception as error:  # the client gets a masked error, and the log the details
             return error_response([format_error(GraphQLError("", original_error=error))], JSON, 500)
 
-    def _reserve(self, holding: Session) -> ASGIApp:
+    def _reserve(self, session: Session) -> ASGIApp:
         if len(self._streams) >= RESERVED_MAXIMUM:
-            holding.release()
-            return error_response([coded_error(ErrorCode.TOO_MANY, "Too many streams.")], JSON, 503)
+            session.release()
+            return coded_response(503, ErrorCode.TOO_MANY, "Too many streams.")
         token = secrets.token_urlsafe(24)
-        self._streams[token] = ReservedStream(holding)
+        self._streams[token] = ReservedStream(session)
         asyncio.get_running_loop().call_later(OPEN_SECONDS, self._unless_opened, token)
         return PlainTextResponse(token, 201)
 
@@ -111,39 +111,39 @@ class ReservedEndpoint:
 
     def _open(self, token: str, stream: ReservedStream) -> ASGIApp:
         if stream.opened:
-            return error_response([coded_error(ErrorCode.BAD_REQUEST, "The stream is open already.")], JSON, 409)
+            return coded_response(409, ErrorCode.BAD_REQUEST, "The stream is already open.")
         stream.opened = True
         seconds = self._endpoint.seconds_left(stream.viewer)
 
-        def alive() -> bytes:
-            # As in the streams of one operation; one that has no place yet may begin earlier.
+        def keep_alive() -> bytes:
+            # Without a cursor while an operation is being prepared, because that one may begin at an earlier cursor.
             if all(isinstance(operation, StreamMembership) for operation in stream.operations.values()):
                 return b"id: " + self._live.cursor(stream.operations.values()).encode() + b"\n\n"
             return b":\n\n"
 
-        response = StreamResponse(stream.outlet, EVENTS, b":\n\n", alive, seconds)
+        response = StreamResponse(stream.queue, EVENTS, b":\n\n", keep_alive, seconds)
 
-        def left() -> None:
+        def on_end() -> None:
             self._streams.pop(token, None)
             stream.leave()
 
-        response.left = left
+        response.on_end = on_end
         return response
 
     async def _start(self, request: Request, stream: ReservedStream) -> ASGIApp:
-        asked = await self._endpoint.operation(request.scope, read_headers(request.scope), request.receive)
-        id = asked.extensions.get("operationId")
+        requested = await self._endpoint.operation(request.scope, read_headers(request.scope), request.receive)
+        id = requested.extensions.get("operationId")
         if not isinstance(id, str) or not id:
-            raise RequestError(ErrorCode.BAD_REQUEST, "`extensions.operationId` must be there, as a string.")
-        if stream.outlet.ended:
-            # While the request arrived: what began now would have nobody to end it.
+            raise RequestError(ErrorCode.BAD_REQUEST, "`extensions.operationId` is needed, as a string.")
+        if stream.queue.ended:
+            # It ended while the request arrived. Nothing would end an operation that began now.
             return no_such_stream()
         if id in stream.operations:
-            return error_response([coded_error(ErrorCode.BAD_REQUEST, "The operation exists already.")], JSON, 409)
+            return coded_response(409, ErrorCode.BAD_REQUEST, "An operation with this id is running.")
         if len(stream.operations) >= OPERATIONS_MAXIMUM:
-            return error_response([coded_error(ErrorCode.TOO_MANY, "Too many operations at once.")], JSON, 429)
+            return coded_response(429, ErrorCode.TOO_MANY, "Too many operations at once.")
         try:
-            prepared = self._execution.prepare(asked)
+            prepared = self._executor.prepare(requested)
         except RequestError as error:
             work = self._send(id, {"errors": request_errors(error)}, stream)
         else:
@@ -155,15 +155,15 @@ class ReservedEndpoint:
 
     async def _run(self, id: str, operation: PreparedOperation, stream: ReservedStream) -> None:
         try:
-            body = (await self._execution.execute(operation, stream.viewer)).body()
-        except Exception as error:  # the stream is not the operation's: its client is told, and goes on
+            body = (await self._executor.execute(operation, stream.viewer)).body()
+        except Exception as error:  # it ends this operation only; the stream goes on
             body = {"errors": [format_error(GraphQLError("", original_error=error))]}
         await self._send(id, body, stream)
 
     async def _send(self, id: str, body: dict[str, Any], stream: ReservedStream) -> None:
         """Send the only result of an operation, once there is room for it."""
-        await stream.outlet.drained()
-        stream.answer(id, body)
+        await stream.queue.drained()
+        stream.finish(id, body)
 
     async def _stream(self, id: str, operation: PreparedOperation, stream: ReservedStream) -> ASGIApp:
         mark = stream.operations[id] = object()
@@ -176,7 +176,7 @@ class ReservedEndpoint:
                 return error_response(request_errors(error), JSON, 400)
             raise
         if stream.operations.get(id) is not mark:
-            # Ended meanwhile, or the whole stream was; what has the id now is another operation.
+            # The operation or the whole stream has ended meanwhile. Another operation may have the id now.
             return Response(status_code=202)
         prefix = b'{"id":' + orjson.dumps(id) + b',"payload":'
 
@@ -184,13 +184,16 @@ class ReservedEndpoint:
             return event("next", prefix + payload + b"}", self._live.cursor_of(number) if number else None)
 
         def failed() -> None:
-            stream.answer(
-                id, {"errors": [coded_error(ErrorCode.INTERNAL, "The stream failed; go on after the last cursor.")]}
-            )
+            message = "The stream failed. Subscribe again after the last cursor."
+            stream.finish(id, {"errors": [coded_error(ErrorCode.INTERNAL, message)]})
 
-        stream.operations[id] = prepared.join(StreamSink(stream.outlet, frame, failed))
+        stream.operations[id] = prepared.join(StreamSink(stream.queue, frame, failed))
         return Response(status_code=202)
 
 
+def coded_response(status: int, code: ErrorCode, message: str) -> ASGIApp:
+    return error_response([coded_error(code, message)], JSON, status)
+
+
 def no_such_stream() -> ASGIApp:
-    return error_response([coded_error(ErrorCode.BAD_REQUEST, "There is no such stream.")], JSON, 404)
+    return coded_response(404, ErrorCode.BAD_REQUEST, "There is no such stream.")

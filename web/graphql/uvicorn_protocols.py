@@ -1,7 +1,7 @@
-"""uvicorn's protocols, lending the application what plain ASGI cannot do: write a finished frame, know how much of it
-waits, close in bounded time, cut a connection whose peer does not read, and have the kernel hold less for it.
+"""uvicorn's protocols with what plain ASGI lacks: write a finished frame, know how many bytes wait, close in bounded
+time, abort a connection whose peer does not read, and let the kernel buffer less for it.
 
-Every name of uvicorn that is used here and not documented is held by tests/web/test_wire.py.
+tests/web/graphql/test_uvicorn_protocols.py checks every undocumented name of uvicorn that is used here.
 """
 
 import asyncio
@@ -15,20 +15,22 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-EXTENSION = "huhang.wire"
-CUT, STEADY = "huhang.cut", "huhang.steady"
-KERNEL_BUFFER = 64 << 10  # else the kernel takes megabytes for a reader who has stalled, before anybody notices
-# Beyond this the application is told to wait: sooner than too many messages wait (web/closing.py).
+# Keys of the ASGI scope's extensions: the protocol of a WebSocket; functions of an HTTP connection.
+EXTENSION = "huhang.websocket"
+CUT, PREPARE = "huhang.cut", "huhang.prepare"
+KERNEL_BUFFER = 64 << 10  # by default the kernel buffers megabytes before a stalled reader is noticed
+# With more bytes than this in its buffer the transport pauses writing. That is well before too many messages wait
+# (close_codes.WAITING_MESSAGES).
 HIGH_WATER = 4 << 10
-# So long the kernel waits for a peer to acknowledge what it was sent, or to have room for more. Signs of life are sent
-# each 12 seconds (web/closing.py), so a dead one is gone within 30.
+# The kernel gives up a peer that neither acknowledges nor makes room for this long. Keep-alive messages are sent each
+# 12 seconds (close_codes.PING_SECONDS), so a dead peer is gone within 30.
 UNACKNOWLEDGED_MS = 17_000
 CLOSING_SECONDS = 3.0
 REASON_MAXIMUM = 123  # bytes (RFC 6455, section 5.5)
 
 
 def text_frame(body: bytes) -> bytes:
-    """A whole, unmasked text frame (RFC 6455, section 5.2)."""
+    """A complete, unmasked text frame (RFC 6455, section 5.2)."""
     length = len(body)
     if length < 126:
         return bytes((0x81, length)) + body
@@ -38,17 +40,17 @@ def text_frame(body: bytes) -> bytes:
 
 
 def cut(transport: asyncio.Transport) -> None:
-    """End a connection at once; what still waits is thrown away."""
+    """End a connection at once and discard what still waits."""
     raw: Any = transport.get_extra_info("socket")
     if raw is not None:
-        # Without this the kernel would keep what the peer does not read, and offer it on.
+        # Without this the kernel would keep offering what the peer does not read.
         with contextlib.suppress(OSError):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 
 
-def steady(transport: asyncio.Transport) -> None:
-    """Prepare a connection for a stream. An ordinary answer is better off with the buffers that the kernel chooses."""
+def prepare(transport: asyncio.Transport) -> None:
+    """Prepare a connection for a stream. Ordinary responses are faster with the kernel's own buffer sizes."""
     raw: Any = transport.get_extra_info("socket")
     if raw is None:
         return
@@ -58,23 +60,24 @@ def steady(transport: asyncio.Transport) -> None:
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """A WebSocket that the application may write to past ASGI."""
+    """A WebSocket that the application may write to without ASGI."""
 
-    # Looked at for each of thousands of subscribers: in the object itself. uvicorn's protocols have too many attributes
-    # for their dictionaries to be quick.
+    # Slots, because these are read for each of thousands of subscribers, and uvicorn's protocols have too many
+    # attributes for a fast instance dictionary.
     __slots__ = ("_ahead", "_file", "_seen", "_total", "_waiting", "_written", "close_sent", "transport")
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        # The lengths of frames that the peer has not taken whole, and their sum; how many bytes had to wait so far.
+        # The lengths of the frames that the kernel has not taken completely, and their sum; and how many bytes had to
+        # wait in total.
         self._waiting: deque[int] = deque()
         self._written = self._total = 0
-        # What the peer had to take before it got the last ping, and what it had taken when that was looked at last.
+        # How many bytes were ahead of the last ping, and how many the peer had taken at the last look.
         self._ahead = self._seen = 0
 
     async def run_asgi(self) -> None:
         self._file: int = self.transport.get_extra_info("socket").fileno()
-        steady(self.transport)
+        prepare(self.transport)
         self.transport.set_write_buffer_limits(HIGH_WATER)
         cast(dict[str, Any], self.scope["extensions"])[EXTENSION] = self
         await super().run_asgi()
@@ -84,7 +87,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
 
     def write(self, frame: bytes) -> tuple[int, int]:
-        """Write a frame of `text_frame`. How many frames, and how many bytes, the peer has not taken yet."""
+        """Write a frame of `text_frame`. Returns how many frames and how many bytes still wait."""
         transport = self.transport
         if self.close_sent or transport.is_closing():
             return 0, 0
@@ -93,10 +96,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if self._written:
                 self._waiting.clear()
                 self._written = 0
-            # The transport would keep it until the loop comes round, and then do the same.
+            # The transport would write it only in the next turn of the loop.
             try:
                 sent = os.write(self._file, frame)
-            except OSError:  # the kernel's buffer is full; or the peer has gone, as will be read
+            except OSError:  # the kernel's buffer is full, or the peer has gone, which reading will show
                 sent = 0
             if sent == len(frame):
                 return 0, 0
@@ -105,28 +108,28 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._written += len(frame)
         self._total += len(frame) - sent
         size = transport.get_write_buffer_size()
-        # Those whose bytes have all gone are not waiting any more: none does where the peer has gone.
+        # Drop the frames whose bytes have all gone. That is every frame when the peer has gone.
         while self._waiting and self._written - self._waiting[0] >= size:
             self._written -= self._waiting.popleft()
         return len(self._waiting), size
 
     def beyond(self) -> int:
-        """How many bytes wait, the largest frame aside: one may be of any size, and is long under way."""
+        """How many bytes wait besides the largest frame. One frame may be of any size and take long."""
         if not self._waiting:
             return 0
         largest = max(self._waiting)
-        # A part of the first has gone.
+        # Part of the first frame has gone already.
         waiting = self._written if largest == self._waiting[0] else self.transport.get_write_buffer_size()
         return waiting - largest
 
     @property
     def taken(self) -> int:
-        """How many bytes have gone to the kernel of those that had to wait, uvicorn's own frames aside."""
+        """How many of the bytes that had to wait have gone to the kernel, without uvicorn's own frames."""
         return self._total - self.transport.get_write_buffer_size()
 
     async def room(self, seconds: float) -> bool:
-        """Wait until the peer has taken enough for more; False where it has taken nothing for so long."""
-        # Looked at again each time: of many who waited, another may have filled it.
+        """Wait until there is room for more. False when the peer has taken nothing for so many seconds."""
+        # Checked again each time, because another waiter may have used the room.
         while not self.writable.is_set():
             before = self.taken
             try:
@@ -138,7 +141,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         return True
 
     def close_within(self, code: int, reason: str, seconds: float = CLOSING_SECONDS) -> None:
-        """Close, behind what waits; the connection is cut when the peer has not taken it in time."""
+        """Close after what waits. The connection is cut when the peer has not taken that in time."""
         if not self.open:
             return
         reason = reason.encode()[:REASON_MAXIMUM].decode(errors="ignore")
@@ -155,21 +158,21 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         before, self._seen = self._seen, self.taken
-        # Where the ping stood behind other bytes, a peer that takes those is there. One that is not takes none: the
-        # kernel was full.
+        # Bytes were ahead of the ping. A peer that takes them is alive; a dead one takes none, since the kernel's
+        # buffer was full.
         if before < self._ahead and before < self._seen:
             self.pong_timer = self.loop.call_later(self.ping_timeout or 0, self.keepalive_timeout)
             return
         super().keepalive_timeout()
-        # A peer that answers no ping takes no close either.
+        # A peer that answers no ping does not take a close either.
         cut(self.transport)
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """HTTP whose streams can be cut, and say when they begin."""
+    """HTTP whose streams can be prepared and cut."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         extensions = cast(dict[str, Any], self.scope.setdefault("extensions", {}))
         extensions[CUT] = lambda: cut(self.transport)
-        extensions[STEADY] = lambda: steady(self.transport)
+        extensions[PREPARE] = lambda: prepare(self.transport)

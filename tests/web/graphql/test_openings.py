@@ -129,7 +129,7 @@ async def test_an_operation_whose_stream_has_gone_while_it_was_sent_does_not_beg
     [reserved] = endpoint._streams.values()
     asking = asyncio.create_task(office.ask("POST", "/graphql/stream", slowly(), token=token))
     await half.wait()
-    stream.left()
+    stream.on_end()
     gone.set()
     assert (await asking).status == 404
     assert reserved.operations == {}
