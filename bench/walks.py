@@ -174,7 +174,7 @@ def serve_and_measure(folder: Path) -> dict[str, set[Function]]:
     }
     command = [sys.executable, "-m", "web", "token", "--role", "commander"]
     token = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-    listener = server.bound("127.0.0.1", 0)
+    listener = server.bind("127.0.0.1", 0)
     recorder, results, listening = Recorder(), {}, threading.Event()
 
     def client() -> None:

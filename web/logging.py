@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard error, or coloured lines where a person looks on."""
+"""Logs: one JSON object a line on standard error, or coloured lines on a terminal."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ import structlog
 
 
 def configure(level: str) -> None:
-    """Messages of Huhang and of its libraries, from this level on."""
+    """Log the messages of Huhang and of its libraries from this level on."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -28,5 +28,5 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=threshold, force=True)
-    # At every start it tells what kind of database it sees.
+    # Alembic logs the kind of database at every start.
     logging.getLogger("alembic").setLevel(threshold if threshold == logging.DEBUG else max(threshold, logging.WARNING))

@@ -1,12 +1,10 @@
-"""The process that serves: its address is taken before anything slow, told once it listens, and it ends in quiet."""
+"""The process that serves: it binds its address first, says when it listens, and stops within seconds."""
 
 import gc
 import os
-import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 
 import structlog
@@ -18,17 +16,17 @@ from web.graphql.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 
 log = structlog.get_logger(__name__)
 
-MESSAGE_MAXIMUM = 1 << 20  # bytes of one message of a socket
-GARBAGE = 10_000, 20, 50  # when collections begin, by generation
-DRAIN_SECONDS = 2  # for what is under way when the process is told to end
-END_SECONDS = 4.0  # for all of the end; then the process is cut
-# What uvicorn tells at info, that it started and ended, is told already. At debug it writes every header and frame of a
-# WebSocket, tokens among them.
+MESSAGE_MAXIMUM = 1 << 20  # bytes of one WebSocket message
+GARBAGE = 10_000, 20, 50  # thresholds of the garbage collector, by generation
+DRAIN_SECONDS = 2  # requests may take this long to finish once the process was told to stop
+STOP_SECONDS = 4.0  # after this long a process that was told to stop is ended by force
+# At info uvicorn logs its start and end, which the command reports already. At debug it logs every header and frame of
+# a WebSocket, tokens included.
 UVICORN_LEVELS = {"info": "warning", "debug": "info"}
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which calls `listening` as soon as clients can connect, and `hung` before it is cut."""
+    """uvicorn's server. Calls `listening` once clients can connect, and `hung` before it ends by force."""
 
     def __init__(
         self, config: uvicorn.Config, listening: Callable[[], None], hung: Callable[[], None] = lambda: None
@@ -38,60 +36,60 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self.should_exit:
-            # A statement that a silent database keeps, or a lock on a file, is not ended by being cancelled. What was
-            # not committed is undone, as when the process is killed.
-            cutting = threading.Timer(END_SECONDS, self._cut)
-            cutting.daemon = True
-            cutting.start()
+            # Cancelling does not end a statement that a silent database holds, or a wait for a lock on a file. What was
+            # not committed is rolled back, as when the process is killed.
+            timer = threading.Timer(STOP_SECONDS, self._end_by_force)
+            timer.daemon = True
+            timer.start()
         super().handle_exit(sig, frame)
+        # uvicorn raises captured signals again after it has stopped. The order to stop was carried out, so the process
+        # must not fail by it.
+        self._captured_signals.clear()
 
-    def _cut(self) -> None:
-        log.warning("ended while something hung", seconds=END_SECONDS)
+    def _end_by_force(self) -> None:
+        log.warning("ended while something hung", seconds=STOP_SECONDS)
         self._hung()
         os._exit(0)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # uvicorn closes WebSockets by itself, and would wait for other streams to end.
+        # uvicorn closes WebSockets itself, but it would wait for the end of other streams.
         sse.end_all()
         await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What there is by now stays. To look through it for garbage takes a tenth of a second each time, and an answer
-        # of a thousand rows makes thousands of objects that are gone again by themselves.
+        # What exists by now stays for good. Searching it for garbage would take a tenth of a second each time, and a
+        # response of a thousand rows makes thousands of objects that reference counting frees anyway.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GARBAGE)
         self._listening()
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """A socket that has the address and does not listen yet. Raises OSError where the address cannot be had."""
-    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+def bind(host: str, port: int) -> socket.socket:
+    """A socket with this address that does not listen yet. Raises OSError when the address is not available."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((host, port))
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
     except OSError:
-        taken.close()
+        bound.close()
         raise
-    return taken
+    return bound
 
 
-def address(taken: socket.socket) -> str:
-    """Where a browser on this machine finds what is served there."""
-    host, port = taken.getsockname()[:2]
-    here = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost", "::1": "localhost"}
-    host = here.get(host, f"[{host}]" if ":" in host else host)
+def url_of(bound: socket.socket) -> str:
+    """The URL under which a browser on this machine reaches the server."""
+    host, port = bound.getsockname()[:2]
+    local = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost", "::1": "localhost"}
+    host = local.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{host}:{port}"
 
 
 def run(
-    taken: socket.socket, listening: Callable[[], None], *, log_level: str, hung: Callable[[], None] = lambda: None
+    bound: socket.socket, listening: Callable[[], None], *, log_level: str, hung: Callable[[], None] = lambda: None
 ) -> None:
-    """Serve until the process is told to end, by Ctrl-C or by SIGTERM; returns then.
-
-    Where something hangs, calls `hung` and ends the process itself.
-    """
+    """Serve until Ctrl-C or SIGTERM. Calls `hung` and ends the process when something hangs for STOP_SECONDS."""
     config = uvicorn.Config(
         "web.app:create",
         factory=True,
@@ -101,32 +99,11 @@ def run(
         timeout_graceful_shutdown=DRAIN_SECONDS,
         http=HttpProtocol,
         ws=WebSocketProtocol,
-        # Compression would be done anew for each of a thousand screens.
+        # Compression would be repeated for each of a thousand screens.
         ws_per_message_deflate=False,
         ws_ping_interval=ALIVE_SECONDS,
         ws_ping_timeout=ALIVE_SECONDS,
         ws_max_size=MESSAGE_MAXIMUM,
         backlog=4096,
     )
-    server = Server(config, listening, hung)
-    with _obeyed():
-        server.run(sockets=[taken])
-
-
-@contextmanager
-def _obeyed() -> Iterator[None]:
-    """While this holds, a signal to end does nothing but what uvicorn does at it.
-
-    uvicorn ends in order and then raises the signal once more for whoever had handled it before. It was an order to
-    end, and was carried out: without this a process that did as it was told would end with a failure.
-    """
-
-    def ignore(number: int, frame: object) -> None:
-        """Not SIG_IGN, which children would inherit."""
-
-    before = {number: signal.signal(number, ignore) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    Server(config, listening, hung).run(sockets=[bound])

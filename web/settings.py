@@ -1,4 +1,4 @@
-"""The settings, from the environment with the prefix HUHANG_. The README has a table of them."""
+"""The settings, from environment variables with the prefix HUHANG_. The README lists them in a table."""
 
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ VAR = ROOT / "var"
 
 
 class Settings(BaseSettings):
-    """Every setting has a default that is right for trying Huhang out on one machine."""
+    """Every setting has a default that suits a first trial on one machine."""
 
     model_config = SettingsConfigDict(env_prefix="HUHANG_", extra="ignore")
 
@@ -22,54 +22,58 @@ class Settings(BaseSettings):
         default=f"sqlite:///{VAR / 'huhang.db'}", description="Database: `sqlite:///…` or `postgresql://…`."
     )
     bus_url: str = Field(
-        default="memory://", description="What rings other processes: `memory://` for one, `redis://…` among many."
+        default="memory://",
+        description="Bus for commit notifications: `memory://` for one process, `redis://…` for several.",
     )
     retention_days: int | None = Field(
-        default=None, ge=1, description="How far back a stream resumes; without it, to the beginning of the log."
+        default=None, ge=1, description="Days that a stream may resume back; without it, to the beginning of the log."
     )
     secret: SecretStr | None = Field(
         default=None,
-        description="What tokens are signed with, at least 32 characters. Demo mode makes its own without one.",
+        description="Secret that signs tokens, at least 32 characters. Demo mode makes one of its own.",
     )
     demo: bool = Field(default=False, description="Demo mode, as `serve --demo` sets it.")
     demo_enterprises: int = Field(
-        default=2000, ge=1, le=1_000_000, description="Enterprises that demo mode fills an empty database with."
+        default=2000,
+        ge=1,
+        le=1_000_000,
+        description="Number of enterprises that demo mode puts into an empty database.",
     )
-    introspection: bool = Field(default=True, description="Whether clients may ask for the schema.")
+    introspection: bool = Field(default=True, description="Whether clients may query the schema.")
     evidence_url: str = Field(
-        default=str(VAR / "evidence"), description="Where evidence is kept: a directory, or `s3://bucket/prefix`."
+        default=str(VAR / "evidence"), description="Store for evidence: a directory, or `s3://bucket/prefix`."
     )
     evidence_limit: int = Field(
-        default=10_485_760, ge=1024, description="Greatest size of one piece of evidence, in bytes."
+        default=10_485_760, ge=1024, description="Maximum size of one piece of evidence, in bytes."
     )
-    body_limit: int = Field(default=1_048_576, ge=1024, description="Greatest size of a request's body, in bytes.")
-    pool_size: int = Field(default=10, ge=1, description="Connections to the database for each process.")
+    body_limit: int = Field(default=1_048_576, ge=1024, description="Maximum size of a request's body, in bytes.")
+    pool_size: int = Field(default=10, ge=1, description="Maximum number of database connections per process.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least grave messages that are logged."
+        default="info", description="Lowest level of messages that are logged."
     )
 
     @field_validator("secret")
     @classmethod
-    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_length(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < SECRET_MINIMUM:
             raise ValueError(f"at least {SECRET_MINIMUM} characters are needed")
         return value
 
     @field_validator("database_url")
     @classmethod
-    def _is_of_a_known_kind(cls, value: str) -> str:
+    def _check_kind(cls, value: str) -> str:
         driver_url(value)
         return value
 
 
 def secret(settings: Settings) -> str | None:
-    """What is signed with here; None where it is needed and not given."""
+    """The secret that signs tokens; None when none is set outside demo mode."""
     if settings.secret is not None:
         return settings.secret.get_secret_value()
     return demo_secret(VAR / "secret") if settings.demo else None
 
 
 def tokens(settings: Settings) -> Tokens | None:
-    """What makes and reads tokens here; None without a secret."""
-    found = secret(settings)
-    return None if found is None else Tokens(found)
+    """Makes and reads tokens; None without a secret."""
+    signing = secret(settings)
+    return None if signing is None else Tokens(signing)

@@ -1,4 +1,4 @@
-"""Evidence over plain HTTP: bytes come in by POST, and are read under addresses that the graph gives."""
+"""Evidence over plain HTTP: clients upload it by POST, and read it at signed URLs that they get from the graph."""
 
 import asyncio
 import datetime as dt
@@ -31,18 +31,18 @@ STATUS = {
     ErrorCode.TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_TYPE: 415,
 }
-IN_MEMORY = 262_144  # of an upload; the rest waits in a file that has no name, and is gone with the request
+IN_MEMORY = 262_144  # bytes of an upload; a longer one goes into an unnamed file that ends with the request
 OPTIONS = {"takenAt", "positions"}
 EARLIEST = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
-AHEAD = dt.timedelta(days=1)  # clocks of cameras are wrong
+AHEAD = dt.timedelta(days=1)  # the clocks of cameras are wrong
 
 
 class EvidenceEndpoint:
-    """Takes uploads and serves what was uploaded."""
+    """Accepts uploads and serves them."""
 
     def __init__(
         self,
-        viewers: Authenticator,
+        authenticator: Authenticator,
         database: Database,
         store: Store,
         signer: Signer,
@@ -50,9 +50,9 @@ class EvidenceEndpoint:
         *,
         limit: int,
     ) -> None:
-        self._viewers, self._database, self._store = viewers, database, store
+        self._authenticator, self._database, self._store = authenticator, database, store
         self._signer, self._clock, self._limit = signer, clock, limit
-        # One picture is decoded at a time, so that many at once do not take the memory of many.
+        # One picture is decoded at a time, to bound the memory that many uploads take at once.
         self._turn = asyncio.Semaphore(1)
 
     @property
@@ -62,140 +62,141 @@ class EvidenceEndpoint:
             Route(PATH + "/{name}", self.read, methods=["GET"]),
         ]
 
-    # -- in --
+    # -- uploading --
 
     async def upload(self, request: Request) -> Response:
         """201 with {id, mediaType, bytes, sha256, url}, or an error with its code."""
         try:
-            viewer = await self._viewers.authenticate(request.headers.get("authorization"))
-            return JSONResponse(await self._keep(request, permitted(viewer)), 201, {"cache-control": "no-store"})
+            viewer = await self._authenticator.authenticate(request.headers.get("authorization"))
+            evidence = await self._store_upload(request, require_uploader(viewer))
+            return JSONResponse(evidence, 201, {"cache-control": "no-store"})
         except RequestError as error:
-            return refusal(error)
-        except Exception as error:  # the last chance to answer in this form, and to keep what went wrong to the log
+            return error_response(error)
+        except Exception as error:  # the client gets a masked error, and the log the details
             return JSONResponse({"errors": [format_error(GraphQLError("", original_error=error))]}, 500)
 
-    async def _keep(self, request: Request, viewer: Viewer) -> dict[str, object]:
+    async def _store_upload(self, request: Request, viewer: Viewer) -> dict[str, object]:
         now = self._clock()
         taken_at, keep_positions = options(request, now)
         declared = request.headers.get("content-type", "").split(";")[0].strip().lower()
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise RequestError(ErrorCode.UNSUPPORTED_TYPE, "Send the bytes without compression.")
         if not declared:
-            raise RequestError(ErrorCode.UNSUPPORTED_TYPE, "Say by a content-type what it is.")
+            raise RequestError(ErrorCode.UNSUPPORTED_TYPE, "Send a Content-Type header.")
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             await self._receive(request, file)
             async with self._turn:
                 content = await asyncio.to_thread(
-                    lambda: check_content(whole(file), declared, keep_positions=keep_positions)
+                    lambda: check_content(content_of(file), declared, keep_positions=keep_positions)
                 )
-        kept = await uploads.store_upload(self._database, self._store, viewer, now, content, taken_at)
+        evidence = await uploads.store_upload(self._database, self._store, viewer, now, content, taken_at)
         return {
-            "id": node_id.encode("Evidence", kept.id),
-            "mediaType": kept.media_type,
-            "bytes": kept.bytes,
-            "sha256": kept.sha256,
-            "url": self._signer.url(kept.sha256, now),
+            "id": node_id.encode("Evidence", evidence.id),
+            "mediaType": evidence.media_type,
+            "bytes": evidence.bytes,
+            "sha256": evidence.sha256,
+            "url": self._signer.url(evidence.sha256, now),
         }
 
     async def _receive(self, request: Request, file: IO[bytes]) -> None:
-        """The body, up to the limit. Raises Refused for a longer one, and for one that is cut off."""
+        """Write the body to a file. Raises RequestError when it is longer than the limit, empty or cut off."""
         too_large = RequestError(ErrorCode.TOO_LARGE, f"The upload is longer than {self._limit:,} bytes.")
-        announced = request.headers.get("content-length", "")
-        if announced.isascii() and announced.isdigit() and int(announced[:20]) > self._limit:
+        length = request.headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length[:20]) > self._limit:
             raise too_large
-        taken = 0
+        size = 0
         try:
             async for chunk in request.stream():
-                taken += len(chunk)
-                if taken > self._limit:
+                size += len(chunk)
+                if size > self._limit:
                     raise too_large
                 file.write(chunk)
         except ClientDisconnect:
             raise RequestError(ErrorCode.BAD_REQUEST, "The upload ended early.") from None
-        if not taken:
-            raise RequestError(ErrorCode.BAD_REQUEST, "There are no bytes in the request.")
+        if not size:
+            raise RequestError(ErrorCode.BAD_REQUEST, "The request has no body.")
 
-    # -- out --
+    # -- reading --
 
     async def read(self, request: Request) -> Response:
-        """The bytes, for whoever has an address that is good."""
+        """The bytes of a piece of evidence, for a client with a valid signed URL."""
         try:
             return await self._serve(request)
         except RequestError as error:
-            return refusal(error)
-        except Exception as error:  # as above
+            return error_response(error)
+        except Exception as error:  # as in `upload`
             return JSONResponse({"errors": [format_error(GraphQLError("", original_error=error))]}, 500)
 
     async def _serve(self, request: Request) -> Response:
         name = request.path_params["name"]
-        given = request.query_params
-        expires, signature = given.get("expires", ""), given.get("signature", "")
-        lasting = self._signer.seconds_left(name, expires, signature, self._clock()) if NAME.fullmatch(name) else 0
-        if not lasting:
+        parameters = request.query_params
+        expires, signature = parameters.get("expires", ""), parameters.get("signature", "")
+        seconds = self._signer.seconds_left(name, expires, signature, self._clock()) if NAME.fullmatch(name) else 0
+        if not seconds:
             raise RequestError(
-                ErrorCode.FORBIDDEN, "This address is over, or was never given: ask the graph for a new one."
+                ErrorCode.FORBIDDEN, "This URL has expired or is invalid: query the graph for a new one."
             )
-        found = await uploads.find_evidence(self._database, name)
+        evidence = await uploads.find_evidence(self._database, name)
         etag = f'"{name}"'
         headers = {
-            "cache-control": f"private, max-age={lasting}, immutable",
+            "cache-control": f"private, max-age={seconds}, immutable",
             "etag": etag,
             "x-content-type-options": "nosniff",
-            # Whatever a browser may find in the bytes, it runs none of it.
+            # A browser runs nothing of what it may find in the bytes.
             "content-security-policy": "default-src 'none'; sandbox",
             "referrer-policy": "no-referrer",
         }
-        if found is not None and etag in request.headers.get("if-none-match", ""):
+        if evidence is not None and etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        chunks = await self._store.read(name) if found is not None else None
-        if found is None or chunks is None:
-            raise RequestError(ErrorCode.NOT_FOUND, "This evidence is not there any more.")
-        ending = found.media_type.rsplit("/", 1)[-1]
-        how = "attachment" if found.media_type == PDF else "inline"
-        headers["content-disposition"] = f'{how}; filename="evidence-{name[:12]}.{ending}"'
-        headers["content-length"] = str(found.bytes)
-        return StreamingResponse(chunks, media_type=found.media_type, headers=headers)
+        chunks = await self._store.read(name) if evidence is not None else None
+        if evidence is None or chunks is None:
+            raise RequestError(ErrorCode.NOT_FOUND, "This evidence no longer exists.")
+        extension = evidence.media_type.rsplit("/", 1)[-1]
+        disposition = "attachment" if evidence.media_type == PDF else "inline"
+        headers["content-disposition"] = f'{disposition}; filename="evidence-{name[:12]}.{extension}"'
+        headers["content-length"] = str(evidence.bytes)
+        return StreamingResponse(chunks, media_type=evidence.media_type, headers=headers)
 
 
-def permitted(viewer: Viewer | None) -> Viewer:
-    """The viewer, if they may upload. Raises Refused."""
+def require_uploader(viewer: Viewer | None) -> Viewer:
+    """The viewer, if they may upload. Raises RequestError."""
     if viewer is None:
         raise RequestError(ErrorCode.UNAUTHENTICATED, "Send `Authorization: Bearer <token>`.")
     if viewer.role not in uploads.UPLOADERS:
-        raise RequestError(ErrorCode.FORBIDDEN, "Evidence is uploaded by commanders, inspectors and enterprises.")
+        raise RequestError(ErrorCode.FORBIDDEN, "Only commanders, inspectors and enterprises upload evidence.")
     return viewer
 
 
 def options(request: Request, now: dt.datetime) -> tuple[dt.datetime | None, bool]:
-    """When it was taken, if that is said, and whether a picture keeps its metadata. Raises Refused."""
-    given = request.query_params
-    if unknown := set(given) - OPTIONS:
+    """The time when it was taken, if given, and whether a picture keeps its metadata. Raises RequestError."""
+    parameters = request.query_params
+    if unknown := set(parameters) - OPTIONS:
         raise RequestError(
             ErrorCode.BAD_INPUT, f"Unknown: {len(unknown)} of the parameters; known are {sorted(OPTIONS)}."
         )
-    if given.get("positions", "strip") not in ("strip", "keep"):
+    if parameters.get("positions", "strip") not in ("strip", "keep"):
         raise RequestError(ErrorCode.BAD_INPUT, "`positions` is `strip` or `keep`.")
     taken_at = None
-    if "takenAt" in given:
+    if "takenAt" in parameters:
         try:
-            taken_at = dt.datetime.fromisoformat(given["takenAt"])
-            timely = EARLIEST <= taken_at <= now + AHEAD  # TypeError for a time without its offset
+            taken_at = dt.datetime.fromisoformat(parameters["takenAt"])
+            plausible = EARLIEST <= taken_at <= now + AHEAD  # TypeError for a time without an offset
         except (ValueError, TypeError):
             raise RequestError(
-                ErrorCode.BAD_INPUT, "`takenAt` is a time with its offset: 2026-06-15T12:00:00%2B08:00."
+                ErrorCode.BAD_INPUT, "`takenAt` is a time with an offset, such as 2026-06-15T12:00:00%2B08:00."
             ) from None
-        if not timely:
-            raise RequestError(ErrorCode.BAD_INPUT, "`takenAt` lies in the past, from 1900 on.")
-    return taken_at, given.get("positions") == "keep"
+        if not plausible:
+            raise RequestError(ErrorCode.BAD_INPUT, "`takenAt` must be a time between 1900 and now.")
+    return taken_at, parameters.get("positions") == "keep"
 
 
-def whole(file: IO[bytes]) -> bytes:
+def content_of(file: IO[bytes]) -> bytes:
     file.seek(0)
     return file.read()
 
 
-def refusal(error: RequestError) -> Response:
-    """An error in the form that the graph has for them."""
+def error_response(error: RequestError) -> Response:
+    """An error in the form of the graph's errors."""
     headers = {"cache-control": "no-store"}
     if error.code is ErrorCode.UNAUTHENTICATED:
         headers["www-authenticate"] = "Bearer"

@@ -1,4 +1,8 @@
-"""Several processes on one address. Each is a whole server; this one starts them, replaces one that dies, ends them."""
+"""Several processes at one address. Each is a complete server; this one starts, replaces and stops them.
+
+uvicorn's own supervisor does not fit. It stops everything when a replacement cannot start, such as while the database
+is away; its workers outlive a supervisor that is killed; and it waits for them without a bound.
+"""
 
 import contextlib
 import multiprocessing
@@ -20,90 +24,94 @@ from web.logging import configure
 log = structlog.get_logger(__name__)
 
 SPAWN = multiprocessing.get_context("spawn")
-End: TypeAlias = "Connection[bool, bool]"  # of a pipe
-END_SECONDS = 4.5  # for all to end in order; then they are killed
-PAUSE_FIRST, PAUSE_MOST = 0.5, 10.0  # seconds before a place is filled again where that has failed
+End: TypeAlias = "Connection[bool, bool]"  # one end of a pipe
+STOP_SECONDS = 4.5  # processes that have not stopped by then are killed
+BACKOFF_FIRST, BACKOFF_MAXIMUM = 0.5, 10.0  # seconds until a replacement that could not start is tried again
 
 
 class Worker:
-    """One process. `told` says when it listens; it ends by itself when `leash` is dropped, however that comes."""
+    """One process. `started` gets a message once it listens. It stops when `leash` is closed, by whatever cause."""
 
-    def __init__(self, taken: socket.socket, log_level: str) -> None:
+    def __init__(self, bound: socket.socket, log_level: str) -> None:
         self.listens = False
-        self.told, telling = SPAWN.Pipe(duplex=False)
-        held, self.leash = SPAWN.Pipe(duplex=False)
-        self.process = SPAWN.Process(target=_work, args=(taken, log_level, telling, held))
+        self.started, start_end = SPAWN.Pipe(duplex=False)
+        leash_end, self.leash = SPAWN.Pipe(duplex=False)
+        self.process = SPAWN.Process(target=_work, args=(bound, log_level, start_end, leash_end))
         self.process.start()
-        # Those are the other process's now.
-        telling.close()
-        held.close()
+        # The new process has its own copies.
+        start_end.close()
+        leash_end.close()
 
-    def hear(self) -> None:
+    def receive(self) -> None:
         with contextlib.suppress(EOFError):
-            self.listens = self.told.recv()
+            self.listens = self.started.recv()
 
-    def drop(self) -> int | None:
-        """It has ended; its exit status."""
+    def dispose(self) -> int | None:
+        """Wait for the end of the process. Returns its exit status."""
         self.process.join()
         status = self.process.exitcode
-        self.told.close()
+        self.started.close()
         self.leash.close()
         self.process.close()
         return status
 
 
-class Pauses:
-    """How long to wait before the next trial: twice as long each time, until one succeeds."""
+class Backoff:
+    """The seconds until the next attempt: twice as many each time, until `reset`."""
 
     def __init__(self) -> None:
-        self.over()
+        self.reset()
 
-    def over(self) -> None:
-        self._seconds = PAUSE_FIRST
+    def reset(self) -> None:
+        self._seconds = BACKOFF_FIRST
 
     def next(self) -> float:
-        seconds, self._seconds = self._seconds, min(2 * self._seconds, PAUSE_MOST)
+        seconds, self._seconds = self._seconds, min(2 * self._seconds, BACKOFF_MAXIMUM)
         return seconds
 
 
-def run(number: int, taken: socket.socket, listening: Callable[[], None], *, log_level: str) -> bool:
-    """Serve until told to end, by Ctrl-C or by SIGTERM. Whether all went well."""
+def run(number: int, bound: socket.socket, listening: Callable[[], None], *, log_level: str) -> bool:
+    """Serve until Ctrl-C or SIGTERM. False when a process could not start."""
     with _signals() as signalled:
-        watch = Watch(number, lambda: Worker(taken, log_level), listening)
+        supervisor = Supervisor(number, lambda: Worker(bound, log_level), listening)
         try:
-            return watch.run(signalled)
+            return supervisor.run(signalled)
         finally:
-            taken.close()
-            _end(watch.workers)
+            bound.close()
+            _stop(supervisor.workers)
 
 
-class Watch:
-    """Has so many processes there. What cannot start at first ends all; what cannot later is tried again."""
+class Supervisor:
+    """Keeps so many processes running.
+
+    A process that cannot start at first ends them all, because another would fail as well. One that cannot start later
+    is tried again.
+    """
 
     def __init__(self, number: int, start: Callable[[], Worker], listening: Callable[[], None]) -> None:
         self.workers: list[Worker] = []
         self._number, self._start, self._listening = number, start, listening
-        self._said = False
-        self._pauses = Pauses()
-        self._due: float | None = None  # when those that are missing are to be started
+        self._complete = False  # whether all have listened at the same time
+        self._backoff = Backoff()
+        self._due: float | None = None  # when to start those that are missing
 
     def run(self, signalled: int) -> bool:
         self._fill()
         while True:
-            silent = [worker.told for worker in self.workers if not worker.listens]
+            starting = [worker.started for worker in self.workers if not worker.listens]
             seconds = None if self._due is None else max(0.0, self._due - time.monotonic())
-            ready = wait([signalled, *silent, *(worker.process.sentinel for worker in self.workers)], seconds)
+            ready = wait([signalled, *starting, *(worker.process.sentinel for worker in self.workers)], seconds)
             if signalled in ready:
                 return True
             for worker in list(self.workers):
-                if worker.told in ready:
-                    self._heard(worker)
-                if worker.process.sentinel in ready and not self._ended(worker):
+                if worker.started in ready:
+                    self._has_started(worker)
+                if worker.process.sentinel in ready and not self._has_ended(worker):
                     return False
             if self._due is not None and time.monotonic() >= self._due:
                 self._fill()
-            if not self._said and all(worker.listens for worker in self.workers):
-                self._said = True
+            if not self._complete and all(worker.listens for worker in self.workers):
+                self._complete = True
                 self._listening()
 
     def _fill(self) -> None:
@@ -111,65 +119,64 @@ class Watch:
         while len(self.workers) < self._number:
             self.workers.append(self._start())
 
-    def _heard(self, worker: Worker) -> None:
-        worker.hear()
-        if worker.listens and self._said:
+    def _has_started(self, worker: Worker) -> None:
+        worker.receive()
+        if worker.listens and self._complete:
             log.info("a process serves again")
-            self._pauses.over()
+            self._backoff.reset()
 
-    def _ended(self, worker: Worker) -> bool:
-        """Whether there is any use in another."""
+    def _has_ended(self, worker: Worker) -> bool:
+        """Plan a replacement. False when there is no use in one."""
         self.workers.remove(worker)
-        status = worker.drop()
+        status = worker.dispose()
         if worker.listens:
             log.warning("a process has ended; another takes its place", status=status)
             self._due = time.monotonic()
-        elif not self._said:
-            # Another would fail at the same.
+        elif not self._complete:
             log.error("a process could not start", status=status)
             return False
-        elif self._due is None:  # of several that fail together, the first says when
-            # The database may be away; the others still serve what they can.
-            seconds = self._pauses.next()
+        elif self._due is None:  # of several that fail together, the first sets the time
+            # The database may be away; the other processes still serve what they can.
+            seconds = self._backoff.next()
             log.error("a process could not start; it is tried again", status=status, seconds=seconds)
             self._due = time.monotonic() + seconds
         return True
 
 
-def _end(workers: list[Worker]) -> None:
+def _stop(workers: list[Worker]) -> None:
     for worker in workers:
         worker.process.terminate()
-    end = time.monotonic() + END_SECONDS
+    end = time.monotonic() + STOP_SECONDS
     for worker in workers:
         worker.process.join(max(0.0, end - time.monotonic()))
         if worker.process.is_alive():
             worker.process.kill()
-        worker.drop()
+        worker.dispose()
 
 
-def _work(taken: socket.socket, log_level: str, telling: End, held: End) -> None:
-    """In the process."""
+def _work(bound: socket.socket, log_level: str, start_end: End, leash_end: End) -> None:
+    """The main function of each process."""
     configure(log_level)
-    threading.Thread(target=_follow, args=(held,), daemon=True).start()
-    server.run(taken, lambda: telling.send(True), log_level=log_level)
+    threading.Thread(target=_follow, args=(leash_end,), daemon=True).start()
+    server.run(bound, lambda: start_end.send(True), log_level=log_level)
 
 
-def _follow(held: End) -> None:
-    """End when the one who holds the other end has ended."""
+def _follow(leash_end: End) -> None:
+    """Stop this process when the supervisor has closed its end of the leash or has ended."""
     with contextlib.suppress(EOFError, OSError):
-        held.recv()
+        leash_end.recv()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextmanager
 def _signals() -> Iterator[int]:
-    """A file that can be read from as soon as this process is told to end."""
+    """A file descriptor that becomes readable when this process is told to stop."""
     reading, writing = os.pipe()
 
-    def told(number: int, frame: object) -> None:
+    def handle(number: int, frame: object) -> None:
         os.write(writing, b".")
 
-    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield reading
     finally:

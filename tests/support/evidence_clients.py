@@ -25,7 +25,7 @@ from schema.execution.operation import Operation
 from tests.conftest import NOW, SHANGHAI
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Claims, Tokens
-from web.server import Server, bound
+from web.server import Server, bind
 from web.uploads import EvidenceEndpoint
 
 SECRET = "a secret of the tests, of no use elsewhere"
@@ -121,7 +121,7 @@ async def desk(graph: Graph, database: Database, folder: Path, **more: Any) -> A
 @asynccontextmanager
 async def listening(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
     """The application behind a real socket: host and port."""
-    taken, started = bound("127.0.0.1", 0), asyncio.Event()
+    taken, started = bind("127.0.0.1", 0), asyncio.Event()
     server = Server(uvicorn.Config(app, log_config=None, lifespan="off"), started.set)
     running = asyncio.create_task(server.serve([taken]))
     await started.wait()

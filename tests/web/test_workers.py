@@ -169,9 +169,9 @@ async def one_dies_for_good(live: Town, dead: int) -> None:
 
 
 def test_between_trials_there_is_more_time_each_time_up_to_a_bound() -> None:
-    pauses = workers.Pauses()
+    pauses = workers.Backoff()
     assert [pauses.next() for _ in range(7)] == [0.5, 1, 2, 4, 8, 10, 10]
-    pauses.over()
+    pauses.reset()
     assert pauses.next() == 0.5
 
 

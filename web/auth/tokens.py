@@ -20,7 +20,7 @@ ALGORITHM = "HS256"
 
 @dataclass(frozen=True)
 class Claims:
-    """What a token says of whoever holds it. `inspector` is a badge, `enterprise` a credit code or external id."""
+    """The claims of a token about its holder. `inspector` is a badge, `enterprise` a credit code or external id."""
 
     role: Role
     expires_at: dt.datetime
@@ -32,7 +32,7 @@ class Claims:
 
 
 class Tokens:
-    """Makes tokens and reads them."""
+    """Makes and reads tokens."""
 
     def __init__(self, secret: str) -> None:
         if len(secret) < SECRET_MINIMUM:
@@ -40,7 +40,7 @@ class Tokens:
         self._key = OctKey.import_key(secret.encode())
 
     def make(self, claims: Claims) -> str:
-        written = {
+        payload = {
             "sub": claims.subject,
             "role": claims.role.name,
             "name": claims.name,
@@ -49,33 +49,33 @@ class Tokens:
             "scopes": sorted(scope.value for scope in claims.scopes),
             "exp": int(claims.expires_at.timestamp()),
         }
-        return jwt.encode({"alg": ALGORITHM}, {k: v for k, v in written.items() if v}, self._key)
+        return jwt.encode({"alg": ALGORITHM}, {k: v for k, v in payload.items() if v}, self._key)
 
     def read(self, token: str, now: dt.datetime) -> Claims:
-        """Raises Refused for a token that is not ours, has not begun, or has ended."""
+        """Raises RequestError for a token that is not of this server, not valid yet, or expired."""
         try:
-            found = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
-            claims, begins = _claims(found), _time(found.get("nbf", 0))
+            payload = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
+            claims, not_before = _claims(payload), _time(payload.get("nbf", 0))
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, OSError):
-            raise RequestError(ErrorCode.UNAUTHENTICATED, "That is not a token of this server.") from None
+            raise RequestError(ErrorCode.UNAUTHENTICATED, "This is not a token of this server.") from None
         if claims.expires_at <= now:
-            raise RequestError(ErrorCode.UNAUTHENTICATED, "The token has ended.")
-        if now < begins:
-            raise RequestError(ErrorCode.UNAUTHENTICATED, "The token is not good yet.")
+            raise RequestError(ErrorCode.UNAUTHENTICATED, "The token has expired.")
+        if now < not_before:
+            raise RequestError(ErrorCode.UNAUTHENTICATED, "The token is not valid yet.")
         return claims
 
 
-def _claims(found: dict[str, Any]) -> Claims:
+def _claims(payload: dict[str, Any]) -> Claims:
     """Raises ValueError, TypeError or KeyError for claims that `Tokens.make` never wrote."""
-    texts = {name: found.get(name) for name in ("name", "inspector", "enterprise")}
-    subject, scopes = found.get("sub", ""), found.get("scopes", [])
+    texts = {name: payload.get(name) for name in ("name", "inspector", "enterprise")}
+    subject, scopes = payload.get("sub", ""), payload.get("scopes", [])
     if not all(value is None or isinstance(value, str) for value in texts.values()):
         raise TypeError
     if not isinstance(subject, str) or not isinstance(scopes, list):
         raise TypeError
     return Claims(
-        role=Role[found["role"]],
-        expires_at=_time(found["exp"]),
+        role=Role[payload["role"]],
+        expires_at=_time(payload["exp"]),
         subject=subject,
         scopes=frozenset(Scope(scope) for scope in scopes),
         **texts,
@@ -83,17 +83,17 @@ def _claims(found: dict[str, Any]) -> Claims:
 
 
 def _time(seconds: Any) -> dt.datetime:
-    """Raises TypeError, or what Python raises for a time that is none."""
+    """Raises TypeError, or another error of Python for a number that is no time."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
 def demo_secret(path: Path) -> str:
-    """The demo's own secret: made at the first start, and readable by its user alone."""
+    """The demo's own secret. It is made at the first start, and only its user can read it."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Whole before it has its name: of several processes that start at once, one makes it for all.
+        # The file gets its name when it is complete. Of several processes that start at once, one makes it for all.
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         draft.touch(mode=0o600, exist_ok=False)
         draft.write_text(secrets.token_urlsafe(48))

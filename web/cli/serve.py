@@ -43,7 +43,7 @@ def serve(
     configure(settings.log_level)
     # Before the demo is seeded, which takes a while, so that an address in use is reported at once.
     try:
-        bound = server.bound(host, port)
+        bound = server.bind(host, port)
     except OSError as error:
         fail(f"Cannot listen on {host} port {port}: {error.strerror}.")
     if settings.demo:
@@ -65,7 +65,7 @@ def run(bound: socket.socket, processes: int, log_level: str, *, simulated: bool
     simulations: list[subprocess.Popen[bytes]] = []
 
     def listening() -> None:
-        url = server.address(bound)
+        url = server.url_of(bound)
         print_addresses(url)
         if simulated:
             simulations.append(start_simulation(url))
