@@ -1,4 +1,4 @@
-"""What the simulation says to the graph, and in whose name."""
+"""Calls of the simulation to the graph, and the identities behind them."""
 
 import datetime as dt
 from collections.abc import Callable, Generator
@@ -14,90 +14,91 @@ TTL = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Who:
-    """In whose name: a role, and a badge or a credit code."""
+class Identity:
+    """Who calls: a role, and a badge or a credit code."""
 
     role: Role
     key: str = ""
 
 
-COMMANDER = Who(Role.COMMANDER)
-GAUGE = Who(Role.INTEGRATOR, "gauge")
+COMMANDER = Identity(Role.COMMANDER)
+GAUGE = Identity(Role.INTEGRATOR, "gauge")
 
 
 @dataclass(frozen=True)
 class Call:
-    """A mutation. `gives` is what is asked of its success, `means` the problem that it is meant to provoke, if any."""
+    """A mutation, with what to select on its success. `expected` names the failure that it should provoke, if any."""
 
-    who: Who
+    identity: Identity
     mutation: str
     input: dict[str, Any]
-    gives: str = ""
-    means: str | None = None
+    selection: str = ""
+    expected: str | None = None
 
     @property
     def document(self) -> str:
         name = self.mutation[0].upper() + self.mutation[1:]
         return (
             f"mutation($input: {name}Input!) {{ {self.mutation}(input: $input) {{ __typename"
-            f" ... on Problem {{ message }} {self.gives} }} }}"
+            f" ... on Problem {{ message }} {self.selection} }} }}"
         )
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Simulated minutes in which nothing is said."""
+    """Simulated minutes without a call."""
 
     minutes: float
 
 
-# A flow of work: it yields what to do, and is sent the answer to a call.
+# A flow of work. It yields calls and pauses, and is sent the result of each call.
 Flow = Generator[Call | Pause, Any, None]
 
 
 class Refusal(Exception):
-    """An answer that the simulation did not mean to get."""
+    """An unexpected failure of a call."""
 
 
 @dataclass
 class Desk:
-    """Speaks with one server. Tokens are made with its secret."""
+    """Calls one server, with tokens that it signs with the server's secret."""
 
     client: httpx.AsyncClient
     tokens: Tokens
     clock: Callable[[], dt.datetime]
-    _kept: dict[Who, tuple[str, dt.datetime]] = field(default_factory=dict)
+    _cache: dict[Identity, tuple[str, dt.datetime]] = field(default_factory=dict)
 
-    def _token(self, who: Who) -> str:
+    def _token(self, identity: Identity) -> str:
         now = self.clock()
-        kept = self._kept.get(who)
-        if kept is None or kept[1] <= now:
+        cached = self._cache.get(identity)
+        if cached is None or cached[1] <= now:
             claims = Claims(
-                who.role,
+                identity.role,
                 now + TTL,
-                subject=who.key or who.role.value,
-                name="模拟指挥长" if who.role is Role.COMMANDER else None,
-                inspector=who.key if who.role is Role.INSPECTOR else None,
-                enterprise=who.key if who.role is Role.ENTERPRISE else None,
-                scopes=frozenset(Scope) if who.role is Role.INTEGRATOR else frozenset(),
+                subject=identity.key or identity.role.value,
+                name="模拟指挥长" if identity.role is Role.COMMANDER else None,
+                inspector=identity.key if identity.role is Role.INSPECTOR else None,
+                enterprise=identity.key if identity.role is Role.ENTERPRISE else None,
+                scopes=frozenset(Scope) if identity.role is Role.INTEGRATOR else frozenset(),
             )
-            kept = self._kept[who] = (self.tokens.make(claims), now + TTL / 2)
-        return kept[0]
+            cached = self._cache[identity] = (self.tokens.make(claims), now + TTL / 2)
+        return cached[0]
 
-    async def ask(self, document: str, variables: dict[str, Any], who: Who = COMMANDER) -> dict[str, Any]:
-        """The data of an answer. Raises Refusal where there are errors."""
-        headers = {"authorization": f"Bearer {self._token(who)}"}
+    async def ask(self, document: str, variables: dict[str, Any], identity: Identity = COMMANDER) -> dict[str, Any]:
+        """The data of the response. Raises Refusal when it has errors."""
+        headers = {"authorization": f"Bearer {self._token(identity)}"}
         body = {"query": document, "variables": variables}
-        answer = (await self.client.post("/graphql", json=body, headers=headers)).json()
-        if answer.get("errors"):
-            raise Refusal(answer["errors"][0]["message"])
-        data: dict[str, Any] = answer["data"]
+        response = (await self.client.post("/graphql", json=body, headers=headers)).json()
+        if response.get("errors"):
+            raise Refusal(response["errors"][0]["message"])
+        data: dict[str, Any] = response["data"]
         return data
 
     async def call(self, call: Call) -> dict[str, Any]:
-        """What came of a mutation. Raises Refusal where that is not what was meant."""
-        found: dict[str, Any] = (await self.ask(call.document, {"input": call.input}, call.who))[call.mutation]
-        kind = found["__typename"]
-        if (call.means or kind) != kind or (call.means is None and "message" in found):
-            raise Refusal(f"{call.mutation}: {kind} {found.get('message', '')}")
-        return found
+        """The result of a mutation. Raises Refusal when it is not the expected one."""
+        data = await self.ask(call.document, {"input": call.input}, call.identity)
+        result: dict[str, Any] = data[call.mutation]
+        kind = result["__typename"]
+        if (call.expected or kind) != kind or (call.expected is None and "message" in result):
+            raise Refusal(f"{call.mutation}: {kind} {result.get('message', '')}")
+        return result

@@ -1,4 +1,4 @@
-"""The day: flows begin as the hours have it and take turns in simulated time; the pace of the calls is the caller's."""
+"""One working day: flows start at their hours and interleave in simulated time. The caller sets the pace of calls."""
 
 import asyncio
 import datetime as dt
@@ -37,7 +37,7 @@ WORLD += rain.FRAGMENT
 
 @dataclass
 class Summary:
-    """What was played: how often each mutation, and what was refused without being meant to."""
+    """How often each mutation was called, and which calls were refused unexpectedly."""
 
     calls: Counter[str] = field(default_factory=Counter)
     refusals: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Summary:
 
 @dataclass
 class Day:
-    """A day's work on one server. `wait` is called before each call, and sets the pace; `told` hears of each."""
+    """A day's work on one server."""
 
     desk: Desk
     seed: int = 0
@@ -54,39 +54,39 @@ class Day:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
-        self._turns: list[tuple[float, int, Flow, Any]] = []
+        self._queue: list[tuple[float, int, Flow, Any]] = []
         self._numbers = itertools.count()
-        self.minute = 0.0  # of the day, so far
+        self.minute = 0.0  # since the beginning of the day
 
     def start(self, flow: Flow) -> None:
         self._put(self.minute, flow, None)
 
     def _put(self, minute: float, flow: Flow, reply: Any) -> None:
-        heapq.heappush(self._turns, (minute, next(self._numbers), flow, reply))
+        heapq.heappush(self._queue, (minute, next(self._numbers), flow, reply))
 
     async def play(self, wait: Callable[[], Awaitable[bool]]) -> Summary:
-        """Until the day is over, or `wait` says that it is enough."""
+        """Play until the day is over or `wait`, which is awaited before each call, returns False."""
         world = await self._world()
         self._schedule(world)
-        while self._turns:
-            self.minute, _, flow, reply = heapq.heappop(self._turns)
+        while self._queue:
+            self.minute, _, flow, reply = heapq.heappop(self._queue)
             try:
-                wanted = flow.send(reply)
+                step = flow.send(reply)
             except StopIteration:
                 continue
-            if isinstance(wanted, Pause):
-                self._put(self.minute + wanted.minutes, flow, None)
+            if isinstance(step, Pause):
+                self._put(self.minute + step.minutes, flow, None)
                 continue
             if not await wait():
                 break
             try:
-                self._put(self.minute, flow, await self.desk.call(wanted))
-                self.summary.calls[wanted.mutation] += 1
+                self._put(self.minute, flow, await self.desk.call(step))
+                self.summary.calls[step.mutation] += 1
             except Refusal as refusal:
                 self.summary.refusals.append(str(refusal))
             except httpx.HTTPError as error:
-                # The server is away; this thread of work ends, the day goes on.
-                self.summary.refusals.append(f"{wanted.mutation}: {type(error).__name__}")
+                # The server is away. This flow ends, and the day goes on.
+                self.summary.refusals.append(f"{step.mutation}: {type(error).__name__}")
                 await asyncio.sleep(1)
         return self.summary
 
@@ -116,7 +116,7 @@ class Day:
         )
 
     def _schedule(self, world: World) -> None:
-        """When work begins: busy mornings, a quiet noon, an afternoon."""
+        """Set when flows start: a busy morning, a quiet noon, an afternoon."""
         for _ in range(40):
             self._put(self._random.triangular(0, MINUTES * 0.8, 90), flows.visit(world), None)
         for _ in range(12):
@@ -131,17 +131,17 @@ class Day:
 
 
 def office(world: World) -> Flow:
-    """What the command centre does besides."""
+    """The command centre's other work."""
     for _ in range(6):
         enterprise = world.random.choice(world.enterprises)
         grade = world.random.choice(["RED", "ORANGE", "YELLOW", "BLUE"])
         yield Call(COMMANDER, "enterpriseGrade", {"enterprise": enterprise.id, "riskGrade": grade})
         yield Pause(40)
         measure = {"enterprise": enterprise.id, "kind": "ADMINISTRATIVE", "description": "赛时每日两次巡查"}
-        gives = "... on ControlMeasureAdded { controlMeasure { id } }"
-        added = yield Call(enterprise.who, "controlMeasureAdd", measure, gives)
+        selection = "... on ControlMeasureAdded { controlMeasure { id } }"
+        added = yield Call(enterprise.identity, "controlMeasureAdd", measure, selection)
         yield Pause(40)
-        yield Call(enterprise.who, "controlMeasureLift", {"controlMeasure": added["controlMeasure"]["id"]})
+        yield Call(enterprise.identity, "controlMeasureLift", {"controlMeasure": added["controlMeasure"]["id"]})
     issued = yield Call(
         COMMANDER,
         "warningIssue",

@@ -1,7 +1,7 @@
-"""How work goes: each flow is one thread of it, from its beginning to its end, in simulated minutes.
+"""Flows of work: each is one strand of work from its beginning to its end, in simulated minutes.
 
-The proportions are a person's guess of an ordinary day before a great event: two visits of three find nothing grave,
-one rectification of seven is sent back, one case of five is not filed, one review of twelve is not content.
+The proportions are a guess of an ordinary day before a great event: two of three visits find nothing serious, one of
+seven rectifications is rejected, one of five cases is not filed, and one of twelve reviews returns the inspection.
 """
 
 import datetime as dt
@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any
 
 from models.visibility import Role
-from web.simulation.calls import COMMANDER, Call, Flow, Pause, Who
+from web.simulation.calls import COMMANDER, Call, Flow, Identity, Pause
 from web.simulation.words import CATEGORIES, GROUNDS, PROBLEMS, PURPOSES, SUMMARIES
 
 INSPECTION = "... on {0} {{ inspection {{ id status }} }}"
 HAZARD = "... on {0} {{ hazard {{ id status level }} }}"
-STEPS_OF_A_WAY = 4
+STEPS_ON_THE_WAY = 4
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Enterprise:
     longitude: float
 
     @property
-    def who(self) -> Who:
-        return Who(Role.ENTERPRISE, self.code)
+    def identity(self) -> Identity:
+        return Identity(Role.ENTERPRISE, self.code)
 
 
 @dataclass
@@ -41,13 +41,13 @@ class Inspector:
     busy: bool = False
 
     @property
-    def who(self) -> Who:
-        return Who(Role.INSPECTOR, self.badge)
+    def identity(self) -> Identity:
+        return Identity(Role.INSPECTOR, self.badge)
 
 
 @dataclass
 class World:
-    """What the flows share: who there is, chance, the clock, and how to start another flow."""
+    """What the flows share: the rows of the district, chance, the clock, and how to start another flow."""
 
     random: random.Random
     enterprises: list[Enterprise]
@@ -55,7 +55,7 @@ class World:
     teams: list[str]
     experts: list[str]
     stock: list[str]
-    fronts: dict[str, dt.datetime | None]  # by zone, when the next one began
+    fronts: dict[str, dt.datetime | None]  # by zone: when its next front began
     now: Callable[[], dt.datetime]
     start: Callable[[Flow], None]
 
@@ -71,15 +71,15 @@ class World:
 
 
 def visit(world: World) -> Flow:
-    """A routine inspection, from the plan to the close."""
+    """A routine inspection, from its planning to its closing."""
     inspector = world.free_inspector()
     if inspector is None:
         return
     inspector.busy = True
     enterprise = world.random.choice(world.enterprises)
     kind = world.random.choice(["ROUTINE", "ROUTINE", "ROUTINE", "SPECIAL", "COMPLAINT"])
-    given = {"enterprise": enterprise.id, "kind": kind, "plannedFor": world.later(hours=1)}
-    planned = yield Call(COMMANDER, "inspectionPlan", given, INSPECTION.format("InspectionPlanned"))
+    arguments = {"enterprise": enterprise.id, "kind": kind, "plannedFor": world.later(hours=1)}
+    planned = yield Call(COMMANDER, "inspectionPlan", arguments, INSPECTION.format("InspectionPlanned"))
     inspection = planned["inspection"]["id"]
     if world.chance(0.05):
         inspector.busy = False
@@ -93,49 +93,49 @@ def visit(world: World) -> Flow:
 
 def on_the_way(world: World, inspector: Inspector, inspection: str, enterprise: Enterprise) -> Flow:
     """From the dispatch to the arrival, with positions along the way."""
-    given = {"inspection": inspection}
+    arguments = {"inspection": inspection}
     yield Pause(world.random.uniform(1, 6))
-    yield Call(inspector.who, "inspectionAcknowledge", given)
+    yield Call(inspector.identity, "inspectionAcknowledge", arguments)
     yield Pause(world.random.uniform(2, 10))
-    yield Call(inspector.who, "inspectionDepart", given)
+    yield Call(inspector.identity, "inspectionDepart", arguments)
     start = (inspector.latitude, inspector.longitude)
-    for step in range(1, STEPS_OF_A_WAY + 1):
+    for step in range(1, STEPS_ON_THE_WAY + 1):
         yield Pause(world.random.uniform(3, 7))
-        share = step / STEPS_OF_A_WAY
-        # Streets are not straight: a little to the side, and back at the end.
+        share = step / STEPS_ON_THE_WAY
+        # Streets are not straight, so the way goes a little aside and back.
         aside = world.random.uniform(-0.002, 0.002) * (1 - share)
         inspector.latitude = start[0] + share * (enterprise.latitude - start[0]) + aside
         inspector.longitude = start[1] + share * (enterprise.longitude - start[1]) - aside
         yield position(inspector)
-    yield Call(inspector.who, "inspectionArrive", given)
+    yield Call(inspector.identity, "inspectionArrive", arguments)
 
 
 def position(inspector: Inspector) -> Call:
     point = {"latitude": round(inspector.latitude, 6), "longitude": round(inspector.longitude, 6)}
-    return Call(inspector.who, "inspectorReportPosition", {"inspector": inspector.id, "position": point})
+    return Call(inspector.identity, "inspectorReportPosition", {"inspector": inspector.id, "position": point})
 
 
 def on_site(world: World, inspector: Inspector, inspection: str, enterprise: Enterprise) -> Flow:
-    """The visit itself, what was found, and the review."""
+    """The visit, its findings and the review."""
     if world.chance(0.02):
-        # Somebody presses the wrong button: the refusal says what is legal.
-        yield Call(COMMANDER, "inspectionClose", {"inspection": inspection}, means="IllegalTransition")
+        # Somebody presses the wrong button. The failure lists what is allowed.
+        yield Call(COMMANDER, "inspectionClose", {"inspection": inspection}, expected="IllegalTransition")
     yield Pause(world.random.uniform(20, 70))
     findings = [finding(world) for _ in range(world.random.choice([0, 0, 1, 1, 2, 3]))]
-    given = {
+    arguments = {
         "inspection": inspection,
         "result": "HAZARDS_FOUND" if findings else world.random.choice(["PASS", "PASS", "PASS", "NOT_OPERATING"]),
         "summary": world.random.choice(SUMMARIES),
         "findings": findings,
     }
-    gives = "... on InspectionSubmitted { hazards { id status level } }"
-    submitted = yield Call(inspector.who, "inspectionSubmit", given, gives)
+    selection = "... on InspectionSubmitted { hazards { id status level } }"
+    submitted = yield Call(inspector.identity, "inspectionSubmit", arguments, selection)
     inspector.busy = False
     hazards = submitted["hazards"]
     done = [False] * len(hazards)
     for i, hazard in enumerate(hazards):
         ended = partial(done.__setitem__, i, True)
-        world.start(rectification(world, inspector.who, enterprise, hazard, ended))
+        world.start(rectification(world, inspector.identity, enterprise, hazard, ended))
     if any(h["level"] == "MAJOR" for h in hazards) or world.chance(0.05):
         world.start(prosecution(world, inspector, inspection))
     yield Pause(world.random.uniform(10, 40))
@@ -143,8 +143,8 @@ def on_site(world: World, inspector: Inspector, inspection: str, enterprise: Ent
     if world.chance(0.08):
         yield Call(COMMANDER, "inspectionReturn", {"inspection": inspection, "reason": "检查情况填写不完整"})
         yield Pause(world.random.uniform(10, 30))
-        # What was found stays as it is; only the words are better.
-        yield Call(inspector.who, "inspectionSubmit", {**given, "findings": [], "summary": "已补充检查情况"})
+        # The findings stay; only the summary is corrected.
+        yield Call(inspector.identity, "inspectionSubmit", {**arguments, "findings": [], "summary": "已补充检查情况"})
         yield Pause(10)
         yield Call(COMMANDER, "inspectionReview", {"inspection": inspection})
     while not all(done):
@@ -164,39 +164,43 @@ def finding(world: World) -> dict[str, Any]:
 
 
 def rectification(
-    world: World, judge: Who, enterprise: Enterprise, hazard: dict[str, Any], done: Callable[[], None] = lambda: None
+    world: World,
+    judge: Identity,
+    enterprise: Enterprise,
+    hazard: dict[str, Any],
+    done: Callable[[], None] = lambda: None,
 ) -> Flow:
-    """A hazard, until it is closed or dismissed."""
-    given = {"hazard": hazard["id"]}
+    """The rectification of a hazard until it is closed or dismissed."""
+    arguments = {"hazard": hazard["id"]}
     if hazard["status"] in ("FOUND", "UNDER_REVIEW"):
         yield Pause(world.random.uniform(5, 40))
         if world.chance(0.06):
-            yield Call(COMMANDER, "hazardDismiss", {**given, "reason": "复核后不构成隐患"})
+            yield Call(COMMANDER, "hazardDismiss", {**arguments, "reason": "复核后不构成隐患"})
             done()
             return
         owner = {"name": "模拟整改责任人"}
-        yield Call(COMMANDER, "hazardAssign", {**given, "owner": owner, "deadline": world.later(days=7)})
-        yield from mending(world, enterprise, hazard)
+        yield Call(COMMANDER, "hazardAssign", {**arguments, "owner": owner, "deadline": world.later(days=7)})
+        yield from rectifying(world, enterprise, hazard)
     for _ in range(2):
         yield Pause(world.random.uniform(20, 60))
         if not world.chance(0.15):
             break
-        yield Call(judge, "hazardReject", {**given, "reason": "整改照片不清晰"})
+        yield Call(judge, "hazardReject", {**arguments, "reason": "整改照片不清晰"})
         yield Pause(40)
-        yield Call(enterprise.who, "hazardSubmitRectification", {**given, "statement": "已重新整改并复查"})
-    yield Call(judge, "hazardAccept", given)
+        yield Call(enterprise.identity, "hazardSubmitRectification", {**arguments, "statement": "已重新整改并复查"})
+    yield Call(judge, "hazardAccept", arguments)
     if world.chance(0.04):
-        yield Call(COMMANDER, "hazardReopen", {**given, "reason": "抽查发现反弹"})
-        yield Call(enterprise.who, "hazardSubmitRectification", {**given, "statement": "反弹问题已消除"})
-        yield Call(COMMANDER, "hazardAccept", given)
+        yield Call(COMMANDER, "hazardReopen", {**arguments, "reason": "抽查发现反弹"})
+        yield Call(enterprise.identity, "hazardSubmitRectification", {**arguments, "statement": "反弹问题已消除"})
+        yield Call(COMMANDER, "hazardAccept", arguments)
     yield Pause(15)
-    yield Call(COMMANDER, "hazardClose", given)
+    yield Call(COMMANDER, "hazardClose", arguments)
     done()
 
 
-def mending(world: World, enterprise: Enterprise, hazard: dict[str, Any]) -> Flow:
-    """From the assignment to the submission, by the enterprise."""
-    given = {"hazard": hazard["id"]}
+def rectifying(world: World, enterprise: Enterprise, hazard: dict[str, Any]) -> Flow:
+    """The enterprise's work from the assignment to the submission."""
+    arguments = {"hazard": hazard["id"]}
     yield Pause(world.random.uniform(20, 90))
     fixes = {
         "responsibility": "主要负责人",
@@ -206,55 +210,55 @@ def mending(world: World, enterprise: Enterprise, hazard: dict[str, Any]) -> Flo
         "contingencyPlan": "专人值守,异常立即停产",
     }
     major = {"fiveFix": fixes} if hazard["level"] == "MAJOR" else {}
-    yield Call(enterprise.who, "hazardStartRectifying", {**given, **major})
+    yield Call(enterprise.identity, "hazardStartRectifying", {**arguments, **major})
     if world.chance(0.1):
-        asked = {**given, "to": world.later(days=14), "reason": "配件到货延迟"}
-        yield Call(enterprise.who, "hazardRequestExtension", asked)
+        extension = {**arguments, "to": world.later(days=14), "reason": "配件到货延迟"}
+        yield Call(enterprise.identity, "hazardRequestExtension", extension)
         yield Pause(30)
-        yield Call(COMMANDER, "hazardDecideExtension", {**given, "approve": world.chance(0.7)})
+        yield Call(COMMANDER, "hazardDecideExtension", {**arguments, "approve": world.chance(0.7)})
     yield Pause(world.random.uniform(30, 120))
-    yield Call(enterprise.who, "hazardSubmitRectification", {**given, "statement": "已按要求完成整改"})
+    yield Call(enterprise.identity, "hazardSubmitRectification", {**arguments, "statement": "已按要求完成整改"})
 
 
 def prosecution(world: World, inspector: Inspector, inspection: str) -> Flow:
-    """A case, until it ends."""
+    """A case from its proposal to its end."""
     grounds = {"inspection": inspection, "grounds": world.random.choice(GROUNDS)}
-    proposed = yield Call(inspector.who, "casePropose", grounds, "... on CaseProposed { case { id } }")
-    given = {"case": proposed["case"]["id"]}
+    proposed = yield Call(inspector.identity, "casePropose", grounds, "... on CaseProposed { case { id } }")
+    arguments = {"case": proposed["case"]["id"]}
     yield Pause(30)
     if world.chance(0.2):
-        yield Call(COMMANDER, "caseDecline", {**given, "reason": "情节轻微并已改正"})
+        yield Call(COMMANDER, "caseDecline", {**arguments, "reason": "情节轻微并已改正"})
         return
-    yield Call(COMMANDER, "caseFile", given)
+    yield Call(COMMANDER, "caseFile", arguments)
     yield Pause(60)
-    yield Call(COMMANDER, "caseInvestigate", given)
+    yield Call(COMMANDER, "caseInvestigate", arguments)
     if world.chance(0.1):
-        yield Call(COMMANDER, "caseDecide", {**given, "outcome": world.random.choice(["TRANSFERRED", "WITHDRAWN"])})
+        yield Call(COMMANDER, "caseDecide", {**arguments, "outcome": world.random.choice(["TRANSFERRED", "WITHDRAWN"])})
         return
     yield Pause(60)
-    yield Call(COMMANDER, "caseNotify", given)
+    yield Call(COMMANDER, "caseNotify", arguments)
     if world.chance(0.3):
         yield Pause(60)
-        yield Call(COMMANDER, "caseHear", given)
+        yield Call(COMMANDER, "caseHear", arguments)
     yield Pause(60)
     if world.chance(0.15):
-        yield Call(COMMANDER, "caseDecide", {**given, "outcome": "NO_PENALTY"})
+        yield Call(COMMANDER, "caseDecide", {**arguments, "outcome": "NO_PENALTY"})
     else:
         penalty = {"kinds": ["WARNING", "FINE"], "fineYuan": world.random.randrange(1, 50) * 1000}
-        yield Call(COMMANDER, "caseDecide", {**given, "outcome": "DECIDED", "penalty": penalty})
+        yield Call(COMMANDER, "caseDecide", {**arguments, "outcome": "DECIDED", "penalty": penalty})
         yield Pause(60)
-        yield Call(COMMANDER, "caseExecute", given)
+        yield Call(COMMANDER, "caseExecute", arguments)
     yield Pause(60)
-    yield Call(COMMANDER, "caseClose", given)
+    yield Call(COMMANDER, "caseClose", arguments)
 
 
 def duty(world: World) -> Flow:
-    """An enterprise reports on duty, or is called; officers nearby are sent to help. Some report a hazard as well."""
+    """An enterprise sends its duty report or asks for help, and inspectors are sent. Some report a hazard as well."""
     enterprise = world.random.choice(world.enterprises)
     if world.chance(0.15):
-        asked = {"enterprise": enterprise.id, "problem": world.random.choice(PROBLEMS)}
-        gives = "... on AssistanceRequested { assistanceRequest { id } }"
-        called = yield Call(COMMANDER, "assistanceRequest", asked, gives)
+        request = {"enterprise": enterprise.id, "problem": world.random.choice(PROBLEMS)}
+        selection = "... on AssistanceRequested { assistanceRequest { id } }"
+        called = yield Call(COMMANDER, "assistanceRequest", request, selection)
         world.start(assistance(world, enterprise, called["assistanceRequest"]["id"]))
         return
     problems = world.random.sample(PROBLEMS, world.random.choice([0, 0, 1, 1, 2]))
@@ -265,71 +269,71 @@ def duty(world: World) -> Flow:
         "expertsOnStandby": world.random.randrange(0, 4),
         "problems": problems,
     }
-    gives = "... on DutyReportSubmitted { assistanceRequests { id } }"
-    submitted = yield Call(enterprise.who, "dutyReportSubmit", report, gives)
+    selection = "... on DutyReportSubmitted { assistanceRequests { id } }"
+    submitted = yield Call(enterprise.identity, "dutyReportSubmit", report, selection)
     for request in submitted["assistanceRequests"]:
         world.start(assistance(world, enterprise, request["id"]))
     if world.chance(0.2):
-        found = {"enterprise": enterprise.id, **finding(world)}
-        del found["fixedOnSpot"]
-        reported = yield Call(enterprise.who, "hazardReport", found, HAZARD.format("HazardReported"))
+        hazard = {"enterprise": enterprise.id, **finding(world)}
+        del hazard["fixedOnSpot"]
+        reported = yield Call(enterprise.identity, "hazardReport", hazard, HAZARD.format("HazardReported"))
         world.start(rectification(world, COMMANDER, enterprise, reported["hazard"]))
 
 
 def assistance(world: World, enterprise: Enterprise, request: str) -> Flow:
-    """A call for help, until it is answered."""
-    given = {"assistanceRequest": request}
+    """A request for assistance until it is resolved or withdrawn."""
+    arguments = {"assistanceRequest": request}
     yield Pause(world.random.uniform(2, 8))
     if world.chance(0.1):
-        yield Call(enterprise.who, "assistanceWithdraw", given)
+        yield Call(enterprise.identity, "assistanceWithdraw", arguments)
         return
     inspector = world.free_inspector()
     if inspector is None:
-        yield Call(COMMANDER, "assistanceResolve", {**given, "resolution": "电话指导解决"})
+        yield Call(COMMANDER, "assistanceResolve", {**arguments, "resolution": "电话指导解决"})
         return
     inspector.busy = True
     sent = yield Call(
         COMMANDER,
         "assistanceDispatch",
-        {**given, "inspectors": [inspector.id]},
+        {**arguments, "inspectors": [inspector.id]},
         INSPECTION.format("AssistanceDispatched"),
     )
     inspection = sent["inspection"]["id"]
     yield from on_the_way(world, inspector, inspection, enterprise)
     yield Pause(world.random.uniform(10, 40))
-    yield Call(inspector.who, "assistanceResolve", {**given, "resolution": "现场指导并协助处置"})
+    yield Call(inspector.identity, "assistanceResolve", {**arguments, "resolution": "现场指导并协助处置"})
     yield from on_site(world, inspector, inspection, enterprise)
 
 
 def dispatch(world: World) -> Flow:
-    """A team, an expert or stock is sent, and comes back."""
+    """A team, an expert or stock is dispatched and comes back."""
     place = world.random.choice(world.enterprises)
-    asked = {"purpose": world.random.choice(PURPOSES), "enterprise": place.id}
-    requested = yield Call(COMMANDER, "dispatchRequest", asked, "... on DispatchRequested { dispatch { id } }")
-    given = {"dispatch": requested["dispatch"]["id"]}
+    purpose = {"purpose": world.random.choice(PURPOSES), "enterprise": place.id}
+    requested = yield Call(COMMANDER, "dispatchRequest", purpose, "... on DispatchRequested { dispatch { id } }")
+    arguments = {"dispatch": requested["dispatch"]["id"]}
     pools = {"team": world.teams, "expert": world.experts, "stock": world.stock}
     kind = world.random.choice([name for name, pool in pools.items() if pool])
     if kind == "stock":
         item, quantity = world.random.choice(world.stock), world.random.randrange(1, 5)
         yield Call(COMMANDER, "stockReceive", {"stockItem": item, "quantity": quantity})
-        yield Call(COMMANDER, "dispatchAssign", {**given, "stockItem": item, "quantity": quantity})
+        yield Call(COMMANDER, "dispatchAssign", {**arguments, "stockItem": item, "quantity": quantity})
     else:
         pool = pools[kind]
         resource = pool.pop(world.random.randrange(len(pool)))
-        yield Call(COMMANDER, "dispatchAssign", {**given, kind: resource})
+        yield Call(COMMANDER, "dispatchAssign", {**arguments, kind: resource})
         if world.chance(0.1):
-            yield Call(COMMANDER, "dispatchDecline", {**given, "reason": "正在执行其他任务"})
-            yield Call(COMMANDER, "dispatchAssign", {**given, kind: resource})
+            yield Call(COMMANDER, "dispatchDecline", {**arguments, "reason": "正在执行其他任务"})
+            yield Call(COMMANDER, "dispatchAssign", {**arguments, kind: resource})
     if world.chance(0.05):
-        yield Call(COMMANDER, "dispatchCancel", {**given, "reason": "险情已排除"})
+        yield Call(COMMANDER, "dispatchCancel", {**arguments, "reason": "险情已排除"})
     else:
         for step in ("dispatchAcknowledge", "dispatchDepart", "dispatchArrive"):
             yield Pause(world.random.uniform(2, 20))
-            yield Call(COMMANDER, step, given)
+            yield Call(COMMANDER, step, arguments)
         yield Pause(world.random.uniform(20, 90))
         drawn = {"drawn": world.random.randrange(0, quantity + 1)} if kind == "stock" else {}
-        yield Call(COMMANDER, "dispatchComplete", {**given, **drawn})
+        yield Call(COMMANDER, "dispatchComplete", {**arguments, **drawn})
         yield Pause(10)
-        yield Call(COMMANDER, "dispatchRelease", given)
+        yield Call(COMMANDER, "dispatchRelease", arguments)
     if kind != "stock":
         pool.append(resource)

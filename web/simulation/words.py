@@ -1,4 +1,4 @@
-"""What people write on such a day. All of it is made up."""
+"""Texts that people write on such a day. All of them are made up."""
 
 CATEGORIES = [
     ("消防安全", ["疏散通道堆放纸箱", "灭火器压力不足", "应急照明损坏"]),

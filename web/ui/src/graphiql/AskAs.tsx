@@ -1,4 +1,4 @@
-// The picker beside the tabs: as whom the next operation is asked.
+// The picker beside the tabs: the viewer in whose name the next operation runs.
 
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { useState, type ChangeEvent } from 'react';
@@ -15,7 +15,7 @@ export function AskAs({ viewers, initial, onChange }: Props) {
     const chosen = Number(event.target.value);
     setIndex(chosen);
     onChange(viewers[chosen]);
-    // The schema is the same for all who may read it, so it is asked for again only if it was refused before.
+    // All viewers who may read the schema see the same one, so it is fetched again only if it was refused before.
     if (!schema) void introspect();
   }
 

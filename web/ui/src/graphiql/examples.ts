@@ -1,5 +1,5 @@
-// The operations a first visit opens, each in a tab of its own. They are files rather than strings so that the tests
-// of the server can run the very same text.
+// The operations that a first visit opens, each in its own tab. They are files, so that the server's tests run the same
+// text.
 
 import headlineFile from './examples/headline-file.graphql?raw';
 import liveInspections from './examples/live-inspections.graphql?raw';

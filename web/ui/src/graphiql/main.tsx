@@ -1,4 +1,4 @@
-// GraphiQL for Huhang, served whole from its own origin: no content delivery network, no font or script from elsewhere.
+// GraphiQL for Huhang. Everything comes from the server itself: no CDN, and no font or script from elsewhere.
 
 import 'graphiql/setup-workers/vite';
 import 'graphiql/style.css';
@@ -13,7 +13,7 @@ import { examples } from './examples';
 import { createFetcher } from './fetcher';
 import { loadViewers, rememberedViewer, rememberViewer } from './viewers';
 
-// The viewers come first, for GraphiQL asks for the schema as soon as it is mounted, and asks as somebody.
+// The viewers are loaded first, because GraphiQL fetches the schema in a viewer's name as soon as it is mounted.
 const viewers = await loadViewers();
 const initial = rememberedViewer(viewers);
 let current = initial;

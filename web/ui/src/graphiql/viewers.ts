@@ -1,4 +1,4 @@
-// Who may be asked as. The server lists viewers with their tokens where it runs as a demo, and nobody elsewhere.
+// The viewers of the picker. In demo mode the server lists them with their tokens; otherwise the list is empty.
 
 export type Viewer = { label: string; token: string };
 
@@ -11,14 +11,14 @@ export async function loadViewers(): Promise<Viewer[]> {
     const { viewers } = (await response.json()) as { viewers?: Viewer[] };
     return viewers ?? [];
   } catch {
-    // Without the list the page is still a GraphiQL: a token can be typed under Headers.
+    // GraphiQL works without the list: a token can be typed under Headers.
     return [];
   }
 }
 
-// The label is kept and not the token, which is another one after the server has been started again. It is kept for the
-// tab alone, so that two tabs can show side by side what two viewers see. Whoever has not chosen yet is the first listed,
-// who sees everything: the examples are full then.
+// The label is stored and not the token, which changes when the server restarts. It is stored for this tab only, so that
+// two tabs can show what two viewers see. The first visit starts as the first viewer, who sees everything, so that the
+// examples have data.
 export function rememberedViewer(viewers: Viewer[]): Viewer | undefined {
   const label = sessionStorage.getItem(CHOICE);
   return label === null ? viewers[0] : viewers.find((viewer) => viewer.label === label);
