@@ -32,6 +32,9 @@ UI_SOURCES := $(shell find $(UI)/src -type f) $(wildcard $(UI)/*.config.ts) $(UI
 # Two workers, each with a PostgreSQL of its own. A worker that has finished its half takes tests from the other.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
+# The tests start some hundred processes, which would each compile the code anew without cached bytecode.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help
 help: ## This list
 	@echo 'make <target>:'
