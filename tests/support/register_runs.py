@@ -43,14 +43,17 @@ async def run_import(
     return outcome, list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
-def read_real(name: str) -> list[CsvRow]:
-    """The rows of one of the real files."""
-    with gzip.open(SAN_MATEO / f"{name}.csv.gz", "rt", encoding="utf-8", newline="") as file:
+def read_real(name: str, directory: Path = SAN_MATEO) -> list[CsvRow]:
+    """The rows of one of the real files, or of a slice of them in another directory."""
+    with gzip.open(directory / f"{name}.csv.gz", "rt", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def slice_real(directory: Path, facilities: int) -> Path:
-    """Write the first facilities with their inspections and violations to files of the same names."""
+def slice_real(directory: Path, facilities: int, *, every: int = 1) -> Path:
+    """Write some of the first facilities with their inspections and violations to files of the same names.
+
+    `every` spreads them: 10 takes each tenth facility.
+    """
     chosen: set[str] = set()
     for name, key, own in (
         ("facilities", "facility_id", "facility_id"),
@@ -58,7 +61,9 @@ def slice_real(directory: Path, facilities: int) -> Path:
         ("violations", "inspection_id", "inspection_id"),
     ):
         rows = read_real(name)
-        rows = rows[:facilities] if name == "facilities" else [row for row in rows if row[key] in chosen]
+        rows = (
+            rows[: facilities * every : every] if name == "facilities" else [row for row in rows if row[key] in chosen]
+        )
         chosen |= {row[own] for row in rows}
         with gzip.open(directory / f"{name}.csv.gz", "wt", encoding="utf-8", newline="", compresslevel=1) as file:
             writer = csv.DictWriter(file, rows[0])
