@@ -4,8 +4,7 @@ Both executors read rows here: the loaders under graphql-core and the steps of c
 are written by `resolvers.sql.selects`.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select
@@ -28,7 +27,7 @@ class SelectedColumns(NamedTuple):
 
     write: Callable[[], Sequence[ColumnElement[Any]]]
     shape: Hashable = ()
-    values: Mapping[str, Any] = MappingProxyType({})
+    values: dict[str, Any] | None = None
 
 
 class RowSource:
@@ -48,19 +47,19 @@ class RowSource:
         self._statements: dict[Hashable, Any] = {}
 
     async def by_key(
-        self, reader: Reader, keys: Sequence[Any], *, selected: SelectedColumns | None = None
+        self, reader: Reader, keys: list[Any], *, selected: SelectedColumns | None = None
     ) -> dict[Any, Any]:
         """One row for each key that has any; of a relation without parents, the row with that primary key."""
         if not keys:
             return {}
         selected = selected or self._all_columns
         predicates, values = self._filter(reader, (), selected)
-        statement = self._statement(
-            ("key", predicates, selected.shape),
-            reader,
-            lambda sqlite: selects.by_key(selected.write(), self.relation, predicates, sqlite),
-        )
-        values["keys"] = list(keys)
+        shape = "key", predicates, selected.shape
+        statement = self._statements.get(shape)
+        if statement is None:
+            select = selects.by_key(selected.write(), self.relation, predicates, reader.sqlite)
+            statement = self._prepare(shape, reader, select)
+        values["keys"] = keys
         rows: dict[Any, Any] = {}
         for row in await reader.fetch(statement, values, keyed=True):
             rows.setdefault(row[-1], row)
@@ -70,7 +69,7 @@ class RowSource:
         self,
         reader: Reader,
         page: Page,
-        keys: Sequence[Any],
+        keys: list[Any],
         conditions: Sequence[Condition] = (),
         *,
         selected: SelectedColumns | None = None,
@@ -82,22 +81,22 @@ class RowSource:
         values |= page.parameters()
         single = self.relation.key is None or len(keys) == 1
         write = selects.one_page if single else selects.pages
-        statement = self._statement(
-            ("page", single, predicates, page.shape, ends, selected.shape),
-            reader,
-            lambda sqlite: write(selected.write(), self.relation, page, predicates, sqlite, more=ends),
-        )
+        shape = "page", single, predicates, page.shape, ends, selected.shape
+        statement = self._statements.get(shape)
+        if statement is None:
+            select = write(selected.write(), self.relation, page, predicates, reader.sqlite, more=ends)
+            statement = self._prepare(shape, reader, select)
         if single:
             values["key"] = keys[0]
             return {keys[0]: cut_page(page, await reader.fetch(statement, values))}
-        values["keys"] = list(keys)
+        values["keys"] = keys
         groups = _by_parent(keys, await reader.fetch(statement, values))
         return {key: cut_page(page, rows) for key, rows in groups.items()}
 
     async def all_rows(
         self,
         reader: Reader,
-        keys: Sequence[Any],
+        keys: list[Any],
         conditions: Sequence[Condition] = (),
         *,
         order: Callable[[Any], Any],
@@ -107,23 +106,23 @@ class RowSource:
         selected = selected or self._all_columns
         predicates, values = self._filter(reader, conditions, selected)
         write = selects.all_rows if self.relation.key is None else selects.by_key
-        statement = self._statement(
-            ("all", predicates, selected.shape),
-            reader,
-            lambda sqlite: write(selected.write(), self.relation, predicates, sqlite),
-        )
-        values["keys"] = list(keys)
+        shape = "all", predicates, selected.shape
+        statement = self._statements.get(shape)
+        if statement is None:
+            statement = self._prepare(shape, reader, write(selected.write(), self.relation, predicates, reader.sqlite))
+        values["keys"] = keys
         rows = await reader.fetch(statement, values)
         groups = {keys[0]: rows} if self.relation.key is None else _by_parent(keys, rows)
         return {key: sorted(group, key=order) for key, group in groups.items()}
 
-    async def counts(self, reader: Reader, keys: Sequence[Any], conditions: Sequence[Condition] = ()) -> dict[Any, int]:
+    async def counts(self, reader: Reader, keys: list[Any], conditions: Sequence[Condition] = ()) -> dict[Any, int]:
         """By key, how many rows the parent has."""
         predicates, values = self._filter(reader, conditions, self._all_columns)
-        statement = self._statement(
-            ("count", predicates), reader, lambda sqlite: selects.counts(self.relation, predicates, sqlite)
-        )
-        values["keys"] = list(keys)
+        shape = "count", predicates
+        statement = self._statements.get(shape)
+        if statement is None:
+            statement = self._prepare(shape, reader, selects.counts(self.relation, predicates, reader.sqlite))
+        values["keys"] = keys
         rows = await reader.fetch(statement, values)
         if self.relation.key is None:
             return {keys[0]: rows[0][0]}
@@ -135,19 +134,19 @@ class RowSource:
         """The predicates of the statement, the viewer's scope included, and the values of its parameters."""
         if self._scoped:
             conditions = [*conditions, *authorization.scope(self.model, reader.viewer.visibility)]
-        predicates = tuple(condition.predicate for condition in conditions)
-        return predicates, {**selects.parameters(conditions, reader), **selected.values}
+        values = selects.parameters(conditions, reader)
+        if selected.values:
+            values |= selected.values
+        return tuple([condition.predicate for condition in conditions]), values
 
-    def _statement(self, shape: Hashable, reader: Reader, write: Callable[[bool], Select[Any]]) -> Any:
-        statement = self._statements.get(shape)
-        if statement is None:
-            if len(self._statements) >= STATEMENTS_CACHED:
-                self._statements.clear()
-            statement = self._statements[shape] = reader.prepare(write(reader.sqlite))
+    def _prepare(self, shape: Hashable, reader: Reader, select: Select[Any]) -> Any:
+        if len(self._statements) >= STATEMENTS_CACHED:
+            self._statements.clear()
+        statement = self._statements[shape] = reader.prepare(select)
         return statement
 
 
-def _by_parent(keys: Sequence[Any], rows: Sequence[Any]) -> dict[Any, list[Any]]:
+def _by_parent(keys: list[Any], rows: Sequence[Any]) -> dict[Any, list[Any]]:
     """Rows by their parent's key, which is the last value of each."""
     groups: dict[Any, list[Any]] = {key: [] for key in keys}
     for row in rows:

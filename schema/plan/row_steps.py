@@ -47,7 +47,7 @@ class RelatedRows:
         return [None] * len(parents) if self.at is None else [parent[self.at] for parent in parents]
 
     async def pages(
-        self, state: ExecutionState, request: RowsRequest, keys: Sequence[Any], *, ends: bool
+        self, state: ExecutionState, request: RowsRequest, keys: list[Any], *, ends: bool
     ) -> tuple[list[Any], dict[Any, ParentSlice]]:
         """The rows of all parents' pages in one list, and each parent's part of it by key.
 
@@ -61,13 +61,13 @@ class RelatedRows:
         return flatten(slices)
 
     async def all_rows(
-        self, state: ExecutionState, request: RowsRequest, keys: Sequence[Any], order: Callable[[Any], Any]
+        self, state: ExecutionState, request: RowsRequest, keys: list[Any], order: Callable[[Any], Any]
     ) -> dict[Any, list[Any]]:
         """All rows of each parent, sorted, by key."""
         selected = self.table.columns.read(state)
         return await self.source.all_rows(state.reader, keys, request.conditions, order=order, selected=selected)
 
-    async def counts(self, state: ExecutionState, request: RowsRequest, keys: Sequence[Any]) -> dict[Any, int]:
+    async def counts(self, state: ExecutionState, request: RowsRequest, keys: list[Any]) -> dict[Any, int]:
         return await self.source.counts(state.reader, keys, request.conditions)
 
 
