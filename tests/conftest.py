@@ -31,7 +31,7 @@ from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from tests.support.proof_mode import COMMIT
 from tests.support.proofs import FOLDER, RecordProof, write
-from tests.support.source_files import imported_files, imports, tree
+from tests.support.source_files import imported_files
 
 # The instant at which every test runs; no test reads the real clock for it.
 NOW = dt.datetime(2026, 6, 15, 4, 0, tzinfo=dt.UTC)
@@ -86,8 +86,9 @@ def is_long(item: pytest.Item) -> bool:
 
 @cache
 def starts_processes(path: Path) -> bool:
-    """Whether a test module imports anything that starts a process, itself or through tests.support."""
-    if any(found.package in {"subprocess", "multiprocessing"} for found in imports(tree(path))):
+    """Whether a test module starts processes, itself or by a module of tests.support that it imports."""
+    text = path.read_text("utf-8")
+    if "subprocess" in text or "multiprocessing" in text:
         return True
     return any(starts_processes(file) for file in imported_files(path) if file.parent == SUPPORT)
 

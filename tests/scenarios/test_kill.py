@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from models.db.database import Database
 from tests.conftest import Databases, close_for_copying
 from tests.support.log_audit import Snapshot, audit, snapshot
+from tests.support.patience import PATIENCE
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
 from tests.support.worker_handle import WorkerProcess, settings_url
@@ -60,7 +61,7 @@ async def work_and_kill(database: Database, name: str, rng: Random) -> list[dict
     try:
         await process.start()
         process.go()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await process.reported(rng.randint(*REPORTS))
         await asyncio.sleep(rng.random() * DELAY_SECONDS)
         return await process.kill()
@@ -75,7 +76,7 @@ async def wait_for_disconnect(database: Database) -> None:
     others = sa.text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             async with database.read() as connection:
                 if not (await connection.execute(others)).scalar():

@@ -20,6 +20,7 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from tests.support.patience import PATIENCE
 from tests.support.redis_server import free_port
 from tests.support.server_process import environment
 from tests.support.stream_clients import HURRIED, PLAN, PROTOCOL, SECRET
@@ -30,7 +31,6 @@ subscription($after: String, $filter: UpdateFilter) {
   updates(after: $after, filter: $filter) { id cursor kind enterprise { id name } zone { id } }
 }
 """
-START_SECONDS = 120.0
 RECONNECT_SECONDS = 0.3  # at most
 
 
@@ -53,7 +53,7 @@ class KillableServer:
 
     async def ready(self) -> None:
         """Returns when the server answers."""
-        async with httpx.AsyncClient() as client, asyncio.timeout(START_SECONDS):
+        async with httpx.AsyncClient() as client, asyncio.timeout(PATIENCE):
             while True:
                 assert self._popen is not None
                 assert self._popen.poll() is None, self._log.read_text()
@@ -96,7 +96,7 @@ class KillablePostgres:
         os.kill(pid, signal.SIGQUIT)
         process = self._server.get_postmaster_info().process
         assert process is not None
-        process.wait(30)
+        process.wait(PATIENCE)
 
     def start(self) -> None:
         self._server.ensure_postgres_running()
@@ -275,13 +275,11 @@ async def drop_connections(chaos: ChaosRun, clients: list[ResumingClient], progr
     return dropped
 
 
-async def wait_until_complete(
-    clients: list[ResumingClient], owed: dict[ResumingClient, list[int]], seconds: float
-) -> float:
+async def wait_until_complete(clients: list[ResumingClient], due: dict[ResumingClient, list[int]]) -> float:
     """Wait until every client has the last event that it should get; the seconds that it took."""
     began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        if all(not owed[client] or client.received[-1:] == owed[client][-1:] for client in clients):
+    while time.monotonic() - began < PATIENCE:
+        if all(not due[client] or client.received[-1:] == due[client][-1:] for client in clients):
             break
         await asyncio.sleep(0.02)
     return time.monotonic() - began

@@ -13,9 +13,7 @@ from models.db.database import Database
 from subscriptions import event_log
 from tests.support import worker_process
 from tests.support.log_audit import Line
-
-START_SECONDS = 120
-END_SECONDS = 30
+from tests.support.patience import PATIENCE
 
 # Each worker is forked by a server that has imported everything and done nothing.
 FORK_SERVER = multiprocessing.get_context("forkserver")
@@ -49,7 +47,7 @@ class WorkerProcess:
         protocol, pipe = asyncio.StreamReaderProtocol(self._reader), os.fdopen(os.dup(self._reports.fileno()), "rb")
         self._reports.close()
         self._transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             assert await self._line() == {"ready": True}
 
     def go(self) -> None:
@@ -67,7 +65,7 @@ class WorkerProcess:
         """All lines of the worker, to its end."""
         while (line := await self._line()) is not None:
             self.lines.append(line)
-        await asyncio.to_thread(self._process.join, END_SECONDS)
+        await asyncio.to_thread(self._process.join, PATIENCE)
         return self.lines
 
     async def kill(self) -> list[Line]:
@@ -81,7 +79,7 @@ class WorkerProcess:
         """Clean up after a test, whether it passed or failed."""
         if self._process.is_alive():
             self._process.kill()
-            self._process.join(END_SECONDS)
+            self._process.join(PATIENCE)
         self._process.close()
         self._commands.close()
         if self._transport is not None:
