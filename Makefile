@@ -1,4 +1,4 @@
-# Everything a newcomer types is `make run` and `make test`; each does its own set-up, and a second call finds it done.
+# `make run` and `make test` are all that a newcomer needs. Each does its own set-up, once.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -6,20 +6,20 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# The first of these that runs and is new enough. PYTHON=… names another.
+# The first of these that is installed and new enough. PYTHON=… names another.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
-# As package.json has it in `engines`.
+# Whether Node is as new as `engines` in package.json demands.
 NODE_GOOD := $(shell node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
 	process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' >/dev/null 2>&1 && command -v npm >/dev/null && echo yes)
 
 VENV := .venv
 BIN := $(VENV)/bin
 UI := web/ui
-# Twice quiet: it warns of every package that a further index of somebody's own lacks.
+# `--quiet` twice: pip would warn of every package that an additional private index lacks.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet --require-hashes
 
-# The packages of the tests hold those of the runtime, in the same versions; whoever has the former has the latter.
+# The packages of the tests include those of the runtime, in the same versions.
 RUNTIME := $(VENV)/.runtime
 TESTS := $(VENV)/.tests
 BENCH := $(VENV)/.bench
@@ -36,38 +36,38 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
-help: ## This list
+help: ## Show this list
 	@echo 'make <target>:'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
-run: $(RUNTIME) pages-if-possible ## Set up what is missing, make the demo once, and serve it on port 8000
+run: $(RUNTIME) pages-if-possible ## Set up what is missing, create the demo once, and serve it on port 8000
 	@exec $(BIN)/python -m web serve --demo --simulate $(ARGS)
 
 .PHONY: setup
-setup: $(TESTS) $(PAGES) $(CLIENT_MODULES) ## What `run` and `test` need: packages, and the pages of web/ui
+setup: $(TESTS) $(PAGES) $(CLIENT_MODULES) ## Install all packages and build the pages of web/ui
 
 .PHONY: test
-test: setup browser check ## All that a change must pass: `check`, then the tests. ARGS=tests/web runs a part of them
+test: setup browser check ## Run all that a change must pass: `check`, then the tests. ARGS=tests/web runs a part
 	@$(PYTEST) $(ARGS)
 
 .PHONY: test-fast
-test-fast: setup check ## In under a minute: `check`, then the unit tests on SQLite. ARGS=… chooses among them
+test-fast: setup check ## Run `check`, then the unit tests on SQLite, in under a minute
 	@$(PYTEST) -m unit --database sqlite $(ARGS)
 
 .PHONY: check
-check: setup ## Style and types, of Python and of the pages
+check: setup ## Check style and types of Python and of the pages
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --check --quiet . || { echo 'Not in the form that `ruff format` gives (above).' >&2; exit 1; }
+	@$(BIN)/ruff format --check --quiet . || { echo 'These files need `ruff format`.' >&2; exit 1; }
 	@$(BIN)/mypy
 	@cd $(UI) && npm run --silent check
 
 .PHONY: prove
-prove: setup browser ## The long proofs, some hours; the results go to docs/proofs/
+prove: setup browser ## Run the long proofs, several hours; the results go to docs/proofs/
 	@HUHANG_PROVE=$$(git describe --always --dirty) $(PYTEST) --no-header $(ARGS) | tee docs/proofs/last-run.txt
 
 .PHONY: bench
-bench: $(BENCH) ## Measure, some two hours; the results go to bench/results/
+bench: $(BENCH) ## Measure speed, about two hours; the results go to bench/results/
 	@$(BIN)/python -m bench.speed
 	@$(BIN)/python -m bench.inside
 	@$(BIN)/python -m bench.paging
@@ -75,13 +75,13 @@ bench: $(BENCH) ## Measure, some two hours; the results go to bench/results/
 	@$(BIN)/python -m bench.fanout
 
 .PHONY: docs
-docs: setup ## Write anew what documents and the schema's file have from the code
+docs: setup ## Generate the documents and the schema file that come from the code
 	@$(BIN)/python -m models.lifecycle_page > docs/reference/lifecycles.md
 	@$(BIN)/python -m schema.permissions_page > docs/reference/rights.md
 	@$(BIN)/python -m web schema > schema/schema.graphql
 
 .PHONY: lock
-lock: ## Make the lock files anew from pyproject.toml and package.json
+lock: ## Update the lock files from pyproject.toml and package.json
 	@$(need-python)
 	@$(PYTHON) -m venv $(VENV)-lock
 	@$(VENV)-lock/bin/python -m pip --disable-pip-version-check install --quiet --quiet pip-tools==7.6.2
@@ -92,13 +92,13 @@ lock: ## Make the lock files anew from pyproject.toml and package.json
 	@cd $(UI) && npm install --package-lock-only --silent
 	@cd $(CLIENTS) && npm install --package-lock-only --silent
 
-# A package from a folder or an index of this machine's own would put a hash into the lock that nobody else can meet.
+# Only the public index: the hash of a package from a private one could not be met elsewhere.
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= \
 	$(VENV)-lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
 .PHONY: clean
-clean: ## Remove what can be made again; the database in var/ stays
+clean: ## Remove everything generated; the database in var/ stays
 	@rm -rf $(VENV) $(VENV)-lock $(UI)/node_modules $(UI)/dist $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -106,23 +106,23 @@ clean: ## Remove what can be made again; the database in var/ stays
 browser: $(TESTS)
 	@$(BIN)/python -m tests.support.browser
 
-# The API needs no Node, so `make run` does without the pages where there is none.
+# The API does not need Node, so without it `make run` leaves out the pages.
 .PHONY: pages-if-possible
 ifdef NODE_GOOD
 pages-if-possible: $(PAGES)
 else
 pages-if-possible:
-	@echo 'Node 20.19 or later (with npm) was not found, so GraphiQL is not built. The API is served all the same.' >&2
+	@echo 'Node 20.19 or later (with npm) was not found, so GraphiQL is not built. The API runs without it.' >&2
 endif
 
 define need-python
-[ -n '$(PYTHON)' ] || { echo 'Huhang needs Python 3.11 or later; none was found. PYTHON=/path/to/python names one.' >&2; exit 1; }
+[ -n '$(PYTHON)' ] || { echo 'Huhang needs Python 3.11 or later, and none was found. Set PYTHON=/path/to/python.' >&2; exit 1; }
 $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo \
-'$(PYTHON) cannot make virtual environments; on Debian the package python3-venv is missing.' >&2; exit 1; }
+'$(PYTHON) cannot create virtual environments; on Debian the package python3-venv is missing.' >&2; exit 1; }
 endef
 
 define need-node
-[ -n '$(NODE_GOOD)' ] || { echo 'The pages need Node 20.19 or later, with npm; it was not found.' >&2; exit 1; }
+[ -n '$(NODE_GOOD)' ] || { echo 'The pages need Node 20.19 or later with npm, which was not found.' >&2; exit 1; }
 endef
 
 $(BIN)/python:
@@ -140,7 +140,7 @@ $(TESTS): requirements.lock requirements-test.lock | $(BIN)/python
 	@touch $(RUNTIME) $@
 
 $(BENCH): bench/requirements.lock | $(TESTS)
-	@echo 'Installing the packages of the plots'
+	@echo 'Installing the packages for plots'
 	@$(PIP) -r bench/requirements.lock
 	@touch $@
 
@@ -152,7 +152,7 @@ $(MODULES): $(UI)/package.json $(UI)/package-lock.json
 
 $(CLIENT_MODULES): $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
 	@$(need-node)
-	@echo 'Installing the clients that the tests speak with'
+	@echo 'Installing the clients that the tests use'
 	@cd $(CLIENTS) && npm ci --silent
 	@touch $@
 
