@@ -20,7 +20,7 @@ from schema.fields.source import NODES, OF_ROW, LoadField, fields_of
 from tests.conftest import COMMANDER, Databases, StatementCounter, make_executor
 from tests.support.field_queries import graphql_name, ids_of, needed, selection, tell
 
-MANY, FEW, LOOKED_AT = 50, 2, 400
+MANY, FEW, CANDIDATES = 50, 2, 400
 WITHOUT_EXAMPLE = {("Evidence", "url")}  # an address is given only where there is a store
 KINDS = len(NearbyKind)
 CORE = build()._schema
@@ -71,50 +71,49 @@ def empty(value: Any) -> bool:
     return not value or (isinstance(value, dict) and value.get("totalCount") == 0)
 
 
-class Asked:
-    """One field under a list of parents."""
+class FieldQuery:
+    """A query for one field of a list of parents."""
 
-    def __init__(self, graph: Graph, demo: Database, of: Any, name: str, *, planned: bool = False) -> None:
+    def __init__(self, graph: Graph, demo: Database, of: Any, name: str, *, planned: bool) -> None:
         field = CORE.type_map[of.__name__].fields[name]  # type: ignore[attr-defined]  # an object type
         self._query = (
             f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {of.__name__}"
-            f" {{ found: {name}{needed(field)} {selection(field.type)} }} }} }}"
+            f" {{ value: {name}{needed(field)} {selection(field.type)} }} }} }}"
         )
-        self._demo, self._running = demo, make_executor(graph, demo, planned=planned)
+        self._demo, self._executor = demo, make_executor(graph, demo, planned=planned)
 
     async def values(self, parents: list[str]) -> tuple[list[Any], list[str]]:
-        """What the field gives for each, and the statements that it took."""
+        """The field's value for each parent, and the statements that were executed."""
         with StatementCounter(self._demo) as statements:
-            answer = await self._running.run(Operation(self._query, {"ids": parents}), COMMANDER)
-        assert answer.errors == []
-        assert answer.data is not None
-        return [node["found"] for node in answer.data["nodes"]], statements.texts
+            response = await self._executor.run(Operation(self._query, {"ids": parents}), COMMANDER)
+        assert response.errors == []
+        assert response.data is not None
+        return [node["value"] for node in response.data["nodes"]], statements.texts
 
 
-@pytest.mark.parametrize("planned", [True, False], ids=["plan", "loaders"])
 @pytest.mark.parametrize(("of", "name", "field"), relations())
 async def test_statements_do_not_grow_with_the_parents(
-    graph: Graph, eventful: Database, of: Any, name: str, field: LoadField, planned: bool
+    graph: Graph, eventful: Database, of: Any, name: str, field: LoadField
 ) -> None:
-    asked = Asked(graph, eventful, of, name, planned=planned)
-    every = await ids_of(eventful, of, LOOKED_AT)
-    values, _ = await asked.values(every)
-    full = [parent for parent, value in zip(every, values, strict=True) if not empty(value)]
+    """Neither of a plan nor of the loaders."""
+    ways = [FieldQuery(graph, eventful, of, name, planned=planned) for planned in (True, False)]
+    candidates = await ids_of(eventful, of, CANDIDATES)
+    values, _ = await ways[0].values(candidates)
+    full = [parent for parent, value in zip(candidates, values, strict=True) if not empty(value)]
     assert full or (of.__name__, name) in WITHOUT_EXAMPLE, "the demo has no example of this"
-    parents = [*full, *(p for p in every if p not in full)]
-    _, few = await asked.values(parents[:FEW])
-    _, many = await asked.values(parents[:MANY])
-    assert len(many) <= len(few) + allowed(field), many
+    parents = [*full, *(parent for parent in candidates if parent not in full)]
+    for way in ways:
+        _, few = await way.values(parents[:FEW])
+        _, many = await way.values(parents[:MANY])
+        assert len(many) <= len(few) + allowed(field), many
 
 
-async def test_loading_for_one_parent_at_a_time_is_noticed(
-    graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The test above sees what it is there to see."""
+async def test_a_load_for_each_parent_is_noticed(graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`test_statements_do_not_grow_with_the_parents` would fail if a loader did not batch."""
     monkeypatch.setattr(context_module, "DataLoader", lambda read: DataLoader(read, max_batch_size=1))
-    parents = await ids_of(demo, NODES["Enterprise"], MANY)
-    _, few = await Asked(graph, demo, NODES["Enterprise"], "hazards").values(parents[:FEW])
-    _, many = await Asked(graph, demo, NODES["Enterprise"], "hazards").values(parents)
+    parents, query = await ids_of(demo, NODES["Enterprise"], MANY), (graph, demo, NODES["Enterprise"], "hazards")
+    _, few = await FieldQuery(*query, planned=False).values(parents[:FEW])
+    _, many = await FieldQuery(*query, planned=False).values(parents)
     assert len(many) > len(few) + MANY
 
 
