@@ -29,7 +29,7 @@ from resolvers.demo import seed
 from schema.build import Graph, build
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
-from tests.support.proof_mode import COMMIT
+from tests.support.proof_mode import COMMIT, PROVING
 from tests.support.proofs import FOLDER, RecordProof, write
 from tests.support.source_files import imported_files
 
@@ -56,9 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every test that uses `databases` once on each database."""
+    """Run every test that uses `databases` once on each database, or on one if its result cannot depend on which."""
     if "databases" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--database") or DATABASES
+        if metafunc.definition.get_closest_marker("database_independent") and not PROVING:
+            chosen = chosen[:1]
         metafunc.parametrize("databases", chosen, indirect=True, scope="session")
 
 

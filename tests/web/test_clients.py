@@ -20,6 +20,8 @@ from tests.conftest import Databases
 from tests.support.redis_server import free_port
 from tests.support.stream_clients import HURRIED, Town, settled, town
 
+pytestmark = pytest.mark.database_independent
+
 CLIENTS = Path(__file__).parent / "clients"
 PATIENCE = 60.0  # seconds: nine clients and a server start on the same machine at once
 # What is run, and its last argument.

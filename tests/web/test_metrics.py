@@ -4,12 +4,15 @@ import re
 from collections import Counter
 
 import httpx
+import pytest
 
 from schema.plan.runner import PlanRunner
 from tests.conftest import Databases
 from tests.web.conftest import SECRET, talking
 from web.metrics import escaped, metrics
 from web.settings import Settings
+
+pytestmark = pytest.mark.database_independent
 
 LINE = re.compile(r'([a-z_]+)(?:\{reason="((?:[^"\\\n]|\\["\\n])*)"\})? (\d+)')
 

@@ -16,6 +16,8 @@ from tests.support.query_variants import disguised
 from tests.support.random_queries import Stock, Wanderer
 from tests.support.sample_values import cursors, forgotten, names, texts
 
+pytestmark = pytest.mark.database_independent
+
 
 def reckoned(graph: Graph, query: str) -> RowCost:
     document = parse(query)

@@ -11,6 +11,8 @@ from schema.execution import documents
 from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, make_executor
 
+pytestmark = pytest.mark.database_independent
+
 
 async def test_the_least_recently_used_operation_is_removed(
     graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch

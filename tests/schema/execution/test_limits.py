@@ -34,6 +34,8 @@ from tests.conftest import COMMANDER, make_executor
 from tests.support.large_documents import HONEST, LONG, OF_SCHEMA, REFUSED, document, endless, fanned, fragment, many
 from tests.support.proof_mode import PROVING
 
+pytestmark = pytest.mark.database_independent
+
 DOCUMENTS = 20_000 if PROVING else 400
 EVERYTHING = {"specified_by_url": True, "directive_is_repeatable": True, "schema_description": True, "one_of": True}
 

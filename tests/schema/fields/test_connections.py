@@ -310,6 +310,7 @@ BY_INSPECTED = "enterprises(orderBy: {field: LAST_INSPECTED}, "
         (BY_INSPECTED, forged("Enterprise.LAST_INSPECTED+", 5, 1)),
     ],
 )
+@pytest.mark.database_independent
 async def test_what_is_not_a_cursor_of_the_list_is_refused(
     graph: Graph, demo: Database, field: str, cursor: str
 ) -> None:
@@ -329,6 +330,7 @@ async def test_text_in_a_cursor_is_only_text(graph: Graph, demo: Database) -> No
 
 
 @pytest.mark.parametrize("listing", LISTINGS, ids=str)
+@pytest.mark.database_independent
 async def test_a_list_takes_its_own_cursors_and_no_others(graph: Graph, demo: Database, listing: Listing) -> None:
     running = make_executor(graph, demo)
     walk = Walk(running, listing, backward=False)
@@ -362,6 +364,7 @@ async def test_a_list_takes_its_own_cursors_and_no_others(graph: Graph, demo: Da
         ({"first": None, "last": None}, None),
     ],
 )
+@pytest.mark.database_independent
 async def test_sizes_of_pages(graph: Graph, demo: Database, variables: dict[str, Any], wanted: str | None) -> None:
     assert await code(make_executor(graph, demo), "enterprises(", variables) == wanted
 

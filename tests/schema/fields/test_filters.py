@@ -184,6 +184,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("listing", "filter", "code"), REFUSED, ids=lambda v: ascii(v)[:60] if v else "none")
+@pytest.mark.database_independent
 async def test_what_a_filter_may_not_be(
     graph: Graph, demo: Database, listing: str, filter: dict[str, Any], code: str
 ) -> None:

@@ -25,6 +25,8 @@ from web.auth.sessions import FRESH, Authenticator
 from web.auth.tokens import Claims
 from web.settings import Settings
 
+pytestmark = pytest.mark.database_independent
+
 HOUR = dt.timedelta(hours=1)
 WHO = "{ viewer { role name scopes expiresAt inspector { badge } enterprise { creditCode } } }"
 RAW = SECRET.get_secret_value()

@@ -14,6 +14,8 @@ from tests.support.proof_mode import examples
 from tests.web.conftest import get_raw
 from web.graphql.negotiation import GRAPHQL, JSON, accepted
 
+pytestmark = pytest.mark.database_independent
+
 NAME = {"query": "{ district { name } }"}
 # The client is shared by all examples on purpose: it is the application that must not mind what came before.
 RANDOM = settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -29,6 +29,8 @@ from web.graphql.sse import StreamResponse
 from web.graphql.sse_single import TOKEN, ReservedEndpoint
 from web.settings import Settings
 
+pytestmark = pytest.mark.database_independent
+
 INSPECTOR = table_of(models.Inspector)
 ENTERPRISE = table_of(models.Enterprise)
 TTL = dt.timedelta(hours=1)

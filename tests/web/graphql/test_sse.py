@@ -21,6 +21,8 @@ from models.visibility import Role
 from tests.conftest import Databases
 from tests.support.stream_clients import ALL, HURRIED, Town, settled, town
 
+pytestmark = pytest.mark.database_independent
+
 EVENTS = "text/event-stream"
 PARTS = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"
 URQL = (

@@ -36,6 +36,8 @@ from web.graphql.uvicorn_protocols import (
     text_frame,
 )
 
+pytestmark = pytest.mark.database_independent
+
 CLOSE = 8
 MEGABYTE = 1 << 20
 READERS, EVENTS = 99, 2_000 if PROVING else 450

@@ -17,6 +17,8 @@ from tests.conftest import Databases
 from tests.support.stream_clients import ALL, HURRIED, PLAN, Socket, Town, settled, town
 from web.graphql import close_codes
 
+pytestmark = pytest.mark.database_independent
+
 NAMES = "{ zones { name } }"
 FOREVER = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
 
