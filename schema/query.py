@@ -1,4 +1,4 @@
-"""Where every reading operation begins."""
+"""The root type of queries."""
 
 import math
 from typing import Any
@@ -46,45 +46,47 @@ def key_field(description: str) -> Any:
     return strawberry.field(default=strawberry.UNSET, description=description)
 
 
-@strawberry.input(one_of=True, description="Which zone: exactly one field.")
+@strawberry.input(one_of=True, description="Key of a zone: exactly one field.")
 class ZoneKey:
     id: strawberry.ID | None = key_field("By global id.")
     code: str | None = key_field("By its code.")
 
 
-@strawberry.input(one_of=True, description="Which venue: exactly one field.")
+@strawberry.input(one_of=True, description="Key of a venue: exactly one field.")
 class VenueKey:
     id: strawberry.ID | None = key_field("By global id.")
     code: str | None = key_field("By its code.")
 
 
-@strawberry.input(one_of=True, description="Which enterprise: exactly one field.")
+@strawberry.input(one_of=True, description="Key of an enterprise: exactly one field.")
 class EnterpriseKey:
     id: strawberry.ID | None = key_field("By global id.")
     credit_code: str | None = key_field("By unified social credit code.")
     external_id: str | None = key_field("By its key in the register that it was imported from.")
 
 
-@strawberry.type(description="Where every reading operation begins.")
+@strawberry.type(description="Root of queries.")
 class Query:
     cursor: str = batch(
         timeline.head,
-        description="The log's end, at the moment of this operation. A client that loads with it and then subscribes"
-        " `after` it misses nothing.",
+        description="Cursor of the log's end at the time of this operation. A client that loads data with it and then"
+        " subscribes `after` it misses nothing.",
     )
     node: Node | None = declare_field(
-        NodeById(), "Anything by its global id; null if it does not exist or is not yours to see."
+        NodeById(), "A row by its global id; null if it does not exist or the viewer may not see it."
     )
-    nodes: list[Node | None] = declare_field(NodesByIds(), "Many of them at once, in the order of the ids.")
-    viewer: Viewer = batch(viewers.current_viewer, description="Who asks.")
+    nodes: list[Node | None] = declare_field(
+        NodesByIds(), "Rows by their global ids, in the order of the ids; at most 1,000."
+    )
+    viewer: Viewer = batch(viewers.current_viewer, description="The viewer of this operation.")
     district: District = declare_field(Singleton(), "The district.")
-    zones: list[Zone] = to_list(None, "Its zones.")
+    zones: list[Zone] = to_list(None, "The zones of the district.")
     zone: Zone | None = declare_field(
-        RowByKey(ZoneKey, {"code": models.Zone.code}), "One zone; null if there is none such."
+        RowByKey(ZoneKey, {"code": models.Zone.code}), "One zone; null if there is none with this key."
     )
     venues: Connection[Venue] = to_many(None, "The venues.")
     venue: Venue | None = declare_field(
-        RowByKey(VenueKey, {"code": models.Venue.code}), "One venue; null if there is none such."
+        RowByKey(VenueKey, {"code": models.Venue.code}), "One venue; null if there is none with this key."
     )
     enterprises: Connection[Enterprise] = to_many(None, "The enterprises.")
     enterprise: Enterprise | None = declare_field(
@@ -92,7 +94,7 @@ class Query:
             EnterpriseKey,
             {"credit_code": models.Enterprise.credit_code, "external_id": models.Enterprise.external_id},
         ),
-        "One enterprise; null if there is none such, or it is not yours to see.",
+        "One enterprise; null if there is none with this key, or the viewer may not see it.",
     )
     hazards: Connection[Hazard] = to_many(None, "The hazards.")
     inspections: Connection[Inspection] = to_many(None, "The inspections.")
@@ -104,25 +106,25 @@ class Query:
     teams: Connection[Team] = to_many(None, "The teams.")
     warehouses: Connection[Warehouse] = to_many(None, "The warehouses.")
     inspectors: Connection[Inspector] = to_many(None, "The inspectors.")
-    events: Connection[Event] = whole_log("The log, oldest first; an edge's cursor is its event's.")
+    events: Connection[Event] = whole_log("Events of the log, oldest first; an edge's cursor is that of its event.")
     nearby: list[Nearby] = batch(
         nearby.near_point,
-        description="What is around a point, nearest first.",
+        description="Rows around a point, nearest first.",
         carries=nearby.CARRIES,
         arguments={
             "point": BatchArgument("The point.", lambda: PointInput, point),
-            "kinds": "What to look for.",
-            "within_metres": "No farther than this, in metres along the ground; without it, however far.",
-            "first": "So many of each kind, 1 to 1,000.",
-            "filter": filtered("Enterprise", "Of enterprises only those."),
+            "kinds": "Kinds of rows to look for.",
+            "within_metres": "Greatest distance in metres along the ground; unlimited without it.",
+            "first": "Number of rows of each kind, 1 to 1,000.",
+            "filter": filtered("Enterprise", "Filter for the enterprises."),
         },
     )
     search: list[SearchHit] = batch(
         search.find,
-        description="Names, addresses, credit codes, specialties: a part is enough; best first.",
+        description="Rows whose name, address, credit code or specialty contains a text, best first.",
         arguments={
-            "text": "What to look for, 1 to 200 characters.",
-            "kinds": "Where to look; without it, everywhere.",
-            "first": "So many hits in all, 1 to 1,000.",
+            "text": "The text, 1 to 200 characters.",
+            "kinds": "Kinds of rows to search; by default all.",
+            "first": "Number of hits in all, 1 to 1,000.",
         },
     )

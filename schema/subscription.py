@@ -1,7 +1,7 @@
-"""Where every stream begins: what a subscription asks for, as the feed takes it.
+"""The root type of subscriptions: which events or states each stream follows.
 
-A stream's document is executed once for each event and group, as a query whose root is the event. So it needs none of
-graphql-core's own machinery for subscriptions, which leaks with every event.
+A stream's document is executed as a query whose root value is the event, once for each event and group. So it does not
+use graphql-core's subscriptions, which leak memory with every event.
 """
 
 import datetime as dt
@@ -60,14 +60,14 @@ class StreamSource(FieldSource):
 
 @dataclass(eq=False)
 class EventStream(StreamSource):
-    """Events about some subjects, or about all."""
+    """Events about `subjects`, or about all."""
 
     subjects: frozenset[Subject] | None = None
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         return [
             argument("filter", "Only those events.", UpdateFilter | None, strawberry.UNSET),
-            argument("after", "Begin after this cursor of the log; without it, now.", str | None, strawberry.UNSET),
+            argument("after", "Start after this cursor of the log; by default now.", str | None, strawberry.UNSET),
         ]
 
     def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
@@ -94,12 +94,14 @@ PORTRAITS = {
 
 @dataclass(eq=False)
 class PortraitStream(StreamSource):
-    """A portrait, and again when it has changed."""
+    """A portrait now, and again whenever it has changed."""
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         return [
             argument("of", "A district, zone, ring, venue or enterprise.", strawberry.ID),
-            argument("window", "The days; without it the last 30, today included.", Window | None, strawberry.UNSET),
+            argument(
+                "window", "Window of days; by default the last 30, today included.", Window | None, strawberry.UNSET
+            ),
         ]
 
     def scene(self, given: dict[str, Any]) -> tuple[str, int, Days | None]:
@@ -113,17 +115,17 @@ class PortraitStream(StreamSource):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where an inspector is: (model, key) of the row, the point, and when it was reported."""
+    """An inspector's position: (model, key) of the inspector, the point, and when it was reported."""
 
     inspector: tuple[Any, int]
     position: Any
     at: dt.datetime
 
 
-@strawberry.type(description="Where an inspector is.")
+@strawberry.type(description="Position of an inspector.")
 class InspectorPosition:
-    inspector: Inspector = ref("inspector", "Who.")
-    position: Point = strawberry.field(description="Where.")
+    inspector: Inspector = ref("inspector", "The inspector.")
+    position: Point = strawberry.field(description="The position.")
     at: dt.datetime = strawberry.field(description="When it was reported.")
 
 
@@ -139,25 +141,25 @@ class PositionStream(StreamSource):
         return node_id.key_of(given["zone"], "Zone") if given.get("zone") else None
 
 
-@strawberry.type(description="Where every stream begins.")
+@strawberry.type(description="Root of subscriptions.")
 class Subscription:
     inspection_updates: InspectionUpdate = declare_field(
-        EventStream(frozenset({Subject.INSPECTION})), "What happens to inspections."
+        EventStream(frozenset({Subject.INSPECTION})), "Events about inspections."
     )
-    hazard_updates: HazardUpdate = declare_field(EventStream(frozenset({Subject.HAZARD})), "What happens to hazards.")
-    case_updates: CaseUpdate = declare_field(EventStream(frozenset({Subject.CASE})), "What happens to cases.")
+    hazard_updates: HazardUpdate = declare_field(EventStream(frozenset({Subject.HAZARD})), "Events about hazards.")
+    case_updates: CaseUpdate = declare_field(EventStream(frozenset({Subject.CASE})), "Events about cases.")
     dispatch_updates: DispatchUpdate = declare_field(
-        EventStream(frozenset({Subject.DISPATCH})), "What happens to dispatches."
+        EventStream(frozenset({Subject.DISPATCH})), "Events about dispatches."
     )
     assistance_updates: AssistanceUpdate = declare_field(
-        EventStream(frozenset({Subject.ASSISTANCE})), "What happens to requests for help."
+        EventStream(frozenset({Subject.ASSISTANCE})), "Events about requests for help."
     )
-    updates: Event = declare_field(EventStream(), "Everything that happens, in one stream, for a wall.")
+    updates: Event = declare_field(EventStream(), "All events in one stream, for a wall.")
     portrait: Portrait = declare_field(
         PortraitStream(),
-        "The indicators now, and again when anything but `asOf` and `cursor` has changed, at most once a second.",
+        "The indicators now, and again whenever more than `asOf` and `cursor` has changed, at most once a second.",
     )
     positions: InspectorPosition = declare_field(
         PositionStream(),
-        "The latest position of each inspector on duty: all now, then each as it moves, at most once a second each.",
+        "The latest position of each inspector on duty: all now, then each after it changes, at most once a second.",
     )

@@ -1,4 +1,4 @@
-"""Where every changing operation begins: the mutations of all nouns."""
+"""The root type of mutations, from the mutations of all nouns."""
 
 from typing import Any
 
@@ -16,4 +16,4 @@ def root() -> Any:
     made = type(
         "Mutation", (), {"__annotations__": {n: f.type_annotation.raw_annotation for n, f in body.items()}, **body}
     )
-    return strawberry.type(made, description="Where every changing operation begins.")
+    return strawberry.type(made, description="Root of mutations.")

@@ -1,4 +1,4 @@
-"""Mutations of the register."""
+"""Mutations of enterprises and their control measures."""
 
 from resolvers.actions import enterprises
 from schema.fields.mutation import RowId, mutation
@@ -9,18 +9,18 @@ MUTATIONS = (
     mutation(
         "enterpriseUpsert",
         enterprises.upsert,
-        "Register an enterprise, or change what is given of it; null clears (登记).",
+        "Register an enterprise, or change the fields given; null clears a field (登记).",
         {
-            "credit_code": "Unified social credit code; it or the external id is needed.",
-            "external_id": "Key in another register.",
-            "name": "Registered name; needed for a new one.",
+            "credit_code": "Unified social credit code; required without an external id.",
+            "external_id": "Key in another register; required without a credit code.",
+            "name": "Registered name; required for a new enterprise.",
             "address": "Street address.",
-            "location": "Where it is; it puts it into zone, town and rings.",
+            "location": "Location; determines zone, town and rings.",
             "industry": "Industry.",
             "hazardous_chemicals": "Whether it handles hazardous chemicals.",
             "major_hazard_level": "Level of its major hazard installation, 1 to 4.",
             "legal_representative": "Legal representative.",
-            "safety_contact": "Who answers for safety.",
+            "safety_contact": "Person responsible for safety.",
         },
         {"enterprise": Enterprise},
         success="EnterpriseUpserted",
@@ -28,8 +28,8 @@ MUTATIONS = (
     mutation(
         "enterpriseGrade",
         enterprises.grade,
-        "Grade its risk (风险分级).",
-        {"enterprise": RowId("Enterprise", "Which enterprise."), "risk_grade": "The grade."},
+        "Grade an enterprise's risk (风险分级).",
+        {"enterprise": RowId("Enterprise", "The enterprise."), "risk_grade": "The risk grade."},
         {"enterprise": Enterprise},
         success="EnterpriseGraded",
     ),
@@ -38,11 +38,11 @@ MUTATIONS = (
         enterprises.add_measure,
         "Add a control measure (增加管控措施).",
         {
-            "enterprise": RowId("Enterprise", "Which enterprise."),
-            "kind": "What kind.",
-            "description": "What is done.",
-            "responsible": "Who answers for it.",
-            "since": "First day in force; today without it.",
+            "enterprise": RowId("Enterprise", "The enterprise."),
+            "kind": "Kind of the measure.",
+            "description": "Description of the measure.",
+            "responsible": "Responsible person.",
+            "since": "First day in force; by default today.",
         },
         {"control_measure": ControlMeasure},
         success="ControlMeasureAdded",
@@ -52,7 +52,7 @@ MUTATIONS = (
         "controlMeasureLift",
         enterprises.lift_measure,
         "Lift a control measure (解除管控措施).",
-        {"control_measure": RowId("ControlMeasure", "Which measure.")},
+        {"control_measure": RowId("ControlMeasure", "The control measure.")},
         {"control_measure": ControlMeasure},
         success="ControlMeasureLifted",
     ),

@@ -1,4 +1,4 @@
-"""Mutations of warnings and readings."""
+"""Mutations of warnings and rainfall readings."""
 
 from resolvers.actions import warnings
 from schema.fields.mutation import RowId, mutation
@@ -9,11 +9,11 @@ MUTATIONS = (
     mutation(
         "rainfallReport",
         warnings.report_rainfall,
-        "What fell on a zone since the reading before; it raises and lifts warnings by itself (雨量上报).",
+        "Report the rain in a zone since its last reading; raises and lifts warnings automatically (雨量上报).",
         {
-            "zone": RowId("Zone", "Which zone."),
-            "millimetres": "How much, in millimetres.",
-            "at": "When it was read; now without it.",
+            "zone": RowId("Zone", "The zone."),
+            "millimetres": "Rain in millimetres, 0 to 2,000.",
+            "at": "Time of the reading; by default now.",
         },
         {"zone": Zone, "warnings": list[Warning]},
         success="RainfallReported",
@@ -24,10 +24,10 @@ MUTATIONS = (
         warnings.issue,
         "Issue a warning (发布预警).",
         {
-            "kind": "Of what.",
-            "level": "How grave.",
-            "headline": "What it says.",
-            "zone": RowId("Zone", "For which zone; without it, for the whole district."),
+            "kind": "Kind of the warning.",
+            "level": "Level of the warning.",
+            "headline": "Headline.",
+            "zone": RowId("Zone", "The zone; by default the whole district."),
         },
         {"warning": Warning},
         success="WarningIssued",
@@ -37,7 +37,7 @@ MUTATIONS = (
         "warningLift",
         warnings.lift,
         "Lift a warning (解除预警).",
-        {"warning": RowId("Warning", "Which warning.")},
+        {"warning": RowId("Warning", "The warning.")},
         {"warning": Warning},
         success="WarningLifted",
     ),

@@ -18,7 +18,7 @@ from schema.types.enums import describe
 
 describe(
     AssistanceStatus,
-    "Where a request for help stands.",
+    "State of a request for help.",
     OPEN="Nobody was sent yet (待处理).",
     DISPATCHED="Inspectors were sent (已派出).",
     RESOLVED="The problem is solved (已解决).",
@@ -28,19 +28,19 @@ describe(
 
 @node(models.DutyReport, default=(models.DutyReport.id, True))
 class DutyReport(Node):
-    """What an enterprise on duty told the command centre (值守报告)."""
+    """A report of an enterprise on duty to the command centre (值守报告)."""
 
-    enterprise: lazy.Enterprise = to_one(models.DutyReport.enterprise_id, "Who reported.")
-    at: dt.datetime = column(models.DutyReport.at, "When.")
-    measures_in_place: str = column(models.DutyReport.measures_in_place, "Which measures are in place.")
-    supplies: str = column(models.DutyReport.supplies, "Which supplies are in stock.")
-    experts_on_standby: int = column(models.DutyReport.experts_on_standby, "How many experts are on standby.")
+    enterprise: lazy.Enterprise = to_one(models.DutyReport.enterprise_id, "The enterprise that reported.")
+    at: dt.datetime = column(models.DutyReport.at, "When it was reported.")
+    measures_in_place: str = column(models.DutyReport.measures_in_place, "Measures in place.")
+    supplies: str = column(models.DutyReport.supplies, "Supplies in stock.")
+    experts_on_standby: int = column(models.DutyReport.experts_on_standby, "Number of experts on standby.")
     problems: "list[AssistanceRequest]" = to_list(
-        models.AssistanceRequest.duty_report_id, "What it needs help with, in the order of the report."
+        models.AssistanceRequest.duty_report_id, "Problems to be helped with, in the order of the report."
     )
 
 
-@strawberry.input(description="Which requests for help.")
+@strawberry.input(description="Conditions on requests for help.")
 class AssistanceFilter:
     statuses: list[AssistanceStatus] | None = filter_field(
         Among(models.AssistanceRequest.status), "In any of these states."
@@ -59,18 +59,20 @@ class AssistanceFilter:
 class AssistanceRequest(Node):
     """A problem that an enterprise needs help with (协助请求)."""
 
-    enterprise: lazy.Enterprise = to_one(models.AssistanceRequest.enterprise_id, "Who needs help.")
+    enterprise: lazy.Enterprise = to_one(models.AssistanceRequest.enterprise_id, "The enterprise that needs help.")
     duty_report: "DutyReport | None" = to_one(
-        models.AssistanceRequest.duty_report_id, "The report that it was part of; null if none."
+        models.AssistanceRequest.duty_report_id, "The duty report with this problem; null if none."
     )
-    problem: str = column(models.AssistanceRequest.problem, "With what.")
-    status: AssistanceStatus = column(models.AssistanceRequest.status, "Where it stands.")
+    problem: str = column(models.AssistanceRequest.problem, "The problem.")
+    status: AssistanceStatus = column(models.AssistanceRequest.status, "State in the life cycle.")
     inspection: lazy.Inspection | None = last_to_one(
         models.Inspection.assistance_request_id,
-        "The visit that serves it; null until inspectors are sent.",
+        "The inspection that serves it; null until inspectors are sent.",
         where=Not(OneOf(models.Inspection.status, frozenset({InspectionStatus.CANCELLED}))),
     )
-    resolution: str | None = column(models.AssistanceRequest.resolution, "How it was solved; null until then.")
-    requested_at: dt.datetime = column(models.AssistanceRequest.requested_at, "When help was asked for.")
-    resolved_at: dt.datetime | None = column(models.AssistanceRequest.resolved_at, "When it was solved, or null.")
-    version: int = column(models.AssistanceRequest.version, "Rises by one with every change.")
+    resolution: str | None = column(models.AssistanceRequest.resolution, "How the problem was solved; null until then.")
+    requested_at: dt.datetime = column(models.AssistanceRequest.requested_at, "When help was requested.")
+    resolved_at: dt.datetime | None = column(
+        models.AssistanceRequest.resolved_at, "When the problem was solved; null until then."
+    )
+    version: int = column(models.AssistanceRequest.version, "Version; rises by one with every change.")

@@ -14,16 +14,16 @@ from schema.types.scalars import Point
 class Camera(Node):
     """A camera at an enterprise or a venue (摄像头)."""
 
-    name: str = column(models.Camera.name, "What it looks at.")
+    name: str = column(models.Camera.name, "Name of what it shows.")
     device_id: str | None = column(models.Camera.device_id, "GB/T 28181 device id, 20 digits; null if it has none.")
     location: Point | None = sub_object(
-        "Where it is; null if not known.", latitude=models.Camera.latitude, longitude=models.Camera.longitude
+        "Location; null if not known.", latitude=models.Camera.latitude, longitude=models.Camera.longitude
     )
     enterprise: lazy.Enterprise | None = to_one(
         models.Camera.enterprise_id, "The enterprise that it watches; null at a venue."
     )
     venue: lazy.Venue | None = to_one(models.Camera.venue_id, "The venue that it watches; null at an enterprise.")
-    online: bool = column(models.Camera.online, "Whether it answered when last asked.")
+    online: bool = column(models.Camera.online, "Whether it answered the last check.")
     stream_url: str | None = column(
         models.Camera.stream_url,
         "Address of its stream (HLS or WebRTC); null if it has none, or for a viewer who may not see personal data.",

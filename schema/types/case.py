@@ -17,7 +17,7 @@ from schema.types.enums import describe
 
 describe(
     CaseStatus,
-    "Where a case stands (立案处罚).",
+    "State of a case (立案处罚).",
     PROPOSED="Proposed after an inspection (拟立案).",
     FILED="Filed (立案).",
     NOT_FILED="Not filed (不予立案).",
@@ -42,7 +42,7 @@ describe(
 )
 
 
-@strawberry.input(description="Which cases.")
+@strawberry.input(description="Conditions on cases.")
 class CaseFilter:
     enterprises: list[strawberry.ID] | None = any_id(
         "Enterprise", Among(models.Case.enterprise_id), "Against any of these enterprises."
@@ -67,15 +67,15 @@ class Penalty:
 class Case(Node):
     """A case against an enterprise, from the proposal to its close (案件)."""
 
-    number: str | None = column(models.Case.number, "Its number in the files; null until it is filed.")
-    inspection: lazy.Inspection = to_one(models.Case.inspection_id, "The inspection that it came of.")
-    enterprise: lazy.Enterprise = to_one(models.Case.enterprise_id, "Against whom.")
-    status: CaseStatus = column(models.Case.status, "Where it stands.")
-    grounds: str = column(models.Case.grounds, "Why.")
+    number: str | None = column(models.Case.number, "Number of the case file; null until it is filed.")
+    inspection: lazy.Inspection = to_one(models.Case.inspection_id, "The inspection on which it was proposed.")
+    enterprise: lazy.Enterprise = to_one(models.Case.enterprise_id, "The enterprise that it is against.")
+    status: CaseStatus = column(models.Case.status, "State in the life cycle.")
+    grounds: str = column(models.Case.grounds, "Grounds for the case.")
     penalty: Penalty | None = sub_object(
         "The penalty; null until one is decided.", kinds=models.Case.penalty_kinds, fine_yuan=models.Case.fine_yuan
     )
-    filed_at: dt.datetime | None = column(models.Case.filed_at, "When it was filed, or null.")
-    decided_at: dt.datetime | None = column(models.Case.decided_at, "When it was decided, or null.")
-    closed_at: dt.datetime | None = column(models.Case.closed_at, "When it was closed, or null.")
-    version: int = column(models.Case.version, "Rises by one with every change.")
+    filed_at: dt.datetime | None = column(models.Case.filed_at, "When it was filed; null until then.")
+    decided_at: dt.datetime | None = column(models.Case.decided_at, "When it was decided; null until then.")
+    closed_at: dt.datetime | None = column(models.Case.closed_at, "When it was closed; null until then.")
+    version: int = column(models.Case.version, "Version; rises by one with every change.")

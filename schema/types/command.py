@@ -21,13 +21,13 @@ describe(
 
 @node(models.CommandUnit)
 class CommandUnit(Node):
-    """A part of the command that runs the protection (一办六组四战区)."""
+    """A unit of the command in charge of the protection (一办六组四战区)."""
 
-    kind: CommandKind = column(models.CommandUnit.kind, "Which level.")
+    kind: CommandKind = column(models.CommandUnit.kind, "Level of the command.")
     name: str = column(models.CommandUnit.name, "Name.")
-    duties: str | None = column(models.CommandUnit.duties, "What it answers for; null if that was not said.")
+    duties: str | None = column(models.CommandUnit.duties, "Duties; null if not known.")
     lead: Contact | None = sub_object(
-        "Who leads it; null if vacant, or for a viewer who may not see personal data.",
+        "Leader; null if vacant, or for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,
         name=models.CommandUnit.lead_name,
         phone=models.CommandUnit.lead_phone,
@@ -38,6 +38,6 @@ class CommandUnit(Node):
     members: list[Contact] = compute(
         contacts,
         models.CommandUnit.members,
-        description="Its people; empty for a viewer who may not see personal data.",
+        description="Members; empty for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,
     )

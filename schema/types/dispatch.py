@@ -19,24 +19,25 @@ from schema.types.scalars import Point
 
 describe(
     DispatchStatus,
-    "Where a dispatch stands.",
-    REQUESTED="Asked for (已请求).",
-    ASSIGNED="Something was chosen; stock is reserved (已指派).",
-    ACKNOWLEDGED="Whoever is sent knows of it (已确认).",
+    "State of a dispatch.",
+    REQUESTED="Requested (已请求).",
+    ASSIGNED="A resource is assigned; stock is reserved (已指派).",
+    ACKNOWLEDGED="The assignment is acknowledged (已确认).",
     EN_ROUTE="On the way (途中).",
-    ON_SCENE="At the place (到场).",
-    COMPLETED="The work is done; what was used is drawn (已完成).",
-    RELEASED="Free again (已释放).",
-    DECLINED="Whoever was chosen cannot come (已谢绝).",
-    CANCELLED="Called off (已取消).",
+    ON_SCENE="At the destination (到场).",
+    COMPLETED="The work is done; stock that was used is drawn (已完成).",
+    RELEASED="Released (已释放).",
+    DECLINED="The assigned resource is not available (已谢绝).",
+    CANCELLED="Cancelled (已取消).",
 )
 
 DispatchResource = Annotated[
-    lazy.Team | lazy.Expert | lazy.StockItem, strawberry.union("DispatchResource", description="What can be sent.")
+    lazy.Team | lazy.Expert | lazy.StockItem,
+    strawberry.union("DispatchResource", description="A resource that can be dispatched."),
 ]
 
 
-@strawberry.input(description="Which dispatches.")
+@strawberry.input(description="Conditions on dispatches.")
 class DispatchFilter:
     statuses: list[DispatchStatus] | None = filter_field(Among(models.Dispatch.status), "In any of these states.")
     active: bool | None = flag(
@@ -53,24 +54,26 @@ class DispatchFilter:
 class Dispatch(Node):
     """A team, an expert or stock sent to a place (调度)."""
 
-    status: DispatchStatus = column(models.Dispatch.status, "Where it stands.")
-    purpose: str = column(models.Dispatch.purpose, "What for.")
-    to: Point = sub_object("Where to.", latitude=models.Dispatch.latitude, longitude=models.Dispatch.longitude)
+    status: DispatchStatus = column(models.Dispatch.status, "State in the life cycle.")
+    purpose: str = column(models.Dispatch.purpose, "Purpose.")
+    to: Point = sub_object("Destination.", latitude=models.Dispatch.latitude, longitude=models.Dispatch.longitude)
     enterprise: lazy.Enterprise | None = to_one(
-        models.Dispatch.enterprise_id, "The enterprise it is for; null if none."
+        models.Dispatch.enterprise_id, "The enterprise that it is for; null if none."
     )
-    venue: lazy.Venue | None = to_one(models.Dispatch.venue_id, "The venue it is for; null if none.")
+    venue: lazy.Venue | None = to_one(models.Dispatch.venue_id, "The venue that it is for; null if none.")
     resource: DispatchResource | None = to_one_of(
         {
             models.Team: models.Dispatch.team_id,
             models.Expert: models.Dispatch.expert_id,
             models.StockItem: models.Dispatch.stock_item_id,
         },
-        "What is sent; null until it is chosen.",
+        "The resource that is sent; null until assigned.",
     )
-    quantity: int | None = column(models.Dispatch.quantity, "Units of stock that are sent; null for people.")
-    drawn: int | None = column(models.Dispatch.drawn, "Units of stock that were used; null until completed.")
-    requested_at: dt.datetime = column(models.Dispatch.requested_at, "When it was asked for.")
-    arrived_at: dt.datetime | None = column(models.Dispatch.arrived_at, "When it arrived, or null.")
-    completed_at: dt.datetime | None = column(models.Dispatch.completed_at, "When the work was done, or null.")
-    version: int = column(models.Dispatch.version, "Rises by one with every change.")
+    quantity: int | None = column(models.Dispatch.quantity, "Units of stock sent; null for a team or an expert.")
+    drawn: int | None = column(models.Dispatch.drawn, "Units of stock used; null until completed.")
+    requested_at: dt.datetime = column(models.Dispatch.requested_at, "When it was requested.")
+    arrived_at: dt.datetime | None = column(models.Dispatch.arrived_at, "When the resource arrived; null until then.")
+    completed_at: dt.datetime | None = column(
+        models.Dispatch.completed_at, "When the work was completed; null until then."
+    )
+    version: int = column(models.Dispatch.version, "Version; rises by one with every change.")

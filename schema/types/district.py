@@ -25,13 +25,14 @@ class District(Node):
     boundary: GeoJSON | None = compute(
         geometry, models.District.boundary, description="Outline; null if it is not known."
     )
-    zones: list[lazy.Zone] = to_list(models.Zone.district_id, "Its zones.")
+    zones: list[lazy.Zone] = to_list(models.Zone.district_id, "Zones of the district.")
     command: list[lazy.CommandUnit] = to_list(
-        models.CommandUnit.district_id, "Its command: office, groups and zone headquarters; empty for an enterprise."
+        models.CommandUnit.district_id,
+        "Units of the command: office, groups and zone headquarters; empty for an enterprise.",
     )
     portrait: Portrait | None = batch(
         portraits.of_districts,
         models.District.id,
-        description="Its indicators; null for a viewer who may not see them.",
+        description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
     )

@@ -27,7 +27,7 @@ from schema.types.scalars import Contact, Point
 
 describe(
     RiskGrade,
-    "The grade of an enterprise's risk (风险等级).",
+    "Risk grade of an enterprise (风险等级).",
     BLUE="Low risk (低风险).",
     YELLOW="General risk (一般风险).",
     ORANGE="Considerable risk (较大风险).",
@@ -43,7 +43,7 @@ IN_VENUES = Within(
 OVERDUE = AllOf(NotClause(OneOf(models.Hazard.status, HAZARD_SETTLED)), Past(models.Hazard.deadline))
 
 
-@strawberry.input(description="Which enterprises.")
+@strawberry.input(description="Conditions on enterprises.")
 class EnterpriseFilter:
     ids: list[strawberry.ID] | None = any_id("Enterprise", Among(models.Enterprise.id), "Any of these.")
     zones: list[strawberry.ID] | None = any_id("Zone", Among(models.Enterprise.zone_id), "In any of these zones.")
@@ -59,7 +59,7 @@ class EnterpriseFilter:
     )
     industry: str | None = filter_field(Equal(models.Enterprise.industry), "Of exactly this industry.")
     text: str | None = part_of(
-        "This text is a part of name, address or credit code.",
+        "Name, address or credit code contains this text.",
         models.Enterprise.name,
         models.Enterprise.address,
         models.Enterprise.credit_code,
@@ -79,19 +79,19 @@ class EnterpriseFilter:
     )
 
 
-@strawberry.enum(description="What enterprises can be sorted by.")
+@strawberry.enum(description="Fields that enterprises can be sorted by.")
 class EnterpriseOrderField(enum.Enum):
     NAME = strawberry.enum_value("name", description="By name, in the order of the characters' code points.")
     RISK_GRADE = strawberry.enum_value("risk", description="By grade; not graded counts as lowest.")
     OPEN_HAZARDS = strawberry.enum_value("open", description="By the number of hazards neither closed nor dismissed.")
     LAST_INSPECTED = strawberry.enum_value("inspected", description="By the last submission; never counts as earliest.")
-    UPDATED_AT = strawberry.enum_value("updated", description="By the last change of the file's own data.")
+    UPDATED_AT = strawberry.enum_value("updated", description="By the last change of the enterprise's own data.")
 
 
-@strawberry.input(description="How enterprises are sorted.")
+@strawberry.input(description="Order of enterprises.")
 class EnterpriseOrder:
-    field: EnterpriseOrderField = strawberry.field(description="By what.")
-    direction: Direction = strawberry.field(default=Direction.ASCENDING, description="In which direction.")
+    field: EnterpriseOrderField = strawberry.field(description="The field to sort by.")
+    direction: Direction = strawberry.field(default=Direction.ASCENDING, description="Direction of the order.")
 
 
 @node(
@@ -107,27 +107,27 @@ class EnterpriseOrder:
     },
 )
 class Enterprise(Node):
-    """A place of work that is guarded, with its safety file (企业及其安全档案)."""
+    """An enterprise under supervision, with its safety file (企业及其安全档案)."""
 
     credit_code: str | None = column(
         models.Enterprise.credit_code, "Unified social credit code (GB 32100-2015), 18 characters; null if it has none."
     )
     external_id: str | None = column(
-        models.Enterprise.external_id, "Key in the register that it was imported from; null if it was not."
+        models.Enterprise.external_id, "Key in the register that it was imported from; null if it was not imported."
     )
     name: str = column(models.Enterprise.name, "Registered name.")
     address: str | None = column(models.Enterprise.address, "Street address; null if not known.")
     location: Point | None = sub_object(
-        "Where it is; null if not known.", latitude=models.Enterprise.latitude, longitude=models.Enterprise.longitude
+        "Location; null if not known.", latitude=models.Enterprise.latitude, longitude=models.Enterprise.longitude
     )
-    town: lazy.Town | None = to_one(models.Enterprise.town_id, "Its town; null if not known.")
-    zone: lazy.Zone | None = to_one(models.Enterprise.zone_id, "Its zone; null outside all of them.")
+    town: lazy.Town | None = to_one(models.Enterprise.town_id, "Town; null if not known.")
+    zone: lazy.Zone | None = to_one(models.Enterprise.zone_id, "Zone; null outside all zones.")
     rings: list[lazy.ControlRing] = to_list(
         models.EnterpriseRing.enterprise_id,
-        "The rings that it lies in.",
+        "Control rings around it.",
         through=(models.ControlRing.id, models.EnterpriseRing.ring_id),
     )
-    risk_grade: RiskGrade | None = column(models.Enterprise.risk_grade, "Grade of risk; null until graded.")
+    risk_grade: RiskGrade | None = column(models.Enterprise.risk_grade, "Risk grade; null until graded.")
     industry: str | None = column(models.Enterprise.industry, "Industry; null if not known.")
     hazardous_chemicals: bool = column(
         models.Enterprise.hazardous_chemicals, "Whether it makes, stores or uses hazardous chemicals."
@@ -143,40 +143,40 @@ class Enterprise(Node):
         phone=models.Enterprise.legal_phone,
     )
     safety_contact: Contact | None = sub_object(
-        "Who answers for safety (安全负责人); null if not known, or for a viewer who may not see personal data.",
+        "Person responsible for safety (安全负责人); null if not known, or for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,
         name=models.Enterprise.safety_name,
         phone=models.Enterprise.safety_phone,
     )
-    hazards: Connection[lazy.Hazard] = to_many(models.Hazard.enterprise_id, "Its hazards.")
-    inspections: Connection[lazy.Inspection] = to_many(models.Inspection.enterprise_id, "Its inspections.")
-    cases: Connection[lazy.Case] = to_many(models.Case.enterprise_id, "The cases against it, newest first.")
-    control_measures: Connection[lazy.ControlMeasure] = to_many(models.ControlMeasure.enterprise_id, "Its measures.")
-    cameras: Connection[lazy.Camera] = to_many(models.Camera.enterprise_id, "Its cameras.")
-    duty_reports: Connection[lazy.DutyReport] = to_many(
-        models.DutyReport.enterprise_id, "What it reported on duty, newest first."
+    hazards: Connection[lazy.Hazard] = to_many(models.Hazard.enterprise_id, "Hazards at it.")
+    inspections: Connection[lazy.Inspection] = to_many(models.Inspection.enterprise_id, "Inspections of it.")
+    cases: Connection[lazy.Case] = to_many(models.Case.enterprise_id, "Cases against it, newest first.")
+    control_measures: Connection[lazy.ControlMeasure] = to_many(
+        models.ControlMeasure.enterprise_id, "Control measures at it."
     )
+    cameras: Connection[lazy.Camera] = to_many(models.Camera.enterprise_id, "Cameras at it.")
+    duty_reports: Connection[lazy.DutyReport] = to_many(models.DutyReport.enterprise_id, "Duty reports, newest first.")
     assistance_requests: Connection[lazy.AssistanceRequest] = to_many(
-        models.AssistanceRequest.enterprise_id, "Its calls for help, newest first."
+        models.AssistanceRequest.enterprise_id, "Requests for help, newest first."
     )
-    dispatches: Connection[lazy.Dispatch] = to_many(models.Dispatch.enterprise_id, "What was sent to it, newest first.")
+    dispatches: Connection[lazy.Dispatch] = to_many(models.Dispatch.enterprise_id, "Dispatches to it, newest first.")
     nearest: list[Nearby] = batch(
         nearby.nearest_to,
         models.Enterprise.id,
         models.Enterprise.latitude,
         models.Enterprise.longitude,
-        description="What is nearest to it, however far; empty where it has no location.",
+        description="The nearest rows of each kind, at any distance; empty where it has no location.",
         carries=nearby.CARRIES,
-        arguments={"kinds": "What to look for.", "first": "So many of each kind, 1 to 1,000."},
+        arguments={"kinds": "Kinds of rows to look for.", "first": "Number of rows of each kind, 1 to 1,000."},
     )
-    timeline: Connection[lazy.Event] = log_of(
-        models.Event.enterprise_id, "What happened at it and to it, newest first."
-    )
+    timeline: Connection[lazy.Event] = log_of(models.Event.enterprise_id, "Events about it, newest first.")
     portrait: Portrait | None = batch(
         portraits.of_enterprises,
         models.Enterprise.id,
-        description="Its indicators; null for a viewer who may not see them.",
+        description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
     )
-    version: int = column(models.Enterprise.version, "Rises by one with every change of the file's own data.")
-    updated_at: dt.datetime = column(models.Enterprise.updated_at, "When the file's own data last changed.")
+    version: int = column(
+        models.Enterprise.version, "Version; rises by one with every change of the enterprise's own data."
+    )
+    updated_at: dt.datetime = column(models.Enterprise.updated_at, "When the enterprise's own data last changed.")

@@ -21,7 +21,7 @@ from schema.plan.steps import ScalarStep, Step
 from schema.types import lazy, node_id
 
 
-@strawberry.interface(description="Why a mutation did nothing.")
+@strawberry.interface(description="A failure of a mutation; nothing was changed.")
 class Problem:
     message: str = strawberry.field(description="What went wrong, for people to read.")
 
@@ -71,9 +71,9 @@ def problem_type(of: type[errors.ActionError]) -> Any:
 
 @problem_type(errors.NotFound)
 class NotFound(Problem):
-    """A row that is named does not exist, or is not the viewer's to see."""
+    """A row that the input names does not exist, or the viewer may not see it."""
 
-    missing: strawberry.ID = declare_field(Missing(), "Its id.")
+    missing: strawberry.ID = declare_field(Missing(), "Global id that was not found.")
 
 
 @problem_type(errors.Forbidden)
@@ -83,31 +83,31 @@ class Forbidden(Problem):
 
 @problem_type(errors.InvalidInput)
 class InvalidInput(Problem):
-    """A field of the input cannot be taken."""
+    """A field of the input is not acceptable."""
 
-    field: str = strawberry.field(description="Which field, from the input down, such as `findings.deadline`.")
+    field: str = strawberry.field(description="Path of the field within the input, such as `findings.deadline`.")
 
 
 @problem_type(errors.IllegalTransition)
 class IllegalTransition(Problem):
-    """The life cycle does not lead there."""
+    """The life cycle has no such transition."""
 
-    current: str = strawberry.field(description="The status as it is.")
-    wanted: str = strawberry.field(description="The status that was asked for.")
-    legal: list[str] = strawberry.field(description="The statuses that can follow; empty at the end of the life cycle.")
+    current: str = strawberry.field(description="Current status.")
+    wanted: str = strawberry.field(description="Status that the mutation leads to.")
+    legal: list[str] = strawberry.field(description="Statuses that can follow; empty for a final status.")
 
 
 @problem_type(errors.Conflict)
 class Conflict(Problem):
-    """Somebody else has changed the row meanwhile: look at it, and decide anew."""
+    """Somebody else has changed the row: look at the current one and decide again."""
 
-    current_version: int = strawberry.field(description="Its version now.")
-    current: Node = declare_field(Current(), "The row as it is now.")
+    current_version: int = strawberry.field(description="Current version.")
+    current: Node = declare_field(Current(), "The current row.")
 
 
 @problem_type(errors.StockExhausted)
 class StockExhausted(Problem):
-    """There is less stock than was asked for."""
+    """Fewer units are available than were asked for."""
 
-    item: lazy.StockItem = ref("item", "Of what.")
-    available: int = strawberry.field(description="How many units can be promised now.")
+    item: lazy.StockItem = ref("item", "The stock item.")
+    available: int = strawberry.field(description="Units that can be reserved now.")

@@ -20,117 +20,117 @@ from subscriptions.event_filter import EventFilter
 
 describe(
     EventKind,
-    "What happened.",
+    "Kind of an event.",
     INSPECTION_PLANNED="An inspection was planned.",
-    INSPECTION_DISPATCHED="Inspectors were sent.",
-    INSPECTION_ACKNOWLEDGED="The inspectors know of it.",
-    INSPECTION_DEPARTED="They set out.",
-    INSPECTION_ARRIVED="They arrived.",
-    INSPECTION_SUBMITTED="They entered the result.",
-    INSPECTION_REVIEWED="The command centre began to look at it.",
-    INSPECTION_RETURNED="The command centre sent it back.",
-    INSPECTION_CLOSED="It was closed.",
-    INSPECTION_CANCELLED="It was called off.",
+    INSPECTION_DISPATCHED="Inspectors were dispatched to an inspection.",
+    INSPECTION_ACKNOWLEDGED="The inspectors acknowledged an inspection.",
+    INSPECTION_DEPARTED="The inspectors set out.",
+    INSPECTION_ARRIVED="The inspectors arrived at the enterprise.",
+    INSPECTION_SUBMITTED="The inspectors submitted the result.",
+    INSPECTION_REVIEWED="The command centre began to review the result.",
+    INSPECTION_RETURNED="The command centre returned the result to the inspectors.",
+    INSPECTION_CLOSED="An inspection was closed.",
+    INSPECTION_CANCELLED="An inspection was cancelled.",
     HAZARD_FOUND="An inspection found a hazard.",
     HAZARD_REPORTED="A hazard was reported outside an inspection.",
-    HAZARD_AMENDED="An inspection said anew what it had found.",
-    HAZARD_ASSIGNED="It was given an owner and a deadline.",
-    HAZARD_RECTIFYING_STARTED="Its rectification began.",
-    HAZARD_RECTIFICATION_SUBMITTED="Its rectification was submitted.",
-    HAZARD_ACCEPTED="Its rectification was accepted.",
-    HAZARD_REJECTED="Its rectification was sent back.",
-    HAZARD_CLOSED="It was closed.",
-    HAZARD_REOPENED="An accepted one was opened again.",
-    HAZARD_DISMISSED="It was no hazard.",
-    HAZARD_EXTENSION_REQUESTED="A later deadline was asked for.",
+    HAZARD_AMENDED="An inspection amended a hazard that it had found.",
+    HAZARD_ASSIGNED="A hazard was assigned to an owner, with a deadline.",
+    HAZARD_RECTIFYING_STARTED="The rectification of a hazard began.",
+    HAZARD_RECTIFICATION_SUBMITTED="The rectification of a hazard was submitted.",
+    HAZARD_ACCEPTED="The rectification of a hazard was accepted.",
+    HAZARD_REJECTED="The rectification of a hazard was rejected.",
+    HAZARD_CLOSED="A hazard was closed.",
+    HAZARD_REOPENED="An accepted hazard was reopened.",
+    HAZARD_DISMISSED="A report was dismissed: it was no hazard.",
+    HAZARD_EXTENSION_REQUESTED="A later deadline was requested.",
     HAZARD_EXTENSION_DECIDED="A later deadline was approved or refused.",
     CASE_PROPOSED="A case was proposed.",
-    CASE_FILED="It was filed.",
-    CASE_DECLINED="It was not filed.",
-    CASE_INVESTIGATED="Its investigation began.",
-    CASE_NOTIFIED="The enterprise was notified.",
-    CASE_HEARD="A hearing began.",
-    CASE_DECIDED="It was decided, with a penalty or without.",
-    CASE_EXECUTED="The penalty's execution began.",
-    CASE_CLOSED="It was closed.",
-    DISPATCH_REQUESTED="Something was asked for.",
-    DISPATCH_ASSIGNED="Something was chosen.",
-    DISPATCH_ACKNOWLEDGED="Whoever is sent knows of it.",
-    DISPATCH_DEPARTED="They set out.",
-    DISPATCH_ARRIVED="They arrived.",
-    DISPATCH_COMPLETED="The work was done.",
-    DISPATCH_RELEASED="They are free again.",
-    DISPATCH_DECLINED="Whoever was chosen cannot come.",
-    DISPATCH_CANCELLED="It was called off.",
-    DUTY_REPORT_SUBMITTED="An enterprise on duty reported.",
-    ASSISTANCE_REQUESTED="An enterprise asked for help.",
-    ASSISTANCE_DISPATCHED="Inspectors were sent to help.",
-    ASSISTANCE_REOPENED="The visit that was to help was called off.",
-    ASSISTANCE_RESOLVED="The problem was solved.",
-    ASSISTANCE_WITHDRAWN="The enterprise took it back.",
+    CASE_FILED="A case was filed.",
+    CASE_DECLINED="A proposed case was not filed.",
+    CASE_INVESTIGATED="The investigation of a case began.",
+    CASE_NOTIFIED="The enterprise was notified of a case.",
+    CASE_HEARD="The hearing of a case began.",
+    CASE_DECIDED="A case was decided, with or without a penalty.",
+    CASE_EXECUTED="The execution of a penalty began.",
+    CASE_CLOSED="A case was closed.",
+    DISPATCH_REQUESTED="A dispatch was requested.",
+    DISPATCH_ASSIGNED="A resource was assigned to a dispatch.",
+    DISPATCH_ACKNOWLEDGED="The assigned resource acknowledged a dispatch.",
+    DISPATCH_DEPARTED="The resource set out.",
+    DISPATCH_ARRIVED="The resource arrived at the destination.",
+    DISPATCH_COMPLETED="The work of a dispatch was completed.",
+    DISPATCH_RELEASED="The resource was released.",
+    DISPATCH_DECLINED="The assigned resource declined.",
+    DISPATCH_CANCELLED="A dispatch was cancelled.",
+    DUTY_REPORT_SUBMITTED="An enterprise submitted a duty report.",
+    ASSISTANCE_REQUESTED="An enterprise requested help.",
+    ASSISTANCE_DISPATCHED="Inspectors were dispatched to help.",
+    ASSISTANCE_REOPENED="A request for help is open again: its inspection was cancelled.",
+    ASSISTANCE_RESOLVED="The problem of a request for help was solved.",
+    ASSISTANCE_WITHDRAWN="The enterprise withdrew a request for help.",
     ENTERPRISE_REGISTERED="An enterprise was registered.",
-    ENTERPRISE_CHANGED="Its file's own data changed.",
-    ENTERPRISE_GRADED="Its risk was graded.",
+    ENTERPRISE_CHANGED="An enterprise's own data changed.",
+    ENTERPRISE_GRADED="An enterprise's risk was graded.",
     CONTROL_MEASURE_ADDED="A control measure was added.",
     CONTROL_MEASURE_LIFTED="A control measure was lifted.",
     INSPECTOR_DUTY_SET="An inspector went on or off duty.",
     TEAM_STANDBY_SET="A team went on or off standby.",
     EXPERT_STANDBY_SET="An expert went on or off standby.",
-    STOCK_RECEIVED="Stock came in.",
-    STOCK_RESERVED="Stock was promised to a dispatch.",
-    STOCK_FREED="Promised stock was freed.",
-    STOCK_DRAWN="Stock was used.",
+    STOCK_RECEIVED="Stock was received.",
+    STOCK_RESERVED="Stock was reserved for a dispatch.",
+    STOCK_FREED="Reserved stock was freed.",
+    STOCK_DRAWN="Stock was drawn by a dispatch.",
     WARNING_ISSUED="A warning was issued.",
-    WARNING_RAISED="Readings raised a warning, or made it graver.",
+    WARNING_RAISED="Readings raised or aggravated a warning.",
     WARNING_LIFTED="A warning was lifted.",
-    REGISTER_IMPORTED="A batch of rows was imported.",
+    REGISTER_IMPORTED="A batch of register rows was imported.",
 )
 
 
-@strawberry.type(description="Who did something.")
+@strawberry.type(description="Who caused an event.")
 class Actor:
-    role: Role = strawberry.field(description="In which role.")
+    role: Role = strawberry.field(description="Role.")
     name: str | None = strawberry.field(
         description="Name; null if the token had none, or for a viewer who may not see personal data."
     )
 
 
-@strawberry.type(description="What became of one field.")
+@strawberry.type(description="Change of one field.")
 class FieldChange:
-    field: str = strawberry.field(description="The field, as it is called here; or `reason` and the like.")
-    from_: str | None = strawberry.field(name="from", description="Before, as text; null if there was nothing.")
-    to: str | None = strawberry.field(description="After, as text; null if there is nothing.")
+    field: str = strawberry.field(description="Name of the field in this schema, or for example `reason`.")
+    from_: str | None = strawberry.field(name="from", description="Value before, as text; null if there was none.")
+    to: str | None = strawberry.field(description="Value after, as text; null if there is none.")
 
 
 @strawberry.interface(
-    description="One row of the log. `from` and `to` are the status then; the object of a concrete type is as now."
+    description="One row of the log. `from` and `to` are statuses at that time; the subject is shown as it is now."
 )
 class Event(Node):
     id: strawberry.ID = declare_field(EventId(), "Global id.")
     cursor: str = batch(
-        timeline.cursors, models.Event.id, description="Its place in the log; streams and lists go on after it."
+        timeline.cursors, models.Event.id, description="Position in the log; streams and lists can continue after it."
     )
     at: dt.datetime = column(models.Event.at, "When it happened.")
-    kind: EventKind = column(models.Event.kind, "What happened.")
+    kind: EventKind = column(models.Event.kind, "Kind of the event.")
     actor: Actor | None = batch(
         timeline.actors,
         models.Event.actor_role,
         models.Event.actor_name,
-        description="Who did it; null where nobody did, as when rain raises a warning.",
+        description="Who caused it; null where nobody did, as when rain raises a warning.",
     )
     enterprise: lazy.Enterprise | None = to_one(
-        models.Event.enterprise_id, "The enterprise that it happened at or to; null if none."
+        models.Event.enterprise_id, "The enterprise that it concerns; null if none."
     )
-    zone: lazy.Zone | None = to_one(models.Event.zone_id, "The zone that it happened in; null if none.")
+    zone: lazy.Zone | None = to_one(models.Event.zone_id, "The zone where it happened; null if none.")
     from_: str | None = column(models.Event.from_status, "Status before; null if there was none.", name="from")
     to: str | None = column(models.Event.to_status, "Status after; null if there is none.")
     changes: list[FieldChange] = batch(
-        timeline.changes, models.Event.id, description="What changed besides the status, reasons included."
+        timeline.changes, models.Event.id, description="Changes besides the status, and reasons."
     )
 
 
 def event_type(*subjects: Subject) -> Any:
-    """A type for the events about these."""
+    """A graph type for the events about these subjects."""
 
     def decorate(cls: Any) -> Any:
         def is_type_of(cls: Any, value: Any, info: Any) -> bool:
@@ -149,44 +149,44 @@ def event_type(*subjects: Subject) -> Any:
 
 @event_type(Subject.INSPECTION)
 class InspectionUpdate(Event):
-    """Something happened to an inspection."""
+    """An event about an inspection."""
 
     inspection: lazy.Inspection = declare_field(OfSubject(), "The inspection, as it is now.")
 
 
 @event_type(Subject.HAZARD)
 class HazardUpdate(Event):
-    """Something happened to a hazard."""
+    """An event about a hazard."""
 
     hazard: lazy.Hazard = declare_field(OfSubject(), "The hazard, as it is now.")
 
 
 @event_type(Subject.CASE)
 class CaseUpdate(Event):
-    """Something happened to a case."""
+    """An event about a case."""
 
     case: lazy.Case = declare_field(OfSubject(), "The case, as it is now.")
 
 
 @event_type(Subject.DISPATCH)
 class DispatchUpdate(Event):
-    """Something happened to a dispatch."""
+    """An event about a dispatch."""
 
     dispatch: lazy.Dispatch = declare_field(OfSubject(), "The dispatch, as it is now.")
 
 
 @event_type(Subject.ASSISTANCE)
 class AssistanceUpdate(Event):
-    """Something happened to a request for help."""
+    """An event about a request for help."""
 
     assistance_request: lazy.AssistanceRequest = declare_field(OfSubject(), "The request, as it is now.")
 
 
 @event_type(Subject.DUTY_REPORT)
 class DutyReportUpdate(Event):
-    """An enterprise reported."""
+    """An enterprise submitted a duty report."""
 
-    duty_report: lazy.DutyReport = declare_field(OfSubject(), "The report.")
+    duty_report: lazy.DutyReport = declare_field(OfSubject(), "The duty report.")
 
 
 @event_type(Subject.MEASURE)
@@ -210,7 +210,7 @@ class EnterpriseUpdate(Event):
 
 ResourceItem = Annotated[
     lazy.Inspector | lazy.Team | lazy.Expert | lazy.StockItem,
-    strawberry.union("ResourceItem", description="What can be on duty, on standby or in stock."),
+    strawberry.union("ResourceItem", description="A resource: on duty, on standby or in stock."),
 ]
 
 
@@ -223,18 +223,16 @@ class ResourceUpdate(Event):
 
 @event_type(Subject.REGISTER)
 class RegisterImported(Event):
-    """One batch of an import or of the demo; the rows in it have no events of their own."""
+    """One batch of an import or of the demo. Its rows have no events of their own."""
 
-    rows: int = column(models.Event.rows, "How many rows.")  # type: ignore[assignment]  # null in other types only
-    source: str = column(models.Event.source, "Where from.")  # type: ignore[assignment]  # as above
+    rows: int = column(models.Event.rows, "Number of rows.")  # type: ignore[assignment]  # null in other types only
+    source: str = column(models.Event.source, "Source of the rows.")  # type: ignore[assignment]  # as above
 
 
 # -- lists of events --
 
 
-@strawberry.input(
-    description="Which events, by what they were at the time: zone, rings, risk, whether of a major hazard."
-)
+@strawberry.input(description="Conditions on events. Zone, rings, risk and major are those at the time of the event.")
 class UpdateFilter:
     zones: list[strawberry.ID] | None = strawberry.field(
         default=strawberry.UNSET, description="In any of these zones, before or after the change."
@@ -246,20 +244,20 @@ class UpdateFilter:
         default=strawberry.UNSET, description="Inside any ring of any of these venues, before or after the change."
     )
     enterprises: list[strawberry.ID] | None = strawberry.field(
-        default=strawberry.UNSET, description="At or to any of these enterprises."
+        default=strawberry.UNSET, description="About any of these enterprises."
     )
     kinds: list[EventKind] | None = strawberry.field(default=strawberry.UNSET, description="Of any of these kinds.")
     minimum_risk: RiskGrade | None = strawberry.field(
         default=strawberry.UNSET,
-        description="At enterprises of this grade or a graver one, before or after.",
+        description="At enterprises of this risk grade or a graver one, before or after.",
     )
     major_only: bool | None = strawberry.field(
-        default=strawberry.UNSET, description="If true, only those that concern a major hazard."
+        default=strawberry.UNSET, description="If true, only events about a major hazard."
     )
 
 
 def event_filter(given: UpdateFilter | None) -> EventFilter:
-    """The filter as the log takes it. Raises Refused for a bad id."""
+    """The filter as the log takes it. Raises RequestError for a bad id."""
     if not given:
         return EventFilter()
 
@@ -277,4 +275,4 @@ def event_filter(given: UpdateFilter | None) -> EventFilter:
     )
 
 
-Event.row = models.Event  # type: ignore[attr-defined]  # a list of events is read as a list of rows
+Event.row = models.Event  # type: ignore[attr-defined]  # lists of events are read as lists of rows

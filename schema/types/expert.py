@@ -24,7 +24,7 @@ from schema.types.scalars import Point
     },
 )
 class Expert(Node):
-    """Somebody who can be asked (专家)."""
+    """An expert (专家)."""
 
     full_name: str | None = column(
         models.Expert.full_name, "Name; null for a viewer who may not see personal data.", sees=PERSONAL_DATA
@@ -34,12 +34,12 @@ class Expert(Node):
         "Telephone; null if not known, or for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,
     )
-    specialties: list[str] = column(models.Expert.specialties, "What this person knows about.")
+    specialties: list[str] = column(models.Expert.specialties, "Specialties.")
     location: Point | None = sub_object(
-        "Where this person works; null if not known.",
+        "Place of work; null if not known.",
         latitude=models.Expert.latitude,
         longitude=models.Expert.longitude,
     )
-    zone: lazy.Zone | None = to_one(models.Expert.zone_id, "The zone; null outside all of them.")
-    on_standby: bool = column(models.Expert.on_standby, "Whether ready to be asked now.")
-    version: int = column(models.Expert.version, "Rises by one with every change.")
+    zone: lazy.Zone | None = to_one(models.Expert.zone_id, "Zone; null outside all zones.")
+    on_standby: bool = column(models.Expert.on_standby, "Whether on standby.")
+    version: int = column(models.Expert.version, "Version; rises by one with every change.")

@@ -23,37 +23,37 @@ from schema.types.scalars import Contact
 
 describe(
     HazardLevel,
-    "How grave a hazard is (隐患级别).",
+    "Level of a hazard (隐患级别).",
     GENERAL="A general hazard (一般隐患).",
-    MAJOR="A major hazard (重大隐患): rectified only with the five fixes.",
+    MAJOR="A major hazard (重大隐患); its rectification needs the five fixes.",
 )
 describe(
     HazardStatus,
-    "Where a hazard stands on its way to being closed (隐患闭环).",
+    "State of a hazard on its way to being closed (隐患闭环).",
     FOUND="Found by an inspection (已发现).",
-    UNDER_REVIEW="Reported by the enterprise itself, to be looked at (待核实).",
-    ASSIGNED="Has an owner and a deadline (已交办).",
+    UNDER_REVIEW="Reported by the enterprise itself, to be reviewed (待核实).",
+    ASSIGNED="Assigned to an owner, with a deadline (已交办).",
     RECTIFYING="Being rectified (整改中).",
-    PENDING_ACCEPTANCE="Rectification submitted, to be accepted (待验收).",
+    PENDING_ACCEPTANCE="Rectification submitted, waiting for acceptance (待验收).",
     ACCEPTED="Rectification accepted (已验收).",
-    CLOSED="Struck from the list (已销号).",
-    DISMISSED="Was no hazard (不予认定).",
+    CLOSED="Closed (已销号).",
+    DISMISSED="Dismissed: it was no hazard (不予认定).",
 )
 describe(
     ExtensionStatus,
-    "What became of a request to move a deadline.",
+    "State of a request for a later deadline.",
     REQUESTED="Not decided yet.",
     APPROVED="The new deadline is in force.",
-    REFUSED="The old deadline stands.",
+    REFUSED="The old deadline stays in force.",
 )
 
 
 def at_enterprise(clause: Within | Among) -> Within:
-    """Hazards at enterprises for which the clause holds."""
+    """Hazards at enterprises that match the predicate."""
     return Within(models.Hazard.enterprise_id, models.Enterprise.id, clause)
 
 
-@strawberry.input(description="Which hazards.")
+@strawberry.input(description="Conditions on hazards.")
 class HazardFilter:
     enterprises: list[strawberry.ID] | None = any_id(
         "Enterprise", Among(models.Hazard.enterprise_id), "At any of these enterprises."
@@ -79,41 +79,41 @@ class HazardFilter:
     found_until: dt.date | None = day(until(models.Hazard.found_at), "Found on this day or earlier.")
     deadline_before: dt.date | None = day(before(models.Hazard.deadline), "With a deadline before this day.")
     text: str | None = part_of(
-        "This text is a part of description or category.", models.Hazard.description, models.Hazard.category
+        "Description or category contains this text.", models.Hazard.description, models.Hazard.category
     )
 
 
-@strawberry.enum(description="What hazards can be sorted by.")
+@strawberry.enum(description="Fields that hazards can be sorted by.")
 class HazardOrderField(enum.Enum):
-    FOUND_AT = strawberry.enum_value("found", description="By when they were found.")
+    FOUND_AT = strawberry.enum_value("found", description="By the time they were found.")
     DEADLINE = strawberry.enum_value("deadline", description="By the deadline in force; none counts as latest.")
     LEVEL = strawberry.enum_value("level", description="By level: general, then major.")
 
 
-@strawberry.input(description="How hazards are sorted.")
+@strawberry.input(description="Order of hazards.")
 class HazardOrder:
-    field: HazardOrderField = strawberry.field(description="By what.")
-    direction: Direction = strawberry.field(default=Direction.DESCENDING, description="In which direction.")
+    field: HazardOrderField = strawberry.field(description="The field to sort by.")
+    direction: Direction = strawberry.field(default=Direction.DESCENDING, description="Direction of the order.")
 
 
 @strawberry.type(description="The five fixes (五落实) that a major hazard needs before it is rectified.")
 class FiveFix:
-    responsibility: str = strawberry.field(description="Who is responsible (责任).")
-    measures: str = strawberry.field(description="What is done (措施).")
-    funds: str = strawberry.field(description="What pays for it (资金).")
-    deadline: dt.datetime = strawberry.field(description="Until when (时限).")
-    contingency_plan: str = strawberry.field(description="What is done if it goes wrong meanwhile (预案).")
+    responsibility: str = strawberry.field(description="Responsible person (责任).")
+    measures: str = strawberry.field(description="Measures (措施).")
+    funds: str = strawberry.field(description="Funds (资金).")
+    deadline: dt.datetime = strawberry.field(description="Deadline (时限).")
+    contingency_plan: str = strawberry.field(description="Contingency plan until then (预案).")
 
 
 @row_type(models.DeadlineExtension)
 class DeadlineExtension:
-    """A request for a later deadline, and what became of it (延期)."""
+    """A request for a later deadline, and the decision (延期)."""
 
     from_: dt.datetime = column(models.DeadlineExtension.from_deadline, "The deadline before.", name="from")
-    to: dt.datetime = column(models.DeadlineExtension.to_deadline, "The deadline asked for.")
-    reason: str = column(models.DeadlineExtension.reason, "Why.")
-    status: ExtensionStatus = column(models.DeadlineExtension.status, "What became of it.")
-    requested_at: dt.datetime = column(models.DeadlineExtension.requested_at, "When the enterprise asked.")
+    to: dt.datetime = column(models.DeadlineExtension.to_deadline, "The deadline requested.")
+    reason: str = column(models.DeadlineExtension.reason, "Reason for the request.")
+    status: ExtensionStatus = column(models.DeadlineExtension.status, "State of the request.")
+    requested_at: dt.datetime = column(models.DeadlineExtension.requested_at, "When the enterprise requested it.")
     decided_at: dt.datetime | None = column(
         models.DeadlineExtension.decided_at, "When the commander decided; null until then."
     )
@@ -131,16 +131,16 @@ class DeadlineExtension:
     default=(HazardOrderField.FOUND_AT, True),
 )
 class Hazard(Node):
-    """Something dangerous at an enterprise, until it is closed (隐患)."""
+    """A hazard at an enterprise, until it is closed (隐患)."""
 
-    enterprise: lazy.Enterprise = to_one(models.Hazard.enterprise_id, "Where.")
+    enterprise: lazy.Enterprise = to_one(models.Hazard.enterprise_id, "The enterprise that has it.")
     inspection: lazy.Inspection | None = to_one(
         models.Hazard.inspection_id, "The inspection that found it; null if the enterprise reported it itself."
     )
-    level: HazardLevel = column(models.Hazard.level, "How grave it is.")
-    status: HazardStatus = column(models.Hazard.status, "Where it stands.")
-    category: str | None = column(models.Hazard.category, "What kind of danger; null if not sorted.")
-    description: str = column(models.Hazard.description, "What was found.")
+    level: HazardLevel = column(models.Hazard.level, "Level of the hazard.")
+    status: HazardStatus = column(models.Hazard.status, "State in the life cycle.")
+    category: str | None = column(models.Hazard.category, "Category; null if not categorised.")
+    description: str = column(models.Hazard.description, "Description of what was found.")
     found_at: dt.datetime = column(models.Hazard.found_at, "When it was found or reported.")
     deadline: dt.datetime | None = column(
         models.Hazard.deadline, "The deadline in force, extensions included; null until one is set."
@@ -152,14 +152,14 @@ class Hazard(Node):
         description="The deadline in force has passed, and it is not accepted, closed or dismissed.",
     )
     rectified_at: dt.datetime | None = column(
-        models.Hazard.rectified_at, "When the rectification was submitted; null until then, or when it was sent back."
+        models.Hazard.rectified_at, "When the rectification was submitted; null until then, and after a rejection."
     )
     accepted_at: dt.datetime | None = column(
-        models.Hazard.accepted_at, "When the rectification was accepted; null until then, or when it was reopened."
+        models.Hazard.accepted_at, "When the rectification was accepted; null until then, and after reopening."
     )
     closed_at: dt.datetime | None = column(models.Hazard.closed_at, "When it was closed; null until then.")
     owner: Contact | None = sub_object(
-        "Who rectifies it; null until assigned, or for a viewer who may not see personal data.",
+        "Person in charge of the rectification; null until assigned, or for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,
         name=models.Hazard.owner_name,
         phone=models.Hazard.owner_phone,
@@ -177,7 +177,7 @@ class Hazard(Node):
     )
     evidence: list[lazy.Evidence] = to_list(
         models.HazardEvidence.hazard_id,
-        "What proves it; empty for a viewer who may not see personal data.",
+        "Evidence of it; empty for a viewer who may not see personal data.",
         through=(models.Evidence.id, models.HazardEvidence.evidence_id),
     )
-    version: int = column(models.Hazard.version, "Rises by one with every change.")
+    version: int = column(models.Hazard.version, "Version; rises by one with every change.")

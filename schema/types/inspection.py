@@ -21,39 +21,39 @@ from schema.types.enums import Direction, describe
 
 describe(
     InspectionKind,
-    "Why an inspection is made.",
-    ROUTINE="Part of the daily round (日常检查).",
+    "Reason for an inspection.",
+    ROUTINE="Routine inspection (日常检查).",
     SPECIAL="Part of a campaign (专项检查).",
-    ASSISTANCE="An enterprise asked for help (协助).",
-    REINSPECTION="Looks again at what an earlier one found (复查).",
-    COMPLAINT="Somebody complained (举报核查).",
+    ASSISTANCE="An enterprise requested help (协助).",
+    REINSPECTION="Re-inspection of what an earlier inspection found (复查).",
+    COMPLAINT="Follows a complaint (举报核查).",
 )
 describe(
     InspectionStatus,
-    "Where an inspection stands.",
+    "State of an inspection.",
     PLANNED="Planned (已计划).",
-    DISPATCHED="Inspectors were sent (已派出).",
-    ACKNOWLEDGED="They know of it (已确认).",
-    EN_ROUTE="They are on their way (途中).",
-    ON_SITE="They are there (到场).",
-    SUBMITTED="They entered the result (已提交).",
-    IN_REVIEW="The command centre looks at the result (审核中).",
-    CLOSED="Done, with every hazard dealt with (已办结).",
-    CANCELLED="Called off before arrival (已取消).",
+    DISPATCHED="Inspectors are dispatched (已派出).",
+    ACKNOWLEDGED="The inspectors have acknowledged it (已确认).",
+    EN_ROUTE="The inspectors are on their way (途中).",
+    ON_SITE="The inspectors have arrived (到场).",
+    SUBMITTED="The result is submitted (已提交).",
+    IN_REVIEW="The command centre reviews the result (审核中).",
+    CLOSED="Closed; every hazard is closed, dismissed, or has a re-inspection (已办结).",
+    CANCELLED="Cancelled before arrival (已取消).",
 )
 describe(
     InspectionResult,
-    "What an inspection found.",
-    PASS="Nothing to object to (合格).",
-    HAZARDS_FOUND="Hazards (发现隐患).",
+    "Result of an inspection.",
+    PASS="No objection (合格).",
+    HAZARDS_FOUND="Hazards were found (发现隐患).",
     REFUSED="The inspectors were not let in (拒绝检查).",
-    NOT_OPERATING="The enterprise was not at work (停产停业).",
+    NOT_OPERATING="The enterprise was not operating (停产停业).",
     NOT_APPLICABLE="There was nothing to inspect (不适用).",
 )
 
 
 def at_enterprise(clause: Within | Among) -> Within:
-    """Inspections of enterprises for which the clause holds."""
+    """Inspections of enterprises that match the predicate."""
     return Within(models.Inspection.enterprise_id, models.Enterprise.id, clause)
 
 
@@ -62,7 +62,7 @@ BY_INSPECTORS = Within(
 )
 
 
-@strawberry.input(description="Which inspections.")
+@strawberry.input(description="Conditions on inspections.")
 class InspectionFilter:
     enterprises: list[strawberry.ID] | None = any_id(
         "Enterprise", Among(models.Inspection.enterprise_id), "Of any of these enterprises."
@@ -86,16 +86,16 @@ class InspectionFilter:
     submitted_until: dt.date | None = day(until(models.Inspection.submitted_at), "Submitted on this day or earlier.")
 
 
-@strawberry.enum(description="What inspections can be sorted by.")
+@strawberry.enum(description="Fields that inspections can be sorted by.")
 class InspectionOrderField(enum.Enum):
     PLANNED_FOR = strawberry.enum_value("planned", description="By the time planned; none counts as earliest.")
     SUBMITTED_AT = strawberry.enum_value("submitted", description="By submission; not yet counts as earliest.")
 
 
-@strawberry.input(description="How inspections are sorted.")
+@strawberry.input(description="Order of inspections.")
 class InspectionOrder:
-    field: InspectionOrderField = strawberry.field(description="By what.")
-    direction: Direction = strawberry.field(default=Direction.DESCENDING, description="In which direction.")
+    field: InspectionOrderField = strawberry.field(description="The field to sort by.")
+    direction: Direction = strawberry.field(default=Direction.DESCENDING, description="Direction of the order.")
 
 
 @node(
@@ -109,38 +109,46 @@ class InspectionOrder:
     default=(InspectionOrderField.PLANNED_FOR, True),
 )
 class Inspection(Node):
-    """A visit to an enterprise, from plan to close (检查)."""
+    """An inspection of an enterprise, from the plan to the close (检查)."""
 
-    enterprise: lazy.Enterprise = to_one(models.Inspection.enterprise_id, "Where.")
-    kind: InspectionKind = column(models.Inspection.kind, "Why it is made.")
-    status: InspectionStatus = column(models.Inspection.status, "Where it stands.")
-    result: InspectionResult | None = column(models.Inspection.result, "What it found; null until submitted.")
+    enterprise: lazy.Enterprise = to_one(models.Inspection.enterprise_id, "The enterprise inspected.")
+    kind: InspectionKind = column(models.Inspection.kind, "Reason for it.")
+    status: InspectionStatus = column(models.Inspection.status, "State in the life cycle.")
+    result: InspectionResult | None = column(models.Inspection.result, "Result; null until submitted.")
     inspectors: list[lazy.Inspector] = to_list(
         models.InspectionInspector.inspection_id,
-        "Who carries it out.",
+        "Its inspectors.",
         through=(models.Inspector.id, models.InspectionInspector.inspector_id),
     )
-    planned_for: dt.datetime | None = column(
-        models.Inspection.planned_for, "When it is planned for; null if it was not planned."
+    planned_for: dt.datetime | None = column(models.Inspection.planned_for, "Time planned; null if it was not planned.")
+    dispatched_at: dt.datetime | None = column(
+        models.Inspection.dispatched_at, "When inspectors were dispatched; null until then."
     )
-    dispatched_at: dt.datetime | None = column(models.Inspection.dispatched_at, "When inspectors were sent, or null.")
-    acknowledged_at: dt.datetime | None = column(models.Inspection.acknowledged_at, "When they knew of it, or null.")
-    departed_at: dt.datetime | None = column(models.Inspection.departed_at, "When they set out, or null.")
-    arrived_at: dt.datetime | None = column(models.Inspection.arrived_at, "When they arrived, or null.")
-    submitted_at: dt.datetime | None = column(models.Inspection.submitted_at, "When the result was entered, or null.")
-    closed_at: dt.datetime | None = column(models.Inspection.closed_at, "When it was closed, or null.")
-    summary: str | None = column(models.Inspection.summary, "What the inspectors wrote; null if nothing.")
-    hazards: Connection[lazy.Hazard] = to_many(models.Hazard.inspection_id, "The hazards that it found.")
-    cases: list[lazy.Case] = to_list(models.Case.inspection_id, "The cases that came of it, oldest first.")
+    acknowledged_at: dt.datetime | None = column(
+        models.Inspection.acknowledged_at, "When the inspectors acknowledged it; null until then."
+    )
+    departed_at: dt.datetime | None = column(
+        models.Inspection.departed_at, "When the inspectors set out; null until then."
+    )
+    arrived_at: dt.datetime | None = column(
+        models.Inspection.arrived_at, "When the inspectors arrived; null until then."
+    )
+    submitted_at: dt.datetime | None = column(
+        models.Inspection.submitted_at, "When the result was submitted; null until then."
+    )
+    closed_at: dt.datetime | None = column(models.Inspection.closed_at, "When it was closed; null until then.")
+    summary: str | None = column(models.Inspection.summary, "Summary by the inspectors; null if none.")
+    hazards: Connection[lazy.Hazard] = to_many(models.Hazard.inspection_id, "Hazards that it found.")
+    cases: list[lazy.Case] = to_list(models.Case.inspection_id, "Cases proposed on it, oldest first.")
     evidence: list[lazy.Evidence] = to_list(
         models.InspectionEvidence.inspection_id,
-        "What proves it; empty for a viewer who may not see personal data.",
+        "Evidence of it; empty for a viewer who may not see personal data.",
         through=(models.Evidence.id, models.InspectionEvidence.evidence_id),
     )
     reinspection_of: "Inspection | None" = to_one(
         models.Inspection.reinspection_of_id, "The inspection that it repeats; null if none."
     )
     assistance_request: lazy.AssistanceRequest | None = to_one(
-        models.Inspection.assistance_request_id, "The call for help that it serves; null if none."
+        models.Inspection.assistance_request_id, "The request for help that it serves; null if none."
     )
-    version: int = column(models.Inspection.version, "Rises by one with every change.")
+    version: int = column(models.Inspection.version, "Version; rises by one with every change.")

@@ -36,15 +36,17 @@ class Inspector(Node):
         "Telephone; null if not known, or for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,
     )
-    on_duty: bool = column(models.Inspector.on_duty, "Whether on duty now.")
+    on_duty: bool = column(models.Inspector.on_duty, "Whether on duty.")
     position: Point | None = sub_object(
         "Latest position; null if none was reported.",
         latitude=models.Inspector.latitude,
         longitude=models.Inspector.longitude,
     )
-    position_at: dt.datetime | None = column(models.Inspector.position_at, "When the position was reported, or null.")
+    position_at: dt.datetime | None = column(
+        models.Inspector.position_at, "When the position was reported; null if none was."
+    )
     inspections: Connection[lazy.Inspection] = to_many(
         models.InspectionInspector.inspector_id,
-        "The inspections that this officer carries out.",
+        "Inspections of this inspector.",
         through=(models.Inspection.id, models.InspectionInspector.inspection_id),
     )

@@ -18,17 +18,17 @@ from schema.types.scalars import Contact
 
 describe(
     MeasureKind,
-    "The kind of a control measure (管控措施).",
-    ELIMINATION="The danger is removed.",
+    "Kind of a control measure (管控措施).",
+    ELIMINATION="Removal of the danger.",
     ENGINEERING="A technical measure (工程技术措施).",
-    ADMINISTRATIVE="A rule or a duty (管理措施).",
-    TRAINING="People are trained (培训教育).",
+    ADMINISTRATIVE="An administrative measure (管理措施).",
+    TRAINING="Training (培训教育).",
     PPE="Personal protective equipment (个体防护).",
-    EMERGENCY="A measure for the emergency (应急处置).",
+    EMERGENCY="An emergency measure (应急处置).",
 )
 
 
-@strawberry.input(description="Which measures.")
+@strawberry.input(description="Conditions on control measures.")
 class MeasureFilter:
     kinds: list[MeasureKind] | None = filter_field(Among(models.ControlMeasure.kind), "Of any of these kinds.")
     in_force: bool | None = flag(IsNull(models.ControlMeasure.lifted_at), "Those in force, or those lifted.")
@@ -36,17 +36,17 @@ class MeasureFilter:
 
 @node(models.ControlMeasure, filter=MeasureFilter)
 class ControlMeasure(Node):
-    """What keeps a danger in hand (管控措施)."""
+    """A measure that controls a danger (管控措施)."""
 
-    enterprise: lazy.Enterprise = to_one(models.ControlMeasure.enterprise_id, "Where.")
-    kind: MeasureKind = column(models.ControlMeasure.kind, "What kind of measure.")
-    description: str = column(models.ControlMeasure.description, "What is done.")
+    enterprise: lazy.Enterprise = to_one(models.ControlMeasure.enterprise_id, "The enterprise that has it.")
+    kind: MeasureKind = column(models.ControlMeasure.kind, "Kind of the measure.")
+    description: str = column(models.ControlMeasure.description, "Description of the measure.")
     responsible: Contact | None = sub_object(
-        "Who answers for it; null if nobody, or for a viewer who may not see personal data.",
+        "Responsible person; null if none, or for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,
         name=models.ControlMeasure.responsible_name,
         phone=models.ControlMeasure.responsible_phone,
     )
     since: dt.date = column(models.ControlMeasure.since, "First day in force.")
     lifted_at: dt.datetime | None = column(models.ControlMeasure.lifted_at, "When it was lifted; null while in force.")
-    version: int = column(models.ControlMeasure.version, "Rises by one with every change.")
+    version: int = column(models.ControlMeasure.version, "Version; rises by one with every change.")

@@ -1,4 +1,4 @@
-"""What is near something."""
+"""Rows near a point."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from schema.types.enums import describe
 
 describe(
     NearbyKind,
-    "What can be looked for around a point.",
+    "Kinds of rows that can be near a point.",
     ENTERPRISE="Enterprises.",
     CAMERA="Cameras.",
     EXPERT="Experts.",
@@ -22,12 +22,12 @@ describe(
 
 NearbyItem = Annotated[
     lazy.Enterprise | lazy.Camera | lazy.Expert | lazy.Team | lazy.Warehouse | lazy.Inspector,
-    strawberry.union("NearbyItem", description="What can be near."),
+    strawberry.union("NearbyItem", description="A row that can be near a point."),
 ]
 
 
-@strawberry.type(description="Something near a point.")
+@strawberry.type(description="A row near a point.")
 class Nearby:
     distance_metres: int = strawberry.field(description="Metres along the ground (great circle).")
     bearing_degrees: int = strawberry.field(description="Degrees clockwise from north, at the point: 0 to 359.")
-    item: NearbyItem = ref("item", "What is there.")
+    item: NearbyItem = ref("item", "The row.")

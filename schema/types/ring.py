@@ -17,7 +17,7 @@ from schema.types.scalars import GeoJSON
 
 describe(
     ControlGrade,
-    "How strictly a ring around a venue is controlled (圈层管控).",
+    "Grade of control of a ring around a venue (圈层管控).",
     ALERT="The outer ring: watched (警戒圈).",
     CONTROL="The middle ring: controlled (管控圈).",
     STRICT="The inner ring: strictly controlled; every enterprise has a safety file (严控圈).",
@@ -26,9 +26,9 @@ describe(
 
 @node(models.ControlRing)
 class ControlRing(Node):
-    """Everything within a radius of a venue; a smaller ring's enterprises are in the larger ones too (圈)."""
+    """A ring of control: everything within a radius of a venue, smaller rings included (圈)."""
 
-    grade: ControlGrade = column(models.ControlRing.grade, "How strictly it is controlled.")
+    grade: ControlGrade = column(models.ControlRing.grade, "Grade of control.")
     radius_metres: int = column(models.ControlRing.radius_metres, "Radius in metres along the ground.")
     boundary: GeoJSON = batch(
         geography.boundaries,
@@ -36,15 +36,15 @@ class ControlRing(Node):
         models.ControlRing.radius_metres,
         description="Outline, a polygon of 64 corners; one without any where the venue has no location.",
     )
-    venue: lazy.Venue = to_one(models.ControlRing.venue_id, "The venue in its middle.")
+    venue: lazy.Venue = to_one(models.ControlRing.venue_id, "The venue at its centre.")
     enterprises: Connection[lazy.Enterprise] = to_many(
         models.EnterpriseRing.ring_id,
-        "The enterprises inside.",
+        "Enterprises inside.",
         through=(models.Enterprise.id, models.EnterpriseRing.enterprise_id),
     )
     portrait: Portrait | None = batch(
         portraits.of_rings,
         models.ControlRing.id,
-        description="Its indicators; null for a viewer who may not see them.",
+        description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
     )

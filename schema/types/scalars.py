@@ -1,4 +1,4 @@
-"""Plain values that several types have: contacts, points, geometry."""
+"""Values that several types share: contacts, points and geometry."""
 
 from typing import Any, NewType
 
@@ -16,19 +16,21 @@ SCALARS: dict[object, Any] = {
 }
 
 
-@strawberry.type(description="A place in WGS-84.")
+@strawberry.type(description="A point in WGS-84.")
 class Point:
     latitude: float = strawberry.field(description="Degrees north of the equator, -90 to 90.")
     longitude: float = strawberry.field(description="Degrees east of Greenwich, -180 to 180.")
 
 
-@strawberry.input(description="A place in WGS-84.")
+@strawberry.input(description="A point in WGS-84.")
 class PointInput:
     latitude: float = strawberry.field(description="Degrees north of the equator, -90 to 90.")
     longitude: float = strawberry.field(description="Degrees east of Greenwich, -180 to 180.")
 
 
-@strawberry.type(description="A person to talk to. Null, or null inside, for a viewer who may not see personal data.")
+@strawberry.type(
+    description="A person to contact. The object or its fields are null for a viewer who may not see personal data."
+)
 class Contact:
     name: str | None = strawberry.field(description="Full name; null if not known.")
     phone: str | None = strawberry.field(description="Telephone number; null if not known.")

@@ -1,4 +1,4 @@
-"""What a search finds."""
+"""Hits of a search."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from schema.types.enums import describe
 
 describe(
     SearchKind,
-    "What a search looks through.",
+    "Kinds of rows to search.",
     ENTERPRISE="Enterprises, by name, address and credit code.",
     VENUE="Venues, by their names.",
     EXPERT="Experts, by specialty; by name for a viewer who may see personal data.",
@@ -21,11 +21,11 @@ describe(
 
 SearchItem = Annotated[
     lazy.Enterprise | lazy.Venue | lazy.Expert | lazy.Team | lazy.Warehouse,
-    strawberry.union("SearchItem", description="What can be searched for."),
+    strawberry.union("SearchItem", description="A row that a search can find."),
 ]
 
 
-@strawberry.type(description="Something that a search found.")
+@strawberry.type(description="A hit of a search.")
 class SearchHit:
-    matched: str = strawberry.field(description="The text in which it was found.")
-    item: SearchItem = ref("item", "What was found.")
+    matched: str = strawberry.field(description="The text that matched.")
+    item: SearchItem = ref("item", "The row.")

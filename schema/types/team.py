@@ -16,7 +16,7 @@ from schema.types.scalars import Contact, Point
 
 describe(
     TeamKind,
-    "What a team is for.",
+    "Purpose of a team.",
     FIRE="Fire (消防).",
     HAZMAT="Hazardous materials (危化品处置).",
     MEDICAL="Medical (医疗救护).",
@@ -42,18 +42,18 @@ class Team(Node):
     """A rescue team (救援队伍)."""
 
     name: str = column(models.Team.name, "Name.")
-    kind: TeamKind = column(models.Team.kind, "What it is for.")
+    kind: TeamKind = column(models.Team.kind, "Purpose.")
     strength: int = column(models.Team.strength, "Number of people.")
     leader: Contact | None = sub_object(
-        "Who leads it; null if not known, or for a viewer who may not see personal data.",
+        "Leader; null if not known, or for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,
         name=models.Team.leader_name,
         phone=models.Team.leader_phone,
     )
     location: Point | None = sub_object(
-        "Where it is based; null if not known.", latitude=models.Team.latitude, longitude=models.Team.longitude
+        "Base; null if not known.", latitude=models.Team.latitude, longitude=models.Team.longitude
     )
-    zone: lazy.Zone | None = to_one(models.Team.zone_id, "The zone; null outside all of them.")
-    on_standby: bool = column(models.Team.on_standby, "Whether ready to leave now.")
-    dispatches: Connection[lazy.Dispatch] = to_many(models.Dispatch.team_id, "Where it was sent, newest first.")
-    version: int = column(models.Team.version, "Rises by one with every change.")
+    zone: lazy.Zone | None = to_one(models.Team.zone_id, "Zone; null outside all zones.")
+    on_standby: bool = column(models.Team.on_standby, "Whether on standby.")
+    dispatches: Connection[lazy.Dispatch] = to_many(models.Dispatch.team_id, "Its dispatches, newest first.")
+    version: int = column(models.Team.version, "Version; rises by one with every change.")

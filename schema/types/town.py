@@ -20,5 +20,5 @@ class Town(Node):
     location: Point | None = sub_object(
         "A point in it; null if not known.", latitude=models.Town.latitude, longitude=models.Town.longitude
     )
-    zone: lazy.Zone | None = to_one(models.Town.zone_id, "Its zone; null if it belongs to none.")
-    enterprises: Connection[lazy.Enterprise] = to_many(models.Enterprise.town_id, "The enterprises in it.")
+    zone: lazy.Zone | None = to_one(models.Town.zone_id, "Zone; null if it belongs to none.")
+    enterprises: Connection[lazy.Enterprise] = to_many(models.Enterprise.town_id, "Enterprises in it.")

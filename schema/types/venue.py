@@ -21,9 +21,9 @@ from schema.types.scalars import Point
 
 describe(
     VenueKind,
-    "What a venue is.",
+    "Kind of a venue.",
     COMPETITION="A venue of competitions (竞赛场馆).",
-    VILLAGE="Where athletes, officials or the press live (亚运村).",
+    VILLAGE="Residence of athletes, officials or the press (亚运村).",
     TRANSPORT="A transport hub (交通枢纽).",
     OTHER="Anything else that is guarded.",
 )
@@ -36,37 +36,37 @@ class VenueArguments:
 
 @node(models.Venue, filter=VenueArguments, inline=True)
 class Venue(Node):
-    """A place of the event, with rings of control around it (场馆)."""
+    """A venue of the event, with rings of control around it (场馆)."""
 
     code: str = column(models.Venue.code, "Short code, unique in the district.")
     name: str = column(models.Venue.name, "Name.")
     name_en: str | None = column(models.Venue.name_en, "English name; null if it has none.")
-    kind: VenueKind = column(models.Venue.kind, "What it is.")
-    use: str | None = column(models.Venue.use, "What happens there; null if not known.")
+    kind: VenueKind = column(models.Venue.kind, "Kind of the venue.")
+    use: str | None = column(models.Venue.use, "Use; null if not known.")
     location: Point | None = sub_object(
-        "Where it is; null if not known.", latitude=models.Venue.latitude, longitude=models.Venue.longitude
+        "Location; null if not known.", latitude=models.Venue.latitude, longitude=models.Venue.longitude
     )
-    zone: lazy.Zone | None = to_one(models.Venue.zone_id, "The zone it lies in; null outside all of them.")
+    zone: lazy.Zone | None = to_one(models.Venue.zone_id, "Zone; null outside all zones.")
     rings: list[lazy.ControlRing] = to_list(
-        models.ControlRing.venue_id, "Its rings, the strictest last.", by=models.ControlRing.grade
+        models.ControlRing.venue_id, "Rings of control around it, the strictest last.", by=models.ControlRing.grade
     )
-    cameras: Connection[lazy.Camera] = to_many(models.Camera.venue_id, "Its cameras.")
+    cameras: Connection[lazy.Camera] = to_many(models.Camera.venue_id, "Cameras at it.")
     nearby: list[Nearby] = batch(
         nearby.around,
         models.Venue.latitude,
         models.Venue.longitude,
-        description="What is around it, nearest first; empty where the venue has no location.",
+        description="Rows around it, nearest first; empty where the venue has no location.",
         carries=nearby.CARRIES,
         arguments={
-            "kinds": "What to look for.",
-            "within_metres": "No farther than this, in metres along the ground; without it, however far.",
-            "first": "So many of each kind, 1 to 1,000.",
-            "filter": filtered("Enterprise", "Of enterprises only those."),
+            "kinds": "Kinds of rows to look for.",
+            "within_metres": "Greatest distance in metres along the ground; unlimited without it.",
+            "first": "Number of rows of each kind, 1 to 1,000.",
+            "filter": filtered("Enterprise", "Filter for the enterprises."),
         },
     )
     portrait: Portrait | None = batch(
         portraits.of_venues,
         models.Venue.id,
-        description="Its indicators; null for a viewer who may not see them.",
+        description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
     )

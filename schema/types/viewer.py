@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The viewer of an operation."""
 
 import datetime as dt
 
@@ -11,7 +11,7 @@ from schema.types.enums import describe
 
 describe(
     Role,
-    "Who asks.",
+    "Role of a viewer.",
     COMMANDER="The duty officer of the command centre (指挥长): sees and does everything.",
     INSPECTOR="An officer in the field (检查员).",
     ENTERPRISE="A guarded enterprise (企业): its own file only.",
@@ -20,11 +20,11 @@ describe(
 )
 
 
-@strawberry.type(description="Who asks, and what they may do.")
+@strawberry.type(description="The viewer of this operation, and their rights.")
 class Viewer:
-    role: Role = strawberry.field(description="In which role.")
-    name: str | None = strawberry.field(description="Name in the token; null if it has none.")
-    inspector: lazy.Inspector | None = ref("inspector", "Which officer; null in other roles.")
-    enterprise: lazy.Enterprise | None = ref("enterprise", "Which enterprise; null in other roles.")
-    scopes: list[str] = strawberry.field(description="What a program is allowed; empty in other roles.")
+    role: Role = strawberry.field(description="Role.")
+    name: str | None = strawberry.field(description="Name in the token; null if there is none.")
+    inspector: lazy.Inspector | None = ref("inspector", "The inspector; null in other roles.")
+    enterprise: lazy.Enterprise | None = ref("enterprise", "The enterprise; null in other roles.")
+    scopes: list[str] = strawberry.field(description="Scopes of a program; empty in other roles.")
     expires_at: dt.datetime | None = strawberry.field(description="When the token ends; null without a token.")

@@ -39,16 +39,16 @@ class Warehouse(Node):
 
     name: str = column(models.Warehouse.name, "Name.")
     keeper: Contact | None = sub_object(
-        "Who keeps it; null if not known, or for a viewer who may not see personal data.",
+        "Keeper; null if not known, or for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,
         name=models.Warehouse.keeper_name,
         phone=models.Warehouse.keeper_phone,
     )
     location: Point | None = sub_object(
-        "Where it is; null if not known.", latitude=models.Warehouse.latitude, longitude=models.Warehouse.longitude
+        "Location; null if not known.", latitude=models.Warehouse.latitude, longitude=models.Warehouse.longitude
     )
-    zone: lazy.Zone | None = to_one(models.Warehouse.zone_id, "The zone; null outside all of them.")
-    stock: "Connection[StockItem]" = to_many(models.StockItem.warehouse_id, "What is in it.")
+    zone: lazy.Zone | None = to_one(models.Warehouse.zone_id, "Zone; null outside all zones.")
+    stock: "Connection[StockItem]" = to_many(models.StockItem.warehouse_id, "Its stock.")
 
 
 def available(quantity: int, reserved: int) -> int:
@@ -57,23 +57,23 @@ def available(quantity: int, reserved: int) -> int:
 
 @strawberry.input
 class StockArguments:
-    text: str | None = part_of("This text is a part of name or code.", models.StockItem.name, models.StockItem.code)
+    text: str | None = part_of("Name or code contains this text.", models.StockItem.name, models.StockItem.code)
 
 
 @node(models.StockItem, filter=StockArguments, inline=True)
 class StockItem(Node):
     """One kind of supply in one warehouse (库存物资)."""
 
-    warehouse: Warehouse = to_one(models.StockItem.warehouse_id, "Where it is stored.")
+    warehouse: Warehouse = to_one(models.StockItem.warehouse_id, "The warehouse.")
     code: str = column(models.StockItem.code, "Code of emergency supplies (GB/T 38565-2020), 7 digits.")
-    name: str = column(models.StockItem.name, "What it is.")
-    unit: str = column(models.StockItem.unit, "What is counted, such as 件 or 箱.")
-    quantity: int = column(models.StockItem.quantity, "How many units are there, reserved ones included.")
-    reserved: int = column(models.StockItem.reserved, "How many of them are promised to dispatches.")
+    name: str = column(models.StockItem.name, "Name.")
+    unit: str = column(models.StockItem.unit, "Unit of count, such as 件 or 箱.")
+    quantity: int = column(models.StockItem.quantity, "Units in stock, reserved ones included.")
+    reserved: int = column(models.StockItem.reserved, "Units reserved for dispatches.")
     available: int = compute(
         available,
         models.StockItem.quantity,
         models.StockItem.reserved,
-        description="How many can still be promised: `quantity` less `reserved`.",
+        description="Units that can still be reserved: `quantity` less `reserved`.",
     )
-    version: int = column(models.StockItem.version, "Rises by one with every change.")
+    version: int = column(models.StockItem.version, "Version; rises by one with every change.")

@@ -17,7 +17,7 @@ from schema.types.enums import describe
 
 describe(
     WarningKind,
-    "What a warning is of.",
+    "Kind of a warning.",
     RAINSTORM="Rainstorm (暴雨).",
     TYPHOON="Typhoon (台风).",
     HEAT="Heat (高温).",
@@ -27,7 +27,7 @@ describe(
 )
 describe(
     WarningLevel,
-    "How grave a warning is; for a rainstorm by the national thresholds.",
+    "Level of a warning; for rainstorms by the national thresholds.",
     BLUE="Level IV; rain: 50 mm in 12 hours (蓝色).",
     YELLOW="Level III; rain: 50 mm in 6 hours (黄色).",
     ORANGE="Level II; rain: 50 mm in 3 hours (橙色).",
@@ -35,7 +35,7 @@ describe(
 )
 
 
-@strawberry.input(description="Which warnings.")
+@strawberry.input(description="Conditions on warnings.")
 class WarningFilter:
     zones: list[strawberry.ID] | None = any_id("Zone", Among(models.Warning.zone_id), "For any of these zones.")
     in_force: bool | None = flag(IsNull(models.Warning.lifted_at), "Those in force, or those lifted.")
@@ -46,11 +46,11 @@ class WarningFilter:
 class Warning(Node):
     """A warning over a zone or the whole district (预警)."""
 
-    zone: lazy.Zone | None = to_one(models.Warning.zone_id, "The zone; null for the whole district.")
-    kind: WarningKind = column(models.Warning.kind, "Of what.")
-    level: WarningLevel = column(models.Warning.level, "How grave.")
-    headline: str = column(models.Warning.headline, "What it says.")
+    zone: lazy.Zone | None = to_one(models.Warning.zone_id, "Zone; null for the whole district.")
+    kind: WarningKind = column(models.Warning.kind, "Kind of the warning.")
+    level: WarningLevel = column(models.Warning.level, "Level of the warning.")
+    headline: str = column(models.Warning.headline, "Headline.")
     issued_at: dt.datetime = column(models.Warning.issued_at, "When it was issued.")
     lifted_at: dt.datetime | None = column(models.Warning.lifted_at, "When it was lifted; null while in force.")
-    automatic: bool = column(models.Warning.automatic, "Whether readings raised it, not a person.")
-    version: int = column(models.Warning.version, "Rises by one with every change.")
+    automatic: bool = column(models.Warning.automatic, "Whether readings raised it rather than a person.")
+    version: int = column(models.Warning.version, "Version; rises by one with every change.")

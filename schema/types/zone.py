@@ -16,7 +16,7 @@ from schema.types.scalars import GeoJSON
 
 describe(
     ZoneFocus,
-    "What a zone is guarded against above all.",
+    "Main danger in a zone.",
     WATERLOGGING="Waterlogging by short heavy rain (内涝).",
     HAZARDOUS_CHEMICALS="Hazardous chemicals (危险化学品).",
     CROWDED_PLACES="Crowded places (人员密集场所).",
@@ -26,37 +26,37 @@ describe(
 
 @node(models.Zone)
 class Zone(Node):
-    """A zone of the district with its own emphasis (战区)."""
+    """A zone of the district, with its own main dangers and headquarters (战区)."""
 
     code: str = column(models.Zone.code, "Short code, unique in the district.")
     name: str = column(models.Zone.name, "Name.")
     name_en: str | None = column(models.Zone.name_en, "English name; null if it has none.")
-    focus: list[ZoneFocus] = column(models.Zone.focus, "What it is guarded against above all.")
-    plan: str = column(models.Zone.plan, "Its plan of protection.")
+    focus: list[ZoneFocus] = column(models.Zone.focus, "Main dangers.")
+    plan: str = column(models.Zone.plan, "Plan of protection.")
     boundary: GeoJSON = compute(GeoJSON, models.Zone.boundary, description="Outline.")
-    towns: list[lazy.Town] = to_list(models.Town.zone_id, "Its towns and streets.")
-    venues: list[lazy.Venue] = to_list(models.Venue.zone_id, "The venues in it.")
+    towns: list[lazy.Town] = to_list(models.Town.zone_id, "Towns and streets.")
+    venues: list[lazy.Venue] = to_list(models.Venue.zone_id, "Venues in it.")
     command: lazy.CommandUnit | None = to_one_back(
-        models.Zone.id, models.CommandUnit.zone_id, "Its headquarters; null if it has none, or for an enterprise."
+        models.Zone.id, models.CommandUnit.zone_id, "Headquarters; null if it has none, or for an enterprise."
     )
-    enterprises: Connection[lazy.Enterprise] = to_many(models.Enterprise.zone_id, "The enterprises in it.")
+    enterprises: Connection[lazy.Enterprise] = to_many(models.Enterprise.zone_id, "Enterprises in it.")
     hazards: Connection[lazy.Hazard] = to_many(
         models.Enterprise.zone_id,
-        "The hazards at its enterprises.",
+        "Hazards at its enterprises.",
         through=(models.Hazard.enterprise_id, models.Enterprise.id),
     )
     inspections: Connection[lazy.Inspection] = to_many(
         models.Enterprise.zone_id,
-        "The inspections of its enterprises.",
+        "Inspections of its enterprises.",
         through=(models.Inspection.enterprise_id, models.Enterprise.id),
     )
-    experts: Connection[lazy.Expert] = to_many(models.Expert.zone_id, "The experts in it.")
-    teams: Connection[lazy.Team] = to_many(models.Team.zone_id, "The teams in it.")
-    warehouses: Connection[lazy.Warehouse] = to_many(models.Warehouse.zone_id, "The warehouses in it.")
-    warnings: Connection[lazy.Warning] = to_many(models.Warning.zone_id, "The warnings for it, newest first.")
+    experts: Connection[lazy.Expert] = to_many(models.Expert.zone_id, "Experts in it.")
+    teams: Connection[lazy.Team] = to_many(models.Team.zone_id, "Teams in it.")
+    warehouses: Connection[lazy.Warehouse] = to_many(models.Warehouse.zone_id, "Warehouses in it.")
+    warnings: Connection[lazy.Warning] = to_many(models.Warning.zone_id, "Warnings for it, newest first.")
     portrait: Portrait | None = batch(
         portraits.of_zones,
         models.Zone.id,
-        description="Its indicators; null for a viewer who may not see them.",
+        description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
     )
