@@ -19,7 +19,7 @@ from schema.fields.source import NODES, OF_ROW, LoadField
 from schema.subscription import PositionStream
 
 READ, BOTH = frozenset({Scope.READ}), frozenset({Scope.READ, Scope.PERSONAL})
-# Who may ask, in the order of the columns. A program without `read` sees nothing and has none.
+# Kinds of viewers, in the order of the columns. A program without `read` sees nothing and has no column.
 VIEWERS = {
     "commander": Visibility(Role.COMMANDER),
     "inspector": Visibility(Role.INSPECTOR),
@@ -31,8 +31,8 @@ VIEWERS = {
 INTRODUCTION = """\
 # Who sees what, and who may do what
 
-This page is made from the declarations by `make docs`. A test fails when it is stale, and other tests ask the graph
-itself.
+This page is generated from the declarations by `make docs`. A test fails when it is stale, and other tests check the
+graph itself.
 
 ## The roles
 
@@ -40,27 +40,27 @@ itself.
 - **Inspector**: an officer in the field. Sees every enterprise's file and all resources, and acts on their own
   inspections and the hazards of those.
 - **Enterprise**: sees its own file, the district's geography (zones, towns, venues, rings) and its warnings, the
-  inspectors of its own inspections, and what was dispatched to it. What belongs to others is not there for it,
-  whichever way it asks: by id, in lists and counts, through filters, by distance, by search, in the log, in streams.
-  Of portraits it has its own.
-- **Wall**: a screen. Sees everything but personal data, and does nothing.
-- **Integrator**: a program. With the scope `read` it sees what a wall sees, and with `personal` besides, personal data.
-  The scopes `register`, `positions`, `readings` and `warnings` let it act; without `read` it then sees the rows that it
-  wrote, and nothing that hangs on them.
+  inspectors of its own inspections, and the dispatches to it. Rows of others do not exist for it, whichever way it
+  asks: by id, in lists and counts, through filters, by distance, by search, in the log, in streams. It sees only its
+  own portrait.
+- **Wall**: a screen. Sees everything but personal data, and changes nothing.
+- **Integrator**: a program. With the scope `read` it sees what a wall sees, and with `personal` personal data too.
+  The scopes `register`, `positions`, `readings` and `warnings` let it act. Without `read` it sees only the rows that it
+  wrote, and no rows that they refer to.
 
-Without a token nothing is told but the schema, where the settings allow that. In demo mode whoever sends none is a
-wall.
+Without a token a client gets the schema at most, where the settings allow that. In demo mode a client without a token
+is a wall.
 
 ## Personal data
 
-Every contact, names and telephone numbers of inspectors and experts, the name of an actor in the log, addresses of
-cameras' streams, and evidence with its address. Where a viewer may not see it there is null, or an empty list. Who may
-not see a value may not filter, sort, search or count by it: such a filter passes over it or is refused.
+Personal data are all contacts, the names and telephone numbers of inspectors and experts, the name of an actor in the
+log, the addresses of cameras' streams, and evidence with its address. A viewer who may not see a value gets null or an
+empty list, and may not filter, sort, search or count by it: such a filter ignores the value or is refused.
 
 ## Tokens
 
 `Authorization: Bearer <token>`. A token is a JSON Web Token, signed with the server's secret (HS256) and made on the
-server's machine. It says the role, who holds it and when it ends:
+server's machine. It has a role, an owner and an expiry:
 
 ```sh check
 python -m web token --role commander --name 值班长
@@ -70,10 +70,10 @@ python -m web token --role wall --ttl 30d
 python -m web token --role integrator --scopes read,register
 ```
 
-It stands alone on the last line. `HUHANG_SECRET` is the secret, of at least 32 characters; a new one ends all tokens.
-The demo makes its own and keeps it under `var/`, and GraphiQL offers a token for each role there. An inspector's badge
-and an enterprise's credit code or external id must be in the register: whoever is taken out of it is refused within 30
-seconds.
+The token stands alone on the last line. `HUHANG_SECRET` is the secret, of at least 32 characters; a new secret ends all
+tokens. The demo generates its own secret under `var/`, and GraphiQL offers a token for each role there. An inspector's
+badge and an enterprise's credit code or external id must be in the register: a token whose owner is removed from it is
+refused within 30 seconds.
 """
 
 
@@ -84,16 +84,15 @@ class See(Enum):
     OWN = "own"
     NONE = "–"
 
-    def of(self, other: "See") -> "See":
-        """What is left of one where the other limits it too."""
+    def limited_by(self, other: "See") -> "See":
         order = [See.NONE, See.OWN, See.ALL]
         return min(self, other, key=order.index)
 
 
 def rows(model: Any, visibility: Visibility) -> See:
-    """Which rows of a table."""
-    found = authorization.scope(model, visibility)
-    if any(isinstance(condition.predicate, Nothing) for condition in found):
+    """How many of a table's rows the viewer sees."""
+    conditions = authorization.scope(model, visibility)
+    if any(isinstance(condition.predicate, Nothing) for condition in conditions):
         return See.NONE
     own = visibility.role is Role.ENTERPRISE and authorization.OWNERSHIP[model] is not authorization.EVERYTHING
     return See.OWN if own else See.ALL
@@ -104,18 +103,18 @@ def value(right: Right | None, visibility: Visibility) -> See:
 
 
 class Page:
-    """The page, from one graph."""
+    """Writes the page for one graph."""
 
     def __init__(self, graph: Graph) -> None:
         self._types = graph._schema.type_map
-        self._models = {of.__name__: of.row for of in (*OF_ROW.values(), *NODES.values())}
+        self._models = {type_.__name__: type_.row for type_ in (*OF_ROW.values(), *NODES.values())}
 
     def lines(self) -> Iterator[str]:
         yield INTRODUCTION
-        yield "## What each sees\n"
+        yield "## What each role sees\n"
         yield (
-            "*all*: of every row that there is; *own*: of an enterprise's own rows; –: nothing. A field that leads to"
-            " other rows leads to those that the viewer sees.\n"
+            "*all*: of every row; *own*: of an enterprise's own rows; –: nothing. A field that leads to other rows"
+            " leads to those that the viewer sees.\n"
         )
         for name in sorted(self._models):
             yield from self._type(name)
@@ -135,23 +134,23 @@ class Page:
         declared = definition.extensions["strawberry-definition"]
         seen = rows(self._models[name], visibility)
         if isinstance(declared, LoadField):
-            seen = seen.of(value(declared.sees, visibility))
+            seen = seen.limited_by(value(declared.sees, visibility))
             portrait = isinstance(declared.source, Batch) and declared.source.function in portraits.ENTERPRISES
             if portrait and visibility.role is Role.ENTERPRISE:
                 seen = See.OWN if getattr(declared.source, "function", None) is portraits.of_enterprises else See.NONE
-        return seen.of(self._target(get_named_type(definition.type), visibility))
+        return seen.limited_by(self._target(get_named_type(definition.type), visibility))
 
-    def _target(self, of: GraphQLNamedType, visibility: Visibility) -> See:
-        """What there is to see of the rows that a field leads to."""
-        node = of.name.removesuffix("Connection")
+    def _target(self, type_: GraphQLNamedType, visibility: Visibility) -> See:
+        """How much the viewer sees of the rows that a field leads to."""
+        node = type_.name.removesuffix("Connection")
         return rows(self._models[node], visibility) if node in self._models else See.ALL
 
     def _plain(self) -> Iterator[str]:
-        """Values inside rows whose right is with a part of them."""
+        """Values inside rows that need a right of their own."""
         yield "### Values inside events\n"
         yield from head("value")
         for name in ("Actor.name", "FieldChange of names and telephone numbers"):
-            yield row(name, [value(PERSONAL_DATA, v).of(self._events(v)) for v in VIEWERS.values()])
+            yield row(name, [value(PERSONAL_DATA, v).limited_by(self._events(v)) for v in VIEWERS.values()])
         yield ""
 
     def _events(self, visibility: Visibility) -> See:
@@ -159,11 +158,11 @@ class Page:
 
     def _streams(self) -> Iterator[str]:
         yield "## Streams\n"
-        yield "The events and portraits that a query would give, as they come; without `read` a program has none.\n"
+        yield "Streams give the events and portraits that a query would give. A program without `read` has none.\n"
         yield from head("stream")
         for name, definition in self._types["Subscription"].fields.items():  # type: ignore[attr-defined]  # as above
-            load = definition.extensions["strawberry-definition"].source
-            positions = isinstance(load, PositionStream)
+            source = definition.extensions["strawberry-definition"].source
+            positions = isinstance(source, PositionStream)
             limits = [
                 See.ALL if v.role is not Role.ENTERPRISE else See.NONE if positions else See.OWN
                 for v in VIEWERS.values()
@@ -172,9 +171,9 @@ class Page:
         yield ""
 
     def _filters(self) -> Iterator[str]:
-        """Those that somebody may not ask, or not in whole."""
-        yield "## Filters that not everybody may use in whole\n"
-        yield "*part*: it passes over personal data; *refused*: with the error FORBIDDEN. All others are for all.\n"
+        """The filters that some viewers may not use, or not in full."""
+        yield "## Filters with limits\n"
+        yield "*part*: ignores personal data; *refused*: the error FORBIDDEN. Every viewer may use all other filters.\n"
         yield from head("filter")
         for name in sorted(NODES):
             for field, asked in getattr(NODES[name], "filters", {}).items():
@@ -184,10 +183,10 @@ class Page:
         yield ""
 
     def _mutations(self) -> Iterator[str]:
-        yield "## What each may do\n"
+        yield "## What each role may do\n"
         yield (
-            "*own*: an inspector's own inspections, what comes of those, and reports of their own; an enterprise's own"
-            " rows. A program needs the scope that is named. What each step needs besides is in lifecycles.md.\n"
+            "*own*: an inspector's own inspections and what follows from them, and reports about themselves; an"
+            " enterprise's own rows. A program needs the scope named. Further conditions are in lifecycles.md.\n"
         )
         roles = [Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE, Role.WALL]
         yield "| mutation | commander | inspector | enterprise | wall | integrator |"

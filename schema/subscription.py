@@ -66,7 +66,7 @@ class EventStream(StreamSource):
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         return [
-            argument("filter", "Only those events.", UpdateFilter | None, strawberry.UNSET),
+            argument("filter", "Conditions on the events.", UpdateFilter | None, strawberry.UNSET),
             argument("after", "Start after this cursor of the log; by default now.", str | None, strawberry.UNSET),
         ]
 

@@ -42,7 +42,7 @@ T = TypeVar("T")
 # -- connections --
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="Position of a page in its list.")
 class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether the list goes on after this page.")
     has_previous_page: bool = strawberry.field(description="Whether the list has rows before this page.")
@@ -52,7 +52,7 @@ class PageInfo:
 
 @strawberry.type(description="A row in its place in a list.")
 class Edge(Generic[T]):
-    cursor: str = strawberry.field(description="The place, for `after` and `before`.")
+    cursor: str = strawberry.field(description="Position of the row, for `after` and `before`.")
     node: T = strawberry.field(description="The row.")
 
 
@@ -60,8 +60,8 @@ class Edge(Generic[T]):
 class Connection(Generic[T]):
     edges: list[Edge[T]] = strawberry.field(description="The rows of the page, each with its cursor.")
     nodes: list[T] = strawberry.field(description="The rows of the page.")
-    page_info: PageInfo = strawberry.field(description="Where the page lies in the list.")
-    total_count: int = strawberry.field(description="How many rows the whole list has; counted only if asked.")
+    page_info: PageInfo = strawberry.field(description="Position of the page in the list.")
+    total_count: int = strawberry.field(description="Number of rows in the whole list; counted only if selected.")
 
 
 class LazyConnection:
@@ -153,7 +153,7 @@ class ToMany(RowsField):
             for f in node.filter.__strawberry_definition__.fields:
                 arguments.append(argument(f.python_name, f.description, f.type, strawberry.UNSET))
         elif node.filter:
-            arguments.append(argument("filter", "Only those rows.", node.filter | None, strawberry.UNSET))
+            arguments.append(argument("filter", "Conditions on the rows.", node.filter | None, strawberry.UNSET))
         if node.order_input:
             arguments.append(argument("order_by", "The order.", node.order_input | None, strawberry.UNSET))
         return [*arguments, *page_arguments()]
@@ -249,12 +249,12 @@ def page_arguments() -> list[StrawberryArgument]:
     return [
         argument(
             "first",
-            "So many rows from the beginning, or after `after`: 1 to 1,000; 20 without `last`.",
+            "Number of rows from the beginning, or after `after`: 1 to 1,000; 20 without `last`.",
             int | None,
             strawberry.UNSET,
         ),
         argument("after", "Only rows after this cursor.", str | None, strawberry.UNSET),
-        argument("last", "So many rows from the end, or before `before`: 1 to 1,000.", int | None, strawberry.UNSET),
+        argument("last", "Number of rows from the end, or before `before`: 1 to 1,000.", int | None, strawberry.UNSET),
         argument("before", "Only rows before this cursor.", str | None, strawberry.UNSET),
     ]
 

@@ -63,7 +63,7 @@ class Log(ToMany):
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         return [
-            argument("filter", "Only those events.", UpdateFilter | None, strawberry.UNSET),
+            argument("filter", "Conditions on the events.", UpdateFilter | None, strawberry.UNSET),
             *page_arguments(),
         ]
 

@@ -66,7 +66,7 @@ class RowByKey(FieldSource):
     columns: dict[str, Any]
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
-        return [argument("by", "Which one.", self.key)]
+        return [argument("by", "The key.", self.key)]
 
     def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
         node = graph_type(field.type)

@@ -76,7 +76,7 @@ class PerformAction(FieldSource):
     success: str
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
-        return [argument("input", "What to do.", self.input)]
+        return [argument("input", "The input.", self.input)]
 
     async def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
         if context.performed is not None:
@@ -222,7 +222,7 @@ def mutation(
     field = declare_field(load, description, name=name)
     made = _success(success, gives)
     members = (made, *failures, *problems)
-    result = strawberry.union(f"{capital}Result", description=f"What came of {name}.")
+    result = strawberry.union(f"{capital}Result", description=f"Result of {name}.")
     field.type_annotation = strawberry.annotation.StrawberryAnnotation(Annotated[Union[members], result])  # noqa: UP007
     return field
 
@@ -248,15 +248,15 @@ def _input(capital: str, body: Action, given: Mapping[str, str | RowId], subject
     annotations["client_mutation_id"] = str | None
     values["client_mutation_id"] = strawberry.field(
         default=strawberry.UNSET,
-        description="A name of the client's own: a repeat with the same one is answered from the first success.",
+        description="The client's own id of this call: a repeat with it within seven days gets the first success.",
     )
     if subject:
         annotations["expected_version"] = int | None
         values["expected_version"] = strawberry.field(
-            default=strawberry.UNSET, description="The version that the client saw; another one is a Conflict."
+            default=strawberry.UNSET, description="The version that the client has seen; any other is a Conflict."
         )
     made = type(f"{capital}Input", (), {"__annotations__": annotations, "__module__": __name__, **values})
-    return strawberry.input(made, description=f"What {capital[0].lower()}{capital[1:]} needs.")
+    return strawberry.input(made, description=f"Input of {capital[0].lower()}{capital[1:]}.")
 
 
 def shown(hint: Any, of: bool) -> Any:
@@ -277,16 +277,16 @@ def _success(name: str, gives: Mapping[str, Any]) -> Any:
     values: dict[str, Any] = {}
     for field, of in gives.items():
         annotations[field] = of
-        described = "The rows, as they are now." if get_origin(of) is list else "The row, as it is now."
+        described = "The rows as they are now." if get_origin(of) is list else "The row as it is now."
         values[field] = declare_field(WrittenRow(field), described)
     annotations["cursor"] = str
-    values["cursor"] = strawberry.field(description="The cursor of the last event that came of it.")
+    values["cursor"] = strawberry.field(description="Cursor of the last event that it logged.")
 
     def is_type_of(cls: Any, value: Any, info: Any) -> bool:
         return isinstance(value, Success) and value.name == name
 
     body = {"__annotations__": annotations, "__module__": __name__, **values, "is_type_of": classmethod(is_type_of)}
-    return strawberry.type(type(name, (), body), description="It is done.")
+    return strawberry.type(type(name, (), body), description="Success.")
 
 
 @dataclass(eq=False)

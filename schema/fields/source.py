@@ -232,7 +232,7 @@ class JsonCompiler(Protocol):
 # -- types --
 
 
-@strawberry.interface(description="Anything that has a global id.")
+@strawberry.interface(description="A row with a global id.")
 class Node:
     id: strawberry.ID = strawberry.field(description="Global id: opaque, unique among all types, and lasting.")
 

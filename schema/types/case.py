@@ -57,7 +57,7 @@ class CaseFilter:
     filed_until: dt.date | None = day(until(models.Case.filed_at), "Filed on this day or earlier.")
 
 
-@strawberry.type(description="What was decided against an enterprise (行政处罚).")
+@strawberry.type(description="A penalty against an enterprise (行政处罚).")
 class Penalty:
     kinds: list[PenaltyKind] = strawberry.field(description="The kinds of penalty.")
     fine_yuan: int | None = strawberry.field(description="The fine in yuan (CNY); null without one.")

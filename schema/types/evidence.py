@@ -21,6 +21,6 @@ class Evidence(Node):
         evidence_urls,
         models.Evidence.sha256,
         models.Evidence.stored_at,
-        description="Where it can be read for a short time; null if it is not in store.",
+        description="Address where it can be read for a short time; null if it is not in the store.",
     )
     taken_at: dt.datetime | None = column(models.Evidence.taken_at, "When it was taken; null if not known.")
