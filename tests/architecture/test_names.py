@@ -15,6 +15,7 @@ PACKAGE_TESTS = {
     "resolvers/actions/test_guards.py",
     "resolvers/actions/test_lifecycles.py",
     "resolvers/register/test_damage.py",
+    "resolvers/register/test_guide.py",
     "resolvers/register/test_real.py",
     "resolvers/register/test_stopping.py",
     "schema/live/test_leak.py",
