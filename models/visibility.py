@@ -1,4 +1,4 @@
-"""Who asks, and what they may see, as plain values that every layer can take as an argument."""
+"""Viewers and what they may see, as plain values that every layer can take as arguments."""
 
 import datetime as dt
 import enum
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 class Role(enum.Enum):
-    """Who uses the graph."""
+    """The kind of user."""
 
     COMMANDER = "commander"
     INSPECTOR = "inspector"
@@ -16,7 +16,7 @@ class Role(enum.Enum):
 
 
 class Scope(enum.Enum):
-    """What a program was allowed."""
+    """A permission of a program's token."""
 
     READ = "read"
     PERSONAL = "personal"
@@ -28,7 +28,7 @@ class Scope(enum.Enum):
 
 @dataclass(frozen=True)
 class Right:
-    """A right to see a kind of value. It depends on role and scopes alone: a document decides it once."""
+    """A right to see values of one kind. It depends on role and scopes only, so a plan can decide it once."""
 
     name: str
     roles: frozenset[Role]
@@ -40,7 +40,10 @@ PERSONAL_DATA = Right("personal data", frozenset({Role.COMMANDER, Role.INSPECTOR
 
 @dataclass(frozen=True)
 class Visibility:
-    """What decides what is seen. Two viewers with equal visibility get equal answers."""
+    """All that decides what a viewer sees. Viewers with equal visibility get equal responses.
+
+    `enterprise` is the key of the enterprise that a viewer of that role belongs to.
+    """
 
     role: Role
     scopes: frozenset[Scope] = frozenset()
@@ -54,10 +57,9 @@ class Visibility:
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who asks: visibility, and which person it is.
+    """The person or program that sends a request.
 
-    `enterprise` in the visibility and `inspector` are keys of rows; `subject` is who the token was made for; `name` is
-    personal data.
+    `inspector` is the key of the inspector's row, `subject` the token's subject. `name` is personal data.
     """
 
     visibility: Visibility
@@ -72,5 +74,5 @@ class Viewer:
 
     @property
     def identity(self) -> str:
-        """Equal for two tokens of the same person or program."""
+        """Equal for all tokens of one person or program."""
         return f"{self.role.name}:{self.visibility.enterprise or ''}:{self.inspector or ''}:{self.subject}"

@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and on PostgreSQL, and the base of every table."""
+"""Column types that behave alike on SQLite and PostgreSQL, and the names of constraints and indexes."""
 
 import datetime as dt
 import enum
@@ -18,7 +18,10 @@ SQLModel.metadata.naming_convention = {
 
 
 class UtcTime(TypeDecorator[dt.datetime]):
-    """An instant. PostgreSQL keeps a timestamptz; SQLite, which has no zones, ISO 8601 text of fixed width in UTC."""
+    """An instant: a timestamptz in PostgreSQL; in SQLite, which has no time zones, ISO 8601 text of fixed width in UTC.
+
+    Raises ValueError for a time without its zone.
+    """
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -45,7 +48,7 @@ class UtcTime(TypeDecorator[dt.datetime]):
 
 
 class RankedEnum(TypeDecorator[enum.Enum]):
-    """An enum with an order of its own (its values are 1, 2, …), stored as that number so that SQL sorts it right."""
+    """An enum whose values 1, 2, … are its order. The number is stored, so that SQL sorts by it."""
 
     impl = sa.SmallInteger
     cache_ok = True
@@ -66,7 +69,7 @@ class RankedEnum(TypeDecorator[enum.Enum]):
 
 
 class JsonList(TypeDecorator[list[Any]]):
-    """A short list of texts, or of an enum's members, as a JSON array."""
+    """A short list of texts, or of an enum's members by name, stored as a JSON array."""
 
     impl = sa.JSON
     cache_ok = True
@@ -83,17 +86,18 @@ class JsonList(TypeDecorator[list[Any]]):
 
 
 def named_enum(of: type[enum.Enum], name: str, *, constrained: bool = True) -> sa.Enum:
-    """An enum stored by the names of its members, with a check constraint of that name; without, where it will grow."""
+    """An enum stored by its members' names. `constrained` adds a check constraint, unsuitable for enums that grow."""
     return sa.Enum(of, native_enum=False, create_constraint=constrained, name=name, length=32)
 
 
-# Where a time is absent, what stands for it in an order: SQL literals that both databases compare with their times.
+# SQL literals that sort in place of null times, before or after all others. Both databases compare them with times.
 EARLIEST = "'0001-01-01T00:00:00.000000+00:00'"
 LATEST = "'9999-12-31T00:00:00.000000+00:00'"
 
-# Byte order, so that a page's order does not depend on the machine's language settings.
+# Text in byte order, so that the order of a page does not depend on the machine's locale.
 SortableText = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
 def rank_check(column: str, of: type[enum.Enum]) -> sa.CheckConstraint:
+    """A check that the column holds a value of the enum."""
     return sa.CheckConstraint(f"{column} BETWEEN 1 AND {len(of)}", name=column)

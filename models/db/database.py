@@ -1,4 +1,4 @@
-"""The database: one address for SQLite and PostgreSQL, reads that see one moment, writes that take their turn."""
+"""The database, SQLite or PostgreSQL by its URL: reads see one moment, and writes run in transactions."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -19,22 +19,19 @@ SQLITE_THREADS = 2
 
 
 def driver_url(url: str) -> sa.URL:
-    """`sqlite:///…` or `postgresql://…` with the driver that Huhang uses.
-
-    Raises ValueError for any other database.
-    """
+    """The URL with the driver that Huhang uses. Raises ValueError unless it is `sqlite:///…` or `postgresql://…`."""
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
-        raise ValueError("a database's address begins with sqlite:/// or postgresql://") from None
+        raise ValueError("the URL of a database begins with sqlite:/// or postgresql://") from None
     drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
     if parsed.drivername not in drivers:
-        raise ValueError(f"no database of kind {parsed.drivername}: use sqlite:/// or postgresql://")
+        raise ValueError(f"{parsed.drivername} is not supported: use sqlite:/// or postgresql://")
     return parsed.set(drivername=drivers[parsed.drivername])
 
 
 class Database:
-    """Connections to one database: to PostgreSQL at most `pool_size`, of which half are `held` for reading."""
+    """Connections to one database. PostgreSQL gets at most `pool_size`, of which half belong to `read_pool`."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = driver_url(url)
@@ -57,7 +54,7 @@ class Database:
         else:
             _, arguments = self.engine.dialect.create_connect_args(self.url)
             self.read_pool = PostgresPool(dict(arguments), half)
-        # A PostgreSQL reader sees one moment as well, and cannot write.
+        # In SQLite every transaction sees one moment; in PostgreSQL these options make it so, and forbid writes.
         options: dict[str, Any] = (
             {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         )
@@ -66,13 +63,13 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection whose statements all see the database as it was at the first of them."""
+        """A connection whose statements all see the database as it was at the first one."""
         async with self._reading.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """One transaction: committed at the end, rolled back by an exception."""
+        """A session in one transaction, which is committed at the end and rolled back after an exception."""
         async with AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -84,19 +81,19 @@ class Database:
 def _prepare_sqlite(engine: AsyncEngine) -> None:
     @sa.event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, record: Any) -> None:
-        # The driver's own habit of opening transactions late loses updates; "begin" below opens them instead.
+        # The driver opens transactions only before a write, which loses updates; "begin" below opens them instead.
         connection.isolation_level = None
         prepare_sqlite_connection(connection)
 
     @sa.event.listens_for(engine.sync_engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        # A writer that begins deferred and finds another ahead of it fails at once; an immediate one waits its turn.
+        # A deferred transaction fails at once if another process has written; an immediate one waits for its turn.
         write = connection.get_execution_options().get("huhang_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def prepare_sqlite_connection(connection: "sqlite3.Connection | Any") -> None:
-    """What every SQLite connection of Huhang needs, whoever opens it."""
+    """Set up a SQLite connection, SQLAlchemy's or the read pool's, with Huhang's settings and functions."""
     cursor = connection.cursor()
     for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")

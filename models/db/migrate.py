@@ -1,4 +1,4 @@
-"""Bringing a database up to date with Alembic. Two processes may do it at once: the second finds nothing to do."""
+"""Brings a database to the current schema with Alembic. Several processes may do so at once."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from alembic.config import Config
 
 from models.db.database import Database
 
-MIGRATION_LOCK = 20230923  # the key of PostgreSQL's advisory lock; any number that nothing else uses
+MIGRATION_LOCK = 20230923  # key of PostgreSQL's advisory lock; any number that no other lock has
 
 
 def configuration() -> Config:
@@ -18,7 +18,10 @@ def configuration() -> Config:
 
 
 async def migrate(database: Database, revision: str = "head") -> None:
-    """Run what is missing, in one transaction: all of it or, after an error, nothing."""
+    """Run the missing migrations in one transaction: all of them or, after an error, none.
+
+    Of two processes that migrate at once, the second waits for the first and finds nothing left to do.
+    """
 
     def run(connection: sa.Connection) -> None:
         if connection.dialect.name == "postgresql":

@@ -1,4 +1,4 @@
-"""Read connections to PostgreSQL, driven by the event loop."""
+"""The pool of read connections to PostgreSQL, used on the event loop. Identical lookups share statements."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -11,121 +11,123 @@ from models.db.read_pool import STATEMENTS_CACHED, Fetch, MultipleStatements, Wo
 T = TypeVar("T")
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# Times as text are in UTC; to compile a statement takes longer than to run one of ours; what is read often is in
-# memory, where a row by its key costs little more than the next one; what a portrait sorts and joins must find room.
+# Times as text are in UTC. Compiling one of our statements takes longer than running it. Rows read often are in memory,
+# where a random read costs little more than a sequential one. Portraits need memory to sort and join.
 SETTINGS = {"timezone": "UTC", "jit": "off", "random_page_cost": "1.1", "work_mem": "32MB"}
-SILENT_SECONDS = 60.0  # a database that has gone without a word is not waited for longer
+SILENT_SECONDS = 60.0  # the longest wait for a database that no longer responds
 
 
 class PostgresPool:
-    """At most `size` connections, made from these options of asyncpg; whoever finds none free waits."""
+    """At most `size` connections with the given options of asyncpg. A read waits until one is free."""
 
     def __init__(self, options: dict[str, Any], size: int) -> None:
         self._options = options
         self._free: list[asyncpg.Connection[Any]] = []
-        self._places = asyncio.Semaphore(size)
-        self._flights: dict[Any, CoalescedQuery] = {}
+        self._slots = asyncio.Semaphore(size)
+        # By text and arguments without the keys.
+        self._coalesced: dict[Any, CoalescedQuery] = {}
         self._closed = False
 
     async def read(self, work: Work[T], *, single: bool = False) -> T:
         if single:
-            return await work(self._only())
+            return await work(self._single_fetch())
         connection: asyncpg.Connection[Any] | None = None
 
         async def fetch(text: str, arguments: list[Any], keys: int | None) -> Sequence[Any]:
             nonlocal connection
             if connection is None:
-                connection = await self._connection()
+                connection = await self._acquire()
                 await connection.execute(BEGIN)
             rows: Sequence[Any] = await connection.fetch(text, *arguments)
             return rows
 
-        async with self._places:
-            done = False
+        async with self._slots:
+            succeeded = False
             try:
-                found = await work(fetch)
+                result = await work(fetch)
                 if connection is not None:
                     await connection.execute("COMMIT")
-                done = True
-                return found
+                succeeded = True
+                return result
             finally:
                 if connection is not None:
-                    self._release(connection, done=done)
+                    self._release(connection, reusable=succeeded)
 
-    def _only(self) -> Fetch:
-        """Takes one statement."""
-        done = False
+    def _single_fetch(self) -> Fetch:
+        """A fetch for one statement, without a transaction. A second call raises MultipleStatements."""
+        called = False
 
         def fetch(text: str, arguments: list[Any], keys: int | None) -> Awaitable[Sequence[Any]]:
-            nonlocal done
-            if done:
+            nonlocal called
+            if called:
                 raise MultipleStatements
-            done = True
-            return self._alone(text, arguments, keys)
+            called = True
+            return self._coalesce(text, arguments, keys)
 
         return fetch
 
-    async def _alone(self, text: str, arguments: list[Any], keys: int | None) -> Sequence[Any]:
-        """A statement that is all of its operation. Those that look up rows by keys wait together, and share one."""
+    async def _coalesce(self, text: str, arguments: list[Any], keys: int | None) -> Sequence[Any]:
+        """Run a statement, or wait for the next run that several lookups by key share."""
         if keys is None:
             return await self._statement(text, arguments)
         rest = (*arguments[:keys], *arguments[keys + 1 :])
         try:
-            flight = self._flights.setdefault((text, rest), CoalescedQuery(keys))
-        except TypeError:  # a list among the rest
+            query = self._coalesced.setdefault((text, rest), CoalescedQuery(keys))
+        except TypeError:  # one of the other arguments is a list, which has no hash
             return await self._statement(text, arguments)
-        if not flight.under_way:
-            flight.under_way = True
+        if not query.running:
+            query.running = True
             try:
                 return await self._statement(text, arguments)
             finally:
-                self._next(text, rest, flight)
-        waiting = asyncio.get_running_loop().create_future()
-        flight.waiting.append((arguments[keys], waiting))
-        found: Sequence[Any] = await waiting
-        return found
+                self._run_next(text, rest, query)
+        future = asyncio.get_running_loop().create_future()
+        query.waiting.append((arguments[keys], future))
+        rows: Sequence[Any] = await future
+        return rows
 
-    def _next(self, text: str, rest: tuple[Any, ...], flight: "CoalescedQuery") -> None:
-        if flight.waiting:
-            flight.task = asyncio.create_task(self._fly(text, rest, flight))
+    def _run_next(self, text: str, rest: tuple[Any, ...], query: "CoalescedQuery") -> None:
+        """Run the statement for all that wait, or forget the query if nothing waits."""
+        if query.waiting:
+            query.task = asyncio.create_task(self._run_for_waiting(text, rest, query))
         else:
-            del self._flights[text, rest]
+            del self._coalesced[text, rest]
 
-    async def _fly(self, text: str, rest: tuple[Any, ...], flight: "CoalescedQuery") -> None:
-        """One statement for all who wait."""
-        waiting, flight.waiting = flight.waiting, []
+    async def _run_for_waiting(self, text: str, rest: tuple[Any, ...], query: "CoalescedQuery") -> None:
+        waiting, query.waiting = query.waiting, []
         try:
-            wanted = list(dict.fromkeys(key for keys, _ in waiting for key in keys))
-            rows = await self._statement(text, [*rest[: flight.keys], wanted, *rest[flight.keys :]])
-            by_key: dict[Any, list[Any]] = {}
+            all_keys = list(dict.fromkeys(key for keys, _ in waiting for key in keys))
+            rows = await self._statement(text, [*rest[: query.keys], all_keys, *rest[query.keys :]])
+            rows_by_key: dict[Any, list[Any]] = {}
             for row in rows:
-                by_key.setdefault(row[-1], []).append(row)
+                rows_by_key.setdefault(row[-1], []).append(row)
             for keys, future in waiting:
                 if not future.done():
-                    future.set_result([row for key in keys for row in by_key.get(key, ())])
+                    future.set_result([row for key in keys for row in rows_by_key.get(key, ())])
         except BaseException as error:
             for _, future in waiting:
                 if not future.done():
-                    future.set_exception(error if isinstance(error, Exception) else ConnectionError("it was ended"))
+                    failure = error if isinstance(error, Exception) else ConnectionError("the read was cancelled")
+                    future.set_exception(failure)
             if not isinstance(error, Exception):
                 raise
         finally:
-            self._next(text, rest, flight)
+            self._run_next(text, rest, query)
 
     async def _statement(self, text: str, arguments: list[Any]) -> Sequence[Any]:
-        async with self._places:
-            connection, done = await self._connection(), False
+        async with self._slots:
+            connection, succeeded = await self._acquire(), False
             try:
                 rows: Sequence[Any] = await connection.fetch(text, *arguments)
-                done = True
+                succeeded = True
                 return rows
             finally:
-                self._release(connection, done=done)
+                self._release(connection, reusable=succeeded)
 
-    async def _connection(self) -> "asyncpg.Connection[Any]":
+    async def _acquire(self) -> "asyncpg.Connection[Any]":
         while self._free:
-            if not (found := self._free.pop()).is_closed():
-                return found
+            if not (connection := self._free.pop()).is_closed():
+                return connection
         return await asyncpg.connect(
             **self._options,
             statement_cache_size=STATEMENTS_CACHED,
@@ -133,11 +135,11 @@ class PostgresPool:
             command_timeout=SILENT_SECONDS,
         )
 
-    def _release(self, connection: "asyncpg.Connection[Any]", *, done: bool) -> None:
-        if done and not self._closed:
+    def _release(self, connection: "asyncpg.Connection[Any]", *, reusable: bool) -> None:
+        if reusable and not self._closed:
             self._free.append(connection)
         else:
-            # It is in the midst of something, or nobody will close it later.
+            # It may be in the middle of a statement; and after `close` nothing would close it later.
             connection.terminate()
 
     async def close(self) -> None:
@@ -147,14 +149,14 @@ class PostgresPool:
 
 
 class CoalescedQuery:
-    """Those who want rows by the same statement while it is under way: they share the next one.
+    """A lookup by key that is running, and the lookups by the same statement that wait: they share the next run.
 
-    What each is given was read after it asked. `keys` is the place of the list of keys among the arguments.
+    So each gets rows that were read after it asked. `keys` is the position of the list of keys among the arguments.
     """
 
-    __slots__ = ("keys", "task", "under_way", "waiting")
+    __slots__ = ("keys", "running", "task", "waiting")
 
     def __init__(self, keys: int) -> None:
-        self.keys, self.under_way = keys, False
+        self.keys, self.running = keys, False
         self.waiting: list[tuple[list[Any], asyncio.Future[Any]]] = []
         self.task: asyncio.Task[None] | None = None

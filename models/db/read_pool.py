@@ -1,28 +1,29 @@
-"""The interface of a pool of connections for reading."""
+"""The interface of a pool of read connections."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
-# A statement and its arguments, in the driver's order, to rows. The third says at which place there is a list of keys,
-# where the rows are those of the keys, and each row's last value is its key; else None.
+# Runs a statement: from its text, its arguments in the driver's order, and the position of the list of keys among them,
+# to rows. The position is None unless every row belongs to one of the keys and has that key as its last value.
 Fetch = Callable[[str, list[Any], int | None], Awaitable[Sequence[Any]]]
 Work = Callable[[Fetch], Coroutine[Any, Any, T]]
-STATEMENTS_CACHED = 1_000  # prepared, on each connection
+STATEMENTS_CACHED = 1_000  # prepared statements on each connection
 
 
 class MultipleStatements(Exception):
-    """The work has a second statement, though it was thought to have only one."""
+    """The work ran a second statement, though it was announced as a single one."""
 
 
 class ReadPool(Protocol):
-    """Connections to one database."""
+    """Connections to one database, for reading only."""
 
     async def read(self, work: Work[T], *, single: bool = False) -> T:
-        """Do the work; all its statements see the database at one moment.
+        """Run the work, whose statements all see the database at one moment, and return its result.
 
-        `single` says that it has only one, and needs no transaction. Where it has another all the same, PostgreSQL's
-        raises NotSingle, and the work is to be done anew.
+        `single` announces that it runs one statement at most, and so needs no transaction. If it runs another, the pool
+        for PostgreSQL raises MultipleStatements; the caller then runs the work again without `single`.
         """
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close the free connections now, and those in use when their work ends."""

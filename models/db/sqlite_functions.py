@@ -1,4 +1,4 @@
-"""Functions that SQLite lacks, registered on each of its connections."""
+"""SQL functions that SQLite lacks. They are registered on each of its connections."""
 
 import datetime as dt
 import functools
@@ -9,7 +9,7 @@ EARTH_RADIUS_METRES = 6_371_008.8  # the mean radius R1 of the WGS-84 ellipsoid 
 
 
 def great_circle_metres(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
-    """The distance along the sphere between two points given in degrees, by the haversine formula."""
+    """The distance in metres along the sphere between two points in degrees, by the haversine formula."""
     p, q = math.radians(latitude), math.radians(other_latitude)
     half = math.sin((q - p) / 2) ** 2
     half += math.cos(p) * math.cos(q) * math.sin(math.radians(other_longitude - longitude) / 2) ** 2
@@ -17,10 +17,10 @@ def great_circle_metres(latitude: float, longitude: float, other_latitude: float
 
 
 def local_day(time: str | None, zone: str) -> str | None:
-    """The day of an instant, ISO 8601 text, in a zone: what PostgreSQL's `timezone(zone, time)::date` gives."""
+    """The day of an instant in a time zone, both ISO 8601: like PostgreSQL's `timezone(zone, time)::date`."""
     if time is None:
         return None
-    # Since 1972 all clocks have been whole minutes from Greenwich: a minute's first instant tells for all of it.
+    # Since 1972 all offsets from UTC have been whole minutes, so all instants of a minute are on the same day.
     return _day(time if time < "1973" else time[:16] + "+00:00", zone)
 
 

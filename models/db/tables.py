@@ -1,4 +1,4 @@
-"""What tables have in common: base classes, indexes and constraints."""
+"""Parts that tables share: base classes, indexes and constraints."""
 
 import sqlalchemy as sa
 from sqlalchemy.schema import SchemaItem
@@ -6,9 +6,10 @@ from sqlmodel import Field, SQLModel
 
 
 def order_indexes(scopes: dict[str, list[str]], orders: dict[str, sa.TextClause | str]) -> list[sa.Index]:
-    """For each scope (a prefix of names and its columns) an index for each order, ending in the primary key.
+    """Indexes for pagination by keyset: one for each scope and order, ending in the primary key.
 
-    The names are `ix_<scope><order>`; paging by keyset costs the same on every page because of these.
+    A scope is a prefix of names with the columns before the order's. The names are `ix_<scope>by_<order>`. With these
+    indexes a page costs the same wherever it is in its list.
     """
     return [
         sa.Index(f"ix_{scope}by_{order}", *columns, key, "id")
@@ -18,6 +19,7 @@ def order_indexes(scopes: dict[str, list[str]], orders: dict[str, sa.TextClause 
 
 
 def location_check() -> sa.CheckConstraint:
+    """Latitude and longitude are both null or both within their ranges."""
     return sa.CheckConstraint(
         "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180",
         name="location",
@@ -25,7 +27,7 @@ def location_check() -> sa.CheckConstraint:
 
 
 def zone_and_location() -> tuple[SchemaItem, ...]:
-    """For what lies in a zone and is looked for nearby. Each table needs its own, so this makes them."""
+    """New constraints and indexes for a table whose rows are in a zone and are searched by distance."""
     return (location_check(), sa.Index(None, "zone_id", "id"), sa.Index(None, "latitude", "longitude"))
 
 
@@ -36,25 +38,25 @@ def table_of(model: type[SQLModel]) -> sa.Table:
 
 
 class Row(SQLModel):
-    """What every table has."""
+    """The primary key that every table has."""
 
     id: int = Field(default=None, primary_key=True)
 
 
 class Located(SQLModel):
-    """A place in WGS-84 degrees; both are null where it is not known."""
+    """A place in WGS-84 degrees; both are null if it is unknown."""
 
     latitude: float | None = None
     longitude: float | None = None
 
 
 class Registered(SQLModel):
-    """A row that a register from elsewhere may name: its key there, by which an import finds it again."""
+    """A row that may come from another register. `external_id` is its key there; imports find the row by it."""
 
     external_id: str | None = Field(default=None, unique=True, index=True)
 
 
 class Versioned(SQLModel):
-    """A row that two people may change at once: its version rises by one with every change."""
+    """A row that two people may change at once. Every change raises its version by one."""
 
     version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})

@@ -113,7 +113,7 @@ async def test_who_waits_shares_the_next_statement_and_gets_their_own_rows(
     assert await first == [there[one]]
     assert await asyncio.gather(*rest) == [[there[key] for key in keys if key in there] for keys in asked]
     assert [sorted(keys) for [keys] in gate.asked] == [[one], sorted([one, other, 999])]
-    assert held._flights == {}
+    assert held._coalesced == {}
 
 
 async def test_other_statements_and_other_arguments_are_not_shared(held: PostgresPool, zones: tuple[int, int]) -> None:
@@ -161,7 +161,7 @@ async def test_an_error_reaches_all_who_wait_and_the_next_is_answered(
     failed = await asyncio.gather(first, *second, return_exceptions=True)
     assert [type(error) for error in failed] == [ZeroDivisionError, ConnectionError, ConnectionError]
     assert [rows[0][1] for rows in await asyncio.gather(*third)] == list(zones)
-    assert held._flights == {}
+    assert held._coalesced == {}
 
 
 async def test_who_goes_harms_nobody_else(held: PostgresPool, zones: tuple[int, int]) -> None:
@@ -180,7 +180,7 @@ async def test_who_goes_harms_nobody_else(held: PostgresPool, zones: tuple[int, 
     found: list[Any] = await asyncio.gather(first, gone, kept, late, return_exceptions=True)
     assert [type(one) for one in found[:2]] == [asyncio.CancelledError] * 2
     assert found[2:] == [[("战区1", zones[1])], [("战区0", zones[0])]]
-    assert held._flights == {}
+    assert held._coalesced == {}
 
 
 # -- one moment --
@@ -372,10 +372,10 @@ async def test_threads_and_connections_of_sqlite_are_gone_after_the_close(databa
 
     held: Any = database.read_pool
     assert await asyncio.gather(*(held.read(one) for _ in range(20))) == [[(1,)]] * 20
-    assert 1 <= len(held._opened) <= 2
+    assert 1 <= len(held._connections) <= 2
     await database.close()
     assert not any(thread.is_alive() for thread in held._threads._threads)
-    for connection in held._opened:
+    for connection in held._connections:
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             connection.execute("SELECT 1")
 

@@ -40,9 +40,9 @@ def test_the_demo_is_for_an_empty_database_only(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("", "HUHANG_DATABASE_URL: a database's address begins with sqlite:/// or postgresql://"),
-        ("huhang.db", "HUHANG_DATABASE_URL: a database's address begins with sqlite:/// or postgresql://"),
-        ("mysql://u:secret@h/d", "HUHANG_DATABASE_URL: no database of kind mysql: use sqlite:/// or postgresql://"),
+        ("", "HUHANG_DATABASE_URL: the URL of a database begins with sqlite:/// or postgresql://"),
+        ("huhang.db", "HUHANG_DATABASE_URL: the URL of a database begins with sqlite:/// or postgresql://"),
+        ("mysql://u:secret@h/d", "HUHANG_DATABASE_URL: mysql is not supported: use sqlite:/// or postgresql://"),
         ("sqlite:////dev/null/x/y.db", "The database of HUHANG_DATABASE_URL does not answer: "),
         ("postgresql://u:secret@127.0.0.1:{free}/d", "The database of HUHANG_DATABASE_URL does not answer: "),
     ],
