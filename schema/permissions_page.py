@@ -177,7 +177,7 @@ class Page:
         yield from head("filter")
         for name in sorted(NODES):
             for field, asked in getattr(NODES[name], "filters", {}).items():
-                cells = [allowed(asked.clause, v) for v in VIEWERS.values()]
+                cells = [allowed(asked.predicate, v) for v in VIEWERS.values()]
                 if set(cells) != {"all"}:
                     yield f"| {name}: {camel(field)} | {' | '.join(cells)} |"
         yield ""

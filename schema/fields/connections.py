@@ -44,28 +44,28 @@ T = TypeVar("T")
 
 @strawberry.type(description="Position of a page in its list.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether the list goes on after this page.")
-    has_previous_page: bool = strawberry.field(description="Whether the list has rows before this page.")
-    start_cursor: str | None = strawberry.field(description="Cursor of the first row; null where the page is empty.")
-    end_cursor: str | None = strawberry.field(description="Cursor of the last row; null where the page is empty.")
+    has_next_page: bool = strawberry.field(description="Whether there are rows after this page.")
+    has_previous_page: bool = strawberry.field(description="Whether there are rows before this page.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first row; null if the page is empty.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last row; null if the page is empty.")
 
 
-@strawberry.type(description="A row in its place in a list.")
+@strawberry.type(description="A row and its cursor.")
 class Edge(Generic[T]):
     cursor: str = strawberry.field(description="Position of the row, for `after` and `before`.")
     node: T = strawberry.field(description="The row.")
 
 
-@strawberry.type(description="A page of a list.")
+@strawberry.type(description="A page of a list of rows.")
 class Connection(Generic[T]):
-    edges: list[Edge[T]] = strawberry.field(description="The rows of the page, each with its cursor.")
+    edges: list[Edge[T]] = strawberry.field(description="The rows of the page with their cursors.")
     nodes: list[T] = strawberry.field(description="The rows of the page.")
     page_info: PageInfo = strawberry.field(description="Position of the page in the list.")
     total_count: int = strawberry.field(description="Number of rows in the whole list; counted only if selected.")
 
 
 class LazyConnection:
-    """A connection that is not read yet: it reads what the client asks of it."""
+    """A connection under graphql-core. It reads only what is selected of it."""
 
     def __init__(self, context: Context, rows: RowSet, page: Page, key: Any) -> None:
         self._context, self._rows, self._page, self._key = context, rows, page, key
@@ -86,10 +86,10 @@ class LazyConnection:
 
     @property
     async def page_info(self) -> PageInfo:
-        found = await self._slice()
-        ends = [self._cursor(found.rows[i]) for i in (0, -1)] if found.rows else [None, None]
+        page = await self._slice()
+        ends = [self._cursor(page.rows[i]) for i in (0, -1)] if page.rows else [None, None]
         return PageInfo(
-            has_next_page=found.has_next, has_previous_page=found.has_previous, start_cursor=ends[0], end_cursor=ends[1]
+            has_next_page=page.has_next, has_previous_page=page.has_previous, start_cursor=ends[0], end_cursor=ends[1]
         )
 
     @property
@@ -99,7 +99,7 @@ class LazyConnection:
 
 @dataclass(frozen=True, slots=True)
 class EdgeValue:
-    """What an edge is made of."""
+    """The values of an edge."""
 
     cursor: str
     node: Record
@@ -155,7 +155,7 @@ class ToMany(RowsField):
         elif node.filter:
             arguments.append(argument("filter", "Conditions on the rows.", node.filter | None, strawberry.UNSET))
         if node.order_input:
-            arguments.append(argument("order_by", "The order.", node.order_input | None, strawberry.UNSET))
+            arguments.append(argument("order_by", "The order of the rows.", node.order_input | None, strawberry.UNSET))
         return [*arguments, *page_arguments()]
 
     def requested(self, field: LoadField, requester: Requester, arguments: dict[str, Any]) -> tuple[RowSet, Page]:

@@ -1,12 +1,10 @@
-"""Mutations, declared: an action's keyword arguments become the input, the rows that it gives back the success.
+"""Mutations: an action's keyword arguments become the input, the rows that it returns the success.
 
-`mutation("hazardAssign", hazards.assign, …)` makes `HazardAssignInput`, `HazardAssigned` and `HazardAssignResult`. Who
-may call it stands in models/lifecycle.py.
+`mutation("hazardAssign", hazards.assign, …)` makes the types `HazardAssignInput`, `HazardAssigned` and
+`HazardAssignResult`. models/lifecycle.py says who may call it.
 """
 
 import asyncio
-import datetime as dt
-import enum
 import hashlib
 import inspect
 from collections.abc import Mapping
@@ -22,13 +20,13 @@ from strawberry.types.arguments import StrawberryArgument
 from models import lifecycle
 from resolvers.actions import runner
 from resolvers.actions.context import ActionRequest, Outcome
-from resolvers.actions.errors import ActionError as Failure
-from resolvers.actions.errors import InvalidInput as Invalid
+from resolvers.actions.errors import ActionError, InvalidInput
 from resolvers.actions.inputs import UNCHANGED
 from resolvers.actions.runner import Action
-from resolvers.errors import RequestError, checked_text
+from resolvers.errors import RequestError
 from schema.execution.context import Context
 from schema.fields.filters import camel
+from schema.fields.input_values import plain_value
 from schema.fields.references import reference_step
 from schema.fields.source import (
     FieldPlanner,
@@ -40,17 +38,16 @@ from schema.fields.source import (
     declare_field,
 )
 from schema.plan.steps import ListStep, Step, identity
-from schema.types import errors, node_id
+from schema.types import errors
 from schema.types.inputs import INPUTS
 
-TEXT_MAXIMUM = 4_000
 MUTATION_ID_MAXIMUM = 200
-ALWAYS = (errors.NotFound, errors.Forbidden, errors.InvalidInput)
+COMMON_FAILURES = (errors.NotFound, errors.Forbidden, errors.InvalidInput)
 
 
 @dataclass(frozen=True)
 class RowId:
-    """An argument that names a row of this type, or several."""
+    """An argument that takes the global id of a row of the type `node`, or a list of ids."""
 
     node: str
     description: str
@@ -58,7 +55,7 @@ class RowId:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """A success: the name of its type, its rows, and the cursor of its last event."""
+    """A success: the name of its type, its rows as (model, key) or lists of such, and the cursor of its last event."""
 
     name: str
     rows: Mapping[str, Any]
@@ -67,11 +64,11 @@ class Success:
 
 @dataclass(eq=False)
 class PerformAction(FieldSource):
-    """A mutation."""
+    """A mutation. `declared` describes the action's arguments; `success` is the name of the success type."""
 
     name: str
-    body: Action
-    given: Mapping[str, str | RowId]
+    action: Action
+    declared: Mapping[str, str | RowId]
     input: Any
     success: str
 
@@ -84,209 +81,56 @@ class PerformAction(FieldSource):
         return await self.perform(context, arguments)
 
     async def perform(self, context: Context, arguments: dict[str, Any]) -> Any:
-        """Act; what the answer is made of."""
-        given = arguments["input"]
+        """Run the action. Returns a Success, or a Failure for an ActionError."""
         try:
-            outcome = await self._act(given, context)
-        except Failure as failure:
+            outcome = await self._run(arguments["input"], context)
+        except ActionError as error:
             await context.renew()
-            return errors.Failure(failure)
+            return errors.Failure(error)
         await context.renew()
         return Success(self.success, outcome.rows, outcome.cursor)
 
-    async def _act(self, given: Any, context: Context) -> Outcome:
+    async def _run(self, values: Any, context: Context) -> Outcome:
         if context.writing is None:
-            raise RuntimeError("a mutation where nothing is to be written")
-        plain = {name: self._plain(name, getattr(given, name)) for name in self.given}
-        plain = {name: value for name, value in plain.items() if value is not strawberry.UNSET}
-        expected = getattr(given, "expected_version", None)
+            raise RuntimeError("a mutation without write access")
+        arguments = {name: self._argument(name, getattr(values, name)) for name in self.declared}
+        arguments = {name: value for name, value in arguments.items() if value is not strawberry.UNSET}
+        expected = getattr(values, "expected_version", None)
         expected = None if expected is strawberry.UNSET else expected
-        named = self._plain("client_mutation_id", given.client_mutation_id)
-        if isinstance(named, str) and len(named) > MUTATION_ID_MAXIMUM:
-            raise Invalid("clientMutationId", f"At most {MUTATION_ID_MAXIMUM} characters.")
-        # A dataclass, an enum and a time are written as what they hold, so equal inputs have equal fingerprints.
-        text = orjson.dumps([self.name, expected, plain], default=str, option=orjson.OPT_SORT_KEYS)
-        request = ActionRequest(self.name, plain, expected, named or None, hashlib.sha256(text).hexdigest())
+        mutation_id = self._argument("client_mutation_id", values.client_mutation_id)
+        if isinstance(mutation_id, str) and len(mutation_id) > MUTATION_ID_MAXIMUM:
+            raise InvalidInput("clientMutationId", f"At most {MUTATION_ID_MAXIMUM} characters.")
+        # Dataclasses, enums and times are serialised by their content, so equal inputs have equal fingerprints.
+        text = orjson.dumps([self.name, expected, arguments], default=str, option=orjson.OPT_SORT_KEYS)
+        fingerprint = hashlib.sha256(text).hexdigest()
+        request = ActionRequest(self.name, arguments, expected, mutation_id or None, fingerprint)
         writing, reader = context.writing, context.reader
         return await runner.run_action(
-            writing.database, context.viewer, reader.now, reader.zone, request, self.body, writing.notify
+            writing.database, context.viewer, reader.now, reader.zone, request, self.action, writing.notify
         )
 
-    def _plain(self, name: str, value: Any) -> Any:
-        """An argument in the action's terms; UNSET where it is left to the action's default. Raises InvalidInput."""
-        keep = keeps(self.body, name)
-        if value is strawberry.UNSET or (value is None and not keep):
+    def _argument(self, name: str, value: Any) -> Any:
+        """An argument of the action; UNSET if the action's default applies. Raises InvalidInput."""
+        if value is strawberry.UNSET or (value is None and not null_clears(self.action, name)):
             return strawberry.UNSET
-        given = self.given.get(name)
+        declared = self.declared.get(name)
         try:
-            return plain_value(camel(name), value, given.node if isinstance(given, RowId) else None)
+            return plain_value(camel(name), value, declared.node if isinstance(declared, RowId) else None)
         except RequestError as error:
-            raise Invalid(camel(name), error.message) from None
+            raise InvalidInput(camel(name), error.message) from None
 
 
 async def perform_once(context: Context, field: LoadField, arguments: dict[str, Any]) -> Any:
-    """Carry out a mutation for a plan. What comes of it stays with the operation: nobody does it again."""
+    """Perform a mutation for a plan. The context keeps the outcome, so that graphql-core does not perform it again."""
     assert isinstance(field.source, PerformAction)
     context.performed = asyncio.ensure_future(field.source.perform(context, arguments))
     return await context.performed
 
 
-def keeps(body: Action, name: str) -> bool:
-    """Whether the argument stays as it is unless it is given, so that null means something."""
-    parameter = inspect.signature(body).parameters.get(name)
+def null_clears(action: Action, name: str) -> bool:
+    """Whether null clears the argument's column, because the default leaves it unchanged."""
+    parameter = inspect.signature(action).parameters.get(name)
     return parameter is not None and parameter.default is UNCHANGED
-
-
-def plain_value(path: str, value: Any, of: str | None = None) -> Any:
-    """A value of an input as actions take it. Raises InvalidInput with the path of what is wrong, Refused for an id."""
-    if isinstance(value, list):
-        return tuple(plain_value(path, v, of) for v in value)
-    if of is not None:
-        return node_id.key_of(value, of)
-    if isinstance(value, str):
-        return text(path, value)
-    if isinstance(value, dt.datetime):
-        return moment(path, value)
-    if hasattr(type(value), "__strawberry_definition__") and not isinstance(value, enum.Enum):
-        return nested(path, value)
-    return value
-
-
-def text(path: str, value: str) -> str:
-    found = checked_text(value)
-    if not found.strip():
-        raise Invalid(path, "It must not be blank; leave it out, or give null, where nothing is meant.")
-    if len(found) > TEXT_MAXIMUM:
-        raise Invalid(path, f"At most {TEXT_MAXIMUM:,} characters.")
-    return found
-
-
-def moment(path: str, value: dt.datetime) -> dt.datetime:
-    if value.tzinfo is None:
-        raise Invalid(path, "A time needs its offset, such as Z or +08:00.")
-    # Far from the ends of the calendar, so that hours can be added to it and taken from it.
-    if not 1900 <= value.year <= 2999:
-        raise Invalid(path, "A time between the years 1900 and 2999.")
-    return value.astimezone(dt.UTC)
-
-
-def nested(path: str, value: Any) -> Any:
-    """An input inside an input, as the plain value that it stands for."""
-    made = {}
-    for field in type(value).__strawberry_definition__.fields:
-        found = getattr(value, field.python_name)
-        if found is not strawberry.UNSET and found is not None:
-            inner = f"{path}.{camel(field.python_name)}"
-            try:
-                made[field.python_name] = plain_value(inner, found, field.metadata.get("of"))
-            except RequestError as error:
-                raise Invalid(inner, error.message) from None
-    for name in ("latitude", "longitude"):
-        limit = 90 if name == "latitude" else 180
-        if name in made and not -limit <= made[name] <= limit:
-            raise Invalid(f"{path}.{name}", f"From -{limit} to {limit} degrees.")
-    return INPUTS[type(value)](**made)
-
-
-# -- making the types --
-
-
-def mutation(
-    name: str,
-    body: Action,
-    description: str,
-    given: Mapping[str, str | RowId],
-    gives: Mapping[str, Any],
-    *,
-    success: str,
-    subject: bool = True,
-    problems: tuple[Any, ...] = (),
-) -> Any:
-    """A field of Mutation.
-
-    `given` describes the action's arguments, in their order. `gives` are the rows of the success: by name the type, or
-    a list of it. `subject` says that it changes a row, and may be told which version is expected.
-    """
-    parameters = list(inspect.signature(body).parameters)[1:]
-    if parameters != list(given):
-        raise TypeError(f"{name}: describe {parameters}, in that order")
-    if name not in lifecycle.PERMITTED:
-        raise TypeError(f"{name}: say in models/lifecycle.py who may")
-    capital = name[0].upper() + name[1:]
-    cycle = any(line.mutation == name and line.sources for lines in lifecycle.LIFECYCLES.values() for line in lines)
-    state = any(action.mutation == name and action.states for action in lifecycle.ACTIONS)
-    failures = [*ALWAYS]
-    failures += [errors.IllegalTransition] if cycle or state else []
-    failures += [errors.Conflict] if subject else []
-    load = PerformAction(name, body, given, _input(capital, body, given, subject), success)
-    field = declare_field(load, description, name=name)
-    made = _success(success, gives)
-    members = (made, *failures, *problems)
-    result = strawberry.union(f"{capital}Result", description=f"Result of {name}.")
-    field.type_annotation = strawberry.annotation.StrawberryAnnotation(Annotated[Union[members], result])  # noqa: UP007
-    return field
-
-
-def _input(capital: str, body: Action, given: Mapping[str, str | RowId], subject: bool) -> Any:
-    hints = get_type_hints(body)
-    signature = inspect.signature(body).parameters
-    annotations: dict[str, Any] = {}
-    values: dict[str, Any] = {}
-    for name, told in given.items():
-        default = signature[name].default
-        of = isinstance(told, RowId)
-        annotations[name] = shown(hints[name], of)
-        description = told.description if isinstance(told, RowId) else told
-        if default is inspect.Parameter.empty:
-            values[name] = strawberry.field(description=description)
-        elif default is None or default is UNCHANGED:
-            values[name] = strawberry.field(default=strawberry.UNSET, description=description)
-        elif default == ():
-            values[name] = strawberry.field(default_factory=list, description=description)
-        else:
-            values[name] = strawberry.field(default=default, description=description)
-    annotations["client_mutation_id"] = str | None
-    values["client_mutation_id"] = strawberry.field(
-        default=strawberry.UNSET,
-        description="The client's own id of this call: a repeat with it within seven days gets the first success.",
-    )
-    if subject:
-        annotations["expected_version"] = int | None
-        values["expected_version"] = strawberry.field(
-            default=strawberry.UNSET, description="The version that the client has seen; any other is a Conflict."
-        )
-    made = type(f"{capital}Input", (), {"__annotations__": annotations, "__module__": __name__, **values})
-    return strawberry.input(made, description=f"Input of {capital[0].lower()}{capital[1:]}.")
-
-
-def shown(hint: Any, of: bool) -> Any:
-    """The type that clients write for an argument of this type."""
-    arguments = get_args(hint)
-    if isinstance(hint, UnionType) or get_origin(hint) is Union:
-        return shown(next(a for a in arguments if a is not type(None)), of) | None
-    if arguments:
-        return list[shown(arguments[0], of)]  # type: ignore[misc]  # made while running
-    if of:
-        return strawberry.ID
-    shown_as = {plain: graph for graph, plain in INPUTS.items()}
-    return shown_as.get(hint, hint) if is_dataclass(hint) else hint
-
-
-def _success(name: str, gives: Mapping[str, Any]) -> Any:
-    annotations: dict[str, Any] = {}
-    values: dict[str, Any] = {}
-    for field, of in gives.items():
-        annotations[field] = of
-        described = "The rows as they are now." if get_origin(of) is list else "The row as it is now."
-        values[field] = declare_field(WrittenRow(field), described)
-    annotations["cursor"] = str
-    values["cursor"] = strawberry.field(description="Cursor of the last event that it logged.")
-
-    def is_type_of(cls: Any, value: Any, info: Any) -> bool:
-        return isinstance(value, Success) and value.name == name
-
-    body = {"__annotations__": annotations, "__module__": __name__, **values, "is_type_of": classmethod(is_type_of)}
-    return strawberry.type(type(name, (), body), description="Success.")
 
 
 @dataclass(eq=False)
@@ -310,3 +154,110 @@ class WrittenRow(FieldSource):
 
     def _rows(self, success: Success) -> Any:
         return success.rows[self.name]
+
+
+# -- making the types --
+
+
+def mutation(
+    name: str,
+    action: Action,
+    description: str,
+    declared: Mapping[str, str | RowId],
+    rows: Mapping[str, Any],
+    *,
+    success: str,
+    subject: bool = True,
+    problems: tuple[Any, ...] = (),
+) -> Any:
+    """A field of Mutation.
+
+    `declared` describes the action's arguments, in their order. `rows` has the rows of the success: by name, their type
+    or a list of it. With `subject`, the mutation changes an existing row, and takes the version that the client
+    expects. `problems` are failures besides those that follow from the life cycle. Raises TypeError for a declaration
+    that does not fit the action or has no permission.
+    """
+    parameters = list(inspect.signature(action).parameters)[1:]
+    if parameters != list(declared):
+        raise TypeError(f"{name}: describe {parameters}, in that order")
+    if name not in lifecycle.PERMITTED:
+        raise TypeError(f"{name}: say in models/lifecycle.py who may")
+    capital = name[0].upper() + name[1:]
+    cycle = any(line.mutation == name and line.sources for lines in lifecycle.LIFECYCLES.values() for line in lines)
+    state = any(line.mutation == name and line.states for line in lifecycle.ACTIONS)
+    failures = [*COMMON_FAILURES]
+    failures += [errors.IllegalTransition] if cycle or state else []
+    failures += [errors.Conflict] if subject else []
+    source = PerformAction(name, action, declared, input_type(capital, action, declared, subject), success)
+    field = declare_field(source, description, name=name)
+    members = (success_type(success, rows), *failures, *problems)
+    result = strawberry.union(f"{capital}Result", description=f"Result of {name}.")
+    field.type_annotation = strawberry.annotation.StrawberryAnnotation(Annotated[Union[members], result])  # noqa: UP007
+    return field
+
+
+def input_type(capital: str, action: Action, declared: Mapping[str, str | RowId], subject: bool) -> Any:
+    """The input `{capital}Input` of an action."""
+    hints = get_type_hints(action)
+    parameters = inspect.signature(action).parameters
+    annotations: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    for name, described in declared.items():
+        description = described.description if isinstance(described, RowId) else described
+        annotations[name] = input_annotation(hints[name], isinstance(described, RowId))
+        values[name] = input_field(parameters[name].default, description)
+    annotations["client_mutation_id"] = str | None
+    values["client_mutation_id"] = strawberry.field(
+        default=strawberry.UNSET,
+        description="The client's own id of this call: a repeat with it within seven days gets the first success.",
+    )
+    if subject:
+        annotations["expected_version"] = int | None
+        values["expected_version"] = strawberry.field(
+            default=strawberry.UNSET, description="The version that the client has seen; any other is a Conflict."
+        )
+    body = {"__annotations__": annotations, "__module__": __name__, **values}
+    name = capital[0].lower() + capital[1:]
+    return strawberry.input(type(f"{capital}Input", (), body), description=f"Input of {name}.")
+
+
+def input_field(default: Any, description: str) -> Any:
+    """A field of an input, for an action's parameter with this default."""
+    if default is inspect.Parameter.empty:
+        return strawberry.field(description=description)
+    if default is None or default is UNCHANGED:
+        return strawberry.field(default=strawberry.UNSET, description=description)
+    if default == ():
+        return strawberry.field(default_factory=list, description=description)
+    return strawberry.field(default=default, description=description)
+
+
+def input_annotation(hint: Any, takes_id: bool) -> Any:
+    """The type of an input's field, for an action's parameter with this type hint."""
+    arguments = get_args(hint)
+    if isinstance(hint, UnionType) or get_origin(hint) is Union:
+        return input_annotation(next(a for a in arguments if a is not type(None)), takes_id) | None
+    if arguments:
+        return list[input_annotation(arguments[0], takes_id)]  # type: ignore[misc]  # made while running
+    if takes_id:
+        return strawberry.ID
+    inputs = {plain: graph_input for graph_input, plain in INPUTS.items()}
+    return inputs.get(hint, hint) if is_dataclass(hint) else hint
+
+
+def success_type(name: str, rows: Mapping[str, Any]) -> Any:
+    """The type of a success with these rows."""
+    annotations: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    for field, annotation in rows.items():
+        annotations[field] = annotation
+        described = "The rows as they are now." if get_origin(annotation) is list else "The row as it is now."
+        values[field] = declare_field(WrittenRow(field), described)
+    annotations["cursor"] = str
+    values["cursor"] = strawberry.field(description="Cursor of the last event that it logged.")
+
+    def is_type_of(cls: Any, value: Any, info: Any) -> bool:
+        return isinstance(value, Success) and value.name == name
+
+    body = {"__annotations__": annotations, "__module__": __name__, **values, "is_type_of": classmethod(is_type_of)}
+    return strawberry.type(type(name, (), body), description="Success.")

@@ -16,7 +16,7 @@ from schema.types.scalars import Point
 @node(
     models.Expert,
     filter=ResourceFilter,
-    clauses={
+    predicates={
         "zones": FilterField(Among(models.Expert.zone_id), "Zone"),
         "available": FilterField(Flag(IsTrue(models.Expert.on_standby))),
         "text": FilterField(Contains(models.Expert.specialties, personal=[models.Expert.full_name])),

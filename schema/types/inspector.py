@@ -18,7 +18,7 @@ from schema.types.scalars import Point
 @node(
     models.Inspector,
     filter=ResourceFilter,
-    clauses={
+    predicates={
         "zones": FilterField(Among(models.Inspector.zone_id), "Zone"),
         "available": FilterField(Flag(IsTrue(models.Inspector.on_duty))),
         "text": FilterField(Contains(models.Inspector.badge, personal=[models.Inspector.full_name])),

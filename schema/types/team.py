@@ -31,7 +31,7 @@ describe(
 @node(
     models.Team,
     filter=ResourceFilter,
-    clauses={
+    predicates={
         "zones": FilterField(Among(models.Team.zone_id), "Zone"),
         "available": FilterField(Flag(IsTrue(models.Team.on_standby))),
         "text": FilterField(Contains(models.Team.name)),

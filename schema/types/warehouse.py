@@ -21,7 +21,7 @@ UNRESERVED = Exceeds(models.StockItem.quantity, models.StockItem.reserved)
 @node(
     models.Warehouse,
     filter=ResourceFilter,
-    clauses={
+    predicates={
         "zones": FilterField(Among(models.Warehouse.zone_id), "Zone"),
         "available": FilterField(Flag(Within(models.Warehouse.id, models.StockItem.warehouse_id, UNRESERVED))),
         "text": FilterField(Contains(models.Warehouse.name)),

@@ -209,7 +209,7 @@ async def test_no_filter_and_no_order_goes_by_personal_data(scene: MarkedDemo) -
     personal = {(name, column) for name, column in KINDS}
     for of in NODES.values():
         for asked in getattr(of, "filters", {}).values():
-            clause = asked.clause.visible_to(scene.viewers["wall"].visibility)
+            clause = asked.predicate.visible_to(scene.viewers["wall"].visibility)
             sql = str(clause.for_value(True).sql("w0", True)) if clause is not None else ""
             assert not [f"{n}.{c}" for n, c in personal if f"{n}.{c}" in sql]
         for order in getattr(of, "orders", {}).values():
