@@ -1,1 +1,1 @@
-"""Measurements: each module makes one, by `python -m bench.NAME`, and writes what came out to bench/results/."""
+"""Benchmarks. `python -m bench.NAME` runs one and writes its report to bench/results/; see bench/README.md."""

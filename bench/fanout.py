@@ -1,9 +1,9 @@
-"""What a live message costs: one event to many subscribers of one document, on one process, beside peers.
+"""Measures the cost of a live message: one event to many subscribers of one document, for Huhang and its peers.
 
-`python -m bench.fanout [--subscribers 1000 5000] [--events 100] [--long 20000] [--mutations 500]`. Every server hands
-the same event of about 465 bytes over in process, without a database and without compression. The client counts bytes,
-in a process of its own. Besides, Huhang with its log and a database, and with 50 groups; memory over many events; and
-how long it takes from a mutation to the event.
+`python -m bench.fanout [--subscribers 1000 5000] [--events 100] [--long 20000] [--mutations 500]`. Every server is one
+process that publishes the same event of about 465 bytes in process, without a database and without compression. The
+client, another process, counts bytes. Measured besides: Huhang with its log and a database, and with 50 groups; memory
+over many events; and the delay from a mutation to its event.
 """
 
 import argparse
@@ -27,7 +27,7 @@ import uvloop
 
 from bench import machine
 from bench.delays import Delay, all_delays, delay_table, free_port
-from bench.fanout_client import Client, Told, publish, stay_awake
+from bench.fanout_client import Client, Received, publish, stay_awake
 from bench.speed_data import ROOT, postgresql
 from subscriptions import feed
 
@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "fanout.md"
 FILLER = "x" * 293
 ALIASES = " ".join(f"k{i}: kind" for i in range(9))
-# Two documents whose answers are of one length: Huhang's events have no field of free text.
+# Two documents whose messages have the same length: Huhang's events have no field of free text.
 DOCUMENTS = {
     "huhang": f"subscription {{ updates {{ kind at from to {ALIASES} }} }}",
     "other": "subscription { updates { kind at from to text } }",
@@ -48,12 +48,12 @@ EVENT = {
     "text": FILLER,
 }
 GROUPS = 50
-TICK = 0.01  # seconds, the least that the system counts
+TICK = 0.01  # seconds of CPU, the resolution of the system
 
 
 @dataclass(frozen=True)
 class Server:
-    """A process, what its subscribers ask for in turn, and whether it has a database."""
+    """A server, the documents that its subscribers use in turn, and whether it has a database."""
 
     title: str
     name: str
@@ -62,7 +62,7 @@ class Server:
 
 
 OWN = (DOCUMENTS["huhang"],)
-# All answers are of one length.
+# Documents of one group each, whose messages have the same length.
 MANY = tuple(DOCUMENTS["huhang"].replace("k0", chr(ord("a") + n // 10) + str(n % 10)) for n in range(GROUPS))
 SERVERS = (
     Server("Huhang", "huhang", OWN),
@@ -72,12 +72,12 @@ SERVERS = (
     Server("Huhang, with log and PostgreSQL", "huhang-log", OWN, database=True),
     Server(f"Huhang, {GROUPS} groups", "huhang", MANY),
 )
-LASTING = ("Huhang", "Huhang, with log and PostgreSQL", "plain Strawberry", "Node, graphql-ws")
+LONG_RUNNING = ("Huhang", "Huhang, with log and PostgreSQL", "plain Strawberry", "Node, graphql-ws")
 
 
 @dataclass
 class Result:
-    """What one server did with so many subscribers."""
+    """The measurements of one server with so many subscribers."""
 
     name: str
     subscribers: int
@@ -93,19 +93,19 @@ class Result:
 def command(server: Server, port: int, url: str) -> list[str]:
     if server.name == "graphql-ws":
         return ["node", str(HERE / "peers" / "graphql-ws" / "server.mjs"), str(port)]
-    more = [url] if server.database else []
-    return [sys.executable, "-m", "bench.peers.fanout", server.name, str(port), *more]
+    arguments = [url] if server.database else []
+    return [sys.executable, "-m", "bench.peers.fanout", server.name, str(port), *arguments]
 
 
 @dataclass
 class Running:
-    """A server that runs, and its subscribers."""
+    """A running server and its subscribers."""
 
     server: Server
     port: int
     process: psutil.Process
-    told: Told
-    before: int  # bytes of memory, without subscribers
+    received: Received
+    memory_before: int  # bytes, without subscribers
 
     @property
     def memory(self) -> int:
@@ -120,36 +120,36 @@ class Running:
         loop, documents = asyncio.get_running_loop(), self.server.documents
         for start in range(0, number, 200):
             clients = [
-                partial(Client, documents[n % len(documents)], self.told)
+                partial(Client, documents[n % len(documents)], self.received)
                 for n in range(start, min(start + 200, number))
             ]
             await asyncio.gather(*(loop.create_connection(client, "127.0.0.1", self.port) for client in clients))
         async with asyncio.timeout(120):
-            while await publish(self.port) < number:  # the server cannot tell us
+            while await publish(self.port) < number:  # the server cannot notify this process
                 await asyncio.sleep(0.05)
 
     async def size(self, subscribers: int) -> int:
-        """The first messages tell how long one is, and warm up. A ping may come with one of them, but not with each."""
+        """The length of a message. A ping may come with one of the three messages, but not with each."""
         sizes = []
         for _ in range(3):
-            self.told.bytes = 0
+            self.received.bytes = 0
             await publish(self.port, EVENT)
             last = -1
-            while self.told.bytes != last or self.told.bytes == 0:
-                last = self.told.bytes
+            while self.received.bytes != last or self.received.bytes == 0:
+                last = self.received.bytes
                 await asyncio.sleep(1)
-            sizes.append(self.told.bytes // subscribers)
+            sizes.append(self.received.bytes // subscribers)
         return min(sizes)
 
     async def deliver(self, size: int) -> float:
-        """One event to everybody; how long until the last had it."""
-        self.told.bytes, self.told.wanted = 0, size
-        self.told.done.clear()
-        at = time.perf_counter()
+        """Publish an event. Returns the seconds until all subscribers have received it."""
+        self.received.bytes, self.received.wanted = 0, size
+        self.received.done.clear()
+        started_at = time.perf_counter()
         await publish(self.port, EVENT)
         async with asyncio.timeout(60):
-            await self.told.done.wait()
-        return time.perf_counter() - at
+            await self.received.done.wait()
+        return time.perf_counter() - started_at
 
 
 @asynccontextmanager
@@ -165,8 +165,8 @@ async def started(server: Server, url: str) -> AsyncIterator[Running]:
                 if attempt == 300 or process.returncode is not None:
                     raise
                 await asyncio.sleep(0.1)
-        found = psutil.Process(process.pid)
-        yield Running(server, port, found, Told(), found.memory_info().rss)
+        measured = psutil.Process(process.pid)
+        yield Running(server, port, measured, Received(), measured.memory_info().rss)
     finally:
         process.terminate()
         await process.wait()
@@ -175,12 +175,12 @@ async def started(server: Server, url: str) -> AsyncIterator[Running]:
 async def measure(server: Server, subscribers: int, events: int, url: str) -> Result:
     async with started(server, url) as running:
         await running.subscribe(subscribers)
-        kibibytes = (running.memory - running.before) / subscribers / 1024
+        kibibytes = (running.memory - running.memory_before) / subscribers / 1024
         size = await running.size(subscribers)
-        spent, begun = running.cpu(), time.perf_counter()
+        cpu_before, started_at = running.cpu(), time.perf_counter()
         latencies = [await running.deliver(size * subscribers) for _ in range(events)]
-        elapsed, cpu = time.perf_counter() - begun, max(running.cpu() - spent, TICK)
-        assert running.told.lost == 0
+        elapsed, cpu = time.perf_counter() - started_at, max(running.cpu() - cpu_before, TICK)
+        assert running.received.lost == 0
     deliveries = events * subscribers
     return Result(
         server.title,
@@ -196,7 +196,7 @@ async def measure(server: Server, subscribers: int, events: int, url: str) -> Re
 
 
 @dataclass
-class Lasting:
+class MemoryGrowth:
     """Memory of a server with one subscription, in MiB: after a tenth of the events, after half, and after all."""
 
     name: str
@@ -204,15 +204,15 @@ class Lasting:
     memory: list[float]
 
 
-async def last(server: Server, events: int, url: str) -> Lasting:
+async def memory_growth(server: Server, events: int, url: str) -> MemoryGrowth:
     async with started(server, url) as running:
         await running.subscribe(1)
-        size, found = await running.size(1), []
+        size, memory = await running.size(1), []
         for number in range(1, events + 1):
             await running.deliver(size)
             if number in (events // 10, events // 2, events):
-                found.append(running.memory / 2**20)
-        return Lasting(server.title, events, found)
+                memory.append(running.memory / 2**20)
+        return MemoryGrowth(server.title, events, memory)
 
 
 def table(results: list[Result]) -> list[str]:
@@ -229,61 +229,62 @@ def table(results: list[Result]) -> list[str]:
     return lines
 
 
-def lasting_table(found: list[Lasting]) -> list[str]:
-    number = found[0].events
+def memory_table(growths: list[MemoryGrowth]) -> list[str]:
+    number = growths[0].events
     lines = [
         f"| server | MiB after {number // 10:,} events | after {number // 2:,} | after {number:,}"
         " | bytes more for each event of the second half |",
         "|---|---|---|---|---|",
     ]
-    for r in found:
-        more = (r.memory[2] - r.memory[1]) * 2**20 / (r.events / 2)
-        lines.append(f"| {r.name} | " + " | ".join(f"{m:.1f}" for m in r.memory) + f" | {more:,.0f} |")
+    for growth in growths:
+        bytes_an_event = (growth.memory[2] - growth.memory[1]) * 2**20 / (growth.events / 2)
+        cells = " | ".join(f"{m:.1f}" for m in growth.memory)
+        lines.append(f"| {growth.name} | {cells} | {bytes_an_event:,.0f} |")
     return lines
 
 
 async def run(subscribers: list[int], events: int, url: str) -> list[Result]:
     stay_awake()
-    found = []
+    results = []
     for count in subscribers:
         for server in SERVERS:
-            found.append(await measure(server, count, events, url))
-            print(found[-1], flush=True)
-    return found
+            results.append(await measure(server, count, events, url))
+            print(results[-1], flush=True)
+    return results
 
 
-async def lasting(events: int, url: str) -> list[Lasting]:
-    found = []
+async def all_memory_growths(events: int, url: str) -> list[MemoryGrowth]:
+    growths = []
     for server in SERVERS:
-        if server.title in LASTING:
-            found.append(await last(server, events, url))
-            print(found[-1], flush=True)
-    return found
+        if server.title in LONG_RUNNING:
+            growths.append(await memory_growth(server, events, url))
+            print(growths[-1], flush=True)
+    return growths
 
 
-def report(found: list[Result], kept: list[Lasting], delays: list[Delay], postgres: str) -> str:
+def report(results: list[Result], growths: list[MemoryGrowth], delays: list[Delay], postgres: str) -> str:
     text = [
         "# One event to many subscribers",
         "",
-        "Made by `python -m bench.fanout`, run once. Every server hands as many events over in process, without a",
-        "database and without compression; CPU and memory are of the server's process alone, read from the system. The",
-        "subscribers' process never sleeps, so that no server pays for waking it.",
-        "With log and PostgreSQL, the event is written in a transaction, and the log read after it.",
+        "Written by `python -m bench.fanout`, run once. Every server publishes as many events in process, without a",
+        "database and without compression. CPU and memory are those of the server's process alone, read from the",
+        "system. The subscribers' process never sleeps, so that no server pays for waking it. With log and PostgreSQL,",
+        "the event is written in a transaction, and the log is read after it.",
         "",
         *machine.described(PostgreSQL=postgres),
         "",
-        *table(found),
+        *table(results),
         "",
         "## Memory over many events, of a server with one subscription",
         "",
-        f"Huhang keeps the last {feed.WINDOW:,} events, and of what it has rendered {feed.RENDERED_BYTES >> 20} MiB.",
+        f"Huhang keeps the last {feed.WINDOW:,} events, and {feed.RENDERED_BYTES >> 20} MiB of rendered messages.",
         "",
-        *lasting_table(kept),
+        *memory_table(growths),
         "",
         "## From a mutation to the event at a subscriber",
         "",
-        "One after the other, by a client who has both: from when the mutation was sent, and from when it was answered",
-        "(less than nothing where the event comes before the answer).",
+        "One mutation after the other, by one client: from sending the mutation, and from receiving its response (less",
+        "than zero if the event arrives before the response).",
         "",
         *delay_table(delays),
         "",
@@ -295,35 +296,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subscribers", type=int, nargs="+", default=[1000, 5000])
     parser.add_argument("--events", type=int, default=100)
-    parser.add_argument("--long", type=int, default=20_000, help="events through one subscription")
+    parser.add_argument("--long", type=int, default=20_000, help="events of one subscription for the growth of memory")
     parser.add_argument("--mutations", type=int, default=500)
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     subprocess.run(["npm", "ci", "--silent"], cwd=HERE / "peers" / "graphql-ws", check=True)
-    # A client and a server each have a file for each subscriber.
+    # Client and server need a file descriptor for each subscriber.
     wanted = max(arguments.subscribers) + 1_000
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     with tempfile.TemporaryDirectory(prefix="huhang-bench-") as name:
         folder = Path(name)
-        # PostgreSQL's own user must be able to pass, where this runs as root.
+        # If this runs as root, PostgreSQL's own user must be able to enter.
         folder.chmod(0o755)
         with postgresql(folder / "pg") as postgres:
-            postgres.say("CREATE DATABASE fanout")
+            postgres.value("CREATE DATABASE fanout")
             url = postgres.url("fanout")
-            migrated(url)
-            # So that all cursors are of one length.
-            postgres.say("SELECT setval(pg_get_serial_sequence('event', 'id'), 1000000)", "fanout")
-            found = uvloop.run(run(arguments.subscribers, arguments.events, url))
-            kept = uvloop.run(lasting(arguments.long, url))
+            migrate(url)
+            # From here on, all cursors have the same length.
+            postgres.value("SELECT setval(pg_get_serial_sequence('event', 'id'), 1000000)", "fanout")
+            results = uvloop.run(run(arguments.subscribers, arguments.events, url))
+            growths = uvloop.run(all_memory_growths(arguments.long, url))
             delays = uvloop.run(all_delays(folder, postgres.url(postgres.demo(500)), arguments.mutations))
-            version = str(postgres.say("SHOW server_version"))
-    arguments.results.write_text(report(found, kept, delays, version))
+            version = str(postgres.value("SHOW server_version"))
+    arguments.results.write_text(report(results, growths, delays, version))
 
 
-def migrated(url: str) -> None:
+def migrate(url: str) -> None:
     subprocess.run(
         [sys.executable, "-m", "web", "migrate"], cwd=ROOT, env={**os.environ, "HUHANG_DATABASE_URL": url}, check=True
     )

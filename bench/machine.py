@@ -1,4 +1,4 @@
-"""On what a measurement was made."""
+"""Describes the machine and the packages of a measurement."""
 
 import os
 import platform
@@ -9,13 +9,13 @@ from pathlib import Path
 PACKAGES = ("graphql-core", "SQLAlchemy", "asyncpg", "aiosqlite")
 
 
-def described(**more: str) -> list[str]:
-    """The lines of a Markdown list."""
+def described(**versions: str) -> list[str]:
+    """The description as lines of a Markdown list. `versions` are of other programs, by name."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return [
         f"- {os.cpu_count()} cores ({processor()}), {memory()} of memory, {platform.system()} {platform.machine()}",
         f"- Python {platform.python_version()}, {packages}",
-        f"- SQLite {sqlite3.sqlite_version}" + "".join(f", {name} {value}" for name, value in more.items()),
+        f"- SQLite {sqlite3.sqlite_version}" + "".join(f", {name} {value}" for name, value in versions.items()),
     ]
 
 
@@ -29,7 +29,7 @@ def memory() -> str:
 
 
 def _first(file: str, key: str) -> str | None:
-    """The value of the first line with this key in a file as Linux has them, if there is one."""
+    """The value of the first line `key: value` in a file of /proc; None if there is none."""
     path = Path(file)
     for line in path.read_text().splitlines() if path.exists() else ():
         name, _, value = line.partition(":")

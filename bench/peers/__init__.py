@@ -1,1 +1,1 @@
-"""The servers that Huhang is measured beside. Each does the same work in its own plain way."""
+"""The servers that Huhang is compared with. Each does the same work in its usual way."""

@@ -1,7 +1,7 @@
-"""Servers of one stream in Python: Huhang's own feed without a database and with one, plain Strawberry, raw uvicorn.
+"""Servers of one stream in Python: Huhang's own feed without and with a database, plain Strawberry, raw uvicorn.
 
-`python -m bench.peers.fanout NAME PORT [URL]`. GET /publish?event=… hands one event over in process and answers with
-the number of subscribers. With the URL of a database Huhang writes the event to the log, and reads it from there.
+`python -m bench.peers.fanout NAME PORT [URL]`. GET /publish?event=… publishes an event in process and returns the
+number of subscribers. With the URL of a database, Huhang writes the event to the log and reads it from there.
 """
 
 import asyncio
@@ -42,12 +42,12 @@ from web.graphql.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 from web.graphql.websocket import SocketEndpoint
 
 ZONE = ZoneInfo("Asia/Shanghai")
-FIRST = 1_000_000  # so that all cursors are of one length
+FIRST = 1_000_000  # from here on, all cursors have the same length
 
 
 @dataclass
-class Happened:
-    """An event's columns, as the log has them."""
+class EventRow:
+    """The columns of an event in the log."""
 
     id: int
     from_status: str
@@ -65,7 +65,7 @@ class Happened:
 
 
 class ListLog(DatabaseLog):
-    """A log in a list."""
+    """A log in a list instead of a database."""
 
     events: list[Any]
 
@@ -83,26 +83,26 @@ def now() -> dt.datetime:
 
 
 def huhang() -> Starlette:
-    """The feed, with a list for its log."""
+    """The feed with a log in a list."""
     database = Database(f"sqlite:///{tempfile.mkdtemp()}/unused.db")
-    execution = Executor(build(), database, lambda: ZONE, now)
+    executor = Executor(build(), database, lambda: ZONE, now)
     log = ListLog(database)
-    live = LiveStreams(execution, database, log, Feed(log), now)
+    live = LiveStreams(executor, database, log, Feed(log), now)
     notifier = Notifier("memory://", live.feed.notify)
 
     async def publish(event: Any) -> None:
-        log.events.append(Happened(FIRST + len(log.events) + 1, event["from"], now()))
+        log.events.append(EventRow(FIRST + len(log.events) + 1, event["from"], now()))
         live.feed.notify()
 
-    return _served(execution, live, notifier, database, publish)
+    return _application(executor, live, notifier, database, publish)
 
 
 def huhang_with_log() -> Starlette:
-    """As it is run: the event is written to the log in a transaction, the feed notified, and the log read."""
+    """As in production: a transaction writes the event to the log, the feed is notified, and reads the log."""
     database = Database(sys.argv[3])
-    execution = Executor(build(), database, lambda: ZONE, now)
+    executor = Executor(build(), database, lambda: ZONE, now)
     log = DatabaseLog(database)
-    live = LiveStreams(execution, database, log, Feed(log), now)
+    live = LiveStreams(executor, database, log, Feed(log), now)
     notifier = Notifier("memory://", live.feed.notify)
 
     async def publish(event: Any) -> None:
@@ -112,11 +112,11 @@ def huhang_with_log() -> Starlette:
             await event_log.append(session, [{**row, "from_status": event["from"], "to_status": event["to"]}])
         notifier.notify()
 
-    return _served(execution, live, notifier, database, publish)
+    return _application(executor, live, notifier, database, publish)
 
 
-def _served(
-    execution: Executor,
+def _application(
+    executor: Executor,
     live: LiveStreams,
     notifier: Notifier,
     database: Database,
@@ -137,7 +137,7 @@ def _served(
         await live.stop()
         await database.close()
 
-    routes = [Route("/publish", published), WebSocketRoute("/graphql", SocketEndpoint(execution, live, viewers))]
+    routes = [Route("/publish", published), WebSocketRoute("/graphql", SocketEndpoint(executor, live, viewers))]
     return Starlette(routes=routes, lifespan=asynccontextmanager(life))
 
 
@@ -205,8 +205,8 @@ def raw() -> Starlette:
         await socket.accept("graphql-transport-ws")
         try:
             while True:
-                said = await socket.receive_json()
-                if said["type"] == "connection_init":
+                message = await socket.receive_json()
+                if message["type"] == "connection_init":
                     await socket.send_json({"type": "connection_ack"})
                 else:
                     sockets.add(socket)

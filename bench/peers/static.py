@@ -1,4 +1,4 @@
-"""Bytes that are ready, over HTTP: nothing that answers can be faster here, so it tells what the load itself can do.
+"""Serves static bytes over HTTP. No server can be faster, so it shows the limit of the load itself.
 
 `python -m bench.peers.static PORT`
 """
@@ -10,17 +10,17 @@ from typing import Any
 import uvloop
 
 BODY = b'{"data":{"enterprise":{"name":"xxxxxxxxxxxxxxxxxxxxxxxx","riskGrade":"YELLOW"}}}'
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
+RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
 class Static(asyncio.Protocol):
-    """One connection, whose requests come whole, as those of the load do."""
+    """One connection. Each request arrives as a whole, as those of the load do."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
 
     def data_received(self, data: bytes) -> None:
-        self._transport.write(ANSWER)
+        self._transport.write(RESPONSE)
 
 
 async def serve(port: int) -> None:

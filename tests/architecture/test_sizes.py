@@ -16,9 +16,6 @@ EXCEPTIONS = {
     "tests/subscriptions/test_feed.py": "One log in memory and its fixtures serve all tests of the feed.",
     "tests/web/graphql/test_sse.py": "One running server serves all tests of server-sent events.",
     "tests/web/graphql/test_websocket.py": "One running server serves all tests of the protocol.",
-    "bench/delays.py: delay": "The measurement is one sequence of steps.",
-    "bench/inside.py: application": "The measurement is one sequence of steps.",
-    "tests/resolvers/register/test_run.py: test_summaries_are_what_counting_gives": "To be cut next.",
     "web/app.py: create": "It is the table of all routes.",
 }
 

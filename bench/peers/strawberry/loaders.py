@@ -1,4 +1,4 @@
-"""What the peer in Strawberry reads: rows of the ORM, one statement for all parents that ask for the same."""
+"""The loaders of the peer in Strawberry: rows of the ORM, with one statement for the same field of many parents."""
 
 import math
 from collections import defaultdict
@@ -35,7 +35,7 @@ class Loaders:
         self.inspectors: DataLoader[int, Any] = DataLoader(load_fn=self._inspectors)
 
     def _many(self, row: Any, parent: Any, *order: Any) -> DataLoader[tuple[int, int], Any]:
-        """By a parent's key, which `parent` has, and a number: so many of the first rows."""
+        """A loader of a parent's first rows, keyed by the parent's id (in the column `parent`) and their number."""
 
         async def read(wanted: Sequence[tuple[int, int]]) -> list[Any]:
             most = max(first for _, first in wanted)
@@ -49,19 +49,19 @@ class Loaders:
                 .where(ranked.c.place <= most)
                 .order_by(ranked.c.parent, ranked.c.place)
             )
-            found = defaultdict(list)
+            rows = defaultdict(list)
             async with self.sessions() as session:
                 for key, one in await session.execute(statement):
-                    found[key].append(one)
-            return [found[k][:first] for k, first in wanted]
+                    rows[key].append(one)
+            return [rows[k][:first] for k, first in wanted]
 
         return DataLoader(load_fn=read)
 
     def _one(self, row: Any) -> DataLoader[int, Any]:
         async def read(keys: Sequence[int]) -> list[Any]:
             async with self.sessions() as session:
-                found = {r.id: r for r in await session.scalars(sa.select(row).where(row.id.in_(keys)))}
-            return [found.get(key) for key in keys]
+                rows = {r.id: r for r in await session.scalars(sa.select(row).where(row.id.in_(keys)))}
+            return [rows.get(key) for key in keys]
 
         return DataLoader(load_fn=read)
 
@@ -73,17 +73,17 @@ class Loaders:
             .where(link.inspection_id.in_(keys))
             .order_by(inspector.id)
         )
-        found = defaultdict(list)
+        inspectors = defaultdict(list)
         async with self.sessions() as session:
             for key, row in await session.execute(statement):
-                found[key].append(row)
-        return [found[key] for key in keys]
+                inspectors[key].append(row)
+        return [inspectors[key] for key in keys]
 
 
 async def near(
     sessions: Sessions, row: Any, latitude: float, longitude: float, metres: int, first: int
 ) -> list[tuple[float, int, Any]]:
-    """Metres, degrees from north and the row, nearest first: a box through the index, the circle cut out of it."""
+    """Metres, degrees from north and the row, nearest first. The index finds a box, from which a circle is selected."""
     tall = math.degrees(metres / EARTH_RADIUS_METRES)
     wide = tall / math.cos(math.radians(latitude))
     f, at = sa.func, _columns(row)

@@ -1,8 +1,8 @@
-"""Strawberry as its documentation has it: async SQLAlchemy, rows of the ORM as they are, DataLoaders, uvicorn.
+"""Strawberry as in its documentation: async SQLAlchemy, rows of the ORM, DataLoaders, uvicorn.
 
-`DATABASE_URL=postgresql+asyncpg://… python -m bench.peers.strawberry.server PORT [--tuned]`. Tuned, it has what costs a
-few lines to add: parsed and validated documents kept, orjson, and a garbage collector that leaves alone what was there
-at the start and runs seldom.
+`DATABASE_URL=postgresql+asyncpg://… python -m bench.peers.strawberry.server PORT [--tuned]`. Tuned, it has what takes a
+few lines to add: a cache of parsed and validated documents, orjson, and a garbage collector that runs seldom and
+ignores the objects of the start.
 """
 
 import base64
@@ -29,7 +29,7 @@ from models.db.tables import table_of
 
 Info = strawberry.Info[Any, Any]
 
-for one in (
+for enumeration in (
     models.ControlGrade,
     models.RiskGrade,
     models.HazardLevel,
@@ -40,12 +40,12 @@ for one in (
     models.MeasureKind,
     models.ZoneFocus,
 ):
-    strawberry.enum(one)
+    strawberry.enum(enumeration)
 
 
 def loaders(info: Info) -> Loaders:
-    found: Loaders = info.context["loaders"]
-    return found
+    result: Loaders = info.context["loaders"]
+    return result
 
 
 @strawberry.type
@@ -58,8 +58,8 @@ class Zone:
 
     @strawberry.field
     async def enterprises(self, info: Info, first: int) -> list["Enterprise"]:
-        found: list[Enterprise] = await loaders(info).enterprises.load((int(self.id), first))
-        return found
+        result: list[Enterprise] = await loaders(info).enterprises.load((int(self.id), first))
+        return result
 
 
 @strawberry.type
@@ -70,8 +70,8 @@ class ControlRing:
 
     @strawberry.field
     async def enterprises(self, info: Info, first: int) -> list["Enterprise"]:
-        found: list[Enterprise] = await loaders(info).ring_enterprises.load((int(self.id), first))
-        return found
+        result: list[Enterprise] = await loaders(info).ring_enterprises.load((int(self.id), first))
+        return result
 
 
 @strawberry.type
@@ -82,8 +82,8 @@ class Venue:
 
     @strawberry.field
     async def rings(self, info: Info) -> list[ControlRing]:
-        found: list[ControlRing] = await loaders(info).rings.load((int(self.id), 3))
-        return found
+        result: list[ControlRing] = await loaders(info).rings.load((int(self.id), 3))
+        return result
 
 
 @strawberry.type
@@ -116,18 +116,18 @@ class Enterprise:
 
     @strawberry.field
     async def hazards(self, info: Info, first: int) -> list["Hazard"]:
-        found: list[Hazard] = await loaders(info).hazards.load((int(self.id), first))
-        return found
+        result: list[Hazard] = await loaders(info).hazards.load((int(self.id), first))
+        return result
 
     @strawberry.field
     async def inspections(self, info: Info, first: int) -> list["Inspection"]:
-        found: list[Inspection] = await loaders(info).inspections.load((int(self.id), first))
-        return found
+        result: list[Inspection] = await loaders(info).inspections.load((int(self.id), first))
+        return result
 
     @strawberry.field
     async def control_measures(self, info: Info, first: int) -> list["ControlMeasure"]:
-        found: list[ControlMeasure] = await loaders(info).measures.load((int(self.id), first))
-        return found
+        result: list[ControlMeasure] = await loaders(info).measures.load((int(self.id), first))
+        return result
 
 
 @strawberry.type
@@ -143,15 +143,15 @@ class Hazard:
 
     @strawberry.field
     async def enterprise(self, info: Info) -> Enterprise:
-        found: Enterprise = await loaders(info).enterprise.load(self.enterprise_id)
-        return found
+        result: Enterprise = await loaders(info).enterprise.load(self.enterprise_id)
+        return result
 
     @strawberry.field
     async def inspection(self, info: Info) -> Union["Inspection", None]:
         if self.inspection_id is None:
             return None
-        found: Inspection = await loaders(info).inspection.load(self.inspection_id)
-        return found
+        result: Inspection = await loaders(info).inspection.load(self.inspection_id)
+        return result
 
 
 @strawberry.type
@@ -164,8 +164,8 @@ class Inspection:
 
     @strawberry.field
     async def inspectors(self, info: Info) -> list["Inspector"]:
-        found: list[Inspector] = await loaders(info).inspectors.load(int(self.id))
-        return found
+        result: list[Inspector] = await loaders(info).inspectors.load(int(self.id))
+        return result
 
 
 @strawberry.type
@@ -224,26 +224,26 @@ class Query:
     @strawberry.field
     async def zone(self, info: Info, code: str) -> Zone | None:
         async with loaders(info).sessions() as session:
-            found: Zone | None = await session.scalar(sa.select(models.Zone).filter_by(code=code))
-            return found
+            result: Zone | None = await session.scalar(sa.select(models.Zone).filter_by(code=code))
+            return result
 
     @strawberry.field
     async def venue(self, info: Info, code: str) -> Venue | None:
         async with loaders(info).sessions() as session:
-            found: Venue | None = await session.scalar(sa.select(models.Venue).filter_by(code=code))
-            return found
+            result: Venue | None = await session.scalar(sa.select(models.Venue).filter_by(code=code))
+            return result
 
     @strawberry.field
     async def enterprise(self, info: Info, id: strawberry.ID) -> Enterprise | None:
-        found: Enterprise | None = await loaders(info).enterprise.load(int(id))
-        return found
+        result: Enterprise | None = await loaders(info).enterprise.load(int(id))
+        return result
 
     @strawberry.field
     async def enterprises(self, info: Info, first: int) -> list[Enterprise]:
         async with loaders(info).sessions() as session:
             rows: Any = await session.scalars(sa.select(models.Enterprise).order_by(sa.text("id")).limit(first))
-            found: list[Enterprise] = rows.all()
-            return found
+            result: list[Enterprise] = rows.all()
+            return result
 
     @strawberry.field
     async def hazards(
@@ -258,28 +258,28 @@ class Query:
             seen = sa.tuple_(sa.literal(dt.datetime.fromisoformat(time), at.found_at.type), sa.literal(key))
             statement = statement.where(sa.tuple_(at.found_at, at.id) < seen)
         async with loaders(info).sessions() as session:
-            found: list[Any] = list(await session.scalars(statement))
-        nodes, cursor = found[:first], None
+            result: list[Any] = list(await session.scalars(statement))
+        nodes, cursor = result[:first], None
         if nodes:
             cursor = base64.urlsafe_b64encode(orjson.dumps([nodes[-1].found_at, nodes[-1].id])).decode()
-        return HazardPage(nodes=nodes, page_info=PageInfo(has_next_page=len(found) > first, end_cursor=cursor))
+        return HazardPage(nodes=nodes, page_info=PageInfo(has_next_page=len(result) > first, end_cursor=cursor))
 
     @strawberry.field
     async def nearby(
         self, info: Info, latitude: float, longitude: float, kinds: list[NearbyKind], within_metres: int, first: int
     ) -> list[Nearby]:
-        found = []
+        result = []
         for rank, kind in enumerate(kinds):
             for away, bearing, row in await near(
                 loaders(info).sessions, kind.value, latitude, longitude, within_metres, first
             ):
-                found.append((away, rank, row.id, bearing, row))
-        found.sort(key=lambda f: f[:3])
-        return [Nearby(distance_metres=round(f[0]), bearing_degrees=f[3], item=f[4]) for f in found]
+                result.append((away, rank, row.id, bearing, row))
+        result.sort(key=lambda f: f[:3])
+        return [Nearby(distance_metres=round(f[0]), bearing_degrees=f[3], item=f[4]) for f in result]
 
 
 class Endpoint(GraphQL[Any, Any]):
-    """Strawberry's view; each request has loaders of its own."""
+    """Strawberry's view, with new loaders for each request."""
 
     sessions: Any
     tuned = False
@@ -301,10 +301,10 @@ def application(tuned: bool) -> Starlette:
 
 if __name__ == "__main__":
     tuned = "--tuned" in sys.argv
-    served = application(tuned)
+    app = application(tuned)
     if tuned:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-    # Seconds that a connection may rest: sixteen answers can take this server longer than uvicorn's five.
-    uvicorn.run(served, port=int(sys.argv[1]), log_level="warning", access_log=False, timeout_keep_alive=60)
+    # Sixteen responses can take this server longer than the five seconds for which uvicorn keeps idle connections.
+    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False, timeout_keep_alive=60)

@@ -108,30 +108,36 @@ async def test_a_field_that_the_mapping_does_not_name_stays(database: Database, 
         "13800000001",
         True,
     )
-    # What it names and the file has not, is cleared.
+    # A mapped field without a value is cleared.
     await run_import(database, TOP + ENTERPRISES, tmp_path)
     assert {row.legal_phone for row in (await rows_by_key(database, models.Enterprise)).values()} == {None}
 
 
-async def test_summaries_are_what_counting_gives(database: Database, tmp_path: Path) -> None:
-    visits = [
-        {"id": "1", "enterprise": "A", "kind": "ROUTINE", "at": "2023-09-01T10:00", "by": "b1;b2", "of": ""},
-        {"id": "2", "enterprise": "A", "kind": "REINSPECTION", "at": "2023-09-05T10:00", "by": "b1", "of": "1"},
-        {"id": "3", "enterprise": "B", "kind": "REINSPECTION", "at": "2023-09-05T10:00", "by": "", "of": "1"},
-        {"id": "4", "enterprise": "A", "kind": "REINSPECTION", "at": "2023-09-05T10:00", "by": "", "of": "5"},
-        {"id": "5", "enterprise": "A", "kind": "ROUTINE", "at": "2023-08-01T10:00", "by": "b9", "of": ""},
-    ]
-    hazards = [
-        {"id": str(n), "enterprise": e, "status": s, "at": "2023-09-01"}
-        for n, (e, s) in enumerate(
-            [("A", "FOUND"), ("A", "CLOSED"), ("B", "ASSIGNED"), ("B", "FOUND"), ("A", "DISMISSED")]
-        )
-    ]
-    inspectors = [{"badge": "b1", "name": "n1"}, {"badge": "b2", "name": "n2"}]
-    write_files(tmp_path, enterprises=PLACES, inspections=visits, hazards=hazards, inspectors=inspectors)
-    mapping = TOP + ENTERPRISES.replace('town = "town"\n', "") + INSPECTIONS + HAZARDS
-    _, report = await run_import(database, mapping, tmp_path)
-    assert [(r["line"], r["column"], r["reason"]) for r in report if r["file"] == "inspections.csv"] == [
+VISITS = [
+    {"id": "1", "enterprise": "A", "kind": "ROUTINE", "at": "2023-09-01T10:00", "by": "b1;b2", "of": ""},
+    {"id": "2", "enterprise": "A", "kind": "REINSPECTION", "at": "2023-09-05T10:00", "by": "b1", "of": "1"},
+    {"id": "3", "enterprise": "B", "kind": "REINSPECTION", "at": "2023-09-05T10:00", "by": "", "of": "1"},
+    {"id": "4", "enterprise": "A", "kind": "REINSPECTION", "at": "2023-09-05T10:00", "by": "", "of": "5"},
+    {"id": "5", "enterprise": "A", "kind": "ROUTINE", "at": "2023-08-01T10:00", "by": "b9", "of": ""},
+]
+STATES = [("A", "FOUND"), ("A", "CLOSED"), ("B", "ASSIGNED"), ("B", "FOUND"), ("A", "DISMISSED")]
+FOUND_HAZARDS = [
+    {"id": str(n), "enterprise": enterprise, "status": status, "at": "2023-09-01"}
+    for n, (enterprise, status) in enumerate(STATES)
+]
+OFFICERS = [{"badge": "b1", "name": "n1"}, {"badge": "b2", "name": "n2"}]
+VISITS_MAPPING = TOP + ENTERPRISES.replace('town = "town"\n', "") + INSPECTIONS + HAZARDS
+
+
+async def import_visits(database: Database, folder: Path) -> list[tuple[str, str, str]]:
+    """Import the visits and hazards above. Returns line, column and reason of each issue of an inspection."""
+    write_files(folder, enterprises=PLACES, inspections=VISITS, hazards=FOUND_HAZARDS, inspectors=OFFICERS)
+    _, report = await run_import(database, VISITS_MAPPING, folder)
+    return [(r["line"], r["column"], r["reason"]) for r in report if r["file"] == "inspections.csv"]
+
+
+async def test_enterprises_count_their_open_hazards_and_latest_inspection(database: Database, tmp_path: Path) -> None:
+    assert await import_visits(database, tmp_path) == [
         ("4", "of", "belongs to another enterprise"),
         ("5", "of", "none of the inspections has this external_id, or that row comes later"),
         ("6", "by", "none of the inspectors has this badge"),
@@ -144,15 +150,22 @@ async def test_summaries_are_what_counting_gives(database: Database, tmp_path: P
     assert inspections["2"].reinspection_of_id == inspections["1"].id
     links = [(link.inspection_id, link.inspector_id) for link in (await all_rows(database))["inspection_inspector"]]
     assert sorted(links) == [(inspections["1"].id, 1), (inspections["1"].id, 2), (inspections["2"].id, 1)]
-    # A hazard that moves from one enterprise to another changes the counters of both. Inspectors may change too.
-    write_files(tmp_path, hazards=[{**hazards[0], "enterprise": "C"}], inspections=[{**visits[0], "by": "b2"}])
-    outcome, _ = await run_import(database, mapping, tmp_path)
+
+
+async def test_a_hazard_can_move_to_another_enterprise_and_an_inspection_cannot(
+    database: Database, tmp_path: Path
+) -> None:
+    await import_visits(database, tmp_path)
+    # The hazard changes the counters of both enterprises. The inspectors of an inspection may change.
+    hazard, visit = FOUND_HAZARDS[0], VISITS[0]
+    write_files(tmp_path, hazards=[{**hazard, "enterprise": "C"}], inspections=[{**visit, "by": "b2"}])
+    outcome, _ = await run_import(database, VISITS_MAPPING, tmp_path)
     assert (outcome.tables["hazards"].changed, outcome.tables["inspections"].changed) == (1, 1)
     enterprises = await rows_by_key(database, models.Enterprise)
     assert {k: e.open_hazards for k, e in enterprises.items()} == {"A": 0, "B": 2, "C": 1, "D": 0}
-    # An inspection cannot move: its hazards and cases would stay with the other enterprise.
-    write_files(tmp_path, inspections=[{**visits[0], "enterprise": "C"}])
-    outcome, report = await run_import(database, mapping, tmp_path)
+    # The hazards and cases of an inspection would stay with the other enterprise.
+    write_files(tmp_path, inspections=[{**visit, "enterprise": "C"}])
+    outcome, report = await run_import(database, VISITS_MAPPING, tmp_path)
     assert (outcome.tables["inspections"].changed, outcome.tables["inspections"].bad) == (0, 1)
     assert [(r["line"], r["reason"]) for r in report if r["file"] == "inspections.csv"] == [
         ("2", "an inspection cannot move to another enterprise")
