@@ -9,6 +9,7 @@ import pytest
 
 from subscriptions import feed as feeds
 from tests.support.memory_feed import Log, Sink, Topic, feeding, notified, numbers, settle
+from tests.support.patience import PATIENCE
 
 KEY = "key"
 
@@ -86,7 +87,7 @@ async def test_without_any_ring_the_log_is_read_all_the_same(monkeypatch: pytest
     async with feeding(log) as feed:
         feed.join(KEY, Topic(), sink)
         log.commit()
-        await asyncio.wait_for(told.wait(), 5)
+        await asyncio.wait_for(told.wait(), PATIENCE)
         assert sink.got == [1]
 
 
@@ -385,7 +386,7 @@ async def test_a_log_that_cannot_be_read_is_waited_for(monkeypatch: pytest.Monke
         done = asyncio.Event()
         resumed.sent = lambda number: done.set() if number == 7 else None
         log.away = False
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), PATIENCE)
         assert (live.got, resumed.got) == ([6, 7], numbers(1, 7))
         assert (live.failed, resumed.failed) == (False, False)
 
@@ -401,9 +402,9 @@ async def test_a_database_that_has_gone_without_a_word_is_not_waited_for(monkeyp
         log.commit()
         feed.notify()
         # Given up after a moment, and tried again.
-        await asyncio.wait_for(log.read_often(4), 5)
+        await asyncio.wait_for(log.read_often(4), PATIENCE)
         log.free.set()
-        await asyncio.wait_for(told.wait(), 5)
+        await asyncio.wait_for(told.wait(), PATIENCE)
         assert sink.got == [1]
 
 

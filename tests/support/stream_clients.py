@@ -22,12 +22,12 @@ from models.visibility import Role
 from subscriptions import event_log
 from tests.conftest import Databases
 from tests.support.actors import World, small_world
+from tests.support.patience import PATIENCE
 from tests.support.server_process import Process, serving
 from web.auth.tokens import Claims, Tokens
 
 SECRET = "a secret of the tests, of no use elsewhere"
 PROTOCOL = Subprotocol("graphql-transport-ws")
-PATIENCE = 10.0  # seconds; what takes longer does not come
 ALL = "subscription($after: String) { updates(after: $after) { kind enterprise { id } } }"
 PLAN = """
 mutation($input: InspectionPlanInput!) {

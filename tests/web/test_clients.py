@@ -17,13 +17,13 @@ from gql.transport.exceptions import TransportError
 from gql.transport.websockets import WebsocketsTransport
 
 from tests.conftest import Databases
+from tests.support.patience import PATIENCE
 from tests.support.redis_server import free_port
 from tests.support.stream_clients import HURRIED, Town, settled, town
 
 pytestmark = pytest.mark.database_independent
 
 CLIENTS = Path(__file__).parent / "clients"
-PATIENCE = 60.0  # seconds: nine clients and a server start on the same machine at once
 # What is run, and its last argument.
 SCRIPTS = {
     "graphql-ws": ("graphql-ws", ""),
@@ -150,24 +150,26 @@ async def told(
         return [f"{events[0].split('-')[0]}-{number}" for number in await live.append(2)]
 
     async with AsyncExitStack() as stack:
-        with town(scratch, url, world, *arguments, program=HURRIED, ALIVE_SECONDS="20") as live:
+        with town(scratch, url, world, *arguments, program=HURRIED) as live:
             async with live.socket() as socket:
                 assert socket.cursor
                 clients = await stack.enter_async_context(subscribed(live, address, socket.cursor))
             events += await live.plan(3)
             await all_are_told(clients)
-            # Long enough for signs of life, which must not be taken for anything else.
-            await asyncio.sleep(3 * 0.4)
+            # Until keep-alive messages were sent, which no client may take for anything else.
+            async with live.socket() as socket:
+                for _ in range(3):
+                    await socket.hear(pings=True)
             live.process.popen.kill()
             live.process.popen.wait()
             events += await while_nobody_serves(live)
-        with town(scratch, url, world, *arguments, program=HURRIED, ALIVE_SECONDS="20") as live:
+        with town(scratch, url, world, *arguments, program=HURRIED) as live:
             events += await live.plan(2)
             await all_are_told(clients)
             # This time with a word of farewell.
             assert await asyncio.to_thread(live.process.end) == 0
             events += await while_nobody_serves(live)
-        with town(scratch, url, world, *arguments, program=HURRIED, ALIVE_SECONDS="20") as live:
+        with town(scratch, url, world, *arguments, program=HURRIED) as live:
             events += await live.plan(2)
             await all_are_told(clients)
     yield events, clients

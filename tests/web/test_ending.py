@@ -15,9 +15,9 @@ import psutil
 
 from models.db.database import driver_url
 from tests.conftest import Databases
+from tests.support.patience import PATIENCE
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
-from tests.support.server_process import END_SECONDS
 from tests.support.stream_clients import ALL, PLAN, Socket, Town, settled, town
 from web.graphql import close_codes
 
@@ -100,7 +100,7 @@ async def test_a_database_that_does_not_answer_holds_no_end_up(
         hanging = [{"query": HANGING}, {"query": PLAN, "variables": {"input": given}}]
         async with (
             live.socket() as subscribed,
-            httpx.AsyncClient(base_url=live.address, headers=headers, timeout=END_SECONDS) as client,
+            httpx.AsyncClient(base_url=live.address, headers=headers, timeout=PATIENCE) as client,
         ):
             await subscribed.ask("1", ALL)
             await subscribed.quiet()

@@ -19,7 +19,7 @@ from web.app import PAGES
 
 # A proxy that nobody runs: whatever is not on this machine cannot be had, whoever asks.
 NOBODY = "http://127.0.0.1:9"
-PATIENCE = 15_000  # milliseconds
+PATIENCE = 180_000  # milliseconds; it only ends a hang
 
 
 class Watched:

@@ -14,6 +14,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 from tests.conftest import Databases
+from tests.support.patience import PATIENCE
 from tests.support.redis_server import Redis, redis
 from tests.support.server_process import serving
 from tests.support.server_process import web as run
@@ -22,7 +23,6 @@ from web import workers
 from web.graphql import close_codes
 
 WORKERS = 2
-PATIENCE = 30.0
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells of a process's children")
 

@@ -9,6 +9,7 @@ import httpx
 from models.db.database import Database
 from models.visibility import Role
 from tests.conftest import Databases
+from tests.support.patience import PATIENCE
 from tests.support.register_runs import run_import
 from tests.support.small_register import ENTERPRISES, PLACES, TOP, write_files
 from tests.web.conftest import SECRET
@@ -19,7 +20,6 @@ from web.settings import Settings
 # Already the 15th in Shanghai, still the 14th in Havana.
 MOMENT = dt.datetime(2026, 6, 15, 3, 0, tzinfo=dt.UTC)
 QUERY = "{ district { timeZone portrait { to } } }"
-PATIENCE = 20  # seconds; other processes' events come within one
 
 
 async def test_a_server_that_began_without_a_district_takes_the_zone_of_the_imported_one(

@@ -15,7 +15,8 @@ import models
 from models.db.tables import table_of
 from models.visibility import Role
 from tests.conftest import Databases
-from tests.support.stream_clients import ALL, PATIENCE, Closed, Town, settled, town
+from tests.support.patience import PATIENCE
+from tests.support.stream_clients import ALL, Closed, Town, settled, town
 from web.graphql import close_codes
 
 INSPECTOR = table_of(models.Inspector)

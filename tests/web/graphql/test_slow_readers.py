@@ -1,14 +1,14 @@
-"""Readers who are slow: how much waits for them, and how long they are waited for while they take anything."""
+"""Slow readers: how much may wait for them, and that they have time as long as they take anything."""
 
 import asyncio
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 
 from subscriptions.feed import Message
-from tests.support.accepting_server import accepting
+from tests.support.in_process_server import serve_socket
 from tests.support.raw_websocket import connected
-from web.graphql import close_codes, sse
+from web.graphql import close_codes
 from web.graphql.close_codes import WAITING_BYTES, WAITING_MESSAGES
 from web.graphql.negotiation import EVENTS
 from web.graphql.sse import SLICE, SendQueue, StreamResponse
@@ -16,29 +16,29 @@ from web.graphql.uvicorn_protocols import WebSocketProtocol, text_frame
 from web.graphql.websocket import Socket, SocketSink
 
 LARGE, SMALL = text_frame(b"a" * (2 * WAITING_BYTES)), text_frame(b"b" * 1_000)
-MOMENT = 0.01
+MOMENT = 0.01  # seconds; the scripts below decide what happens, not the time
 
 
-class Listening:
-    """What a sink needs of its socket."""
+class ClosableSocket:
+    """The part of a socket that a sink needs."""
 
     closed: close_codes.Close | None = None
 
-    def close(self, how: close_codes.Close) -> None:
-        self.closed = how
+    def close(self, close: close_codes.Close) -> None:
+        self.closed = close
 
 
-class Taking:
-    """A transport whose peer takes what a test says: so many bytes wait each time that somebody looks."""
+class ScriptedTransport:
+    """A transport whose peer takes what a test says: each look at the buffer gives the next size."""
 
-    def __init__(self, wire: WebSocketProtocol, sizes: list[int]) -> None:
-        self._real, self._wire, self._sizes = wire.transport, wire, iter(sizes)
+    def __init__(self, protocol: WebSocketProtocol, sizes: list[int]) -> None:
+        self._real, self._protocol, self._sizes = protocol.transport, protocol, iter(sizes)
         self.cut = False
 
     def get_write_buffer_size(self) -> int:
         size = next(self._sizes)
         if size == 0:
-            self._wire.writable.set()
+            self._protocol.writable.set()
         return size
 
     def write(self, frame: bytes) -> None:
@@ -58,63 +58,63 @@ class Taking:
         self._real.abort()
 
 
-def taking(wire: WebSocketProtocol, *sizes: int) -> Taking:
-    found = Taking(wire, list(sizes))
-    wire.transport = cast(asyncio.Transport, found)
-    return found
+def script_transport(protocol: WebSocketProtocol, *sizes: int) -> ScriptedTransport:
+    transport = ScriptedTransport(protocol, list(sizes))
+    protocol.transport = cast(asyncio.Transport, transport)
+    return transport
 
 
-async def done(deed: Any, **settings: Any) -> None:
-    """A deed with a wire whose peer reads nothing; what it raises is the test's."""
+async def with_protocol(use: Any, **settings: Any) -> None:
+    """Call `use` with the protocol of a socket whose peer reads nothing. Raises what it raises."""
     result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def told(wire: WebSocketProtocol) -> None:
+    async def run(protocol: WebSocketProtocol) -> None:
         try:
-            await deed(wire)
+            await use(protocol)
         except BaseException as error:
             result.set_exception(error)
         else:
             result.set_result(None)
-        wire.transport.abort()
+        protocol.transport.abort()
 
-    async with accepting(told, **settings) as port, connected(port):
+    async with serve_socket(run, **settings) as port, connected(port):
         await result
 
 
-# What waits
+# How much may wait
 
 
-async def test_of_one_message_of_any_size_nothing_counts_whatever_came_before_it() -> None:
-    async def deed(wire: WebSocketProtocol) -> None:
-        assert wire.beyond() == 0
-        while wire.write(SMALL)[0] < 2:
+async def test_the_largest_frame_does_not_count() -> None:
+    async def use(protocol: WebSocketProtocol) -> None:
+        assert protocol.beyond() == 0
+        while protocol.write(SMALL)[0] < 2:
             pass
-        before = wire.transport.get_write_buffer_size()
-        wire.write(LARGE)
-        assert wire.beyond() == before
+        before = protocol.transport.get_write_buffer_size()
+        protocol.write(LARGE)
+        assert protocol.beyond() == before
         for number in range(1, 10):
-            wire.write(SMALL)
-            assert wire.beyond() == before + number * len(SMALL)
+            protocol.write(SMALL)
+            assert protocol.beyond() == before + number * len(SMALL)
 
-    await done(deed)
+    await with_protocol(use)
 
 
-async def test_of_one_that_is_under_way_nothing_counts() -> None:
-    async def deed(wire: WebSocketProtocol) -> None:
-        _, size = wire.write(LARGE)
-        assert size < len(LARGE)  # a part has gone
+async def test_the_largest_frame_does_not_count_while_it_is_being_sent() -> None:
+    async def use(protocol: WebSocketProtocol) -> None:
+        _, size = protocol.write(LARGE)
+        assert size < len(LARGE)  # part of it has gone
         for number in range(1, 10):
-            wire.write(SMALL)
-            assert wire.beyond() == number * len(SMALL)
+            protocol.write(SMALL)
+            assert protocol.beyond() == number * len(SMALL)
 
-    await done(deed)
+    await with_protocol(use)
 
 
 @pytest.mark.parametrize("body", [b"b" * 100, b"b" * 60_000])
 async def test_a_socket_is_closed_when_too_much_waits_beyond_a_large_message(body: bytes) -> None:
-    async def deed(wire: WebSocketProtocol) -> None:
-        socket = Listening()
-        sink = SocketSink(cast(Socket, socket), wire, "1")
+    async def use(protocol: WebSocketProtocol) -> None:
+        socket = ClosableSocket()
+        sink = SocketSink(cast(Socket, socket), protocol, "1")
         sink.send(Message(1, LARGE))
         sent = size = 0
         while socket.closed is None:
@@ -123,49 +123,49 @@ async def test_a_socket_is_closed_when_too_much_waits_beyond_a_large_message(bod
         assert socket.closed is close_codes.TOO_SLOW
         assert sent == WAITING_MESSAGES or WAITING_BYTES - 30_000 < size <= WAITING_BYTES + 60_000
 
-    await done(deed)
+    await with_protocol(use)
 
 
 @pytest.mark.parametrize("body", [b"b" * 100, b"b" * 60_000])
 @pytest.mark.parametrize("first", [b"", b"b"])
-def test_an_outlet_is_cut_when_too_much_waits_beyond_a_large_chunk(body: bytes, first: bytes) -> None:
-    outlet = SendQueue()
+def test_a_queue_is_cut_when_too_much_waits_beyond_a_large_chunk(body: bytes, first: bytes) -> None:
+    queue = SendQueue()
     if first:
-        outlet.put(first)
-    outlet.put(LARGE)
+        queue.put(first)
+    queue.put(LARGE)
     sent = size = 0
-    while not outlet.overfull.is_set():
-        outlet.put(body)
+    while not queue.overfull.is_set():
+        queue.put(body)
         sent, size = sent + 1, size + len(body)
     assert sent == WAITING_MESSAGES - len(first) or WAITING_BYTES < size <= WAITING_BYTES + 60_000
 
 
-# How long they are waited for
+# How long they have
 
 
-async def test_room_is_waited_for_while_anything_is_taken() -> None:
-    async def deed(wire: WebSocketProtocol) -> None:
-        wire.writable.clear()
-        # Looked at before and after each wait.
-        taking(wire, 100, 90, 90, 80, 80, 0)
-        assert await wire.room(MOMENT)
+async def test_a_socket_waits_for_room_while_the_peer_takes_anything() -> None:
+    async def use(protocol: WebSocketProtocol) -> None:
+        protocol.writable.clear()
+        # The size before and after each wait.
+        script_transport(protocol, 100, 90, 90, 80, 80, 0)
+        assert await protocol.room(MOMENT)
 
-    await done(deed)
+    await with_protocol(use)
 
 
-async def test_room_is_not_waited_for_when_nothing_is_taken() -> None:
-    async def deed(wire: WebSocketProtocol) -> None:
-        wire.writable.clear()
-        taking(wire, 100, 90, 90, 90)
-        assert not await wire.room(MOMENT)
+async def test_a_socket_does_not_wait_when_the_peer_takes_nothing() -> None:
+    async def use(protocol: WebSocketProtocol) -> None:
+        protocol.writable.clear()
+        script_transport(protocol, 100, 90, 90, 90)
+        assert not await protocol.room(MOMENT)
 
-    await done(deed)
+    await with_protocol(use)
 
 
 @pytest.mark.parametrize(
     ("sizes", "cut"),
     [
-        # How much waits after the ping, and when its answer should have come.
+        # How much waits after the ping, and each time that its pong is due.
         ([2_000, 1_000], [False]),
         ([2_000, 1_000, 0, 0], [False, False, True]),
         ([2_000, 1_000, 1_000], [False, True]),
@@ -173,43 +173,56 @@ async def test_room_is_not_waited_for_when_nothing_is_taken() -> None:
         ([0, 0], [True]),
     ],
 )
-async def test_a_peer_that_takes_what_stands_before_a_ping_is_there(sizes: list[int], cut: list[bool]) -> None:
-    async def deed(wire: WebSocketProtocol) -> None:
-        wire._total = 2_000
-        transport = taking(wire, *sizes)
-        wire.send_keepalive_ping()
+async def test_a_peer_that_takes_bytes_ahead_of_a_ping_is_alive(sizes: list[int], cut: list[bool]) -> None:
+    async def use(protocol: WebSocketProtocol) -> None:
+        protocol._total = 2_000
+        transport = script_transport(protocol, *sizes)
+        protocol.send_keepalive_ping()
         for expected in cut:
-            assert wire.pong_timer is not None
-            wire.pong_timer.cancel()
-            wire.keepalive_timeout()
-            assert transport.cut == wire.close_sent == expected
-        if wire.pong_timer is not None:
-            wire.pong_timer.cancel()
+            assert protocol.pong_timer is not None
+            protocol.pong_timer.cancel()
+            protocol.keepalive_timeout()
+            assert transport.cut == protocol.close_sent == expected
+        if protocol.pong_timer is not None:
+            protocol.pong_timer.cancel()
 
-    await done(deed, ws_ping_interval=1_000, ws_ping_timeout=1_000)
+    await with_protocol(use, ws_ping_interval=1_000, ws_ping_timeout=1_000)
 
 
-async def test_an_outlet_waits_while_slices_go_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "DRAIN_SECONDS", MOMENT)
-    outlet, begun, stalled = SendQueue(), asyncio.Event(), asyncio.Event()
-    half = b"a" * (WAITING_BYTES // 2 + SLICE)
-    left = len(half) // SLICE
+class ScriptedRoom(asyncio.Event):
+    """Room in a queue, for which nobody waits long. In each wait the reader takes so many slices; None makes room."""
+
+    def __init__(self, queue: SendQueue, *slices: int | None) -> None:
+        super().__init__()
+        self._queue, self._slices = queue, iter(slices)
+
+    async def wait(self) -> Literal[True]:
+        slices = next(self._slices)
+        if slices is None:
+            self.set()
+            return True
+        for _ in range(slices):
+            self._queue.wrote()
+        raise TimeoutError
+
+
+@pytest.mark.parametrize(("slices", "cut"), [([1, 3, 1, None], False), ([0], True), ([1, 1, 0], True)])
+async def test_a_queue_waits_for_room_while_the_reader_takes_anything(slices: list[int | None], cut: bool) -> None:
+    queue = SendQueue()
+    queue._room = ScriptedRoom(queue, *slices)
+    await queue.drained()
+    assert queue.overfull.is_set() == queue.ended == cut
+
+
+async def test_a_response_is_written_in_slices_that_count_as_progress() -> None:
+    queue = SendQueue()
+    sent: list[tuple[int, int]] = []
 
     async def send(message: Any) -> None:
-        nonlocal left
-        if len(message.get("body", b"")) == SLICE:
-            begun.set()
-            left -= 1
-            await (asyncio.sleep(MOMENT / 2) if left >= 0 else stalled.wait())
+        sent.append((len(message.get("body", b"")), queue._slices))
 
-    writing = asyncio.create_task(StreamResponse(outlet, EVENTS, b"", bytes, None)._write(send))
-    outlet.put(half)
-    await asyncio.wait_for(begun.wait(), 10)
-    outlet.put(half)
-    await outlet.drained()  # many times as long as nothing is waited for
-    assert left <= 0
-    assert not outlet.overfull.is_set()
-    outlet.put(half)
-    await outlet.drained()
-    assert outlet.overfull.is_set()
-    writing.cancel()
+    queue.put(b"a" * (2 * SLICE + 1))
+    queue.end()
+    await StreamResponse(queue, EVENTS, b"", bytes, None)._write(send)
+    # Its head, the first and the last chunk are empty.
+    assert sent == [(0, 0), (0, 0), (SLICE, 0), (SLICE, 1), (1, 2), (0, 3)]

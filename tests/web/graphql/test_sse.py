@@ -19,6 +19,7 @@ import pytest_asyncio
 
 from models.visibility import Role
 from tests.conftest import Databases
+from tests.support.patience import PATIENCE
 from tests.support.stream_clients import ALL, HURRIED, Town, settled, town
 
 pytestmark = pytest.mark.database_independent
@@ -31,7 +32,6 @@ URQL = (
 APOLLO = "application/graphql-response+json,application/json;q=0.9"
 NAMES = "{ viewer { role } }"
 TOKEN = "x-graphql-event-stream-token"
-PATIENCE = 15.0
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -225,13 +225,6 @@ async def test_an_enterprise_gets_its_own_events_only(live: Town) -> None:
         assert (await stream.event()).id == cursor
 
 
-async def test_a_stream_ends_with_its_token(live: Town) -> None:
-    async with streaming(live, token=live.token(seconds=2)) as stream:
-        await live.plan()
-        await stream.event()
-        assert b"complete" not in await stream.rest()
-
-
 # Who gets what for a query
 
 
@@ -415,9 +408,10 @@ async def test_a_reader_who_stalls_is_cut(live: Town) -> None:
     with contextlib.closing(writer):
         await reader.readuntil(b":\n\n")
         async with streaming(live, "subscription { updates { cursor } }") as other:
-            numbers = await live.append(900)
-            while not (await other.event()).id.endswith(f"-{numbers[-1]}"):  # type: ignore[union-attr]  # each has one
-                pass
+            # In batches that may wait for one client, so that the other reader cannot be too slow.
+            for _ in range(6):
+                for number in await live.append(150):
+                    assert str((await other.event()).id).endswith(f"-{number}")
         with pytest.raises(ConnectionError):
             await asyncio.wait_for(reader.read(), PATIENCE)
 

@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 
 from models.visibility import Role
 from tests.conftest import Databases
+from tests.support.patience import PATIENCE
 from tests.support.stream_clients import ALL, HURRIED, PLAN, Socket, Town, settled, town
 from web.graphql import close_codes
 
@@ -165,7 +166,7 @@ async def test_the_pings_cursor_is_never_ahead_of_what_was_sent(live: Town) -> N
         number = int(str(socket.cursor).split("-")[1])
         await socket.ask("1", ALL, after=socket.cursor)
         sent, seen = number, 0
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while seen < 2 or sent < number + 200:
                 said = await socket.hear(pings=True)
                 if said["type"] == "next":
@@ -176,11 +177,6 @@ async def test_the_pings_cursor_is_never_ahead_of_what_was_sent(live: Town) -> N
 
 
 # What breaks it
-
-
-async def test_init_must_come_in_time(live: Town) -> None:
-    async with live.socket(init=False) as socket:
-        assert await ended(socket) == closed(close_codes.INIT_TIMEOUT)
 
 
 async def test_init_comes_once(live: Town) -> None:
@@ -293,15 +289,6 @@ async def test_the_token_may_come_with_the_request(live: Town) -> None:
         await socket.init()
         await socket.ask("1", "{ viewer { role } }")
         assert await socket.next() == {"viewer": {"role": "COMMANDER"}}
-
-
-async def test_the_socket_ends_with_its_token(live: Town) -> None:
-    async with live.socket(live.token(seconds=2)) as socket:
-        await socket.ask("1", ALL)
-        await socket.quiet()
-        await live.plan()
-        await socket.next()
-        assert await ended(socket) == closed(close_codes.EXPIRED)
 
 
 async def test_an_enterprise_gets_its_own_events_only(live: Town) -> None:
