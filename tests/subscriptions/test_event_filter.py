@@ -1,4 +1,4 @@
-"""What somebody is interested in is the same in memory and in SQL, on either database."""
+"""A filter selects the same events in memory and in SQL, on both databases."""
 
 import datetime as dt
 from collections import Counter
@@ -21,7 +21,7 @@ from tests.conftest import NOW, Ask, Databases
 from tests.support.proof_mode import examples
 from tests.support.proofs import RecordProof
 
-# Few keys, and among them such as begin or end like others, so that sets meet and texts could be mistaken.
+# Few keys, so that sets intersect, and some that begin or end like others, so that their texts could be confused.
 ZONES, RINGS, VENUES, ENTERPRISES = (1, 2, 12), (1, 2, 11, 12, 21, 112), (1, 3, 13, 31), (1, 2, 3)
 KINDS = (EventKind.HAZARD_FOUND, EventKind.HAZARD_CLOSED, EventKind.CASE_FILED, EventKind.WARNING_RAISED)
 NOBODYS = 99
@@ -49,7 +49,7 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def wanted(of: Sequence[Any]) -> st.SearchStrategy[Any]:
-    """No limit, more often than not, or a set, perhaps an empty one."""
+    """Usually no condition, else a set, perhaps an empty one."""
     return st.none() | st.none() | st.frozensets(st.sampled_from(of))
 
 
@@ -69,7 +69,7 @@ INTERESTS = st.builds(
 
 @pytest_asyncio.fixture(scope="module")
 async def places(databases: Databases, migrated_url: str) -> Any:
-    """A database with the zones and enterprises that events name."""
+    """A database with the zones and enterprises of the events."""
     made = Database(await databases.new(migrated_url))
     async with made.write() as session:
         session.add(models.District(id=1, name="萧山"))
@@ -85,7 +85,7 @@ async def places(databases: Databases, migrated_url: str) -> Any:
 async def chosen(
     database: Database, given: list[dict[str, Any]], interests: Sequence[EventFilter], compared: Counter[str]
 ) -> None:
-    """SQL and memory choose the same of these events; `compared` counts them. The database stays unchanged."""
+    """Assert that SQL and memory select the same of these events, and count them. Leaves the database unchanged."""
     async with database.engine.connect() as connection:
         transaction = await connection.begin()
         await connection.execute(sa.insert(event_log.EVENT), given)
@@ -105,13 +105,13 @@ async def chosen(
 
 @pytest.fixture
 def compared() -> Counter[str]:
-    """Counts what one test has compared, over all its examples."""
+    """Counts what a test has compared in all of its examples."""
     return Counter()
 
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_=st.lists(events(), min_size=1, max_size=12), interests=st.lists(INTERESTS, min_size=1, max_size=6))
-async def test_memory_and_sql_choose_the_same(
+async def test_memory_and_sql_select_the_same_events(
     places: Database,
     compared: Counter[str],
     record_proof: RecordProof,
@@ -139,7 +139,7 @@ def an_event(**given: Any) -> dict[str, Any]:
 
 
 async def found(database: Database, interest: EventFilter, *given: dict[str, Any]) -> list[int]:
-    """Which of the events are of interest, by their place; memory and SQL agree."""
+    """The indexes of the events that match. Asserts that memory and SQL agree."""
     await chosen(database, list(given), [interest], Counter())
     async with database.engine.connect() as connection:
         transaction = await connection.begin()
@@ -149,7 +149,7 @@ async def found(database: Database, interest: EventFilter, *given: dict[str, Any
     return [place for place, row in enumerate(rows) if interest.matches(row)]
 
 
-async def test_no_limit_matches_all(places: Database) -> None:
+async def test_no_condition_matches_all(places: Database) -> None:
     assert await found(places, EventFilter(), an_event(), an_event(zones=frozenset({1}), major=True)) == [0, 1]
 
 
@@ -167,7 +167,7 @@ async def test_an_empty_set_matches_nothing(places: Database) -> None:
         assert await found(places, EventFilter(**nothing), everything, an_event()) == [], name
 
 
-async def test_a_move_is_seen_where_it_began_and_where_it_ended(places: Database) -> None:
+async def test_a_move_matches_its_old_and_its_new_place(places: Database) -> None:
     moved = an_event(
         kind=EventKind.ENTERPRISE_CHANGED,
         enterprise_id=1,
@@ -183,7 +183,7 @@ async def test_a_move_is_seen_where_it_began_and_where_it_ended(places: Database
     assert await found(places, EventFilter(venues=frozenset({1, 31})), moved, stayed) == [0, 1]
 
 
-async def test_keys_are_not_mistaken_for_parts_of_others(places: Database) -> None:
+async def test_a_key_does_not_match_a_longer_key(places: Database) -> None:
     event = an_event(zones=frozenset({12}), rings=frozenset({112, 21}), venues=frozenset({13}))
     for name, key in (("zones", 1), ("zones", 2), ("rings", 11), ("rings", 12), ("rings", 2), ("venues", 3)):
         other: dict[str, Any] = {name: frozenset({key})}
@@ -191,14 +191,14 @@ async def test_keys_are_not_mistaken_for_parts_of_others(places: Database) -> No
     assert await found(places, EventFilter(rings=frozenset({2, 112})), event) == [0]
 
 
-async def test_what_has_no_grade_is_below_every_grade(places: Database) -> None:
+async def test_an_event_without_risk_is_below_every_grade(places: Database) -> None:
     graded = [an_event(risk=risk) for risk in (None, *RiskGrade)]
     assert await found(places, EventFilter(minimum_risk=RiskGrade.BLUE), *graded) == [1, 2, 3, 4]
     assert await found(places, EventFilter(minimum_risk=RiskGrade.ORANGE), *graded) == [3, 4]
 
 
-async def test_many_keys_are_no_harder_than_a_few(places: Database) -> None:
-    """As many as a request can name: no limit on the depth of a statement, or on its parameters, is met."""
+async def test_many_keys_fit_into_one_statement(places: Database) -> None:
+    """As many as a request can name. They reach no limit on a statement's depth or parameters."""
     many = frozenset(range(1_000, 61_000))
     event = an_event(enterprise_id=2, zones=frozenset({2}), rings=frozenset({2}), venues=frozenset({3}))
     for name in ("zones", "rings", "venues", "enterprises"):
@@ -208,8 +208,7 @@ async def test_many_keys_are_no_harder_than_a_few(places: Database) -> None:
         assert await found(places, EventFilter(**own), event) == [0]
 
 
-async def test_interests_join(places: Database) -> None:
-    """Every limit must be met."""
+async def test_all_conditions_must_hold(places: Database) -> None:
     event = an_event(
         enterprise_id=1,
         zones=frozenset({1}),
@@ -245,8 +244,8 @@ async def test_interests_join(places: Database) -> None:
     assert await found(places, EventFilter(**full), {**event, "major": False}) == []
 
 
-async def test_the_graph_asks_by_the_same_interest(demo: Database, ask: Ask) -> None:
-    """Of the whole log, and of the timelines of several enterprises in one statement."""
+async def test_the_graph_filters_the_log_alike(demo: Database, ask: Ask) -> None:
+    """In the whole log, and in the timelines of several enterprises in one statement."""
     zones, rings = frozenset({1, 2}), frozenset(range(1, 30))
     async with demo.read() as connection:
         rows = await event_log.after(connection, 0, 10_000)

@@ -1,4 +1,4 @@
-"""The log: what it takes in, which cursors it goes on from, and that a reader who follows it misses nothing."""
+"""The log: appending, cursors, retention, and that a reader who follows it misses nothing."""
 
 import asyncio
 import datetime as dt
@@ -40,7 +40,7 @@ async def subjects(database: Database, number: int = 0, limit: int = 1_000) -> l
         return [row.subject_id for row in await event_log.after(connection, number, limit)]
 
 
-# What it takes in
+# Appending
 
 
 async def test_an_empty_log_has_a_head_of_zero(database: Database) -> None:
@@ -50,7 +50,7 @@ async def test_an_empty_log_has_a_head_of_zero(database: Database) -> None:
     assert await subjects(database) == []
 
 
-async def test_events_are_told_in_the_order_in_which_they_were_appended(database: Database) -> None:
+async def test_events_are_read_in_the_order_of_their_appending(database: Database) -> None:
     first = await append_events(database, *(event(n) for n in range(100, 0, -1)))
     second = await append_events(database, event(1_000))
     assert first == sorted(first)
@@ -61,7 +61,7 @@ async def test_events_are_told_in_the_order_in_which_they_were_appended(database
     assert await subjects(database, second[0]) == []
 
 
-async def test_a_row_comes_back_as_it_was(database: Database) -> None:
+async def test_a_row_is_read_as_it_was_written(database: Database) -> None:
     given = {
         "at": dt.datetime(2026, 6, 15, 4, 0, 0, 123456, tzinfo=dt.UTC),
         "kind": EventKind.WARNING_ISSUED,
@@ -88,7 +88,7 @@ async def test_a_row_comes_back_as_it_was(database: Database) -> None:
     assert dict(row._mapping) == {"id": number, **given}
 
 
-async def test_what_is_left_out_is_nothing(database: Database) -> None:
+async def test_omitted_columns_are_empty(database: Database) -> None:
     await append_events(database, event())
     async with database.read() as connection:
         [row] = await event_log.after(connection, 0, 10)
@@ -96,7 +96,7 @@ async def test_what_is_left_out_is_nothing(database: Database) -> None:
     assert (row.actor_role, row.from_status, row.enterprise_id, row.risk, row.rows) == (None, None, None, None, None)
 
 
-async def test_a_number_is_not_given_twice(database: Database) -> None:
+async def test_a_number_is_used_once(database: Database) -> None:
     numbers = await append_events(database, event(1), event(2))
     async with database.write() as session:
         await session.execute(sa.delete(event_log.EVENT).where(event_log.EVENT.c.id == numbers[-1]))
@@ -144,14 +144,14 @@ def test_a_cursor_names_its_event(number: int) -> None:
         ("RXZlbnQ6MQ==", "BAD_CURSOR"),
     ],
 )
-def test_a_cursor_that_the_log_cannot_go_on_from_is_refused(cursor: str, code: str) -> None:
+def test_a_cursor_that_cannot_be_resumed_from_is_refused(cursor: str, code: str) -> None:
     with pytest.raises(event_log.CursorRefused) as refused:
         event_log.LogState(EPOCH, 42).number(cursor)
     assert refused.value.code == code
     assert refused.value.message
 
 
-async def test_two_databases_have_logs_of_their_own(database: Database) -> None:
+async def test_each_database_has_an_epoch_of_its_own(database: Database) -> None:
     [number] = await append_events(database, event())
     found = await state(database)
     assert found.cursor == found.cursor_of(number)
@@ -159,7 +159,7 @@ async def test_two_databases_have_logs_of_their_own(database: Database) -> None:
         event_log.LogState(OTHER, number).number(found.cursor)
 
 
-async def test_a_renewed_epoch_refuses_the_cursors_of_before(database: Database) -> None:
+async def test_a_renewed_epoch_refuses_earlier_cursors(database: Database) -> None:
     await append_events(database, event(), event())
     before = await state(database)
     async with database.write() as session:
@@ -174,7 +174,7 @@ async def test_a_renewed_epoch_refuses_the_cursors_of_before(database: Database)
 
 
 @pytest.mark.parametrize("epoch", ["", "0123456789abcde", EPOCH + "0", EPOCH.upper(), "0123456789abcde-", "０" * 16])
-async def test_an_epoch_that_no_cursor_could_carry_is_refused(database: Database, epoch: str) -> None:
+async def test_an_epoch_in_a_wrong_format_is_refused(database: Database, epoch: str) -> None:
     before = await state(database)
     with pytest.raises(ValueError, match="16 hexadecimal digits"):
         async with database.write() as session:
@@ -185,7 +185,7 @@ async def test_an_epoch_that_no_cursor_could_carry_is_refused(database: Database
 # Retention
 
 
-async def test_retention_moves_the_horizon_of_resuming_and_nothing_else(database: Database) -> None:
+async def test_retention_bounds_resuming_and_deletes_nothing(database: Database) -> None:
     days = [10, 5, 1]
     numbers = await append_events(database, *(event(day, at=NOW - dt.timedelta(days=day)) for day in days))
 
@@ -199,17 +199,17 @@ async def test_retention_moves_the_horizon_of_resuming_and_nothing_else(database
 
     week, hour, old = dt.timedelta(days=7), dt.timedelta(hours=1), "CURSOR_TOO_OLD"
     assert [await refused(n, None) for n in (0, *numbers)] == [None] * 4
-    # What follows the event of ten days ago is five days old: from there a stream goes on.
+    # The event after the one of ten days ago is five days old, so a stream may resume there.
     assert [await refused(n, week) for n in (0, *numbers)] == [old, None, None, None]
     assert [await refused(n, hour) for n in (0, *numbers)] == [old, old, old, None]
     assert await refused(0, dt.timedelta(days=10)) is None
-    # The log is as it was, and so are its cursors.
+    # The log and its cursors are unchanged.
     assert await subjects(database) == days
     now = await state(database)
     assert [now.number(now.cursor_of(n)) for n in numbers] == numbers
 
 
-async def test_an_empty_log_can_always_be_gone_on_from(database: Database) -> None:
+async def test_an_empty_log_can_always_be_resumed(database: Database) -> None:
     async with database.read() as connection:
         await event_log.resumable(connection, 0, dt.timedelta(0), NOW)
 
@@ -218,14 +218,14 @@ async def test_an_empty_log_can_always_be_gone_on_from(database: Database) -> No
 
 
 class Undone(Exception):
-    """What a writer gives up with."""
+    """Raised by a writer to roll back."""
 
 
 Pause = Callable[[], Awaitable[None]]
 
 
 async def write(database: Database, writer: int, pause: Pause, undone: Callable[[], bool]) -> list[int]:
-    """Append again and again, taking time before and after; what was committed, by its subject."""
+    """Append again and again with random pauses. Returns what was committed, by subject."""
     committed = []
     for turn in range(APPENDS):
         names = [writer * 1_000_000 + turn * 10 + place for place in range(1 + turn % 3)]
@@ -243,7 +243,7 @@ async def write(database: Database, writer: int, pause: Pause, undone: Callable[
 
 
 async def follow(database: Database, number: int, done: Callable[[], bool]) -> list[tuple[int, int]]:
-    """Everything after a number as it comes, until the writers are done and there is no more."""
+    """Follow the log from a number until the writers are done. Returns what was read."""
     found: list[tuple[int, int]] = []
     while True:
         last = done()
@@ -256,7 +256,7 @@ async def follow(database: Database, number: int, done: Callable[[], bool]) -> l
 
 
 @pytest.mark.parametrize("aborting", [0.0, 0.3], ids=["all commit", "some give up"])
-async def test_a_reader_who_follows_the_log_skips_none(
+async def test_a_reader_that_follows_the_log_skips_no_event(
     database: Database, aborting: float, record_proof: RecordProof
 ) -> None:
     random_ = random.Random(17)
@@ -265,7 +265,7 @@ async def test_a_reader_who_follows_the_log_skips_none(
     async def pause() -> None:
         await asyncio.sleep(random_.random() * LONGEST)
 
-    # Each takes a connection of its own; together they are fewer than the pool has.
+    # Each takes one connection; together they need fewer than the pool has.
     writing = [
         asyncio.create_task(write(database, writer, pause, lambda: random_.random() < aborting))
         for writer in range(WRITERS)
@@ -296,8 +296,8 @@ async def test_a_reader_who_follows_the_log_skips_none(
     )
 
 
-async def test_who_appends_waits_for_whoever_appended_before(database: Database) -> None:
-    """A number that is given out later is committed later, however long the first one takes."""
+async def test_an_append_waits_for_an_earlier_one(database: Database) -> None:
+    """A later number is committed later, however long the first transaction takes."""
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow() -> list[int]:
@@ -318,7 +318,7 @@ async def test_who_appends_waits_for_whoever_appended_before(database: Database)
     assert await subjects(database) == [1, 2]
 
 
-async def test_what_was_given_up_leaves_no_trace(database: Database) -> None:
+async def test_a_rolled_back_append_leaves_no_event(database: Database) -> None:
     async def give_up() -> None:
         async with database.write() as session:
             await event_log.append(session, [event(n) for n in range(5)])

@@ -1,6 +1,6 @@
-"""The feed: whoever joins, leaves or comes back when it is least convenient gets every event once, and in order.
+"""The feed: every member gets every event once and in order, whenever it joins, leaves or resumes.
 
-Long, because each race has its own step-by-step telling and they are read together.
+Long, because each race is told step by step, and the races are read together.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from tests.support.patience import PATIENCE
 KEY = "key"
 
 
-# Who is there
+# Members
 
 
-async def test_who_joins_gets_what_comes_after() -> None:
+async def test_a_new_member_gets_later_events() -> None:
     log, sink = Log(3), Sink()
     async with feeding(log) as feed:
         place = feed.join(KEY, Topic(), sink)
@@ -27,7 +27,7 @@ async def test_who_joins_gets_what_comes_after() -> None:
         assert place.position == 5
 
 
-async def test_who_leaves_gets_nothing_more_and_may_leave_twice() -> None:
+async def test_a_member_that_left_gets_nothing_more_and_may_leave_twice() -> None:
     log, sink = Log(), Sink()
     async with feeding(log) as feed:
         place = feed.join(KEY, Topic(), sink)
@@ -42,7 +42,7 @@ async def test_who_leaves_gets_nothing_more_and_may_leave_twice() -> None:
         assert (feed.groups, feed.memberships) == ({}, {})
 
 
-async def test_only_what_matches_is_rendered_and_the_place_moves_on_all_the_same() -> None:
+async def test_only_matching_events_are_rendered_but_all_move_the_position() -> None:
     log, sink, topic = Log(), Sink(), Topic("blue")
     async with feeding(log) as feed:
         place = feed.join(KEY, topic, sink)
@@ -54,7 +54,7 @@ async def test_only_what_matches_is_rendered_and_the_place_moves_on_all_the_same
         assert place.position == 7
 
 
-async def test_an_event_is_rendered_once_for_all_of_a_group() -> None:
+async def test_an_event_is_rendered_once_for_a_group() -> None:
     log, topic, sinks = Log(), Topic(), [Sink() for _ in range(50)]
     async with feeding(log) as feed:
         for sink in sinks:
@@ -65,7 +65,7 @@ async def test_an_event_is_rendered_once_for_all_of_a_group() -> None:
         assert topic.rendered == numbers(1, 10)
 
 
-async def test_a_ring_during_a_read_reads_again() -> None:
+async def test_a_notification_during_a_read_causes_another_read() -> None:
     log, sink = Log(), Sink()
     async with feeding(log) as feed:
         feed.join(KEY, Topic(), sink)
@@ -80,21 +80,21 @@ async def test_a_ring_during_a_read_reads_again() -> None:
         assert sink.got == [1, 2]
 
 
-async def test_without_any_ring_the_log_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_log_is_read_without_a_notification(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "POLL", 0.01)
-    log, sink, told = Log(), Sink(), asyncio.Event()
-    sink.sent = lambda number: told.set()
+    log, sink, sent = Log(), Sink(), asyncio.Event()
+    sink.sent = lambda number: sent.set()
     async with feeding(log) as feed:
         feed.join(KEY, Topic(), sink)
         log.commit()
-        await asyncio.wait_for(told.wait(), PATIENCE)
+        await asyncio.wait_for(sent.wait(), PATIENCE)
         assert sink.got == [1]
 
 
-# Joining while something is under way
+# Joining during a rendering
 
 
-async def test_who_joins_while_an_event_is_rendered_gets_only_later_ones() -> None:
+async def test_a_member_that_joins_during_a_rendering_gets_only_later_events() -> None:
     log, topic, first, second = Log(), Topic(), Sink(), Sink()
     ready = topic.hold(1)
     async with feeding(log) as feed:
@@ -110,7 +110,7 @@ async def test_who_joins_while_an_event_is_rendered_gets_only_later_ones() -> No
         assert (first.got, second.got) == ([1, 2], [2])
 
 
-async def test_who_resumes_while_the_very_event_is_rendered_gets_it_once() -> None:
+async def test_a_member_that_resumes_during_a_rendering_gets_that_event_once() -> None:
     log, topic, first, second = Log(), Topic(), Sink(), Sink()
     ready = topic.hold(2)
     async with feeding(log) as feed:
@@ -126,15 +126,15 @@ async def test_who_resumes_while_the_very_event_is_rendered_gets_it_once() -> No
         assert topic.rendered == [1, 2, 3]
 
 
-async def test_a_reader_does_not_run_ahead_of_the_tail() -> None:
-    """Whoever read what is committed and not yet heard of would have it once more when it is heard of."""
+async def test_a_replay_does_not_read_beyond_the_head() -> None:
+    """An event that is committed and not yet dispatched would otherwise be sent twice."""
     log, first, second = Log(8), Sink(), Sink()
     async with feeding(log) as feed:
-        log.commit(2)  # nobody rings
+        log.commit(2)  # without a notification
         feed.join(KEY, Topic(), first, after=5)
         await settle()
         assert first.got == [6, 7, 8]
-        feed.join(KEY, Topic(), second, after=9)  # from a server that has heard
+        feed.join(KEY, Topic(), second, after=9)  # from a server that was notified
         await notified(feed)
         log.commit()
         await notified(feed)
@@ -142,7 +142,7 @@ async def test_a_reader_does_not_run_ahead_of_the_tail() -> None:
         assert second.got == [10, 11]
 
 
-async def test_a_client_ahead_of_its_server_gets_nothing_again() -> None:
+async def test_a_client_ahead_of_its_server_gets_no_event_twice() -> None:
     log, behind, ahead = Log(4), Sink(), Sink()
     async with feeding(log) as feed:
         feed.join(KEY, Topic(), behind)
@@ -165,8 +165,8 @@ async def test_a_client_ahead_may_be_the_first_of_its_group() -> None:
         assert sink.got == [6, 7]
 
 
-async def test_who_stops_lets_the_next_begin_anew() -> None:
-    """A group that ends while it renders must not take the next one's members with it."""
+async def test_a_new_group_begins_after_the_last_member_left() -> None:
+    """A group that ends during a rendering must not end the next group of its key."""
     log, topic, first, second = Log(), Topic(), Sink(), Sink()
     ready = topic.hold(1)
     async with feeding(log) as feed:
@@ -181,7 +181,7 @@ async def test_who_stops_lets_the_next_begin_anew() -> None:
         assert (first.got, second.got) == ([], [2])
 
 
-async def test_who_leaves_from_within_a_sending_is_not_sent_to_again() -> None:
+async def test_a_member_that_leaves_during_a_delivery_gets_nothing_after_it() -> None:
     log, first, second = Log(), Sink(), Sink()
     async with feeding(log) as feed:
         feed.join(KEY, Topic(), first)
@@ -190,13 +190,13 @@ async def test_who_leaves_from_within_a_sending_is_not_sent_to_again() -> None:
         log.commit(2)
         await notified(feed)
         assert first.got == [1, 2]
-        assert second.got == [1]  # it was under way
+        assert second.got == [1]  # that delivery was under way
 
 
-# Coming back
+# Resuming
 
 
-async def test_a_replay_joins_the_group_without_a_gap_or_a_repeat() -> None:
+async def test_a_replay_merges_into_the_group_without_a_gap_or_a_repeat() -> None:
     log, topic, live, resumed = Log(20), Topic(), Sink(), Sink()
     async with feeding(log) as feed:
         feed.join(KEY, topic, live)
@@ -209,7 +209,7 @@ async def test_a_replay_joins_the_group_without_a_gap_or_a_repeat() -> None:
         assert len(feed.groups) == 1
 
 
-async def test_a_replay_that_ends_while_the_group_renders_gets_that_event_once() -> None:
+async def test_a_replay_that_ends_during_a_rendering_gets_that_event_once() -> None:
     log, topic, live, resumed = Log(2), Topic(), Sink(), Sink()
     async with feeding(log) as feed:
         feed.join(KEY, topic, live)
@@ -227,7 +227,7 @@ async def test_a_replay_that_ends_while_the_group_renders_gets_that_event_once()
 
 
 async def test_a_replay_that_is_ahead_of_its_group_waits_for_it() -> None:
-    """Merged into a group that still renders, it must not get once more what it has read by itself."""
+    """After it merged into a group that is still rendering, it must not get again what it has read itself."""
     log, topic, live, resumed = Log(), Topic(), Sink(), Sink()
     ready = topic.hold(1)
     async with feeding(log) as feed:
@@ -245,7 +245,7 @@ async def test_a_replay_that_is_ahead_of_its_group_waits_for_it() -> None:
         assert (live.got, resumed.got) == ([1, 2, 3, 4, 5], [2, 3, 4, 5])
 
 
-async def test_a_replay_without_a_group_becomes_it() -> None:
+async def test_a_replay_without_a_group_becomes_the_group() -> None:
     log, topic, first, second = Log(5), Topic(), Sink(), Sink()
     async with feeding(log) as feed:
         feed.join(KEY, topic, first, after=2)
@@ -256,7 +256,7 @@ async def test_a_replay_without_a_group_becomes_it() -> None:
         assert (first.got, second.got) == ([3, 4, 5, 6], [6])
 
 
-async def test_a_replay_goes_at_its_readers_pace_and_nobody_elses() -> None:
+async def test_a_replay_goes_at_its_own_readers_pace() -> None:
     log, topic, live, slow = Log(10), Topic(), Sink(), Sink()
     slow.room.clear()
     async with feeding(log) as feed:
@@ -271,7 +271,7 @@ async def test_a_replay_goes_at_its_readers_pace_and_nobody_elses() -> None:
         assert slow.got == numbers(1, 15)
 
 
-async def test_who_leaves_in_the_middle_of_a_replay_is_forgotten() -> None:
+async def test_a_member_that_leaves_during_a_replay_is_forgotten() -> None:
     log, topic, sink = Log(10), Topic(), Sink()
     sink.room.clear()
     async with feeding(log) as feed:
@@ -302,10 +302,10 @@ async def test_a_storm_of_resumes_renders_each_event_once() -> None:
         assert len(topic.rendered) == feed.renderings == 420
 
 
-# What goes wrong
+# Failures
 
 
-async def test_what_waits_for_a_group_is_bounded_and_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pending_events_are_bounded_and_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "PENDING", 5)
     log, topic, first, second = Log(), Topic(), Sink(), Sink()
     async with feeding(log) as feed:
@@ -314,7 +314,7 @@ async def test_what_waits_for_a_group_is_bounded_and_read_again(monkeypatch: pyt
         log.commit(30)
         await notified(feed)
         assert len(feed.groups[KEY].pending) <= 5
-        feed.join(KEY, topic, second)  # while it lags behind
+        feed.join(KEY, topic, second)  # while the group lags behind
         log.commit(3)
         await notified(feed)
         ready.set()
@@ -326,7 +326,7 @@ async def test_what_waits_for_a_group_is_bounded_and_read_again(monkeypatch: pyt
         assert (first.got[-1], second.got[-1]) == (34, 34)
 
 
-async def test_a_reader_who_stalls_does_not_slow_a_group_that_reads_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stalled_reader_does_not_slow_a_group_that_reads_the_log_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "PENDING", 2)
     log, topic, stalled, other = Log(), Topic(), Sink(), Sink()
     stalled.room.clear()
@@ -341,7 +341,7 @@ async def test_a_reader_who_stalls_does_not_slow_a_group_that_reads_again(monkey
         assert other.got == numbers(1, 10)
 
 
-async def test_a_rendering_that_fails_is_told_to_its_members_alone() -> None:
+async def test_a_failed_rendering_fails_only_the_members_of_its_group() -> None:
     log, bad, good, first, second, other = Log(), Topic(fails_at=2), Topic(), Sink(), Sink(), Sink()
     async with feeding(log) as feed:
         places = [feed.join("bad", bad, first), feed.join("bad", bad, second)]
@@ -353,12 +353,12 @@ async def test_a_rendering_that_fails_is_told_to_its_members_alone() -> None:
         assert [place.position for place in places] == [None, None]
         assert list(feed.groups) == ["good"]
         again = Sink()
-        feed.join("bad", Topic(), again, after=1)  # mended
+        feed.join("bad", Topic(), again, after=1)  # repaired
         await settle()
         assert again.got == [2, 3]
 
 
-async def test_a_filter_that_fails_keeps_the_event_from_nobody_else() -> None:
+async def test_a_failed_filter_keeps_the_event_from_no_other_group() -> None:
     class Broken(Topic):
         def matches(self, event: object) -> bool:
             raise TypeError
@@ -372,7 +372,7 @@ async def test_a_filter_that_fails_keeps_the_event_from_nobody_else() -> None:
         assert (first.failed, other.got) == (True, [1, 2])
 
 
-async def test_a_log_that_cannot_be_read_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_feed_waits_for_a_log_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "POLL", 0.01)
     monkeypatch.setattr(feeds, "WINDOW", 1)
     log, live, resumed = Log(5), Sink(), Sink()
@@ -391,27 +391,27 @@ async def test_a_log_that_cannot_be_read_is_waited_for(monkeypatch: pytest.Monke
         assert (live.failed, resumed.failed) == (False, False)
 
 
-async def test_a_database_that_has_gone_without_a_word_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_read_without_an_answer_is_given_up_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "READ_SECONDS", 0.01)
     monkeypatch.setattr(feeds, "POLL", 0.01)
-    log, sink, told = Log(), Sink(), asyncio.Event()
-    sink.sent = lambda number: told.set()
+    log, sink, sent = Log(), Sink(), asyncio.Event()
+    sink.sent = lambda number: sent.set()
     async with feeding(log) as feed:
         feed.join(KEY, Topic(), sink)
         log.free.clear()
         log.commit()
         feed.notify()
-        # Given up after a moment, and tried again.
+        # Given up after a moment and tried again.
         await asyncio.wait_for(log.read_often(4), PATIENCE)
         log.free.set()
-        await asyncio.wait_for(told.wait(), PATIENCE)
+        await asyncio.wait_for(sent.wait(), PATIENCE)
         assert sink.got == [1]
 
 
-# What it keeps
+# Memory
 
 
-async def test_short_resumes_read_no_database_and_long_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_long_resumes_read_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "WINDOW", 10)
     log, short, long = Log(3), Sink(), Sink()
     async with feeding(log) as feed:
@@ -429,7 +429,7 @@ async def test_short_resumes_read_no_database_and_long_ones_do(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("after", range(18))
-async def test_the_window_begins_where_it_should(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_resume_at_the_edge_of_the_window_is_complete(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "WINDOW", 4)
     log, sink = Log(3), Sink()
     async with feeding(log) as feed:
@@ -440,7 +440,7 @@ async def test_the_window_begins_where_it_should(after: int, monkeypatch: pytest
         assert sink.got == numbers(after + 1, 18)
 
 
-async def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "RENDERED_BYTES", 40_000)
     monkeypatch.setattr(feeds, "WINDOW", 16)
     log, topic, sink = Log(), Topic(size=500), Sink()
@@ -457,7 +457,7 @@ async def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(feed._window) == 16
 
 
-async def test_a_rendering_that_hangs_does_not_keep_others_from_being_forgotten(
+async def test_a_hanging_rendering_does_not_keep_others_in_the_cache(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(feeds, "RENDERED_BYTES", 20_000)
@@ -472,7 +472,7 @@ async def test_a_rendering_that_hangs_does_not_keep_others_from_being_forgotten(
         assert feed._rendered_bytes <= 20_000
 
 
-async def test_watchers_hear_of_every_event_until_they_end() -> None:
+async def test_a_watcher_gets_every_event_until_it_ends() -> None:
     log = Log()
     seen: list[int] = []
     async with feeding(log) as feed:
@@ -485,7 +485,7 @@ async def test_watchers_hear_of_every_event_until_they_end() -> None:
         assert seen == [1, 2]
 
 
-async def test_closing_leaves_nothing_at_work() -> None:
+async def test_closing_leaves_no_task() -> None:
     log, topic = Log(10), Topic()
     topic.hold(11)
     before = asyncio.all_tasks()

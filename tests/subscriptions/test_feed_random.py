@@ -1,4 +1,4 @@
-"""The feed under any interleaving: every member gets every event that it wants after its start, once and in order."""
+"""The feed in random interleavings: every member gets each matching event after its start, once and in order."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ COLOURS = ("red", "blue")
 TOPICS = (None, *COLOURS)
 MEMBERS = 5
 
-# What may happen, each with numbers that are taken as they fit.
+# A step has two numbers, which each kind of step uses in its own way.
 STEPS = st.tuples(
     st.sampled_from(
         (
@@ -30,7 +30,7 @@ STEPS = st.tuples(
             "stall",
             "free",
             "hold",
-            "let go",
+            "release",
             "ahead",
             "slow read",
         )
@@ -42,7 +42,7 @@ STEPS = st.tuples(
 
 @dataclass
 class Client:
-    """Somebody who comes and goes; `start` is after which event it began this time."""
+    """A client that joins and leaves again and again. `start` is the number after which it joined last."""
 
     topic: int
     sink: Sink = field(default_factory=Sink)
@@ -74,8 +74,8 @@ class Play:
                 self.log.free.clear() if other % 2 else self.log.free.set()
             case "hold":
                 self.topics[number % len(TOPICS)].hold(self.feed.head + 1 + other)
-            case "let go":
-                self.let_go()
+            case "release":
+                self.release()
             case "stall":
                 client.sink.room.clear()
             case "free":
@@ -87,7 +87,7 @@ class Play:
             case "join" if client.place is None:
                 self.join(client, None)
             case "resume" if client.place is None:
-                # After any event that is committed, heard of here or not.
+                # After any committed event, dispatched by this feed or not.
                 self.join(client, self.log.last * other // 7)
             case "ahead" if client.place is None:
                 self.join(client, self.log.last)
@@ -101,10 +101,10 @@ class Play:
         owed, got = client.owed(self.log), client.sink.got
         assert got == (owed if whole else owed[: len(got)])
         if client.place is not None and (position := client.place.position) is not None:
-            # What a client is told to resume after is never more than what it was sent.
+            # The position to resume after is never beyond what the client was sent.
             assert [n for n in owed if n <= position] == [n for n in got if n <= position]
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         for topic in self.topics:
             for held in topic.held.values():
                 held.set()
@@ -112,7 +112,7 @@ class Play:
 
     async def end(self) -> None:
         self.log.free.set()
-        self.let_go()
+        self.release()
         for client in self.clients:
             client.sink.room.set()
         self.feed.notify()
@@ -141,6 +141,6 @@ async def played(before: int, steps: list[Any]) -> None:
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(before=st.integers(0, 12), steps=st.lists(STEPS, min_size=5, max_size=60))
 def test_nothing_is_lost_and_nothing_comes_twice(before: int, steps: list[Any]) -> None:
-    # Small bounds are met often.
+    # Small bounds, so that they are reached often.
     with patch.multiple(feeds, WINDOW=6, PENDING=3, PAGE=4, RENDERED_BYTES=4_000):
         asyncio.run(played(before, steps))

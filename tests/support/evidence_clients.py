@@ -1,4 +1,4 @@
-"""Uploads for the tests: an application with a store of its own, and who speaks with it."""
+"""Clients of evidence: an application with its own store, and requests to it by each role."""
 
 import asyncio
 import datetime as dt
@@ -34,7 +34,7 @@ TABLES = ("evidence", "evidence_upload", "hazard_evidence", "inspection_evidence
 
 
 class Desk:
-    """The application's part for evidence, with a clock that can be set."""
+    """The evidence endpoint with a clock that the test sets."""
 
     def __init__(self, graph: Graph, database: Database, store: Store, folder: Path, anonymous: Viewer | None = None):
         self.database, self.store, self.folder, self.now = database, store, folder, NOW
@@ -55,7 +55,7 @@ class Desk:
         return {"authorization": f"Bearer {self.tokens.make(claims)}"}
 
     async def enterprise(self, key: int) -> dict[str, str]:
-        """Headers of the enterprise with this key."""
+        """The headers of an enterprise."""
         async with self.database.read() as connection:
             table = table_of(models.Enterprise)
             codes = sa.func.coalesce(table.c.credit_code, table.c.external_id)
@@ -88,7 +88,7 @@ class Desk:
         return await self.client.post("/evidence", content=data, headers=headers, params=options)
 
     async def ask(self, query: str, by: dict[str, str], **variables: Any) -> dict[str, Any]:
-        """What the graph answers, to a viewer by their headers."""
+        """The data of a query by the viewer of these headers, without errors."""
         viewer = await self.viewers.authenticate(by["authorization"])
         answer = await self.execution.run(Operation(query, variables), viewer)
         assert answer.errors == []
@@ -96,37 +96,37 @@ class Desk:
         return answer.data
 
     async def rows(self) -> dict[str, int]:
-        """How many rows there are of all that an upload could leave."""
+        """The number of rows in each table that an upload writes."""
         async with self.database.read() as connection:
             counts = [await connection.scalar(sa.text(f"SELECT count(*) FROM {table}")) for table in TABLES]
         return dict(zip(TABLES, map(int, counts), strict=True))
 
     def files(self) -> set[str]:
-        """Every file below the store, however it is called."""
+        """Every file in the store's folder."""
         return {str(file.relative_to(self.folder)) for file in self.folder.rglob("*") if file.is_file()}
 
     async def left(self) -> tuple[dict[str, int], set[str]]:
-        """All that an upload could leave."""
+        """Every row and file that an upload could leave."""
         return await self.rows(), self.files()
 
 
 @asynccontextmanager
 async def desk(graph: Graph, database: Database, folder: Path, **more: Any) -> AsyncIterator[Desk]:
-    """One that keeps its files in a directory."""
-    made = Desk(graph, database, DirectoryStore(folder), folder, **more)
-    async with made.client:
-        yield made
+    """A desk whose store is a directory."""
+    desk = Desk(graph, database, DirectoryStore(folder), folder, **more)
+    async with desk.client:
+        yield desk
 
 
 @asynccontextmanager
 async def listening(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
-    """The application behind a real socket: host and port."""
-    taken, started = bind("127.0.0.1", 0), asyncio.Event()
+    """Serve an application on a real socket. Yields host and port."""
+    bound, started = bind("127.0.0.1", 0), asyncio.Event()
     server = Server(uvicorn.Config(app, log_config=None, lifespan="off"), started.set)
-    running = asyncio.create_task(server.serve([taken]))
+    running = asyncio.create_task(server.serve([bound]))
     await started.wait()
     try:
-        yield taken.getsockname()
+        yield bound.getsockname()
     finally:
         server.should_exit = True
         await running

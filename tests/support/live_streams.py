@@ -1,4 +1,4 @@
-"""Live streams without a server: a clock that is moved by hand, and sinks that keep what they were sent."""
+"""Live streams without a server: a clock that the test moves, and sinks that record."""
 
 import asyncio
 import datetime as dt
@@ -24,7 +24,7 @@ from tests.support.patience import PATIENCE
 
 @dataclass(eq=False)
 class Wait:
-    """Somebody who waits; `changed` ends it early."""
+    """One wait. `changed` ends it early."""
 
     due: dt.datetime
     changed: asyncio.Event | None
@@ -32,7 +32,7 @@ class Wait:
 
 
 class Time:
-    """The office's clock, and all that wait for it. It stands until it is moved."""
+    """The office's clock, and the waits for it. It stands until the test moves it."""
 
     def __init__(self, office: Office) -> None:
         self._office = office
@@ -57,7 +57,7 @@ class Time:
             await asyncio.gather(*ends, return_exceptions=True)
 
     async def waited(self, *, changed: bool) -> dt.datetime:
-        """When somebody waits for the clock alone, or for something to stir as well: until when."""
+        """Wait for a wait that can, or cannot, end early. Returns when it is due."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 for wait in self._waits:
@@ -75,7 +75,7 @@ class Time:
 
 
 class Sink:
-    """Keeps what it was sent."""
+    """Records what it was sent."""
 
     def __init__(self) -> None:
         self.messages: asyncio.Queue[Any] = asyncio.Queue()
@@ -92,10 +92,10 @@ class Sink:
         self.messages.put_nowait({"errors": ["failed"]})
 
     async def next(self) -> Any:
-        """The data of the next message, which must be without errors."""
-        found = await asyncio.wait_for(self.messages.get(), PATIENCE)
-        assert "errors" not in found, found
-        return found["data"]
+        """The data of the next message, which must have no errors."""
+        message = await asyncio.wait_for(self.messages.get(), PATIENCE)
+        assert "errors" not in message, message
+        return message["data"]
 
     @property
     def empty(self) -> bool:
@@ -104,7 +104,7 @@ class Sink:
 
 @dataclass
 class Scene:
-    """A district in which something goes on, and its streams."""
+    """A district and its streams."""
 
     office: Office
     live: LiveStreams
@@ -115,12 +115,12 @@ class Scene:
         prepared = await self.live.prepare(self.office.running.prepare(Operation(query, variables)), viewer)
         return sink, prepared.join(sink)
 
-    def told(self) -> None:
-        """The feed hears of what was done."""
+    def notify(self) -> None:
+        """Make the feed read the log."""
         self.live.feed.notify()
 
     async def calm(self) -> None:
-        """A second goes by, and then everybody waits for something to happen."""
+        """Let a second pass, until every source waits for an event."""
         await self.time.waited(changed=False)
         self.time.move(1)
         await self.time.waited(changed=True)
@@ -136,7 +136,7 @@ def make_streams(
 
 @asynccontextmanager
 async def scene(office: Office) -> AsyncIterator[Scene]:
-    """The feed looks at the log when it is told to, and never by itself: in the midst of what a test does, say."""
+    """A scene whose feed reads the log only when it is notified, never by itself in the middle of a test's step."""
     time = Time(office)
     with patch("subscriptions.feed.POLL", 3_600.0):
         async with _live(office, time) as made:

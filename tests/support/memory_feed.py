@@ -1,4 +1,4 @@
-"""A feed without a database: a log in a list, topics that can be held, sinks that remember."""
+"""A feed without a database: a log in a list, topics whose rendering can be held, and sinks that record."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from subscriptions.feed import Feed, Message
 
-SETTLED = 200  # turns of the loop: more than anything here takes
+SETTLED = 200  # turns of the loop, more than any step here takes
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Event:
 
 
 class Log:
-    """`commit` puts events into the log; the feed hears of them when `feed.notify` is called. `held` stops reads."""
+    """A log in a list. `commit` appends events without a notification. Reads wait while `free` is not set."""
 
     def __init__(self, length: int = 0) -> None:
         self.events = [Event(n) for n in range(1, length + 1)]
@@ -39,11 +39,11 @@ class Log:
         self.reads.append(number)
         async with self.reading:
             self.reading.notify_all()
-        found = self.events[number : number + limit]
+        page = self.events[number : number + limit]
         await self.free.wait()
         if self.away:
             raise ConnectionError
-        return found
+        return page
 
     async def read_often(self, times: int) -> None:
         async with self.reading:
@@ -55,7 +55,7 @@ class Log:
 
 @dataclass(eq=False)
 class Topic:
-    """Wants one colour, or all. `held` are the events whose rendering does not end until they are let go."""
+    """Selects one colour, or all. The rendering of a `held` event waits for its asyncio.Event."""
 
     colour: str | None = None
     held: dict[int, asyncio.Event] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Topic:
 
 
 class Sink:
-    """Remembers what it was sent. `slow` makes replays wait for `room`."""
+    """Records what it was sent. Replays wait while `room` is not set."""
 
     def __init__(self) -> None:
         self.got: list[int] = []
@@ -102,7 +102,7 @@ class Sink:
 
 
 async def settle() -> None:
-    """Let everything run until nothing can without somebody's doing."""
+    """Let all tasks run until each of them waits for the test."""
     for _ in range(SETTLED):
         await asyncio.sleep(0)
 
@@ -119,7 +119,7 @@ async def feeding(log: Log) -> AsyncIterator[Feed]:
 
 
 async def notified(feed: Feed) -> None:
-    """The feed hears of what was committed, and everybody has it who can."""
+    """Notify the feed, and let all members get what they can."""
     feed.notify()
     await settle()
 

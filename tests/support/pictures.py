@@ -1,4 +1,4 @@
-"""Pictures for the tests: photographs that say where they were taken, and what pretends to be a picture."""
+"""Pictures: photographs with metadata, and bytes that only look like a picture."""
 
 import io
 import struct
@@ -13,22 +13,22 @@ ORIENTATION = 0x0112
 SECRET = b"taken by somebody somewhere"
 
 
-def exif(turned: int = 6) -> Image.Exif:
-    """What a telephone writes: which way up, where, when and with what."""
-    made = Image.Exif()
-    made[ORIENTATION] = turned
-    made[0x010F] = SECRET.decode()  # the maker
-    made[0x0132] = "2026:06:14 09:30:00"
-    made.get_ifd(GPS).update({1: "N", 2: (30.0, 14.0, 1.25), 3: "E", 4: (120.0, 16.0, 2.5), 29: "2026:06:14"})
-    return made
+def exif(orientation: int = 6) -> Image.Exif:
+    """Metadata as a telephone writes it: orientation, position, time and maker."""
+    metadata = Image.Exif()
+    metadata[ORIENTATION] = orientation
+    metadata[0x010F] = SECRET.decode()  # the maker
+    metadata[0x0132] = "2026:06:14 09:30:00"
+    metadata.get_ifd(GPS).update({1: "N", 2: (30.0, 14.0, 1.25), 3: "E", 4: (120.0, 16.0, 2.5), 29: "2026:06:14"})
+    return metadata
 
 
 def picture(width: int = 64, height: int = 48, mode: str = "RGB") -> Image.Image:
-    """Something to look at: no two pixels near each other are alike."""
-    made = Image.new(mode, (width, height))
-    bands = range(len(made.getbands()))
-    made.putdata([_pixel(x, y, bands) for y in range(height) for x in range(width)])
-    return made
+    """A picture in which neighbouring pixels differ."""
+    image = Image.new(mode, (width, height))
+    bands = range(len(image.getbands()))
+    image.putdata([_pixel(x, y, bands) for y in range(height) for x in range(width)])
+    return image
 
 
 def _pixel(x: int, y: int, bands: range) -> Any:
@@ -37,24 +37,24 @@ def _pixel(x: int, y: int, bands: range) -> Any:
 
 
 def photograph(kind: str = "JPEG", **more: Any) -> bytes:
-    """A picture with metadata of every sort that Pillow can write."""
+    """A picture with every kind of metadata that Pillow writes."""
     file = io.BytesIO()
-    given: dict[str, Any] = {"exif": exif()}
+    options: dict[str, Any] = {"exif": exif()}
     if kind == "JPEG":
-        given |= {"comment": SECRET, "xmp": b"<x:xmpmeta>" + SECRET + b"</x:xmpmeta>", "quality": 90}
+        options |= {"comment": SECRET, "xmp": b"<x:xmpmeta>" + SECRET + b"</x:xmpmeta>", "quality": 90}
     if kind == "PNG":
         info = PngInfo()
         info.add_text("Author", SECRET.decode())
         info.add_itxt("XML:com.adobe.xmp", SECRET.decode())
-        given["pnginfo"] = info
+        options["pnginfo"] = info
     if kind == "WEBP":
-        given |= {"xmp": SECRET, "lossless": True}
-    picture().save(file, kind, **(given | more))
+        options |= {"xmp": SECRET, "lossless": True}
+    picture().save(file, kind, **(options | more))
     return file.getvalue()
 
 
 def paper() -> bytes:
-    """A PDF, as far as its ends show it."""
+    """Bytes that begin and end like a PDF."""
     return b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R >>\nstartxref\n9\n%%EOF\n"
 
 
@@ -63,7 +63,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 def bomb(side: int = 50_000) -> bytes:
-    """A PNG of a few megabytes that unfolds to 2.5 thousand million pixels."""
+    """A PNG of a few megabytes that decompresses to 2.5 billion pixels."""
     packer = zlib.compressobj(9)
     row = b"\0" * (1 + side // 8)  # one bit a pixel
     rows = b"".join(packer.compress(row * 100) for _ in range(side // 100)) + packer.flush()
@@ -72,6 +72,6 @@ def bomb(side: int = 50_000) -> bytes:
 
 
 def opened(data: bytes) -> Image.Image:
-    made = Image.open(io.BytesIO(data))
-    made.load()
-    return made
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image

@@ -1,4 +1,4 @@
-"""WebSockets byte by byte, for clients that do what no library does: not read, not answer, vanish."""
+"""A WebSocket client byte by byte, for what no library does: not to read, not to answer, to vanish."""
 
 import asyncio
 import socket
@@ -17,26 +17,26 @@ HANDSHAKE = (
     f"Sec-WebSocket-Protocol: {PROTOCOL}\r\n\r\n"
 )
 TEXT, PING, PONG = 1, 9, 10
-LITTLE = 4 << 10  # bytes that the kernel takes for a client who does not read, about
+LITTLE = 4 << 10  # bytes, about, that the kernel takes for a client that does not read
 
 
 class Raw:
-    """A client with a small buffer. It reads when it is told to, and answers a ping only while it waits in `said`."""
+    """A client that reads only on request. It answers pings only while `receive` waits."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
-    async def send(self, said: Any) -> None:
-        await self._write(TEXT, orjson.dumps(said))
+    async def send(self, message: Any) -> None:
+        await self._write(TEXT, orjson.dumps(message))
 
     async def _write(self, opcode: int, body: bytes) -> None:
         length = bytes((0x80 | len(body),)) if len(body) < 126 else b"\xfe" + struct.pack("!H", len(body))
-        # A mask of zeros changes nothing.
+        # A mask of zeros leaves the body as it is.
         self._writer.write(bytes((0x80 | opcode,)) + length + b"\0\0\0\0" + body)
         await self._writer.drain()
 
     async def frame(self) -> tuple[int, bytes]:
-        """The next frame: its opcode and what is in it. Raises IncompleteReadError or ConnectionError at the end."""
+        """The next frame, as opcode and body. Raises IncompleteReadError or ConnectionError at the end."""
         first, second = await self._reader.readexactly(2)
         length = second
         if second == 126:
@@ -46,15 +46,15 @@ class Raw:
         return first & 0xF, await self._reader.readexactly(length)
 
     async def rest(self) -> list[tuple[int, bytes]]:
-        """All frames up to the end of the connection."""
-        found = []
+        """All frames until the connection ends."""
+        frames = []
         try:
             while True:
-                found.append(await self.frame())
+                frames.append(await self.frame())
         except (asyncio.IncompleteReadError, ConnectionError):
-            return found
+            return frames
 
-    async def said(self) -> Any:
+    async def receive(self) -> Any:
         """The next message."""
         while True:
             opcode, body = await self.frame()
@@ -63,13 +63,13 @@ class Raw:
             if opcode == PING:
                 await self._write(PONG, body)
 
-    async def subscribed(self, token: str, query: str, **variables: Any) -> None:
-        """Go through the protocol up to a subscription that has its place."""
+    async def subscribe(self, token: str, query: str, **variables: Any) -> None:
+        """Initialise and subscribe. Returns when the subscription has begun."""
         await self.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
-        assert (await self.said())["type"] == "connection_ack"
+        assert (await self.receive())["type"] == "connection_ack"
         await self.send({"id": "1", "type": "subscribe", "payload": {"query": query, "variables": variables}})
         await self.send({"id": "2", "type": "subscribe", "payload": {"query": "{ viewer { role } }"}})
-        while (await self.said()).get("id") != "2":
+        while (await self.receive()).get("id") != "2":
             pass
 
 
@@ -81,7 +81,7 @@ async def connected(port: int, path: str = "/graphql", *, little: bool = True) -
     raw.setblocking(False)
     with closing(raw):
         await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
-        # The reader stops reading from the kernel when this much waits for it.
+        # The stream reader stops reading from the kernel with this many bytes in its own buffer.
         reader, writer = await asyncio.open_connection(sock=raw, limit=LITTLE)
         writer.write(HANDSHAKE.format(path=path).encode())
         try:

@@ -31,7 +31,8 @@ class Process:
         return self.popen.wait(PATIENCE)
 
     @property
-    def said(self) -> str:
+    def log(self) -> str:
+        """What the server has written so far."""
         return self.output.read_text()
 
 

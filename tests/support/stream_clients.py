@@ -1,4 +1,4 @@
-"""Clients of live streams, for tests: a socket that speaks graphql-transport-ws, and a district to be told of."""
+"""Clients of live streams: a socket that speaks graphql-transport-ws, and a server on a small district."""
 
 import asyncio
 import datetime as dt
@@ -46,76 +46,77 @@ class Closed(Exception):
 
 
 class Socket:
-    """One connection. `pings` are the payloads of the server's pings, `cursor` is where to go on from."""
+    """One connection. `pings` are the payloads of the server's pings; `cursor` is the last one received."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
         self.pings: list[dict[str, Any]] = []
         self.cursor: str | None = None
 
-    async def send(self, said: Any) -> None:
-        await self.connection.send(said if isinstance(said, str | bytes) else orjson.dumps(said).decode())
+    async def send(self, message: Any) -> None:
+        text = message if isinstance(message, str | bytes) else orjson.dumps(message).decode()
+        await self.connection.send(text)
 
-    async def hear(self, *, pings: bool = False) -> dict[str, Any]:
-        """The next message, pings aside. Raises Closed."""
+    async def receive(self, *, pings: bool = False) -> dict[str, Any]:
+        """The next message, without pings unless they are wanted. Raises Closed."""
         while True:
             try:
                 async with asyncio.timeout(PATIENCE):
-                    found: dict[str, Any] = orjson.loads(await self.connection.recv())
+                    message: dict[str, Any] = orjson.loads(await self.connection.recv())
             except ConnectionClosed as error:
                 close = error.rcvd
                 raise Closed(close.code if close else 1006, close.reason if close else "") from None
-            if found["type"] != "ping":
-                return found
-            self.pings.append(found.get("payload", {}))
+            if message["type"] != "ping":
+                return message
+            self.pings.append(message.get("payload", {}))
             if pings:
-                return found
+                return message
 
     async def init(self, **payload: Any) -> Self:
         await self.send({"type": "connection_init", "payload": payload})
-        found = await self.hear()
-        assert found["type"] == "connection_ack", found
-        self.cursor = found["payload"]["cursor"]
+        message = await self.receive()
+        assert message["type"] == "connection_ack", message
+        self.cursor = message["payload"]["cursor"]
         return self
 
-    async def ask(self, id: str, query: str, **variables: Any) -> None:
+    async def subscribe(self, id: str, query: str, **variables: Any) -> None:
         await self.send({"id": id, "type": "subscribe", "payload": {"query": query, "variables": variables}})
 
     async def complete(self, id: str) -> None:
         await self.send({"id": id, "type": "complete"})
 
     async def next(self, id: str = "1") -> Any:
-        """The next result of an operation, which must be without errors: its data."""
-        found = await self.hear()
-        assert (found["type"], found["id"]) == ("next", id), found
-        assert "errors" not in found["payload"], found
-        self.cursor = found["payload"].get("extensions", {}).get("cursor", self.cursor)
-        return found["payload"]["data"]
+        """The data of an operation's next result, which must have no errors."""
+        message = await self.receive()
+        assert (message["type"], message["id"]) == ("next", id), message
+        assert "errors" not in message["payload"], message
+        self.cursor = message["payload"].get("extensions", {}).get("cursor", self.cursor)
+        return message["payload"]["data"]
 
-    async def refused(self, id: str = "1") -> str:
-        """The code of the error that an operation ends with."""
-        found = await self.hear()
-        assert (found["type"], found["id"]) == ("error", id), found
-        code: str = found["payload"][0]["extensions"]["code"]
+    async def error_code(self, id: str = "1") -> str:
+        """The code of the error that ends an operation."""
+        message = await self.receive()
+        assert (message["type"], message["id"]) == ("error", id), message
+        code: str = message["payload"][0]["extensions"]["code"]
         return code
 
-    async def quiet(self) -> None:
-        """Nothing is on its way: a ping of ours is answered before anything else."""
+    async def expect_quiet(self) -> None:
+        """Assert that no message is under way: the pong to our ping comes first."""
         await self.send({"type": "ping", "payload": {"marker": True}})
-        assert await self.hear() == {"type": "pong", "payload": {"marker": True}}
+        assert await self.receive() == {"type": "pong", "payload": {"marker": True}}
 
     async def closed(self) -> Closed:
-        """How the server closes, whatever it says before."""
+        """How the server closes the socket, whatever it sends before."""
         try:
             while True:
-                await self.hear()
+                await self.receive()
         except Closed as closed:
             return closed
 
 
 @dataclass
-class Town:
-    """A server in a small district."""
+class LiveDistrict:
+    """A server on a small district."""
 
     process: Process
     url: str
@@ -148,26 +149,26 @@ class Town:
                 await socket.init(Authorization=f"Bearer {token or self.token()}")
             yield socket
 
-    async def plan(self, number: int = 1, enterprise: str = "enterprise") -> list[str]:
-        """Plan inspections, one event each; their cursors."""
-        found = []
+    async def plan_inspections(self, number: int = 1, enterprise: str = "enterprise") -> list[str]:
+        """Plan inspections, with one event each. Returns the cursors of the events."""
+        cursors = []
         headers = {"authorization": f"Bearer {self.token()}"}
-        given = {"enterprise": self.world.id(enterprise), "kind": "ROUTINE", "plannedFor": "2099-01-01T00:00:00Z"}
+        arguments = {"enterprise": self.world.id(enterprise), "kind": "ROUTINE", "plannedFor": "2099-01-01T00:00:00Z"}
         async with httpx.AsyncClient(base_url=self.address, headers=headers) as client:
             for _ in range(number):
-                answer = await client.post("/graphql", json={"query": PLAN, "variables": {"input": given}})
-                found.append(answer.json()["data"]["inspectionPlan"]["cursor"])
-        return found
+                response = await client.post("/graphql", json={"query": PLAN, "variables": {"input": arguments}})
+                cursors.append(response.json()["data"]["inspectionPlan"]["cursor"])
+        return cursors
 
-    async def append(self, number: int, **given: Any) -> list[int]:
-        """Events that no server rings for; their numbers."""
+    async def append_events(self, number: int, **columns: Any) -> list[int]:
+        """Append events without a notification. Returns their numbers."""
         kind = models.EventKind.INSPECTION_PLANNED
         at = dt.datetime.now(dt.UTC)
         row = {"at": at, "kind": kind, "subject": kind.subject, "subject_id": 1, "enterprise_id": self.world.enterprise}
         database = Database(self.url)
         try:
             async with database.write() as session:
-                return await event_log.append(session, [{**row, **given}] * number)
+                return await event_log.append(session, [{**row, **columns}] * number)
         finally:
             await database.close()
 
@@ -183,8 +184,8 @@ class Town:
 NUMBERS = itertools.count()
 
 
-async def settled(databases: Databases, migrated_url: str) -> tuple[str, World]:
-    """A database with a small district."""
+async def small_district(databases: Databases, migrated_url: str) -> tuple[str, World]:
+    """The URL of a new database with a small district, and its rows."""
     url = await databases.new(migrated_url)
     database = Database(url)
     world = await small_world(database)
@@ -193,9 +194,11 @@ async def settled(databases: Databases, migrated_url: str) -> tuple[str, World]:
 
 
 @contextmanager
-def town(scratch: Path, url: str, world: World, *arguments: str, program: str = "web", **more: str) -> Iterator[Town]:
-    """A server in that district. It must not fail at anything."""
-    output = scratch / f"town-{next(NUMBERS)}.log"
+def live_district(
+    scratch: Path, url: str, world: World, *arguments: str, program: str = "web", **more: str
+) -> Iterator[LiveDistrict]:
+    """A server on a district. Nothing in it may raise an unexpected exception."""
+    output = scratch / f"district-{next(NUMBERS)}.log"
     with serving(output, url, *arguments, program=program, HUHANG_SECRET=SECRET, **more) as process:
-        yield Town(process, url, world)
-        assert "Traceback" not in process.said, process.said
+        yield LiveDistrict(process, url, world)
+        assert "Traceback" not in process.log, process.log

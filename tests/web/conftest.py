@@ -1,4 +1,4 @@
-"""The application for the tests that speak with it: in this process, and as a process of its own."""
+"""The application for tests over HTTP: in this process, and as a process of its own."""
 
 import datetime as dt
 import gc
@@ -23,7 +23,7 @@ SECRET = SecretStr("a secret of the tests, of no use elsewhere")
 
 @pytest.fixture(scope="module", autouse=True)
 def collected() -> Iterator[None]:
-    """A connection left open is told of when it is collected: in its own file, and not in whatever test runs then."""
+    """Collect garbage after each file, so that an unclosed connection warns there and not in a later test."""
     yield
     gc.collect()
 
@@ -32,7 +32,7 @@ def collected() -> Iterator[None]:
 async def talking(
     settings: Settings, clock: Callable[[], dt.datetime] = lambda: NOW
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application with these settings. An exception that the application lets through is a 500."""
+    """A client of the application with these settings. An uncaught exception becomes a 500."""
     app = create(settings, clock)
 
     async def with_raw_query(scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,19 +50,19 @@ async def talking(
 
 
 async def get_raw(client: httpx.AsyncClient, query: bytes, **headers: str) -> httpx.Response:
-    """GET with a query string of any bytes: sockets bring what httpx would not send."""
+    """GET with any bytes as query string, also bytes that httpx would not send."""
     return await client.get("/graphql", headers={RAW.decode(): query.hex(), **headers})
 
 
 @pytest_asyncio.fixture(scope="session")
 async def client(databases: Databases, demo_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Speaks with the application on a copy of the demo, which stays as it is."""
+    """A client of the application on a copy of the demo, which tests do not change."""
     async with talking(Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def served(scratch: Path) -> Iterator[Process]:
-    """The server on a small demo, for tests that only look."""
+    """A server on a small demo, for tests that only read."""
     with serving(scratch / "served.log", f"sqlite:///{scratch / 'served.db'}") as process:
         yield process

@@ -1,5 +1,5 @@
-"""Clients as people use them: each subscribes, loses the server twice, comes back after its last cursor, and has been
-told of each event once; its ordinary queries are answered as ever."""
+"""Real clients: each subscribes, loses the server twice, resumes after its last cursor and gets each event once. Its
+queries are answered as well."""
 
 import asyncio
 import contextlib
@@ -19,12 +19,12 @@ from gql.transport.websockets import WebsocketsTransport
 from tests.conftest import Databases
 from tests.support.patience import PATIENCE
 from tests.support.redis_server import free_port
-from tests.support.stream_clients import HURRIED, Town, settled, town
+from tests.support.stream_clients import HURRIED, LiveDistrict, live_district, small_district
 
 pytestmark = pytest.mark.database_independent
 
 CLIENTS = Path(__file__).parent / "clients"
-# What is run, and its last argument.
+# The script and its last argument.
 SCRIPTS = {
     "graphql-ws": ("graphql-ws", ""),
     "graphql-sse, distinct connections": ("graphql-sse", ""),
@@ -39,36 +39,36 @@ GQL = "gql"
 UPDATES = "subscription($after: String) { updates(after: $after) { cursor } }"
 
 
-class Told:
-    """What one client was told."""
+class ClientLog:
+    """What one client received."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
         self.zones: Any = None
-        self.otherwise: list[Any] = []
-        self.news = asyncio.Event()
+        self.errors: list[Any] = []
+        self.changed = asyncio.Event()
 
-    def take(self, said: Any) -> None:
-        match said:
+    def take(self, message: Any) -> None:
+        match message:
             case {"event": cursor}:
                 self.events.append(cursor)
             case {"zones": zones}:
                 self.zones = zones
             case _:
-                self.otherwise.append(said)
-        self.news.set()
+                self.errors.append(message)
+        self.changed.set()
 
     async def reaches(self, cursor: str) -> None:
-        """Until it has been told of this event and its query is answered; or it fails, which the test will see."""
+        """Wait until the client has this event and the answer to its query, or until it fails."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                while not (cursor in self.events and self.zones is not None) and not self.otherwise:
-                    self.news.clear()
-                    await self.news.wait()
+                while not (cursor in self.events and self.zones is not None) and not self.errors:
+                    self.changed.clear()
+                    await self.changed.wait()
 
 
 @asynccontextmanager
-async def script(told: Told, name: str, mode: str, *words: str) -> AsyncIterator[None]:
+async def script(told: ClientLog, name: str, mode: str, *words: str) -> AsyncIterator[None]:
     node = shutil.which("node")
     assert node, "The clients need Node."
     process = await asyncio.create_subprocess_exec(
@@ -86,8 +86,8 @@ async def script(told: Told, name: str, mode: str, *words: str) -> AsyncIterator
             with contextlib.suppress(orjson.JSONDecodeError):
                 told.take(orjson.loads(line))
                 continue
-            told.otherwise.append(line.decode())
-            told.news.set()
+            told.errors.append(line.decode())
+            told.changed.set()
 
     reading = asyncio.create_task(read())
     try:
@@ -99,14 +99,14 @@ async def script(told: Told, name: str, mode: str, *words: str) -> AsyncIterator
         await reading
 
 
-async def gql_client(told: Told, address: str, token: str, after: str) -> None:
+async def gql_client(told: ClientLog, address: str, token: str, after: str) -> None:
     while True:
         transport = WebsocketsTransport(
             url=address.replace("http", "ws") + "/graphql",
             subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
             init_payload={"Authorization": f"Bearer {token}"},
         )
-        # However it is lost; `async with` would raise at an end that the server has made.
+        # However the connection is lost. `async with` would raise when the server closes it.
         with contextlib.suppress(TransportError, OSError):
             async with Client(transport=transport) as session:
                 if told.zones is None:
@@ -120,15 +120,15 @@ async def gql_client(told: Told, address: str, token: str, after: str) -> None:
 
 
 @asynccontextmanager
-async def subscribed(live: Town, address: str, start: str) -> AsyncIterator[dict[str, Told]]:
-    """All clients, which follow the log from a cursor."""
-    found = {name: Told() for name in (*SCRIPTS, GQL)}
+async def subscribed(live: LiveDistrict, address: str, start: str) -> AsyncIterator[dict[str, ClientLog]]:
+    """All clients, following the log from a cursor."""
+    logs = {name: ClientLog() for name in (*SCRIPTS, GQL)}
     async with AsyncExitStack() as stack:
         for name, (file, mode) in SCRIPTS.items():
-            await stack.enter_async_context(script(found[name], file, mode, address, live.token(), start))
-        following = asyncio.create_task(gql_client(found[GQL], address, live.token(), start))
+            await stack.enter_async_context(script(logs[name], file, mode, address, live.token(), start))
+        following = asyncio.create_task(gql_client(logs[GQL], address, live.token(), start))
         try:
-            yield found
+            yield logs
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
@@ -137,49 +137,49 @@ async def subscribed(live: Town, address: str, start: str) -> AsyncIterator[dict
 @pytest_asyncio.fixture(scope="module")
 async def told(
     databases: Databases, migrated_url: str, scratch: Path
-) -> AsyncIterator[tuple[list[str], dict[str, Told]]]:
-    """All events that there were, and what each client was told."""
-    (url, world), port = await settled(databases, migrated_url), free_port()
+) -> AsyncIterator[tuple[list[str], dict[str, ClientLog]]]:
+    """All events, and what each client received."""
+    (url, world), port = await small_district(databases, migrated_url), free_port()
     arguments, address = ("--port", str(port)), f"http://127.0.0.1:{port}"
     events: list[str] = []
 
-    async def all_are_told(clients: dict[str, Told]) -> None:
+    async def all_reach_the_last_event(clients: dict[str, ClientLog]) -> None:
         await asyncio.gather(*(client.reaches(events[-1]) for client in clients.values()))
 
-    async def while_nobody_serves(live: Town) -> list[str]:
-        return [f"{events[0].split('-')[0]}-{number}" for number in await live.append(2)]
+    async def events_without_a_server(live: LiveDistrict) -> list[str]:
+        return [f"{events[0].split('-')[0]}-{number}" for number in await live.append_events(2)]
 
     async with AsyncExitStack() as stack:
-        with town(scratch, url, world, *arguments, program=HURRIED) as live:
+        with live_district(scratch, url, world, *arguments, program=HURRIED) as live:
             async with live.socket() as socket:
                 assert socket.cursor
                 clients = await stack.enter_async_context(subscribed(live, address, socket.cursor))
-            events += await live.plan(3)
-            await all_are_told(clients)
+            events += await live.plan_inspections(3)
+            await all_reach_the_last_event(clients)
             # Until keep-alive messages were sent, which no client may take for anything else.
             async with live.socket() as socket:
                 for _ in range(3):
-                    await socket.hear(pings=True)
+                    await socket.receive(pings=True)
             live.process.popen.kill()
             live.process.popen.wait()
-            events += await while_nobody_serves(live)
-        with town(scratch, url, world, *arguments, program=HURRIED) as live:
-            events += await live.plan(2)
-            await all_are_told(clients)
-            # This time with a word of farewell.
+            events += await events_without_a_server(live)
+        with live_district(scratch, url, world, *arguments, program=HURRIED) as live:
+            events += await live.plan_inspections(2)
+            await all_reach_the_last_event(clients)
+            # This time the server closes its streams.
             assert await asyncio.to_thread(live.process.end) == 0
-            events += await while_nobody_serves(live)
-        with town(scratch, url, world, *arguments, program=HURRIED) as live:
-            events += await live.plan(2)
-            await all_are_told(clients)
+            events += await events_without_a_server(live)
+        with live_district(scratch, url, world, *arguments, program=HURRIED) as live:
+            events += await live.plan_inspections(2)
+            await all_reach_the_last_event(clients)
     yield events, clients
 
 
 @pytest.mark.parametrize("name", [*SCRIPTS, GQL])
-async def test_each_event_comes_once_though_the_server_goes_twice(
-    told: tuple[list[str], dict[str, Told]], name: str
+async def test_each_event_arrives_once_over_two_restarts(
+    told: tuple[list[str], dict[str, ClientLog]], name: str
 ) -> None:
     events, client = told[0], told[1][name]
-    assert client.otherwise == []
+    assert client.errors == []
     assert client.events == events
     assert [zone["name"] for zone in client.zones] == ["战区0", "战区1"]

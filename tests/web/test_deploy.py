@@ -1,4 +1,4 @@
-"""What `deploy/` names is there, and what docs/reference/live.md says of closing is what happens."""
+"""The files of deploy/ match the code, and docs/reference/live.md lists the close codes and bounds."""
 
 import datetime as dt
 import json
@@ -16,11 +16,11 @@ from web.settings import ROOT, Settings
 LIVE = (ROOT / "docs" / "reference" / "live.md").read_text()
 DEPLOY = ROOT / "deploy"
 FILES = sorted(path for path in DEPLOY.iterdir() if path.is_file())
-# Those of RFC 6455 that the libraries close with.
+# Codes of RFC 6455 that the libraries send.
 OTHERS = {1007, 1009}
 
 
-def test_the_table_has_every_code_that_sockets_are_closed_with() -> None:
+def test_the_reference_has_every_close_code() -> None:
     told = [int(code) for code in re.findall(r"^\| (\d{4}) \|", LIVE, re.MULTILINE)]
     codes = {value.code for value in vars(close_codes).values() if isinstance(value, close_codes.Close)}
     assert told == sorted(codes | OTHERS)
@@ -39,17 +39,17 @@ def test_the_table_has_every_code_that_sockets_are_closed_with() -> None:
         EVENTS,
     ],
 )
-def test_the_bounds_are_told_as_they_are(bound: str) -> None:
+def test_the_reference_has_the_bounds(bound: str) -> None:
     assert bound in LIVE.replace("\n", " ")
 
 
-def test_only_settings_that_exist_are_set() -> None:
+def test_only_existing_settings_are_used() -> None:
     named = {name for path in FILES for name in re.findall(r"HUHANG_\w+", path.read_text())}
     named |= set(re.findall(r"HUHANG_\w+", (ROOT / "docs" / "guides" / "operators.md").read_text()))
     assert named - {f"HUHANG_{name}".upper() for name in Settings.model_fields} == set()
 
 
-def test_unused_evidence_is_collected_as_often_as_it_waits() -> None:
+def test_unused_evidence_is_collected_often_enough() -> None:
     compose = (DEPLOY / "compose.yaml").read_text()
     [service] = re.findall(r"^  collect:\n((?:    .+\n)+)", compose, re.MULTILINE)
     assert "<<: *huhang" in service  # the settings and the evidence of the servers
@@ -62,13 +62,13 @@ def test_unused_evidence_is_collected_as_often_as_it_waits() -> None:
     assert subprocess.run(["sh", "-n", "-c", loop], check=False).returncode == 0
 
 
-def test_what_is_copied_into_the_image_is_there() -> None:
+def test_every_path_copied_into_the_image_exists() -> None:
     copied = re.findall(r"^COPY ((?!--from)[^\n]+) \S+$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     assert copied
     assert [name for line in copied for name in line.split() if not (ROOT / name).exists()] == []
 
 
-def test_the_proxy_knows_every_server_and_waits_longer_than_a_stream_is_quiet() -> None:
+def test_the_proxy_has_every_server_and_waits_longer_than_a_keep_alive() -> None:
     proxy, compose = (DEPLOY / "nginx.conf").read_text(), (DEPLOY / "compose.yaml").read_text()
     servers = re.findall(r"^  (server\d):", compose, re.MULTILINE)
     assert len(servers) == 3

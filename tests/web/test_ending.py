@@ -1,4 +1,4 @@
-"""A server that is told to end: every stream is told, and nothing that hangs holds it up."""
+"""Stopping a server: every stream is closed, and nothing that hangs delays the end."""
 
 import asyncio
 import os
@@ -18,19 +18,19 @@ from tests.conftest import Databases
 from tests.support.patience import PATIENCE
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
-from tests.support.stream_clients import ALL, PLAN, Socket, Town, settled, town
+from tests.support.stream_clients import ALL, PLAN, LiveDistrict, Socket, live_district, small_district
 from web.graphql import close_codes
 
-SECONDS = 5.0  # that a server may take; `make prove` holds it to that, on a machine that does nothing else
+SECONDS = 5.0  # that a server may take to stop; checked in `make prove` only, on an otherwise idle machine
 HANGING = "{ enterprises { nodes { id } } }"
 
 
-async def ended(socket: Socket) -> int:
+async def close_code(socket: Socket) -> int:
     return (await socket.closed()).code
 
 
-def took(live: Town) -> float:
-    """Tell it to end; the seconds that took."""
+def stop(live: LiveDistrict) -> float:
+    """Stop the server. Returns the seconds that took."""
     began = time.monotonic()
     assert live.process.end() == 0
     return time.monotonic() - began
@@ -39,20 +39,20 @@ def took(live: Town) -> float:
 async def test_sigterm_closes_every_socket_with_1012(
     databases: Databases, migrated_url: str, scratch: Path, record_proof: RecordProof
 ) -> None:
-    url, world = await settled(databases, migrated_url)
-    with town(scratch, url, world) as live:
+    url, world = await small_district(databases, migrated_url)
+    with live_district(scratch, url, world) as live:
         async with live.socket() as subscribed, live.socket() as idle, live.socket(init=False) as silent:
-            await subscribed.ask("1", ALL)
-            await subscribed.quiet()
+            await subscribed.subscribe("1", ALL)
+            await subscribed.expect_quiet()
             *codes, seconds = await asyncio.gather(
-                ended(subscribed), ended(idle), ended(silent), asyncio.to_thread(took, live)
+                close_code(subscribed), close_code(idle), close_code(silent), asyncio.to_thread(stop, live)
             )
             assert codes == [close_codes.ENDING.code] * 3
     note(record_proof, "nothing under way", url, seconds)
 
 
-def told(answer: httpx.Response | BaseException) -> str:
-    """The code of an error, or else the status; `cut` where the connection ended before."""
+def outcome(answer: httpx.Response | BaseException) -> str:
+    """The code of an error, else the status; `cut` when the connection ended without a response."""
     if isinstance(answer, httpx.RemoteProtocolError):
         return "cut"
     assert isinstance(answer, httpx.Response), answer
@@ -65,7 +65,7 @@ def told(answer: httpx.Response | BaseException) -> str:
 
 @asynccontextmanager
 async def frozen(url: str) -> AsyncIterator[None]:
-    """The database neither answers nor goes away; with SQLite nobody can write."""
+    """A database that neither answers nor goes away. On SQLite nobody can write."""
     if url.startswith("sqlite"):
         other = sqlite3.connect(str(driver_url(url).database), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -75,8 +75,8 @@ async def frozen(url: str) -> AsyncIterator[None]:
             other.close()
         return
     server = await asyncpg.connect(url)
-    found = await server.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
-    pids = [row["pid"] for row in found]
+    rows = await server.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+    pids = [row["pid"] for row in rows]
     parent = psutil.Process(pids[0]).ppid()
     server.terminate()
     for pid in (parent, *pids):
@@ -90,11 +90,11 @@ async def frozen(url: str) -> AsyncIterator[None]:
                 os.kill(pid, signal.SIGCONT)
 
 
-async def test_a_database_that_does_not_answer_holds_no_end_up(
+async def test_a_database_that_does_not_answer_does_not_delay_the_end(
     databases: Databases, migrated_url: str, scratch: Path, record_proof: RecordProof
 ) -> None:
-    url, world = await settled(databases, migrated_url)
-    with town(scratch, url, world) as live:
+    url, world = await small_district(databases, migrated_url)
+    with live_district(scratch, url, world) as live:
         headers = {"authorization": f"Bearer {live.token()}"}
         given = {"enterprise": world.id("enterprise"), "kind": "ROUTINE", "plannedFor": "2099-01-01T00:00:00Z"}
         hanging = [{"query": HANGING}, {"query": PLAN, "variables": {"input": given}}]
@@ -102,19 +102,19 @@ async def test_a_database_that_does_not_answer_holds_no_end_up(
             live.socket() as subscribed,
             httpx.AsyncClient(base_url=live.address, headers=headers, timeout=PATIENCE) as client,
         ):
-            await subscribed.ask("1", ALL)
-            await subscribed.quiet()
-            # So that connections are there, and free.
+            await subscribed.subscribe("1", ALL)
+            await subscribed.expect_quiet()
+            # Opens connections to the database, so that they are free later.
             await asyncio.gather(*(client.post("/graphql", json={"query": HANGING}) for _ in range(8)))
             async with frozen(url):
                 asking = [asyncio.create_task(client.post("/graphql", json=body)) for body in hanging * 3]
-                # Until the last of them is with the server: it answers this in its turn.
+                # Answered only after the server has the last of them.
                 assert (await client.get("/healthz")).status_code == 200
-                code, seconds = await asyncio.gather(ended(subscribed), asyncio.to_thread(took, live))
+                code, seconds = await asyncio.gather(close_code(subscribed), asyncio.to_thread(stop, live))
                 answers = await asyncio.gather(*asking, return_exceptions=True)
             assert code == close_codes.ENDING.code
-            # A mutation that waits for PostgreSQL to undo it is cut without an answer.
-            kinds = [told(answer) for answer in answers]
+            # A mutation that waits for a rollback by PostgreSQL is cut without a response.
+            kinds = [outcome(answer) for answer in answers]
             expected = {("200", "ENDING")} if url.startswith("sqlite") else {("ENDING", "ENDING"), ("ENDING", "cut")}
             assert set(zip(kinds[::2], kinds[1::2], strict=True)) <= expected
     note(record_proof, "queries and mutations hang", url, seconds)

@@ -1,4 +1,4 @@
-"""GraphiQL as a person meets it: the built page in a browser that reaches nothing but this server."""
+"""GraphiQL in a browser that reaches nothing but this server."""
 
 import asyncio
 import re
@@ -17,13 +17,13 @@ from tests.support.browser import open_browser
 from tests.support.server_process import Process, serving
 from web.app import PAGES
 
-# A proxy that nobody runs: whatever is not on this machine cannot be had, whoever asks.
+# A proxy that does not exist, so nothing outside of this machine can be reached.
 NOBODY = "http://127.0.0.1:9"
 PATIENCE = 180_000  # milliseconds; it only ends a hang
 
 
 class Watched:
-    """A page, with all that it asked for elsewhere and all that it complained of."""
+    """A page, with its requests to elsewhere and its complaints."""
 
     def __init__(self, page: Page, address: str) -> None:
         self.page, self.address = page, address
@@ -34,7 +34,7 @@ class Watched:
         page.on("requestfailed", self._failed)
 
     def _failed(self, request: Request) -> None:
-        # What the page itself lets go of, when it is left, has not failed.
+        # A request that the page aborts when it is left has not failed.
         if request.failure != "net::ERR_ABORTED":
             self.complaints.append(f"{request.url}: {request.failure}")
 
@@ -53,7 +53,7 @@ class Watched:
             await route.continue_()
 
     async def play(self, operation: str) -> Any:
-        """Run the operation of the tab in front, and return what the server answers."""
+        """Run the operation of the front tab. Returns the server's response."""
         for _ in range(20):
             async with self.page.expect_request(lambda request: request.url.endswith("/graphql")) as asked:
                 await self.page.locator(".graphiql-execute-button").click()
@@ -67,7 +67,7 @@ class Watched:
 
 
 def early(request: Request) -> bool:
-    """Whether GraphiQL was too fast for itself.
+    """Whether GraphiQL sent the request before it was ready.
 
     For a moment after a change of tabs it asks the new document for the old one's operation, and nothing on the page
     tells when that moment is over. Such a request is kept from the server, which would complain with reason.
@@ -90,7 +90,7 @@ async def graphiql(chromium: Browser, served: Process) -> AsyncIterator[Watched]
 
 @asynccontextmanager
 async def looked_at(chromium: Browser, served: Process) -> AsyncIterator[Watched]:
-    """GraphiQL, ready for typing. In the end there was no complaint and nothing asked for elsewhere."""
+    """GraphiQL, ready for input. Afterwards asserts that it had no complaint and no request to elsewhere."""
     assert (PAGES / "graphiql").is_dir(), "GraphiQL is not built: make setup"
     proxy: Any = {"server": NOBODY, "bypass": "localhost,127.0.0.1"}
     context = await chromium.new_context(proxy=proxy, viewport={"width": 1440, "height": 900})
@@ -105,13 +105,13 @@ async def looked_at(chromium: Browser, served: Process) -> AsyncIterator[Watched
     assert watched.complaints == []
 
 
-async def test_the_headline_file_is_the_first_thing_to_run(graphiql: Watched) -> None:
+async def test_the_headline_file_is_the_first_example(graphiql: Watched) -> None:
     answer = await graphiql.play("HeadlineFile")
     assert "errors" not in answer
     enterprises = answer["data"]["zone"]["enterprises"]["nodes"]
     assert enterprises
     assert any(e["hazards"]["nodes"] for e in enterprises)
-    # At first it is asked as the commander, who sees all of it.
+    # The first viewer is the commander, who sees everything.
     assert all(e["legalRepresentative"]["name"] for e in enterprises)
     result = graphiql.page.locator(".graphiql-response .view-lines")
     await expect(result).to_contain_text(answer["data"]["zone"]["name"], timeout=PATIENCE)
@@ -126,19 +126,19 @@ async def test_the_other_examples_run_from_their_tabs(graphiql: Watched, tab: st
     assert answer["data"][root]
 
 
-async def test_it_is_asked_as_whoever_is_chosen(graphiql: Watched) -> None:
+async def test_operations_run_as_the_chosen_viewer(graphiql: Watched) -> None:
     chosen = graphiql.page.get_by_label("Ask as")
     await chosen.select_option("no token")
     for _ in range(2):
         enterprises = (await graphiql.play("HeadlineFile"))["data"]["zone"]["enterprises"]["nodes"]
         assert {e["legalRepresentative"] for e in enterprises} == {None}
-        # It stays so in this tab.
+        # The choice stays in this tab.
         await graphiql.page.reload()
         await graphiql.page.locator(".graphiql-query-editor .view-line").first.wait_for()
         await expect(chosen.locator("option:checked")).to_have_text("no token")
 
 
-async def test_a_subscription_goes_on_while_a_day_is_played(chromium: Browser, scratch: Path) -> None:
+async def test_a_subscription_shows_events_of_the_simulation(chromium: Browser, scratch: Path) -> None:
     busy = serving(scratch / "busy.log", f"sqlite:///{scratch / 'busy.db'}", "--simulate")
     with busy as process:
         async with looked_at(chromium, process) as graphiql:
@@ -149,7 +149,7 @@ async def test_a_subscription_goes_on_while_a_day_is_played(chromium: Browser, s
             for _ in range(20):
                 with suppress(TimeoutError):
                     async with page.expect_websocket(timeout=1_000):
-                        # As with `play`, the first time may be too early.
+                        # The first time may be too early, as in `play`.
                         await page.locator(".graphiql-execute-button").click()
                     break
             result = page.locator(".graphiql-response .view-lines")
@@ -159,12 +159,12 @@ async def test_a_subscription_goes_on_while_a_day_is_played(chromium: Browser, s
                     text = await result.inner_text()
                     cursors.update(re.findall(r'"cursor":\s"([0-9a-f]{16}-\d+)"', text))
                     assert "errors" not in text
-            # And it ends when it is told to.
+            # It stops on request.
             await page.get_by_role("button", name="Stop query").click()
             await expect(page.get_by_role("button", name="Execute query")).to_be_visible()
 
 
-async def test_the_documents_tell_of_the_schema(graphiql: Watched) -> None:
+async def test_the_documentation_shows_the_schema(graphiql: Watched) -> None:
     await graphiql.page.get_by_role("button", name="Show Documentation Explorer").click()
     documents = graphiql.page.locator(".graphiql-doc-explorer")
     await expect(documents).to_contain_text("Query", timeout=PATIENCE)
@@ -173,7 +173,7 @@ async def test_the_documents_tell_of_the_schema(graphiql: Watched) -> None:
     await expect(documents).to_contain_text("The enterprises.")
 
 
-async def test_the_explorer_offers_the_fields(graphiql: Watched) -> None:
+async def test_the_explorer_lists_the_fields(graphiql: Watched) -> None:
     await graphiql.page.get_by_role("button", name="Show GraphiQL Explorer").click()
     explorer = graphiql.page.locator(".graphiql-plugin")
     await expect(explorer).to_contain_text("enterprises", timeout=PATIENCE)
@@ -182,7 +182,7 @@ async def test_the_explorer_offers_the_fields(graphiql: Watched) -> None:
     assert list(answer["data"]) == ["zone", "warehouses"]
 
 
-def test_the_page_has_a_policy_that_lets_nothing_leave(served: Process) -> None:
+def test_the_page_has_a_policy_that_allows_no_other_origin(served: Process) -> None:
     policy = httpx.get(f"{served.address}/graphiql/").headers["content-security-policy"]
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     assert directives["default-src"] == "'self'"

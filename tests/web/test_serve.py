@@ -1,4 +1,4 @@
-"""The server as a process: what it says, what it serves, how it begins and how it ends."""
+"""The server as a process: its start, its output, what it serves and its end."""
 
 import signal
 import socket
@@ -21,39 +21,39 @@ COUNT = {"query": "{ enterprises(first: 1) { totalCount } }"}
 
 @pytest_asyncio.fixture
 async def url(databases: Databases) -> str:
-    """The address of an empty database, without even a table."""
+    """The URL of an empty database without tables."""
     return await databases.new()
 
 
-def test_it_makes_the_demo_once_and_serves_it(url: str, graph: Graph, tmp_path: Path) -> None:
+def test_the_demo_is_seeded_once_and_served(url: str, graph: Graph, tmp_path: Path) -> None:
     with serving(tmp_path / "first", url) as server:
-        assert f"Seeded the demo with {FEW} enterprises." in server.said
+        assert f"Seeded the demo with {FEW} enterprises." in server.log
         assert httpx.get(f"{server.address}/healthz").json() == {"status": "ok"}
         assert httpx.get(f"{server.address}/readyz").json()["status"] == "ok"
         assert httpx.get(f"{server.address}/schema.graphql").text == graph.as_str() + "\n"
         first = httpx.post(f"{server.address}/graphql", json=COUNT).json()
         assert first == {"data": {"enterprises": {"totalCount": FEW}}}
         assert server.end() == 0
-        assert "Traceback" not in server.said
+        assert "Traceback" not in server.log
     with serving(tmp_path / "second", url) as server:
-        assert "Seeded" not in server.said
+        assert "Seeded" not in server.log
         assert httpx.post(f"{server.address}/graphql", json=COUNT).json() == first
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_in_order_while_clients_are_connected(number: signal.Signals, tmp_path: Path) -> None:
+def test_the_server_stops_in_order_while_clients_are_connected(number: signal.Signals, tmp_path: Path) -> None:
     with serving(tmp_path / "log", f"sqlite:///{tmp_path / 'huhang.db'}") as server, httpx.Client() as client:
-        # One that keeps its connection, and one that has not finished its request.
+        # One client keeps its connection, and one has not finished its request.
         client.get(f"{server.address}/healthz")
         with socket.create_connection(("127.0.0.1", int(server.address.rsplit(":", 1)[1]))) as half:
             half.sendall(
                 b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
             )
             assert server.end(number) == 0
-        assert "Traceback" not in server.said
+        assert "Traceback" not in server.log
 
 
-def test_without_demo_it_does_not_start(tmp_path: Path) -> None:
+def test_without_demo_mode_a_secret_is_needed(tmp_path: Path) -> None:
     done = run("serve", "--port", "0", url=f"sqlite:///{tmp_path / 'huhang.db'}")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
@@ -61,7 +61,7 @@ def test_without_demo_it_does_not_start(tmp_path: Path) -> None:
     ]
 
 
-def test_a_port_in_use_is_told_at_once_and_nothing_is_written(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_before_anything_is_written(tmp_path: Path) -> None:
     file = tmp_path / "huhang.db"
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -71,7 +71,7 @@ def test_a_port_in_use_is_told_at_once_and_nothing_is_written(tmp_path: Path) ->
     assert not file.exists()
 
 
-async def test_without_built_pages_the_graph_is_served_and_the_page_says_why(
+async def test_without_built_pages_the_graph_is_served_and_the_page_gives_the_reason(
     monkeypatch: pytest.MonkeyPatch, demo_url: str, databases: Databases, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(web_app, "PAGES", tmp_path)
@@ -82,7 +82,7 @@ async def test_without_built_pages_the_graph_is_served_and_the_page_says_why(
         assert (await client.post("/graphql", json=COUNT)).status_code == 200
 
 
-async def test_pages_come_with_a_policy_and_their_parts_are_kept(
+async def test_pages_have_security_headers_and_their_assets_are_cached(
     monkeypatch: pytest.MonkeyPatch, demo_url: str, databases: Databases, tmp_path: Path
 ) -> None:
     (tmp_path / "graphiql" / "assets").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What the README and the other documents say of settings, commands and codes is what there is."""
+"""The README and the other documents list the settings, commands and codes that exist."""
 
 import re
 
@@ -12,36 +12,36 @@ ROW = re.compile(r"^\| `(HUHANG_\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
 
 
 def shown(default: object) -> str:
-    """A default as the table has it: as one writes it in the environment, paths from the top of the repository."""
+    """A default as in the table: as in the environment, with paths relative to the repository's root."""
     if default is None:
         return ""
     text = str(default).lower() if isinstance(default, bool) else str(default)
     return f"`{text.replace(f'{ROOT}/', '')}`"
 
 
-def test_the_table_has_every_setting_with_its_default_and_meaning() -> None:
+def test_the_table_has_every_setting_with_its_default_and_description() -> None:
     fields = Settings.model_fields.items()
     expected = [(f"HUHANG_{name}".upper(), shown(field.default), field.description) for name, field in fields]
     assert ROW.findall(README) == expected
 
 
-def test_every_variable_that_the_readme_names_exists() -> None:
-    known = {f"HUHANG_{name}".upper() for name in Settings.model_fields} | {browser.SETTING}
-    assert set(re.findall(r"HUHANG_\w+", README)) == known
+def test_every_variable_in_the_readme_exists() -> None:
+    existing = {f"HUHANG_{name}".upper() for name in Settings.model_fields} | {browser.SETTING}
+    assert set(re.findall(r"HUHANG_\w+", README)) == existing
 
 
-def test_every_command_of_make_that_the_readme_names_exists() -> None:
+def test_every_make_target_in_the_readme_exists() -> None:
     named = set(re.findall(r"\bmake ([a-z]+)`", README)) | set(re.findall(r"^make ([a-z]+)", README, re.MULTILINE))
     targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
     assert {"run", "test"} <= named <= targets
 
 
-def test_the_documents_have_every_code_of_an_error() -> None:
+def test_the_reference_has_every_error_code() -> None:
     table = (ROOT / "docs" / "reference" / "http.md").read_text()
     assert re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE) == [code.value for code in ErrorCode]
 
 
-def test_what_the_readme_links_to_exists() -> None:
+def test_every_link_in_the_readme_exists() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)", README) if not link.startswith("http")]
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []

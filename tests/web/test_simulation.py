@@ -1,6 +1,7 @@
-"""Whole simulated days, as fast as they go: every life cycle is walked, nothing is refused that was not meant to be.
+"""Simulated days at full speed: they walk every life cycle, no call is refused unexpectedly, and the data is
+consistent.
 
-The clock moves on with the day that is played. The rows, the log and the portraits agree.
+The clock follows the simulated day. The rows, the log and the portraits must agree.
 """
 
 import datetime as dt
@@ -28,7 +29,7 @@ from web.settings import Settings
 from web.simulation import Day, Desk, rain
 from web.simulation.day import Summary
 
-# What an ordinary day has no use for; of the life cycles it has use for every step.
+# Mutations that an ordinary day does not need. It needs every step of the life cycles.
 NOT_PLAYED = {"enterpriseUpsert", "inspectorSetDuty", "teamSetStandby", "expertSetStandby"}
 CYCLES: dict[Subject, Any] = {
     Subject.HAZARD: models.Hazard,
@@ -37,16 +38,16 @@ CYCLES: dict[Subject, Any] = {
     Subject.DISPATCH: models.Dispatch,
     Subject.ASSISTANCE: models.AssistanceRequest,
 }
-DAYS = 3  # some ways are taken once in twenty times
+DAYS = 3  # some branches are taken once in twenty times
 DAY = dt.timedelta(days=1)
 ZONES_WITH_RAIN = 2
-# More than the greatest of the simulation's fronts brings, and less than two of them.
+# More than the simulation's greatest front brings, and less than two fronts.
 PLAUSIBLE_MILLIMETRES = 150
 
 
 @dataclass
 class Clock:
-    """What time it is where the day is played."""
+    """The simulated time."""
 
     now: dt.datetime = NOW
 
@@ -75,7 +76,7 @@ async def whole_days(url: str, clock: Clock) -> Summary:
     return summary
 
 
-async def test_a_day_walks_every_life_cycle_and_is_refused_nothing(
+async def test_simulated_days_walk_every_life_cycle_without_a_refusal(
     graph: Graph, databases: Databases, demo_url: str
 ) -> None:
     url = await databases.new(demo_url)
@@ -87,28 +88,28 @@ async def test_a_day_walks_every_life_cycle_and_is_refused_nothing(
     try:
         async with database.read() as connection:
             event = table_of(models.Event)
-            told = list(await connection.execute(sa.select(event).order_by(event.c.id)))
-        await the_log_tells_every_state(database, told)
-        await portraits_agree(graph, database, told, clock.now)
-        await rain_raises_and_lifts(database, told)
+            events = list(await connection.execute(sa.select(event).order_by(event.c.id)))
+        await check_states(database, events)
+        await check_portraits(graph, database, events, clock.now)
+        await check_rain(database, events)
     finally:
         await database.close()
 
 
-async def the_log_tells_every_state(database: Database, told: list[Any]) -> None:
-    """The last that the log says of what was played with is what its row says."""
+async def check_states(database: Database, events: list[Any]) -> None:
+    """The last status in the log is the status of the row."""
     async with database.read() as connection:
         for subject, model in CYCLES.items():
             table = model.__table__
-            last = {one.subject_id: one.to_status for one in told if one.subject is subject and one.at >= NOW}
+            last = {one.subject_id: one.to_status for one in events if one.subject is subject and one.at >= NOW}
             states = {r.id: r.status.name for r in await connection.execute(sa.select(table.c.id, table.c.status))}
             assert last
             assert {key: states[key] for key in last} == last
 
 
-async def rain_raises_and_lifts(database: Database, told: list[Any]) -> None:
-    """Each day's fronts raise a warning and lift it, by readings; and nowhere falls more than falls in nature."""
-    automatic = [e for e in told if e.at >= NOW and e.subject is Subject.WARNING and e.actor_role is None]
+async def check_rain(database: Database, events: list[Any]) -> None:
+    """Each day's fronts raise a warning and lift it by readings, and no zone gets more rain than in nature."""
+    automatic = [e for e in events if e.at >= NOW and e.subject is Subject.WARNING and e.actor_role is None]
     for kind in (EventKind.WARNING_RAISED, EventKind.WARNING_LIFTED):
         assert len({e.subject_id for e in automatic if e.kind is kind}) == DAYS * ZONES_WITH_RAIN
     reading = table_of(models.RainfallReading)
@@ -123,7 +124,7 @@ async def rain_raises_and_lifts(database: Database, told: list[Any]) -> None:
         assert 50 <= max(sums) <= PLAUSIBLE_MILLIMETRES
 
 
-def test_fronts_follow_each_other_and_one_that_was_cut_off_is_repeated() -> None:
+def test_fronts_follow_each_other_and_an_interrupted_one_is_repeated() -> None:
     def warning(hours: float, lifted: bool = True, automatic: bool = True) -> dict[str, Any]:
         at = (NOW + dt.timedelta(hours=hours)).isoformat()
         return {"automatic": automatic, "issuedAt": at, "liftedAt": at if lifted else None}
@@ -138,12 +139,12 @@ def test_fronts_follow_each_other_and_one_that_was_cut_off_is_repeated() -> None
     assert rain.begins([warning(0.3, lifted=False), warning(0.1)], later) == first + rain.APART
     month = [warning(0.1)] * (rain.BACK // rain.APART)
     assert rain.begins(month[1:], later) is not None
-    assert rain.begins(month, later) is None  # it has not fallen yet
+    assert rain.begins(month, later) is None  # that front has not passed yet
     assert rain.begins(month, later + DAY) == NOW
 
 
-async def portraits_agree(graph: Graph, database: Database, told: list[Any], now: dt.datetime) -> None:
-    """What the graph says of the district and its zones is what counting the rows gives, and what the log tells."""
+async def check_portraits(graph: Graph, database: Database, events: list[Any], now: dt.datetime) -> None:
+    """The portraits of the district and its zones equal counts of the rows and of the log."""
     days = (TODAY, now.astimezone(SHANGHAI).date())
     window = f'(window: {{ from: "{days[0]}", to: "{days[1]}" }})'
     query = f"{{ district {{ id portrait{window} {{ ...P }} }} zones {{ id portrait{window} {{ ...P }} }} }} {PORTRAIT}"
@@ -161,12 +162,12 @@ async def portraits_agree(graph: Graph, database: Database, told: list[Any], now
         for h in world.hazards
         if h.deadline and h.status not in (HazardStatus.CLOSED, HazardStatus.DISMISSED)
     ]
-    assert [deadline for deadline in due if NOW < deadline < now]  # some became overdue while the days were played
+    assert [deadline for deadline in due if NOW < deadline < now]  # some became overdue during the simulation
     assert sum(e.open_hazards for e in world.enterprises) == district["portrait"]["hazardsOpen"]
 
     def of_days(*kinds: EventKind) -> set[int]:
         return {
-            o.subject_id for o in told if o.kind in kinds and days[0] <= o.at.astimezone(SHANGHAI).date() <= days[1]
+            o.subject_id for o in events if o.kind in kinds and days[0] <= o.at.astimezone(SHANGHAI).date() <= days[1]
         }
 
     found = of_days(EventKind.HAZARD_FOUND, EventKind.HAZARD_REPORTED)

@@ -1,4 +1,4 @@
-"""Evidence over HTTP: what comes in, what is refused and leaves nothing, who may attach it, and who may read it."""
+"""Evidence over HTTP: uploads, refusals that leave nothing, who may attach evidence and who may read it."""
 
 import asyncio
 import datetime as dt
@@ -40,11 +40,11 @@ async def office(
 
 
 def numbered(number: int) -> bytes:
-    """A photograph of this number, unlike all others."""
+    """A photograph that differs for each number."""
     return photograph(quality=40 + number)
 
 
-async def test_an_upload_is_kept_without_its_positions(office: Desk) -> None:
+async def test_an_upload_is_stored_without_positions(office: Desk) -> None:
     data = numbered(1)
     response = await office.post(data, options={"takenAt": "2026-06-14T09:30:00+08:00"})
     assert response.status_code == 201
@@ -59,7 +59,7 @@ async def test_an_upload_is_kept_without_its_positions(office: Desk) -> None:
     assert opened(kept).tobytes() == opened(data).tobytes()
 
 
-async def test_positions_are_kept_if_that_is_asked_for(office: Desk) -> None:
+async def test_positions_are_kept_on_request(office: Desk) -> None:
     data = numbered(2)
     stripped = (await office.post(data)).json()
     whole = (await office.post(data, options={"positions": "keep"})).json()
@@ -77,7 +77,7 @@ async def test_positions_are_kept_if_that_is_asked_for(office: Desk) -> None:
         (photograph(quality=20), "Image/JPEG; charset=binary"),
     ],
 )
-async def test_every_kind_can_be_read_back(office: Desk, data: bytes, media_type: str) -> None:
+async def test_every_media_type_can_be_read_back(office: Desk, data: bytes, media_type: str) -> None:
     answer = (await office.post(data, media_type)).json()
     response = await office.client.get(answer["url"])
     assert response.status_code == 200
@@ -119,7 +119,7 @@ REFUSED: dict[str, tuple[bytes, str, dict[str, str], int, str]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-async def test_what_is_refused_leaves_nothing(office: Desk, what: str) -> None:
+async def test_a_refused_upload_leaves_nothing(office: Desk, what: str) -> None:
     data, media_type, options, status, code = REFUSED[what]
     before = await office.left()
     response = await office.post(data, media_type, options=options)
@@ -145,15 +145,15 @@ async def test_who_may_upload(office: Desk) -> None:
         assert (await office.post(numbered(3), by=by)).status_code == 201
 
 
-async def test_the_demos_screen_uploads_nothing(graph: Graph, demo: Database, tmp_path: Path) -> None:
+async def test_the_demos_anonymous_wall_may_not_upload(graph: Graph, demo: Database, tmp_path: Path) -> None:
     async with desk(graph, demo, tmp_path, anonymous=Viewer(Visibility(Role.WALL))) as office:
         response = await office.post(numbered(3), by={})
     assert (response.status_code, code_of(response)) == (403, "FORBIDDEN")
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_30_megabytes_are_cut_off(office: Desk, announced: bool) -> None:
-    """Over a real socket, with the length told before and without."""
+async def test_an_upload_of_30_megabytes_is_refused(office: Desk, announced: bool) -> None:
+    """Over a real socket, with and without a Content-Length."""
     before = await office.left()
 
     async def body() -> AsyncIterator[bytes]:
@@ -167,7 +167,7 @@ async def test_30_megabytes_are_cut_off(office: Desk, announced: bool) -> None:
         response = await client.post("/evidence", content=body(), headers=headers)
         assert (response.status_code, code_of(response)) == (413, "TOO_LARGE")
         assert await office.left() == before
-        # The server is none the worse for it.
+        # The server goes on.
         assert (await client.post("/evidence", content=numbered(4), headers=named(office))).status_code == 201
 
 
@@ -176,7 +176,7 @@ def named(office: Desk) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-async def test_an_upload_that_is_cut_off_leaves_nothing(office: Desk, chunked: bool) -> None:
+async def test_an_interrupted_upload_leaves_nothing(office: Desk, chunked: bool) -> None:
     before = await office.left()
     data = photograph("PNG", compress_level=0) * 100
     head = ["POST /evidence HTTP/1.1", "host: huhang.test", "content-type: image/png"]
@@ -188,15 +188,15 @@ async def test_an_upload_that_is_cut_off_leaves_nothing(office: Desk, chunked: b
         writer.write("\r\n".join([*head, "", ""]).encode() + start + data[: len(data) // 2])
         await writer.drain()
         writer.transport.abort()
-        # One that comes after it, and is done when the server has seen the end of the first.
+        # A later request is answered after the server has seen the end of the first.
         async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
             answer = await client.post("/evidence", content=TEXT, headers=named(office))
         assert answer.status_code == 415
-    # The server has ended, and with it whatever it was doing.
+    # The server has stopped, so nothing is under way.
     assert await office.left() == before
 
 
-async def test_equal_bytes_are_one_row_and_one_file(office: Desk) -> None:
+async def test_equal_uploads_are_one_row_and_one_file(office: Desk) -> None:
     rows, files = await office.left()
     uploaders = [office.commander, await office.inspector(1), await office.enterprise(1), await office.enterprise(2)]
     data = numbered(5)
@@ -208,7 +208,7 @@ async def test_equal_bytes_are_one_row_and_one_file(office: Desk) -> None:
     assert after["evidence"] == rows["evidence"] + 1
     assert after["evidence_upload"] == rows["evidence_upload"] + 4
     assert len(now - files) == 1
-    # Each of them may attach it, and sees what the first of them said.
+    # Each uploader may attach it, and sees the first one's claims.
     for key, by in ((1, uploaders[2]), (2, uploaders[3])):
         told = await report(office, by, key, at_once[0].json()["id"])
         assert [e["takenAt"] for e in told["hazard"]["evidence"]] == [None]
@@ -223,7 +223,7 @@ async def report(office: Desk, by: dict[str, str], enterprise: int, *evidence: s
 NODE = "query($id: ID!) { node(id: $id) { ... on Evidence { id url } } }"
 
 
-async def test_an_upload_is_its_uploaders_alone_until_it_is_attached(office: Desk) -> None:
+async def test_an_upload_is_visible_to_its_uploader_only_until_it_is_attached(office: Desk) -> None:
     mine, others = await office.enterprise(1), [await office.enterprise(2), await office.inspector(1), office.commander]
     others += [await office.inspector(2), office.bearer(Role.COMMANDER, subject="another")]
     [piece] = [(await office.post(numbered(6), by=mine)).json()["id"]]
@@ -234,24 +234,24 @@ async def test_an_upload_is_its_uploaders_alone_until_it_is_attached(office: Des
     told = await report(office, mine, 1, piece, piece)
     [attached] = told["hazard"]["evidence"]
     assert attached["id"] == piece
-    # Now it is seen by whoever sees what it proves.
+    # Then everybody sees it who sees the row that it proves.
     seen = {by["authorization"]: (await office.ask(NODE, by, id=piece))["node"] for by in (mine, *others)}
     assert [found is not None for found in seen.values()] == [True, False, True, True, True, True]
     for by in (office.bearer(Role.WALL), office.bearer(Role.INTEGRATOR, scopes=frozenset())):
         assert (await office.ask(NODE, by, id=piece))["node"] is None
     assert (await office.ask(NODE, office.integrator, id=piece))["node"] is not None
-    # What is attached may prove something else too, for those who see it; the other enterprise still does not.
+    # Attached evidence may prove more rows, for viewers who see it. The other enterprise does not.
     assert (await report(office, others[1], 1, piece))["__typename"] == "HazardReported"
     assert (await report(office, others[0], 2, piece))["__typename"] == "NotFound"
 
 
-async def test_an_id_that_is_nobodys_is_not_found(office: Desk) -> None:
+async def test_an_unknown_id_is_not_found(office: Desk) -> None:
     for key in (2**31 - 1, 999_999):
         told = await report(office, office.commander, 1, node_id.encode("Evidence", key))
         assert told["__typename"] == "NotFound"
 
 
-async def test_the_graph_gives_an_address_for_what_is_in_store(office: Desk) -> None:
+async def test_the_graph_gives_a_url_for_stored_evidence(office: Desk) -> None:
     by = await office.enterprise(3)
     answer = (await office.post(numbered(7), by=by, options={"takenAt": "2026-06-14T01:30:00Z"})).json()
     [piece] = (await report(office, by, 3, answer["id"]))["hazard"]["evidence"]
@@ -259,7 +259,7 @@ async def test_the_graph_gives_an_address_for_what_is_in_store(office: Desk) -> 
     assert piece == answer
     response = await office.client.get(piece["url"])
     assert hashlib.sha256(response.content).hexdigest() == answer["sha256"]
-    # The demo's evidence was never uploaded.
+    # The demo's evidence has no bytes.
     query = "{ hazards(first: 200) { nodes { id evidence { id url } } } }"
     pieces = [e for h in (await office.ask(query, office.commander))["hazards"]["nodes"] for e in h["evidence"]]
     assert {e["url"] is None for e in pieces if node_id.decode(e["id"])[1] < node_id.decode(answer["id"])[1] - 20} == {
@@ -267,16 +267,16 @@ async def test_the_graph_gives_an_address_for_what_is_in_store(office: Desk) -> 
     }
 
 
-async def test_an_address_is_good_for_ten_minutes(office: Desk) -> None:
+async def test_a_url_is_valid_for_ten_minutes(office: Desk) -> None:
     url = (await office.post(numbered(8))).json()["url"]
     try:
-        # It is a full minute now; else it would be good up to the next one.
+        # It is a full minute now. Otherwise the URL would be valid until the next one.
         for seconds, status in ((0, 200), (599, 200), (600, 403), (1_000_000, 403)):
             office.now = NOW + dt.timedelta(seconds=seconds)
             response = await office.client.get(url)
             assert response.status_code == status
         assert code_of(response) == "FORBIDDEN"
-        # Within a minute it is the same address, so that a browser need not read it again.
+        # The URL is the same within a minute, so that browsers can cache the bytes.
         office.now = NOW + dt.timedelta(seconds=59)
         later = (await office.post(numbered(8))).json()["url"]
         office.now = NOW + dt.timedelta(seconds=1)
@@ -285,7 +285,7 @@ async def test_an_address_is_good_for_ten_minutes(office: Desk) -> None:
         office.now = NOW
 
 
-async def test_an_address_that_was_never_given_is_refused(office: Desk) -> None:
+async def test_a_forged_url_is_refused(office: Desk) -> None:
     one, other = [(await office.post(numbered(n))).json() for n in (9, 10)]
     path, query = one["url"].split("?")
     expires, signature = (part.split("=")[1] for part in query.split("&"))
@@ -310,19 +310,19 @@ async def test_an_address_that_was_never_given_is_refused(office: Desk) -> None:
         assert response.status_code == 404 or code_of(response) == "FORBIDDEN"
 
 
-async def test_what_is_gone_is_not_found(office: Desk) -> None:
+async def test_missing_bytes_are_not_found(office: Desk) -> None:
     answer = (await office.post(numbered(11))).json()
     (office.folder / answer["sha256"][:2] / answer["sha256"]).unlink()
     response = await office.client.get(answer["url"])
     assert (response.status_code, code_of(response)) == (404, "NOT_FOUND")
-    # The same bytes once more mend it.
+    # Uploading the same bytes again repairs it.
     assert (await office.post(numbered(11))).json() == answer
     assert (await office.client.get(answer["url"])).status_code == 200
     signed = office.signer.url("0" * 64, NOW)
     assert code_of(await office.client.get(signed)) == "NOT_FOUND"
 
 
-async def test_a_store_that_fails_is_a_fault_of_ours(
+async def test_a_failing_store_is_an_internal_error(
     office: Desk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def full(name: str, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Evidence from the upload to its end, with the server as a process of its own: over HTTP, the graph and `collect`."""
+"""Evidence from its upload to its removal, with the server as a process: HTTP, the graph and `collect`."""
 
 import datetime as dt
 import hashlib
@@ -34,7 +34,7 @@ FILE = "query($id: ID!) { node(id: $id) { ... on Hazard { evidence { id mediaTyp
 
 @dataclass
 class Office:
-    """The server, its database and its store, and the folder that it has for what is under way."""
+    """The server, its database and its store, and the folder for uploads under way."""
 
     server: Process
     url: str
@@ -58,11 +58,11 @@ class Office:
         return answer["data"]
 
     def read(self, address: str) -> httpx.Response:
-        """Without a token: the address is enough."""
+        """Without a token, which a signed URL does not need."""
         return httpx.get(f"{self.server.address}{address}", timeout=60)
 
     async def left(self) -> tuple[dict[str, int], set[Path]]:
-        """All that an upload could leave."""
+        """Every row and file that an upload could leave."""
         async with self.database.read() as connection:
             counts = {t: int(await connection.scalar(sa.text(f"SELECT count(*) FROM {t}")) or 0) for t in TABLES}
         folders = (self.folder, self.scratch)
@@ -82,13 +82,13 @@ async def office(databases: Databases, demo_url: str, tmp_path: Path) -> AsyncIt
 
 
 def commander(address: str) -> str:
-    """The token that the demo offers."""
+    """The commander's token of the demo."""
     viewers = httpx.get(f"{address}/graphiql/viewers.json").json()["viewers"]
     [token] = [str(one["token"]) for one in viewers if one["label"] == "Commander"]
     return token
 
 
-async def test_from_the_upload_over_a_mutation_and_an_address_to_its_collection(office: Office) -> None:
+async def test_evidence_is_uploaded_attached_read_and_collected(office: Office) -> None:
     proof, orphan = photograph(quality=71), photograph(quality=72)
     kept, waiting = office.post(proof).json(), office.post(orphan).json()
     again = office.post(proof)
@@ -106,7 +106,7 @@ async def test_from_the_upload_over_a_mutation_and_an_address_to_its_collection(
     assert not opened(seen.content).getexif().get_ifd(GPS)
     assert office.read(piece["url"].split("?")[0]).status_code == 403
 
-    # What has waited for less than a day stays; what has waited longer goes, and what is attached stays for ever.
+    # Orphans stay for a day and are removed then. Attached evidence stays for ever.
     assert "Removed 0 rows and 0 files." in collect(office)
     await two_days_pass(office)
     assert "Removed 1 rows and 1 files." in collect(office)
@@ -119,7 +119,7 @@ async def test_from_the_upload_over_a_mutation_and_an_address_to_its_collection(
     assert rows["evidence_upload"] == 1
 
 
-async def test_another_databases_evidence_is_not_collected(office: Office, tmp_path: Path) -> None:
+async def test_evidence_of_another_database_is_not_collected(office: Office, tmp_path: Path) -> None:
     kept = office.post(photograph()).json()
     await two_days_pass(office)
     other = f"sqlite:///{tmp_path / 'other.db'}"
@@ -135,7 +135,7 @@ async def test_another_databases_evidence_is_not_collected(office: Office, tmp_p
     assert await office.left() == before
     assert office.read(kept["url"]).status_code == 200
 
-    # After a restore it is another database in the same manner, until somebody says so.
+    # A restored database counts as another one until `collect --ours`.
     assert web("migrate", "--restored", url=office.url).returncode == 0
     assert web("collect", url=office.url, HUHANG_EVIDENCE_URL=str(office.folder)).returncode == 1
     done = web("collect", "--ours", url=office.url, HUHANG_EVIDENCE_URL=str(office.folder))
@@ -150,7 +150,7 @@ def collect(office: Office) -> str:
 
 
 async def two_days_pass(office: Office) -> None:
-    """Since everything that has come."""
+    """Make all uploads two days older."""
     upload = table_of(models.EvidenceUpload)
     await change(office.database, sa.update(upload).values(at=dt.datetime.now(dt.UTC) - 2 * DAY))
     for file in office.folder.rglob("*"):
@@ -159,7 +159,7 @@ async def two_days_pass(office: Office) -> None:
             os.utime(file, (before, before))
 
 
-async def test_what_is_refused_or_cut_off_leaves_nothing(office: Office) -> None:
+async def test_refused_and_interrupted_uploads_leave_nothing(office: Office) -> None:
     before = await office.left()
     text = b"This is a text, whatever its name says.\n" * 40
     refused = {
@@ -173,14 +173,14 @@ async def test_what_is_refused_or_cut_off_leaves_nothing(office: Office) -> None
         "a bomb": 413,
     }
     cut_off(office)
-    # One that comes after it: when that is answered, and the server has ended, nothing of the first is under way.
+    # When a later upload is answered and the server has stopped, nothing of the first is under way.
     assert office.post(text).status_code == 415
     assert office.server.end() == 0
     assert await office.left() == before
 
 
 def cut_off(office: Office) -> None:
-    """Half of an upload, and then the connection is gone."""
+    """Send half of an upload and drop the connection."""
     data = photograph("PNG", compress_level=0) * 50
     place = urlsplit(office.server.address)
     head = ["POST /evidence HTTP/1.1", "host: huhang.test", "content-type: image/png", f"content-length: {len(data)}"]

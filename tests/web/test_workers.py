@@ -1,11 +1,10 @@
-"""`serve --workers N`: several processes at one address, started, replaced and ended together."""
+"""`serve --workers N`: several processes at one address that start, are replaced and stop together."""
 
 import asyncio
 import contextlib
 import os
 import signal
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -18,13 +17,13 @@ from tests.support.patience import PATIENCE
 from tests.support.redis_server import Redis, redis
 from tests.support.server_process import serving
 from tests.support.server_process import web as run
-from tests.support.stream_clients import ALL, SECRET, Closed, Socket, Town, settled, town
+from tests.support.stream_clients import ALL, SECRET, Closed, LiveDistrict, Socket, live_district, small_district
 from web import workers
 from web.graphql import close_codes
 
 WORKERS = 2
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells of a process's children")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux lists a process's children")
 
 
 @pytest.fixture(scope="module")
@@ -34,148 +33,146 @@ def bus(scratch: Path) -> Iterator[Redis]:
 
 
 @pytest_asyncio.fixture
-async def live(databases: Databases, migrated_url: str, scratch: Path, bus: Redis) -> AsyncIterator[Town]:
-    url, world = await settled(databases, migrated_url)
+async def live(databases: Databases, migrated_url: str, scratch: Path, bus: Redis) -> AsyncIterator[LiveDistrict]:
+    url, world = await small_district(databases, migrated_url)
     arguments = ("--workers", str(WORKERS))
-    with town(scratch, url, world, *arguments, HUHANG_BUS_URL=bus.url) as found:
+    with live_district(scratch, url, world, *arguments, HUHANG_BUS_URL=bus.url) as found:
         yield found
 
 
 def children(pid: int) -> set[int]:
-    """The processes that serve: those that this one has started, the one aside that looks after shared memory."""
-    found = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-    return {child for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
+    """The serving children of a process, without multiprocessing's resource tracker."""
+    pids = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return {child for child in pids if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
 
 
-def there(pid: int) -> bool:
+def alive(pid: int) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, 0)
         return True
     return False
 
 
-async def until(holds: object) -> None:
-    assert callable(holds)
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.02)
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.02)
 
 
-async def many(live: Town, stack: AsyncExitStack, number: int = 12) -> list[Socket]:
-    """Subscribers, wherever they come to."""
+async def subscribers(live: LiveDistrict, stack: AsyncExitStack, number: int = 12) -> list[Socket]:
+    """Subscribers, each at whichever process accepts it."""
     sockets = [await stack.enter_async_context(live.socket()) for _ in range(number)]
     for socket in sockets:
-        await socket.ask("1", ALL)
-        await socket.quiet()
+        await socket.subscribe("1", ALL)
+        await socket.expect_quiet()
     return sockets
 
 
-async def test_they_hear_of_each_other_are_replaced_and_end_together(live: Town) -> None:
+async def test_processes_notify_each_other_are_replaced_and_stop_together(live: LiveDistrict) -> None:
     parent = live.process.popen.pid
     before = children(parent)
     assert len(before) == WORKERS
     async with AsyncExitStack() as stack:
-        sockets = await many(live, stack)
-        for cursor in await live.plan(3):
+        sockets = await subscribers(live, stack)
+        for cursor in await live.plan_inspections(3):
             for socket in sockets:
                 await socket.next()
                 assert socket.cursor == cursor
         sockets = await one_dies(live, sockets, min(before))
-        sockets += await many(live, stack, 4)
-        await live.plan()
+        sockets += await subscribers(live, stack, 4)
+        await live.plan_inspections()
         for socket in sockets:
             await socket.next()
         workers = children(parent)
         ending = asyncio.create_task(asyncio.to_thread(live.process.end))
         assert {(await socket.closed()).code for socket in sockets} == {close_codes.ENDING.code}
         assert await ending == 0
-        assert [pid for pid in workers if there(pid)] == []
+        assert [pid for pid in workers if alive(pid)] == []
 
 
-async def one_dies(live: Town, sockets: list[Socket], dead: int) -> list[Socket]:
-    """Another takes its place; the sockets that are not its own go on, and are returned."""
+async def one_dies(live: LiveDistrict, sockets: list[Socket], dead: int) -> list[Socket]:
+    """Kill a process and wait for its replacement. Returns the sockets of the others, which go on."""
     parent = live.process.popen.pid
     os.kill(dead, signal.SIGKILL)
     await until(lambda: dead not in children(parent) and len(children(parent)) == WORKERS)
-    [cursor] = await live.plan()
-    kept = []
+    [cursor] = await live.plan_inspections()
+    open_sockets = []
     for socket in sockets:
         with contextlib.suppress(Closed):
             await socket.next()
             assert socket.cursor == cursor
-            kept.append(socket)
-    assert kept
-    return kept
+            open_sockets.append(socket)
+    assert open_sockets
+    return open_sockets
 
 
-async def test_without_a_bus_they_look_each_second_and_none_outlives_who_started_it(
+async def test_without_a_bus_processes_poll_and_none_outlives_its_supervisor(
     databases: Databases, migrated_url: str, scratch: Path
 ) -> None:
-    url, world = await settled(databases, migrated_url)
+    url, world = await small_district(databases, migrated_url)
     if not url.startswith("sqlite"):
         done = await asyncio.to_thread(run, "serve", "--port", "0", "--workers", "2", url=url, HUHANG_SECRET=SECRET)
         assert (done.returncode, done.stderr) == (2, "Several processes need a bus: HUHANG_BUS_URL=redis://…\n")
         return
-    with town(scratch, url, world, "--workers", "2") as live:
-        assert "each second" in live.process.said
+    with live_district(scratch, url, world, "--workers", "2") as live:
+        assert "each second" in live.process.log
         async with AsyncExitStack() as stack:
-            sockets = await many(live, stack, 6)
-            [cursor] = await live.plan()
+            sockets = await subscribers(live, stack, 6)
+            [cursor] = await live.plan_inspections()
             for socket in sockets:
                 await socket.next()
                 assert socket.cursor == cursor
         workers = children(live.process.popen.pid)
         live.process.popen.kill()
         live.process.popen.wait()
-        await until(lambda: not any(there(pid) for pid in workers))
+        await until(lambda: not any(alive(pid) for pid in workers))
 
 
-async def test_one_that_dies_while_no_other_can_start_is_replaced_when_one_can_and_the_rest_go_on(
+async def test_a_dead_process_is_replaced_when_another_can_start_and_the_rest_go_on(
     databases: Databases, migrated_url: str, scratch: Path, bus: Redis
 ) -> None:
-    url, world = await settled(databases, migrated_url)
+    url, world = await small_district(databases, migrated_url)
     arguments = ("--workers", str(WORKERS))
-    # Not a town: a start that fails says so at length.
+    # Without `live_district`, because a failed start logs a traceback.
     with serving(scratch / "away.log", url, *arguments, HUHANG_SECRET=SECRET, HUHANG_BUS_URL=bus.url) as process:
-        live, parent = Town(process, url, world), process.popen.pid
+        live, parent = LiveDistrict(process, url, world), process.popen.pid
         async with AsyncExitStack() as stack:
-            sockets = await many(live, stack)
+            sockets = await subscribers(live, stack)
             await one_dies_for_good(live, min(children(parent)))
-            await live.plan()
-            heard = 0
+            await live.plan_inspections()
+            received = 0
             for socket in sockets:
                 with contextlib.suppress(Closed):
                     await socket.next()
-                    heard += 1
-            assert heard
+                    received += 1
+            assert received
             await live.execute(sa.text("ALTER TABLE elsewhere RENAME TO district"))
-            await until(lambda: "serves again" in process.said)
+            await until(lambda: "serves again" in process.log)
             assert len(children(parent)) == WORKERS
-        # Told to end while it waits to try again, it ends.
+        # It also stops while it waits for the next attempt.
         await one_dies_for_good(live, max(children(parent)))
-        rest = children(parent)
+        others = children(parent)
         assert await asyncio.to_thread(process.end) == 0
-        assert [pid for pid in rest if there(pid)] == []
+        assert [pid for pid in others if alive(pid)] == []
 
 
-async def one_dies_for_good(live: Town, dead: int) -> None:
-    """Without what a process reads first there is none that could take its place."""
-    before = live.process.said.count("tried again")
+async def one_dies_for_good(live: LiveDistrict, dead: int) -> None:
+    """Kill a process while none can start: they cannot read the district, which they need first."""
+    before = live.process.log.count("tried again")
     await live.execute(sa.text("ALTER TABLE district RENAME TO elsewhere"))
     os.kill(dead, signal.SIGKILL)
-    await until(lambda: live.process.said.count("tried again") >= before + 2)
+    await until(lambda: live.process.log.count("tried again") >= before + 2)
     assert live.process.popen.poll() is None
 
 
-def test_between_trials_there_is_more_time_each_time_up_to_a_bound() -> None:
-    pauses = workers.Backoff()
-    assert [pauses.next() for _ in range(7)] == [0.5, 1, 2, 4, 8, 10, 10]
-    pauses.reset()
-    assert pauses.next() == 0.5
+def test_the_backoff_doubles_up_to_a_maximum() -> None:
+    backoff = workers.Backoff()
+    assert [backoff.next() for _ in range(7)] == [0.5, 1, 2, 4, 8, 10, 10]
+    backoff.reset()
+    assert backoff.next() == 0.5
 
 
-def test_what_cannot_start_ends_the_whole(tmp_path: Path) -> None:
+def test_a_process_that_cannot_start_at_first_ends_all(tmp_path: Path) -> None:
     file = tmp_path / "huhang.db"
     file.write_text("not a database, and long enough to tell")
     done = run("serve", "--port", "0", "--workers", "2", url=f"sqlite:///{file}", HUHANG_SECRET=SECRET)

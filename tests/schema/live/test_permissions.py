@@ -1,4 +1,4 @@
-"""Who is told what without having asked for it by a query: by streams, and by what comes of a mutation."""
+"""Permissions outside of queries: what streams and the results of mutations show to each viewer."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -54,7 +54,7 @@ def live(scene: MarkedDemo) -> LiveStreams:
 
 
 def stream(scene: MarkedDemo, name: str, arguments: str = "") -> PreparedOperation:
-    """A subscription that asks for everything of the rows it tells of, and of those around them."""
+    """A subscription that selects every field of its events' rows and of the rows around them."""
     root = scene.graph._schema.subscription_type
     assert root is not None
     depth = 1 if name == "updates" else 2
@@ -63,7 +63,7 @@ def stream(scene: MarkedDemo, name: str, arguments: str = "") -> PreparedOperati
 
 
 async def events(scene: MarkedDemo, subjects: set[Subject]) -> list[Any]:
-    """The latest events about these: the enterprise's and everybody's."""
+    """The latest events about these subjects: the enterprise's own, and all."""
     event = table_of(Event)
     newest = sa.select(event).order_by(event.c.id.desc()).limit(LATEST).where(event.c.subject.in_(subjects))
     async with scene.database.read() as connection:
@@ -72,7 +72,7 @@ async def events(scene: MarkedDemo, subjects: set[Subject]) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-async def test_a_stream_tells_each_viewer_what_they_may_see(scene: MarkedDemo, live: LiveStreams, name: str) -> None:
+async def test_a_stream_shows_each_viewer_what_they_may_see(scene: MarkedDemo, live: LiveStreams, name: str) -> None:
     told: dict[str, list[bytes]] = {}
     happened = await events(scene, STREAMS[name])
     for who in MAY_READ:
@@ -95,7 +95,7 @@ async def test_a_stream_tells_each_viewer_what_they_may_see(scene: MarkedDemo, l
 
 @pytest.mark.parametrize("who", MAY_NOT_READ)
 @pytest.mark.parametrize("name", ["updates", "positions"])
-async def test_a_program_that_may_not_read_has_no_stream(
+async def test_a_program_without_the_scope_read_has_no_stream(
     scene: MarkedDemo, live: LiveStreams, name: str, who: str
 ) -> None:
     with pytest.raises(RequestError) as refused:
@@ -103,9 +103,7 @@ async def test_a_program_that_may_not_read_has_no_stream(
     assert refused.value.code is ErrorCode.FORBIDDEN
 
 
-async def test_positions_are_told_without_personal_data_and_not_to_enterprises(
-    scene: MarkedDemo, live: LiveStreams
-) -> None:
+async def test_positions_hide_personal_data_and_are_not_for_enterprises(scene: MarkedDemo, live: LiveStreams) -> None:
     with pytest.raises(RequestError) as refused:
         await live.prepare(stream(scene, "positions"), scene.viewers["enterprise"])
     assert refused.value.code is ErrorCode.FORBIDDEN
@@ -119,7 +117,7 @@ async def test_positions_are_told_without_personal_data_and_not_to_enterprises(
 
 @pytest.mark.parametrize("who", MAY_READ)
 @pytest.mark.parametrize("of", ["District", "Zone", "ControlRing", "Venue", "Enterprise", "other enterprise"])
-async def test_an_enterprise_has_no_live_portrait_but_its_own(
+async def test_an_enterprise_sees_only_its_own_portrait(
     scene: MarkedDemo, live: LiveStreams, of: str, who: str
 ) -> None:
     others = sorted(set(scene.all_ids["Enterprise"]) - set(scene.own_ids["Enterprise"]))
@@ -133,7 +131,7 @@ async def test_an_enterprise_has_no_live_portrait_but_its_own(
         assert isinstance(await live.prepare(asked, scene.viewers[who]), PreparedStream)
 
 
-# -- what comes of a mutation --
+# -- results of mutations --
 
 
 @pytest_asyncio.fixture
@@ -144,7 +142,7 @@ async def desk(databases: Databases, demo_url: str, graph: Graph) -> AsyncIterat
 
 
 def result(scene: MarkedDemo, name: str) -> str:
-    """Everything of a success, its rows and those around them."""
+    """Selects every field of a success, its rows and the rows around them."""
     root = scene.graph._schema.mutation_type
     assert root is not None
     success = get_named_type(root.fields[name].type).types[0]
@@ -155,7 +153,7 @@ async def act(scene: MarkedDemo, desk: Desk, who: Any, name: str, **given: Any) 
     return (await desk.ask(result(scene, name), who, input=given))[name]
 
 
-async def test_a_program_that_writes_sees_the_row_and_nothing_that_hangs_on_it(desk: tuple[MarkedDemo, Desk]) -> None:
+async def test_a_program_that_writes_sees_the_row_but_no_other(desk: tuple[MarkedDemo, Desk]) -> None:
     scene, at_desk = desk
     code = await external(scene)
     place = {"latitude": 30.2, "longitude": 120.3}
@@ -179,20 +177,20 @@ async def test_a_program_that_writes_sees_the_row_and_nothing_that_hangs_on_it(d
 
 
 def written(found: dict[str, Any]) -> set[str]:
-    """The ids of the rows of a success."""
+    """The ids of a success's rows."""
     rows = [row for value in found.values() for row in (value if isinstance(value, list) else [value])]
     return {v for row in rows if isinstance(row, dict) for k, v in row.items() if k.endswith("_id")}
 
 
 async def external(scene: MarkedDemo) -> dict[str, str]:
-    """What names the enterprise in a register."""
+    """The keys of the enterprise in a register."""
     found = await scene.ask(
         "commander", f'{{ enterprise(by: {{id: "{scene.ids["Enterprise"][0]}"}}) {{ creditCode }} }}'
     )
     return {"creditCode": found["enterprise"]["creditCode"]}
 
 
-async def test_an_enterprise_that_acts_is_told_of_its_own_file_alone(desk: tuple[MarkedDemo, Desk]) -> None:
+async def test_an_enterprise_that_acts_sees_only_its_own_rows(desk: tuple[MarkedDemo, Desk]) -> None:
     scene, at_desk = desk
     own, viewer = scene.ids["Enterprise"][0], scene.viewers["enterprise"]
     given = {"level": "GENERAL", "description": "线路老化"}
@@ -212,14 +210,14 @@ async def test_an_enterprise_that_acts_is_told_of_its_own_file_alone(desk: tuple
     nobody = await act(
         scene, at_desk, viewer, "hazardReport", enterprise=node_id.encode("Enterprise", 2_000_000), **given
     )
-    # Whether it is another's or nobody's cannot be told apart.
+    # Another enterprise's row looks like one that does not exist.
     assert refused["__typename"] == nobody["__typename"] == "NotFound"
     assert refused["message"].replace(other, "") == nobody["message"].replace(
         node_id.encode("Enterprise", 2_000_000), ""
     )
 
 
-async def test_what_an_action_changed_is_told_without_names_and_numbers_of_people(
+async def test_changes_hide_peoples_names_and_numbers(
     desk: tuple[MarkedDemo, Desk],
 ) -> None:
     scene, at_desk = desk

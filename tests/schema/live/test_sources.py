@@ -1,6 +1,6 @@
-"""Portraits and positions as they move: told when something has changed, no oftener than that, and once for all.
+"""Streams of portraits and positions: sent on every change, at most once a second, and rendered once for all.
 
-Long, because portraits and positions are two of one kind and share their stage.
+Long, because portraits and positions are tested with the same fixtures.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ async def town(database: Database, graph: Graph) -> AsyncIterator[Scene]:
 
 @pytest.fixture
 def draws(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Of what portraits were drawn, from now on."""
+    """The portraits that were read from now on, by type."""
     drawn: list[str] = []
     draw = sources.PortraitScope.read
 
@@ -62,7 +62,7 @@ def own(world: World, key: int | None = None) -> Viewer:
 
 
 async def hazard(town: Scene, deadline: dt.datetime, **more: Any) -> None:
-    """A hazard at the enterprise with a deadline."""
+    """Insert a hazard of the enterprise with a deadline."""
     row = {"enterprise_id": town.office.world.enterprise, "level": models.HazardLevel.GENERAL, "deadline": deadline}
     row |= {"status": models.HazardStatus.ASSIGNED, "description": "x", "found_at": NOW - DAY, "version": 1}
     row |= more
@@ -73,30 +73,30 @@ async def hazard(town: Scene, deadline: dt.datetime, **more: Any) -> None:
 
 
 @pytest.mark.parametrize("of", ["zone", "venue", "enterprise"])
-async def test_it_is_told_now_and_when_it_has_changed(town: Scene, of: str) -> None:
+async def test_a_portrait_is_sent_at_once_and_on_every_change(town: Scene, of: str) -> None:
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id(of))
     first = (await sink.next())["portrait"]
     assert (first["hazardsOpen"], first["asOf"]) == (0, at(NOW))
     await town.calm()
     await town.office.hazard()
-    town.told()
+    town.notify()
     second = (await sink.next())["portrait"]
     assert second["hazardsOpen"] == 1
     assert second["cursor"] != first["cursor"]
 
 
-async def test_what_changes_nothing_is_not_told(town: Scene, draws: list[str]) -> None:
+async def test_an_unchanged_portrait_is_not_sent(town: Scene, draws: list[str]) -> None:
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
     await sink.next()
     await town.calm()
     await town.office.visit("PLANNED")
-    town.told()
+    town.notify()
     await town.calm()
     assert len(draws) == 2
     assert sink.empty
 
 
-async def test_what_happens_elsewhere_is_not_even_looked_at(town: Scene, draws: list[str]) -> None:
+async def test_events_elsewhere_do_not_read_the_portrait(town: Scene, draws: list[str]) -> None:
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("other_zone"))
     other, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
     await sink.next()
@@ -104,18 +104,18 @@ async def test_what_happens_elsewhere_is_not_even_looked_at(town: Scene, draws: 
     await town.calm()
     draws.clear()
     await town.office.hazard()
-    town.told()
+    town.notify()
     assert (await other.next())["portrait"]["hazardsOpen"] == 1
     assert len(draws) == 1
     assert sink.empty
 
 
-async def test_it_is_told_no_oftener_than_each_second(town: Scene, draws: list[str]) -> None:
+async def test_a_portrait_is_sent_at_most_once_a_second(town: Scene, draws: list[str]) -> None:
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
     await sink.next()
     for _ in range(3):
         await town.office.hazard()
-        town.told()
+        town.notify()
     assert await town.time.waited(changed=False) == town.time.now + SECOND
     assert len(draws) == 1
     town.time.move(1)
@@ -123,14 +123,14 @@ async def test_it_is_told_no_oftener_than_each_second(town: Scene, draws: list[s
     assert len(draws) == 2
 
 
-async def test_it_is_drawn_once_for_all_who_look_at_the_same(town: Scene, draws: list[str]) -> None:
+async def test_a_portrait_is_read_once_for_all_subscribers(town: Scene, draws: list[str]) -> None:
     sinks = [(await town.join(PORTRAIT, of=town.office.world.id("zone")))[0] for _ in range(30)]
     first = [await sink.next() for sink in sinks]
     assert first == [first[0]] * 30
     assert len(draws) == 1
     await town.calm()
     await town.office.hazard()
-    town.told()
+    town.notify()
     second = [await sink.next() for sink in sinks]
     assert second == [second[0]] * 30
     assert len(draws) == 2
@@ -139,7 +139,7 @@ async def test_it_is_drawn_once_for_all_who_look_at_the_same(town: Scene, draws:
     assert len(draws) == 2
 
 
-async def test_a_deadline_that_passes_is_told(town: Scene) -> None:
+async def test_a_portrait_is_sent_when_a_deadline_passes(town: Scene) -> None:
     await hazard(town, NOW + dt.timedelta(hours=1))
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("enterprise"))
     assert (await sink.next())["portrait"]["hazardsOverdue"] == 0
@@ -152,8 +152,8 @@ async def test_a_deadline_that_passes_is_told(town: Scene) -> None:
     assert (await sink.next())["portrait"]["hazardsOverdue"] == 1
 
 
-async def test_a_deadline_that_was_kept_is_told_when_it_passes(town: Scene) -> None:
-    """It counts from then on."""
+async def test_a_portrait_is_sent_when_a_met_deadline_passes(town: Scene) -> None:
+    """It counts as met from then on."""
     kept = {"rectified_at": NOW - 2 * SECOND, "accepted_at": NOW - SECOND}
     await hazard(town, NOW + dt.timedelta(hours=1), status=models.HazardStatus.ACCEPTED, **kept)
     document = "subscription($of: ID!) { portrait(of: $of) { onTimeRate } }"
@@ -165,7 +165,7 @@ async def test_a_deadline_that_was_kept_is_told_when_it_passes(town: Scene) -> N
     assert (await sink.next())["portrait"]["onTimeRate"] == 1.0
 
 
-async def test_a_deadline_that_passes_within_the_second_is_told(town: Scene) -> None:
+async def test_a_portrait_is_sent_when_a_deadline_passes_within_the_second(town: Scene) -> None:
     await hazard(town, NOW + dt.timedelta(milliseconds=500))
     sink, _ = await town.join(PORTRAIT, of=town.office.world.id("enterprise"))
     assert (await sink.next())["portrait"]["hazardsOverdue"] == 0
@@ -176,7 +176,7 @@ async def test_a_deadline_that_passes_within_the_second_is_told(town: Scene) -> 
     assert (await sink.next())["portrait"]["hazardsOverdue"] == 1
 
 
-async def test_the_districts_midnight_is_told(town: Scene) -> None:
+async def test_a_portrait_is_sent_at_the_districts_midnight(town: Scene) -> None:
     sink, _ = await town.join(PORTRAIT, of=node_id.encode("District", 1))
     assert (await sink.next())["portrait"]["to"] == "2026-06-15"
     await town.calm()
@@ -188,7 +188,7 @@ async def test_the_districts_midnight_is_told(town: Scene) -> None:
     assert (found["from"], found["to"]) == ("2026-05-18", "2026-06-16")
 
 
-async def test_it_may_be_looked_at_by_whom_it_concerns(town: Scene) -> None:
+async def test_a_portrait_is_for_its_viewers_only(town: Scene) -> None:
     world = town.office.world
     sink, _ = await town.join(PORTRAIT, own(world), of=world.id("enterprise"))
     assert (await sink.next())["portrait"]["hazardsOpen"] == 0
@@ -211,21 +211,21 @@ async def test_it_may_be_looked_at_by_whom_it_concerns(town: Scene) -> None:
     assert len(town.live.state_streams.streams) == 1
 
 
-async def test_when_nobody_looks_nothing_is_drawn(town: Scene, draws: list[str]) -> None:
+async def test_nothing_is_read_without_subscribers(town: Scene, draws: list[str]) -> None:
     sink, place = await town.join(PORTRAIT, of=town.office.world.id("zone"))
     await sink.next()
     await town.calm()
     place.leave()
     place.leave()
     await town.office.hazard()
-    town.told()
+    town.notify()
     again, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
     assert (await again.next())["portrait"]["hazardsOpen"] == 1
     assert len(draws) == 2
     assert sink.empty
 
 
-async def test_who_comes_and_goes_leaves_no_connection_taken(town: Scene) -> None:
+async def test_subscribers_that_leave_release_their_connections(town: Scene) -> None:
     for _ in range(20):
         _, place = await town.join(PORTRAIT, of=town.office.world.id("zone"))
         place.leave()
@@ -236,7 +236,7 @@ async def test_who_comes_and_goes_leaves_no_connection_taken(town: Scene) -> Non
     assert len(town.live.feed._watchers) == 1
 
 
-async def test_a_database_that_is_away_is_waited_for(
+async def test_a_stream_waits_for_a_database_that_is_away(
     town: Scene, monkeypatch: pytest.MonkeyPatch, draws: list[str]
 ) -> None:
     draw, failures = sources.PortraitScope.read, [ConnectionRefusedError(), sa.exc.TimeoutError()]
@@ -255,7 +255,7 @@ async def test_a_database_that_is_away_is_waited_for(
     assert not sink.failed
 
 
-async def test_a_database_that_says_nothing_is_asked_again(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_read_without_an_answer_is_tried_again(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     draw, silences = sources.PortraitScope.read, [True]
 
     async def silent(self: sources.PortraitScope, context: Any) -> sources.PortraitReading:
@@ -273,7 +273,9 @@ async def test_a_database_that_says_nothing_is_asked_again(town: Scene, monkeypa
     assert (await sink.next())["portrait"]["hazardsOpen"] == 0
 
 
-async def test_whoever_looks_is_told_when_it_cannot_be_drawn(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_subscribers_get_an_error_when_the_portrait_cannot_be_read(
+    town: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sinks = [(await town.join(PORTRAIT, of=town.office.world.id("zone")))[0] for _ in range(3)]
     for sink in sinks:
         await sink.next()
@@ -285,7 +287,7 @@ async def test_whoever_looks_is_told_when_it_cannot_be_drawn(town: Scene, monkey
     with monkeypatch.context() as patched:
         patched.setattr(sources.PortraitScope, "read", failing)
         await town.office.hazard()
-        town.told()
+        town.notify()
         for sink in sinks:
             assert "errors" in await sink.messages.get()
     assert town.live.state_streams.streams == {}
@@ -302,7 +304,7 @@ async def moved(town: Scene, key: int, latitude: float | None, **more: Any) -> N
 
 
 async def second(town: Scene) -> None:
-    """The next second is there, and has been looked at."""
+    """Let a second pass and its positions be read."""
     await town.time.waited(changed=False)
     town.time.move(1)
     await town.time.waited(changed=False)
@@ -313,7 +315,7 @@ async def where(sink: Sink) -> tuple[str, float]:
     return found["inspector"]["id"], found["position"]["latitude"]
 
 
-async def test_all_positions_come_now_and_then_each_as_it_moves(town: Scene) -> None:
+async def test_all_positions_are_sent_first_and_then_each_change(town: Scene) -> None:
     world = town.office.world
     one, two = (node_id.encode("Inspector", key) for key in (world.inspector, world.other_inspector))
     await moved(town, world.inspector, 30.1)
@@ -333,7 +335,7 @@ async def test_all_positions_come_now_and_then_each_as_it_moves(town: Scene) -> 
     assert sink.empty
 
 
-async def test_who_goes_off_duty_is_not_told_of_any_more(town: Scene) -> None:
+async def test_an_inspector_off_duty_has_no_position(town: Scene) -> None:
     world = town.office.world
     await moved(town, world.inspector, 30.1)
     await moved(town, world.other_inspector, 30.2)
@@ -352,7 +354,7 @@ async def test_who_goes_off_duty_is_not_told_of_any_more(town: Scene) -> None:
     assert (await where(sink))[1] == (await where(late))[1] == 30.3
 
 
-async def test_positions_of_one_zone(town: Scene) -> None:
+async def test_positions_can_be_limited_to_a_zone(town: Scene) -> None:
     world = town.office.world
     await moved(town, world.inspector, 30.1)
     await moved(town, world.other_inspector, 30.2, zone_id=world.other_zone)
@@ -364,7 +366,7 @@ async def test_positions_of_one_zone(town: Scene) -> None:
         await town.join(POSITIONS, zone=world.id("venue"))
 
 
-async def test_positions_are_not_for_enterprises_and_without_names_for_walls(town: Scene) -> None:
+async def test_enterprises_see_no_positions_and_walls_no_names(town: Scene) -> None:
     world = town.office.world
     await moved(town, world.inspector, 30.1)
     with pytest.raises(RequestError):
@@ -376,8 +378,8 @@ async def test_positions_are_not_for_enterprises_and_without_names_for_walls(tow
     assert names == [None, "检查员0"]
 
 
-async def test_however_many_there_are_they_come_at_the_readers_pace(town: Scene) -> None:
-    """More at once than may wait for a client."""
+async def test_many_positions_come_at_the_readers_pace(town: Scene) -> None:
+    """There are more at once than may wait for a client."""
     row = {"on_duty": True, "latitude": 30.1, "longitude": 120.1, "position_at": NOW, "full_name": "x"}
     await insert(town.office.database, models.Inspector, *({**row, "badge": f"m{n}"} for n in range(300)))
 
@@ -401,14 +403,14 @@ async def test_however_many_there_are_they_come_at_the_readers_pace(town: Scene)
         assert sink.most <= MANY
 
 
-# Events while the database is away
+# Events during an outage of the database
 
 
 UPDATES = "subscription { updates { kind enterprise { id } } }"
 
 
-async def test_an_event_is_told_with_its_data_or_not_at_all(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Told without, it could not be had once more: the client's cursor is beyond it."""
+async def test_an_event_is_sent_with_its_data_or_not_at_all(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sent without its data, it would be lost: the client's cursor is beyond it."""
     monkeypatch.setattr(renderer, "PAUSE", 0.001)
     rows, failures = type(town.live.context(Visibility(Role.WALL)).reader).rows, [OSError(), OSError(), OSError()]
 
@@ -424,13 +426,15 @@ async def test_an_event_is_told_with_its_data_or_not_at_all(town: Scene, monkeyp
     await town.office.visit("PLANNED")
     monkeypatch.setattr(OperationReader, "rows", failing)
     monkeypatch.setattr(DriverReader, "fetch", away)
-    town.told()
+    town.notify()
     enterprise = {"id": town.office.enterprise}
     assert await sink.next() == {"updates": {"kind": "INSPECTION_PLANNED", "enterprise": enterprise}}
     assert failures == []
 
 
-async def test_whoever_waits_for_an_event_for_too_long_is_told(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_subscribers_get_an_error_when_the_outage_lasts_too_long(
+    town: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(renderer, "PAUSE", 0.001)
 
     async def failing(self: Any, *given: Any) -> Any:
@@ -440,13 +444,13 @@ async def test_whoever_waits_for_an_event_for_too_long_is_told(town: Scene, monk
     await town.office.visit("PLANNED")
     monkeypatch.setattr(OperationReader, "rows", failing)
     monkeypatch.setattr(DriverReader, "fetch", is_outage)
-    town.told()
+    town.notify()
     assert "errors" in await sink.messages.get()
     assert sink.failed
     assert place.position is None
 
 
-def test_what_is_an_outage_and_what_is_a_mistake() -> None:
+def test_outages_are_told_from_programming_errors() -> None:
     assert is_outage(OSError())
     assert is_outage(TimeoutError())
     assert is_outage(sa.exc.TimeoutError())

@@ -1,4 +1,4 @@
-"""What tokens are signed with: where it lies, who may read it, and that it is never told. And `python -m web token`."""
+"""The secret that signs tokens: where it is stored, who may read it, that it is never shown; and `token`."""
 
 import datetime as dt
 import secrets
@@ -25,10 +25,10 @@ SECRET = "a secret of these tests, of no use anywhere else"
 STARTS = 8
 
 
-# -- the demo's own --
+# -- the demo's secret --
 
 
-def test_the_demo_makes_its_secret_once_and_keeps_it_to_its_user(tmp_path: Path) -> None:
+def test_the_demo_makes_its_secret_once_and_only_its_user_can_read_it(tmp_path: Path) -> None:
     path = tmp_path / "var" / "secret"
     made = demo_secret(path)
     assert len(made) >= SECRET_MINIMUM
@@ -38,12 +38,12 @@ def test_the_demo_makes_its_secret_once_and_keeps_it_to_its_user(tmp_path: Path)
     assert demo_secret(tmp_path / "other" / "secret") != made
 
 
-def test_of_several_starts_at_once_all_have_the_same_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_starts_at_once_share_one_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, together, found = tmp_path / "secret", threading.Barrier(STARTS, timeout=10), list[str]()
     really = secrets.token_urlsafe
 
     def all_at_once(size: int) -> str:
-        # None goes on before all have seen that there is no secret yet.
+        # No start continues before all have seen that there is no secret yet.
         together.wait()
         return really(size)
 
@@ -61,7 +61,7 @@ def test_of_several_starts_at_once_all_have_the_same_secret(tmp_path: Path, monk
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_secret_of_ones_own_comes_before_the_demos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configured_secret_takes_precedence_over_the_demos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web.settings, "VAR", tmp_path)
     now = dt.datetime.now(dt.UTC)
     claims = Claims(Role.WALL, now.replace(microsecond=0) + dt.timedelta(hours=1))
@@ -76,7 +76,7 @@ def test_a_secret_of_ones_own_comes_before_the_demos(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("secret", ["", "short", "x" * (SECRET_MINIMUM - 1)])
-def test_a_short_secret_is_refused_and_not_told(secret: str, tmp_path: Path) -> None:
+def test_a_short_secret_is_refused_and_not_shown(secret: str, tmp_path: Path) -> None:
     done = run("serve", "--port", "0", url=f"sqlite:///{tmp_path / 'huhang.db'}", HUHANG_SECRET=secret)
     assert done.returncode == 1
     assert done.stderr == "HUHANG_SECRET: at least 32 characters are needed\n"
@@ -87,7 +87,7 @@ def test_a_short_secret_is_refused_and_not_told(secret: str, tmp_path: Path) -> 
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs `token` with a folder of its own for the demo's secret; the exit status, standard output and error."""
+    """Runs `token` with its own folder for the demo's secret. Returns the exit status, standard output and error."""
     monkeypatch.setattr(web.settings, "VAR", tmp_path)
 
     def make(*arguments: str, secret: str | None = SECRET) -> tuple[int, str, str]:
@@ -126,7 +126,7 @@ def test_a_token_for_each_role(made: Any, arguments: tuple[str, ...], expected: 
 
 
 @pytest.mark.parametrize(("ttl", "seconds"), [("1m", 60), ("90m", 5_400), ("8h", 28_800), ("7d", 604_800)])
-def test_a_token_is_good_for_as_long_as_was_asked(made: Any, ttl: str, seconds: int) -> None:
+def test_a_token_is_valid_for_the_given_time(made: Any, ttl: str, seconds: int) -> None:
     _, out, _ = made("--role", "wall", "--ttl", ttl)
     now = dt.datetime.now(dt.UTC)
     left = Tokens(SECRET).read(out.strip(), now).expires_at - now
@@ -151,27 +151,27 @@ def test_a_token_is_good_for_as_long_as_was_asked(made: Any, ttl: str, seconds: 
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_does_not_fit_is_refused(made: Any, arguments: tuple[str, ...], reason: str) -> None:
+def test_arguments_that_do_not_fit_are_refused(made: Any, arguments: tuple[str, ...], reason: str) -> None:
     status, out, err = made(*arguments)
     assert (status, out) == (2, "")
     assert reason in err
     assert "Traceback" not in err
 
 
-def test_without_a_secret_of_ones_own_the_demos_signs(made: Any, tmp_path: Path) -> None:
+def test_without_a_configured_secret_the_demos_signs(made: Any, tmp_path: Path) -> None:
     _, out, _ = made("--role", "wall", secret=None)
     assert Tokens((tmp_path / "secret").read_text()).read(out.strip(), dt.datetime.now(dt.UTC)).role is Role.WALL
 
 
-def test_as_a_program_it_prints_the_token_on_its_last_line(tmp_path: Path) -> None:
+def test_the_command_prints_the_token_on_its_last_line(tmp_path: Path) -> None:
     done = run("token", "--role", "wall", url=f"sqlite:///{tmp_path / 'none.db'}", HUHANG_SECRET=SECRET)
     assert (done.returncode, done.stderr) == (0, "")
     assert Tokens(SECRET).read(done.stdout.splitlines()[-1], dt.datetime.now(dt.UTC)).role is Role.WALL
-    # No database is needed for it, and none is made.
+    # It needs no database and makes none.
     assert not (tmp_path / "none.db").exists()
 
 
-# -- what is never told --
+# -- secrecy --
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])
@@ -196,7 +196,7 @@ def test_neither_secrets_nor_tokens_are_logged(tmp_path: Path, level: str) -> No
                 connection.send(f'{{"type": "connection_init", "payload": {{"authorization": "Bearer {token}"}}}}')
         offered = httpx.get(f"{server.address}/graphiql/viewers.json").json()["viewers"]
         assert server.end() == 0
-        said = server.said
+        said = server.log
     assert said.count("\n") > 3
     for text in (SECRET, "值班长甲乙", *sent, *(o["token"] for o in offered)):
         assert text not in said

@@ -1,4 +1,4 @@
-"""Whoever is not in the register any more gets nothing further, from the next event on, over whatever transport."""
+"""A viewer who leaves the register gets no later event, on any transport."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from models.db.tables import table_of
 from models.visibility import Role
 from tests.conftest import Databases
 from tests.support.patience import PATIENCE
-from tests.support.stream_clients import ALL, Closed, Town, settled, town
+from tests.support.stream_clients import ALL, Closed, LiveDistrict, live_district, small_district
 from web.graphql import close_codes
 
 INSPECTOR = table_of(models.Inspector)
@@ -25,17 +25,17 @@ TOKEN = "x-graphql-event-stream-token"
 
 
 @pytest_asyncio.fixture
-async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[Town]:
-    with town(scratch, *await settled(databases, migrated_url)) as found:
+async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[LiveDistrict]:
+    with live_district(scratch, *await small_district(databases, migrated_url)) as found:
         yield found
 
 
-def of(live: Town, role: Role) -> str:
+def of(live: LiveDistrict, role: Role) -> str:
     return live.token(role, inspector="b0" if role is Role.INSPECTOR else None, enterprise="e0")
 
 
-async def leave(live: Town, role: Role) -> None:
-    """Take the holder's badge, or code, out of the register, past anything that would tell of it."""
+async def leave(live: LiveDistrict, role: Role) -> None:
+    """Remove the holder's badge or code from the register without an event."""
     if role is Role.INSPECTOR:
         await live.execute(sa.update(INSPECTOR).where(INSPECTOR.c.badge == "b0").values(badge="another"))
     else:
@@ -43,7 +43,7 @@ async def leave(live: Town, role: Role) -> None:
 
 
 @asynccontextmanager
-async def client(live: Town, token: str) -> AsyncIterator[httpx.AsyncClient]:
+async def client(live: LiveDistrict, token: str) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
     async with httpx.AsyncClient(base_url=live.address, headers=headers, timeout=PATIENCE) as found:
         yield found
@@ -57,14 +57,14 @@ async def until(lines: AsyncIterator[str], word: str) -> None:
 
 
 @pytest.mark.parametrize("role", [Role.INSPECTOR, Role.ENTERPRISE])
-async def test_whose_holder_is_gone_gets_nothing_from_the_next_event_on(live: Town, role: Role) -> None:
+async def test_a_holder_who_left_the_register_gets_no_later_event(live: LiveDistrict, role: Role) -> None:
     token, body = of(live, role), {"query": ALL}
     async with AsyncExitStack() as stack:
         socket = await stack.enter_async_context(live.socket(token))
         other = await stack.enter_async_context(live.socket())
         for each in (socket, other):
-            await each.ask("1", ALL)
-            await each.quiet()
+            await each.subscribe("1", ALL)
+            await each.expect_quiet()
         http = await stack.enter_async_context(client(live, token))
         distinct = await stack.enter_async_context(http.stream("POST", "/graphql", json=body))
         headers = {TOKEN: (await http.put("/graphql/stream")).text}
@@ -72,7 +72,7 @@ async def test_whose_holder_is_gone_gets_nothing_from_the_next_event_on(live: To
         named: Any = {**body, "extensions": {"operationId": "1"}}
         assert (await http.post("/graphql/stream", json=named, headers=headers)).status_code == 202
 
-        await live.plan()
+        await live.plan_inspections()
         await socket.next()
         await other.next()
         streams = [distinct.aiter_lines(), single.aiter_lines()]
@@ -80,34 +80,34 @@ async def test_whose_holder_is_gone_gets_nothing_from_the_next_event_on(live: To
             await until(lines, "INSPECTION_PLANNED")
 
         await leave(live, role)
-        [cursor] = await live.plan()
+        [cursor] = await live.plan_inspections()
         await other.next()
         assert other.cursor == cursor
-        # Nothing comes before the close: `closed` would not mind.
+        # No message comes before the close. `closed` would skip it.
         async with asyncio.timeout(PATIENCE):
             with pytest.raises(Closed) as closed:
-                await socket.hear()
+                await socket.receive()
             assert closed.value.code == close_codes.FORBIDDEN.code
             for lines in streams:
                 assert [line async for line in lines if line.startswith("data")] == []
 
-        # Nor can they come back, though their token was good a moment ago.
+        # They cannot come back either, though their token was valid a moment ago.
         assert (await http.post("/graphql", json=body)).status_code == 401
         async with live.socket(init=False) as again:
             await again.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}})
             assert (await again.closed()).code == close_codes.FORBIDDEN.code
 
 
-async def test_who_is_still_there_goes_on(live: Town) -> None:
+async def test_holders_who_are_still_registered_go_on(live: LiveDistrict) -> None:
     async with (
         live.socket(live.token(Role.INSPECTOR, inspector="b1")) as inspector,
         live.socket(of(live, Role.ENTERPRISE)) as enterprise,
     ):
         for socket in (inspector, enterprise):
-            await socket.ask("1", ALL)
-            await socket.quiet()
-        await leave(live, Role.INSPECTOR)  # another one
-        for cursor in await live.plan(3):
+            await socket.subscribe("1", ALL)
+            await socket.expect_quiet()
+        await leave(live, Role.INSPECTOR)  # a different inspector
+        for cursor in await live.plan_inspections(3):
             for socket in (inspector, enterprise):
                 await socket.next()
                 assert socket.cursor == cursor

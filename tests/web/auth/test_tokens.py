@@ -1,4 +1,4 @@
-"""Bearer tokens: who makes them, who is turned away, and what nobody gets to see without one."""
+"""Bearer tokens: their claims, invalid tokens, and what needs one."""
 
 import base64
 import datetime as dt
@@ -33,7 +33,7 @@ RAW = SECRET.get_secret_value()
 
 
 def signed(*, key: str = RAW, algorithm: str = "HS256", **claims: Any) -> str:
-    """A token with any claims at all."""
+    """A token with any claims."""
     whole = {"role": "WALL", "sub": "wall", "exp": int((NOW + HOUR).timestamp()), **claims}
     kept = {k: v for k, v in whole.items() if v is not ...}
     return jwt.encode({"alg": algorithm}, kept, OctKey.import_key(key), algorithms=[algorithm])
@@ -46,7 +46,7 @@ def unsigned(**claims: Any) -> str:
 
 @pytest_asyncio.fixture(scope="module")
 async def guarded(databases: Databases, demo_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """The application where it is no demo."""
+    """The application outside of demo mode."""
     async with talking(Settings(database_url=await databases.new(demo_url), secret=SECRET)) as client:
         yield client
 
@@ -58,8 +58,8 @@ async def ask(
     return await client.post("/graphql", json={"query": query}, headers=headers)
 
 
-def turned_away(response: httpx.Response) -> bool:
-    """Whether it is refused as the domain says, and nothing but that is told."""
+def is_unauthorised(response: httpx.Response) -> bool:
+    """Whether the response is a 401 with the code UNAUTHENTICATED and nothing else."""
     [error] = response.json()["errors"]
     assert "data" not in response.json()
     assert error["extensions"] == {"code": "UNAUTHENTICATED"}
@@ -67,7 +67,7 @@ def turned_away(response: httpx.Response) -> bool:
     return response.status_code == 401
 
 
-# -- tokens as such --
+# -- tokens --
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def turned_away(response: httpx.Response) -> bool:
     ],
     ids=lambda claims: claims.role.name,
 )
-def test_a_token_says_what_was_put_into_it(claims: Claims) -> None:
+def test_a_token_has_its_claims(claims: Claims) -> None:
     assert TOKENS.read(TOKENS.make(claims), NOW) == claims
 
 
-def test_a_token_ends_at_its_second_and_begins_at_its_own() -> None:
+def test_a_token_is_valid_from_nbf_until_exp() -> None:
     token = TOKENS.make(WALL)
     assert TOKENS.read(token, NOW + HOUR - dt.timedelta(seconds=1)) == WALL
     for now in (NOW + HOUR, NOW + 2 * HOUR):
@@ -98,7 +98,7 @@ def test_a_token_ends_at_its_second_and_begins_at_its_own() -> None:
         TOKENS.read(begins, NOW - dt.timedelta(seconds=1))
 
 
-# By claim, values that it cannot have.
+# Values that a claim cannot have.
 WRONG: dict[str, tuple[Any, ...]] = {
     "role": (None, 1, ["WALL"], {}),
     "exp": ("soon", None, True, [], 1e300, -1e300, 10**30),
@@ -138,24 +138,22 @@ BAD: dict[str, str] = {
 
 
 @pytest.mark.parametrize("token", BAD.values(), ids=BAD.keys())
-async def test_whoever_has_no_good_token_is_turned_away(
-    client: httpx.AsyncClient, guarded: httpx.AsyncClient, token: str
-) -> None:
-    # Also where a request without any would be answered, and where it asks for the schema alone.
+async def test_an_invalid_token_is_refused(client: httpx.AsyncClient, guarded: httpx.AsyncClient, token: str) -> None:
+    # Also in demo mode, which answers requests without a token, and for a query of the schema.
     for served, query in ((guarded, WHO), (guarded, "{ __typename }"), (client, WHO)):
-        assert turned_away(await ask(served, query, token))
+        assert is_unauthorised(await ask(served, query, token))
 
 
 @pytest.mark.parametrize(
     "header",
     ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", TOKENS.make(WALL), f"Token {TOKENS.make(WALL)}", "Bearer é"],
 )
-async def test_a_header_that_names_nobody_is_turned_away(client: httpx.AsyncClient, header: str) -> None:
+async def test_a_malformed_header_is_refused(client: httpx.AsyncClient, header: str) -> None:
     sent = {"authorization": header.encode("latin-1")}
-    assert turned_away(await client.post("/graphql", json={"query": WHO}, headers=sent))  # type: ignore[arg-type]  # bytes are fine
+    assert is_unauthorised(await client.post("/graphql", json={"query": WHO}, headers=sent))  # type: ignore[arg-type]  # bytes are fine
 
 
-async def test_each_role_is_who_the_token_says(guarded: httpx.AsyncClient) -> None:
+async def test_the_viewer_is_the_tokens_holder(guarded: httpx.AsyncClient) -> None:
     code = (await ask(guarded, "{ enterprises(first: 1) { nodes { creditCode } } }", TOKENS.make(NAMED))).json()
     credit_code = code["data"]["enterprises"]["nodes"][0]["creditCode"]
     ends = (NOW + HOUR).isoformat()
@@ -164,7 +162,7 @@ async def test_each_role_is_who_the_token_says(guarded: httpx.AsyncClient) -> No
     for claims, expected in (
         (NAMED, {"role": "COMMANDER", "name": "值班长"}),
         (WALL, {"role": "WALL"}),
-        # What a program is allowed is nothing to anybody else.
+        # Scopes are for programs only.
         (replace(WALL, scopes=program), {"role": "WALL"}),
         (replace(WALL, role=Role.INTEGRATOR, scopes=program), {"role": "INTEGRATOR", "scopes": ["positions", "read"]}),
         (replace(WALL, role=Role.INSPECTOR, inspector=BADGE, name="甲"), {"inspector": {"badge": BADGE}, "name": "甲"}),
@@ -195,18 +193,18 @@ HIDDEN = [
 
 
 @pytest.mark.parametrize("query", INTROSPECTION)
-async def test_without_a_token_the_schema_may_be_asked_for(guarded: httpx.AsyncClient, query: str) -> None:
+async def test_the_schema_needs_no_token(guarded: httpx.AsyncClient, query: str) -> None:
     response = await ask(guarded, query)
     assert (response.status_code, "errors" in response.json()) == (200, False)
 
 
 @pytest.mark.parametrize("query", HIDDEN)
-async def test_without_a_token_nothing_else_is_told(guarded: httpx.AsyncClient, query: str) -> None:
+async def test_everything_else_needs_a_token(guarded: httpx.AsyncClient, query: str) -> None:
     response = await ask(guarded, query)
-    assert turned_away(response)
+    assert is_unauthorised(response)
 
 
-async def test_of_two_operations_the_one_that_is_named_counts(guarded: httpx.AsyncClient) -> None:
+async def test_the_named_operation_decides(guarded: httpx.AsyncClient) -> None:
     query = "query A { __typename } query B { cursor }"
     for name, status in (("A", 200), ("B", 401)):
         response = await guarded.post("/graphql", json={"query": query, "operationName": name})
@@ -222,10 +220,10 @@ async def test_where_the_schema_is_no_secret_shared_a_token_is_needed_for_it_too
             for token in (None, TOKENS.make(NAMED)):
                 response = await ask(closed, query, token)
                 assert response.json().get("data") is None
-        assert turned_away(await ask(closed, "{ cursor }"))
+        assert is_unauthorised(await ask(closed, "{ cursor }"))
 
 
-async def test_in_the_demo_who_sends_none_is_a_wall(client: httpx.AsyncClient) -> None:
+async def test_in_demo_mode_a_request_without_a_token_is_a_wall(client: httpx.AsyncClient) -> None:
     query = "{ viewer { role } inspectors(first: 1) { nodes { badge fullName } } }"
     found = (await ask(client, query)).json()["data"]
     assert found["viewer"] == {"role": "WALL"}
@@ -235,7 +233,7 @@ async def test_in_the_demo_who_sends_none_is_a_wall(client: httpx.AsyncClient) -
 # -- tokens for GraphiQL --
 
 
-async def test_the_demo_offers_a_token_for_each_role_and_nobody_else_does(
+async def test_only_the_demo_offers_a_token_for_each_role(
     client: httpx.AsyncClient, guarded: httpx.AsyncClient
 ) -> None:
     response = await client.get("/graphiql/viewers.json")
@@ -247,16 +245,16 @@ async def test_the_demo_offers_a_token_for_each_role_and_nobody_else_does(
     assert (await guarded.get("/graphiql/viewers.json")).json() == {"viewers": []}
 
 
-async def test_an_empty_demo_offers_the_roles_that_need_nobody(databases: Databases, migrated_url: str) -> None:
+async def test_an_empty_demo_offers_the_roles_without_a_row(databases: Databases, migrated_url: str) -> None:
     async with talking(Settings(database_url=await databases.new(migrated_url), demo=True, secret=SECRET)) as empty:
         offered = (await empty.get("/graphiql/viewers.json")).json()["viewers"]
         assert [o["label"] for o in offered] == ["Commander", "Wall", "Integrator"]
 
 
-# -- who is in the register --
+# -- holders in the register --
 
 
-async def test_whoever_is_taken_out_of_the_register_is_refused_after_thirty_seconds(own_demo: Database) -> None:
+async def test_a_holder_removed_from_the_register_is_refused_after_thirty_seconds(own_demo: Database) -> None:
     now = NOW
     authenticator = Authenticator(TOKENS, own_demo, lambda: now, None)
     token = TOKENS.make(replace(WALL, role=Role.INSPECTOR, inspector=BADGE))
@@ -274,7 +272,7 @@ async def test_whoever_is_taken_out_of_the_register_is_refused_after_thirty_seco
         assert refused.value.code is ErrorCode.UNAUTHENTICATED
 
 
-async def test_a_token_that_ends_is_refused_though_its_holder_was_just_looked_up(demo: Database) -> None:
+async def test_an_expired_token_is_refused_though_its_holder_is_cached(demo: Database) -> None:
     now = NOW + HOUR - dt.timedelta(seconds=1)
     authenticator = Authenticator(TOKENS, demo, lambda: now, None)
     token = TOKENS.make(WALL)
@@ -284,7 +282,7 @@ async def test_a_token_that_ends_is_refused_though_its_holder_was_just_looked_up
         await authenticator.authenticate_token(token)
 
 
-async def test_an_enterprise_is_found_by_its_credit_code_before_somebodys_key_elsewhere(own_demo: Database) -> None:
+async def test_a_credit_code_takes_precedence_over_an_external_id(own_demo: Database) -> None:
     authenticator = Authenticator(TOKENS, own_demo, lambda: NOW, None)
     enterprise = table("enterprise")
     code = "91350100M000100Y43"

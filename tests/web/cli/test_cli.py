@@ -1,4 +1,4 @@
-"""The command line: what each command does, and one clear line where it cannot."""
+"""The command line: each command's work, and one clear line when it fails."""
 
 import socket
 from pathlib import Path
@@ -26,9 +26,9 @@ def test_migrate_may_be_run_twice(url: str) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "The database is up to date.\n")
 
 
-def test_the_demo_is_for_an_empty_database_only(url: str) -> None:
+def test_the_demo_needs_an_empty_database(url: str) -> None:
     first = web("seed", "demo", "--enterprises", "20", url=url)
-    # A bar that moves is for a person who looks on; a log gets the last word alone.
+    # The progress bar is for terminals. A log gets only the result.
     assert (first.returncode, first.stderr) == (0, "Seeded the demo with 20 enterprises.\n")
     second = web("seed", "demo", "--enterprises", "20", url=url)
     assert second.returncode == 1
@@ -48,7 +48,7 @@ def test_the_demo_is_for_an_empty_database_only(url: str) -> None:
     ],
 )
 @pytest.mark.parametrize("command", [("migrate",), ("serve", "--demo", "--port", "0")], ids=lambda c: c[0])
-def test_a_database_that_cannot_be_had_is_told_in_one_line(url: str, reason: str, command: tuple[str, ...]) -> None:
+def test_an_unreachable_database_is_reported_in_one_line(url: str, reason: str, command: tuple[str, ...]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = taken.getsockname()[1]
     done = web(*command, url=url.format(free=free))
@@ -59,14 +59,14 @@ def test_a_database_that_cannot_be_had_is_told_in_one_line(url: str, reason: str
     assert "secret" not in line
 
 
-def test_a_wrong_setting_is_named(url: str) -> None:
+def test_a_wrong_setting_is_reported_by_name(url: str) -> None:
     done = web("migrate", url=url, HUHANG_POOL_SIZE="none", HUHANG_LOG_LEVEL="loud")
     assert done.returncode == 1
     names = [line.split(":")[0] for line in done.stderr.splitlines()]
     assert names == ["HUHANG_POOL_SIZE", "HUHANG_LOG_LEVEL"]
 
 
-def test_without_a_command_it_lists_them(url: str) -> None:
+def test_without_a_command_all_are_listed(url: str) -> None:
     done = web(url=url)
     for command in ("serve", "migrate", "seed", "schema"):
         assert command in done.stdout + done.stderr

@@ -17,7 +17,7 @@ from models.visibility import Role
 from tests.conftest import NOW, Databases
 from tests.support.in_process_server import serve
 from tests.support.patience import PATIENCE
-from tests.support.stream_clients import ALL, PROTOCOL, SECRET, Socket, settled
+from tests.support.stream_clients import ALL, PROTOCOL, SECRET, Socket, small_district
 from web.app import create
 from web.auth.tokens import Claims, Tokens
 from web.graphql import close_codes, websocket
@@ -29,7 +29,7 @@ MOMENT = 0.5  # seconds
 @pytest_asyncio.fixture
 async def address(databases: Databases, migrated_url: str) -> AsyncIterator[str]:
     """Host and port of a server whose clock stands at NOW."""
-    url, _ = await settled(databases, migrated_url)
+    url, _ = await small_district(databases, migrated_url)
     app = create(Settings(database_url=url, secret=SecretStr(SECRET)), lambda: NOW)
     async with serve(app, lifespan="on", timeout_graceful_shutdown=1) as port:
         yield f"127.0.0.1:{port}"

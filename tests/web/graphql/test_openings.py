@@ -21,7 +21,7 @@ from models.db.tables import table_of
 from models.visibility import Role
 from schema.live.streams import LiveStreams, PreparedStream
 from tests.conftest import Databases
-from tests.support.stream_clients import ALL, SECRET, settled
+from tests.support.stream_clients import ALL, SECRET, small_district
 from web.app import create
 from web.auth.tokens import Claims, Tokens
 from web.graphql.endpoint import GraphQLEndpoint
@@ -75,7 +75,7 @@ class Office:
 
 @pytest_asyncio.fixture
 async def office(databases: Databases, migrated_url: str) -> AsyncIterator[Office]:
-    url, _ = await settled(databases, migrated_url)
+    url, _ = await small_district(databases, migrated_url)
     app = create(Settings(database_url=url, secret=SecretStr(SECRET)))
     endpoint: Any = app.user_middleware[-1].kwargs["endpoint"]
     [reserved] = [route for route in app.routes if isinstance(route, Route) and route.path == "/graphql/stream"]

@@ -20,7 +20,7 @@ import pytest_asyncio
 from models.visibility import Role
 from tests.conftest import Databases
 from tests.support.patience import PATIENCE
-from tests.support.stream_clients import ALL, HURRIED, Town, settled, town
+from tests.support.stream_clients import ALL, HURRIED, LiveDistrict, live_district, small_district
 
 pytestmark = pytest.mark.database_independent
 
@@ -35,14 +35,14 @@ TOKEN = "x-graphql-event-stream-token"
 
 
 @pytest_asyncio.fixture(scope="module")
-async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[Town]:
-    with town(scratch, *await settled(databases, migrated_url), program=HURRIED) as found:
+async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[LiveDistrict]:
+    with live_district(scratch, *await small_district(databases, migrated_url), program=HURRIED) as found:
         yield found
 
 
 @dataclass
 class Event:
-    """One server-sent event, as the HTML standard reads it."""
+    """One server-sent event, parsed as in the HTML standard."""
 
     kind: str = ""
     id: str | None = None
@@ -55,7 +55,7 @@ class Event:
 
 @dataclass
 class Stream:
-    """A response that goes on. `ids` are the ids of all events, those without data as well."""
+    """A streamed response. `ids` are the ids of all events, also of those without data."""
 
     response: httpx.Response
     ids: list[str] = field(default_factory=list)
@@ -65,40 +65,40 @@ class Stream:
         self._text = b""
 
     async def until(self, mark: bytes) -> bytes:
-        """What comes before the mark. Raises StopAsyncIteration at the end."""
+        """The bytes before the mark. Raises StopAsyncIteration at the end."""
         async with asyncio.timeout(PATIENCE):
             while mark not in self._text:
                 self._text += await anext(self._chunks)
-        found, self._text = self._text.split(mark, 1)
-        return found
+        before, self._text = self._text.split(mark, 1)
+        return before
 
     async def event(self, *, silent: bool = False) -> Event:
-        """The next event that has data, or any that says something."""
+        """The next event with data, or also one with only an id when `silent`."""
         while True:
-            found = Event()
+            event = Event()
             for line in (await self.until(b"\n\n")).decode().split("\n"):
                 name, _, value = line.partition(": ")
                 match name:
                     case "event":
-                        found.kind = value
+                        event.kind = value
                     case "id":
-                        found.id = value
+                        event.id = value
                     case "data":
-                        found.data += value
-            if found.id is not None:
-                self.ids.append(found.id)
-            if found.kind or (silent and found.id):
-                return found
+                        event.data += value
+            if event.id is not None:
+                self.ids.append(event.id)
+            if event.kind or (silent and event.id):
+                return event
 
     async def part(self) -> Any:
-        """The next part that is whole: clients know it by the line that ends it."""
+        """The next complete part. A boundary line ends it."""
         while True:
-            found = await self.until(b"\r\n--graphql")
-            if b"\r\n\r\n" in found and (said := orjson.loads(found.split(b"\r\n\r\n", 1)[1])):
-                return said
+            part = await self.until(b"\r\n--graphql")
+            if b"\r\n\r\n" in part and (body := orjson.loads(part.split(b"\r\n\r\n", 1)[1])):
+                return body
 
     async def rest(self) -> bytes:
-        """All up to the end, which must be an orderly one."""
+        """Everything until the end, which must be orderly."""
         async with asyncio.timeout(PATIENCE):
             async for chunk in self._chunks:
                 self._text += chunk
@@ -106,7 +106,7 @@ class Stream:
 
 
 @asynccontextmanager
-async def client(live: Town, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def client(live: LiveDistrict, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"authorization": f"Bearer {token or live.token()}"}
     async with httpx.AsyncClient(base_url=live.address, headers=headers, timeout=PATIENCE) as found:
         yield found
@@ -114,7 +114,7 @@ async def client(live: Town, token: str | None = None) -> AsyncIterator[httpx.As
 
 @asynccontextmanager
 async def streaming(
-    live: Town,
+    live: LiveDistrict,
     query: str = ALL,
     *,
     accept: str = EVENTS,
@@ -131,47 +131,47 @@ async def streaming(
         yield Stream(response)
 
 
-async def ask(live: Town, query: str, accept: str, **more: Any) -> httpx.Response:
+async def ask(live: LiveDistrict, query: str, accept: str, **more: Any) -> httpx.Response:
     async with client(live) as http:
         return await http.post("/graphql", json={"query": query, **more}, headers={"accept": accept})
 
 
-# Distinct connections
+# Distinct connections mode
 
 
-async def test_events_come_with_their_cursors_as_ids(live: Town) -> None:
+async def test_events_have_their_cursors_as_ids(live: LiveDistrict) -> None:
     async with streaming(live) as stream:
         assert stream.response.headers["content-type"].startswith(EVENTS)
         assert stream.response.headers["cache-control"] == "no-cache, no-transform"
-        for cursor in await live.plan(3):
+        for cursor in await live.plan_inspections(3):
             event = await stream.event()
             assert (event.kind, event.id) == ("next", cursor)
             assert event.payload["data"]["updates"]["kind"] == "INSPECTION_PLANNED"
             assert event.payload["extensions"] == {"cursor": cursor}
 
 
-async def test_lines_end_with_a_line_feed_alone(live: Town) -> None:
+async def test_lines_end_with_a_line_feed_alone(live: LiveDistrict) -> None:
     async with streaming(live) as stream:
-        await live.plan()
+        await live.plan_inspections()
         assert b"\r" not in await stream.until(b"data: ")
 
 
 @pytest.mark.parametrize("by_header", [True, False])
-async def test_the_last_id_is_gone_on_from(live: Town, by_header: bool) -> None:
-    first, *later = await live.plan(3)
+async def test_a_stream_resumes_after_the_last_id(live: LiveDistrict, by_header: bool) -> None:
+    first, *later = await live.plan_inspections(3)
     given: Any = {"headers": {"last-event-id": first}} if by_header else {"after": first}
     async with streaming(live, **given) as stream:
-        later += await live.plan()
+        later += await live.plan_inspections()
         assert [(await stream.event()).id for _ in later] == later
 
 
-async def test_the_last_id_counts_before_after(live: Town) -> None:
-    first, second, third = await live.plan(3)
+async def test_the_last_id_takes_precedence_over_after(live: LiveDistrict) -> None:
+    first, second, third = await live.plan_inspections(3)
     async with streaming(live, after=first, headers={"last-event-id": second}) as stream:
         assert (await stream.event()).id == third
 
 
-async def test_a_browsers_event_source_can_subscribe(live: Town) -> None:
+async def test_a_browsers_event_source_can_subscribe(live: LiveDistrict) -> None:
     async with (
         client(live) as http,
         http.stream(
@@ -179,15 +179,15 @@ async def test_a_browsers_event_source_can_subscribe(live: Town) -> None:
         ) as r,
     ):
         stream = Stream(r)
-        [cursor] = await live.plan()
+        [cursor] = await live.plan_inspections()
         assert (await stream.event()).id == cursor
 
 
-async def test_a_quiet_stream_shows_life_and_moves_the_place_on(live: Town) -> None:
+async def test_a_quiet_stream_sends_keep_alives_that_move_the_cursor(live: LiveDistrict) -> None:
     other = live.world.id("other_enterprise")
     query = "subscription($f: UpdateFilter) { updates(filter: $f) { kind } }"
     async with streaming(live, query, f={"enterprises": [other]}) as stream:
-        [cursor] = await live.plan()
+        [cursor] = await live.plan_inspections()
         while (event := await stream.event(silent=True)).id != cursor:
             assert event.data == ""
 
@@ -204,28 +204,30 @@ async def test_a_quiet_stream_shows_life_and_moves_the_place_on(live: Town) -> N
     ],
 )
 @pytest.mark.parametrize("accept", [EVENTS, URQL, PARTS])
-async def test_what_is_wrong_is_told_as_json(live: Town, query: str, variables: Any, code: str, accept: str) -> None:
+async def test_a_refused_subscription_is_answered_as_json(
+    live: LiveDistrict, query: str, variables: Any, code: str, accept: str
+) -> None:
     answer = await ask(live, query, accept, variables=variables)
     assert answer.headers["content-type"].startswith("application/")
     assert [e["extensions"]["code"] for e in answer.json()["errors"]] == [code]
     assert "data" not in answer.json()
 
 
-async def test_a_cursor_in_the_header_that_is_not_one_is_told(live: Town) -> None:
+async def test_a_malformed_cursor_in_the_header_is_refused(live: LiveDistrict) -> None:
     async with client(live) as http:
         headers = {"accept": EVENTS, "last-event-id": "x"}
         answer = await http.post("/graphql", json={"query": ALL}, headers=headers)
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_CURSOR")
 
 
-async def test_an_enterprise_gets_its_own_events_only(live: Town) -> None:
+async def test_an_enterprise_gets_only_its_own_events(live: LiveDistrict) -> None:
     async with streaming(live, token=live.token(Role.ENTERPRISE, enterprise="e0")) as stream:
-        await live.plan(1, "other_enterprise")
-        [cursor] = await live.plan()
+        await live.plan_inspections(1, "other_enterprise")
+        [cursor] = await live.plan_inspections()
         assert (await stream.event()).id == cursor
 
 
-# Who gets what for a query
+# Queries and negotiation
 
 
 @pytest.mark.parametrize(
@@ -240,20 +242,20 @@ async def test_an_enterprise_gets_its_own_events_only(live: Town) -> None:
         ("application/json", "application/json"),
     ],
 )
-async def test_ordinary_queries_are_answered_as_they_were(live: Town, accept: str, media: str) -> None:
+async def test_queries_are_answered_in_the_negotiated_media_type(live: LiveDistrict, accept: str, media: str) -> None:
     answer = await ask(live, NAMES, accept)
     assert answer.headers["content-type"] == f"{media}; charset=utf-8"
     assert answer.json() == {"data": {"viewer": {"role": "COMMANDER"}}}
     assert "content-length" in answer.headers
 
 
-async def test_a_client_that_takes_nothing_but_events_gets_an_answer_as_events(live: Town) -> None:
+async def test_a_client_that_accepts_only_events_gets_a_response_as_events(live: LiveDistrict) -> None:
     answer = await ask(live, NAMES, EVENTS)
     assert answer.headers["content-type"].startswith(EVENTS)
     assert answer.text == ('event: next\ndata: {"data":{"viewer":{"role":"COMMANDER"}}}\n\nevent: complete\ndata: \n\n')
 
 
-async def test_a_client_that_takes_nothing_but_parts_gets_an_answer_as_one(live: Town) -> None:
+async def test_a_client_that_accepts_only_parts_gets_a_response_as_parts(live: LiveDistrict) -> None:
     answer = await ask(live, NAMES, "multipart/mixed")
     assert answer.text == (
         "\r\n--graphql\r\ncontent-type: application/json\r\n\r\n"
@@ -261,14 +263,14 @@ async def test_a_client_that_takes_nothing_but_parts_gets_an_answer_as_one(live:
     )
 
 
-async def test_urql_gets_its_subscription_as_events(live: Town) -> None:
+async def test_urql_gets_its_subscription_as_events(live: LiveDistrict) -> None:
     async with streaming(live, accept=URQL) as stream:
-        await live.plan()
+        await live.plan_inspections()
         assert (await stream.event()).payload["data"]["updates"]
 
 
 @pytest.mark.parametrize("accept", ["application/json", APOLLO, "*/*"])
-async def test_a_subscription_without_a_stream_is_refused(live: Town, accept: str) -> None:
+async def test_a_subscription_without_a_stream_is_refused(live: LiveDistrict, accept: str) -> None:
     answer = await ask(live, ALL, accept)
     assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
 
@@ -276,17 +278,17 @@ async def test_a_subscription_without_a_stream_is_refused(live: Town, accept: st
 # Multipart
 
 
-async def test_parts_come_whole_as_soon_as_there_is_an_event(live: Town) -> None:
+async def test_a_part_is_complete_as_soon_as_its_event(live: LiveDistrict) -> None:
     async with streaming(live, accept=PARTS) as stream:
         media = stream.response.headers["content-type"]
         assert re.fullmatch(r'multipart/mixed; ?boundary="?graphql"?; ?subscriptionSpec="?1.0"?', media)
-        for cursor in await live.plan(2):
+        for cursor in await live.plan_inspections(2):
             said = await stream.part()
             assert said["payload"]["extensions"] == {"cursor": cursor}
             assert said["payload"]["data"]["updates"]["kind"] == "INSPECTION_PLANNED"
 
 
-async def test_a_quiet_multipart_stream_shows_life(live: Town) -> None:
+async def test_a_quiet_multipart_stream_sends_keep_alives(live: LiveDistrict) -> None:
     async with streaming(live, accept=PARTS) as stream:
         assert b"{}" in await stream.until(b"{}\r\n--graphql") + b"{}"
 
@@ -295,7 +297,7 @@ async def test_a_quiet_multipart_stream_shows_life(live: Town) -> None:
 
 
 @asynccontextmanager
-async def reserved(live: Town) -> AsyncIterator[tuple[httpx.AsyncClient, dict[str, str]]]:
+async def reserved(live: LiveDistrict) -> AsyncIterator[tuple[httpx.AsyncClient, dict[str, str]]]:
     async with client(live) as http:
         answer = await http.put("/graphql/stream")
         assert answer.status_code == 201
@@ -306,7 +308,7 @@ def named(id: Any, query: str = ALL, **variables: Any) -> dict[str, Any]:
     return {"query": query, "variables": variables, "extensions": {"operationId": id}}
 
 
-async def test_one_stream_carries_many_operations(live: Town) -> None:
+async def test_one_stream_carries_many_operations(live: LiveDistrict) -> None:
     async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers) as response:
         stream = Stream(response)
         for id, query in (("s", ALL), ("q", NAMES)):
@@ -315,54 +317,54 @@ async def test_one_stream_carries_many_operations(live: Town) -> None:
         assert event.kind == "next"
         assert event.payload == {"id": "q", "payload": {"data": {"viewer": {"role": "COMMANDER"}}}}
         assert ((event := await stream.event()).kind, event.payload) == ("complete", {"id": "q"})
-        [cursor] = await live.plan()
+        [cursor] = await live.plan_inspections()
         event = await stream.event()
         assert (event.kind, event.id, event.payload["id"]) == ("next", cursor, "s")
         ended = await http.delete("/graphql/stream", params={"operationId": "s"}, headers=headers)
         assert ended.status_code == 200
-        await live.plan()
+        await live.plan_inspections()
         await http.post("/graphql/stream", json=named("s", NAMES), headers=headers)
         assert (await stream.event()).payload["payload"] == {"data": {"viewer": {"role": "COMMANDER"}}}
 
 
-async def test_operations_may_begin_before_the_stream_is_opened(live: Town) -> None:
+async def test_operations_may_begin_before_the_stream_is_opened(live: LiveDistrict) -> None:
     async with reserved(live) as (http, headers):
         assert (await http.post("/graphql/stream", json=named("q", NAMES), headers=headers)).status_code == 202
         async with http.stream("GET", "/graphql/stream", params={"token": headers[TOKEN]}) as response:
             assert (await Stream(response).event()).payload["id"] == "q"
 
 
-async def test_what_goes_on_from_a_cursor_goes_on_here_too(live: Town) -> None:
-    first, second = await live.plan(2)
+async def test_the_single_connection_mode_resumes_after_a_cursor(live: LiveDistrict) -> None:
+    first, second = await live.plan_inspections(2)
     async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers) as response:
         await http.post("/graphql/stream", json=named("s", after=first), headers=headers)
         assert (await Stream(response).event()).id == second
 
 
-async def test_a_quiet_stream_of_many_operations_tells_how_far_it_is(live: Town) -> None:
+async def test_a_quiet_stream_of_many_operations_moves_the_cursor(live: LiveDistrict) -> None:
     query = "subscription($f: UpdateFilter) { updates(filter: $f) { kind } }"
     quiet = named("s", query, f={"enterprises": [live.world.id("other_enterprise")]})
     async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers) as response:
         await http.post("/graphql/stream", json=quiet, headers=headers)
-        [cursor] = await live.plan()
+        [cursor] = await live.plan_inspections()
         stream = Stream(response)
         while (event := await stream.event(silent=True)).id != cursor:
             assert event.data == ""
 
 
-async def test_operations_with_one_id_at_the_same_time_are_one(live: Town) -> None:
+async def test_an_operation_id_is_used_once_at_a_time(live: LiveDistrict) -> None:
     async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers) as response:
         asked = [http.post("/graphql/stream", json=named("s"), headers=headers) for _ in range(5)]
         assert sorted(answer.status_code for answer in await asyncio.gather(*asked)) == [202, 409, 409, 409, 409]
         stream = Stream(response)
-        first, second = await live.plan(2)
+        first, second = await live.plan_inspections(2)
         assert [(await stream.event()).id, (await stream.event()).id] == [first, second]
 
 
-async def test_what_is_wrong_in_single_connection_mode_is_told_as_json(live: Town) -> None:
+async def test_errors_in_single_connection_mode_are_answered_as_json(live: LiveDistrict) -> None:
     async with reserved(live) as (http, headers):
         for body, status, code in [
-            (named("1", "{"), 202, None),  # as its result
+            (named("1", "{"), 202, None),  # sent as its result
             (named("2", after="x"), 400, "BAD_CURSOR"),
             (named(None), 400, "BAD_REQUEST"),
             (named(""), 400, "BAD_REQUEST"),
@@ -375,7 +377,7 @@ async def test_what_is_wrong_in_single_connection_mode_is_told_as_json(live: Tow
         assert again.status_code == 202  # the id is free
 
 
-async def test_a_stream_is_its_holders_alone_and_opened_once(live: Town) -> None:
+async def test_a_stream_belongs_to_its_viewer_and_is_opened_once(live: LiveDistrict) -> None:
     async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers):
         assert (await http.get("/graphql/stream", headers=headers)).status_code == 409
         assert (await http.get("/graphql/stream", headers={TOKEN: "x"})).status_code == 404
@@ -384,7 +386,7 @@ async def test_a_stream_is_its_holders_alone_and_opened_once(live: Town) -> None
             assert (await other.post("/graphql/stream", json=named("1"), headers=headers)).status_code == 404
 
 
-async def test_a_stream_that_is_left_is_gone(live: Town) -> None:
+async def test_a_stream_ends_with_its_connection(live: LiveDistrict) -> None:
     async with reserved(live) as (http, headers):
         async with http.stream("GET", "/graphql/stream", headers=headers):
             await http.post("/graphql/stream", json=named("s"), headers=headers)
@@ -396,7 +398,7 @@ async def test_a_stream_that_is_left_is_gone(live: Town) -> None:
 # Ends
 
 
-async def test_a_reader_who_stalls_is_cut(live: Town) -> None:
+async def test_a_stalled_reader_is_cut(live: LiveDistrict) -> None:
     fields = " ".join(f"a{n}: enterprise {{ name address }}" for n in range(40))
     port = int(live.address.rsplit(":", 1)[1])
     body = orjson.dumps({"query": f"subscription {{ updates {{ cursor {fields} }} }}"})
@@ -410,18 +412,18 @@ async def test_a_reader_who_stalls_is_cut(live: Town) -> None:
         async with streaming(live, "subscription { updates { cursor } }") as other:
             # In batches that may wait for one client, so that the other reader cannot be too slow.
             for _ in range(6):
-                for number in await live.append(150):
+                for number in await live.append_events(150):
                     assert str((await other.event()).id).endswith(f"-{number}")
         with pytest.raises(ConnectionError):
             await asyncio.wait_for(reader.read(), PATIENCE)
 
 
 @pytest.mark.parametrize("accept", [EVENTS, PARTS])
-async def test_sigterm_ends_streams_without_a_word(
+async def test_sigterm_ends_streams_without_complete(
     databases: Databases, migrated_url: str, scratch: Path, accept: str
 ) -> None:
-    """A `complete` would tell clients that there is nothing to come back for."""
-    with town(scratch, *await settled(databases, migrated_url)) as live:
+    """A `complete` would tell clients not to reconnect."""
+    with live_district(scratch, *await small_district(databases, migrated_url)) as live:
         async with (
             streaming(live, accept=accept) as stream,
             reserved(live) as (http, headers),

@@ -23,7 +23,7 @@ from tests.support.in_process_server import serve, serve_socket
 from tests.support.patience import PATIENCE
 from tests.support.proof_mode import PROVING
 from tests.support.raw_websocket import HANDSHAKE, PING, TEXT, Raw, connected
-from tests.support.stream_clients import HURRIED, settled, town
+from tests.support.stream_clients import HURRIED, live_district, small_district
 from web.graphql import close_codes
 from web.graphql.negotiation import EVENTS as EVENT_STREAM
 from web.graphql.sse import SendQueue, StreamResponse
@@ -326,19 +326,19 @@ async def test_one_of_a_hundred_who_does_not_read_costs_the_others_nothing(
     query = f"subscription {{ updates {{ cursor {fields} }} }}"
     assert BATCH < close_codes.WAITING_MESSAGES
     async with AsyncExitStack() as stack:
-        url, world = await settled(databases, migrated_url)
-        live = stack.enter_context(town(scratch, url, world, program=HURRIED, PING_SECONDS="12"))
+        url, world = await small_district(databases, migrated_url)
+        live = stack.enter_context(live_district(scratch, url, world, program=HURRIED, PING_SECONDS="12"))
         port, pid = int(live.address.rsplit(":", 1)[1]), live.process.popen.pid
         stalled = await stack.enter_async_context(connected(port))
         readers = [await stack.enter_async_context(connected(port, little=False)) for _ in range(READERS)]
-        await asyncio.gather(*(client.subscribed(live.token(), query) for client in (stalled, *readers)))
+        await asyncio.gather(*(client.subscribe(live.token(), query) for client in (stalled, *readers)))
         before = memory(pid)
         for _ in range(BATCHES):
-            numbers = await live.append(BATCH)
+            numbers = await live.append_events(BATCH)
             batches = await asyncio.gather(*(next_cursors(reader) for reader in readers))
             assert batches == [numbers] * READERS
         await asyncio.wait_for(stalled.rest(), PATIENCE)  # the server closes it while it does not read
-        assert f'"code": {close_codes.TOO_SLOW.code}' in live.process.said
+        assert f'"code": {close_codes.TOO_SLOW.code}' in live.process.log
         assert memory(pid) - before < GROWTH
 
 
@@ -346,14 +346,16 @@ async def next_cursors(reader: Raw) -> list[int]:
     """The numbers of the next batch of events, as a reader gets them."""
     numbers: list[int] = []
     while len(numbers) < BATCH:
-        message = await reader.said()
+        message = await reader.receive()
         if message["type"] == "next":
             numbers.append(int(message["payload"]["extensions"]["cursor"].rpartition("-")[2]))
     return numbers
 
 
 async def test_a_peer_that_answers_no_ping_is_gone(databases: Databases, migrated_url: str, scratch: Path) -> None:
-    with town(scratch, *await settled(databases, migrated_url), program=HURRIED, ALIVE_SECONDS="0.5") as live:
+    with live_district(
+        scratch, *await small_district(databases, migrated_url), program=HURRIED, ALIVE_SECONDS="0.5"
+    ) as live:
         async with connected(int(live.address.rsplit(":", 1)[1])) as raw:
             frames = await asyncio.wait_for(raw.rest(), PATIENCE)
     assert [opcode for opcode, _ in frames if opcode in (TEXT, PING)] == [PING]
