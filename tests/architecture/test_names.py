@@ -23,6 +23,7 @@ PACKAGE_TESTS = {
     "schema/test_contract.py",
     "web/auth/test_secrets.py",
     "web/graphql/test_conditional.py",
+    "web/graphql/test_deadlines.py",
     "web/graphql/test_failures.py",
     "web/graphql/test_openings.py",
     "web/graphql/test_slow_readers.py",
