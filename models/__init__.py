@@ -1,4 +1,4 @@
-"""What the world is: the rows of the bureau, their enums, and who may see them."""
+"""The bureau's rows, their enums, and the visibility of viewers."""
 
 from models.assistance import AssistanceRequest, AssistanceStatus, DutyReport
 from models.camera import Camera

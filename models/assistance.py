@@ -1,4 +1,4 @@
-"""Duty reports of enterprises, and the calls for help (协助) that their problems become."""
+"""Duty reports of enterprises, and the requests for assistance (协助) that arise from their problems."""
 
 import datetime as dt
 import enum
@@ -11,7 +11,7 @@ from models.db.tables import Row, Versioned
 
 
 class DutyReport(Row, table=True):
-    """What an enterprise on duty tells the command centre."""
+    """A report of an enterprise on duty to the command centre."""
 
     __tablename__ = "duty_report"
     __table_args__ = (
@@ -34,7 +34,7 @@ class AssistanceStatus(enum.Enum):
 
 
 class AssistanceRequest(Versioned, Row, table=True):
-    """A problem that an enterprise needs help with. The visits that serve it name it."""
+    """A problem that an enterprise needs help with. Inspections that serve it refer to it."""
 
     __tablename__ = "assistance_request"
     __table_args__ = (

@@ -7,7 +7,7 @@ from models.db.tables import Located, Registered, Row, location_check
 
 
 class Camera(Located, Registered, Row, table=True):
-    """A camera; `device_id` has the 20 digits of GB/T 28181."""
+    """A camera. `device_id` has the 20 digits of GB/T 28181."""
 
     __table_args__ = (
         location_check(),

@@ -34,7 +34,7 @@ class PenaltyKind(enum.Enum):
 
 
 class Case(Versioned, Registered, Row, table=True):
-    """A case against an enterprise, from an inspection; the penalty's columns are null until one is decided."""
+    """A case against an enterprise, arising from an inspection. The penalty's columns are null until it is decided."""
 
     __tablename__ = "case_filing"
     __table_args__ = (

@@ -16,7 +16,7 @@ class CommandKind(enum.Enum):
 
 
 class CommandUnit(Row, table=True):
-    """A part of the command. `members` is a list of {name, phone}."""
+    """A unit of the command. `members` is a list of {name, phone}."""
 
     __tablename__ = "command_unit"
     __table_args__ = (sa.UniqueConstraint("zone_id"), sa.Index(None, "district_id", "id"))

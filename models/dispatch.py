@@ -26,7 +26,7 @@ DISPATCH_OVER = frozenset({DispatchStatus.RELEASED, DispatchStatus.DECLINED, Dis
 
 
 class Dispatch(Versioned, Row, table=True):
-    """Something sent to a point, for an enterprise or a venue. `quantity` and `drawn` count a stock item's units."""
+    """A resource sent to a point, for an enterprise or a venue. `quantity` and `drawn` count units of a stock item."""
 
     __table_args__ = (
         sa.CheckConstraint(

@@ -1,4 +1,4 @@
-"""Enterprises and what stands in their safety files (安全档案): measures and cameras; the rest has files of its own."""
+"""Enterprises. The other parts of their safety files (安全档案) have modules of their own."""
 
 import datetime as dt
 import enum
@@ -12,7 +12,7 @@ from models.db.tables import Located, Row, Versioned, location_check, order_inde
 
 
 class RiskGrade(enum.Enum):
-    """Ordered: a higher number is graver."""
+    """Ordered: a higher number is a higher risk."""
 
     BLUE = 1
     YELLOW = 2
@@ -21,10 +21,11 @@ class RiskGrade(enum.Enum):
 
 
 class Enterprise(Versioned, Located, Row, table=True):
-    """A place of work that is guarded.
+    """A workplace under the bureau's supervision.
 
-    `open_hazards` (neither CLOSED nor DISMISSED) and `last_inspected_at` (latest submission) are what counting the
-    enterprise's own rows would give, kept by whatever changes those rows, so that enterprises can be sorted by them.
+    `open_hazards` counts the hazards that are neither CLOSED nor DISMISSED. `last_inspected_at` is the time of the
+    latest submitted inspection. Every action that changes those rows updates both, so that enterprises can be sorted by
+    them.
     """
 
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Events: one row for every change, written with it. The log is the truth of what happened, and in which order."""
+"""Events: one row for every change, written in its transaction. The log says what happened, and in which order."""
 
 import datetime as dt
 import enum
@@ -15,7 +15,7 @@ from models.visibility import Role
 
 
 class Subject(enum.Enum):
-    """Which noun an event is about."""
+    """The noun that an event is about."""
 
     INSPECTION = "Inspection"
     HAZARD = "Hazard"
@@ -34,7 +34,7 @@ class Subject(enum.Enum):
 
 
 class EventKind(enum.Enum):
-    """What happened, in the past tense; the value is the noun that it happened to."""
+    """What happened, in the past tense. The value is a number and the noun that it happened to."""
 
     INSPECTION_PLANNED = (1, Subject.INSPECTION)
     INSPECTION_DISPATCHED = (2, Subject.INSPECTION)
@@ -102,12 +102,12 @@ class EventKind(enum.Enum):
 
     @property
     def subject(self) -> Subject:
-        found: Subject = self.value[1]
-        return found
+        subject: Subject = self.value[1]
+        return subject
 
 
 class KeySet(sa.TypeDecorator[frozenset[int]]):
-    """A small set of keys as text, `,3,17,`: one can be looked for with LIKE on either database."""
+    """A small set of keys, stored as text like `,3,17,`, so that LIKE finds a key on both databases."""
 
     impl = sa.String
     cache_ok = True
@@ -122,8 +122,8 @@ class KeySet(sa.TypeDecorator[frozenset[int]]):
 class Event(Row, table=True):
     """One row of the log.
 
-    `zones`, `rings`, `venues` and `risk` are the enterprise's as they were then, before and after the change together
-    where it moved; risk is the graver of the two. A filter needs nothing but this row. `changes` is a list of
+    `zones`, `rings`, `venues` and `risk` are the enterprise's at the time of the event. If it moved, they include those
+    from before and after, and `risk` is the higher of both. So a filter needs only this row. `changes` is a list of
     {field, from, to, personal}.
     """
 
@@ -131,7 +131,7 @@ class Event(Row, table=True):
         sa.Index("ix_event_subject", "subject", "subject_id", "id"),
         sa.Index("ix_event_enterprise", "enterprise_id", "id"),
         sa.Index("ix_event_kind", "kind", "id"),
-        # A number is never given twice, not even after its row is gone.
+        # An id is never used again, even after its row was deleted.
         {"sqlite_autoincrement": True},
     )
 
@@ -156,7 +156,7 @@ class Event(Row, table=True):
 
 
 class EventLog(SQLModel, table=True):
-    """The log itself, one row. A restore renews its epoch, so that no cursor of before is taken for a good one."""
+    """The log itself, one row. A restore renews its epoch, which invalidates all earlier cursors."""
 
     __tablename__ = "event_log"
     __table_args__ = (sa.CheckConstraint("id = 1", name="one"),)
@@ -166,7 +166,7 @@ class EventLog(SQLModel, table=True):
 
 
 class ClientMutation(SQLModel, table=True):
-    """The first success of a mutation that a client named, so that a repeat is answered and not done again."""
+    """The outcome of a mutation with a client's id, so that a repeated request gets it without running again."""
 
     __tablename__ = "client_mutation"
     __table_args__ = (sa.UniqueConstraint("viewer", "client_mutation_id"), sa.Index(None, "at"))

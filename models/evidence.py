@@ -1,4 +1,4 @@
-"""Evidence: the photographs and papers that prove what was found and mended."""
+"""Evidence: photographs and documents of hazards and of their rectification."""
 
 import datetime as dt
 
@@ -10,10 +10,10 @@ from models.db.tables import Row
 
 
 class Evidence(Row, table=True):
-    """A photograph or a paper, named by the hash of its bytes.
+    """A photograph or a document, identified by the hash of its bytes.
 
-    `stored_at` is when the bytes came into the store; null where they never did, as in the demo. Until it is `attached`
-    to something nobody sees it, and only those who uploaded it may attach it.
+    `stored_at` is the time when the store received the bytes; null if it never did, as in the demo. Before it is
+    `attached` to a row, nobody can see it, and only those who uploaded it may attach it.
     """
 
     __table_args__ = (sa.CheckConstraint("bytes >= 0", name="bytes"),)
@@ -27,9 +27,9 @@ class Evidence(Row, table=True):
 
 
 class EvidenceUpload(Row, table=True):
-    """Who has uploaded a piece of evidence, and when last: `uploader` is the identity of a viewer.
+    """An upload of evidence: who uploaded it, as a viewer's identity, and when they last did.
 
-    Two people may upload the same bytes; that is one piece, and both may attach it.
+    Two people may upload the same bytes. Then there is one row of evidence, and both may attach it.
     """
 
     __tablename__ = "evidence_upload"

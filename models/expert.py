@@ -1,4 +1,4 @@
-"""Experts who can be asked in minutes."""
+"""Experts who can be consulted within minutes."""
 
 from sqlmodel import Field
 
@@ -7,7 +7,7 @@ from models.db.tables import Located, Registered, Row, Versioned, zone_and_locat
 
 
 class Expert(Versioned, Located, Registered, Row, table=True):
-    """Somebody who can be asked."""
+    """An expert whom the bureau may consult or dispatch."""
 
     __table_args__ = zone_and_location()
 

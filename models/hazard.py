@@ -1,4 +1,4 @@
-"""Hazards (隐患), their five fixes (五落实), extensions of their deadlines, and the evidence for them."""
+"""Hazards (隐患) with their five fixes (五落实), and requests to extend their deadlines."""
 
 import datetime as dt
 import enum
@@ -11,7 +11,7 @@ from models.db.tables import Registered, Row, Versioned, order_indexes
 
 
 class HazardLevel(enum.Enum):
-    """Ordered: a higher number is graver."""
+    """Ordered: a higher number is more severe."""
 
     GENERAL = 1
     MAJOR = 2
@@ -29,14 +29,15 @@ class HazardStatus(enum.Enum):
 
 
 HAZARD_TERMINAL = frozenset({HazardStatus.CLOSED, HazardStatus.DISMISSED})
-# A deadline no longer runs against a hazard whose rectification was accepted, or that is no hazard.
+# The deadline no longer matters once the rectification is accepted or the hazard is dismissed.
 HAZARD_SETTLED = frozenset({HazardStatus.ACCEPTED, *HAZARD_TERMINAL})
 
 
 class Hazard(Versioned, Registered, Row, table=True):
-    """Something dangerous at an enterprise.
+    """A danger at an enterprise.
 
-    `deadline` is the one in force, extensions included; `rectified_at` the latest submission not sent back.
+    `deadline` is the current one, extensions included. `rectified_at` is the time of the latest submitted rectification
+    that was not rejected.
     """
 
     __table_args__ = (
@@ -47,7 +48,7 @@ class Hazard(Versioned, Registered, Row, table=True):
             {"found": "found_at", "deadline": sa.text(f"coalesce(deadline, {LATEST})"), "level": "level"},
         ),
         sa.Index("ix_hazard_inspection_by_found", "inspection_id", "found_at", "id"),
-        # For portraits: each has all that one of their counts needs, so that the rows themselves are not read.
+        # Covering indexes for the counts of portraits, which then read no rows of the table.
         sa.Index("ix_hazard_counted_open", "status", "enterprise_id", "deadline", "level"),
         sa.Index("ix_hazard_counted_due", "deadline", "enterprise_id", "status", "rectified_at"),
         sa.Index("ix_hazard_counted_found", "found_at", "enterprise_id", "status", "level", "inspection_id"),
@@ -84,7 +85,7 @@ class ExtensionStatus(enum.Enum):
 
 
 class DeadlineExtension(Row, table=True):
-    """A request to move a hazard's deadline, and what became of it."""
+    """A request to extend a hazard's deadline, with its outcome."""
 
     __tablename__ = "deadline_extension"
     __table_args__ = (sa.Index(None, "hazard_id", "id"),)

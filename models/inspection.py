@@ -1,4 +1,4 @@
-"""Inspections (检查), who carries them out, and what was photographed there."""
+"""Inspections (检查) and the inspectors who carry them out."""
 
 import datetime as dt
 import enum
@@ -39,7 +39,7 @@ class InspectionResult(enum.Enum):
 
 
 class Inspection(Versioned, Registered, Row, table=True):
-    """A visit to an enterprise, from plan to close. `assistance_request_id` is the call for help that it serves."""
+    """A visit to an enterprise. `assistance_request_id` is the request for assistance that it serves."""
 
     __table_args__ = (
         *order_indexes(
@@ -50,7 +50,7 @@ class Inspection(Versioned, Registered, Row, table=True):
             },
         ),
         sa.Index(None, "status", "enterprise_id"),
-        # For portraits: all that their counts need, so that the rows themselves are not read.
+        # A covering index for the counts of portraits, which then read no rows of the table.
         sa.Index("ix_inspection_counted", "submitted_at", "enterprise_id", "status", "id"),
         sa.Index(None, "reinspection_of_id"),
         sa.Index(None, "assistance_request_id"),
@@ -73,7 +73,7 @@ class Inspection(Versioned, Registered, Row, table=True):
 
 
 class InspectionInspector(Row, table=True):
-    """Who carries out an inspection."""
+    """An inspector who carries out an inspection."""
 
     __tablename__ = "inspection_inspector"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Inspectors: the officers in the field."""
+"""Inspectors, the officers in the field."""
 
 import datetime as dt
 
@@ -10,7 +10,7 @@ from models.db.tables import Located, Row, location_check
 
 
 class Inspector(Located, Row, table=True):
-    """An officer; latitude and longitude are the latest position and are overwritten."""
+    """An officer. Latitude and longitude are the latest reported position; each report overwrites them."""
 
     __table_args__ = (location_check(), sa.Index(None, "latitude", "longitude"))
 

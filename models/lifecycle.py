@@ -1,6 +1,7 @@
-"""The life cycles: what may become of each noun, by whose hand, and what that needs. What is not here is refused.
+"""The life cycles: the legal changes of each noun's status, who may make them, and what they need.
 
-The code that acts, the legal transitions that a refusal names, and docs/reference/lifecycles.md come from these tables.
+Anything else is refused. The actions, the legal transitions that a refusal lists, and docs/reference/lifecycles.md all
+come from these tables.
 """
 
 import enum
@@ -18,7 +19,7 @@ Status = H | I | C | D | A
 
 
 class Who(enum.Enum):
-    """Who may act. The commander may do whatever anybody may."""
+    """A role that may call a mutation. The commander may call every mutation that any role may."""
 
     COMMANDER = "C"
     INSPECTOR = "I"
@@ -30,30 +31,30 @@ class Who(enum.Enum):
 
 
 class Need(enum.Enum):
-    """What an action needs besides a legal state."""
+    """A condition of a mutation besides a legal status. The text stands in docs/reference/lifecycles.md."""
 
     ON_DUTY = "one or more inspectors on duty"
-    OWN_ROUND = "an inspector plans for themselves only"
-    REPEATED = "a re-inspection names the one it repeats"
-    RESULT = "a result; its hazards are written in the same transaction"
-    HAZARDS_DONE = "every hazard terminal, or carried by a linked re-inspection"
+    OWN_ROUND = "an inspector plans only for themselves"
+    REPEATED = "a re-inspection names the inspection that it repeats"
+    RESULT = "a result; the hazards found are written in the same transaction"
+    HAZARDS_DONE = "every hazard terminal, or taken over by a linked re-inspection"
     REASON = "a reason"
     FINDING = "a level and a description"
     OWNER = "an owner and a deadline"
-    GENERAL_ONLY = "general hazards only; two events"
-    FIVE_FIXES = "all five fixes (五落实) where it is major"
+    GENERAL_ONLY = "general hazards only; it appends two events"
+    FIVE_FIXES = "for a major hazard, all five fixes (五落实)"
     PROOF = "evidence or a statement"
     SUBMITTED = "a submitted inspection"
     PENALTY = "a penalty"
     RESOURCE = "a team, an expert, or a stock item and a quantity, which is then reserved"
-    DRAWN = "the quantity that was used, where it is stock"
-    FREES = "what was reserved is free again"
-    INSPECTORS = "named inspectors, or the nearest on duty"
+    DRAWN = "for stock, the quantity that was used"
+    FREES = "frees what was reserved"
+    INSPECTORS = "named inspectors, or else the nearest on duty"
 
 
 @dataclass(frozen=True)
 class Transition:
-    """One line of a life cycle: from any of `sources` (none: from nothing) to `to`, by this mutation."""
+    """A change of status by a mutation, from any of `sources` to `to`. Without sources it creates the row."""
 
     mutation: str
     sources: tuple[Status, ...]
@@ -65,7 +66,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class Action:
-    """A mutation that changes no status; in one of `states`, where the noun has a status and it matters."""
+    """A mutation that changes no status. If `states` are given, the row must be in one of them."""
 
     mutation: str
     who: tuple[Who, ...]
@@ -175,7 +176,7 @@ ASSISTANCE = (
     Transition("assistanceDispatch", (A.OPEN,), A.DISPATCHED, COMMANDER, K.ASSISTANCE_DISPATCHED, (Need.INSPECTORS,)),
     Transition("assistanceResolve", (A.OPEN, A.DISPATCHED), A.RESOLVED, EITHER, K.ASSISTANCE_RESOLVED),
     Transition("assistanceWithdraw", (A.OPEN,), A.WITHDRAWN, ENTERPRISE, K.ASSISTANCE_WITHDRAWN),
-    # By itself, when the inspection that served it is cancelled.
+    # A consequence of cancelling the inspection that served it.
     Transition("inspectionCancel", (A.DISPATCHED,), A.OPEN, COMMANDER, K.ASSISTANCE_REOPENED),
 )
 
@@ -212,15 +213,15 @@ def _permitted() -> dict[str, tuple[frozenset[Role], Scope | None]]:
     for line in lines:
         roles.setdefault(line.mutation, {Role.COMMANDER}).update(w.role for w in line.who)
         scopes[line.mutation] = line.scope if isinstance(line, Action) else None
-    return {mutation: (frozenset(found), scopes[mutation]) for mutation, found in roles.items()}
+    return {mutation: (frozenset(allowed), scopes[mutation]) for mutation, allowed in roles.items()}
 
 
-# By mutation: the roles that may call it at all, and the scope with which a program may.
+# By mutation: the roles that may call it at all, and the scope that a program needs.
 PERMITTED = _permitted()
 
 
 def may_call(viewer: Viewer, mutation: str) -> bool:
-    """Whether this viewer's role and scopes allow the mutation on some row; which rows is for the action to say."""
+    """Whether the viewer's role and scopes allow the mutation at all. The action decides about the row."""
     roles, scope = PERMITTED[mutation]
     if viewer.role is Role.INTEGRATOR:
         return scope is not None and scope in viewer.visibility.scopes
@@ -228,19 +229,19 @@ def may_call(viewer: Viewer, mutation: str) -> bool:
 
 
 def find_transition(cycle: str, mutation: str, current: Status | None, to: Status | None = None) -> Transition | None:
-    """The line for this mutation from this state (to this one, where the mutation has several), if there is one."""
+    """The transition by this mutation from this status, or None. `to` chooses among several."""
     for line in LIFECYCLES[cycle]:
-        begins = not line.sources if current is None else current in line.sources
-        if line.mutation == mutation and begins and to in (None, line.to):
+        starts_here = not line.sources if current is None else current in line.sources
+        if line.mutation == mutation and starts_here and to in (None, line.to):
             return line
     return None
 
 
 def target_status(cycle: str, mutation: str) -> Status:
-    """Where the mutation leads, whatever the state."""
+    """The status that the mutation leads to, whatever the current one."""
     return next(line.to for line in LIFECYCLES[cycle] if line.mutation == mutation)
 
 
 def next_statuses(cycle: str, current: Status) -> list[str]:
-    """The states that can follow this one, by anybody's hand, in the order of the table."""
+    """The statuses that can follow this one, by any role, in the order of the table."""
     return list(dict.fromkeys(line.to.name for line in LIFECYCLES[cycle] if current in line.sources))

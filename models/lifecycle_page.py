@@ -12,22 +12,23 @@ TITLES = {
 INTRODUCTION = """\
 # Life cycles
 
-What may become of each noun, by whose hand, and what that needs. What is not here is refused with `IllegalTransition`,
-which names the states that can follow. This page is made from `models/lifecycle.py`: change it there, and then
-run `make docs`.
+The legal changes of each noun's status, who may make them, and what they need. Any other change is refused with
+`IllegalTransition`, which lists the statuses that can follow. This page is generated from `models/lifecycle.py`: edit
+that file, then run `make docs`.
 
-Who: C the commander, who may do whatever anybody may; I an inspector, with their own inspections and the hazards of
-those; E an enterprise, with its own rows. A program may call a mutation that names a scope, if it has that."""
+Who: C is the commander, who may call every mutation that any role may. I is an inspector, for their own inspections and
+the hazards of these. E is an enterprise, for its own rows. A program may call a mutation with a scope if its token has
+that scope."""
 
 
 def page() -> str:
-    """The whole page."""
+    """The page as Markdown."""
     parts = [INTRODUCTION]
     for noun, lines in LIFECYCLES.items():
         rows = [_transition(line) for line in lines]
         parts.append(_table(TITLES[noun], ("From", "To", "Mutation", "Who", "Event", "Needs"), rows))
     rows = [_action(line) for line in ACTIONS]
-    parts.append(_table("Without a change of status", ("Mutation", "Who", "In the states", "Scope"), rows))
+    parts.append(_table("Without a change of status", ("Mutation", "Who", "In the statuses", "Scope"), rows))
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Control measures (管控措施): what keeps an enterprise's danger in hand."""
+"""Control measures (管控措施) that contain an enterprise's dangers."""
 
 import datetime as dt
 import enum

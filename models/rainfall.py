@@ -1,4 +1,4 @@
-"""Rainfall readings, from which warnings are raised."""
+"""Rainfall readings, which raise warnings."""
 
 import datetime as dt
 
@@ -10,7 +10,7 @@ from models.db.tables import Row
 
 
 class RainfallReading(Row, table=True):
-    """What fell on a zone since the reading before it, in millimetres."""
+    """The rain on a zone since the previous reading, in millimetres."""
 
     __tablename__ = "rainfall_reading"
     __table_args__ = (

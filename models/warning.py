@@ -20,7 +20,7 @@ class WarningKind(enum.Enum):
 
 
 class WarningLevel(enum.Enum):
-    """Ordered: a higher number is graver."""
+    """Ordered: a higher number is more severe."""
 
     BLUE = 1
     YELLOW = 2
@@ -29,7 +29,7 @@ class WarningLevel(enum.Enum):
 
 
 class Warning(Versioned, Row, table=True):
-    """A warning; without a zone it is for the whole district. `automatic` ones were raised by readings."""
+    """A warning for a zone or, without one, the whole district. `automatic` ones were raised by readings."""
 
     __table_args__ = (
         rank_check("level", WarningLevel),

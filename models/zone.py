@@ -1,4 +1,4 @@
-"""The zones (战区) that a district is divided into, each with its own emphasis."""
+"""The zones (战区) of a district, each with its own focus."""
 
 import enum
 from typing import Any
@@ -18,7 +18,7 @@ class ZoneFocus(enum.Enum):
 
 
 class Zone(Row, table=True):
-    """A zone; `boundary` is an RFC 7946 geometry."""
+    """A zone. `boundary` is an RFC 7946 geometry."""
 
     __table_args__ = (sa.Index(None, "district_id", "id"),)
 

@@ -1,8 +1,7 @@
-"""Which rows a viewer may have, one line a table. Every statement that reads rows asks here.
+"""The rows that a viewer may see, one line a table. Every statement that reads rows applies them.
 
-Roles see every row but for three limits: an enterprise has only what is its own, a program without the scope `read`
-has nothing, and some tables are personal data as a whole. Which fields of a row are personal data is declared with the
-field, in the schema.
+Every role sees every row, with three exceptions: an enterprise sees only its own rows, a program without the scope
+`read` sees none, and some tables are personal data as a whole. The schema declares which fields are personal data.
 """
 
 from typing import Any
@@ -13,11 +12,11 @@ from models.visibility import PERSONAL_DATA, Right, Role, Scope, Visibility
 from resolvers.sql.predicates import AnyOf, Condition, Equal, IsTrue, Nothing, Predicate, Within
 
 NOTHING = Nothing()
-EVERYTHING = None  # the district's geography and its warnings are there for everyone
+EVERYTHING = None  # the district's geography and its warnings are visible to everyone
 
 
 def _dispatched(resource: Any, key: Any) -> Predicate:
-    """The resource was dispatched to the enterprise."""
+    """The resource in this row was dispatched to the enterprise."""
     return Within(resource, key, Equal(models.Dispatch.enterprise_id))
 
 
@@ -29,7 +28,7 @@ def _of_inspection(key: Any) -> Predicate:
     return Within(key, models.Inspection.id, Equal(models.Inspection.enterprise_id))
 
 
-# What makes a row an enterprise's own; the clause's value is the enterprise's key.
+# The predicate for an enterprise's own rows. Its value is the enterprise's key.
 OWNERSHIP: dict[Any, Predicate | None] = {
     models.District: EVERYTHING,
     models.CommandUnit: NOTHING,
@@ -72,38 +71,38 @@ OWNERSHIP: dict[Any, Predicate | None] = {
     models.Event: Equal(models.Event.enterprise_id),
 }
 
-# Tables that nobody sees without a right.
+# Tables whose rows need a right to be seen.
 REQUIRED_RIGHTS: dict[Any, Right] = {models.Evidence: PERSONAL_DATA}
 
-# Rows that nobody sees unless this holds: what was uploaded and is attached to nothing yet is not in the graph.
+# Tables of which nobody sees the rows that do not meet a predicate: evidence is in the graph once it is attached.
 PUBLISHED: dict[Any, Predicate] = {models.Evidence: IsTrue(models.Evidence.attached)}
 
 
 def may_read(visibility: Visibility) -> bool:
-    """Whether the viewer may read at all. A program that may not sees the rows that it writes, and nothing else."""
+    """Whether the viewer may read at all. A program that may not still sees the rows that its own mutations write."""
     return visibility.role is not Role.INTEGRATOR or Scope.READ in visibility.scopes
 
 
-def may_filter_by(clause: Predicate, visibility: Visibility) -> bool:
-    """Whether the rows that decide a filter are the viewer's to see.
+def may_filter_by(predicate: Predicate, visibility: Visibility) -> bool:
+    """Whether all rows that decide the predicate are visible to the viewer.
 
-    What belongs to an enterprise goes with it, and so do links. Of other tables that it has only some rows of, those of
-    others must not decide.
+    For an enterprise, rows of tables with the enterprise's key belong to it like the row that they are joined to, and
+    link tables do too. Of other tables it sees only some rows, and the rest must not decide a filter.
     """
     if visibility.role is not Role.ENTERPRISE:
         return True
-    limits = {table_of(row): own for row, own in OWNERSHIP.items()}
-    return all(isinstance(limits.get(table), Equal | None) for table in clause.tables())
+    ownership = {table_of(model): own for model, own in OWNERSHIP.items()}
+    return all(isinstance(ownership.get(table), Equal | None) for table in predicate.tables())
 
 
-def scope(row: Any, visibility: Visibility) -> list[Condition]:
-    """The conditions that limit a table to what this viewer may have. KeyError for a table not named above."""
-    own = OWNERSHIP[row]
-    if not visibility.allows(REQUIRED_RIGHTS.get(row)):
+def scope(model: Any, visibility: Visibility) -> list[Condition]:
+    """The conditions for the rows of a model that the viewer may see. Raises KeyError for a model not listed above."""
+    own = OWNERSHIP[model]
+    if not visibility.allows(REQUIRED_RIGHTS.get(model)):
         return [Condition(NOTHING)]
     if not may_read(visibility):
         return [Condition(NOTHING)]
-    limits = [Condition(PUBLISHED[row])] if row in PUBLISHED else []
+    conditions = [Condition(PUBLISHED[model])] if model in PUBLISHED else []
     if visibility.role is not Role.ENTERPRISE or own is None:
-        return limits
-    return [*limits, Condition(own, visibility.enterprise)]
+        return conditions
+    return [*conditions, Condition(own, visibility.enterprise)]
