@@ -1,1 +1,1 @@
-"""What has changed: the log of events, and who is told of them."""
+"""The log of events, and the feed that sends them to subscribers."""

@@ -408,6 +408,61 @@ async def test_a_read_without_an_answer_is_given_up_and_tried_again(monkeypatch:
         assert sink.got == [1]
 
 
+# Checks
+
+
+@pytest.mark.parametrize("after", [None, 0])
+async def test_a_member_that_a_check_removes_gets_no_event_that_was_read_before(after: int | None) -> None:
+    """A member that replays the log is removed before it gets the next page."""
+    log, removed, other = Log(), Sink(), Sink()
+
+    async def check() -> None:
+        await asyncio.sleep(0)
+        if log.last == 2:
+            place.leave()
+
+    async with feeding(log, check) as feed:
+        place = feed.join(KEY, Topic(), removed, after)
+        feed.join(KEY, Topic(), other)
+        log.commit()
+        await notified(feed)
+        log.commit()
+        await notified(feed)
+        assert (removed.got, other.got) == ([1], [1, 2])
+
+
+async def test_events_wait_while_a_check_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "POLL", 0.01)
+    log, sink, sent, failures = Log(), Sink(), asyncio.Event(), iter([ConnectionError(), ConnectionError()])
+    sink.sent = lambda number: sent.set()
+
+    async def check() -> None:
+        assert sink.got == []
+        if (failure := next(failures, None)) is not None:
+            raise failure
+
+    async with feeding(log, check) as feed:
+        feed.join(KEY, Topic(), sink)
+        log.commit()
+        await asyncio.wait_for(sent.wait(), PATIENCE)
+        assert next(failures, None) is None
+        assert sink.got == [1]
+
+
+async def test_events_from_the_window_are_not_checked_again() -> None:
+    log, sink, checks = Log(), Sink(), []
+
+    async def check() -> None:
+        checks.append(log.last)
+
+    async with feeding(log, check) as feed:
+        log.commit(3)
+        await notified(feed)
+        feed.join(KEY, Topic(), sink, after=0)
+        await settle()
+        assert (sink.got, checks) == ([1, 2, 3], [3])
+
+
 # Memory
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from subscriptions.feed import Feed, Message
+from subscriptions.feed import Check, Feed, Message
 
 SETTLED = 200  # turns of the loop, more than any step here takes
 
@@ -108,8 +108,8 @@ async def settle() -> None:
 
 
 @asynccontextmanager
-async def feeding(log: Log) -> AsyncIterator[Feed]:
-    feed = Feed(log)
+async def feeding(log: Log, *checks: Check) -> AsyncIterator[Feed]:
+    feed = Feed(log, checks)
     await feed.start()
     await settle()
     try:

@@ -130,7 +130,7 @@ async def test_evidence_of_another_database_is_not_collected(office: Office, tmp
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         f"The store of HUHANG_EVIDENCE_URL has evidence of the database of epoch {epoch}; nothing was removed. "
-        "If nobody but this database uses it, as after a restore: python -m web collect --ours\n"
+        "If only this database uses it, as after a restore: python -m web collect --ours\n"
     )
     assert await office.left() == before
     assert office.read(kept["url"]).status_code == 200

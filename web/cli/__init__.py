@@ -15,7 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # they would show the values of variables
-    help="Huhang: one graph of everything a district guards.",
+    help="Huhang: one graph of everything that an emergency bureau protects.",
 )
 app.command()(serve)
 app.command()(migrate)

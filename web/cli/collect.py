@@ -13,10 +13,10 @@ from web.cli.common import console, fail, load_settings, with_database
 
 def collect(
     ours: Annotated[
-        bool, typer.Option("--ours", help="Nobody else uses the store, whatever it says: once after a restore.")
+        bool, typer.Option("--ours", help="Claim the store for this database: once after a restore.")
     ] = False,
 ) -> None:
-    """Remove evidence that was uploaded and never used. Not from a store that another database uses."""
+    """Remove evidence that was uploaded and never used. Refuses a store of another database."""
 
     async def work(database: Database) -> None:
         store = open_store(settings.evidence_url)
@@ -29,8 +29,8 @@ def collect(
     try:
         with_database(settings, work)
     except ForeignStore as error:
-        owner = f"the database of epoch {error}" if error.others else "nobody knows whom"
+        owner = f"the database of epoch {error}" if error.others else "an unknown database"
         fail(
             f"The store of HUHANG_EVIDENCE_URL has evidence of {owner}; nothing was removed. "
-            "If nobody but this database uses it, as after a restore: python -m web collect --ours"
+            "If only this database uses it, as after a restore: python -m web collect --ours"
         )

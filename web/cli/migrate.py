@@ -13,10 +13,10 @@ from web.cli.common import console, load_settings, with_database
 
 def migrate(
     restored: Annotated[
-        bool, typer.Option("--restored", help="The database was restored from a backup: refuse cursors of before.")
+        bool, typer.Option("--restored", help="The database was restored from a backup: refuse all earlier cursors.")
     ] = False,
 ) -> None:
-    """Bring the database up to date; safe to run twice, and by two processes at once."""
+    """Bring the database up to date. Safe to run twice, also by two processes at once."""
 
     async def work(database: Database) -> None:
         await migrate_database(database)

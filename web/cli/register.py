@@ -18,14 +18,12 @@ ROWS_FAILED, NOT_BEGUN = 1, 2  # exit statuses
 
 
 def import_(
-    mapping: Annotated[Path, typer.Argument(help="What the files hold: a TOML file, see docs/guides/register.md.")],
-    directory: Annotated[Path, typer.Argument(help="Where the files are.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all but write.")] = False,
-    report: Annotated[Path, typer.Option(help="Where the rows that are bad, or doubtful, are listed.")] = Path(
-        "import-report.csv"
-    ),
+    mapping: Annotated[Path, typer.Argument(help="TOML file that describes the files: docs/guides/register.md.")],
+    directory: Annotated[Path, typer.Argument(help="Directory with the files.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but write.")] = False,
+    report: Annotated[Path, typer.Option(help="CSV file for bad and doubtful rows.")] = Path("import-report.csv"),
 ) -> None:
-    """A register from CSV, XLSX or GeoJSON files; safe to repeat."""
+    """Import a register from CSV, XLSX or GeoJSON files. Safe to repeat."""
 
     async def work(database: Database) -> None:
         await migrate(database)
@@ -78,8 +76,8 @@ def print_outcome(outcome: Outcome, report: Path, *, dry_run: bool) -> None:
         console.print("A dry run: nothing was written.")
 
 
-def export(directory: Annotated[Path, typer.Argument(help="Where to write the files.")]) -> None:
-    """The register as CSV files and a map, with the mapping that imports them again."""
+def export(directory: Annotated[Path, typer.Argument(help="Directory for the files.")]) -> None:
+    """Export the register as CSV files and a map, with the mapping that imports them again."""
 
     async def work(database: Database) -> None:
         for table, count in (await export_register(database, directory)).items():

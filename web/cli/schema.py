@@ -6,5 +6,5 @@ from schema.build import build
 
 
 def schema() -> None:
-    """The schema in SDL, on standard output."""
+    """Print the schema in SDL on standard output."""
     sys.stdout.write(build().as_str() + "\n")

@@ -17,9 +17,9 @@ ENTERPRISES: int = Settings.model_fields["demo_enterprises"].default
 
 
 def demo(
-    enterprises: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many enterprises.")] = ENTERPRISES,
+    enterprises: Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of enterprises.")] = ENTERPRISES,
 ) -> None:
-    """The Xiaoshan demo: the same rows every time, dates relative to today. Brings the database up to date first."""
+    """Seed the Xiaoshan demo: equal rows each time, with dates relative to today. Migrates the database first."""
 
     async def work(database: Database) -> None:
         await migrate(database)

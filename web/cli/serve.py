@@ -21,16 +21,14 @@ SIMULATION_RATE = 0.7  # calls a second
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
-    demo: Annotated[bool, typer.Option("--demo", help="For trying out: migrate, and seed an empty database.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 8000,
+    demo: Annotated[bool, typer.Option("--demo", help="Demo mode: migrate, and seed an empty database.")] = False,
     simulated: Annotated[
-        bool, typer.Option("--simulate/--no-simulate", help="In demo mode, play a working day on it, gently.")
+        bool, typer.Option("--simulate/--no-simulate", help="Simulate working days at a gentle rate.")
     ] = False,
-    processes: Annotated[
-        int, typer.Option("--workers", min=1, max=256, help="Processes that serve at this address.")
-    ] = 1,
+    processes: Annotated[int, typer.Option("--workers", min=1, max=256, help="Number of processes.")] = 1,
 ) -> None:
-    """The server."""
+    """Serve the graph."""
     settings = load_settings()
     if demo:
         # The application reads its settings itself, also in other processes.
@@ -57,7 +55,7 @@ def check_bus(settings: Settings) -> None:
     if settings.bus_url.startswith("memory:"):
         if not settings.database_url.startswith("sqlite:"):
             fail("Several processes need a bus: HUHANG_BUS_URL=redis://…", 2)
-        console.print("The processes look for each other's events each second; HUHANG_BUS_URL=redis://… tells at once.")
+        console.print("Without a bus the processes poll each second. HUHANG_BUS_URL=redis://… notifies them at once.")
 
 
 def run(bound: socket.socket, processes: int, log_level: str, *, simulated: bool) -> bool:
@@ -69,7 +67,7 @@ def run(bound: socket.socket, processes: int, log_level: str, *, simulated: bool
         print_addresses(url)
         if simulated:
             simulations.append(start_simulation(url))
-            console.print("A working day is being played, so that something happens.")
+            console.print("The simulation plays a working day, so that there are events.")
             console.print("Without it: make run ARGS=--no-simulate")
 
     def stop() -> None:

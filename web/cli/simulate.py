@@ -12,20 +12,20 @@ from web.simulation.calls import Refusal
 
 
 def simulate(
-    url: Annotated[str, typer.Option(help="The server, of the demo.")] = "http://127.0.0.1:8000",
+    url: Annotated[str, typer.Option(help="Address of a demo server.")] = "http://127.0.0.1:8000",
     rate: Annotated[float, typer.Option(min=0.01, help="Calls a second.")] = 5.0,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="How long; without it until it is stopped.")] = None,
-    seed: Annotated[int, typer.Option(help="Which day; the same one plays alike.")] = 0,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Duration; without it until stopped.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the day; equal seeds play equal days.")] = 0,
 ) -> None:
-    """A working day in the field, played through the public API. Ctrl-C stops it."""
+    """Simulate working days through the public API. Ctrl-C stops it."""
     signing = signing_tokens(load_settings())
     try:
         summary = asyncio.run(play(url, signing, rate=rate, seconds=seconds, seed=seed))
     except httpx.HTTPError as error:
         fail(f"{url} does not answer: {type(error).__name__}. Start it with: python -m web serve --demo")
     except Refusal as refusal:
-        fail(f"{url} answers, and refuses: {refusal}")
-    console.print(f"{summary.calls.total()} calls, {len(summary.refusals)} refused without being meant to.")
+        fail(f"{url} refused a call: {refusal}")
+    console.print(f"{summary.calls.total()} calls, {len(summary.refusals)} refused unexpectedly.")
     for reason in summary.refusals[:10]:
         console.print(f"  {reason}", soft_wrap=True, markup=False, highlight=False)
     raise typer.Exit(1 if summary.refusals else 0)

@@ -12,14 +12,14 @@ from web.cli.common import fail, load_settings, signing_tokens
 
 
 def token(
-    role: Annotated[Role, typer.Option(help="In which role.", case_sensitive=False)],
-    inspector: Annotated[str | None, typer.Option(help="An inspector's badge.")] = None,
-    enterprise: Annotated[str | None, typer.Option(help="An enterprise's credit code or external id.")] = None,
-    scopes: Annotated[str | None, typer.Option(help="What a program is allowed, with commas.")] = None,
-    name: Annotated[str | None, typer.Option(help="Who holds it, for the log.")] = None,
-    ttl: Annotated[str, typer.Option(help="How long it is good, such as 30m, 8h or 7d.")] = "8h",
+    role: Annotated[Role, typer.Option(help="Role of the holder.", case_sensitive=False)],
+    inspector: Annotated[str | None, typer.Option(help="Badge of an inspector.")] = None,
+    enterprise: Annotated[str | None, typer.Option(help="Credit code or external id of an enterprise.")] = None,
+    scopes: Annotated[str | None, typer.Option(help="Scopes of a program, separated by commas.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the holder, for the log.")] = None,
+    ttl: Annotated[str, typer.Option(help="Time until it expires, such as 30m, 8h or 7d.")] = "8h",
 ) -> None:
-    """A bearer token, alone on the last line of standard output."""
+    """Print a bearer token, alone on the last line of standard output."""
     signing = signing_tokens(load_settings())
     if (role is Role.INSPECTOR) != (inspector is not None) or (role is Role.ENTERPRISE) != (enterprise is not None):
         fail("An inspector's token needs --inspector, an enterprise's --enterprise, and no other has either.", 2)
