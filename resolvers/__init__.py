@@ -1,1 +1,1 @@
-"""How to get it and how to change it. Takes and returns rows and plain values; knows nothing of GraphQL."""
+"""Reads and changes rows. Takes and returns rows and plain values; does not know GraphQL."""

@@ -1,35 +1,35 @@
-"""What a client got wrong, with a code it can act on. Everything else that goes wrong is masked."""
+"""Requests that are refused, with a code that the client can act on. Any other error is masked."""
 
 import enum
 
 
 class ErrorCode(enum.Enum):
-    """Stands in `extensions.code` of an error; the values are promised to clients."""
+    """The `extensions.code` of an error. Clients rely on the values, so they never change."""
 
-    BAD_REQUEST = "BAD_REQUEST"  # the request is not one of GraphQL over HTTP
-    BAD_DOCUMENT = "BAD_DOCUMENT"  # the document does not parse, or is not valid for this schema
+    BAD_REQUEST = "BAD_REQUEST"  # the request does not follow the GraphQL over HTTP specification
+    BAD_DOCUMENT = "BAD_DOCUMENT"  # the document does not parse or is not valid for this schema
     BAD_VARIABLES = "BAD_VARIABLES"  # the variables do not fit the document
     BAD_ID = "BAD_ID"
     BAD_CURSOR = "BAD_CURSOR"
-    CURSOR_FOREIGN = "CURSOR_FOREIGN"  # of another log, or of before a restore
+    CURSOR_FOREIGN = "CURSOR_FOREIGN"  # from another log, or from before a restore
     CURSOR_AHEAD = "CURSOR_AHEAD"  # beyond the end of the log
-    CURSOR_TOO_OLD = "CURSOR_TOO_OLD"  # behind the retention
+    CURSOR_TOO_OLD = "CURSOR_TOO_OLD"  # older than the retention
     BAD_PAGE = "BAD_PAGE"
     BAD_INPUT = "BAD_INPUT"
     TOO_LARGE = "TOO_LARGE"  # an upload has too many bytes, or a picture too many pixels
-    UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"  # an upload is of no kind that is taken, or not of the one it says
+    UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"  # an upload has an unsupported media type, or not the one that it declares
     NOT_FOUND = "NOT_FOUND"
     FORBIDDEN = "FORBIDDEN"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     NO_DISTRICT = "NO_DISTRICT"
-    TOO_COSTLY = "TOO_COSTLY"  # an operation may read more rows than can be had at once
-    TOO_MANY = "TOO_MANY"  # operations at once on one connection
-    ENDING = "ENDING"  # the server is told to end, and has not finished this
-    INTERNAL = "INTERNAL"  # a fault of ours; the log has it under the id that the error gives
+    TOO_COSTLY = "TOO_COSTLY"  # an operation may read more rows than the limit
+    TOO_MANY = "TOO_MANY"  # too many operations at once on one connection
+    ENDING = "ENDING"  # the server shut down before it finished the operation
+    INTERNAL = "INTERNAL"  # an unexpected error; the server's log has it under the id in the message
 
 
 class RequestError(Exception):
-    """A request that cannot be answered as it stands."""
+    """A request that is refused; its sender has to change it."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
@@ -38,12 +38,12 @@ class RequestError(Exception):
 
 
 def checked_text(value: str) -> str:
-    """The text, if both databases can hold it.
+    """The text. Raises RequestError for NUL characters and lone surrogates.
 
-    NUL and lone surrogates are valid in JSON and in Python, and neither database takes both.
+    Both are valid in JSON and in Python, but not both in either database.
     """
     if "\0" in value:
         raise RequestError(ErrorCode.BAD_INPUT, "A text has a NUL character.")
     if any("\ud800" <= c <= "\udfff" for c in value):
-        raise RequestError(ErrorCode.BAD_INPUT, "A text has half of a surrogate pair.")
+        raise RequestError(ErrorCode.BAD_INPUT, "A text has a lone surrogate.")
     return value

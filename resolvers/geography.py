@@ -1,4 +1,4 @@
-"""Where things lie: zones, towns and rings, their boundaries, and the district's time zone."""
+"""Zones, towns and rings by location, boundaries of rings, and the district's time zone."""
 
 import math
 from collections import defaultdict
@@ -24,7 +24,7 @@ from resolvers.sql.readers import Reader
 
 
 class ZoneArea(NamedTuple):
-    """A zone's key and its boundary, an RFC 7946 polygon or multipolygon."""
+    """A zone's key and boundary, an RFC 7946 polygon or multipolygon."""
 
     id: int
     boundary: dict[str, Any]
@@ -40,7 +40,7 @@ class TownPoint(NamedTuple):
 
 
 class RingCircle(NamedTuple):
-    """A ring's key, its venue's point in degrees, and its radius."""
+    """A ring's key, its venue's point in degrees, and its radius in metres."""
 
     id: int
     latitude: float | None
@@ -49,7 +49,7 @@ class RingCircle(NamedTuple):
 
 
 class Places:
-    """The district's geography, read once and asked often. Points are WGS-84 degrees, latitude first."""
+    """The district's geography in memory. Points are WGS-84 degrees, latitude first."""
 
     def __init__(
         self, zones: Iterable[ZoneArea], towns: Iterable[TownPoint] = (), rings: Iterable[RingCircle] = ()
@@ -70,7 +70,7 @@ class Places:
 
     @classmethod
     async def read(cls, connection: AsyncConnection) -> "Places":
-        """What the database has now; three statements."""
+        """Read the geography from the database, in three statements."""
         venue, ring = models.Venue, models.ControlRing
         zones = await connection.execute(sa.select(col(models.Zone.id), col(models.Zone.boundary)))
         towns = await connection.execute(
@@ -88,20 +88,20 @@ class Places:
         )
 
     def zone_of(self, latitude: float, longitude: float) -> int | None:
-        """The zone that covers the point, or None; on a border that two share, the one with the lower key."""
-        # The tree looks at boxes alone: the exact question goes to the prepared polygons, which it would not use.
-        near: Sequence[int] = self._zone_tree.query(shapely.Point(longitude, latitude)).tolist()
-        for place in sorted(near):
-            zone, area = self._zones[place]
+        """The key of the zone that covers the point, or None; on a common border, the lower key."""
+        # The tree compares boxes only; the prepared polygons then give the exact answer.
+        candidates: Sequence[int] = self._zone_tree.query(shapely.Point(longitude, latitude)).tolist()
+        for index in sorted(candidates):
+            zone, area = self._zones[index]
             if shapely.intersects_xy(area, longitude, latitude):
                 return zone
         return None
 
     def town_of(self, latitude: float, longitude: float) -> int | None:
-        """The town of the point's own zone whose point is nearest.
+        """The key of the nearest town of the zone that covers the point, or None.
 
-        Towns have no boundaries, only points, so this is a guess, but one that never names a town of another zone, nor
-        a town without a point. None where the point lies in no zone, or where no town of its zone has a point.
+        Towns have points but no boundaries, so this is a guess. It never gives a town of another zone or a town without
+        a point. None outside all zones, and where no town of the zone has a point.
         """
         zone = self.zone_of(latitude, longitude)
         towns = self._towns.get(zone, ()) if zone is not None else ()
@@ -110,11 +110,11 @@ class Places:
         )[0]
 
     def rings_of(self, latitude: float, longitude: float) -> list[int]:
-        """The rings whose venue is no farther than their radius along the great circle, in the order of their keys."""
-        near: Sequence[int] = self._ring_tree.query(shapely.Point(longitude, latitude)).tolist()
+        """Keys of the rings whose venue is at most their radius away along the great circle, ascending."""
+        candidates: Sequence[int] = self._ring_tree.query(shapely.Point(longitude, latitude)).tolist()
         return [
             ring
-            for ring, venue_latitude, venue_longitude, radius in (self._rings[place] for place in sorted(near))
+            for ring, venue_latitude, venue_longitude, radius in (self._rings[index] for index in sorted(candidates))
             if great_circle_metres(latitude, longitude, venue_latitude, venue_longitude) <= radius
         ]
 
@@ -126,8 +126,8 @@ def _prepared(boundary: dict[str, Any]) -> BaseGeometry:
 
 
 def _box(latitude: float, longitude: float, radius_metres: float) -> BaseGeometry:
-    """A box in degrees with the whole circle in it; where the circle meets a pole or 180°, every longitude."""
-    # A hair wider than the circle, since the distance itself is rounded.
+    """A box in degrees that contains the circle; with every longitude where the circle reaches a pole or 180°."""
+    # Slightly wider than the circle, because distances are rounded.
     angle = radius_metres / EARTH_RADIUS_METRES * 1.000001 + 1e-9
     south, north = latitude - math.degrees(angle), latitude + math.degrees(angle)
     west, east = -180.0, 180.0
@@ -139,14 +139,14 @@ def _box(latitude: float, longitude: float, radius_metres: float) -> BaseGeometr
 
 
 CORNERS = 64
-NOWHERE: dict[str, Any] = {"type": "Polygon", "coordinates": []}  # RFC 7946, section 3.1: to be read as no place at all
+NO_PLACE: dict[str, Any] = {"type": "Polygon", "coordinates": []}  # no place at all, by RFC 7946, section 3.1
 
 
 async def boundaries(reader: Reader, parents: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
-    """For each ring (venue's key, radius in metres) a GeoJSON polygon around the venue; empty where it has no point."""
+    """For each ring (venue's key, radius in metres) a GeoJSON polygon; empty where the venue has no location."""
     rows = await reader.rows(_points(reader.sqlite), {"keys": sorted({venue for venue, _ in parents})})
     points = {r.id: (r.latitude, r.longitude) for r in rows if r.latitude is not None}
-    return [circle(*points[venue], radius) if venue in points else NOWHERE for venue, radius in parents]
+    return [circle(*points[venue], radius) if venue in points else NO_PLACE for venue, radius in parents]
 
 
 @lru_cache
@@ -157,7 +157,7 @@ def _points(sqlite: bool) -> sa.Select[Any]:
 
 
 def circle(latitude: float, longitude: float, radius_metres: float) -> dict[str, Any]:
-    """A polygon whose corners lie on the circle; counter-clockwise and closed, as RFC 7946 wants it."""
+    """A polygon with its corners on the circle, counter-clockwise and closed as RFC 7946 requires."""
     angles = [-360.0 * i / CORNERS for i in range(CORNERS)]
     n = len(angles)
     longitudes, latitudes, _ = SPHERE.fwd([longitude] * n, [latitude] * n, angles, [radius_metres] * n)
@@ -169,7 +169,7 @@ DEFAULT_ZONE = ZoneInfo("Asia/Shanghai")
 
 
 async def time_zone(database: Database) -> ZoneInfo | None:
-    """The zone in which the district's days are counted; None while there is no district."""
+    """The district's time zone, which decides where days begin; None while there is no district."""
     table = table_of(models.District)
     async with database.read() as connection:
         name = (await connection.execute(sa.select(table.c.time_zone).order_by(table.c.id).limit(1))).scalar()

@@ -1,4 +1,4 @@
-"""Duty reports, and the calls for help (协助) in them or by themselves."""
+"""Duty reports, and the requests for help (协助) in them or on their own."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from resolvers.demo.draws import between, pick, urn, whole
 from resolvers.demo.phrases import IN_PLACE, PROBLEMS, SUPPLIES
 from resolvers.demo.scene import Night, Scene
 
-REPORTING_SHARE = 0.3  # of the enterprises outside strict rings; inside, all report
+REPORTING_SHARE = 0.3  # of the enterprises outside strict rings; inside them, all report
 PROBLEM_COUNTS = urn((0, 4), (1, 3), (2, 3))
 LONE_CALL_SHARE = 0.05
 WITHDRAWN_SHARE = 0.12
@@ -21,7 +21,7 @@ VISITED_SHARE = 0.55
 
 @dataclass
 class Call:
-    """A call that officers answered with a visit. `visit` is the status of one that goes on at midnight."""
+    """A request that inspectors answered with a visit. `visit` is its status if it is in progress at midnight."""
 
     request: dict[str, Any]
     at: dt.datetime
@@ -33,11 +33,11 @@ class Call:
 
 
 def calls(scene: Scene, rng: Random, enterprise: int, strict: bool, night: Night | None) -> list[Call]:
-    """Add the reports and calls of one enterprise. Returns those that got a visit, which is still to be made."""
+    """Add an enterprise's reports and requests. Returns the requests that need a visit, which the caller adds."""
     answered: list[Call] = []
     if strict or rng.random() < REPORTING_SHARE:
         for _ in range(whole(rng, 1, 2)):
-            # More of late, as the event draws nearer.
+            # More frequent towards midnight, because the event is near.
             at = scene.clock.day(1 + int((HISTORY_DAYS - 1) * rng.random() ** 2), between(rng, 8, 19))
             report = _report(scene, rng, enterprise, at)
             for _ in range(pick(rng, PROBLEM_COUNTS)):
@@ -101,7 +101,7 @@ def _call_tonight(scene: Scene, rng: Random, enterprise: int, visit: InspectionS
     request, resolution = _request(scene, rng, enterprise, report["id"], at)
     if visit is None:
         return []
-    if visit is InspectionStatus.CANCELLED:  # which opened the request again
+    if visit is InspectionStatus.CANCELLED:  # which reopened the request
         request["version"] = 3
     else:
         request.update(status=AssistanceStatus.DISPATCHED, version=2)

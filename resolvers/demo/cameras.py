@@ -9,7 +9,7 @@ from resolvers.demo.scene import Scene
 
 VENUE_SPOTS = ("主入口", "东广场", "西通道", "停车场", "看台", "检票口")
 ENTERPRISE_SPOTS = ("厂区大门", "罐区", "仓库", "主车间", "装卸区", "配电房")
-METRE = 1 / 111_000  # in degrees of latitude, near enough for where on the premises a camera hangs
+METRE = 1 / 111_000  # in degrees of latitude, precise enough for a camera on the premises
 
 
 def mount_at_venues(scene: Scene) -> None:
@@ -21,7 +21,7 @@ def mount_at_venues(scene: Scene) -> None:
 
 
 def mount(scene: Scene, rng: Random, enterprise: dict[str, Any], strict: bool) -> None:
-    """Every major hazard installation has cameras, and so have half of the enterprises in a strict ring."""
+    """Add cameras to every major hazard installation and to half of the enterprises in a strict ring."""
     chance = 1.0 if enterprise["major_hazard_level"] else 0.5 if strict else 0.06
     if rng.random() >= chance:
         return

@@ -1,4 +1,4 @@
-"""Cases (案件) that came of inspections."""
+"""Cases (案件) proposed on inspections."""
 
 import datetime as dt
 from random import Random
@@ -11,7 +11,7 @@ from resolvers.demo.draws import between, pick, urn, whole
 from resolvers.demo.scene import Scene
 
 NEW_DAYS = 10
-YOUNG_DAYS = 100  # by then most cases are decided
+YOUNG_DAYS = 100  # after that most cases are decided
 GROUNDS = (
     "未按规定对安全设备进行经常性维护、保养和定期检测",
     "未如实记录安全生产教育和培训情况",
@@ -30,7 +30,7 @@ PENALTIES = urn(
     ([PenaltyKind.REVOCATION], 1),
 )
 S = CaseStatus
-# The statuses that a case went through after it was proposed. Every end takes the shortest way there.
+# The statuses of a case after the proposal, by its last one, along the shortest path.
 WAYS = {
     S.PROPOSED: (),
     S.NOT_FILED: (S.NOT_FILED,),
@@ -52,7 +52,7 @@ DECISIONS = frozenset({S.DECIDED, S.NO_PENALTY, S.TRANSFERRED, S.WITHDRAWN})
 def propose(
     scene: Scene, rng: Random, inspection: dict[str, Any], submitted: dt.datetime, inspector: str, major: bool
 ) -> None:
-    """Add the case of a submitted inspection, as far as it has come."""
+    """Add the case of a submitted inspection in the state that it has reached by midnight."""
     days = (scene.clock.midnight - submitted).total_seconds() / 86_400
     old = days >= YOUNG_DAYS
     status = S.PROPOSED if days < NEW_DAYS else (scene.old_cases if old else scene.young_cases).deal()
@@ -82,7 +82,7 @@ def propose(
 
 
 def _times(clock: Clock, rng: Random, submitted: dt.datetime, steps: int) -> list[dt.datetime]:
-    """One after another, some two weeks apart, or less where midnight comes sooner."""
+    """Times of the steps, about two weeks apart, or closer where midnight comes sooner."""
     hours = min(14 * 24.0, (clock.midnight - submitted).total_seconds() / 3600 / (steps + 1))
     at, times = submitted, []
     for _ in range(steps):

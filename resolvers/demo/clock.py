@@ -1,4 +1,4 @@
-"""The demo's time: everything is told from the midnight with which its day begins."""
+"""The demo's time, relative to the midnight at which its day begins."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -12,35 +12,35 @@ HISTORY_DAYS = 540  # eighteen months
 
 @dataclass(frozen=True)
 class Clock:
-    """What has happened lies at or before `midnight`; plans and deadlines may lie after it. Times are in UTC."""
+    """Past events lie at or before `midnight`; plans and deadlines may lie after it. Times are in UTC."""
 
     today: dt.date
     midnight: dt.datetime
 
     @classmethod
     def on(cls, today: dt.date) -> "Clock":
-        """The clock of a day of the district's calendar."""
+        """The clock for a day of the district's calendar."""
         return cls(today, dt.datetime.combine(today, dt.time(), _ZONE).astimezone(dt.UTC))
 
     def day(self, days_ago: int, hour: float) -> dt.datetime:
-        """An hour of a day: one day ago is yesterday, whose hours 0 to 24 end at midnight; below 1 it is to come."""
+        """The hour, 0 to 24, of the day `days_ago`. 1 is yesterday, which ends at midnight; 0 and less are future days."""
         return later(self.midnight, 24 * -days_ago + hour)
 
     def reached(self, moment: dt.datetime) -> bool:
         return moment <= self.midnight
 
     def earlier(self, moment: dt.datetime) -> dt.datetime:
-        """The moment, or midnight if it has not come yet."""
+        """The time, or midnight if it is later."""
         return min(moment, self.midnight)
 
 
 def later(moment: dt.datetime, hours: float) -> dt.datetime:
-    """So many hours after a moment, in whole seconds."""
+    """The time `hours` later, in whole seconds."""
     return moment + dt.timedelta(seconds=int(hours * 3600))
 
 
 def at_work(moment: dt.datetime) -> dt.datetime:
-    """The moment itself by day; for one between 20:00 and 8:00, one in the first hour of the morning after."""
+    """The same time by day; for a time between 20:00 and 8:00, one in the first hour of the next morning."""
     hour = (moment.hour + HOURS_AHEAD) % 24
     if 8 <= hour < 20:
         return moment
@@ -49,7 +49,7 @@ def at_work(moment: dt.datetime) -> dt.datetime:
 
 
 def end_of_work(moment: dt.datetime) -> dt.datetime:
-    """18:00 of the same day of the district."""
+    """18:00 on the same day in the district."""
     return moment.replace(hour=0, minute=0, second=0) + dt.timedelta(
         days=moment.hour + HOURS_AHEAD >= 24, hours=18 - HOURS_AHEAD
     )

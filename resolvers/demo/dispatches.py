@@ -1,8 +1,8 @@
-"""Dispatches of teams, experts and stock, and what they hold in reserve.
+"""Dispatches of teams, experts and stock, and the stock that they reserve.
 
-Units of a stock item are reserved from ASSIGNED on. What is drawn at COMPLETED leaves the stock, and with it the
-reserve; the rest of the reserve is free again at RELEASED. So an item's `reserved` is the sum, over its dispatches from
-ASSIGNED to COMPLETED, of quantity less what was drawn; its `quantity` is what lies there now, after all that was drawn.
+Units of a stock item are reserved from ASSIGNED on. The units drawn at COMPLETED leave stock and reserve; the rest is
+freed at RELEASED. So an item's `reserved` is the sum, over its dispatches from ASSIGNED to COMPLETED, of the quantity
+less the units drawn; its `quantity` is what is left of the stock.
 """
 
 import datetime as dt
@@ -38,7 +38,7 @@ COURSE = (
     DispatchStatus.COMPLETED,
     DispatchStatus.RELEASED,
 )
-# From being assigned until it is released a dispatch holds its stock.
+# A dispatch reserves stock from its assignment until its release.
 HOLDING = COURSE[1:-1]
 PURPOSES = {
     "team": ("现场警戒和救援备勤", "协助企业排险", "强降雨排涝增援", "联合演练"),
@@ -56,7 +56,7 @@ class Target:
 
 
 class _Resources:
-    """Who and what is sent next. Nobody is sent anew before everybody else has been."""
+    """The resources to send, in turn: nobody is sent twice before everybody else was sent once."""
 
     def __init__(self, teams: int, experts: int, stock: list[dict[str, Any]]) -> None:
         rng = generator("dispatch order")
@@ -66,7 +66,7 @@ class _Resources:
         self._stock = Deck(rng.sample(stock, len(stock)))
 
     def send(self, rng: Random, kind: str, status: DispatchStatus) -> dict[str, int]:
-        """The columns of the resource; takes what is under way out of what is free."""
+        """The columns of the next resource; removes it from the free ones if the dispatch is in progress."""
         if kind == "team":
             return {"team_id": self._teams.deal()}
         if kind == "expert":
@@ -84,7 +84,7 @@ class _Resources:
 
 
 def send(scene: Scene, targets: list[Target], stock: list[dict[str, Any]]) -> None:
-    """Add dispatches, oldest first. The stock items' rows are not written yet and get their reserves here."""
+    """Add dispatches, oldest first, and set the reserves of the stock items, whose rows are not written yet."""
     resources = _Resources(len(TEAMS) * TEAMS_OF_EACH_KIND, EXPERTS, stock)
     for number in range(PAST):
         rng = generator("dispatch", number)
@@ -92,7 +92,7 @@ def send(scene: Scene, targets: list[Target], stock: list[dict[str, Any]]) -> No
         _dispatch(scene, rng, resources, OVER[number % len(OVER)], pick(rng, targets), requested)
     for number, status in enumerate(UNDER_WAY):
         rng = generator("dispatch under way", number)
-        # From ten hours before midnight to five, so that whatever is done by then had the time to be done.
+        # From ten to five hours before midnight, so that there was time for all the steps.
         requested = later(scene.clock.midnight, -10 + 5 * number / len(UNDER_WAY))
         _dispatch(scene, rng, resources, status, pick(rng, targets), requested)
 
@@ -103,7 +103,7 @@ def _dispatch(
     kind = resources.kinds.deal()
     arrived = later(requested, between(rng, 0.4, 2))
     completed = later(arrived, between(rng, 0.5, 3))
-    # A request may be cancelled before anybody was assigned.
+    # A request may be cancelled before anything is assigned.
     unassigned = status is DispatchStatus.REQUESTED or (status is DispatchStatus.CANCELLED and rng.random() < 0.4)
     steps = COURSE.index(status) if status in COURSE else 2 - unassigned
     row = scene.rows.add(
@@ -124,7 +124,7 @@ def _dispatch(
 
 
 def _note(scene: Scene, row: dict[str, Any], steps: int, arrived: dt.datetime, completed: dt.datetime) -> None:
-    """The steps that it took, from the times that it has or would have had."""
+    """Record the events of its steps, at the times that it has or would have had."""
     requested, status = row["requested_at"], row["status"]
     way = [*COURSE[: steps + 1]] if status in COURSE else [*COURSE[:steps], status]
     times = [requested + (arrived - requested) * share for share in (0, 0.2, 0.35, 0.5, 1)]

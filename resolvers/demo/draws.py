@@ -1,6 +1,6 @@
-"""Drawing lots, always from a generator that was seeded with the name of what is being made.
+"""Random draws, always from a generator seeded with the name of the thing made.
 
-The generator's own `choice` and `uniform` would do, but these are drawn by the million.
+They replace the generator's own `choice` and `uniform`, which are too slow for millions of draws.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def generator(*name: str | int) -> Random:
-    """A generator for one named thing. Seeding with text does not depend on the process, unlike hash()."""
+    """A generator for one named thing. Seeding with text gives the same in every process, unlike hash()."""
     return Random("huhang demo " + " ".join(map(str, name)))
 
 
@@ -24,17 +24,17 @@ def between(rng: Random, low: float, high: float) -> float:
 
 
 def whole(rng: Random, low: int, high: int) -> int:
-    """A whole number, both ends included."""
+    """An integer, both ends included."""
     return low + int(rng.random() * (high - low + 1))
 
 
 def urn(*weighted: tuple[T, int]) -> list[T]:
-    """Choices repeated by their weight, so that picking one is one draw."""
+    """The choices repeated by weight, so that one draw picks one."""
     return [choice for choice, weight in weighted for _ in range(weight)]
 
 
 class Deck(Generic[T]):
-    """Cards dealt in turn, over and over: unlike drawing lots, a few deals show every card."""
+    """Items dealt in turn, again and again: unlike random draws, a few deals give every item."""
 
     def __init__(self, cards: Sequence[T]) -> None:
         self._cards = cards

@@ -1,4 +1,4 @@
-"""Enterprises, with everything that hangs on one."""
+"""Enterprises, with all rows that belong to them."""
 
 import datetime as dt
 from random import Random
@@ -15,22 +15,22 @@ from resolvers.demo.industries import GRADES, Industry, Trade, draw, name
 from resolvers.demo.measures import take_measures
 from resolvers.demo.scene import Scene
 
-MOST = 1_000_000  # so many credit codes the demo can make
+MOST = 1_000_000  # number of distinct credit codes that the demo can make
 CREDIT_CODE_SHARE = 0.95
-MAJOR_HAZARD_SHARE = 0.3  # of those that may be one
+MAJOR_HAZARD_SHARE = 0.3  # of the enterprises that may have one
 MAJOR_HAZARD_LEVELS = urn((1, 1), (2, 2), (3, 3), (4, 4))
 _ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 
 
 def place(scene: Scene, number: int) -> tuple[Random, Town, tuple[float, float]]:
-    """Where an enterprise is, and its generator to go on with: the same for the same number, whoever asks when."""
+    """An enterprise's location, and its generator for further draws. Depends on the number alone."""
     rng = generator("enterprise", number)
     town = pick(rng, scene.geography.shares)
     return rng, town, scene.geography.scatter(rng, town)
 
 
-def found(scene: Scene, number: int) -> dict[str, Any]:
-    """Add one enterprise, its history, and what goes on there at midnight. Numbers count from 1 and are the keys."""
+def add_enterprise(scene: Scene, number: int) -> dict[str, Any]:
+    """Add one enterprise, its history, and what is in progress there at midnight. Its number, from 1, is its key."""
     rng, town, point = place(scene, number)
     industry = draw(rng, town.zone_code)
     row = _enterprise(scene, rng, number, town, industry)
@@ -56,7 +56,7 @@ def _enterprise(scene: Scene, rng: Random, number: int, town: Town, industry: In
     return scene.rows.add(
         models.Enterprise,
         credit_code=code(number) if coded else None,
-        # Registers from elsewhere have keys of their own; some enterprises are in both.
+        # Other registers have their own keys; some enterprises have both.
         external_id=f"XS-{number:07d}" if not coded or rng.random() < 0.1 else None,
         name=name(rng, industry),
         address=f"浙江省杭州市萧山区{town.name}{village} {whole(rng, 1, 400)} 号",
@@ -81,9 +81,9 @@ def _sum_up(scene: Scene, rng: Random, row: dict[str, Any], visits: inspections.
 
 
 def code(number: int) -> str:
-    """A credit code with right check characters whose organisation number, HH and six digits, is never issued.
+    """A credit code with valid check characters, whose organisation number, HH and six digits, is never issued.
 
-    Codes of neighbouring numbers look nothing alike, and no two numbers below a million share one.
+    Codes of neighbouring numbers look different, and no two numbers below a million have the same.
     """
     organisation = f"HH{number * 611_953 % MOST:06d}"
     total = sum(

@@ -1,4 +1,4 @@
-"""Evidence: hashes of photographs and papers that nobody took."""
+"""Evidence: hashes of photographs and papers that do not exist."""
 
 import datetime as dt
 import hashlib

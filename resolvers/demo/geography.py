@@ -28,7 +28,7 @@ ZONES = {
     "LINPU": ("临浦战区", "Linpu", [ZoneFocus.FOREST_AND_FLOOD]),
 }
 RADII_METRES = {ControlGrade.STRICT: 1_000, ControlGrade.CONTROL: 3_000, ControlGrade.ALERT: 5_000}
-# Where the enterprises of a town without a point are put: around the point of a neighbour in the same zone.
+# The enterprises of a town without a point lie around the point of a neighbour in the same zone.
 PROXIES = {
     "330109002": "330109001",  # 北干街道 by 城厢街道
     "330109003": "330109001",  # 蜀山街道 by 城厢街道
@@ -36,7 +36,7 @@ PROXIES = {
     "330109403": "330109004",  # 萧山商业城 by 新塘街道
     "330109505": "330109015",  # 萧山钱江世纪城 by 盈丰街道
 }
-# How many enterprises of a hundred or so each town has: Guali's towns many, Century City's few, those in no zone none.
+# Enterprises of each town out of about a hundred: many in Guali's towns, few in Century City, none outside the zones.
 SHARES = {
     "城厢街道": 5, "北干街道": 4, "蜀山街道": 4, "新塘街道": 5, "闻堰街道": 3, "新街街道": 5, "所前镇": 3,
     "萧山经济技术开发区": 4, "萧山商业城": 1,
@@ -49,7 +49,7 @@ SPREAD_DEGREES = 0.012  # a little over a kilometre
 
 @dataclass(frozen=True)
 class Town:
-    """A town with enterprises. They lie around `point`, latitude first; `own` tells that it is the town's own."""
+    """A town with enterprises around `point`, latitude first; `own` says whether that is the town's own point."""
 
     id: int
     name: str
@@ -62,7 +62,7 @@ class Town:
 
 @dataclass(frozen=True)
 class Venue:
-    """A venue with a point; it lies in no zone where that is outside the district."""
+    """A venue with a point; without a zone where that lies outside the district."""
 
     id: int
     code: str
@@ -74,7 +74,7 @@ class Venue:
 
 @dataclass(frozen=True)
 class Geography:
-    """What the rest of the demo is put into. `ring_venues` names the venue of each ring."""
+    """The geography that the rest of the demo uses. `ring_venues` has the venue of each ring."""
 
     places: Places
     zones: dict[str, int]
@@ -85,7 +85,7 @@ class Geography:
     ring_venues: dict[int, int]
 
     def scatter(self, rng: Random, town: Town) -> tuple[float, float]:
-        """A point around a town's, in its zone and nearer to it than to any other town's point there."""
+        """A point around the town's point, in the town's zone and nearer to it than to any other town's point there."""
         latitude, longitude = town.point
         for _ in range(60):
             point = round(rng.gauss(latitude, SPREAD_DEGREES), 6), round(rng.gauss(longitude, SPREAD_DEGREES), 6)
@@ -149,14 +149,14 @@ def _zones(rows: Rows) -> list[ZoneArea]:
 
 
 def _geojson(area: Any) -> dict[str, Any]:
-    """RFC 7946 asks for outer rings that turn left; the file's turn right."""
+    """The boundary with counter-clockwise outer rings, as RFC 7946 requires; the files have clockwise ones."""
     return json.loads(json.dumps(mapping(orient(area))))  # type: ignore[no-any-return]
 
 
 def _towns(rows: Rows, zones: dict[str, int]) -> tuple[list[TownPoint], list[Town]]:
     villages = defaultdict(list)
     for village in read("villages.csv"):
-        # The files name the committees of villages, and a virtual one for the whole of a town that has none.
+        # The files list village committees, and a virtual one for a town without any.
         name = "" if village["name"].endswith("虚拟社区") else village["name"].removesuffix("委会")
         villages[village["streetCode"]].append(name)
     read_towns = read("towns.csv")

@@ -1,4 +1,4 @@
-"""Hazards (隐患): each goes through its life until the life or midnight ends it, so that times and status agree."""
+"""Hazards (隐患). Each runs through its life cycle until it ends or midnight comes, so that times and status agree."""
 
 import datetime as dt
 from random import Random
@@ -18,7 +18,7 @@ ON_THE_SPOT_SHARE = 0.15
 EXTENSION_SHARE = 0.1
 LATE_SHARE = 0.1
 EVIDENCE_SHARE = 0.15
-# How many of those that come so far go no further: papers get lost and rectifications get stuck.
+# Share of the hazards in a state that never leave it.
 STUCK = {
     HazardStatus.FOUND: 0.004,
     HazardStatus.ASSIGNED: 0.006,
@@ -30,7 +30,7 @@ REASONS = ("整改所需设备到货延迟", "需停产检修，等待生产间�
 
 
 class Life:
-    """One hazard on its way. Each step returns when it was done, or None where it was not done by midnight."""
+    """The life of one hazard. Each step returns its time, or None where it was not done by midnight."""
 
     def __init__(
         self, scene: Scene, rng: Random, enterprise: dict[str, Any], row: dict[str, Any], inspector: str | None
@@ -50,7 +50,7 @@ class Life:
         if not by_enterprise and not self.major and self.rng.random() < ON_THE_SPOT_SHARE:
             rectified = self._hand_in(found, "当场整改完毕")
         else:
-            # What an enterprise reports itself waits longer: somebody has to look at it first.
+            # An enterprise's own report waits longer, because it is reviewed first.
             assigned = self._judge(found, *((24, 360) if by_enterprise else (3, 60)))
             started = assigned and self._start(assigned)
             rectified = started and self._rectify(started)
@@ -59,7 +59,7 @@ class Life:
             self._close(accepted)
 
     def _reach(self, moment: dt.datetime, status: HazardStatus) -> bool:
-        """Step to a status, unless the life is stuck where it is or midnight comes first."""
+        """Move to a status, unless the hazard is stuck or midnight comes first."""
         stuck = self.rng.random() < STUCK.get(self.row["status"], 0)
         if stuck or not self.scene.clock.reached(moment):
             return False
@@ -107,7 +107,7 @@ class Life:
         return self._extend(at)
 
     def _extend(self, started: dt.datetime) -> dt.datetime | None:
-        """Some ask for more time; nobody hands in while the answer is awaited. Returns when work can go on."""
+        """Some enterprises request an extension, and wait for the decision. Returns when the work continues."""
         deadline: dt.datetime = self.row["deadline"]
         if self.rng.random() >= EXTENSION_SHARE:
             return started
@@ -157,7 +157,7 @@ class Life:
     def _accept(self, rectified: dt.datetime) -> dt.datetime | None:
         at = at_work(later(rectified, between(self.rng, 8, 150)))
         if self.rng.random() < 0.06 and self._reach(at, HazardStatus.RECTIFYING):
-            # Sent back: the submission no longer counts, and the next one is a while off.
+            # Rejected: the submission no longer counts, and the next one comes later.
             self.row["rectified_at"] = None
             again = self._hand_in(at_work(later(at, between(self.rng, 24, 200))), "退回后重新整改完毕，附照片")
             if again is None:
@@ -183,7 +183,7 @@ def live(
     inspection: int | None = None,
     inspector: str | None = None,
 ) -> Life:
-    """Add a hazard found by an inspection, or reported by the enterprise itself, and let it live."""
+    """Add a hazard found by an inspection or reported by the enterprise, and run its life."""
     major = rng.random() < MAJOR_SHARE[trade]
     choices = MAJOR[trade] if major else BY_TRADE[trade] if rng.random() < 0.6 else COMMON
     category, description = pick(rng, choices)

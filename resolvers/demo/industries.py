@@ -1,4 +1,4 @@
-"""What enterprises do, by zone, and what they are called."""
+"""Industries of enterprises by zone, and their names."""
 
 import enum
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from resolvers.demo.draws import pick, urn
 
 
 class Trade(enum.Enum):
-    """Which dangers an enterprise has."""
+    """Dangers of an enterprise."""
 
     CHEMICAL = "chemical"
     FACTORY = "factory"
@@ -19,7 +19,7 @@ class Trade(enum.Enum):
 
 @dataclass(frozen=True)
 class Industry:
-    """`noun` is how its enterprises call themselves; `bulk` ones may be a major hazard installation."""
+    """`noun` is part of its enterprises' names; `bulk` ones may have a major hazard installation."""
 
     name: str
     noun: str
@@ -79,7 +79,7 @@ OTHERS = {
         (Industry("民宿旅游", "旅游开发", Trade.PUBLIC), 1),
     ),
 }
-# Characters from poems, in pairs that a company is unlikely to have, and no place's name before them.
+# Pairs of characters from poems that hardly any company is named after, without a place name before them.
 POETIC_FIRST = "岫霁澹蘅筠皋沚汀岚翊昀珩琰璟瑾湉漪潆溆渚霭霄霖霈曦晟暄旻昶炜烨焱煜"
 POETIC_SECOND = "棠荇芷蕙蒹葭菀苒茗荻蓼薇藜萱桐梓楠樾槿榆椿樨梧柘鹭鸢鹤鸿雁隼凫鹂"
 FORMS = urn(("有限公司", 8), ("股份有限公司", 1), ("有限责任公司", 1))

@@ -1,4 +1,4 @@
-"""Inspections (检查) of one enterprise, oldest first, and the hazards and cases that came of them."""
+"""Inspections (检查) of one enterprise, oldest first, with their hazards and cases."""
 
 import datetime as dt
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from resolvers.demo.draws import between, pick, urn, whole
 from resolvers.demo.industries import Trade
 from resolvers.demo.scene import Night, Scene
 
-# How many inspections in eighteen months, give or take two.
+# Inspections in eighteen months, more or less two.
 VISITS = {RiskGrade.RED: 7, RiskGrade.ORANGE: 5, RiskGrade.YELLOW: 5, RiskGrade.BLUE: 4, None: 3}
 PLANNED_SHARE = 0.25
 CANCELLED_SHARE = 0.05
@@ -55,7 +55,7 @@ STAMPS = ("dispatched_at", "acknowledged_at", "departed_at", "arrived_at", "subm
 
 @dataclass
 class Visit:
-    """`lead` speaks for its inspectors; `found` are its hazards; `carried` that a later visit took those over."""
+    """`lead` is the first inspector's name; `found` are its hazards; `carried`: a re-inspection covers them."""
 
     row: dict[str, Any]
     lead: str
@@ -75,7 +75,7 @@ class History:
 
 @dataclass
 class Inspecting:
-    """The inspections of one enterprise in the making."""
+    """Makes the inspections of one enterprise."""
 
     scene: Scene
     rng: Random
@@ -85,7 +85,7 @@ class Inspecting:
     reported: list[hazards.Life] = field(default_factory=list)
 
     def past(self, day: int) -> None:
-        """A visit that was planned for a day gone by: carried out, or cancelled."""
+        """Add a visit planned for a past day: carried out or cancelled."""
         planned = self.scene.clock.day(day, 9 + whole(self.rng, 0, 24) / 4)
         visit = self._visit(self._kind(), planned_for=planned)
         dispatched = later(planned, -between(self.rng, 1, 16))
@@ -99,7 +99,7 @@ class Inspecting:
         self._submit(visit, [*times, later(arrived, between(self.rng, 0.5, 3))])
 
     def answer(self, call: Call) -> None:
-        """A visit that helps, dispatched at once; it goes on at midnight if the call says so."""
+        """Add a visit for a request for help, dispatched at once; in progress at midnight if the request says so."""
         visit = self._visit(InspectionKind.ASSISTANCE, tonight=call.visit, assistance_request_id=call.request["id"])
         times = self._rush(call.at)
         self._note_answer(visit, call, times)
@@ -115,27 +115,27 @@ class Inspecting:
             self.scene.log.step(resolved, call.request, *steps, inspector=visit.lead)
 
     def tonight(self, status: InspectionStatus) -> None:
-        """A visit that goes on at midnight."""
+        """Add a visit in progress at midnight."""
         times = self._rush(later(self.scene.clock.midnight, -between(self.rng, 1.8, 3)))
         visit = self._visit(self._kind(), tonight=status, planned_for=times[2])
         self._note_plan(visit, later(times[0], -0.1), times[0])
         self._under_way(visit, status, times)
 
     def plan(self) -> None:
-        """A visit that is still to come."""
+        """Add a future visit."""
         planned = self.scene.clock.day(-whole(self.rng, 0, 30), 9 + whole(self.rng, 0, 28) / 4)
         visit = self._visit(self._kind(), planned_for=planned)
         midnight = self.scene.clock.midnight
         self._note_plan(visit, later(midnight, -12 - visit.row["id"] * 7 % 480), midnight)
 
     def report(self) -> None:
-        """A hazard that the enterprise found itself, half of them in the last weeks."""
+        """Add a hazard that the enterprise reported itself; half of them in the last weeks."""
         days = whole(self.rng, 1, 40 if self.rng.random() < 0.5 else HISTORY_DAYS)
         found = self.scene.clock.day(days, between(self.rng, 8, 18))
         self.reported.append(hazards.live(self.scene, self.rng, self.enterprise, self.trade, found))
 
     def _kind(self) -> InspectionKind:
-        """A visit after one with hazards may be the repetition of that one."""
+        """The kind of the next visit, which may be a re-inspection after one with hazards."""
         found = self.visits and self.visits[-1].found
         return (
             InspectionKind.REINSPECTION if found and self.rng.random() < REINSPECTION_SHARE else pick(self.rng, KINDS)
@@ -159,7 +159,7 @@ class Inspecting:
         return visit
 
     def _crew(self, inspection: int, tonight: InspectionStatus | None) -> str:
-        """Put inspectors on it; the name of the first."""
+        """Assign inspectors. Returns the first one's name."""
         zone = self.enterprise["zone_id"]
         if tonight:
             crew = [self.scene.on_duty[zone].deal()]
@@ -172,7 +172,7 @@ class Inspecting:
         return self.scene.names[crew[0]]
 
     def _rush(self, at: dt.datetime) -> list[dt.datetime]:
-        """When officers who are sent at once do what `STAMPS` names; they arrive within a hundred minutes."""
+        """Times of the steps in `STAMPS` for inspectors who are sent at once; they arrive within a hundred minutes."""
         times = []
         for low, high in ((0.1, 0.5), (0.02, 0.15), (0.05, 0.25), (0.15, 0.7), (0.5, 2.5)):
             at = later(at, between(self.rng, low, high))
@@ -213,21 +213,21 @@ class Inspecting:
             cases.propose(self.scene, self.rng, row, submitted, visit.lead, visit.major)
 
     def _note_plan(self, visit: Visit, at: dt.datetime, latest: dt.datetime) -> None:
-        """That it was planned; not before what it repeats was submitted, and not after it was dispatched."""
+        """Record the plan: not before the inspection that it repeats was submitted, and not after the dispatch."""
         if visit.row["kind"] is InspectionKind.REINSPECTION:
             at = max(at, self.visits[-2].row["submitted_at"])
         self.scene.log.step(min(at_work(at), latest), visit.row, None, InspectionStatus.PLANNED)
 
     def _note_course(self, visit: Visit, times: list[dt.datetime]) -> None:
-        """The steps from dispatch to submission, as far as there are times."""
+        """Record the steps from dispatch to submission that have times."""
         for (before, after), at in zip(pairwise(COURSE), times, strict=False):
-            # Help is sent at once: there is no plan, and the dispatch was told with the answer to the call.
+            # Help is not planned, and its dispatch was recorded with the request.
             if after is not InspectionStatus.DISPATCHED or visit.row["kind"] is not InspectionKind.ASSISTANCE:
                 major = after is InspectionStatus.SUBMITTED and visit.major
                 self.scene.log.step(at, visit.row, before, after, inspector=visit.lead, major=major)
 
     def _note_answer(self, visit: Visit, call: Call, times: list[dt.datetime]) -> None:
-        """That help was sent, and called off where it was."""
+        """Record that help was dispatched, and cancelled if it was."""
         log, sent = self.scene.log, InspectionStatus.DISPATCHED
         log.step(times[0], call.request, AssistanceStatus.OPEN, AssistanceStatus.DISPATCHED)
         log.happened(times[0], EventKind.INSPECTION_DISPATCHED, visit.row, Role.COMMANDER, after=sent)
@@ -236,7 +236,7 @@ class Inspecting:
             log.step(times[1], call.request, AssistanceStatus.DISPATCHED, AssistanceStatus.OPEN)
 
     def settle(self, visit: Visit) -> None:
-        """How far the review of a submitted visit is: closed when all its hazards are settled or carried on."""
+        """Review a submitted visit. It is closed once all its hazards are settled or covered by a re-inspection."""
         row, submitted = visit.row, visit.row["submitted_at"]
         status, steps = InspectionStatus.SUBMITTED, 5
         if all(life.terminal for life in visit.found):
@@ -261,10 +261,10 @@ class Inspecting:
 def history(
     scene: Scene, rng: Random, enterprise: dict[str, Any], trade: Trade, calls: list[Call], night: Night | None
 ) -> History:
-    """Add an enterprise's inspections and hazards. Returns what its own row sums up."""
+    """Add an enterprise's inspections and hazards. Returns the derived values of its own row."""
     inspecting = Inspecting(scene, rng, enterprise, trade)
     number = VISITS[enterprise["risk_grade"]] + whole(rng, -2, 2)
-    # Spread evenly, each somewhere in its own stretch of the time.
+    # Spread evenly: one in each stretch of the time.
     days = [1 + int(HISTORY_DAYS * (turn + rng.random()) / number) for turn in reversed(range(number))]
     due: list[tuple[dt.datetime, Call | int]] = [(scene.clock.day(day, 12), day) for day in days]
     due += [(call.at, call) for call in calls]

@@ -1,4 +1,4 @@
-"""People who do not exist, and numbers that ring nowhere."""
+"""Invented people and telephone numbers."""
 
 from random import Random
 
@@ -11,7 +11,7 @@ SURNAMES = (
 GIVEN_FIRST = "建国文志晓海明永春雅丽云思子宇佳欣嘉一泽天梓浩俊慧秀玉美爱红小金立庆德继光新学成世荣家"
 GIVEN_SECOND = "伟芳娜敏静强磊军洋勇艳杰涛超平刚华辉英玲桂萍飞波斌宁峰凯健琳雪梅霞兰"
 
-# 154 is allotted to no operator in the Chinese numbering plan, so no number that begins with it is anybody's.
+# The prefix 154 has no operator in the Chinese numbering plan, so nobody has such a number.
 PHONE_PREFIX = "154"
 
 
@@ -21,5 +21,5 @@ def name(rng: Random) -> str:
 
 
 def phone(rng: Random) -> str:
-    """Eleven digits in the form of a mobile number."""
+    """Eleven digits, like a mobile number."""
     return f"{PHONE_PREFIX}{int(rng.random() * 100_000_000):08d}"

@@ -1,9 +1,9 @@
-"""What inspectors write down: hazards, measures, problems. Written for the demo."""
+"""Texts of hazards, measures and problems. Written for the demo."""
 
 from models import MeasureKind
 from resolvers.demo.industries import Trade
 
-# Category and description; the braces take a part of the premises.
+# Category and description; the braces stand for a part of the premises.
 COMMON = [
     ("消防安全", "{}灭火器压力不足，未按期检验"),
     ("消防安全", "{}安全出口堆放杂物，疏散通道不畅"),
@@ -52,7 +52,7 @@ BY_TRADE = {
         ("临时用电", "{}一机多闸，漏电保护器失灵"),
     ],
 }
-# Those that make a hazard a major one stand for the whole premises.
+# Descriptions of major hazards, which concern the whole premises.
 MAJOR = {
     Trade.CHEMICAL: [
         ("工艺安全", "重点监管的工艺未实现自动控制，联锁系统未投用"),

@@ -1,4 +1,4 @@
-"""The protection plan of each zone (保障方案). Written for the demo, like everybody and everything that it names."""
+"""The protection plan of each zone (保障方案). Written for the demo; everybody and everything in it is invented."""
 
 SYNTHETIC = "（演示数据：企业、人员、电话和事件均为虚构，区划边界非官方。）"
 

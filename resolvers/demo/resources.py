@@ -1,4 +1,4 @@
-"""Who can be sent: experts, teams and inspectors."""
+"""Resources that can be sent: experts, teams and inspectors."""
 
 import models
 from models import TeamKind
@@ -8,7 +8,7 @@ from resolvers.demo.draws import Deck, between, generator, pick, whole
 from resolvers.demo.geography import Geography
 from resolvers.demo.scene import Scene
 
-# In Chinese and in English, since both are searched.
+# In Chinese and English, because users search for both.
 SPECIALTIES = [
     ("危险化学品", "hazardous chemicals"),
     ("化工工艺", "chemical processes"),
@@ -38,7 +38,7 @@ TEAMS = {
     TeamKind.VOLUNTEER: "志愿救援队",
 }
 EXPERTS, TEAMS_OF_EACH_KIND = 40, 3
-# How many of the sixty inspectors each zone has, in the order of the zones.
+# Inspectors of each zone, sixty in all, in the order of the zones.
 INSPECTORS = (10, 20, 18, 12)
 ON_DUTY_SHARE = 0.8
 
@@ -54,7 +54,7 @@ def gather(scene: Scene) -> None:
 
 
 def zone_in_turn(geography: Geography, number: int) -> int:
-    """Zones take turns, so that every one has some of everything."""
+    """Deal zones in turn, so that each has some of every resource."""
     zones = list(geography.zones.values())
     return zones[number % len(zones)]
 
@@ -81,7 +81,7 @@ def _expert(scene: Scene, number: int) -> None:
 
 def _team(scene: Scene, number: int, kind: TeamKind) -> None:
     rng = generator("team", number)
-    # Kinds and zones both go in turns of even length: the shift keeps a kind from always meeting the same zone.
+    # The numbers of kinds and zones are both even: without the shift, a kind would always get the same zone.
     zone_id = zone_in_turn(scene.geography, number + number // len(TEAMS))
     town = pick(rng, [town for town in scene.geography.towns if town.zone_id == zone_id])
     latitude, longitude = scene.geography.scatter(rng, town)
@@ -100,7 +100,7 @@ def _team(scene: Scene, number: int, kind: TeamKind) -> None:
 
 
 def _inspectors(scene: Scene, zone_id: int, number: int) -> None:
-    """Those on duty reported their position in the last minutes before midnight, the others at the end of their day."""
+    """Inspectors on duty reported their position minutes before midnight, the others at the end of their day."""
     keys, on_duty = [], []
     for place in range(number):
         rng = generator("inspector", zone_id, place)

@@ -1,4 +1,4 @@
-"""What the files of the demo share: the time, the place, the rows so far and who can be sent."""
+"""The state that the demo's files share: time, place, rows and resources."""
 
 from dataclasses import dataclass, field
 
@@ -12,13 +12,13 @@ from resolvers.demo.rows import Rows
 
 @dataclass(frozen=True)
 class Night:
-    """What goes on at an enterprise at midnight: a call for help or none, and a visit or none."""
+    """What is in progress at an enterprise at midnight: a request for help, a visit, both or neither."""
 
     call: bool
     visit: InspectionStatus | None
 
 
-# With few enterprises every one of these must still occur, so they are dealt and not drawn.
+# Dealt instead of drawn, so that each occurs even with few enterprises.
 NIGHTS = (
     Night(False, InspectionStatus.ON_SITE),
     Night(True, InspectionStatus.DISPATCHED),
@@ -31,7 +31,7 @@ NIGHTS = (
     Night(True, InspectionStatus.EN_ROUTE),
     Night(True, None),
 )
-NIGHTS_AT_MOST = 50  # about as many as there are inspectors on duty, however many enterprises there are
+NIGHTS_AT_MOST = 50  # about the number of inspectors on duty, however many enterprises there are
 YOUNG_CASES = (
     CaseStatus.PROPOSED,
     CaseStatus.FILED,
@@ -57,7 +57,7 @@ OLD_CASES = urn(
 
 @dataclass
 class Scene:
-    """`inspectors` are keys by zone; `on_duty` deals those of them that are on duty; `names` are theirs by key."""
+    """`inspectors` are keys by zone; `on_duty` deals those on duty; `names` are the inspectors' names by key."""
 
     clock: Clock
     geography: Geography
@@ -72,6 +72,6 @@ class Scene:
     old_cases: Deck[CaseStatus] = field(default_factory=lambda: Deck(OLD_CASES))
 
     def night(self, enterprise: int) -> Night | None:
-        """What goes on there, which for most is nothing."""
+        """What is in progress at an enterprise; for most, nothing."""
         stride = max(10, self.enterprises // NIGHTS_AT_MOST)
         return self.nights.deal() if enterprise % stride == 1 else None

@@ -1,4 +1,4 @@
-"""Making the demo and writing it, in batches of bounded size."""
+"""Makes and writes the demo in batches of bounded size."""
 
 import datetime as dt
 from collections import Counter
@@ -21,14 +21,14 @@ from resolvers.demo.scene import Scene
 from resolvers.demo.writing import Writer
 from subscriptions import event_log
 
-BATCH = 2_000  # enterprises, with some forty rows each
+BATCH = 2_000  # enterprises, with about forty rows each
 
-Counts = Counter[str]  # rows by the name of their table
+Counts = Counter[str]  # number of rows by table
 Taken = dict[type[Row], list[dict[str, Any]]]
 
 
 class DistrictExists(Exception):
-    """The database already has a district, and there is one to a database."""
+    """The database already has a district; it can have only one."""
 
 
 async def seed(
@@ -38,12 +38,12 @@ async def seed(
     today: dt.date,
     progress: Callable[[int, int], None] | None = None,
 ) -> Counts:
-    """Write the demo as of the first midnight of `today`, a day of the district's own calendar.
+    """Write the demo as of the midnight at which `today` begins in the district.
 
     The same day and number of enterprises, at most a million, give the same rows in every database. A batch is one
     transaction, and up to 2,000 enterprises are one batch: an interrupted demo of that size leaves nothing behind.
     `progress` is called after each batch is committed, with the enterprises written so far and in all.
-    Raises DistrictExists, having written nothing, where there is a district.
+    Raises DistrictExists, without writing anything, where there is a district.
     """
     writer = Writer(database.engine.dialect)
     counts: Counts = Counter()
@@ -61,16 +61,17 @@ async def seed(
 
 
 def batches(number: int, today: dt.date) -> Iterator[Taken]:
-    """The rows of the demo, by table, a batch at a time. The first has the district and its resources in it too.
+    """The rows of the demo by table, in batches. The first batch also has the district and its resources.
 
-    Each has its event of the register, and the last, with up to 10,000 enterprises, the events of the last month.
+    Each batch has its event of the register. With up to 10,000 enterprises, the last batch also has the events of the
+    last month.
     """
     if not 0 <= number <= enterprises.MOST:
         raise ValueError(f"the demo has 0 to {enterprises.MOST} enterprises")
     scene = _set(number, today)
     for first in range(1, max(number, 1) + 1, BATCH):
         for enterprise in range(first, min(first + BATCH, number + 1)):
-            enterprises.found(scene, enterprise)
+            enterprises.add_enterprise(scene, enterprise)
         scene.log.register(scene.rows, scene.rows.pending)
         if first + BATCH > number:
             scene.log.tell(scene.rows)
@@ -78,7 +79,7 @@ def batches(number: int, today: dt.date) -> Iterator[Taken]:
 
 
 def _set(number: int, today: dt.date) -> Scene:
-    """The scene before any enterprise: everything that there is once."""
+    """The scene without enterprises: everything that exists once."""
     rows, clock = Rows(), Clock.on(today)
     scene = Scene(clock, lay(rows), rows, number, Log(clock, number))
     _surround(scene)
@@ -89,7 +90,7 @@ def _set(number: int, today: dt.date) -> Scene:
     warnings.issue(scene)
     venues = [venue for venue in scene.geography.venues if venue.zone_id is not None]
     targets = [Target(venue.latitude, venue.longitude, venue_id=venue.id) for venue in venues]
-    # Only enterprises of the first batch, so that whatever a row names is written no later than the row.
+    # Only enterprises of the first batch, so that a row is never written before one that it refers to.
     for enterprise in range(1, min(number, BATCH, 60) + 1):
         _, _, (latitude, longitude) = enterprises.place(scene, enterprise)
         targets.append(Target(latitude, longitude, enterprise_id=enterprise))
@@ -98,7 +99,7 @@ def _set(number: int, today: dt.date) -> Scene:
 
 
 def _surround(scene: Scene) -> None:
-    """Tell the log where the venues are."""
+    """Give the log the surroundings of the venues."""
     rings: dict[int, set[int]] = {}
     for ring, venue in scene.geography.ring_venues.items():
         rings.setdefault(venue, set()).add(ring)
@@ -107,7 +108,7 @@ def _surround(scene: Scene) -> None:
 
 
 async def _claim(connection: AsyncConnection) -> None:
-    """Make sure that this is the only district, also against another who seeds at the same time."""
+    """Raise DistrictExists if there is a district, also where another process is seeding at the same time."""
     if connection.dialect.name == "postgresql":
         await connection.execute(sa.text("LOCK TABLE district IN SHARE ROW EXCLUSIVE MODE"))
     if await connection.scalar(sa.select(sa.func.count()).select_from(models.District)):
@@ -115,8 +116,8 @@ async def _claim(connection: AsyncConnection) -> None:
 
 
 async def _write(connection: AsyncConnection, writer: Writer, batch: Taken) -> Counts:
-    """Write one batch. Where this returns the batch is complete and its transaction still open."""
-    # Its events have numbers of their own, after which those of others go on.
+    """Write one batch. On return it is complete, and the transaction is still open."""
+    # The demo numbers its own events; later events continue after them.
     await event_log.take_turn(connection)
     counts = await writer.write(connection, batch)
     await writer.follow(connection, counts)

@@ -1,7 +1,7 @@
 """Warehouses and the emergency supplies in them.
 
-The codes have the form of GB/T 38565-2020 (1+2+2+2 digits; 1 living supplies, 2 equipment, 3 engineering); which supply
-has which code is the demo's own choice.
+The codes have the form of GB/T 38565-2020 (1+2+2+2 digits; 1 living supplies, 2 equipment, 3 engineering); the codes of
+individual supplies are invented.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from resolvers.demo.resources import zone_in_turn
 from resolvers.demo.scene import Scene
 
 WAREHOUSES = 12
-# Code, name, unit, and how many a warehouse has at most.
+# Code, name, unit, and the largest quantity in a warehouse.
 CATALOGUE = [
     ("1010101", "瓶装饮用水", "箱", 800),
     ("1010201", "方便食品", "箱", 500),
@@ -57,7 +57,7 @@ CATALOGUE = [
 
 
 def store(scene: Scene) -> list[dict[str, Any]]:
-    """Add warehouses with 10 to 30 items each. Returns the items: nothing is reserved until a dispatch does."""
+    """Add warehouses with 10 to 30 items each. Returns the items, of which nothing is reserved yet."""
     items = []
     for number in range(WAREHOUSES):
         rng = generator("warehouse", number)

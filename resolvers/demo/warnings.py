@@ -33,7 +33,7 @@ OTHERS = {
 K = WarningKind
 SUMMER = (K.RAINSTORM, K.RAINSTORM, K.RAINSTORM, K.TYPHOON, K.HEAT, K.HEAT, K.HAZMAT)
 WINTER = (K.FIRE, K.FIRE, K.OTHER, K.OTHER, K.RAINSTORM, K.HAZMAT)
-# Woods burn where there are woods.
+# Fire warnings are for the zone with forests.
 WHERE = {K.FIRE: ("LINPU",), K.HAZMAT: ("GUALI",)}
 # Zone, kind, level, hours ago.
 IN_FORCE = [
@@ -79,7 +79,7 @@ def issue(scene: Scene) -> None:
 
 
 def _note(scene: Scene, warning: dict[str, Any]) -> None:
-    """What the log has of a warning; nobody did what readings did by themselves."""
+    """Record the events of a warning; automatic ones have no actor."""
     automatic = warning["automatic"]
     role = None if automatic else Role.COMMANDER
     raised = EventKind.WARNING_RAISED if automatic else EventKind.WARNING_ISSUED

@@ -1,4 +1,4 @@
-"""Writing rows by the thousand: past the ORM, through the same column types."""
+"""Bulk writing of rows, without the ORM but with the same column types."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ Taken = Mapping[type[Row], list[dict[str, Any]]]
 
 
 class _Sheet:
-    """One table: its columns, and how each value becomes what the driver takes."""
+    """One table: its columns, and how each value is encoded for the driver."""
 
     def __init__(self, table: sa.Table, dialect: sa.Dialect) -> None:
         self.name = table.name
@@ -29,7 +29,7 @@ class _Sheet:
         )
 
     def encoded(self, rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-        # Column by column, since most columns need no encoding and one decision then serves all rows.
+        # By columns, because most need no encoding, which is then decided once for all rows.
         columns: list[Iterable[Any]] = []
         for name, default, encoder in zip(self.columns, self.defaults, self.encoders, strict=True):
             values = [row.get(name, default) for row in rows]
@@ -43,7 +43,7 @@ def _default(column: sa.Column[Any]) -> Any:
 
 
 class Writer:
-    """Writes to one kind of database, in whatever transaction the connection is in."""
+    """Writes to one kind of database, in the connection's current transaction."""
 
     def __init__(self, dialect: sa.Dialect) -> None:
         self._postgresql = dialect.name == "postgresql"
@@ -55,7 +55,7 @@ class Writer:
         Returns how many by table.
         """
         if self._postgresql:
-            # The transaction begins with the first statement that SQLAlchemy sees, and COPY goes past it.
+            # SQLAlchemy begins the transaction with its first statement, and COPY bypasses SQLAlchemy.
             await connection.execute(sa.select(1))
         by_table = {SQLModel.metadata.tables[str(table.__tablename__)]: rows for table, rows in taken.items()}
         counts: Counter[str] = Counter()
@@ -69,13 +69,13 @@ class Writer:
         if not self._postgresql:
             await connection.exec_driver_sql(sheet.insert, rows)
             return
-        # COPY is several times faster than inserts, and only the driver itself offers it.
+        # COPY is several times faster than INSERT, and only the driver offers it.
         raw = await connection.get_raw_connection()
         driver: Any = raw.driver_connection
         await driver.copy_records_to_table(sheet.name, records=rows, columns=sheet.columns)
 
     async def follow(self, connection: AsyncConnection, tables: Iterable[str]) -> None:
-        """Let PostgreSQL's sequences go on behind the keys that were written; SQLite does so by itself."""
+        """Move PostgreSQL's sequences behind the keys written. SQLite needs nothing of the kind."""
         if not self._postgresql:
             return
         for name in tables:

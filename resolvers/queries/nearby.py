@@ -1,7 +1,8 @@
-"""What is near a point, nearest first, by distance along the sphere.
+"""The rows nearest to a point, by great-circle distance.
 
-A box that surely holds the circle is read through the index on latitude and longitude; the circle is cut out of it in
-SQL. Where no distance is asked, circles grow until each holds enough, so that a whole table is rarely measured.
+The statement reads a box that contains the circle through the index on latitude and longitude, and then keeps what lies
+within the circle. Without a given distance, the circle grows until it has enough rows, so that a whole table is rarely
+read.
 """
 
 import enum
@@ -31,7 +32,7 @@ HALF_ROUND = math.pi * EARTH_RADIUS_METRES
 CIRCLES = (2_000.0, 16_000.0, HALF_ROUND)  # metres; the last is the whole sphere
 
 
-# A point, with the enterprise that is left out and the box around it.
+# A point, the key of the enterprise to leave out, and the box around the circle.
 BOX: dict[str, Any] = {
     "i": sa.Integer(),
     "latitude": sa.Float(),
@@ -42,7 +43,7 @@ BOX: dict[str, Any] = {
     "west": sa.Float(),
     "east": sa.Float(),
 }
-# Of one point they are parameters, so that PostgreSQL keeps the plan.
+# For one point these are parameters, so that PostgreSQL reuses the plan.
 POINT: dict[str, ColumnElement[Any]] = {name: bindparam(f"box_{name}", type_=of) for name, of in BOX.items()}
 
 
@@ -67,9 +68,9 @@ ROWS: dict[NearbyKind, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Something near: metres along the sphere, degrees from north at the point, and which row.
+    """A row near a point: metres along the sphere, degrees clockwise from north at the point, and (model, key).
 
-    `text` is what was read of the row for who asked with a reader that carries.
+    `text` is what the reader's extra select read of the row.
     """
 
     distance_metres: int
@@ -81,7 +82,7 @@ class Near:
 CARRIES = {"item": "text"}
 
 Point = tuple[float, float]  # latitude, longitude in degrees
-RowAt = tuple[int, float, float, str | None]  # a row's key, its point, and what is carried of it
+RowAt = tuple[int, float, float, str | None]  # a row's key, its point, and the text of the extra select
 
 
 async def around(
@@ -93,9 +94,9 @@ async def around(
     first: int = 10,
     filter: Conditions = (),
 ) -> list[list[Near]]:
-    """For each point the first of each kind within a distance; `filter` is for enterprises.
+    """For each point the nearest rows of each kind within a distance; `filter` applies to enterprises.
 
-    One statement where a distance is given, else at most one for each of three circles.
+    One statement with a distance, else at most one for each of three circles.
     """
     return await _around(reader, [(*p, None) for p in parents], kinds, within_metres, first, filter)
 
@@ -107,7 +108,7 @@ async def nearest_to(
     kinds: list[NearbyKind],
     first: int = 3,
 ) -> list[list[Near]]:
-    """For each enterprise (key, latitude, longitude) the nearest of each kind, itself left out."""
+    """For each enterprise (key, latitude, longitude) the nearest rows of each kind, itself excluded."""
     return await _around(reader, [(lat, lon, key) for key, lat, lon in parents], kinds, None, first, ())
 
 
@@ -121,12 +122,12 @@ async def near_point(
     first: int = 10,
     filter: Conditions = (),
 ) -> list[list[Near]]:
-    """The same around a point that the client gives. Raises Refused for a point that is not on the globe."""
+    """Like `around`, for one point given by the client. Raises RequestError for a point that is not on the globe."""
     latitude, longitude = point
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
         raise RequestError(ErrorCode.BAD_INPUT, "A latitude is from -90 to 90 degrees, a longitude from -180 to 180.")
-    found = await _around(reader, [(latitude, longitude, None)], kinds, within_metres, first, filter)
-    return found * len(parents)
+    rows = await _around(reader, [(latitude, longitude, None)], kinds, within_metres, first, filter)
+    return rows * len(parents)
 
 
 async def _around(
@@ -143,38 +144,38 @@ async def _around(
         raise RequestError(ErrorCode.BAD_INPUT, "`withinMetres` must not be negative.")
     known = {i: (lat, lon, own) for i, (lat, lon, own) in enumerate(places) if lat is not None and lon is not None}
     near: list[list[tuple[float, int, Near]]] = [[] for _ in places]
-    left = dict.fromkeys(kinds, known)
+    remaining = dict.fromkeys(kinds, known)
     circles = CIRCLES if within_metres is None else (float(within_metres),)
     for circle in circles:
-        points = {i: point for mine in left.values() for i, point in mine.items()}
+        points = {i: point for of_kind in remaining.values() for i, point in of_kind.items()}
         if not points:
             break
-        rows = [ROWS[kind] for kind, mine in left.items() if mine]
-        found = await _within(reader, rows, points, circle, first, filter)
-        for rank, (kind, mine) in enumerate(left.items()):
-            row = ROWS[kind]
-            full = {i: found[row, i] for i in mine if circle == circles[-1] or len(found[row, i]) == first}
+        tables = [ROWS[kind] for kind, of_kind in remaining.items() if of_kind]
+        rows = await _within(reader, tables, points, circle, first, filter)
+        for rank, (kind, of_kind) in enumerate(remaining.items()):
+            model = ROWS[kind]
+            full = {i: rows[model, i] for i in of_kind if circle == circles[-1] or len(rows[model, i]) == first}
             for i, group in full.items():
-                near[i] += [(metres, rank, n) for metres, n in measure(row, mine[i][:2], group)]
-            left[kind] = {i: point for i, point in mine.items() if i not in full}
+                near[i] += [(metres, rank, n) for metres, n in measure(model, of_kind[i][:2], group)]
+            remaining[kind] = {i: point for i, point in of_kind.items() if i not in full}
     return [[n for _, _, n in sorted(group, key=lambda g: (g[0], g[1], g[2].item[1]))] for group in near]
 
 
-def measure(row: Any, point: Point, found: Sequence[RowAt]) -> list[tuple[float, Near]]:
+def measure(model: Any, point: Point, rows: Sequence[RowAt]) -> list[tuple[float, Near]]:
     """Exact distances and bearings from a point."""
-    if not found:
+    if not rows:
         return []
-    keys, latitudes, longitudes, texts = zip(*found, strict=True)
+    keys, latitudes, longitudes, texts = zip(*rows, strict=True)
     n = len(keys)
     bearings, _, distances = SPHERE.inv([point[1]] * n, [point[0]] * n, list(longitudes), list(latitudes))
     return [
-        (distance, Near(round(distance), round(bearing) % 360, (row, key), text))
+        (distance, Near(round(distance), round(bearing) % 360, (model, key), text))
         for key, distance, bearing, text in zip(keys, distances, bearings, texts, strict=True)
     ]
 
 
 def box(latitude: float, longitude: float, metres: float) -> tuple[float, float, float, float]:
-    """South, north, west and east of a box that holds the circle; all longitudes where it holds a pole or the ±180°."""
+    """South, north, west, east of a box that contains the circle; all longitudes where it reaches a pole or ±180°."""
     angle = min(metres / EARTH_RADIUS_METRES, math.pi)
     tall = math.degrees(angle) + 1e-9
     south, north = latitude - tall, latitude + tall
@@ -186,35 +187,38 @@ def box(latitude: float, longitude: float, metres: float) -> tuple[float, float,
 
 
 def distance(a: ColumnElement[Any], b: ColumnElement[Any], c: Any, d: Any, sqlite: bool) -> ColumnElement[float]:
-    """Metres between points in degrees; SQLite has the function from `models.db.sqlite_functions`."""
+    """Metres between two points in degrees. SQLite uses a function of models/db/sqlite_functions.py."""
     if sqlite:
         return sa.func.great_circle_metres(a, b, c, d, type_=sa.Float)
     f = sa.func
-    # Numbers are written into the text: as parameters they would have to be planned with.
-    written: Callable[..., ColumnElement[Any]] = sa.literal_column
-    two, by_half = written("2"), written("0.5::float8", sa.Float)
+    # Literals, because PostgreSQL would have to plan parameters.
+    literal: Callable[..., ColumnElement[Any]] = sa.literal_column
+    two, by_half = literal("2"), literal("0.5::float8", sa.Float)
     half: ColumnElement[Any] = f.power(f.sin((f.radians(c) - f.radians(a)) * by_half), two)
     half += f.cos(f.radians(a)) * f.cos(f.radians(c)) * f.power(f.sin((f.radians(d) - f.radians(b)) * by_half), two)
-    metres: ColumnElement[float] = written(str(2 * EARTH_RADIUS_METRES)) * f.asin(f.least(written("1.0"), f.sqrt(half)))
+    metres: ColumnElement[float] = literal(str(2 * EARTH_RADIUS_METRES)) * f.asin(f.least(literal("1.0"), f.sqrt(half)))
     return metres
 
 
 async def _within(
     reader: Reader,
-    rows: list[Any],
+    tables: list[Any],
     points: dict[int, tuple[float, float, int | None]],
     metres: float,
     first: int,
     filter: Conditions,
 ) -> dict[tuple[Any, int], list[RowAt]]:
-    """For each kind of row and each point the nearest rows inside the circle, in one statement."""
-    asked: list[tuple[Any, tuple[Predicate, ...]]] = []
+    """The nearest rows within the circle, for each model and point, in one statement."""
+    parts: list[tuple[Any, tuple[Predicate, ...]]] = []
     conditions: list[Condition] = []
-    for row in rows:
-        mine = [*(filter if row is models.Enterprise else ()), *authorization.scope(row, reader.viewer.visibility)]
-        asked.append((row, tuple(c.predicate for c in mine)))
-        conditions += mine
-    # Rounded to a ten-thousandth of a millimetre: the square of a far smaller number is an error to PostgreSQL.
+    for model in tables:
+        limits = [
+            *(filter if model is models.Enterprise else ()),
+            *authorization.scope(model, reader.viewer.visibility),
+        ]
+        parts.append((model, tuple(c.predicate for c in limits)))
+        conditions += limits
+    # Rounded to a ten-thousandth of a millimetre: PostgreSQL fails on the square of a far smaller number.
     boxes = [
         [i, round(lat, 12), round(lon, 12), own or 0, *box(lat, lon, metres)] for i, (lat, lon, own) in points.items()
     ]
@@ -226,50 +230,54 @@ async def _within(
         values["boxes"] = orjson.dumps(boxes).decode()
     else:
         values |= {f"box_{name}": [b[i] for b in boxes] for i, name in enumerate(BOX)}
-    statement = _statement(tuple(asked), first, one, reader.sqlite, reader.extra_select)
+    statement = _statement(tuple(parts), first, one, reader.sqlite, reader.extra_select)
     if reader.extra_select is not None:
         values |= reader.extra_select.values
-    found: dict[tuple[Any, int], list[RowAt]] = {(row, i): [] for row in rows for i in points}
+    rows: dict[tuple[Any, int], list[RowAt]] = {(model, i): [] for model in tables for i in points}
     for r in await reader.rows(statement, values):
-        found[rows[r.kind], r.i].append((r.id, r.latitude, r.longitude, r.text))
-    return found
+        rows[tables[r.kind], r.i].append((r.id, r.latitude, r.longitude, r.text))
+    return rows
 
 
 @lru_cache(maxsize=256)
 def _statement(
-    asked: tuple[tuple[Any, tuple[Predicate, ...]], ...], first: int, one: bool, sqlite: bool, carry: ExtraSelect | None
+    tables: tuple[tuple[Any, tuple[Predicate, ...]], ...],
+    first: int,
+    one: bool,
+    sqlite: bool,
+    extra: ExtraSelect | None,
 ) -> sa.Select[Any]:
-    """The nearest rows of each table for the one point, or for each of the points in `boxes`."""
+    """The nearest rows of each table for one point, or for each point in `boxes`."""
     parts, number = [], 0
-    for kind, (row, clauses) in enumerate(asked):
-        inside = [clause.sql(f"w{number + i}", sqlite) for i, clause in enumerate(clauses)]
-        number += len(clauses)
-        parts.append(_nearest(kind, row, inside, first, one, sqlite, carry))
-    every = sa.union_all(*(sa.select(part) for part in parts)).subquery() if len(parts) > 1 else parts[0]
-    return sa.select(every).order_by(every.c.kind, every.c.i, every.c.metres, every.c.id)
+    for kind, (model, predicates) in enumerate(tables):
+        conditions = [predicate.sql(f"w{number + i}", sqlite) for i, predicate in enumerate(predicates)]
+        number += len(predicates)
+        parts.append(_nearest(kind, model, conditions, first, one, sqlite, extra))
+    union = sa.union_all(*(sa.select(part) for part in parts)).subquery() if len(parts) > 1 else parts[0]
+    return sa.select(union).order_by(union.c.kind, union.c.i, union.c.metres, union.c.id)
 
 
 def _nearest(
     kind: int,
-    row: Any,
-    inside: list[ColumnElement[bool]],
+    model: Any,
+    conditions: list[ColumnElement[bool]],
     first: int,
     one: bool,
     sqlite: bool,
-    carry: ExtraSelect | None,
+    extra: ExtraSelect | None,
 ) -> sa.Subquery:
-    """The first rows of one table in each circle."""
-    table = row.__table__
+    """The nearest rows of one table within each circle."""
+    table = model.__table__
     source, at = (None, POINT) if one else _boxes(sqlite)
-    conditions = [
+    where = [
         table.c.latitude.between(at["south"], at["north"]),
         table.c.longitude.between(at["west"], at["east"]),
-        *inside,
+        *conditions,
     ]
-    if row is models.Enterprise:
-        conditions.append(table.c.id != at["own"])
+    if model is models.Enterprise:
+        where.append(table.c.id != at["own"])
     metres = distance(at["latitude"], at["longitude"], table.c.latitude, table.c.longitude, sqlite)
-    text = sa.null() if carry is None else carry.write(row)
+    text = sa.null() if extra is None else extra.write(model)
     each = sa.select(
         sa.literal_column(str(kind), sa.Integer).label("kind"),
         at["i"].label("i"),
@@ -281,16 +289,16 @@ def _nearest(
     )
     circle, size = bindparam("metres", type_=sa.Float), sa.literal_column(str(first), sa.Integer)
     if source is None:
-        near = each.select_from(table).where(*conditions, metres <= circle)
+        near = each.select_from(table).where(*where, metres <= circle)
         return near.order_by(metres, table.c.id).limit(size).subquery()
-    every = each.select_from(source.join(table, sa.and_(*conditions))).subquery()
+    every = each.select_from(source.join(table, sa.and_(*where))).subquery()
     place = sa.func.row_number().over(partition_by=every.c.i, order_by=(every.c.metres, every.c.id)).label("place")
     ranked = sa.select(every, place).where(every.c.metres <= circle).subquery()
     return sa.select(*(ranked.c[c.key] for c in every.c)).where(ranked.c.place <= size).subquery()
 
 
 def _boxes(sqlite: bool) -> tuple[Any, dict[str, ColumnElement[Any]]]:
-    """The points with their boxes as rows: SQLite reads a JSON array of arrays, PostgreSQL an array for each column."""
+    """The points and boxes as rows. SQLite reads a JSON array of arrays, PostgreSQL one array for each column."""
     if sqlite:
         source = sa.func.json_each(bindparam("boxes", type_=sa.String)).table_valued("value", name="points")
         return source, {name: sa.func.json_extract(source.c.value, f"$[{i}]") for i, name in enumerate(BOX)}

@@ -1,4 +1,4 @@
-"""Finding by a part of a text, Chinese or Latin, on plain SQL: an exact text first, then beginnings, then the rest."""
+"""Search for a part of a text, Chinese or Latin, in plain SQL. Exact matches come first, then prefixes, then others."""
 
 import enum
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class SearchKind(enum.Enum):
 
 @dataclass(frozen=True)
 class SearchedTable:
-    """Which texts of a table are looked through, the most telling first; `personal` ones need the right."""
+    """The columns of a table to search, the most important first; `personal` ones need the right to personal data."""
 
     row: Any
     columns: tuple[Any, ...]
@@ -61,7 +61,7 @@ SEARCHED_TABLES: dict[SearchKind, SearchedTable] = {
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A row that was found, and the text in which the search found it."""
+    """A row that matches, and the text that matched."""
 
     matched: str
     item: tuple[Any, int]
@@ -70,7 +70,7 @@ class Hit:
 async def find(
     reader: Reader, parents: Sequence[tuple[()]], *, text: str, kinds: list[SearchKind] | None = None, first: int = 20
 ) -> list[list[Hit]]:
-    """The best hits among the kinds, all of them without `kinds`; one statement a kind. Raises Refused."""
+    """The best hits of the kinds, by default of all kinds. One statement for each kind. Raises RequestError."""
     wanted = text.strip()
     if not 1 <= len(wanted) <= TEXT_MAXIMUM:
         raise RequestError(ErrorCode.BAD_INPUT, f"`text` must have from 1 to {TEXT_MAXIMUM} characters besides blanks.")
@@ -93,7 +93,7 @@ async def find(
 
 @lru_cache(maxsize=256)
 def _statement(row: Any, columns: tuple[Any, ...], clauses: tuple[Predicate, ...], sqlite: bool) -> sa.Select[Any]:
-    """The best rows of one table; `rank` is 3 for each column passed over, plus 0 if whole, 1 if it begins so, or 2."""
+    """The best rows of one table. `rank` is 3 × the column's place + 0 for an exact match, 1 for a prefix, else 2."""
     texts = [table_column(c) for c in columns]
     patterns = [bindparam(n, type_=sa.String) for n in ("whole", "beginning", "part")]
     tests = [partial(_test, pattern, exact=pattern is patterns[0]) for pattern in patterns]
@@ -103,7 +103,7 @@ def _statement(row: Any, columns: tuple[Any, ...], clauses: tuple[Predicate, ...
         for degree, test in enumerate(tests)
     ]
     rank = sa.case(*cases).label("rank")
-    # The shorter of two texts that match alike is the closer match.
+    # Of two equal matches, the shorter text is the closer one.
     length = sa.func.length(_plain(texts[0])).label("length")
     id_ = row.__table__.c.id
     return (
@@ -123,10 +123,10 @@ def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _matched(row: Any, columns: Sequence[Any], wanted: str) -> str:
-    """The text in which it was found; of a list of texts, the best."""
+    """The text that matched; of a list of texts, the best match."""
     place = row.rank // 3
     text: str = row[3 + place]
     if not isinstance(table_column(columns[place]).type, JsonList):
         return text
-    found: list[str] = [t for t in orjson.loads(text) if fold(wanted) in fold(t)]
-    return min(found, key=lambda t: (fold(t) != fold(wanted), not fold(t).startswith(fold(wanted))))
+    matches: list[str] = [t for t in orjson.loads(text) if fold(wanted) in fold(t)]
+    return min(matches, key=lambda t: (fold(t) != fold(wanted), not fold(t).startswith(fold(wanted))))

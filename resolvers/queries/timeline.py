@@ -1,4 +1,4 @@
-"""The log, told to those who ask for it."""
+"""Fields of events that need more than a column: cursors, actors and changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ STATE = event_log.state_statement()
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it; the name for those who may see it."""
+    """Who caused an event. The name is None for a viewer who may not see personal data."""
 
     role: Role
     name: str | None
@@ -26,7 +26,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """What became of one field, as text."""
+    """The change of one field, as text."""
 
     field: str
     from_: str | None
@@ -35,16 +35,16 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class EventsMatching(ValuelessPredicate):
-    """Events of an interest. Equal for equal interests, so that the lists of many parents are read together."""
+    """Events that match a filter. Equal for equal filters, so that the lists of many parents are read together."""
 
-    interest: EventFilter
+    filter: EventFilter
 
     def sql(self, name: str, sqlite: bool) -> sa.ColumnElement[bool]:
-        return sa.and_(sa.true(), *self.interest.conditions(sqlite))
+        return sa.and_(sa.true(), *self.filter.conditions(sqlite))
 
 
 async def state(reader: Reader) -> event_log.LogState:
-    """The log, at the operation's moment."""
+    """The log's epoch and head."""
     [row] = await reader.rows(STATE, {})
     return event_log.LogState(row.epoch, row.head)
 
@@ -55,25 +55,25 @@ async def head(reader: Reader, parents: Sequence[tuple[()]]) -> list[str]:
 
 async def cursors(reader: Reader, parents: Sequence[tuple[int]]) -> list[str]:
     """The cursor of each event."""
-    found = await state(reader)
-    return [found.cursor_of(number) for (number,) in parents]
+    log = await state(reader)
+    return [log.cursor_of(number) for (number,) in parents]
 
 
 async def actors(reader: Reader, parents: Sequence[tuple[Role | None, str | None]]) -> list[Actor | None]:
-    """Who did it, from an event's columns; None where nobody did, as when rain raises a warning."""
-    named = reader.viewer.visibility.allows(PERSONAL_DATA)
-    return [None if role is None else Actor(role, name if named else None) for role, name in parents]
+    """The actor from an event's role and name; None where nobody caused it, as when rain raises a warning."""
+    personal = reader.viewer.visibility.allows(PERSONAL_DATA)
+    return [None if role is None else Actor(role, name if personal else None) for role, name in parents]
 
 
 async def changes(reader: Reader, parents: Sequence[tuple[int]]) -> list[list[FieldChange]]:
-    """What each event changed, without personal data for those who may not see it."""
+    """The changes of each event, without personal data for a viewer who may not see them."""
     rows = await reader.rows(_changes(reader.sqlite), {"keys": [number for (number,) in parents]})
-    named = reader.viewer.visibility.allows(PERSONAL_DATA)
-    found = {
-        row.id: [FieldChange(c["field"], c["from"], c["to"]) for c in row.changes if named or not c["personal"]]
+    personal = reader.viewer.visibility.allows(PERSONAL_DATA)
+    by_event = {
+        row.id: [FieldChange(c["field"], c["from"], c["to"]) for c in row.changes if personal or not c["personal"]]
         for row in rows
     }
-    return [found.get(number, []) for (number,) in parents]
+    return [by_event.get(number, []) for (number,) in parents]
 
 
 @lru_cache

@@ -1,4 +1,4 @@
-"""Who asks, told back to them."""
+"""The viewer of an operation, and the rows that a token's owner has in the register."""
 
 import datetime as dt
 from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ from resolvers.sql.readers import Reader
 
 @dataclass(frozen=True, slots=True)
 class CurrentViewer:
-    """A viewer, with the rows that stand for them as (model, key)."""
+    """The viewer, with the inspector or enterprise that the token stands for as (model, key)."""
 
     role: Role
     name: str | None
@@ -30,7 +30,7 @@ class CurrentViewer:
 async def current_viewer(reader: Reader, parents: Sequence[tuple[()]]) -> list[CurrentViewer]:
     viewer = reader.viewer
     enterprise = viewer.visibility.enterprise
-    found = CurrentViewer(
+    current = CurrentViewer(
         viewer.role,
         viewer.name,
         None if viewer.inspector is None else (models.Inspector, viewer.inspector),
@@ -38,12 +38,12 @@ async def current_viewer(reader: Reader, parents: Sequence[tuple[()]]) -> list[C
         sorted(scope.value for scope in viewer.visibility.scopes),
         viewer.expires_at,
     )
-    return [found for _ in parents]
+    return [current for _ in parents]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenHolder:
-    """Whom a token stands for: keys of rows, and a name if the register has one."""
+    """The owner of a token: the key of an inspector or enterprise, and an inspector's name."""
 
     inspector: int | None = None
     enterprise: int | None = None
@@ -53,17 +53,17 @@ class TokenHolder:
 async def find_holder(database: Database, role: Role, badge: str | None, code: str | None) -> TokenHolder | None:
     """The inspector with this badge, or the enterprise with this credit code or external id; None if there is none.
 
-    Other roles stand for nobody in the register.
+    Other roles have no row in the register.
     """
     if (role is Role.INSPECTOR and not badge) or (role is Role.ENTERPRISE and not code):
-        return None  # in SQL, nothing would be equal to whatever has no badge or code
+        return None  # in SQL, None would match rows without a badge or code
     inspector = table_of(models.Inspector)
     enterprise = table_of(models.Enterprise)
     if role is Role.INSPECTOR:
         statement = sa.select(inspector.c.id, inspector.c.full_name).where(inspector.c.badge == badge)
     elif role is Role.ENTERPRISE:
         keys = sa.or_(enterprise.c.credit_code == code, enterprise.c.external_id == code)
-        # Elsewhere's key may look like another's credit code.
+        # One enterprise's external id may equal another's credit code.
         codes_first = sa.case((enterprise.c.credit_code == code, 0), else_=1)
         statement = sa.select(enterprise.c.id, enterprise.c.name).where(keys).order_by(codes_first, enterprise.c.id)
     else:
@@ -80,7 +80,7 @@ async def find_holder(database: Database, role: Role, badge: str | None, code: s
 async def current_keys(
     database: Database, badges: Collection[str], codes: Collection[str]
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Whom badges, and codes, stand for now, as `find` has it: keys of inspectors, and of enterprises."""
+    """Keys of inspectors by badge and of enterprises by code, as `find_holder` finds them now."""
     inspector = table_of(models.Inspector)
     enterprise = table_of(models.Enterprise)
     sqlite, inspectors, by_code, by_id = database.sqlite, {}, {}, {}
