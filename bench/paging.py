@@ -148,7 +148,7 @@ async def one_database(name: str, url: str, rounds: int) -> list[str]:
     async with demo(url) as database:
         timer = StatementTimer(database)
         # Without plans, loaders send the same statements through SQLAlchemy, where they can be timed.
-        executor = Executor(build(), database, lambda: ZoneInfo("Asia/Shanghai"), lambda: NOW, planned=False)
+        executor = Executor(build(), database, ZoneInfo("Asia/Shanghai"), lambda: NOW, planned=False)
         for order in ORDERS:
             first, late = await measure(executor, timer, order, rounds)
             words = order.strip("{} ").replace("field: ", "").replace("direction: ", "")

@@ -112,7 +112,7 @@ async def one_database(name: str, url: str, enterprises: int, rounds: int) -> li
     async with demo(url, enterprises) as database:
         timer = StatementTimer(database)
         # Without plans, loaders send the same statements through SQLAlchemy, where they can be timed.
-        executor = Executor(build(), database, lambda: ZONE, lambda: NOW, planned=False)
+        executor = Executor(build(), database, ZONE, lambda: NOW, planned=False)
         for title, selection in SELECTIONS.items():
             cells: list[str] = []
             for window in WINDOWS.values():

@@ -226,7 +226,7 @@ def graph() -> Graph:
 
 
 def make_executor(graph: Graph, database: Database, now: dt.datetime = NOW, *, planned: bool = True) -> Executor:
-    return Executor(graph, database, lambda: SHANGHAI, lambda: now, planned=planned)
+    return Executor(graph, database, SHANGHAI, lambda: now, planned=planned)
 
 
 @pytest.fixture(scope="session")

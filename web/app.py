@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.clock import now
 from web.auth.sessions import demo_viewers
@@ -20,7 +21,7 @@ from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.sse_single import ReservedEndpoint
 from web.graphql.websocket import SocketEndpoint
 from web.metrics import MEDIA, metrics
-from web.middleware import DirectRoute, ShutdownMiddleware
+from web.middleware import ShutdownMiddleware
 from web.settings import ROOT, Settings
 from web.state import AppState
 
@@ -54,11 +55,25 @@ def pages(name: str) -> ASGIApp:
     return Pages(directory=PAGES / name, html=True)
 
 
-def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = now) -> Starlette:
+class Application(Starlette):
+    """Starlette's application, but for requests to /graphql, which pass neither its routing nor its middleware."""
+
+    def __init__(self, graphql: GraphQLEndpoint, **options: Any) -> None:
+        super().__init__(**options)
+        self.graphql, self._direct = graphql, ShutdownMiddleware(graphql)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/graphql":
+            await self._direct(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = now) -> Application:
     """The application, to be given to a server. `clock` gives the time in UTC."""
     served = AppState(settings or Settings(), clock)
     endpoint = GraphQLEndpoint(served.execution, served.live, served.viewers, body_limit=served.settings.body_limit)
-    reserved = ReservedEndpoint(endpoint, served.execution, served.live)
+    reserved = ReservedEndpoint(served.execution, served.live, served.viewers, body_limit=served.settings.body_limit)
     sockets = SocketEndpoint(served.execution, served.live, served.viewers)
 
     @asynccontextmanager
@@ -92,7 +107,8 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
         offered = await demo_viewers(served.tokens, served.database, clock()) if served.settings.demo else []
         return JSONResponse({"viewers": offered}, headers={"cache-control": "no-store"})
 
-    return Starlette(
+    return Application(
+        endpoint,
         routes=[
             Route("/", lambda request: RedirectResponse("/graphiql/")),
             WebSocketRoute("/graphql", sockets),
@@ -105,9 +121,6 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             Route("/readyz", ready),
             Route("/metrics", counted),
         ],
-        middleware=[
-            Middleware(ShutdownMiddleware),
-            Middleware(DirectRoute, path="/graphql", endpoint=endpoint),
-        ],
+        middleware=[Middleware(ShutdownMiddleware)],
         lifespan=lifespan,
     )

@@ -31,14 +31,3 @@ class ShutdownMiddleware:
                 raise
             error = coded_error(ErrorCode.ENDING, "The server is ending, and has not finished this: ask again.")
             await error_response([error], JSON, 503, {"connection": "close"})(scope, receive, send)
-
-
-class DirectRoute:
-    """Passes HTTP requests for one path straight to an application, past Starlette's routing."""
-
-    def __init__(self, app: ASGIApp, path: str, endpoint: ASGIApp) -> None:
-        self._app, self._path, self._endpoint = app, path, endpoint
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        direct = scope["type"] == "http" and scope["path"] == self._path
-        await (self._endpoint if direct else self._app)(scope, receive, send)

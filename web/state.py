@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
 
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
@@ -32,7 +31,7 @@ class AppState:
         self.tokens = Tokens(signing)
         signer = Signer(signing)
         self.database = Database(settings.database_url, pool_size=settings.pool_size)
-        self.zone: ZoneInfo | None = None
+        self._zone_known = False
         # In demo mode a request without a token sees what a wall sees.
         anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
         self.viewers = Authenticator(self.tokens, self.database, clock, anonymous)
@@ -43,7 +42,7 @@ class AppState:
         self.execution = Executor(
             self.graph,
             self.database,
-            self.time_zone,
+            geography.DEFAULT_ZONE,
             clock,
             notify=self.notifier.notify,
             introspection=settings.introspection,
@@ -56,14 +55,10 @@ class AppState:
             self.viewers, self.database, store, signer, clock, limit=settings.evidence_limit
         )
 
-    def time_zone(self) -> ZoneInfo:
-        return self.zone or geography.DEFAULT_ZONE
-
     async def _learn_zone(self) -> None:
         """Look for the district's zone until there is one: the database may have been empty. It never changes."""
-        if self.zone is None:
-            found = await geography.time_zone(self.database)
-            self.zone = self.zone or found
+        if not self._zone_known and (zone := await geography.time_zone(self.database)) is not None:
+            self.execution.zone, self._zone_known = zone, True
 
     async def open(self) -> None:
         await self.feed.start()

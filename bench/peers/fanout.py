@@ -85,7 +85,7 @@ def now() -> dt.datetime:
 def huhang() -> Starlette:
     """The feed with a log in a list."""
     database = Database(f"sqlite:///{tempfile.mkdtemp()}/unused.db")
-    executor = Executor(build(), database, lambda: ZONE, now)
+    executor = Executor(build(), database, ZONE, now)
     log = ListLog(database)
     live = LiveStreams(executor, database, log, Feed(log), now)
     notifier = Notifier("memory://", live.feed.notify)
@@ -100,7 +100,7 @@ def huhang() -> Starlette:
 def huhang_with_log() -> Starlette:
     """As in production: a transaction writes the event to the log, the feed is notified, and reads the log."""
     database = Database(sys.argv[3])
-    executor = Executor(build(), database, lambda: ZONE, now)
+    executor = Executor(build(), database, ZONE, now)
     log = DatabaseLog(database)
     live = LiveStreams(executor, database, log, Feed(log), now)
     notifier = Notifier("memory://", live.feed.notify)

@@ -52,6 +52,10 @@ class RowCost:
             total += times
         return total
 
+    def may_exceed(self) -> bool:
+        """Whether the limit can be exceeded, by variables or by the document itself."""
+        return any(self.terms) or self.excess({}) is not None
+
     def excess(self, variables: Mapping[str, Any]) -> str | None:
         """What is too much about it."""
         count = self.count(variables)

@@ -54,11 +54,12 @@ class Documents:
 
     def operation(self, text: str, name: str | None) -> ParsedOperation:
         """Raises InvalidOperation for a document that is too large or invalid, or has no operation of this name."""
-        cached = self._cache.get((text, name))
+        key = text, name
+        cached = self._cache.get(key)
         if cached is None:
             cached = self._add(text, name)
         else:
-            self._cache.move_to_end((text, name))
+            self._cache.move_to_end(key)
         if isinstance(cached, list):
             raise InvalidOperation(ErrorCode.BAD_DOCUMENT, cached)
         return cached
@@ -80,11 +81,13 @@ class Documents:
         definition = get_operation_ast(document, name)
         if definition is None:
             return [coded_error(ErrorCode.BAD_DOCUMENT, "Name the one operation of the document that is meant.")]
+        cost = row_cost(self._graph, document, definition)
         return ParsedOperation(
             document,
             definition,
+            definition.operation,
             name,
-            row_cost(self._graph, document, definition),
+            cost if cost.may_exceed() else None,
             self._plan_cache(document, definition),
             is_introspection_only(document, definition),
         )

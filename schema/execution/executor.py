@@ -11,14 +11,14 @@ from graphql import ExecutionResult, OperationType, execute
 
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import ErrorCode
 from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.readers import OperationReader, RequestInfo
 from schema.build import Graph
 from schema.execution import limits
 from schema.execution.context import Context, WriteAccess
 from schema.execution.documents import Documents
-from schema.execution.errors import coded_error, format_error, request_errors
+from schema.execution.errors import InvalidOperation, coded_error, format_error
 from schema.execution.operation import GraphQLResponse, Operation, PreparedOperation
 from schema.fields import mutation
 from schema.plan.cache import PlanCache
@@ -35,7 +35,7 @@ def notify_nobody() -> None:
 class Executor:
     """Executes operations on one graph and one database.
 
-    `clock` gives the time in UTC, `zone` the zone of the district's days. `notify` is called after a commit with
+    `clock` gives the time in UTC, `zone` is the zone of the district's days. `notify` is called after a commit with
     events. `signer` signs the addresses of evidence; without it there are none. `planned` says whether operations are
     compiled; otherwise graphql-core executes all of them.
     """
@@ -44,7 +44,7 @@ class Executor:
         self,
         graph: Graph,
         database: Database,
-        zone: Callable[[], ZoneInfo],
+        zone: ZoneInfo,
         clock: Callable[[], dt.datetime],
         *,
         notify: Callable[[], None] = notify_nobody,
@@ -52,22 +52,23 @@ class Executor:
         signer: Signer | None = None,
         planned: bool = True,
     ) -> None:
-        self.graph, self._database, self._zone, self._clock = graph, database, zone, clock
+        self.graph, self._database, self.zone, self._clock = graph, database, zone, clock
         self._write_access, self._signer = WriteAccess(database, notify), signer
         plan_cache = partial(PlanCache, graph, sqlite=database.sqlite)
         self._documents = Documents(graph, plan_cache, introspection=introspection)
         self.plans = PlanRunner(database.read_pool, sqlite=database.sqlite) if planned else None
 
     def prepare(self, operation: Operation) -> PreparedOperation:
-        """Parse, validate and classify an operation, or look that up. Raises RequestError where it cannot be executed,
-        or exceeds a limit.
+        """Parse, validate and classify an operation, or look that up.
+
+        Raises InvalidOperation where the operation cannot be executed or exceeds a limit.
         """
         parsed = self._documents.operation(operation.query, operation.name)
         variables = operation.variables
-        if (excess := limits.variables_excess(variables)) is not None:
-            raise RequestError(ErrorCode.BAD_VARIABLES, excess)
-        if (excess := parsed.cost.excess(variables)) is not None:
-            raise RequestError(ErrorCode.TOO_COSTLY, excess)
+        if variables and (excess := limits.variables_excess(variables)) is not None:
+            raise InvalidOperation(ErrorCode.BAD_VARIABLES, [coded_error(ErrorCode.BAD_VARIABLES, excess)])
+        if parsed.cost is not None and (excess := parsed.cost.excess(variables)) is not None:
+            raise InvalidOperation(ErrorCode.TOO_COSTLY, [coded_error(ErrorCode.TOO_COSTLY, excess)])
         return PreparedOperation(parsed, variables)
 
     async def execute(self, operation: PreparedOperation, viewer: Viewer | None) -> GraphQLResponse:
@@ -90,8 +91,8 @@ class Executor:
         """Prepare and execute. A refused request is a response that was not started."""
         try:
             prepared = self.prepare(operation)
-        except RequestError as error:
-            return refused(request_errors(error))
+        except InvalidOperation as error:
+            return refused(error.errors)
         return await self.execute(prepared, viewer)
 
     async def event_data(self, operation: PreparedOperation, viewer: Viewer, root: Any) -> bytes | None:
@@ -101,7 +102,7 @@ class Executor:
         return await self.plans.data(operation.parsed.plans, operation.variables, self.request_info(viewer), root)
 
     def request_info(self, viewer: Viewer) -> RequestInfo:
-        return RequestInfo(viewer, self._clock(), self._zone(), self._signer)
+        return RequestInfo(viewer, self._clock(), self.zone, self._signer)
 
     def reader(self, viewer: Viewer) -> OperationReader:
         """Reads for this viewer, at this time."""

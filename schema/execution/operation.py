@@ -10,7 +10,7 @@ from schema.execution.cost import RowCost
 from schema.plan.cache import PlanCache
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operation:
     """What a client sends. `name` selects one of the document's operations."""
 
@@ -22,21 +22,21 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedOperation:
-    """One operation of a valid document. All requests with the same text and operation name share it."""
+    """One operation of a valid document. All requests with the same text and operation name share it.
+
+    `cost` is None where no variables can make the operation too costly.
+    """
 
     document: DocumentNode
     definition: OperationDefinitionNode
+    kind: OperationType
     name: str | None
-    cost: RowCost
+    cost: RowCost | None
     plans: PlanCache
     introspection_only: bool
 
-    @property
-    def kind(self) -> OperationType:
-        return self.definition.operation
 
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class PreparedOperation:
     """A parsed operation with the variables of one request. Both are within the limits."""
 
@@ -44,7 +44,7 @@ class PreparedOperation:
     variables: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GraphQLResponse:
     """The response to an operation.
 
@@ -61,8 +61,13 @@ class GraphQLResponse:
     def data(self) -> dict[str, Any] | None:
         return self.executed if self.written is None else orjson.loads(self.written)
 
+    def json(self) -> bytes:
+        """The response map (GraphQL specification, section 7) as JSON."""
+        # Rows have no float that JSON cannot write, and times are text before they come here.
+        return orjson.dumps(self.body()) if self.written is None else b'{"data":' + self.written + b"}"
+
     def body(self) -> dict[str, Any]:
-        """The response map (GraphQL specification, section 7), for orjson to serialize."""
+        """The response map, for orjson to serialize as a part of a message."""
         errors = {"errors": self.errors} if self.errors else {}
         data = self.executed if self.written is None else orjson.Fragment(self.written)
         return {**errors, "data": data} if self.started else errors

@@ -46,7 +46,7 @@ class Asked:
 
 @pytest_asyncio.fixture(scope="module")
 async def asked(demo: Database, graph: Graph) -> AsyncIterator[Asked]:
-    plain = Executor(graph, demo, lambda: SHANGHAI, lambda: NOW, planned=False)
+    plain = Executor(graph, demo, SHANGHAI, lambda: NOW, planned=False)
     every = await names(demo, None)
     stock = Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
     [rich] = await richest(demo, 1)

@@ -73,7 +73,7 @@ class Desk:
     def __init__(self, graph: Graph, database: Database, now: dt.datetime = NOW) -> None:
         self.now, self.graph, self.database = now, graph, database
         self.notifications = 0
-        self.running = Executor(graph, database, lambda: SHANGHAI, lambda: self.now, notify=self._notify)
+        self.running = Executor(graph, database, SHANGHAI, lambda: self.now, notify=self._notify)
         self._documents: dict[tuple[str, str], str] = {}
 
     def _notify(self) -> None:

@@ -40,7 +40,7 @@ class Desk:
         self.database, self.store, self.folder, self.now = database, store, folder, NOW
         self.tokens, self.signer = Tokens(SECRET), Signer(SECRET)
         self.viewers = Authenticator(self.tokens, database, self.clock, anonymous)
-        self.execution = Executor(graph, database, lambda: SHANGHAI, self.clock, signer=self.signer)
+        self.execution = Executor(graph, database, SHANGHAI, self.clock, signer=self.signer)
         endpoint = EvidenceEndpoint(self.viewers, database, store, self.signer, self.clock, limit=LIMIT)
         self.app = Starlette(routes=endpoint.routes)
         self.client = httpx.AsyncClient(

@@ -65,14 +65,6 @@ class Authenticator:
         token = _token(authorization)
         return self.anonymous if token is None else await self.authenticate_token(token)
 
-    def cached_viewer(self, authorization: str | None) -> Viewer | None:
-        """Like `authenticate` where that needs no look at the database; otherwise None."""
-        if authorization is None:
-            return self.anonymous
-        scheme, _, token = authorization.partition(" ")
-        cached = self._cache.get(token.strip()) if scheme.lower() == "bearer" else None
-        return cached[0] if cached is not None and self._clock() < cached[1] else None
-
     async def open_session(self, authorization: str | None) -> Session:
         """The viewer as the register has them now, for a stream. Raises RequestError like `authenticate`."""
         token = _token(authorization)

@@ -9,7 +9,6 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.errors import request_errors
-from schema.execution.operation import GraphQLResponse
 from web.graphql.negotiation import GRAPHQL, JSON
 from web.graphql.request import BadBody
 
@@ -25,20 +24,15 @@ class HttpResponse:
         self, status: int, body: bytes = b"", content_type: bytes | None = None, headers: dict[str, str] | None = None
     ) -> None:
         self.status, self.body = status, body
-        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()] if headers else []
+        self.headers: list[tuple[bytes, bytes]] = []
         if content_type is not None:
-            self.headers += [(b"content-length", b"%d" % len(body)), (b"content-type", content_type)]
+            self.headers = [(b"content-length", b"%d" % len(body)), (b"content-type", content_type)]
+        if headers:
+            self.headers += [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
-
-
-def graphql_response(
-    response: GraphQLResponse, media: str, status: int = 200, headers: dict[str, str] | None = None
-) -> HttpResponse:
-    # Rows have no float that JSON cannot write, and times are text before they come here.
-    return HttpResponse(status, orjson.dumps(response.body()), content_type(media), headers)
 
 
 def error_response(

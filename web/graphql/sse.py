@@ -8,7 +8,6 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 
-import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -230,7 +229,7 @@ def stream_response(
 
 def single_response(response: GraphQLResponse, media: str) -> HttpResponse:
     """A single result as a stream, for a client that accepts nothing else."""
-    body = orjson.dumps(response.body())
+    body = response.json()
     headers = {"cache-control": "no-store"}
     if media == EVENTS:
         stream = event("next", body) + event("complete", b"")

@@ -19,11 +19,10 @@ from schema.execution.errors import coded_error, format_error, request_errors
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
 from schema.live.streams import LiveStreams, StreamMembership
-from web.auth.sessions import Session
+from web.auth.sessions import Authenticator, Session
 from web.graphql.close_codes import OPERATIONS_MAXIMUM
-from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.negotiation import EVENTS, JSON
-from web.graphql.request import read_headers
+from web.graphql.request import authorization, read_headers, read_operation
 from web.graphql.response import error_response, refusal
 from web.graphql.sse import SendQueue, StreamResponse, StreamSink, event
 
@@ -71,16 +70,16 @@ class ReservedStream:
 class ReservedEndpoint:
     """Handles the four methods at one path."""
 
-    def __init__(self, endpoint: GraphQLEndpoint, executor: Executor, live: LiveStreams) -> None:
-        self._endpoint, self._executor, self._live = endpoint, executor, live
+    def __init__(self, executor: Executor, live: LiveStreams, authenticator: Authenticator, *, body_limit: int) -> None:
+        self._executor, self._live, self._authenticator, self._body_limit = executor, live, authenticator, body_limit
         self._streams: dict[str, ReservedStream] = {}
 
     async def respond(self, request: Request) -> ASGIApp:
-        headers = read_headers(request.scope)
+        header = authorization(read_headers(request.scope))
         try:
-            viewer = await self._endpoint.viewer(headers)
+            viewer = await self._authenticator.authenticate(header)
             if request.method == "PUT":
-                return self._reserve(await self._endpoint.hold(headers))
+                return self._reserve(await self._authenticator.open_session(header))
             token = request.headers.get(TOKEN) or request.query_params.get("token", "")
             stream = self._streams.get(token)
             if stream is None or stream.viewer != viewer:
@@ -113,7 +112,7 @@ class ReservedEndpoint:
         if stream.opened:
             return coded_response(409, ErrorCode.BAD_REQUEST, "The stream is already open.")
         stream.opened = True
-        seconds = self._endpoint.seconds_left(stream.viewer)
+        seconds = self._authenticator.seconds_left(stream.viewer)
 
         def keep_alive() -> bytes:
             # Without a cursor while an operation is being prepared, because that one may begin at an earlier cursor.
@@ -131,7 +130,8 @@ class ReservedEndpoint:
         return response
 
     async def _start(self, request: Request, stream: ReservedStream) -> ASGIApp:
-        requested = await self._endpoint.operation(request.scope, read_headers(request.scope), request.receive)
+        headers = read_headers(request.scope)
+        requested = await read_operation(request.scope, headers, request.receive, body_limit=self._body_limit)
         id = requested.extensions.get("operationId")
         if not isinstance(id, str) or not id:
             raise RequestError(ErrorCode.BAD_REQUEST, "`extensions.operationId` is needed, as a string.")

@@ -151,7 +151,7 @@ async def fill(database: Database, rows: dict[Any, list[dict[str, Any]]]) -> Non
 
 
 def at(graph: Graph, database: Database, zone: ZoneInfo, now: dt.datetime) -> Executor:
-    return Executor(graph, database, lambda: zone, lambda: now)
+    return Executor(graph, database, zone, lambda: now)
 
 
 async def told(execution: Executor, world: dict[Any, list[dict[str, Any]]], windows: list[Days]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ async def county(loaded: tuple[str, Json]) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def ask(graph: Graph, county: Database) -> Any:
-    executor = Executor(graph, county, lambda: CALIFORNIA, lambda: NOW)
+    executor = Executor(graph, county, CALIFORNIA, lambda: NOW)
 
     async def execute(query: str) -> Json:
         answer = await executor.run(Operation(query, {}), COMMANDER)

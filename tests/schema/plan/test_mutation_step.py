@@ -92,7 +92,7 @@ async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncI
     await close_for_copying(first)
     copies = Database(await databases.new(url)), Database(await databases.new(url))
     planned, plain = (
-        Executor(graph, copy, lambda: SHANGHAI, lambda: NOW, planned=way)
+        Executor(graph, copy, SHANGHAI, lambda: NOW, planned=way)
         for copy, way in zip(copies, (True, False), strict=True)
     )
     viewers = [
@@ -241,7 +241,7 @@ async def test_an_action_that_breaks_is_not_tried_again(office: Office, graph: G
         tries += 1
         raise RuntimeError
 
-    running = Executor(graph, office.database, lambda: SHANGHAI, lambda: NOW, notify=fail)
+    running = Executor(graph, office.database, SHANGHAI, lambda: NOW, notify=fail)
     for plan in (True, True, False):
         if not plan:
             running.plans = None
@@ -274,7 +274,7 @@ async def test_several_actions_are_done_one_after_the_other(office: Office) -> N
     ],
 )
 async def test_odd_mutations_are_answered_as_without_plans(office: Office, graph: Graph, query: str) -> None:
-    plain = Executor(graph, office.database, lambda: SHANGHAI, lambda: NOW, planned=False)
+    plain = Executor(graph, office.database, SHANGHAI, lambda: NOW, planned=False)
     operation = Operation(query, {"input": asking(office)} if "$input" in query else {})
     one, other = [await running.run(operation, DUTY) for running in (office.running, plain)]
     assert (one.started, one.errors) == (other.started, other.errors)

@@ -128,7 +128,7 @@ async def application(
     url = await databases.new(demo_url)
     settings = Settings(database_url=url, demo=request.param, secret=SECRET, body_limit=LIMIT)
     app = create(settings, lambda: made.now)
-    endpoint: Any = app.user_middleware[-1].kwargs["endpoint"]
+    endpoint = app.graphql
     executor: Executor = endpoint._executor
     made = Application(app, executor, executor._database)
     async with app.router.lifespan_context(app):

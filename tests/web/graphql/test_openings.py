@@ -77,7 +77,7 @@ class Office:
 async def office(databases: Databases, migrated_url: str) -> AsyncIterator[Office]:
     url, _ = await small_district(databases, migrated_url)
     app = create(Settings(database_url=url, secret=SecretStr(SECRET)))
-    endpoint: Any = app.user_middleware[-1].kwargs["endpoint"]
+    endpoint = app.graphql
     [reserved] = [route for route in app.routes if isinstance(route, Route) and route.path == "/graphql/stream"]
     reserved_endpoint = reserved.endpoint.__self__  # type: ignore[attr-defined]  # a method
     database = Database(url)
