@@ -77,10 +77,10 @@ class EventStream(StreamSource):
         names = [column.key for column in layout.all]
         return value_step(selected.type, lambda event: tuple(getattr(event.row, name) for name in names), objects)
 
-    def interest(self, visibility: Visibility, given: dict[str, Any]) -> EventFilter:
-        """What the stream is about. Raises Refused."""
+    def filter(self, visibility: Visibility, arguments: dict[str, Any]) -> EventFilter:
+        """Selects the stream's events for this viewer. Raises RequestError."""
         own = visibility.enterprise if visibility.role is Role.ENTERPRISE else None
-        return replace(event_filter(given.get("filter") or None), subjects=self.subjects, own=own)
+        return replace(event_filter(arguments.get("filter") or None), subjects=self.subjects, own=own)
 
 
 PORTRAITS = {
@@ -104,12 +104,12 @@ class PortraitStream(StreamSource):
             ),
         ]
 
-    def scene(self, given: dict[str, Any]) -> tuple[str, int, Days | None]:
-        """The type, the key and the days. Raises Refused."""
-        name, key = node_id.decode(given["of"])
+    def scope(self, arguments: dict[str, Any]) -> tuple[str, int, Days | None]:
+        """The type, the key and the days of the portrait. Raises RequestError."""
+        name, key = node_id.decode(arguments["of"])
         if name not in PORTRAITS:
             raise RequestError(ErrorCode.BAD_ID, "A portrait is of a district, zone, ring, venue or enterprise.")
-        window = given.get("window")
+        window = arguments.get("window")
         return name, key, (window.from_, window.to) if window else None
 
 
@@ -136,9 +136,9 @@ class PositionStream(StreamSource):
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         return [argument("zone", "Only inspectors assigned to this zone.", strawberry.ID | None, strawberry.UNSET)]
 
-    def zone(self, given: dict[str, Any]) -> int | None:
-        """The zone's key. Raises Refused."""
-        return node_id.key_of(given["zone"], "Zone") if given.get("zone") else None
+    def zone(self, arguments: dict[str, Any]) -> int | None:
+        """The zone's key. Raises RequestError."""
+        return node_id.key_of(arguments["zone"], "Zone") if arguments.get("zone") else None
 
 
 @strawberry.type(description="Root of subscriptions.")

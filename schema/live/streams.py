@@ -84,11 +84,11 @@ class LiveStreams:
         request = subscription_request(self._executor.graph, operation, visibility)
         match request.stream:
             case EventStream() as stream:
-                event_filter = stream.interest(visibility, request.arguments)
+                event_filter = stream.filter(visibility, request.arguments)
                 after = await self._start_number(resume or request.after)
                 return PreparedEventStream(self, request, event_filter, after)
             case PortraitStream() as stream:
-                scope = PortraitScope(*stream.scene(request.arguments))
+                scope = PortraitScope(*stream.scope(request.arguments))
                 await self._check_portrait(scope, visibility)
                 return PreparedStateStream(self, request, PortraitSource(self._sources, self.renderer(request), scope))
             case PositionStream() as stream:
