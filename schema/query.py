@@ -110,7 +110,7 @@ class Query:
     nearby: list[Nearby] = batch(
         nearby.near_point,
         description="Rows around a point, nearest first.",
-        carries=nearby.CARRIES,
+        json_attributes=nearby.JSON_ATTRIBUTES,
         arguments={
             "point": BatchArgument("The point.", lambda: PointInput, point),
             "kinds": "Kinds of rows to look for.",

@@ -79,7 +79,7 @@ class Near:
     text: str | None = None
 
 
-CARRIES = {"item": "text"}
+JSON_ATTRIBUTES = {"item": "text"}
 
 Point = tuple[float, float]  # latitude, longitude in degrees
 RowAt = tuple[int, float, float, str | None]  # a row's key, its point, and the text of the extra select

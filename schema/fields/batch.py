@@ -173,11 +173,12 @@ def batch(
     description: str,
     arguments: Mapping[str, str | BatchArgument] | None = None,
     sees: Right | None = None,
-    carries: Mapping[str, str] | None = None,
+    json_attributes: Mapping[str, str] | None = None,
 ) -> Any:
     """One call for all parents: (reader, a tuple of the needed columns for each parent, arguments) → one result each.
 
-    The function's keyword arguments become the field's; `arguments` describes each of them. `carries` names attributes
-    of the results: by the one that refers to a row, the one for the value of the reader's extra column.
+    The function's keyword arguments become the field's; `arguments` describes each of them. `json_attributes`
+    names attributes of the results: by the one that refers to a row, the one that gets the value of the reader's extra
+    column.
     """
-    return declare_field(Batch(function, needs, arguments or {}, carries or {}), description, sees)
+    return declare_field(Batch(function, needs, arguments or {}, json_attributes or {}), description, sees)

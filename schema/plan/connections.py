@@ -38,8 +38,8 @@ def _entry(
     selection.rows = True
     inner: Any = get_named_type(connection.fields[name].type)
     if name == "nodes":
-        place = len(selection.shapes)
-        selection.shapes.append(planner.objects(inner, nodes, layout))
+        place = len(selection.objects)
+        selection.objects.append(planner.objects(inner, nodes, layout))
         return lambda values, cursors, group, count: values[place]
     if name == "edges":
         return _edges(planner, selection, inner, nodes, layout)
@@ -53,8 +53,8 @@ def _edges(
     for key, key_nodes in planner.selections.subfields(edge, nodes).items():
         name = key_nodes[0].name.value
         if name == "node":
-            fields.append((key, len(selection.shapes)))
-            selection.shapes.append(planner.objects(edge.fields[name].type, key_nodes, layout))
+            fields.append((key, len(selection.objects)))
+            selection.objects.append(planner.objects(edge.fields[name].type, key_nodes, layout))
         else:
             fields.append((key, name))
             selection.cursors |= name == "cursor"

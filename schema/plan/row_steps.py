@@ -94,33 +94,37 @@ class RowListStep:
 
     @property
     def statements(self) -> int:
-        return 1 + self.related.table.shape.statements
+        return 1 + self.related.table.objects.statements
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         keys = self.related.keys(rows)
         groups = await self.related.all_rows(state, self.request, list(dict.fromkeys(keys)), self.order)
-        shape = self.related.table.shape
+        objects = self.related.table.objects
         if self.last:
             last = {key: group[-1] for key, group in groups.items() if group}
-            values = dict(zip(last, await shape.run(state, list(last.values())), strict=True))
+            values = dict(zip(last, await objects.run(state, list(last.values())), strict=True))
             return [values.get(key) for key in keys]
         flat, parts = flatten({key: Slice(group, False, False) for key, group in groups.items()})
-        made = await shape.run(state, flat)
-        return [made[parts[key].start : parts[key].end] for key in keys]
+        built = await objects.run(state, flat)
+        return [built[parts[key].start : parts[key].end] for key in keys]
 
 
 class ConnectionSelection:
-    """A selection on a connection: the shapes of its rows, and whether it needs rows, cursors, ends or counts."""
+    """A selection on a connection: steps that build objects of its rows, and what else it needs of a page.
+
+    `rows`, `cursors`, `ends` and `counts` say whether it needs rows at all, their cursors, whether there are rows
+    beyond the page, and the number of all rows.
+    """
 
     def __init__(self) -> None:
-        self.shapes: list[Step] = []
+        self.objects: list[Step] = []
         self.rows = self.cursors = self.ends = self.counts = False
-        # By response key, a function of (each shape's values, the cursors, the parent's slice, the count).
+        # By response key, a function of (each step's values, the cursors, the parent's slice, the count).
         self.entries: list[tuple[str, Callable[[list[Any], Any, ParentSlice, int], Any]]] = []
 
     @property
     def statements(self) -> int:
-        return int(self.rows) + int(self.counts) + sum(shape.statements for shape in self.shapes)
+        return int(self.rows) + int(self.counts) + sum(step.statements for step in self.objects)
 
 
 async def connection_values(
@@ -140,7 +144,7 @@ async def connection_values(
     parts: dict[Any, ParentSlice] = dict.fromkeys(unique, NO_ROWS)
     if selection.rows:
         rows, parts = await related.pages(state, request, unique, ends=selection.ends)
-    values = [await shape.run(state, rows) for shape in selection.shapes]
+    values = [await step.run(state, rows) for step in selection.objects]
     counts = await related.counts(state, request, unique) if selection.counts else dict.fromkeys(unique, 0)
     cursors = rows if cursor is None else [cursor(page, row) for row in rows]
     connections = {}

@@ -112,14 +112,14 @@ class PolymorphicStep:
 
 
 class TableSelection:
-    """A selection on the rows of a table: the columns to read, and `shape`, the step that builds values of the rows.
+    """A selection on the rows of a table: the columns to read, and the step that builds objects of them.
 
     Rows that the operation has just written are read with `scoped` off: their writer may see them.
     """
 
-    def __init__(self, model: Any, columns: RowLayout, shape: Step | None = None, *, scoped: bool = True) -> None:
+    def __init__(self, model: Any, columns: RowLayout, objects: Step | None = None, *, scoped: bool = True) -> None:
         self.model, self.columns, self._scoped = model, columns, scoped
-        self.shape = shape or ScalarStep(list)
+        self.objects = objects or ScalarStep(list)
 
     def source(self, relation: Relation) -> RowSource:
         return RowSource(self.model, relation, scoped=self._scoped)
@@ -137,14 +137,14 @@ class RowLookup:
 
     @property
     def statements(self) -> int:
-        return 1 + self._table.shape.statements
+        return 1 + self._table.objects.statements
 
     async def find(self, state: ExecutionState, keys: Collection[Any]) -> dict[Any, Any]:
         """By key, the value of the row that has it; keys without a row are missing."""
         if not keys:
             return {}
         rows = await self._source.by_key(state.reader, list(keys), selected=self._table.columns.read(state))
-        values = await self._table.shape.run(state, list(rows.values()))
+        values = await self._table.objects.run(state, list(rows.values()))
         return dict(zip(rows, values, strict=True))
 
 

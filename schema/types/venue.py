@@ -56,7 +56,7 @@ class Venue(Node):
         models.Venue.latitude,
         models.Venue.longitude,
         description="Rows around it, nearest first; empty where the venue has no location.",
-        carries=nearby.CARRIES,
+        json_attributes=nearby.JSON_ATTRIBUTES,
         arguments={
             "kinds": "Kinds of rows to look for.",
             "within_metres": "Greatest distance in metres along the ground; unlimited without it.",
