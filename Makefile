@@ -52,8 +52,8 @@ test: setup browser check ## Run all that a change must pass: `check`, then the 
 	@$(PYTEST) $(ARGS)
 
 .PHONY: test-fast
-test-fast: setup check ## Run `check`, then the unit tests on SQLite, in under a minute
-	@$(PYTEST) -m unit --database sqlite $(ARGS)
+test-fast: setup check ## Run `check`, then the unit tests on SQLite with one case each, in under a minute
+	@$(PYTEST) -m 'unit and not hypothesis' --database sqlite --cases 1 $(ARGS)
 
 .PHONY: check
 check: setup ## Check style and types of Python and of the pages

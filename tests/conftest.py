@@ -11,6 +11,7 @@ import shutil
 import signal
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -53,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database", action="append", choices=DATABASES, help="run only on this database (may be given twice)"
     )
+    parser.addoption("--cases", type=int, help="run at most so many parameter sets of each test")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -71,9 +73,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the long tests first: a long test that begins last would leave a worker idle."""
     items.sort(key=lambda item: not is_long(item))
+    if limit := config.getoption("--cases"):
+        cases = Counter[str]()
+        for item in list(items):
+            cases[test := item.nodeid.split("[")[0]] += 1
+            if cases[test] > limit:
+                items.remove(item)
+                config.hook.pytest_deselected(items=[item])
 
 
 def pytest_collection_finish() -> None:

@@ -9,6 +9,8 @@ COMMIT = os.environ.get("HUHANG_PROVE")
 PROVING = COMMIT is not None
 
 
-def examples(number: int) -> int:
-    """The number of Hypothesis examples: `number`, or a hundred times as many in a proof."""
-    return number * 100 if PROVING else number
+def examples(number: int, proof: int | None = None) -> int:
+    """The number of Hypothesis examples: `number`, or in a proof `proof`, by default a hundred times as many."""
+    if PROVING:
+        return number * 100 if proof is None else proof
+    return number

@@ -26,6 +26,7 @@ EVENTS = 300
 SPARE = EVENTS  # weak references that come and go; what graphql-core keeps of each event is dozens of objects
 
 
+@pytest.mark.database_independent
 @pytest.mark.parametrize("planned", [True, False])
 async def test_an_event_leaves_nothing_behind(demo: Database, graph: Graph, planned: bool) -> None:
     running = make_executor(graph, demo, planned=planned)

@@ -112,7 +112,7 @@ async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncI
 
 @given(data=st.data())
 @settings(
-    max_examples=examples(150),
+    max_examples=examples(60, proof=15_000),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
