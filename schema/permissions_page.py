@@ -176,8 +176,8 @@ class Page:
         yield "*part*: ignores personal data; *refused*: the error FORBIDDEN. Every viewer may use all other filters.\n"
         yield from head("filter")
         for name in sorted(NODES):
-            for field, asked in getattr(NODES[name], "filters", {}).items():
-                cells = [allowed(asked.predicate, v) for v in VIEWERS.values()]
+            for field, filter_field in getattr(NODES[name], "filters", {}).items():
+                cells = [allowed(filter_field.predicate, v) for v in VIEWERS.values()]
                 if set(cells) != {"all"}:
                     yield f"| {name}: {camel(field)} | {' | '.join(cells)} |"
         yield ""
@@ -197,11 +197,11 @@ class Page:
             yield f"| {name} | {' | '.join(cells)} | {f'`{scope.value}`' if scope else '–'} |"
 
 
-def allowed(clause: Predicate, visibility: Visibility) -> str:
-    visible = clause.visible_to(visibility)
+def allowed(predicate: Predicate, visibility: Visibility) -> str:
+    visible = predicate.visible_to(visibility)
     if visible is None or not authorization.may_filter_by(visible, visibility):
         return "refused"
-    return "all" if visible is clause else "part"
+    return "all" if visible is predicate else "part"
 
 
 def head(first: str) -> Iterator[str]:

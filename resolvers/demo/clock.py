@@ -23,7 +23,7 @@ class Clock:
         return cls(today, dt.datetime.combine(today, dt.time(), _ZONE).astimezone(dt.UTC))
 
     def day(self, days_ago: int, hour: float) -> dt.datetime:
-        """The hour, 0 to 24, of the day `days_ago`: 1 is yesterday, 0 and less are in the future."""
+        """An hour of the day `days_ago`: 1 is yesterday, which ends at midnight; 0 and less are future days."""
         return later(self.midnight, 24 * -days_ago + hour)
 
     def reached(self, moment: dt.datetime) -> bool:

@@ -44,14 +44,14 @@ class Life:
         return self.row["status"] in HAZARD_TERMINAL
 
     def run(self) -> None:
-        found: dt.datetime = self.row["found_at"]
-        self._note(found, None, self.row["status"])
+        found_at: dt.datetime = self.row["found_at"]
+        self._note(found_at, None, self.row["status"])
         by_enterprise = self.row["status"] is HazardStatus.UNDER_REVIEW
         if not by_enterprise and not self.major and self.rng.random() < ON_THE_SPOT_SHARE:
-            rectified = self._hand_in(found, "当场整改完毕")
+            rectified = self._hand_in(found_at, "当场整改完毕")
         else:
             # An enterprise's own report waits longer, because it is reviewed first.
-            assigned = self._judge(found, *((24, 360) if by_enterprise else (3, 60)))
+            assigned = self._judge(found_at, *((24, 360) if by_enterprise else (3, 60)))
             started = assigned and self._start(assigned)
             rectified = started and self._rectify(started)
         accepted = rectified and self._accept(rectified)
@@ -75,8 +75,8 @@ class Life:
         status = self.row["status"]
         self.scene.log.happened(at, kind, self.row, role, before=status, after=status, major=self.major)
 
-    def _judge(self, found: dt.datetime, soonest: float, latest: float) -> dt.datetime | None:
-        at = at_work(later(found, between(self.rng, soonest, latest)))
+    def _judge(self, found_at: dt.datetime, soonest: float, latest: float) -> dt.datetime | None:
+        at = at_work(later(found_at, between(self.rng, soonest, latest)))
         if self.rng.random() < 0.04:
             if self._reach(at, HazardStatus.DISMISSED):
                 self.settled_at = at
@@ -179,7 +179,7 @@ def live(
     rng: Random,
     enterprise: dict[str, Any],
     trade: Trade,
-    found: dt.datetime,
+    found_at: dt.datetime,
     inspection: int | None = None,
     inspector: str | None = None,
 ) -> Life:
@@ -195,7 +195,7 @@ def live(
         status=HazardStatus.UNDER_REVIEW if inspection is None else HazardStatus.FOUND,
         category=category,
         description=description.format(pick(rng, PARTS[trade])),
-        found_at=found,
+        found_at=found_at,
         version=1,
     )
     life = Life(scene, rng, enterprise, row, inspector)

@@ -55,16 +55,16 @@ STAMPS = ("dispatched_at", "acknowledged_at", "departed_at", "arrived_at", "subm
 
 @dataclass
 class Visit:
-    """`lead` is the first inspector's name; `found` are its hazards; `carried`: a re-inspection covers them."""
+    """`lead` is the first inspector's name; `lives` are of its hazards; `carried`: a re-inspection covers them."""
 
     row: dict[str, Any]
     lead: str
-    found: list[hazards.Life] = field(default_factory=list)
+    lives: list[hazards.Life] = field(default_factory=list)
     carried: bool = False
 
     @property
     def major(self) -> bool:
-        return any(life.major for life in self.found)
+        return any(life.major for life in self.lives)
 
 
 @dataclass
@@ -131,14 +131,16 @@ class Inspecting:
     def report(self) -> None:
         """Add a hazard that the enterprise reported itself; half of them in the last weeks."""
         days = whole(self.rng, 1, 40 if self.rng.random() < 0.5 else HISTORY_DAYS)
-        found = self.scene.clock.day(days, between(self.rng, 8, 18))
-        self.reported.append(hazards.live(self.scene, self.rng, self.enterprise, self.trade, found))
+        found_at = self.scene.clock.day(days, between(self.rng, 8, 18))
+        self.reported.append(hazards.live(self.scene, self.rng, self.enterprise, self.trade, found_at))
 
     def _kind(self) -> InspectionKind:
         """The kind of the next visit, which may be a re-inspection after one with hazards."""
-        found = self.visits and self.visits[-1].found
+        previous_hazards = self.visits and self.visits[-1].lives
         return (
-            InspectionKind.REINSPECTION if found and self.rng.random() < REINSPECTION_SHARE else pick(self.rng, KINDS)
+            InspectionKind.REINSPECTION
+            if previous_hazards and self.rng.random() < REINSPECTION_SHARE
+            else pick(self.rng, KINDS)
         )
 
     def _visit(self, kind: InspectionKind, tonight: InspectionStatus | None = None, **columns: Any) -> Visit:
@@ -200,7 +202,7 @@ class Inspecting:
         row, submitted = visit.row, times[-1]
         result = pick(self.rng, RESULTS)
         number = pick(self.rng, FOUND_COUNTS) if result is InspectionResult.HAZARDS_FOUND else 0
-        visit.found = [
+        visit.lives = [
             hazards.live(self.scene, self.rng, self.enterprise, self.trade, submitted, row["id"], visit.lead)
             for _ in range(number)
         ]
@@ -239,8 +241,8 @@ class Inspecting:
         """Review a submitted visit. It is closed once all its hazards are settled or covered by a re-inspection."""
         row, submitted = visit.row, visit.row["submitted_at"]
         status, steps = InspectionStatus.SUBMITTED, 5
-        if all(life.terminal for life in visit.found):
-            last = max((life.settled_at for life in visit.found if life.settled_at), default=submitted)
+        if all(life.terminal for life in visit.lives):
+            last = max((life.settled_at for life in visit.lives if life.settled_at), default=submitted)
             closed = at_work(later(max(last, submitted), between(self.rng, 5, 120)))
         elif visit.carried:
             closed = at_work(later(submitted, between(self.rng, 72, 400)))
@@ -280,6 +282,6 @@ def history(
     for visit in inspecting.visits:
         if visit.row.get("submitted_at"):
             inspecting.settle(visit)
-    lives = [life for visit in inspecting.visits for life in visit.found] + inspecting.reported
+    lives = [life for visit in inspecting.visits for life in visit.lives] + inspecting.reported
     submitted = [visit.row["submitted_at"] for visit in inspecting.visits if visit.row.get("submitted_at")]
     return History(sum(not life.terminal for life in lives), max(submitted, default=None))

@@ -316,7 +316,7 @@ def _daily(scope: EnterpriseScope) -> list[sa.Select[Any]]:
         return _per_parent(scope, table, day, *columns).where(time >= _time("start")).group_by(day)
 
     by_inspection = HAZARD.c.inspection_id.is_not(None)
-    found = per_day(
+    found_hazards = per_day(
         HAZARD,
         HAZARD.c.found_at,
         sa.func.count().label("found"),
@@ -334,7 +334,7 @@ def _daily(scope: EnterpriseScope) -> list[sa.Select[Any]]:
         *_submitted_in_window()
     )
     filed = per_day(CASE, CASE.c.filed_at, sa.func.count().label("filed")).where(CASE.c.filed_at < _time("end"))
-    return [found, closed, accepted, inspections, filed]
+    return [found_hazards, closed, accepted, inspections, filed]
 
 
 def _local_day(time: ColumnElement[Any], sqlite: bool) -> ColumnElement[Any]:

@@ -167,7 +167,7 @@ def _portrait(counts: Counts, now: dt.datetime, cursor: str, days: Days) -> Port
 
     total = counts.total
     enterprises = sum(counts.risk.values())
-    found, inspections = within("found"), within("inspections")
+    hazards_found, inspections = within("found"), within("inspections")
     rectified, closed = within("rectified"), within("closed_of_found")
     grades: list[RiskGrade | None] = [*sorted(RiskGrade, key=lambda grade: -grade.value), None]
     return Portrait(
@@ -180,16 +180,16 @@ def _portrait(counts: Counts, now: dt.datetime, cursor: str, days: Days) -> Port
         hazards_open=total["open"],
         hazards_overdue=total["overdue"],
         major_hazards_open=total["major_open"],
-        hazards_found=found,
+        hazards_found=hazards_found,
         hazards_rectified=rectified,
         hazards_closed=closed,
         inspections=inspections,
         enterprises_inspected=total["enterprises_inspected"],
         cases_filed=within("filed"),
         inspections_penalised=total["penalised"],
-        rectification_rate=_rate(rectified, found),
+        rectification_rate=_rate(rectified, hazards_found),
         on_time_rate=_rate(total["on_time"], total["due"]),
-        closure_rate=_rate(closed, found),
+        closure_rate=_rate(closed, hazards_found),
         coverage=_rate(total["enterprises_inspected"], enterprises),
         filing_rate=_rate(total["with_case"], inspections),
         penalty_rate=_rate(total["penalised"], inspections),
@@ -200,22 +200,22 @@ def _portrait(counts: Counts, now: dt.datetime, cursor: str, days: Days) -> Port
 
 
 def _trend(counts: Counts, window: list[dt.date]) -> list[Day]:
-    found, closed = counts.by_day("found"), counts.by_day("closed")
+    found_by_day, closed_by_day = counts.by_day("found"), counts.by_day("closed")
     # Open at the end of a day: open now, less those found after that day, plus those closed after it.
     open_at_end = counts.total["open"]
-    open_at_end += sum(n for day, n in closed.items() if day > window[-1])
-    open_at_end -= sum(n for day, n in found.items() if day > window[-1])
+    open_at_end += sum(n for day, n in closed_by_day.items() if day > window[-1])
+    open_at_end -= sum(n for day, n in found_by_day.items() if day > window[-1])
     days = []
     for day in reversed(window):
         days.append(
             Day(
                 day,
-                found[day],
+                found_by_day[day],
                 counts.by_day("accepted")[day],
                 counts.by_day("inspections")[day],
                 counts.by_day("filed")[day],
                 open_at_end,
             )
         )
-        open_at_end += closed[day] - found[day]
+        open_at_end += closed_by_day[day] - found_by_day[day]
     return days[::-1]

@@ -125,7 +125,7 @@ async def find_node(text: str, context: Context) -> Record | None:
     """The row with a global id; None if there is none that the viewer may see. Raises RequestError for a bad id."""
     name, key = node_id.decode(text)
     if name not in NODES:
-        raise RequestError(ErrorCode.BAD_ID, "That is not an id of this graph.")
+        raise RequestError(ErrorCode.BAD_ID, "Not an id of this graph.")
     node = NODES[name]
     record = await context.one(node.row, key)
     # Events are of several types, and an id is valid for its own type only.

@@ -13,7 +13,7 @@ def root() -> Any:
     """The type Mutation."""
     fields = [field for module in MODULES for field in module.MUTATIONS]
     body = {field.graphql_name: field for field in fields}
-    made = type(
+    body_type = type(
         "Mutation", (), {"__annotations__": {n: f.type_annotation.raw_annotation for n, f in body.items()}, **body}
     )
-    return strawberry.type(made, description="Root of mutations.")
+    return strawberry.type(body_type, description="Root of mutations.")

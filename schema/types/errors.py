@@ -1,4 +1,4 @@
-"""What a mutation can fail with, as clients see it."""
+"""Graph types of a mutation's expected failures."""
 
 from typing import Any
 
@@ -27,11 +27,11 @@ class Problem:
 
 
 class Failure:
-    """A problem as a value: GraphQL takes an exception that is returned for one that is raised."""
+    """An ActionError as a plain value, because graphql-core treats a returned exception as raised."""
 
-    def __init__(self, problem: errors.ActionError) -> None:
-        self.__dict__.update(vars(problem))
-        self.of = type(problem)
+    def __init__(self, error: errors.ActionError) -> None:
+        self.__dict__.update(vars(error))
+        self.error_class = type(error)
 
 
 class Missing(FieldSource):
@@ -59,36 +59,38 @@ class Current(FieldSource):
         return reference_step(lambda row: row.current, selected.type, selected.nodes, planner, scoped=False)
 
 
-def problem_type(of: type[errors.ActionError]) -> Any:
-    """The type of a problem that actions raise."""
+def failure_of(error_class: type[errors.ActionError]) -> Any:
+    """Decorate the graph type of an ActionError."""
 
     def decorate(cls: Any) -> Any:
-        cls.is_type_of = classmethod(lambda cls, value, info: isinstance(value, Failure) and value.of is of)
+        cls.is_type_of = classmethod(
+            lambda cls, value, info: isinstance(value, Failure) and value.error_class is error_class
+        )
         return strawberry.type(cls, description=cls.__doc__)
 
     return decorate
 
 
-@problem_type(errors.NotFound)
+@failure_of(errors.NotFound)
 class NotFound(Problem):
     """A row that the input names does not exist, or the viewer may not see it."""
 
     missing: strawberry.ID = declare_field(Missing(), "Global id that was not found.")
 
 
-@problem_type(errors.Forbidden)
+@failure_of(errors.Forbidden)
 class Forbidden(Problem):
     """The viewer may not do this, or not with this row."""
 
 
-@problem_type(errors.InvalidInput)
+@failure_of(errors.InvalidInput)
 class InvalidInput(Problem):
     """A field of the input is not acceptable."""
 
     field: str = strawberry.field(description="Path of the field within the input, such as `findings.deadline`.")
 
 
-@problem_type(errors.IllegalTransition)
+@failure_of(errors.IllegalTransition)
 class IllegalTransition(Problem):
     """The life cycle has no such transition."""
 
@@ -97,7 +99,7 @@ class IllegalTransition(Problem):
     legal: list[str] = strawberry.field(description="Statuses that can follow; empty for a final status.")
 
 
-@problem_type(errors.Conflict)
+@failure_of(errors.Conflict)
 class Conflict(Problem):
     """Somebody else has changed the row: look at the current one and decide again."""
 
@@ -105,7 +107,7 @@ class Conflict(Problem):
     current: Node = declare_field(Current(), "The current row.")
 
 
-@problem_type(errors.StockExhausted)
+@failure_of(errors.StockExhausted)
 class StockExhausted(Problem):
     """Fewer units are available than were asked for."""
 

@@ -137,12 +137,12 @@ def event_type(*subjects: Subject) -> Any:
             return isinstance(value, Record) and value.model is models.Event and value.row.subject in subjects
 
         cls.is_type_of = classmethod(is_type_of)
-        made: Any = strawberry.type(cls, description=cls.__doc__)
-        made.row = models.Event
-        NODES[made.__name__] = made
+        graph_type: Any = strawberry.type(cls, description=cls.__doc__)
+        graph_type.row = models.Event
+        NODES[graph_type.__name__] = graph_type
         for subject in subjects:
-            TYPES[subject] = made
-        return made
+            TYPES[subject] = graph_type
+        return graph_type
 
     return decorate
 
@@ -256,22 +256,22 @@ class UpdateFilter:
     )
 
 
-def event_filter(given: UpdateFilter | None) -> EventFilter:
+def event_filter(update_filter: UpdateFilter | None) -> EventFilter:
     """The filter as the log takes it. Raises RequestError for a bad id."""
-    if not given:
+    if not update_filter:
         return EventFilter()
 
     def keys(values: list[strawberry.ID] | None, name: str) -> frozenset[int] | None:
         return frozenset(node_id.key_of(v, name) for v in values) if values or values == [] else None
 
     return EventFilter(
-        zones=keys(given.zones, "Zone"),
-        rings=keys(given.rings, "ControlRing"),
-        venues=keys(given.venues, "Venue"),
-        enterprises=keys(given.enterprises, "Enterprise"),
-        kinds=frozenset(given.kinds) if given.kinds or given.kinds == [] else None,
-        minimum_risk=given.minimum_risk or None,
-        major_only=bool(given.major_only),
+        zones=keys(update_filter.zones, "Zone"),
+        rings=keys(update_filter.rings, "ControlRing"),
+        venues=keys(update_filter.venues, "Venue"),
+        enterprises=keys(update_filter.enterprises, "Enterprise"),
+        kinds=frozenset(update_filter.kinds) if update_filter.kinds or update_filter.kinds == [] else None,
+        minimum_risk=update_filter.minimum_risk or None,
+        major_only=bool(update_filter.major_only),
     )
 
 

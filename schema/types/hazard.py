@@ -48,9 +48,9 @@ describe(
 )
 
 
-def at_enterprise(clause: Within | Among) -> Within:
+def at_enterprise(predicate: Within | Among) -> Within:
     """Hazards at enterprises that match the predicate."""
-    return Within(models.Hazard.enterprise_id, models.Enterprise.id, clause)
+    return Within(models.Hazard.enterprise_id, models.Enterprise.id, predicate)
 
 
 @strawberry.input(description="Conditions on hazards.")

@@ -52,9 +52,9 @@ describe(
 )
 
 
-def at_enterprise(clause: Within | Among) -> Within:
+def at_enterprise(predicate: Within | Among) -> Within:
     """Inspections of enterprises that match the predicate."""
-    return Within(models.Inspection.enterprise_id, models.Enterprise.id, clause)
+    return Within(models.Inspection.enterprise_id, models.Enterprise.id, predicate)
 
 
 BY_INSPECTORS = Within(
