@@ -91,14 +91,14 @@ async def chosen(
         await connection.execute(sa.insert(event_log.EVENT), given)
         rows = (await connection.execute(sa.select(event_log.EVENT).order_by(event_log.EVENT.c.id))).all()
         assert len(rows) == len(given)
-        for interest in interests:
+        for event_filter in interests:
             statement = (
                 sa.select(event_log.EVENT.c.id)
-                .where(*interest.conditions(database.sqlite))
+                .where(*event_filter.conditions(database.sqlite))
                 .order_by(event_log.EVENT.c.id)
             )
             by_sql = list((await connection.execute(statement)).scalars())
-            assert by_sql == [row.id for row in rows if interest.matches(row)], interest
+            assert by_sql == [row.id for row in rows if event_filter.matches(row)], event_filter
             compared.update(interests=1, events=len(rows), chosen=len(by_sql))
         await transaction.rollback()
 
@@ -138,19 +138,19 @@ def an_event(**given: Any) -> dict[str, Any]:
     return {"at": NOW, "kind": kind, "subject": kind.subject, **empty, **nothing, **given}
 
 
-async def found(database: Database, interest: EventFilter, *given: dict[str, Any]) -> list[int]:
+async def matching(database: Database, event_filter: EventFilter, *given: dict[str, Any]) -> list[int]:
     """The indexes of the events that match. Asserts that memory and SQL agree."""
-    await chosen(database, list(given), [interest], Counter())
+    await chosen(database, list(given), [event_filter], Counter())
     async with database.engine.connect() as connection:
         transaction = await connection.begin()
         await connection.execute(sa.insert(event_log.EVENT), list(given))
         rows = (await connection.execute(sa.select(event_log.EVENT).order_by(event_log.EVENT.c.id))).all()
         await transaction.rollback()
-    return [place for place, row in enumerate(rows) if interest.matches(row)]
+    return [place for place, row in enumerate(rows) if event_filter.matches(row)]
 
 
 async def test_no_condition_matches_all(places: Database) -> None:
-    assert await found(places, EventFilter(), an_event(), an_event(zones=frozenset({1}), major=True)) == [0, 1]
+    assert await matching(places, EventFilter(), an_event(), an_event(zones=frozenset({1}), major=True)) == [0, 1]
 
 
 async def test_an_empty_set_matches_nothing(places: Database) -> None:
@@ -164,7 +164,7 @@ async def test_an_empty_set_matches_nothing(places: Database) -> None:
     )
     for name in ("zones", "rings", "venues", "enterprises", "kinds", "subjects"):
         nothing: dict[str, Any] = {name: frozenset()}
-        assert await found(places, EventFilter(**nothing), everything, an_event()) == [], name
+        assert await matching(places, EventFilter(**nothing), everything, an_event()) == [], name
 
 
 async def test_a_move_matches_its_old_and_its_new_place(places: Database) -> None:
@@ -178,23 +178,23 @@ async def test_a_move_matches_its_old_and_its_new_place(places: Database) -> Non
     )
     stayed = an_event(zone_id=12, zones=frozenset({12}), rings=frozenset({12, 112}), venues=frozenset({3, 31}))
     for zone, place in ((1, [0]), (2, [0]), (12, [1])):
-        assert await found(places, EventFilter(zones=frozenset({zone})), moved, stayed) == place
-    assert await found(places, EventFilter(rings=frozenset({21})), moved, stayed) == [0]
-    assert await found(places, EventFilter(venues=frozenset({1, 31})), moved, stayed) == [0, 1]
+        assert await matching(places, EventFilter(zones=frozenset({zone})), moved, stayed) == place
+    assert await matching(places, EventFilter(rings=frozenset({21})), moved, stayed) == [0]
+    assert await matching(places, EventFilter(venues=frozenset({1, 31})), moved, stayed) == [0, 1]
 
 
 async def test_a_key_does_not_match_a_longer_key(places: Database) -> None:
     event = an_event(zones=frozenset({12}), rings=frozenset({112, 21}), venues=frozenset({13}))
     for name, key in (("zones", 1), ("zones", 2), ("rings", 11), ("rings", 12), ("rings", 2), ("venues", 3)):
         other: dict[str, Any] = {name: frozenset({key})}
-        assert await found(places, EventFilter(**other), event) == []
-    assert await found(places, EventFilter(rings=frozenset({2, 112})), event) == [0]
+        assert await matching(places, EventFilter(**other), event) == []
+    assert await matching(places, EventFilter(rings=frozenset({2, 112})), event) == [0]
 
 
 async def test_an_event_without_risk_is_below_every_grade(places: Database) -> None:
     graded = [an_event(risk=risk) for risk in (None, *RiskGrade)]
-    assert await found(places, EventFilter(minimum_risk=RiskGrade.BLUE), *graded) == [1, 2, 3, 4]
-    assert await found(places, EventFilter(minimum_risk=RiskGrade.ORANGE), *graded) == [3, 4]
+    assert await matching(places, EventFilter(minimum_risk=RiskGrade.BLUE), *graded) == [1, 2, 3, 4]
+    assert await matching(places, EventFilter(minimum_risk=RiskGrade.ORANGE), *graded) == [3, 4]
 
 
 async def test_many_keys_fit_into_one_statement(places: Database) -> None:
@@ -204,8 +204,8 @@ async def test_many_keys_fit_into_one_statement(places: Database) -> None:
     for name in ("zones", "rings", "venues", "enterprises"):
         others: dict[str, Any] = {name: many}
         own: dict[str, Any] = {name: many | {2, 3}}
-        assert await found(places, EventFilter(**others), event) == []
-        assert await found(places, EventFilter(**own), event) == [0]
+        assert await matching(places, EventFilter(**others), event) == []
+        assert await matching(places, EventFilter(**own), event) == [0]
 
 
 async def test_all_conditions_must_hold(places: Database) -> None:
@@ -228,7 +228,7 @@ async def test_all_conditions_must_hold(places: Database) -> None:
         "major_only": True,
         "own": 1,
     }
-    assert await found(places, EventFilter(**full), event) == [0]
+    assert await matching(places, EventFilter(**full), event) == [0]
     other: dict[str, Any] = {
         "zones": frozenset({2}),
         "rings": frozenset({2}),
@@ -239,9 +239,9 @@ async def test_all_conditions_must_hold(places: Database) -> None:
         "own": 2,
     }
     for name, value in other.items():
-        assert await found(places, EventFilter(**{**full, name: value}), event) == [], name
-    assert await found(places, EventFilter(**full), {**event, "risk": RiskGrade.ORANGE}) == []
-    assert await found(places, EventFilter(**full), {**event, "major": False}) == []
+        assert await matching(places, EventFilter(**{**full, name: value}), event) == [], name
+    assert await matching(places, EventFilter(**full), {**event, "risk": RiskGrade.ORANGE}) == []
+    assert await matching(places, EventFilter(**full), {**event, "major": False}) == []
 
 
 async def test_the_graph_filters_the_log_alike(demo: Database, ask: Ask) -> None:
@@ -262,11 +262,11 @@ async def test_the_graph_filters_the_log_alike(demo: Database, ask: Ask) -> None
         f"query ($f: UpdateFilter) {{ enterprises(first: 40) {{ nodes {{ id {timeline} }} }} }}",
         f={"rings": [node_id.encode("ControlRing", key) for key in rings]},
     )
-    told = 0
+    count = 0
     for enterprise in data["enterprises"]["nodes"]:
         key = node_id.key_of(enterprise["id"], "Enterprise")
         own = [row.id for row in rows if row.enterprise_id == key and inside.matches(row)]
         assert enterprise["timeline"]["totalCount"] == len(own)
         assert [int(n["cursor"].split("-")[1]) for n in enterprise["timeline"]["nodes"]] == own[::-1][:9]
-        told += len(own)
-    assert told > 10
+        count += len(own)
+    assert count > 10

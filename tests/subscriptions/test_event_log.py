@@ -44,9 +44,9 @@ async def subjects(database: Database, number: int = 0, limit: int = 1_000) -> l
 
 
 async def test_an_empty_log_has_a_head_of_zero(database: Database) -> None:
-    found = await state(database)
-    assert found.head == 0
-    assert found.number(found.cursor) == 0
+    log_state = await state(database)
+    assert log_state.head == 0
+    assert log_state.number(log_state.cursor) == 0
     assert await subjects(database) == []
 
 
@@ -108,8 +108,8 @@ async def test_a_number_is_used_once(database: Database) -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 41, 42])
 def test_a_cursor_names_its_event(number: int) -> None:
-    found = event_log.LogState(EPOCH, 42)
-    assert found.number(found.cursor_of(number)) == number
+    log_state = event_log.LogState(EPOCH, 42)
+    assert log_state.number(log_state.cursor_of(number)) == number
 
 
 @pytest.mark.parametrize(
@@ -153,10 +153,10 @@ def test_a_cursor_that_cannot_be_resumed_from_is_refused(cursor: str, code: str)
 
 async def test_each_database_has_an_epoch_of_its_own(database: Database) -> None:
     [number] = await append_events(database, event())
-    found = await state(database)
-    assert found.cursor == found.cursor_of(number)
+    log_state = await state(database)
+    assert log_state.cursor == log_state.cursor_of(number)
     with pytest.raises(event_log.CursorRefused, match="another log"):
-        event_log.LogState(OTHER, number).number(found.cursor)
+        event_log.LogState(OTHER, number).number(log_state.cursor)
 
 
 async def test_a_renewed_epoch_refuses_earlier_cursors(database: Database) -> None:
@@ -244,14 +244,14 @@ async def write(database: Database, writer: int, pause: Pause, undone: Callable[
 
 async def follow(database: Database, number: int, done: Callable[[], bool]) -> list[tuple[int, int]]:
     """Follow the log from a number until the writers are done. Returns what was read."""
-    found: list[tuple[int, int]] = []
+    read: list[tuple[int, int]] = []
     while True:
         last = done()
         async with database.read() as connection:
-            rows = await event_log.after(connection, found[-1][0] if found else number, 7)
-        found += [(row.id, row.subject_id) for row in rows]
+            rows = await event_log.after(connection, read[-1][0] if read else number, 7)
+        read += [(row.id, row.subject_id) for row in rows]
         if last and not rows:
-            return found
+            return read
         await asyncio.sleep(0)
 
 
@@ -273,15 +273,15 @@ async def test_a_reader_that_follows_the_log_skips_no_event(
     reading = asyncio.create_task(follow(database, number, lambda: all(task.done() for task in writing)))
     began = time.monotonic()
     committed = await asyncio.gather(*writing)
-    found = await reading
+    read = await reading
     seconds = time.monotonic() - began
 
-    numbers = [n for n, _ in found]
+    numbers = [n for n, _ in read]
     assert numbers == sorted(set(numbers))
-    by_writer = [[name for _, name in found if name // 1_000_000 == writer] for writer in range(WRITERS)]
+    by_writer = [[name for _, name in read if name // 1_000_000 == writer] for writer in range(WRITERS)]
     assert by_writer == committed
-    assert [name for _, name in found] == await subjects(database, number, 100_000)
-    assert bool(aborting) == (len(found) < WRITERS * sum(1 + turn % 3 for turn in range(APPENDS)))
+    assert [name for _, name in read] == await subjects(database, number, 100_000)
+    assert bool(aborting) == (len(read) < WRITERS * sum(1 + turn % 3 for turn in range(APPENDS)))
     record_proof(
         "log-order",
         "Writers append while a reader follows by cursor: none skipped, none repeated, in order",
@@ -290,7 +290,7 @@ async def test_a_reader_that_follows_the_log_skips_no_event(
             "writers": WRITERS,
             "transactions": f"{WRITERS * APPENDS:,}",
             "events committed": f"{sum(map(len, committed)):,}",
-            "skipped": sum(map(len, committed)) - len(found),
+            "skipped": sum(map(len, committed)) - len(read),
             "seconds": f"{seconds:.1f}",
         },
     )

@@ -142,8 +142,9 @@ class LiveDistrict:
         self, token: str | None = None, *, init: bool = True, protocol: Subprotocol | None = PROTOCOL, **options: Any
     ) -> AsyncIterator[Socket]:
         address = self.address.replace("http", "ws", 1) + "/graphql"
-        protocols = [protocol] if protocol else None
-        async with connect(address, subprotocols=protocols, compression=None, **options) as connection:
+        options |= {"subprotocols": [protocol] if protocol else None, "compression": None}
+        # Neither a slow handshake nor a slow pong may end the connection.
+        async with connect(address, open_timeout=PATIENCE, ping_interval=None, **options) as connection:
             socket = Socket(connection)
             if init:
                 await socket.init(Authorization=f"Bearer {token or self.token()}")
@@ -154,7 +155,7 @@ class LiveDistrict:
         cursors = []
         headers = {"authorization": f"Bearer {self.token()}"}
         arguments = {"enterprise": self.world.id(enterprise), "kind": "ROUTINE", "plannedFor": "2099-01-01T00:00:00Z"}
-        async with httpx.AsyncClient(base_url=self.address, headers=headers) as client:
+        async with httpx.AsyncClient(base_url=self.address, headers=headers, timeout=PATIENCE) as client:
             for _ in range(number):
                 response = await client.post("/graphql", json={"query": PLAN, "variables": {"input": arguments}})
                 cursors.append(response.json()["data"]["inspectionPlan"]["cursor"])

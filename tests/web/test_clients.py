@@ -68,7 +68,7 @@ class ClientLog:
 
 
 @asynccontextmanager
-async def script(told: ClientLog, name: str, mode: str, *words: str) -> AsyncIterator[None]:
+async def script(log: ClientLog, name: str, mode: str, *words: str) -> AsyncIterator[None]:
     node = shutil.which("node")
     assert node, "The clients need Node."
     process = await asyncio.create_subprocess_exec(
@@ -84,10 +84,10 @@ async def script(told: ClientLog, name: str, mode: str, *words: str) -> AsyncIte
         assert process.stdout
         async for line in process.stdout:
             with contextlib.suppress(orjson.JSONDecodeError):
-                told.take(orjson.loads(line))
+                log.take(orjson.loads(line))
                 continue
-            told.errors.append(line.decode())
-            told.changed.set()
+            log.errors.append(line.decode())
+            log.changed.set()
 
     reading = asyncio.create_task(read())
     try:
@@ -99,7 +99,7 @@ async def script(told: ClientLog, name: str, mode: str, *words: str) -> AsyncIte
         await reading
 
 
-async def gql_client(told: ClientLog, address: str, token: str, after: str) -> None:
+async def gql_client(log: ClientLog, address: str, token: str, after: str) -> None:
     while True:
         transport = WebsocketsTransport(
             url=address.replace("http", "ws") + "/graphql",
@@ -109,13 +109,13 @@ async def gql_client(told: ClientLog, address: str, token: str, after: str) -> N
         # However the connection is lost. `async with` would raise when the server closes it.
         with contextlib.suppress(TransportError, OSError):
             async with Client(transport=transport) as session:
-                if told.zones is None:
-                    told.take(await session.execute(gql("{ zones { name } }")))
+                if log.zones is None:
+                    log.take(await session.execute(gql("{ zones { name } }")))
                 request = gql(UPDATES)
                 request.variable_values = {"after": after}
                 async for answer in session.subscribe(request):
                     after = answer["updates"]["cursor"]
-                    told.take({"event": after})
+                    log.take({"event": after})
         await asyncio.sleep(0.1)
 
 
@@ -135,7 +135,7 @@ async def subscribed(live: LiveDistrict, address: str, start: str) -> AsyncItera
 
 
 @pytest_asyncio.fixture(scope="module")
-async def told(
+async def received(
     databases: Databases, migrated_url: str, scratch: Path
 ) -> AsyncIterator[tuple[list[str], dict[str, ClientLog]]]:
     """All events, and what each client received."""
@@ -177,9 +177,9 @@ async def told(
 
 @pytest.mark.parametrize("name", [*SCRIPTS, GQL])
 async def test_each_event_arrives_once_over_two_restarts(
-    told: tuple[list[str], dict[str, ClientLog]], name: str
+    received: tuple[list[str], dict[str, ClientLog]], name: str
 ) -> None:
-    events, client = told[0], told[1][name]
+    events, client = received[0], received[1][name]
     assert client.errors == []
     assert client.events == events
     assert [zone["name"] for zone in client.zones] == ["战区0", "战区1"]

@@ -21,9 +21,9 @@ OTHERS = {1007, 1009}
 
 
 def test_the_reference_has_every_close_code() -> None:
-    told = [int(code) for code in re.findall(r"^\| (\d{4}) \|", LIVE, re.MULTILINE)]
+    listed = [int(code) for code in re.findall(r"^\| (\d{4}) \|", LIVE, re.MULTILINE)]
     codes = {value.code for value in vars(close_codes).values() if isinstance(value, close_codes.Close)}
-    assert told == sorted(codes | OTHERS)
+    assert listed == sorted(codes | OTHERS)
 
 
 @pytest.mark.parametrize(

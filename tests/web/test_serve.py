@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from schema.build import Graph
 from tests.conftest import Databases
+from tests.support.patience import PATIENCE
 from tests.support.server_process import FEW, serving
 from tests.support.server_process import web as run
 from tests.web.conftest import SECRET, talking
@@ -28,21 +29,24 @@ async def url(databases: Databases) -> str:
 def test_the_demo_is_seeded_once_and_served(url: str, graph: Graph, tmp_path: Path) -> None:
     with serving(tmp_path / "first", url) as server:
         assert f"Seeded the demo with {FEW} enterprises." in server.log
-        assert httpx.get(f"{server.address}/healthz").json() == {"status": "ok"}
-        assert httpx.get(f"{server.address}/readyz").json()["status"] == "ok"
-        assert httpx.get(f"{server.address}/schema.graphql").text == graph.as_str() + "\n"
-        first = httpx.post(f"{server.address}/graphql", json=COUNT).json()
+        assert httpx.get(f"{server.address}/healthz", timeout=PATIENCE).json() == {"status": "ok"}
+        assert httpx.get(f"{server.address}/readyz", timeout=PATIENCE).json()["status"] == "ok"
+        assert httpx.get(f"{server.address}/schema.graphql", timeout=PATIENCE).text == graph.as_str() + "\n"
+        first = httpx.post(f"{server.address}/graphql", json=COUNT, timeout=PATIENCE).json()
         assert first == {"data": {"enterprises": {"totalCount": FEW}}}
         assert server.end() == 0
         assert "Traceback" not in server.log
     with serving(tmp_path / "second", url) as server:
         assert "Seeded" not in server.log
-        assert httpx.post(f"{server.address}/graphql", json=COUNT).json() == first
+        assert httpx.post(f"{server.address}/graphql", json=COUNT, timeout=PATIENCE).json() == first
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_server_stops_in_order_while_clients_are_connected(number: signal.Signals, tmp_path: Path) -> None:
-    with serving(tmp_path / "log", f"sqlite:///{tmp_path / 'huhang.db'}") as server, httpx.Client() as client:
+    with (
+        serving(tmp_path / "log", f"sqlite:///{tmp_path / 'huhang.db'}") as server,
+        httpx.Client(timeout=PATIENCE) as client,
+    ):
         # One client keeps its connection, and one has not finished its request.
         client.get(f"{server.address}/healthz")
         with socket.create_connection(("127.0.0.1", int(server.address.rsplit(":", 1)[1]))) as half:

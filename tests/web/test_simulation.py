@@ -170,8 +170,8 @@ async def check_portraits(graph: Graph, database: Database, events: list[Any], n
             o.subject_id for o in events if o.kind in kinds and days[0] <= o.at.astimezone(SHANGHAI).date() <= days[1]
         }
 
-    found = of_days(EventKind.HAZARD_FOUND, EventKind.HAZARD_REPORTED)
+    reported = of_days(EventKind.HAZARD_FOUND, EventKind.HAZARD_REPORTED)
     dismissed = of_days(EventKind.HAZARD_DISMISSED)
-    assert district["portrait"]["hazardsFound"] == len(found - dismissed)
+    assert district["portrait"]["hazardsFound"] == len(reported - dismissed)
     assert district["portrait"]["inspections"] == len(of_days(EventKind.INSPECTION_SUBMITTED))
     assert district["portrait"]["casesFiled"] == len(of_days(EventKind.CASE_FILED))

@@ -18,6 +18,7 @@ from schema.build import Graph
 from schema.types import node_id
 from tests.conftest import NOW, Databases
 from tests.support.evidence_clients import LIMIT, Desk, code_of, desk, listening
+from tests.support.patience import PATIENCE
 from tests.support.pictures import GPS, SECRET, bomb, opened, paper, photograph
 
 REPORT = """mutation($enterprise: ID!, $evidence: [ID!]!) {
@@ -163,7 +164,10 @@ async def test_an_upload_of_30_megabytes_is_refused(office: Desk, announced: boo
 
     headers = {**office.commander, "content-type": "image/jpeg"}
     headers |= {"content-length": str(len(photograph()) + 30 * 2**20)} if announced else {}
-    async with listening(office.app) as (host, port), httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+    async with (
+        listening(office.app) as (host, port),
+        httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=PATIENCE) as client,
+    ):
         response = await client.post("/evidence", content=body(), headers=headers)
         assert (response.status_code, code_of(response)) == (413, "TOO_LARGE")
         assert await office.left() == before
@@ -189,7 +193,7 @@ async def test_an_interrupted_upload_leaves_nothing(office: Desk, chunked: bool)
         await writer.drain()
         writer.transport.abort()
         # A later request is answered after the server has seen the end of the first.
-        async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=PATIENCE) as client:
             answer = await client.post("/evidence", content=TEXT, headers=named(office))
         assert answer.status_code == 415
     # The server has stopped, so nothing is under way.
@@ -210,14 +214,14 @@ async def test_equal_uploads_are_one_row_and_one_file(office: Desk) -> None:
     assert len(now - files) == 1
     # Each uploader may attach it, and sees the first one's claims.
     for key, by in ((1, uploaders[2]), (2, uploaders[3])):
-        told = await report(office, by, key, at_once[0].json()["id"])
-        assert [e["takenAt"] for e in told["hazard"]["evidence"]] == [None]
+        result = await report(office, by, key, at_once[0].json()["id"])
+        assert [e["takenAt"] for e in result["hazard"]["evidence"]] == [None]
 
 
 async def report(office: Desk, by: dict[str, str], enterprise: int, *evidence: str) -> dict[str, Any]:
     variables = {"enterprise": node_id.encode("Enterprise", enterprise), "evidence": list(evidence)}
-    told: dict[str, Any] = (await office.ask(REPORT, by, **variables))["hazardReport"]
-    return told
+    result: dict[str, Any] = (await office.ask(REPORT, by, **variables))["hazardReport"]
+    return result
 
 
 NODE = "query($id: ID!) { node(id: $id) { ... on Evidence { id url } } }"
@@ -231,12 +235,12 @@ async def test_an_upload_is_visible_to_its_uploader_only_until_it_is_attached(of
         assert (await office.ask(NODE, by, id=piece))["node"] is None
     for key, by in zip((2, 1, 1, 1, 1), others, strict=True):
         assert (await report(office, by, key, piece))["__typename"] == "NotFound"
-    told = await report(office, mine, 1, piece, piece)
-    [attached] = told["hazard"]["evidence"]
+    result = await report(office, mine, 1, piece, piece)
+    [attached] = result["hazard"]["evidence"]
     assert attached["id"] == piece
     # Then everybody sees it who sees the row that it proves.
     seen = {by["authorization"]: (await office.ask(NODE, by, id=piece))["node"] for by in (mine, *others)}
-    assert [found is not None for found in seen.values()] == [True, False, True, True, True, True]
+    assert [evidence is not None for evidence in seen.values()] == [True, False, True, True, True, True]
     for by in (office.bearer(Role.WALL), office.bearer(Role.INTEGRATOR, scopes=frozenset())):
         assert (await office.ask(NODE, by, id=piece))["node"] is None
     assert (await office.ask(NODE, office.integrator, id=piece))["node"] is not None
@@ -247,8 +251,8 @@ async def test_an_upload_is_visible_to_its_uploader_only_until_it_is_attached(of
 
 async def test_an_unknown_id_is_not_found(office: Desk) -> None:
     for key in (2**31 - 1, 999_999):
-        told = await report(office, office.commander, 1, node_id.encode("Evidence", key))
-        assert told["__typename"] == "NotFound"
+        result = await report(office, office.commander, 1, node_id.encode("Evidence", key))
+        assert result["__typename"] == "NotFound"
 
 
 async def test_the_graph_gives_a_url_for_stored_evidence(office: Desk) -> None:

@@ -20,6 +20,7 @@ from models.db.tables import table_of
 from tests.conftest import Databases
 from tests.support.actors import DAY, change
 from tests.support.evidence_clients import TABLES
+from tests.support.patience import PATIENCE
 from tests.support.pictures import GPS, bomb, opened, photograph
 from tests.support.server_process import Process, serving, web
 
@@ -49,17 +50,17 @@ class Office:
 
     def post(self, data: bytes, media_type: str = "image/jpeg") -> httpx.Response:
         headers = {"content-type": media_type, **self.bearer}
-        return httpx.post(f"{self.server.address}/evidence", content=data, headers=headers, timeout=60)
+        return httpx.post(f"{self.server.address}/evidence", content=data, headers=headers, timeout=PATIENCE)
 
     def ask(self, query: str, **variables: Any) -> Any:
         body = {"query": query, "variables": variables}
-        answer = httpx.post(f"{self.server.address}/graphql", json=body, headers=self.bearer, timeout=60).json()
+        answer = httpx.post(f"{self.server.address}/graphql", json=body, headers=self.bearer, timeout=PATIENCE).json()
         assert "errors" not in answer, answer
         return answer["data"]
 
     def read(self, address: str) -> httpx.Response:
         """Without a token, which a signed URL does not need."""
-        return httpx.get(f"{self.server.address}{address}", timeout=60)
+        return httpx.get(f"{self.server.address}{address}", timeout=PATIENCE)
 
     async def left(self) -> tuple[dict[str, int], set[Path]]:
         """Every row and file that an upload could leave."""
@@ -83,7 +84,7 @@ async def office(databases: Databases, demo_url: str, tmp_path: Path) -> AsyncIt
 
 def commander(address: str) -> str:
     """The commander's token of the demo."""
-    viewers = httpx.get(f"{address}/graphiql/viewers.json").json()["viewers"]
+    viewers = httpx.get(f"{address}/graphiql/viewers.json", timeout=PATIENCE).json()["viewers"]
     [token] = [str(one["token"]) for one in viewers if one["label"] == "Commander"]
     return token
 
@@ -95,9 +96,9 @@ async def test_evidence_is_uploaded_attached_read_and_collected(office: Office) 
     assert (again.status_code, again.json()["id"]) == (201, kept["id"])
 
     [enterprise] = office.ask("{ enterprises(first: 1) { nodes { id } } }")["enterprises"]["nodes"]
-    told = office.ask(REPORT, enterprise=enterprise["id"], evidence=[kept["id"]])["hazardReport"]
-    assert told["__typename"] == "HazardReported"
-    [piece] = office.ask(FILE, id=told["hazard"]["id"])["node"]["evidence"]
+    result = office.ask(REPORT, enterprise=enterprise["id"], evidence=[kept["id"]])["hazardReport"]
+    assert result["__typename"] == "HazardReported"
+    [piece] = office.ask(FILE, id=result["hazard"]["id"])["node"]["evidence"]
     assert (piece["id"], piece["bytes"], piece["sha256"]) == (kept["id"], kept["bytes"], kept["sha256"])
     seen = office.read(piece["url"])
     assert (seen.status_code, seen.headers["content-type"]) == (200, "image/jpeg")

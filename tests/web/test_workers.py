@@ -28,16 +28,16 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="on
 
 @pytest.fixture(scope="module")
 def bus(scratch: Path) -> Iterator[Redis]:
-    with redis(scratch / "workers-redis.log") as found:
-        yield found
+    with redis(scratch / "workers-redis.log") as server:
+        yield server
 
 
 @pytest_asyncio.fixture
 async def live(databases: Databases, migrated_url: str, scratch: Path, bus: Redis) -> AsyncIterator[LiveDistrict]:
     url, world = await small_district(databases, migrated_url)
     arguments = ("--workers", str(WORKERS))
-    with live_district(scratch, url, world, *arguments, HUHANG_BUS_URL=bus.url) as found:
-        yield found
+    with live_district(scratch, url, world, *arguments, HUHANG_BUS_URL=bus.url) as district:
+        yield district
 
 
 def children(pid: int) -> set[int]:

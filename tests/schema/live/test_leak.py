@@ -43,8 +43,8 @@ async def test_an_event_leaves_nothing_behind(demo: Database, graph: Graph, plan
 
     async def objects() -> int:
         for number in range(EVENTS):
-            found = await rendering.execute(Record(models.Event, row), f"e-{number}")
-            assert b'"errors"' not in found
+            payload = await rendering.execute(Record(models.Event, row), f"e-{number}")
+            assert b'"errors"' not in payload
         gc.collect()
         return len(gc.get_objects())
 

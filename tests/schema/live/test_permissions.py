@@ -73,7 +73,7 @@ async def events(scene: MarkedDemo, subjects: set[Subject]) -> list[Any]:
 
 @pytest.mark.parametrize("name", STREAMS)
 async def test_a_stream_shows_each_viewer_what_they_may_see(scene: MarkedDemo, live: LiveStreams, name: str) -> None:
-    told: dict[str, list[bytes]] = {}
+    payloads_of: dict[str, list[bytes]] = {}
     happened = await events(scene, STREAMS[name])
     for who in MAY_READ:
         prepared = await live.prepare(stream(scene, name), scene.viewers[who])
@@ -82,15 +82,15 @@ async def test_a_stream_shows_each_viewer_what_they_may_see(scene: MarkedDemo, l
         wanted = [event for event in happened if topic.matches(event)]
         if who == "enterprise":
             assert {event.enterprise_id for event in wanted} <= {scene.enterprise}
-        told[who] = [await topic.render(event) for event in wanted]
-        for payload in told[who]:
+        payloads_of[who] = [await topic.render(event) for event in wanted]
+        for payload in payloads_of[who]:
             assert "errors" not in orjson.loads(payload)
-    marks = {who: marks_in(payloads) for who, payloads in told.items()}
+    marks = {who: marks_in(payloads) for who, payloads in payloads_of.items()}
     assert marks["wall"] == marks["read"] == set()
     assert marks["enterprise"] - own_marks(scene.own_keys) == set()
     assert marks["commander"] != set()
-    assert told["commander"] == told["inspector"] == told["read and personal"]
-    assert told["wall"] == told["read"]
+    assert payloads_of["commander"] == payloads_of["inspector"] == payloads_of["read and personal"]
+    assert payloads_of["wall"] == payloads_of["read"]
 
 
 @pytest.mark.parametrize("who", MAY_NOT_READ)
@@ -166,28 +166,28 @@ async def test_a_program_that_writes_sees_the_row_but_no_other(desk: tuple[Marke
     }
     for name, (scope, given) in writes.items():
         for scopes in ((scope,), (scope, Scope.PERSONAL), (scope, Scope.READ), (scope, Scope.READ, Scope.PERSONAL)):
-            found = await act(scene, at_desk, program(*scopes), name, **given)
-            assert found["__typename"] not in ("Forbidden", "InvalidInput", "NotFound"), found
+            result = await act(scene, at_desk, program(*scopes), name, **given)
+            assert result["__typename"] not in ("Forbidden", "InvalidInput", "NotFound"), result
             if Scope.PERSONAL not in scopes:
-                assert marks_in([found]) == set(), name
+                assert marks_in([result]) == set(), name
             if Scope.READ not in scopes:
-                hangs = {key: value for key, value in leaves(found) if key.startswith(("Portrait_", "Nearby_"))}
+                hangs = {key: value for key, value in leaves(result) if key.startswith(("Portrait_", "Nearby_"))}
                 assert hangs == {}
-                assert {v for k, v in leaves(found) if k.endswith("_id")} <= written(found), name
+                assert {v for k, v in leaves(result) if k.endswith("_id")} <= written(result), name
 
 
-def written(found: dict[str, Any]) -> set[str]:
+def written(result: dict[str, Any]) -> set[str]:
     """The ids of a success's rows."""
-    rows = [row for value in found.values() for row in (value if isinstance(value, list) else [value])]
+    rows = [row for value in result.values() for row in (value if isinstance(value, list) else [value])]
     return {v for row in rows if isinstance(row, dict) for k, v in row.items() if k.endswith("_id")}
 
 
 async def external(scene: MarkedDemo) -> dict[str, str]:
     """The keys of the enterprise in a register."""
-    found = await scene.ask(
+    result = await scene.ask(
         "commander", f'{{ enterprise(by: {{id: "{scene.ids["Enterprise"][0]}"}}) {{ creditCode }} }}'
     )
-    return {"creditCode": found["enterprise"]["creditCode"]}
+    return {"creditCode": result["enterprise"]["creditCode"]}
 
 
 async def test_an_enterprise_that_acts_sees_only_its_own_rows(desk: tuple[MarkedDemo, Desk]) -> None:
@@ -201,10 +201,10 @@ async def test_an_enterprise_that_acts_sees_only_its_own_rows(desk: tuple[Marked
         "dutyReportSubmit": {"measuresInPlace": "有", "supplies": "沙袋", "problems": ["排水"]},
     }
     for name, more in acts.items():
-        found = await act(scene, at_desk, viewer, name, enterprise=own, **more)
-        told = marks_in([found])
-        assert told - own_marks(scene.own_keys) == set()
-        assert ("enterprise", "legal_name", scene.enterprise) in told, name
+        result = await act(scene, at_desk, viewer, name, enterprise=own, **more)
+        shown = marks_in([result])
+        assert shown - own_marks(scene.own_keys) == set()
+        assert ("enterprise", "legal_name", scene.enterprise) in shown, name
     other = next(iter(set(scene.all_ids["Enterprise"]) - {own}))
     refused = await act(scene, at_desk, viewer, "hazardReport", enterprise=other, **given)
     nobody = await act(

@@ -39,8 +39,8 @@ SECOND = dt.timedelta(seconds=1)
 
 @pytest_asyncio.fixture
 async def town(database: Database, graph: Graph) -> AsyncIterator[Scene]:
-    async with scene(await open_office(graph, database)) as found:
-        yield found
+    async with scene(await open_office(graph, database)) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -184,8 +184,8 @@ async def test_a_portrait_is_sent_at_the_districts_midnight(town: Scene) -> None
     due = await town.time.waited(changed=True)
     assert dt.timedelta() < due - midnight < SECOND
     town.time.move((due - town.time.now).total_seconds())
-    found = (await sink.next())["portrait"]
-    assert (found["from"], found["to"]) == ("2026-05-18", "2026-06-16")
+    portrait = (await sink.next())["portrait"]
+    assert (portrait["from"], portrait["to"]) == ("2026-05-18", "2026-06-16")
 
 
 async def test_a_portrait_is_for_its_viewers_only(town: Scene) -> None:
@@ -311,8 +311,8 @@ async def second(town: Scene) -> None:
 
 
 async def where(sink: Sink) -> tuple[str, float]:
-    found = (await sink.next())["positions"]
-    return found["inspector"]["id"], found["position"]["latitude"]
+    position = (await sink.next())["positions"]
+    return position["inspector"]["id"], position["position"]["latitude"]
 
 
 async def test_all_positions_are_sent_first_and_then_each_change(town: Scene) -> None:

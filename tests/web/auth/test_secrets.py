@@ -15,6 +15,7 @@ from websockets.sync.client import connect
 
 import web.settings
 from models.visibility import Role, Scope
+from tests.support.patience import PATIENCE
 from tests.support.server_process import serving
 from tests.support.server_process import web as run
 from web.auth.tokens import SECRET_MINIMUM, Claims, Tokens, demo_secret
@@ -39,7 +40,7 @@ def test_the_demo_makes_its_secret_once_and_only_its_user_can_read_it(tmp_path: 
 
 
 def test_several_starts_at_once_share_one_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, together, found = tmp_path / "secret", threading.Barrier(STARTS, timeout=10), list[str]()
+    path, together, secrets_read = tmp_path / "secret", threading.Barrier(STARTS, timeout=PATIENCE), list[str]()
     really = secrets.token_urlsafe
 
     def all_at_once(size: int) -> str:
@@ -50,14 +51,14 @@ def test_several_starts_at_once_share_one_secret(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(secrets, "token_urlsafe", all_at_once)
 
     def start() -> None:
-        found.append(demo_secret(path))
+        secrets_read.append(demo_secret(path))
 
     threads = [threading.Thread(target=start) for _ in range(STARTS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [path.read_text()] * STARTS
+    assert secrets_read == [path.read_text()] * STARTS
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -190,11 +191,12 @@ def test_neither_secrets_nor_tokens_are_logged(tmp_path: Path, level: str) -> No
         for token in sent:
             header = {"authorization": f"Bearer {token}"}
             for query in ("{ zones { name } }", "{ nope }", '{ node(id: "x") { id } }'):
-                httpx.post(f"{server.address}/graphql", json={"query": query}, headers=header)
+                httpx.post(f"{server.address}/graphql", json={"query": query}, headers=header, timeout=PATIENCE)
             socket = f"{server.address.replace('http', 'ws')}/graphql"
-            with connect(socket, subprotocols=["graphql-transport-ws"], additional_headers=header) as connection:  # type: ignore[list-item]  # a new type of text
+            options: Any = {"subprotocols": ["graphql-transport-ws"], "additional_headers": header}
+            with connect(socket, open_timeout=PATIENCE, **options) as connection:
                 connection.send(f'{{"type": "connection_init", "payload": {{"authorization": "Bearer {token}"}}}}')
-        offered = httpx.get(f"{server.address}/graphiql/viewers.json").json()["viewers"]
+        offered = httpx.get(f"{server.address}/graphiql/viewers.json", timeout=PATIENCE).json()["viewers"]
         assert server.end() == 0
         said = server.log
     assert said.count("\n") > 3

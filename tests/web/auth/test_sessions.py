@@ -26,8 +26,8 @@ TOKEN = "x-graphql-event-stream-token"
 
 @pytest_asyncio.fixture
 async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[LiveDistrict]:
-    with live_district(scratch, *await small_district(databases, migrated_url)) as found:
-        yield found
+    with live_district(scratch, *await small_district(databases, migrated_url)) as district:
+        yield district
 
 
 def of(live: LiveDistrict, role: Role) -> str:
@@ -45,8 +45,8 @@ async def leave(live: LiveDistrict, role: Role) -> None:
 @asynccontextmanager
 async def client(live: LiveDistrict, token: str) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
-    async with httpx.AsyncClient(base_url=live.address, headers=headers, timeout=PATIENCE) as found:
-        yield found
+    async with httpx.AsyncClient(base_url=live.address, headers=headers, timeout=PATIENCE) as client:
+        yield client
 
 
 async def until(lines: AsyncIterator[str], word: str) -> None:

@@ -171,8 +171,8 @@ async def test_the_viewer_is_the_tokens_holder(guarded: httpx.AsyncClient) -> No
         for scheme in ("Bearer", "bearer"):
             response = await ask(guarded, WHO, TOKENS.make(claims), scheme)
             assert response.status_code == 200
-            found = response.json()["data"]["viewer"]
-            assert found == {**nobody, "role": claims.role.name, **expected}
+            viewer = response.json()["data"]["viewer"]
+            assert viewer == {**nobody, "role": claims.role.name, **expected}
 
 
 # -- without a token --
@@ -225,9 +225,9 @@ async def test_where_the_schema_is_no_secret_shared_a_token_is_needed_for_it_too
 
 async def test_in_demo_mode_a_request_without_a_token_is_a_wall(client: httpx.AsyncClient) -> None:
     query = "{ viewer { role } inspectors(first: 1) { nodes { badge fullName } } }"
-    found = (await ask(client, query)).json()["data"]
-    assert found["viewer"] == {"role": "WALL"}
-    assert found["inspectors"]["nodes"] == [{"badge": BADGE, "fullName": None}]
+    data = (await ask(client, query)).json()["data"]
+    assert data["viewer"] == {"role": "WALL"}
+    assert data["inspectors"]["nodes"] == [{"badge": BADGE, "fullName": None}]
 
 
 # -- tokens for GraphiQL --
@@ -288,5 +288,5 @@ async def test_a_credit_code_takes_precedence_over_an_external_id(own_demo: Data
     code = "91350100M000100Y43"
     await change(own_demo, enterprise.update().where(enterprise.c.id == 1).values(external_id=code))
     await change(own_demo, enterprise.update().where(enterprise.c.id == 2).values(credit_code=code))
-    found = await authenticator.authenticate_token(TOKENS.make(replace(WALL, role=Role.ENTERPRISE, enterprise=code)))
-    assert found.visibility.enterprise == 2
+    viewer = await authenticator.authenticate_token(TOKENS.make(replace(WALL, role=Role.ENTERPRISE, enterprise=code)))
+    assert viewer.visibility.enterprise == 2

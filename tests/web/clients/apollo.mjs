@@ -1,9 +1,9 @@
-// Apollo Client: queries over HTTP, subscriptions over a WebSocket, or with `multipart` as its last argument over HTTP.
+// Apollo Client: queries over HTTP; subscriptions over a WebSocket, or over HTTP with `multipart` as the last argument.
 
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { OperationTypeNode } from 'graphql';
-import { address, follow, headers, mode, say, socket, UPDATES, ZONES } from './telling.mjs';
+import { address, follow, headers, mode, report, socket, UPDATES, ZONES } from './common.mjs';
 
 const http = new HttpLink({ uri: `${address}/graphql`, headers });
 const isSubscription = ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION;
@@ -18,4 +18,4 @@ follow((after, next, lost) => {
     complete: lost,
   });
 });
-say({ zones: (await client.query({ query: gql(ZONES) })).data.zones });
+report({ zones: (await client.query({ query: gql(ZONES) })).data.zones });

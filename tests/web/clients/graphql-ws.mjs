@@ -1,20 +1,20 @@
-// graphql-ws comes back by itself, and sends the variables as they are then.
+// graphql-ws reconnects by itself and sends the current values of the variables.
 
-import { again, say, socket, start, UPDATES, ZONES } from './telling.mjs';
+import { pause, report, socket, start, UPDATES, ZONES } from './common.mjs';
 
-const client = socket({ retryAttempts: Infinity, retryWait: again, shouldRetry: () => true });
+const client = socket({ retryAttempts: Infinity, retryWait: pause, shouldRetry: () => true });
 const variables = { after: start };
-const ended = (how) => say({ ended: String(how) });
+const ended = (how) => report({ ended: String(how) });
 
 client.subscribe(
   { query: UPDATES, variables },
   {
     next({ data }) {
       variables.after = data.updates.cursor;
-      say({ event: variables.after });
+      report({ event: variables.after });
     },
     error: ended,
     complete: () => ended('complete'),
   },
 );
-client.subscribe({ query: ZONES }, { next: ({ data }) => say({ zones: data.zones }), error: ended, complete() {} });
+client.subscribe({ query: ZONES }, { next: ({ data }) => report({ zones: data.zones }), error: ended, complete() {} });

@@ -1,8 +1,8 @@
-// Relay's network layer: queries over HTTP, subscriptions over a WebSocket. What its compiler would write stands here by
-// hand.
+// Relay's network layer: queries over HTTP, subscriptions over a WebSocket. The requests are written by hand, as Relay's
+// compiler would write them.
 
 import relay from 'relay-runtime';
-import { address, follow, headers, say, socket, UPDATES, ZONES } from './telling.mjs';
+import { address, follow, headers, report, socket, UPDATES, ZONES } from './common.mjs';
 
 const { Environment, fetchQuery, Network, Observable, RecordSource, requestSubscription, Store } = relay;
 
@@ -63,4 +63,4 @@ follow((after, next, lost) => {
   });
 });
 const query = request('Zones', 'query', ZONES, 'zones', ['id', 'name']);
-say({ zones: (await fetchQuery(environment, query, {}).toPromise()).zones });
+report({ zones: (await fetchQuery(environment, query, {}).toPromise()).zones });

@@ -1,8 +1,8 @@
-// urql: subscriptions as server-sent events by its fetch exchange, or with `ws` as its last argument over a WebSocket.
+// urql: subscriptions as server-sent events, or over a WebSocket with `ws` as the last argument.
 
 import { cacheExchange, Client, fetchExchange, subscriptionExchange } from '@urql/core';
 import { onEnd, pipe, subscribe } from 'wonka';
-import { address, follow, headers, mode, say, socket, UPDATES, ZONES } from './telling.mjs';
+import { address, follow, headers, mode, report, socket, UPDATES, ZONES } from './common.mjs';
 
 const sockets = mode === 'ws' && socket({ retryAttempts: 0 });
 const overSockets = subscriptionExchange({
@@ -21,9 +21,9 @@ follow((after, next, lost) => {
   pipe(
     client.subscription(UPDATES, { after }),
     onEnd(lost),
-    // At the end of a stream it gives its last result once more, with a false `hasNext`.
+    // At the end of a stream urql repeats its last result with a false `hasNext`.
     subscribe(({ data, error, hasNext }) => (error || !hasNext ? lost() : next(data.updates))),
   );
 });
 const answer = await client.query(ZONES, {}).toPromise();
-say({ zones: answer.data?.zones, error: answer.error && String(answer.error) });
+report({ zones: answer.data?.zones, error: answer.error && String(answer.error) });

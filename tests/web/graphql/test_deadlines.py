@@ -6,6 +6,7 @@ however slow the machine is.
 
 import datetime as dt
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -42,7 +43,8 @@ def expiring_token() -> str:
 
 async def closed(address: str, token: str | None) -> tuple[int, str]:
     """How the server closes a socket, which initialises itself only with a token."""
-    async with connect(f"ws://{address}/graphql", subprotocols=[PROTOCOL], compression=None) as connection:
+    options: dict[str, Any] = {"subprotocols": [PROTOCOL], "compression": None, "open_timeout": PATIENCE}
+    async with connect(f"ws://{address}/graphql", ping_interval=None, **options) as connection:
         socket = Socket(connection)
         if token is not None:
             await socket.init(Authorization=f"Bearer {token}")

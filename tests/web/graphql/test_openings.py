@@ -101,11 +101,11 @@ async def test_who_goes_while_their_stream_opens_gets_none(
         leave = sa.update(ENTERPRISE).where(ENTERPRISE.c.external_id == "e0").values(external_id="another")
 
     async def prepared(self: LiveStreams, *given: Any) -> PreparedStream:
-        found = await prepare(self, *given)
+        prepared_stream = await prepare(self, *given)
         async with office.database.write() as session:
             await session.execute(leave)
         await endpoint._authenticator.recheck()  # as the feed does before it hands an event out
-        return found
+        return prepared_stream
 
     monkeypatch.setattr(LiveStreams, "prepare", prepared)
     response = await office.ask("POST", "/graphql", whole({"query": ALL}), role=role)

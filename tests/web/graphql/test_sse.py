@@ -36,8 +36,8 @@ TOKEN = "x-graphql-event-stream-token"
 
 @pytest_asyncio.fixture(scope="module")
 async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[LiveDistrict]:
-    with live_district(scratch, *await small_district(databases, migrated_url), program=HURRIED) as found:
-        yield found
+    with live_district(scratch, *await small_district(databases, migrated_url), program=HURRIED) as district:
+        yield district
 
 
 @dataclass
@@ -108,8 +108,8 @@ class Stream:
 @asynccontextmanager
 async def client(live: LiveDistrict, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"authorization": f"Bearer {token or live.token()}"}
-    async with httpx.AsyncClient(base_url=live.address, headers=headers, timeout=PATIENCE) as found:
-        yield found
+    async with httpx.AsyncClient(base_url=live.address, headers=headers, timeout=PATIENCE) as client:
+        yield client
 
 
 @asynccontextmanager
@@ -430,8 +430,8 @@ async def test_sigterm_ends_streams_without_complete(
             http.stream("GET", "/graphql/stream", headers=headers) as single,
         ):
             ending = asyncio.create_task(asyncio.to_thread(live.process.end))
-            for found in (stream, Stream(single)):
-                said = await found.rest()
-                assert b"complete" not in said
-                assert b"--graphql--" not in said
+            for each in (stream, Stream(single)):
+                body = await each.rest()
+                assert b"complete" not in body
+                assert b"--graphql--" not in body
             assert await ending == 0

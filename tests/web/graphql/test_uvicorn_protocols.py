@@ -298,7 +298,7 @@ async def test_a_connection_is_prepared_when_a_stream_begins_on_it_and_no_sooner
         await response(scope, receive, send)
         seen.append(options(protocols[-1].transport))
 
-    async with serve(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with serve(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
         for path in ("/plain", "/stream"):
             await client.get(path)
     assert len({id(protocol) for protocol in protocols}) == 1

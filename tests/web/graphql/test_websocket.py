@@ -26,8 +26,8 @@ FOREVER = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
 
 @pytest_asyncio.fixture(scope="module")
 async def live(databases: Databases, migrated_url: str, scratch: Path) -> AsyncIterator[LiveDistrict]:
-    with live_district(scratch, *await small_district(databases, migrated_url), program=HURRIED) as found:
-        yield found
+    with live_district(scratch, *await small_district(databases, migrated_url), program=HURRIED) as district:
+        yield district
 
 
 def closed(close: close_codes.Close) -> tuple[int, str]:
