@@ -1,4 +1,4 @@
-"""Credit codes: what GB 32100-2015 lets through, and which slips of the pen it notices."""
+"""Unified social credit codes: which are valid by GB 32100-2015, and which errors the check character detects."""
 
 import pytest
 from hypothesis import assume, given
@@ -40,30 +40,30 @@ def test_a_completed_code_is_valid(first17: str) -> None:
 
 
 @given(codes, places, st.sampled_from(ALPHABET))
-def test_one_changed_character_is_noticed(code: str, place: int, character: str) -> None:
+def test_one_changed_character_is_detected(code: str, place: int, character: str) -> None:
     assume(code[place] != character)
     assert not is_valid(with_character(code, place, character))
 
 
 @given(codes, places, places)
-def test_two_swapped_characters_are_noticed_unless_they_weigh_the_same(code: str, place: int, other: int) -> None:
+def test_a_swap_is_detected_unless_the_weights_are_equal(code: str, place: int, other: int) -> None:
     assume(code[place] != code[other])
     assert is_valid(swapped(code, place, other)) == ({place, other} == {0, 17})
 
 
 @given(codes, st.integers(0, 16))
-def test_neighbours_that_changed_places_are_noticed(code: str, place: int) -> None:
+def test_a_swap_of_neighbours_is_detected(code: str, place: int) -> None:
     assume(code[place] != code[place + 1])
     assert not is_valid(swapped(code, place, place + 1))
 
 
 @given(codes, places, st.characters(exclude_characters=ALPHABET))
-def test_a_foreign_character_is_refused(code: str, place: int, character: str) -> None:
+def test_a_character_outside_the_alphabet_is_invalid(code: str, place: int, character: str) -> None:
     assert not is_valid(with_character(code, place, character))
 
 
 @given(st.text(ALPHABET, max_size=40).filter(lambda text: len(text) != 18))
-def test_a_wrong_length_is_refused(text: str) -> None:
+def test_a_wrong_length_is_invalid(text: str) -> None:
     assert not is_valid(text)
 
 
@@ -81,14 +81,14 @@ def test_a_wrong_length_is_refused(text: str) -> None:
         "I1350100M000100Y43",
     ],
 )
-def test_garbage_is_refused(code: str) -> None:
+def test_malformed_codes_are_invalid(code: str) -> None:
     assert not is_valid(code)
 
 
 @pytest.mark.parametrize(
     "first17", ["", "91350100M000100Y", "91350100M000100Y43", "91350100m000100Y4", "9135010OM000100Y4"]
 )
-def test_nothing_completes_garbage(first17: str) -> None:
+def test_malformed_beginnings_have_no_check_character(first17: str) -> None:
     with pytest.raises(ValueError, match="not 17 characters"):
         check_character(first17)
     with pytest.raises(ValueError, match="not 17 characters"):

@@ -22,7 +22,7 @@ from tests.support.owner_subset import delete_all_except, own_keys
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
 from tests.support.random_queries import Stock, Wanderer, without_aside
-from tests.support.sample_values import cursors, forgotten, names, richest, texts
+from tests.support.sample_values import cursors, ignore_unawaited, names, richest, texts
 
 OPERATIONS = 5_000 if PROVING else 300
 BATCH = 50
@@ -108,7 +108,7 @@ async def test_an_enterprise_gets_the_same_answers_from_its_own_rows_alone(
 ) -> None:
     seen: Counter[str] = Counter()
     for start in range(0, OPERATIONS, BATCH):
-        with forgotten():
+        with ignore_unawaited():
             for number in range(start, min(start + BATCH, OPERATIONS)):
                 seen += await compare(pairs[number % len(pairs)], number)
     # Every type of row that an enterprise has was among the answers.

@@ -26,7 +26,7 @@ from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
 from tests.support.query_variants import disguised
 from tests.support.random_queries import Stock, Wanderer
-from tests.support.sample_values import cursors, forgotten, names, richest, texts
+from tests.support.sample_values import cursors, ignore_unawaited, names, richest, texts
 
 OPERATIONS = 10_000 if PROVING else 200
 BATCH = 50
@@ -82,7 +82,7 @@ async def test_plans_answer_as_graphql_core_does(asked: Asked, demo: Database, r
     found: Counter[str] = Counter()
     size = 0
     for start in range(0, OPERATIONS, BATCH):
-        with forgotten():
+        with ignore_unawaited():
             for number in range(start, start + BATCH):
                 size += await compared(asked, number, found)
     assert asked.planned.plans is not None
@@ -109,7 +109,7 @@ async def test_streams_are_rendered_alike_with_a_plan_and_without(asked: Asked, 
         events = [Record(models.Event, row) for row in await event_log.after(connection, 0, EVENTS)]
     plans = asked.planned.plans
     assert plans is not None
-    with forgotten():
+    with ignore_unawaited():
         for number, event in enumerate(events):
             viewer = asked.viewers[number % 6]
             selection = asked.wanderer.selection(schema.type_map["Event"], number)

@@ -1,4 +1,4 @@
-"""Every connection at the root with each of its orders, and what the order is in plain Python."""
+"""Every connection of the root with each of its orders, and the same orders in plain Python."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -18,7 +18,7 @@ By = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Listing:
-    """A connection in one order; `by` is a row's place in it, but for ties, which the primary key decides."""
+    """A connection in one order. `by` gives a row's sort key; rows with equal keys are sorted by primary key."""
 
     field: str
     node: str
@@ -28,12 +28,12 @@ class Listing:
     order: str | None = None
 
     def __str__(self) -> str:
-        way = "DESCENDING" if self.descending else "ASCENDING"
-        return f"{self.field}-{self.order}-{way}" if self.order else self.field
+        direction = "DESCENDING" if self.descending else "ASCENDING"
+        return f"{self.field}-{self.order}-{direction}" if self.order else self.field
 
     @property
     def arguments(self) -> str:
-        """The order, as an argument with a comma."""
+        """The order as an argument, followed by a comma."""
         if self.order is None:
             return ""
         return f"orderBy: {{field: {self.order}, direction: {'DESCENDING' if self.descending else 'ASCENDING'}}}, "
@@ -49,7 +49,7 @@ class Listing:
 
 
 def plain(row: Any) -> int:
-    return 0  # the primary key decides alone
+    return 0  # the primary key alone decides
 
 
 def or_first(name: str) -> By:
@@ -102,6 +102,6 @@ LISTINGS = [
 
 
 async def rows_of(database: Database, model: Any) -> list[Any]:
-    """All rows of a table, in no order."""
+    """All rows of a table, in any order."""
     async with database.read() as connection:
         return list((await connection.execute(sa.select(table_of(model)))).all())

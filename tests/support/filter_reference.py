@@ -1,4 +1,4 @@
-"""What each field of each filter asks for, in plain Python over all rows; and rows that tell the fields apart."""
+"""Each field of each filter in plain Python over all rows, and rows for the edge cases of filters."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -28,7 +28,7 @@ TABLES: dict[str, Any] = {
     "Inspector": models.Inspector,
     "Venue": models.Venue,
 }
-# Texts that mean something to LIKE, to JSON, to SQL or to nobody.
+# Texts with a meaning in LIKE, JSON or SQL, and ordinary ones.
 TEXTS = [
     "萧山",
     "化工",
@@ -56,8 +56,8 @@ SECOND = dt.timedelta(microseconds=1)
 DAYS = ["2026-06-09", "2026-06-10", "2026-06-11", "2026-06-12"]
 EDGES = [MIDNIGHT - SECOND, MIDNIGHT, MIDNIGHT + dt.timedelta(days=1) - SECOND, MIDNIGHT + dt.timedelta(days=1)]
 
-# Rows at the edges of days, and texts with what has a meaning of its own.
-EDGED = [
+# Rows with times at the edges of days, and with texts that have special characters.
+EDGE_CASES = [
     *(
         sa.update(model).where(col(model.id) == row.id + 1).values({name: at})
         for model, names in (
@@ -89,17 +89,17 @@ def fold(text: str) -> str:
     return "".join(c.lower() if "A" <= c <= "Z" else c for c in text)
 
 
-def has(wanted: str, *texts: str | None) -> bool:
-    return any(text is not None and fold(wanted) in fold(text) for text in texts)
+def has(part: str, *texts: str | None) -> bool:
+    return any(text is not None and fold(part) in fold(text) for text in texts)
 
 
 def day(at: dt.datetime | None) -> str:
-    """The day in the district's zone; no day is before all others."""
+    """The day in the district's zone; no time gives a text before all days."""
     return "" if at is None else at.astimezone(SHANGHAI).date().isoformat()
 
 
 class World:
-    """All rows, and what a filter asks of them that is not in the row itself."""
+    """All rows, and the relations between them that filters use."""
 
     def __init__(self, rows: dict[Any, list[Any]]) -> None:
         self.rows = rows
@@ -111,16 +111,16 @@ class World:
             self.rings[inside.enterprise_id].add(inside.ring_id)
             self.venues[inside.enterprise_id].add(venue[inside.ring_id])
         self.inspectors: dict[int, set[int]] = {}
-        for sent in rows[models.InspectionInspector]:
-            self.inspectors.setdefault(sent.inspection_id, set()).add(sent.inspector_id)
+        for link in rows[models.InspectionInspector]:
+            self.inspectors.setdefault(link.inspection_id, set()).add(link.inspector_id)
         self.stock: dict[int, list[Any]] = {}
         for item in rows[models.StockItem]:
             self.stock.setdefault(item.warehouse_id, []).append(item)
         self.overdue = {h.enterprise_id for h in rows[models.Hazard] if overdue(h)}
 
     def zone(self, row: Any) -> int | None:
-        found: int | None = self.enterprise[row.enterprise_id].zone_id
-        return found
+        zone_id: int | None = self.enterprise[row.enterprise_id].zone_id
+        return zone_id
 
 
 def overdue(hazard: Any, now: dt.datetime = NOW) -> bool:
@@ -129,7 +129,7 @@ def overdue(hazard: Any, now: dt.datetime = NOW) -> bool:
 
 @dataclass(frozen=True)
 class Case:
-    """A field of a filter, values for it, and whether a row is one that a value asks for."""
+    """A field of a filter, values for it, and a function that says whether a row matches a value."""
 
     field: str
     name: str
@@ -140,8 +140,8 @@ class Case:
     def __str__(self) -> str:
         return f"{self.field}-{self.name}"
 
-    def given(self, value: Any) -> Any:
-        """The value as a client gives it."""
+    def argument(self, value: Any) -> Any:
+        """The value as a client sends it."""
         if self.of is None:
             return [v.name for v in value] if isinstance(value, list) and value and hasattr(value[0], "name") else value
         return [node_id.encode(self.of, key) for key in value]
@@ -172,16 +172,16 @@ def flag(listing: str, name: str, holds: Callable[[World, Any], bool]) -> Case:
     return Case(listing, name, [True, False], lambda w, r, v: holds(w, r) is v)
 
 
-def touches(found: set[int], wanted: list[int]) -> bool:
-    return not found.isdisjoint(wanted)
+def overlap(keys: set[int], value: list[int]) -> bool:
+    return not keys.isdisjoint(value)
 
 
 CASES = [
     keyed("enterprises", "ids", "Enterprise", lambda w, r, v: r.id in v),
     keyed("enterprises", "zones", "Zone", lambda w, r, v: r.zone_id in v),
     keyed("enterprises", "towns", "Town", lambda w, r, v: r.town_id in v),
-    keyed("enterprises", "rings", "ControlRing", lambda w, r, v: touches(w.rings[r.id], v)),
-    keyed("enterprises", "venues", "Venue", lambda w, r, v: touches(w.venues[r.id], v)),
+    keyed("enterprises", "rings", "ControlRing", lambda w, r, v: overlap(w.rings[r.id], v)),
+    keyed("enterprises", "venues", "Venue", lambda w, r, v: overlap(w.venues[r.id], v)),
     among("enterprises", "riskGrades", models.RiskGrade, "risk_grade"),
     flag("enterprises", "hazardousChemicals", lambda w, r: r.hazardous_chemicals),
     Case(
@@ -198,8 +198,8 @@ CASES = [
     days("enterprises", "notInspectedSince", lambda w, r, v: day(r.last_inspected_at) < v),
     keyed("hazards", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
     keyed("hazards", "zones", "Zone", lambda w, r, v: w.zone(r) in v),
-    keyed("hazards", "rings", "ControlRing", lambda w, r, v: touches(w.rings[r.enterprise_id], v)),
-    keyed("hazards", "venues", "Venue", lambda w, r, v: touches(w.venues[r.enterprise_id], v)),
+    keyed("hazards", "rings", "ControlRing", lambda w, r, v: overlap(w.rings[r.enterprise_id], v)),
+    keyed("hazards", "venues", "Venue", lambda w, r, v: overlap(w.venues[r.enterprise_id], v)),
     among("hazards", "statuses", models.HazardStatus, "status"),
     among("hazards", "levels", models.HazardLevel, "level"),
     flag("hazards", "open", lambda w, r: r.status not in HAZARD_TERMINAL),
@@ -210,9 +210,9 @@ CASES = [
     text("hazards", lambda w, r, v: has(v, r.description, r.category)),
     keyed("inspections", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
     keyed("inspections", "zones", "Zone", lambda w, r, v: w.zone(r) in v),
-    keyed("inspections", "rings", "ControlRing", lambda w, r, v: touches(w.rings[r.enterprise_id], v)),
-    keyed("inspections", "venues", "Venue", lambda w, r, v: touches(w.venues[r.enterprise_id], v)),
-    keyed("inspections", "inspectors", "Inspector", lambda w, r, v: touches(w.inspectors.get(r.id, set()), v)),
+    keyed("inspections", "rings", "ControlRing", lambda w, r, v: overlap(w.rings[r.enterprise_id], v)),
+    keyed("inspections", "venues", "Venue", lambda w, r, v: overlap(w.venues[r.enterprise_id], v)),
+    keyed("inspections", "inspectors", "Inspector", lambda w, r, v: overlap(w.inspectors.get(r.id, set()), v)),
     among("inspections", "statuses", models.InspectionStatus, "status"),
     among("inspections", "kinds", models.InspectionKind, "kind"),
     among("inspections", "results", models.InspectionResult, "result"),

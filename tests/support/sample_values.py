@@ -1,4 +1,4 @@
-"""What random operations are drawn from: ids, texts and cursors of a database."""
+"""Samples for random operations: ids, texts and cursors of a database."""
 
 import gc
 import warnings
@@ -20,8 +20,8 @@ from schema.types import node_id
 from tests.support.owner_subset import ENTERPRISE_TABLES, Keys, table
 
 SPECIALTIES = ("危险化学品", "hazardous", "electrical", "防汛")
-# Columns whose values a client might look for: of one's own rows and of others'.
-LOOKED_FOR = {
+# Columns whose values a client may search for, in its own rows and in others'.
+SEARCHED_COLUMNS = {
     "enterprise": ("name", "credit_code", "address", "industry", "legal_name", "safety_phone"),
     "venue": ("name", "name_en", "code"),
     "zone": ("code",),
@@ -34,7 +34,7 @@ LOOKED_FOR = {
 
 
 async def richest(database: Database, number: int) -> list[int]:
-    """The enterprises whose files have something in the most tables."""
+    """The enterprises that have rows in the most tables."""
     enterprise = table("enterprise")
     kinds: sa.ColumnElement[Any] = sa.literal(0)
     for name in ENTERPRISE_TABLES:
@@ -51,50 +51,51 @@ async def richest(database: Database, number: int) -> list[int]:
 
 async def names(database: Database, keys: Keys | None) -> dict[str, list[str]]:
     """By type, the global ids of all rows, or of those in `keys`."""
-    found: dict[str, list[str]] = {}
+    ids: dict[str, list[str]] = {}
     async with database.read() as connection:
         for model, of in OF_ROW.items():
             column = table_of(model).c.id
-            limited = [] if keys is None else [column.in_(sorted(keys[table_of(model).name]))]
-            if "id" in of.__annotations__ and (rows := await connection.execute(sa.select(column).where(*limited))):
-                found[of.__name__] = [node_id.encode(of.__name__, key) for (key,) in rows]
+            conditions = [] if keys is None else [column.in_(sorted(keys[table_of(model).name]))]
+            if "id" in of.__annotations__ and (rows := await connection.execute(sa.select(column).where(*conditions))):
+                ids[of.__name__] = [node_id.encode(of.__name__, key) for (key,) in rows]
         event = table("event")
-        limited = [] if keys is None else [event.c.id.in_(sorted(keys["event"]))]
-        for key, subject in await connection.execute(sa.select(event.c.id, event.c.subject).where(*limited)):
+        conditions = [] if keys is None else [event.c.id.in_(sorted(keys["event"]))]
+        for key, subject in await connection.execute(sa.select(event.c.id, event.c.subject).where(*conditions)):
             name = TYPES[subject].__name__
-            found.setdefault(name, []).append(node_id.encode(name, key))
-    return {name: some for name, some in found.items() if some}
+            ids.setdefault(name, []).append(node_id.encode(name, key))
+    return {name: some for name, some in ids.items() if some}
 
 
 async def texts(database: Database) -> list[str]:
-    found = [*SPECIALTIES]
+    samples = [*SPECIALTIES]
     async with database.read() as connection:
-        for name, columns in LOOKED_FOR.items():
+        for name, columns in SEARCHED_COLUMNS.items():
             for column in columns:
                 rows = await connection.execute(sa.select(table(name).c[column]).limit(40))
-                found += [str(value) for (value,) in rows if value]
-    return found
+                samples += [str(value) for (value,) in rows if value]
+    return samples
 
 
-async def cursors(running: Executor, viewer: Viewer, graph: Graph) -> dict[str, list[str]]:
+async def cursors(executor: Executor, viewer: Viewer, graph: Graph) -> dict[str, list[str]]:
     """By type of connection, the cursors of some of the rows that a viewer can list."""
     root = graph._schema.query_type
     assert root is not None
-    found: dict[str, list[str]] = {}
+    samples: dict[str, list[str]] = {}
     for name, of in root.fields.items():
         kind = getattr(getattr(of.type, "of_type", None), "name", "")
         if kind.endswith("Connection"):
-            answer = await running.run(Operation(f"{{ {name}(first: 30) {{ edges {{ cursor }} }} }}"), viewer)
-            assert answer.data is not None
-            found[kind] = [edge["cursor"] for edge in answer.data[name]["edges"]]
-    return found
+            response = await executor.run(Operation(f"{{ {name}(first: 30) {{ edges {{ cursor }} }} }}"), viewer)
+            assert response.data is not None
+            samples[kind] = [edge["cursor"] for edge in response.data[name]["edges"]]
+    return samples
 
 
 @contextmanager
-def forgotten() -> Iterator[None]:
-    """For operations that are refused in part: graphql-core forgets the coroutines of a refused field's siblings.
+def ignore_unawaited() -> Iterator[None]:
+    """Suppress warnings about coroutines that were never awaited.
 
-    Whenever they are collected there is a warning for each, so they are collected here.
+    After an error in a field, graphql-core drops the coroutines of its siblings. Each gives a warning when it is
+    collected, so they are collected here.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""What the database promises: times with their zone, keys that hold, reads of one moment, writes that take turns."""
+"""The database's guarantees: times with zones, foreign keys, reads of one moment, writes in turn."""
 
 import asyncio
 import datetime as dt
@@ -55,13 +55,13 @@ def warning(at: dt.datetime) -> models.Warning:
         dt.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=dt.UTC),
     ],
 )
-async def test_a_time_comes_back_as_the_same_instant_in_utc(database: Database, at: dt.datetime) -> None:
+async def test_a_time_is_read_as_the_same_instant_in_utc(database: Database, at: dt.datetime) -> None:
     async with database.write() as session:
         session.add(warning(at))
     async with database.read() as connection:
-        found = (await connection.execute(sa.select(col(models.Warning.issued_at)))).scalar_one()
-    assert found == at
-    assert found.utcoffset() == dt.timedelta(0)
+        stored = (await connection.execute(sa.select(col(models.Warning.issued_at)))).scalar_one()
+    assert stored == at
+    assert stored.utcoffset() == dt.timedelta(0)
 
 
 async def test_a_time_without_its_zone_is_refused(database: Database) -> None:
@@ -77,20 +77,20 @@ async def test_a_time_without_its_zone_is_refused(database: Database) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.datetimes(timezones=st.timezones(), min_value=dt.datetime(1, 1, 3)), min_size=2, max_size=2))
-def test_times_kept_as_text_sort_as_times(times: list[dt.datetime]) -> None:
+def test_times_stored_as_text_sort_as_times(times: list[dt.datetime]) -> None:
     dialect = sa.create_engine("sqlite://").dialect
     one, other = (UtcTime().process_bind_param(t, dialect) for t in times)
     assert (one < other) == (times[0].astimezone(dt.UTC) < times[1].astimezone(dt.UTC))
     assert EARLIEST.strip("'") < one < LATEST.strip("'") or times[0].year == 9999
 
 
-async def test_a_row_of_no_parent_is_refused(database: Database) -> None:
+async def test_a_foreign_key_without_a_row_is_refused(database: Database) -> None:
     with pytest.raises(sa.exc.IntegrityError):
         async with database.write() as session:
             session.add(models.DutyReport(enterprise_id=77, at=NOW, measures_in_place="", supplies=""))
 
 
-async def test_what_fails_is_not_written_at_all(database: Database) -> None:
+async def test_a_failed_transaction_writes_nothing(database: Database) -> None:
     async def fail() -> None:
         async with database.write() as session:
             session.add(warning(NOW))
@@ -114,12 +114,14 @@ async def test_a_read_sees_one_moment(database: Database) -> None:
         assert (await connection.execute(counting)).scalar() == 1
 
 
-async def test_sqlite_is_set_up_for_many(databases: Databases, database: Database) -> None:
+async def test_sqlite_uses_wal_and_foreign_keys(databases: Databases, database: Database) -> None:
     if not database.sqlite:
-        pytest.skip("these are settings of SQLite")
+        pytest.skip("the settings are SQLite's")
     async with database.read() as connection:
-        said = {p: (await connection.exec_driver_sql(f"PRAGMA {p}")).scalar() for p in ("journal_mode", "foreign_keys")}
-    assert said == {"journal_mode": "wal", "foreign_keys": 1}
+        settings_read = {
+            p: (await connection.exec_driver_sql(f"PRAGMA {p}")).scalar() for p in ("journal_mode", "foreign_keys")
+        }
+    assert settings_read == {"journal_mode": "wal", "foreign_keys": 1}
 
 
 async def test_writes_of_two_processes_lose_nothing(database: Database) -> None:
@@ -131,7 +133,7 @@ async def test_writes_of_two_processes_lose_nothing(database: Database) -> None:
         assert (await connection.execute(sa.select(col(models.District.name)))).scalar() == str(WRITERS * INCREMENTS)
 
 
-async def test_writers_of_one_process_take_turns(database: Database) -> None:
+async def test_writers_in_one_process_take_turns(database: Database) -> None:
     async with database.write() as session:
         session.add(models.District(id=1, name="0"))
 

@@ -1,4 +1,4 @@
-"""A migrated database is what the models say, however often and by however many processes it is migrated."""
+"""A migrated database matches the models, however often and by however many processes it is migrated."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.support.released_processes import run_together, start_waiting
 ROOT = Path(__file__).parents[3]
 ALEMBIC = "alembic_version"
 
-# What PostgreSQL itself says of its tables, in its own words.
+# Queries of PostgreSQL's catalogue.
 CATALOGUE = {
     "columns": """
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, l.collname,
@@ -40,12 +40,14 @@ CATALOGUE = {
 }
 
 
-async def said(database: Database) -> dict[str, set[Any]]:
-    """What the database says it has, without Alembic's own table."""
+async def schema_of(database: Database) -> dict[str, set[Any]]:
+    """The tables, columns, indexes and constraints of a database, without Alembic's own table."""
     async with database.engine.connect() as connection:
         if not database.sqlite:
-            found = {name: set(await connection.execute(sa.text(sql))) for name, sql in CATALOGUE.items()}
-            return {name: {tuple(r) for r in rows if not r[0].startswith(ALEMBIC)} for name, rows in found.items()}
+            rows_by_name = {name: set(await connection.execute(sa.text(sql))) for name, sql in CATALOGUE.items()}
+            return {
+                name: {tuple(r) for r in rows if not r[0].startswith(ALEMBIC)} for name, rows in rows_by_name.items()
+            }
         objects = (await connection.execute(sa.text("SELECT type, name, tbl_name, sql FROM sqlite_master"))).all()
         tables = [o.name for o in objects if o.type == "table" and o.name not in (ALEMBIC, "sqlite_sequence")]
         result: dict[str, set[Any]] = {
@@ -55,34 +57,34 @@ async def said(database: Database) -> dict[str, set[Any]]:
             result[pragma] = set()
             for table in tables:
                 rows = await connection.execute(sa.text(f"PRAGMA {pragma}({table})"))
-                # The numbers of foreign keys only follow the order in which they were written.
+                # The first columns number the foreign keys in the order of their definition.
                 result[pragma] |= {(table, *(r[2:] if pragma == "foreign_key_list" else r[1:])) for r in rows}
         return result
 
 
 def plain(sql: str | None) -> Any:
-    """The parts of a statement in any order, since migrations add constraints and columns in one of their own."""
+    """The parts of a statement without their order, which differs between migrations and models."""
     lines = [] if sql is None else [line.strip().rstrip(",") for line in re.split(r", |\n", sql.replace('"', ""))]
     return frozenset(line for line in lines if line)
 
 
-async def test_a_migrated_database_is_what_the_models_say(databases: Databases, migrated_url: str) -> None:
+async def test_a_migrated_database_matches_the_models(databases: Databases, migrated_url: str) -> None:
     created, migrated = Database(await databases.new()), Database(await databases.new(migrated_url))
     async with created.write() as session:
         await (await session.connection()).run_sync(SQLModel.metadata.create_all)
-    wanted, found = await said(created), await said(migrated)
+    expected, actual = await schema_of(created), await schema_of(migrated)
     await created.close()
     await migrated.close()
-    assert [name for name in wanted if not wanted[name]] in ([], ["others"])
-    assert {name: found[name] - wanted[name] for name in wanted if found[name] - wanted[name]} == {}
-    assert {name: wanted[name] - found[name] for name in wanted if wanted[name] - found[name]} == {}
+    assert [name for name in expected if not expected[name]] in ([], ["others"])
+    assert {name: actual[name] - expected[name] for name in expected if actual[name] - expected[name]} == {}
+    assert {name: expected[name] - actual[name] for name in expected if expected[name] - actual[name]} == {}
 
 
 async def test_migrating_again_changes_nothing(databases: Databases, migrated_url: str) -> None:
     database = Database(await databases.new(migrated_url))
-    once = await said(database)
+    once = await schema_of(database)
     await migrate(database)
-    assert await said(database) == once
+    assert await schema_of(database) == once
     await database.close()
 
 
@@ -95,7 +97,7 @@ async def test_two_processes_may_migrate_at_once(databases: Databases, migrated_
     running = [start_waiting(source, url) for _ in range(2)]
     await run_together(running)
     database, model = Database(url), Database(await databases.new(migrated_url))
-    assert await said(database) == await said(model)
+    assert await schema_of(database) == await schema_of(model)
     async with database.read() as connection:
         assert (await connection.execute(sa.text(f"SELECT count(*) FROM {ALEMBIC}"))).scalar() == 1
     await database.close()

@@ -1,4 +1,4 @@
-"""Connections held for reading: who waits together shares a statement, nobody gets what is not theirs, or is old."""
+"""The read pools: waiting lookups share a statement, and each gets its own rows, read after it asked."""
 
 import asyncio
 import os
@@ -25,44 +25,44 @@ from tests.conftest import COMMANDER, Databases, make_executor
 from tests.support.actors import change, small_world
 
 ZONES = "SELECT name, id FROM zone WHERE id = ANY($1::int[])"
-PATIENCE = 30  # seconds, for what must come
+PATIENCE = 30  # seconds, for what must happen
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 ZONE = sa.table("zone", sa.column("id"), sa.column("name"))
 
 
-def named(key: int, name: str) -> Any:
+def rename(key: int, name: str) -> Any:
     return sa.update(ZONE).where(ZONE.c.id == key).values(name=name)
 
 
 class Gate:
-    """The statements of a connection's holder: each is noted, done, and kept until it is let through."""
+    """Holds back the result of each statement of a pool until the test releases it."""
 
-    def __init__(self, held: PostgresPool) -> None:
-        self.asked: list[list[Any]] = []
-        self._through = held._statement
-        self._noted = asyncio.Condition()
-        self._waiting: list[asyncio.Future[BaseException | None]] = []
-        held._statement = self._statement  # type: ignore[method-assign]  # for the test
+    def __init__(self, pool: PostgresPool) -> None:
+        self.arguments: list[list[Any]] = []
+        self._run = pool._statement
+        self._changed = asyncio.Condition()
+        self._held: list[asyncio.Future[BaseException | None]] = []
+        pool._statement = self._statement  # type: ignore[method-assign]  # for the test
 
     async def _statement(self, text: str, arguments: list[Any]) -> Sequence[Any]:
-        rows = await self._through(text, arguments)
-        waiting: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
-        async with self._noted:
-            self.asked.append(arguments)
-            self._waiting.append(waiting)
-            self._noted.notify_all()
-        if (error := await waiting) is not None:
+        rows = await self._run(text, arguments)
+        release: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+        async with self._changed:
+            self.arguments.append(arguments)
+            self._held.append(release)
+            self._changed.notify_all()
+        if (error := await release) is not None:
             raise error
         return rows
 
-    async def done(self, many: int) -> None:
-        """Wait until so many have been done."""
-        async with asyncio.timeout(PATIENCE), self._noted:
-            await self._noted.wait_for(lambda: len(self.asked) >= many)
+    async def executed(self, number: int) -> None:
+        """Wait until so many statements have been executed."""
+        async with asyncio.timeout(PATIENCE), self._changed:
+            await self._changed.wait_for(lambda: len(self.arguments) >= number)
 
-    def let(self, number: int, error: BaseException | None = None) -> None:
-        """Let the one of this number through, or have it fail."""
-        self._waiting[number].set_result(error)
+    def release(self, number: int, error: BaseException | None = None) -> None:
+        """Return the result of the statement with this number, or raise the error in its place."""
+        self._held[number].set_result(error)
 
 
 @pytest_asyncio.fixture
@@ -72,23 +72,23 @@ async def zones(database: Database) -> tuple[int, int]:
 
 
 @pytest.fixture
-def held(database: Database) -> PostgresPool:
+def pool(database: Database) -> PostgresPool:
     if not isinstance(database.read_pool, PostgresPool):
-        pytest.skip("SQLite has no statements to share: they take microseconds")
+        pytest.skip("lookups in SQLite take microseconds and share no statements")
     return database.read_pool
 
 
-def names(held: PostgresPool, *keys: int, text: str = ZONES, more: Sequence[Any] = ()) -> "asyncio.Task[list[Any]]":
-    """Ask, as a plan that has one statement, for the names of these zones."""
+def names(pool: PostgresPool, *keys: int, text: str = ZONES, others: Sequence[Any] = ()) -> "asyncio.Task[list[Any]]":
+    """Read the names of these zones as a plan with a single statement does."""
 
     async def work(fetch: Fetch) -> list[Any]:
-        return [tuple(row) for row in await fetch(text, [list(keys), *more], 0)]
+        return [tuple(row) for row in await fetch(text, [list(keys), *others], 0)]
 
-    return asyncio.create_task(held.read(work, single=True))
+    return asyncio.create_task(pool.read(work, single=True))
 
 
 async def settled() -> None:
-    """Let every task come as far as it can without the database."""
+    """Let every task run as far as it can without the database."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -96,91 +96,91 @@ async def settled() -> None:
 # -- sharing a statement --
 
 
-async def test_who_waits_shares_the_next_statement_and_gets_their_own_rows(
-    held: PostgresPool, zones: tuple[int, int]
+async def test_waiting_lookups_share_a_statement_and_get_their_own_rows(
+    pool: PostgresPool, zones: tuple[int, int]
 ) -> None:
     one, other = zones
-    gate = Gate(held)
-    first = names(held, one)
-    await gate.done(1)
-    asked = [(one,), (other,), (other, one), (one,), (999,), (), (other, 999)]
-    rest = [names(held, *keys) for keys in asked]
+    gate = Gate(pool)
+    first = names(pool, one)
+    await gate.executed(1)
+    lookups = [(one,), (other,), (other, one), (one,), (999,), (), (other, 999)]
+    rest = [names(pool, *keys) for keys in lookups]
     await settled()
-    gate.let(0)
-    await gate.done(2)
-    gate.let(1)
-    there = {one: ("战区0", one), other: ("战区1", other)}
-    assert await first == [there[one]]
-    assert await asyncio.gather(*rest) == [[there[key] for key in keys if key in there] for keys in asked]
-    assert [sorted(keys) for [keys] in gate.asked] == [[one], sorted([one, other, 999])]
-    assert held._coalesced == {}
+    gate.release(0)
+    await gate.executed(2)
+    gate.release(1)
+    rows = {one: ("战区0", one), other: ("战区1", other)}
+    assert await first == [rows[one]]
+    assert await asyncio.gather(*rest) == [[rows[key] for key in keys if key in rows] for keys in lookups]
+    assert [sorted(keys) for [keys] in gate.arguments] == [[one], sorted([one, other, 999])]
+    assert pool._coalesced == {}
 
 
-async def test_other_statements_and_other_arguments_are_not_shared(held: PostgresPool, zones: tuple[int, int]) -> None:
-    gate = Gate(held)
+async def test_different_statements_or_arguments_are_not_shared(pool: PostgresPool, zones: tuple[int, int]) -> None:
+    gate = Gate(pool)
     text = f"{ZONES} AND name <> $2"
-    tasks = [names(held, zones[0]), *(names(held, zones[0], text=text, more=[name]) for name in ("战区0", "x"))]
-    await gate.done(3)
+    tasks = [names(pool, zones[0]), *(names(pool, zones[0], text=text, others=[name]) for name in ("战区0", "x"))]
+    await gate.executed(3)
     for number in range(3):
-        gate.let(number)
+        gate.release(number)
     assert await asyncio.gather(*tasks) == [[("战区0", zones[0])], [], [("战区0", zones[0])]]
 
 
-async def test_what_is_read_is_read_after_it_was_asked(
-    held: PostgresPool, database: Database, zones: tuple[int, int]
+async def test_rows_are_read_after_the_lookup_began(
+    pool: PostgresPool, database: Database, zones: tuple[int, int]
 ) -> None:
-    """Nobody is given what a statement read that was under way already."""
-    gate = Gate(held)
+    """No lookup gets rows from a statement that was already running."""
+    gate = Gate(pool)
     tasks = []
     for number in range(4):
-        await change(database, named(zones[0], f"第{number}"))
-        tasks.append(names(held, zones[0]))
+        await change(database, rename(zones[0], f"第{number}"))
+        tasks.append(names(pool, zones[0]))
         await settled()
         if number:
-            gate.let(number - 1)
-        await gate.done(number + 1)
-    gate.let(3)
+            gate.release(number - 1)
+        await gate.executed(number + 1)
+    gate.release(3)
     assert [rows[0][0] for rows in await asyncio.gather(*tasks)] == ["第0", "第1", "第2", "第3"]
 
 
-async def test_an_error_reaches_all_who_wait_and_the_next_is_answered(
-    held: PostgresPool, zones: tuple[int, int]
+async def test_an_error_reaches_all_waiting_lookups_and_no_later_one(
+    pool: PostgresPool, zones: tuple[int, int]
 ) -> None:
-    gate = Gate(held)
-    first = names(held, zones[0])
-    await gate.done(1)
-    second = [names(held, key) for key in zones]
+    gate = Gate(pool)
+    first = names(pool, zones[0])
+    await gate.executed(1)
+    second = [names(pool, key) for key in zones]
     await settled()
-    gate.let(0, ZeroDivisionError())
-    await gate.done(2)
-    third = [names(held, key) for key in zones]
+    gate.release(0, ZeroDivisionError())
+    await gate.executed(2)
+    third = [names(pool, key) for key in zones]
     await settled()
-    gate.let(1, ConnectionError())
-    await gate.done(3)
-    gate.let(2)
+    gate.release(1, ConnectionError())
+    await gate.executed(3)
+    gate.release(2)
     failed = await asyncio.gather(first, *second, return_exceptions=True)
     assert [type(error) for error in failed] == [ZeroDivisionError, ConnectionError, ConnectionError]
     assert [rows[0][1] for rows in await asyncio.gather(*third)] == list(zones)
-    assert held._coalesced == {}
+    assert pool._coalesced == {}
 
 
-async def test_who_goes_harms_nobody_else(held: PostgresPool, zones: tuple[int, int]) -> None:
-    gate = Gate(held)
-    first, gone, kept = names(held, zones[0]), names(held, zones[0]), names(held, zones[1])
-    await gate.done(1)
-    gone.cancel()
+async def test_a_cancelled_lookup_affects_no_other(pool: PostgresPool, zones: tuple[int, int]) -> None:
+    gate = Gate(pool)
+    first, cancelled, other = names(pool, zones[0]), names(pool, zones[0]), names(pool, zones[1])
+    await gate.executed(1)
+    cancelled.cancel()
     await settled()
-    first.cancel()  # who began it
-    await gate.done(2)
-    late = names(held, zones[0])
+    first.cancel()  # the one whose statement is running
+    await gate.executed(2)
+    late = names(pool, zones[0])
     await settled()
-    gate.let(1)
-    await gate.done(3)
-    gate.let(2)
-    found: list[Any] = await asyncio.gather(first, gone, kept, late, return_exceptions=True)
-    assert [type(one) for one in found[:2]] == [asyncio.CancelledError] * 2
-    assert found[2:] == [[("战区1", zones[1])], [("战区0", zones[0])]]
-    assert held._coalesced == {}
+    gate.release(1)
+    await gate.executed(3)
+    gate.release(2)
+    results: list[Any] = await asyncio.gather(first, cancelled, other, late, return_exceptions=True)
+    assert [type(result) for result in results[:2]] == [asyncio.CancelledError] * 2
+    assert results[2:] == [[("战区1", zones[1])], [("战区0", zones[0])]]
+    assert pool._coalesced == {}
 
 
 # -- one moment --
@@ -189,37 +189,37 @@ async def test_who_goes_harms_nobody_else(held: PostgresPool, zones: tuple[int, 
 async def test_statements_of_one_plan_see_one_moment(database: Database, zones: tuple[int, int]) -> None:
     text = "SELECT name FROM zone WHERE id = " + ("?" if database.sqlite else "$1")
 
-    async def written(name: str) -> None:
+    async def write(name: str) -> None:
         if not database.sqlite:
-            await change(database, named(zones[0], name))
+            await change(database, rename(zones[0], name))
             return
-        # SQLite's work runs through in its thread.
+        # SQLite's work runs in its thread and may not await anything else.
         with closing(sqlite3.connect(str(database.url.database))) as plain, plain:
             plain.execute("UPDATE zone SET name = ? WHERE id = ?", (name, zones[0]))
 
     async def twice(fetch: Fetch) -> list[str]:
-        found = []
+        names_read = []
         for name in ("其二", "其三"):
             [row] = await fetch(text, [zones[0]], None)
-            found.append(row[0])
-            await written(name)
-        return found
+            names_read.append(row[0])
+            await write(name)
+        return names_read
 
     assert await database.read_pool.read(twice) == ["战区0", "战区0"]
     assert await database.read_pool.read(twice) == ["其三", "其三"]
 
 
-async def test_who_said_that_there_is_one_statement_is_given_one(held: PostgresPool) -> None:
+async def test_single_work_may_run_one_statement(pool: PostgresPool) -> None:
     async def twice(fetch: Fetch) -> None:
         await fetch("SELECT 1", [], None)
         await fetch("SELECT 2", [], None)
 
     with pytest.raises(MultipleStatements):
-        await held.read(twice, single=True)
-    await held.read(twice)
+        await pool.read(twice, single=True)
+    await pool.read(twice)
 
 
-async def test_nothing_can_be_written(database: Database, zones: tuple[int, int]) -> None:
+async def test_a_read_pool_refuses_writes(database: Database, zones: tuple[int, int]) -> None:
     async def write(fetch: Fetch) -> None:
         await fetch("UPDATE zone SET name = 'x'", [], None)
 
@@ -237,7 +237,7 @@ DEEP = "{ zones { name enterprises(first: 3) { nodes { name } } } }"
 
 @pytest_asyncio.fixture
 async def outside(database: Database) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
-    """A value of a statement, asked over a connection of the test's own."""
+    """Fetches a value over a connection of the test's own."""
     _, options = database.engine.dialect.create_connect_args(database.url)
     connection = await asyncpg.connect(**options)
     yield connection.fetchval
@@ -245,40 +245,38 @@ async def outside(database: Database) -> AsyncIterator[Callable[[str], Awaitable
 
 
 @pytest.mark.parametrize("query", [NODE, DEEP])
-async def test_a_connection_that_was_ended_is_replaced(
-    held: PostgresPool, database: Database, zones: tuple[int, int], graph: Graph, query: str, outside: Any
+async def test_a_terminated_connection_is_replaced(
+    pool: PostgresPool, database: Database, zones: tuple[int, int], graph: Graph, query: str, outside: Any
 ) -> None:
-    running = make_executor(graph, database)
+    executor = make_executor(graph, database)
     operation = Operation(query, {"id": node_id.encode("Zone", zones[0])} if query == NODE else {})
-    expected = await running.run(operation, COMMANDER)
+    expected = await executor.run(operation, COMMANDER)
     assert expected.written is not None
     others = "pid <> pg_backend_pid() AND datname = current_database()"
     for _ in range(3):
         await outside(f"SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE {others}")
-        many = await asyncio.gather(*(running.run(operation, COMMANDER) for _ in range(20)))
-        assert [(answer.data, answer.errors) for answer in many] == [(expected.data, [])] * 20
-        assert (await running.run(operation, COMMANDER)).written == expected.written
+        many = await asyncio.gather(*(executor.run(operation, COMMANDER) for _ in range(20)))
+        assert [(response.data, response.errors) for response in many] == [(expected.data, [])] * 20
+        assert (await executor.run(operation, COMMANDER)).written == expected.written
 
 
-async def test_a_connection_that_is_ended_in_the_midst_of_a_plan_is_not_used_again(
-    held: PostgresPool, outside: Any
-) -> None:
-    async def ended(fetch: Fetch) -> None:
+async def test_a_connection_terminated_during_a_plan_is_not_reused(pool: PostgresPool, outside: Any) -> None:
+    async def terminated(fetch: Fetch) -> None:
         [[pid]] = await fetch("SELECT pg_backend_pid()", [], None)
         await outside(f"SELECT pg_terminate_backend({pid}, 10000)")
         await fetch("SELECT 1", [], None)
 
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError)):
-        await held.read(ended)
-    assert held._free == []
+        await pool.read(terminated)
+    assert pool._free == []
 
     async def one(fetch: Fetch) -> Any:
         return [tuple(row) for row in await fetch("SELECT 1", [], None)]
 
-    assert await held.read(one) == [(1,)]
+    assert await pool.read(one) == [(1,)]
 
 
-async def test_there_are_never_more_connections_than_there_may_be(held: PostgresPool, database: Database) -> None:
+async def test_a_pool_opens_no_more_connections_than_its_size(pool: PostgresPool, database: Database) -> None:
     _, options = database.engine.dialect.create_connect_args(database.url)
     two = PostgresPool(dict(options), 2)
     seen: list[int] = []
@@ -295,9 +293,9 @@ async def test_there_are_never_more_connections_than_there_may_be(held: Postgres
     works = [asyncio.create_task(two.read(count)) for _ in range(10)]
     works += [asyncio.create_task(two.read(alone, single=True)) for _ in range(10)]
     await settled()
-    works[1].cancel()  # whose connection is thrown away
+    works[1].cancel()  # its connection is closed
     await asyncio.gather(*works, return_exceptions=True)
-    # One more may be seen on its way out, which PostgreSQL has not noticed yet.
+    # PostgreSQL may still count the connection that was just closed.
     assert len(seen) >= 28
     assert max(seen) <= 3
     assert len(two._free) <= 2
@@ -305,34 +303,34 @@ async def test_there_are_never_more_connections_than_there_may_be(held: Postgres
 
 
 @pytest.mark.parametrize("single", [False, True])
-async def test_a_server_that_has_gone_without_a_word_is_not_waited_for(
-    held: PostgresPool, database: Database, monkeypatch: pytest.MonkeyPatch, single: bool
+async def test_a_silent_server_times_out(
+    pool: PostgresPool, database: Database, monkeypatch: pytest.MonkeyPatch, single: bool
 ) -> None:
     monkeypatch.setattr(postgres_pool, "SILENT_SECONDS", 0.5)
     _, options = database.engine.dialect.create_connect_args(database.url)
-    made = PostgresPool(dict(options), 1)
+    own_pool = PostgresPool(dict(options), 1)
 
     async def pid(fetch: Fetch) -> int:
-        [[found]] = await fetch("SELECT pg_backend_pid()", [], None)
-        return int(found)
+        [[number]] = await fetch("SELECT pg_backend_pid()", [], None)
+        return int(number)
 
-    silent = await made.read(pid, single=single)
+    silent = await own_pool.read(pid, single=single)
     os.kill(silent, signal.SIGSTOP)
     try:
-        reading = asyncio.create_task(made.read(pid, single=single))
+        reading = asyncio.create_task(own_pool.read(pid, single=single))
         await asyncio.wait({reading}, timeout=PATIENCE)
         assert reading.done()
         assert is_outage(reading.exception())
-        # Others do not wait for it either.
-        assert await made.read(pid, single=single) != silent
+        # Later reads do not wait for it either.
+        assert await own_pool.read(pid, single=single) != silent
     finally:
         os.kill(silent, signal.SIGCONT)
-    await made.close()
+    await own_pool.close()
 
 
-async def test_nothing_stays_open_after_the_close(held: PostgresPool, database: Database, outside: Any) -> None:
+async def test_no_connection_stays_open_after_close(pool: PostgresPool, database: Database, outside: Any) -> None:
     _, options = database.engine.dialect.create_connect_args(database.url)
-    made = PostgresPool(dict(options), 3)
+    own_pool = PostgresPool(dict(options), 3)
     waiting = asyncio.Event()
     pids: list[int] = []
 
@@ -345,23 +343,23 @@ async def test_nothing_stays_open_after_the_close(held: PostgresPool, database: 
         [[pid]] = await fetch("SELECT pg_backend_pid()", [], None)
         pids.append(pid)
 
-    under_way = asyncio.create_task(made.read(slow))
-    await asyncio.gather(*(made.read(quick) for _ in range(2)))
+    under_way = asyncio.create_task(own_pool.read(slow))
+    await asyncio.gather(*(own_pool.read(quick) for _ in range(2)))
     async with asyncio.timeout(PATIENCE):
         while len(pids) < 3:
             await asyncio.sleep(0.01)
-    await made.close()
+    await own_pool.close()
     waiting.set()
     await under_way
-    await made.read(quick)  # whoever comes late
+    await own_pool.read(quick)  # after the close
     listed = ", ".join(map(str, pids))
     async with asyncio.timeout(PATIENCE):
         while await outside(f"SELECT count(*) FROM pg_stat_activity WHERE pid IN ({listed})"):
             await asyncio.sleep(0.01)
-    assert made._free == []
+    assert own_pool._free == []
 
 
-async def test_threads_and_connections_of_sqlite_are_gone_after_the_close(databases: Databases, graph: Graph) -> None:
+async def test_sqlite_has_no_threads_and_connections_after_close(databases: Databases, graph: Graph) -> None:
     database = Database(await databases.new())
     if not database.sqlite:
         await database.close()
@@ -370,19 +368,19 @@ async def test_threads_and_connections_of_sqlite_are_gone_after_the_close(databa
     async def one(fetch: Fetch) -> Any:
         return await fetch("SELECT 1", [], None)
 
-    held: Any = database.read_pool
-    assert await asyncio.gather(*(held.read(one) for _ in range(20))) == [[(1,)]] * 20
-    assert 1 <= len(held._connections) <= 2
+    pool: Any = database.read_pool
+    assert await asyncio.gather(*(pool.read(one) for _ in range(20))) == [[(1,)]] * 20
+    assert 1 <= len(pool._connections) <= 2
     await database.close()
-    assert not any(thread.is_alive() for thread in held._threads._threads)
-    for connection in held._connections:
+    assert not any(thread.is_alive() for thread in pool._threads._threads)
+    for connection in pool._connections:
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             connection.execute("SELECT 1")
 
 
-async def test_an_error_of_sqlite_leaves_the_connection_good(database: Database, zones: tuple[int, int]) -> None:
+async def test_a_connection_to_sqlite_is_reused_after_an_error(database: Database, zones: tuple[int, int]) -> None:
     if not database.sqlite:
-        pytest.skip("PostgreSQL's connection is thrown away")
+        pytest.skip("connections to PostgreSQL are closed after an error")
 
     async def wrong(fetch: Fetch) -> None:
         await fetch("SELECT 1", [], None)

@@ -1,4 +1,4 @@
-"""Who may not see a row or a value does not get it, by no path: a first proof for each limited role."""
+"""No viewer gets a row or a value that they may not see, by whatever path: tests for each limited role."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,39 +36,39 @@ PERSONAL = [
 ]
 
 
-def ask(of: Any, name: str) -> str:
+def query_of(of: Any, name: str) -> str:
     field = CORE.type_map[of.__name__].fields[name]  # type: ignore[attr-defined]  # an object type
     inner = f"{name}{needed(field)} {selection(field.type)}"
-    return f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {of.__name__} {{ found: {inner} }} }} }}"
+    return f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on {of.__name__} {{ value: {inner} }} }} }}"
 
 
-async def answer(graph: Graph, demo: Database, viewer: Viewer, query: str, **variables: Any) -> dict[str, Any]:
-    found = await make_executor(graph, demo).run(Operation(query, variables), viewer)
-    assert found.errors == []
-    assert found.data is not None
-    return found.data
+async def data_of(graph: Graph, demo: Database, viewer: Viewer, query: str, **variables: Any) -> dict[str, Any]:
+    response = await make_executor(graph, demo).run(Operation(query, variables), viewer)
+    assert response.errors == []
+    assert response.data is not None
+    return response.data
 
 
-def test_all_that_is_personal_data_is_declared_so() -> None:
-    """People's names, telephone numbers and streams, wherever there are any."""
+def test_all_personal_data_is_declared() -> None:
+    """Names of people, telephone numbers and video streams, in every type."""
     declared = {param.id for param in PERSONAL}
-    wanted = {
+    expected = {
         f"{of.__name__}.{name}"
         for of in OF_ROW.values()
         for name, field in CORE.type_map[of.__name__].fields.items()  # type: ignore[attr-defined]  # an object type
         if get_named_type(field.type).name == "Contact" or name in ("fullName", "phone", "streamUrl")
     }
-    assert len(wanted) > 10
-    assert wanted <= declared
+    assert len(expected) > 10
+    assert expected <= declared
 
 
 @pytest.mark.parametrize(("of", "name"), PERSONAL)
-async def test_personal_data_is_for_those_who_have_the_right(graph: Graph, demo: Database, of: Any, name: str) -> None:
+async def test_personal_data_needs_the_right(graph: Graph, demo: Database, of: Any, name: str) -> None:
     parents = await ids_of(demo, of, 200)
 
     async def values(viewer: Viewer) -> list[Any]:
-        found = await answer(graph, demo, viewer, ask(of, name), ids=parents)
-        return [node and node["found"] for node in found["nodes"]]
+        data = await data_of(graph, demo, viewer, query_of(of, name), ids=parents)
+        return [node and node["value"] for node in data["nodes"]]
 
     full = await values(COMMANDER)
     assert any(full)
@@ -77,38 +77,38 @@ async def test_personal_data_is_for_those_who_have_the_right(graph: Graph, demo:
         assert {repr(value) for value in await values(viewer)} <= {"None", "[]"}
 
 
-async def test_evidence_is_personal_data_as_a_whole(graph: Graph, demo: Database) -> None:
+async def test_evidence_as_a_whole_is_personal_data(graph: Graph, demo: Database) -> None:
     evidence = await ids_of(demo, NODES["Evidence"], 50)
     query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } hazards(first: 1000) { nodes { evidence { id } } } }"
     for viewer, seen in ((COMMANDER, True), (TRUSTED, True), (WALL, False), (READER, False)):
-        found = await answer(graph, demo, viewer, query, ids=evidence)
-        assert any(found["nodes"]) is seen
-        assert any(hazard["evidence"] for hazard in found["hazards"]["nodes"]) is seen
+        data = await data_of(graph, demo, viewer, query, ids=evidence)
+        assert any(data["nodes"]) is seen
+        assert any(hazard["evidence"] for hazard in data["hazards"]["nodes"]) is seen
 
 
-async def test_who_may_not_see_names_may_not_find_by_them(graph: Graph, demo: Database) -> None:
+async def test_hidden_names_cannot_be_searched(graph: Graph, demo: Database) -> None:
     query = """query($expert: String!, $inspector: String!) {
       experts(filter: {text: $expert}) { totalCount nodes { id } }
       inspectors(filter: {text: $inspector}) { totalCount }
       search(text: $expert) { matched }
     }"""
     expert, inspector = (await rows_of(demo, models.Expert))[0], (await rows_of(demo, models.Inspector))[0]
-    asked = {"expert": expert.full_name, "inspector": inspector.full_name}
+    variables = {"expert": expert.full_name, "inspector": inspector.full_name}
     for viewer, seen in ((COMMANDER, True), (TRUSTED, True), (WALL, False), (READER, False)):
-        found = await answer(graph, demo, viewer, query, **asked)
-        assert (found["experts"]["totalCount"] > 0) is seen
-        assert (found["inspectors"]["totalCount"] > 0) is seen
-        assert (found["search"] != []) is seen
-    by_specialty = await answer(graph, demo, WALL, query, expert=expert.specialties[0], inspector=inspector.badge)
+        data = await data_of(graph, demo, viewer, query, **variables)
+        assert (data["experts"]["totalCount"] > 0) is seen
+        assert (data["inspectors"]["totalCount"] > 0) is seen
+        assert (data["search"] != []) is seen
+    by_specialty = await data_of(graph, demo, WALL, query, expert=expert.specialties[0], inspector=inspector.badge)
     assert by_specialty["experts"]["totalCount"] > 0
     assert by_specialty["inspectors"]["totalCount"] == 1
     assert by_specialty["search"][0]["matched"] == expert.specialties[0]
 
 
-async def test_a_program_that_may_not_read_sees_no_row(graph: Graph, demo: Database) -> None:
+async def test_a_program_without_the_scope_read_sees_no_rows(graph: Graph, demo: Database) -> None:
     query = '{ zones { id } hazards { totalCount nodes { id } } search(text: "1") { matched } warnings { totalCount } }'
-    found = await answer(graph, demo, SCOPELESS, query)
-    assert found == {
+    data = await data_of(graph, demo, SCOPELESS, query)
+    assert data == {
         "zones": [],
         "hazards": {"totalCount": 0, "nodes": []},
         "search": [],
@@ -120,14 +120,14 @@ async def test_a_program_that_may_not_read_sees_no_row(graph: Graph, demo: Datab
 
 
 class Own:
-    """What an enterprise may have, by a plain look at the rows."""
+    """The rows that belong to an enterprise, determined in plain Python."""
 
-    def __init__(self, enterprise: int, rows: dict[Any, list[Any]], inspectors: set[int], kept: set[int]) -> None:
+    def __init__(self, enterprise: int, rows: dict[Any, list[Any]], inspectors: set[int], evidence: set[int]) -> None:
         self.viewer = Viewer(Visibility(Role.ENTERPRISE, enterprise=enterprise))
         sent = [d for d in rows[models.Dispatch] if d.enterprise_id == enterprise]
         self.keys: dict[Any, set[int]] = {
-            model: {r.id for r in found if getattr(r, "enterprise_id", None) == enterprise}
-            for model, found in rows.items()
+            model: {r.id for r in model_rows if getattr(r, "enterprise_id", None) == enterprise}
+            for model, model_rows in rows.items()
         }
         self.keys |= {
             models.Enterprise: {enterprise},
@@ -136,7 +136,7 @@ class Own:
             models.Team: {d.team_id for d in sent} - {None},
             models.Expert: {d.expert_id for d in sent} - {None},
             models.StockItem: {d.stock_item_id for d in sent} - {None},
-            models.Evidence: kept,
+            models.Evidence: evidence,
         }
         items = self.keys[models.StockItem]
         self.keys[models.Warehouse] = {i.warehouse_id for i in rows[models.StockItem] if i.id in items}
@@ -154,7 +154,7 @@ LIMITED = {
 
 @pytest_asyncio.fixture(scope="module")
 async def own(demo: Database) -> Own:
-    """The enterprise to which most was sent, so that as much as possible is its own."""
+    """The enterprise with the most kinds of stock dispatched to it, so that it owns rows of many types."""
     rows = {of.row: await rows_of(demo, of.row) for of in LIMITED.values()}
     sent = [d.enterprise_id for d in rows[models.Dispatch] if d.enterprise_id is not None]
     enterprise = max(
@@ -162,27 +162,25 @@ async def own(demo: Database) -> Own:
     )
     inspections = sa.select(col(models.Inspection.id)).where(col(models.Inspection.enterprise_id) == enterprise)
     hazards = sa.select(col(models.Hazard.id)).where(col(models.Hazard.enterprise_id) == enterprise)
-    sending, shown, kept = models.InspectionInspector, models.InspectionEvidence, models.HazardEvidence
+    carried_out, of_inspection, of_hazard = models.InspectionInspector, models.InspectionEvidence, models.HazardEvidence
     async with demo.read() as connection:
 
         async def keys(column: Any, where: Any) -> set[int]:
             return set((await connection.execute(sa.select(column).where(where))).scalars())
 
-        inspectors = await keys(col(sending.inspector_id), col(sending.inspection_id).in_(inspections))
-        evidence = await keys(col(shown.evidence_id), col(shown.inspection_id).in_(inspections))
-        evidence |= await keys(col(kept.evidence_id), col(kept.hazard_id).in_(hazards))
+        inspectors = await keys(col(carried_out.inspector_id), col(carried_out.inspection_id).in_(inspections))
+        evidence = await keys(col(of_inspection.evidence_id), col(of_inspection.inspection_id).in_(inspections))
+        evidence |= await keys(col(of_hazard.evidence_id), col(of_hazard.hazard_id).in_(hazards))
     return Own(enterprise, rows, inspectors, evidence)
 
 
 @pytest.mark.parametrize("name", LIMITED)
-async def test_an_enterprise_gets_its_own_rows_by_id_and_no_others(
-    graph: Graph, demo: Database, own: Own, name: str
-) -> None:
+async def test_an_enterprise_gets_only_its_own_rows_by_id(graph: Graph, demo: Database, own: Own, name: str) -> None:
     every = await ids_of(demo, LIMITED[name], 1000)
-    found = await answer(graph, demo, own.viewer, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=every)
-    assert {node["id"] for node in found["nodes"] if node} == own.ids(name) & set(every)
+    data = await data_of(graph, demo, own.viewer, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=every)
+    assert {node["id"] for node in data["nodes"] if node} == own.ids(name) & set(every)
     other = next(one for one in every if one not in own.ids(name))
-    assert (await answer(graph, demo, own.viewer, f'{{ node(id: "{other}") {{ id }} }}')) == {"node": None}
+    assert (await data_of(graph, demo, own.viewer, f'{{ node(id: "{other}") {{ id }} }}')) == {"node": None}
 
 
 @pytest.mark.parametrize(
@@ -193,16 +191,18 @@ async def test_an_enterprise_gets_its_own_rows_by_id_and_no_others(
         if str(field.type).endswith("Connection!") and str(field.type).removesuffix("Connection!") in LIMITED
     ],
 )
-async def test_an_enterprise_lists_and_counts_its_own(graph: Graph, demo: Database, own: Own, listing: str) -> None:
+async def test_an_enterprise_lists_and_counts_only_its_own_rows(
+    graph: Graph, demo: Database, own: Own, listing: str
+) -> None:
     of = str(CORE.query_type.fields[listing].type).removesuffix("Connection!")  # type: ignore[union-attr]  # as above
-    found = await answer(
+    data = await data_of(
         graph,
         demo,
         own.viewer,
         f"{{ {listing}(first: 1000) {{ totalCount nodes {{ id }} edges {{ node {{ id }} }} }} }}",
     )
-    assert {node["id"] for node in found[listing]["nodes"]} == own.ids(of)
-    assert found[listing]["totalCount"] == len(own.ids(of))
+    assert {node["id"] for node in data[listing]["nodes"]} == own.ids(of)
+    assert data[listing]["totalCount"] == len(own.ids(of))
 
 
 COUNTED = "(first: 1000) { totalCount nodes { id } }"
@@ -229,7 +229,7 @@ EVERYWHERE = """query($point: PointInput!, $kinds: [NearbyKind!]!, $n: Int!) {
 
 
 def walk(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object of an answer."""
+    """Every object in the data of a response."""
     if isinstance(value, dict):
         yield value
         for inner in value.values():
@@ -239,26 +239,26 @@ def walk(value: Any) -> Iterator[dict[str, Any]]:
             yield from walk(inner)
 
 
-async def test_an_enterprise_meets_nothing_of_others_on_any_path(
+async def test_an_enterprise_reaches_no_other_rows_by_any_path(
     graph: Graph, demo: Database, own: Own, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost, "ROWS_MAXIMUM", 10**15)  # it asks for more than anybody may
-    asked = {"point": {"latitude": 30.2, "longitude": 120.3}, "kinds": [k.name for k in NearbyKind]}
-    met: set[str] = set()
+    monkeypatch.setattr(cost, "ROWS_MAXIMUM", 10**15)  # the query asks for more rows than the limit
+    variables = {"point": {"latitude": 30.2, "longitude": 120.3}, "kinds": [k.name for k in NearbyKind]}
+    reached: set[str] = set()
     for viewer in (COMMANDER, own.viewer):
-        # The commander shows only that the question is a telling one.
-        found = await answer(graph, demo, viewer, EVERYWHERE, n=10 if viewer is COMMANDER else 1000, **asked)
-        met = {one["id"] for one in walk(found) if one.get("id")}
+        # The commander shows that the query reaches rows of all these types.
+        data = await data_of(graph, demo, viewer, EVERYWHERE, n=10 if viewer is COMMANDER else 1000, **variables)
+        reached = {one["id"] for one in walk(data) if one.get("id")}
         if viewer is COMMANDER:
-            kinds = {node_id.decode(one)[0] for one in met}
+            kinds = {node_id.decode(one)[0] for one in reached}
             assert kinds >= set(LIMITED) - {"Case", "ControlMeasure", "DutyReport", "AssistanceRequest", "Evidence"}
     allowed = set().union(*(own.ids(name) for name in LIMITED))
-    assert {one for one in met if node_id.decode(one)[0] in LIMITED} - allowed == set()
-    counted = [(one["totalCount"], len(one["nodes"])) for one in walk(found) if "totalCount" in one]
+    assert {one for one in reached if node_id.decode(one)[0] in LIMITED} - allowed == set()
+    counted = [(one["totalCount"], len(one["nodes"])) for one in walk(data) if "totalCount" in one]
     assert all(total == listed for total, listed in counted)
 
 
-async def test_an_enterprise_finds_nothing_of_others_by_filters(graph: Graph, demo: Database, own: Own) -> None:
+async def test_an_enterprise_filters_only_its_own_rows(graph: Graph, demo: Database, own: Own) -> None:
     other = next(e for e in await ids_of(demo, NODES["Enterprise"], 10) if e not in own.ids("Enterprise"))
     query = """query($other: [ID!]) {
       enterprises(filter: {ids: $other}) { totalCount }
@@ -268,5 +268,5 @@ async def test_an_enterprise_finds_nothing_of_others_by_filters(graph: Graph, de
       dispatches(filter: {enterprises: $other}) { totalCount }
       assistanceRequests(filter: {enterprises: $other}) { totalCount }
     }"""
-    found = await answer(graph, demo, own.viewer, query, other=[other])
-    assert {name: listing["totalCount"] for name, listing in found.items()} == dict.fromkeys(found, 0)
+    data = await data_of(graph, demo, own.viewer, query, other=[other])
+    assert {name: listing["totalCount"] for name, listing in data.items()} == dict.fromkeys(data, 0)

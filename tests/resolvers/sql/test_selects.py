@@ -1,4 +1,4 @@
-"""A page costs what it holds, however deep in its list: each order is read from an index and nothing is sorted."""
+"""A page costs the same wherever it is in its list: each order is read from an index, and nothing is sorted."""
 
 import re
 from typing import Any
@@ -12,52 +12,52 @@ from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, make_executor
 from tests.support.connection_reference import LISTINGS, ORDERED, Listing
 
-# Without these, PostgreSQL sorts or reads a whole table only where there is no other way.
-UNWILLING = ("seqscan", "sort", "incremental_sort", "bitmapscan", "hashjoin", "mergejoin")
+# Without these ways of execution, PostgreSQL sorts or reads a whole table only if no index fits.
+DISABLED = ("seqscan", "sort", "incremental_sort", "bitmapscan", "hashjoin", "mergejoin")
 
 
-class Noted:
-    """The statements of an operation, with their parameters."""
+class RecordedSelects:
+    """Records the SELECTs that a database executes, with their parameters."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.found: list[tuple[str, Any]] = []
+        self.selects: list[tuple[str, Any]] = []
 
-    def __enter__(self) -> "Noted":
-        sa.event.listen(self._database.engine.sync_engine, "before_cursor_execute", self._note)
+    def __enter__(self) -> "RecordedSelects":
+        sa.event.listen(self._database.engine.sync_engine, "before_cursor_execute", self._record)
         return self
 
     def __exit__(self, *_: object) -> None:
-        sa.event.remove(self._database.engine.sync_engine, "before_cursor_execute", self._note)
+        sa.event.remove(self._database.engine.sync_engine, "before_cursor_execute", self._record)
 
-    def _note(self, connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+    def _record(self, connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if statement.startswith("SELECT"):
-            self.found.append((statement, parameters))
+            self.selects.append((statement, parameters))
 
 
 async def plan(database: Database, statement: str, parameters: Any) -> str:
-    """What the database means to do."""
+    """The database's plan for a statement."""
     async with database.engine.connect() as connection:
         if not database.sqlite:
-            for way in UNWILLING:
+            for way in DISABLED:
                 await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
         explain = "EXPLAIN QUERY PLAN " if database.sqlite else "EXPLAIN (COSTS OFF) "
         rows = (await connection.exec_driver_sql(explain + statement, parameters)).all()
     return "\n".join(str(row[-1]) for row in rows)
 
 
-async def deep_page(graph: Graph, demo: Database, query: str, at: str | None = None) -> list[tuple[str, Any]]:
-    with Noted(demo) as noted:
-        answer = await make_executor(graph, demo, planned=False).run(Operation(query, {"at": at}), COMMANDER)
-    assert answer.errors == []
-    return noted.found
+async def selects_of(graph: Graph, demo: Database, query: str, at: str | None = None) -> list[tuple[str, Any]]:
+    with RecordedSelects(demo) as recorded:
+        response = await make_executor(graph, demo, planned=False).run(Operation(query, {"at": at}), COMMANDER)
+    assert response.errors == []
+    return recorded.selects
 
 
 async def cursor(graph: Graph, demo: Database, listing: Listing) -> str:
     query = f"{{ {listing.field}({listing.arguments}first: 5) {{ pageInfo {{ endCursor }} }} }}"
-    answer = await make_executor(graph, demo, planned=False).run(Operation(query), COMMANDER)
-    assert answer.data is not None
-    return str(answer.data[listing.field]["pageInfo"]["endCursor"])
+    response = await make_executor(graph, demo, planned=False).run(Operation(query), COMMANDER)
+    assert response.data is not None
+    return str(response.data[listing.field]["pageInfo"]["endCursor"])
 
 
 def sorts(plan: str) -> bool:
@@ -70,51 +70,51 @@ async def test_a_deep_page_of_the_root_is_read_from_an_index(
     graph: Graph, demo: Database, listing: Listing, way: str
 ) -> None:
     query = f"query($at: String) {{ {listing.field}({listing.arguments}{way}) {{ nodes {{ id }} }} }}"
-    [(statement, parameters)] = await deep_page(graph, demo, query, await cursor(graph, demo, listing))
-    found = await plan(demo, statement, parameters)
-    assert not sorts(within_the_page(found)), found
-    # It begins at the cursor: not at the beginning of the list, nor of those that are equal in it.
-    sought = r"\(rowid[<>]\?\)|=\? AND id[<>]\?\)" if demo.sqlite else r"Index Cond: \((ROW\(.*, id\)|id) [<>] "
-    assert re.search(sought, found), found
+    [(statement, parameters)] = await selects_of(graph, demo, query, await cursor(graph, demo, listing))
+    steps = await plan(demo, statement, parameters)
+    assert not sorts(within_the_page(steps)), steps
+    # It seeks to the cursor itself, not to the start of the list or of the rows with an equal key.
+    seek = r"\(rowid[<>]\?\)|=\? AND id[<>]\?\)" if demo.sqlite else r"Index Cond: \((ROW\(.*, id\)|id) [<>] "
+    assert re.search(seek, steps), steps
 
 
 @pytest.mark.parametrize("many", [True, False])
 @pytest.mark.parametrize("listing", [one for one in ORDERED if one.field == "enterprises"], ids=str)
-async def test_a_page_of_a_zones_enterprises_is_read_from_an_index(
+async def test_a_page_within_a_zone_is_read_from_an_index(
     graph: Graph, demo: Database, listing: Listing, many: bool
 ) -> None:
-    """For all zones in one statement, and for one alone."""
+    """For all zones in one statement, and for a single zone."""
     codes = await make_executor(graph, demo, planned=False).run(Operation("{ zones { code } }"), COMMANDER)
     assert codes.data is not None
     root = "zones" if many else f'zone(by: {{code: "{codes.data["zones"][0]["code"]}"}})'
     page = f"enterprises({listing.arguments}first: 3, after: $at) {{ nodes {{ id }} }}"
     query = f"query($at: String) {{ {root} {{ {page} }} }}"
-    statement, parameters = (await deep_page(graph, demo, query, await cursor(graph, demo, listing)))[-1]
-    found = await plan(demo, statement, parameters)
-    assert "ix_enterprise_zone_by_" in found, found
-    assert "zone_id" in found
-    assert not sorts(within_the_page(found)), found
-    assert not demo.sqlite or re.search(r"zone_id=\? AND .*=\? AND id[<>]\?", found), found
+    statement, parameters = (await selects_of(graph, demo, query, await cursor(graph, demo, listing)))[-1]
+    steps = await plan(demo, statement, parameters)
+    assert "ix_enterprise_zone_by_" in steps, steps
+    assert "zone_id" in steps
+    assert not sorts(within_the_page(steps)), steps
+    assert not demo.sqlite or re.search(r"zone_id=\? AND .*=\? AND id[<>]\?", steps), steps
 
 
 @pytest.mark.parametrize("listing", [one for one in ORDERED if one.field != "enterprises"], ids=str)
-async def test_a_page_of_an_enterprises_rows_is_read_from_an_index(
+async def test_a_page_within_an_enterprise_is_read_from_an_index(
     graph: Graph, demo: Database, listing: Listing
 ) -> None:
     page = f"{listing.field}({listing.arguments}first: 3, after: $at) {{ nodes {{ id }} }}"
     query = f"query($at: String) {{ enterprises(first: 5) {{ nodes {{ {page} }} }} }}"
-    statement, parameters = (await deep_page(graph, demo, query, await cursor(graph, demo, listing)))[-1]
-    found = await plan(demo, statement, parameters)
-    assert f"ix_{listing.node.lower()}_enterprise_by_" in found, found
-    assert not sorts(within_the_page(found)), found
+    statement, parameters = (await selects_of(graph, demo, query, await cursor(graph, demo, listing)))[-1]
+    steps = await plan(demo, statement, parameters)
+    assert f"ix_{listing.node.lower()}_enterprise_by_" in steps, steps
+    assert not sorts(within_the_page(steps)), steps
 
 
 def within_the_page(plan: str) -> str:
-    """How the rows of each page are found; those few are put in order at the end."""
+    """The part of the plan that finds the rows of each page. The few rows found are sorted at the end."""
     lines = plan.splitlines()
     for i, line in enumerate(lines):
         if "LIST SUBQUERY" in line:
-            # SQLite says last what it does outermost.
+            # SQLite lists the outermost step last.
             return "\n".join(one for one in lines[i:] if "ORDER BY" not in one or one is not lines[-1])
         if "Limit" in line or "WindowAgg" in line:
             return "\n".join(lines[i:])

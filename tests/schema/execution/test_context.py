@@ -1,4 +1,4 @@
-"""However many parents a list has, each field below it is read in as many statements as for two of them."""
+"""A field of many parents takes as many statements as a field of two."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -21,25 +21,25 @@ from tests.conftest import COMMANDER, Databases, StatementCounter, make_executor
 from tests.support.field_queries import graphql_name, ids_of, needed, selection, tell
 
 MANY, FEW, CANDIDATES = 50, 2, 400
-WITHOUT_EXAMPLE = {("Evidence", "url")}  # an address is given only where there is a store
+WITHOUT_EXAMPLE = {("Evidence", "url")}  # there is an address only with a store of evidence
 KINDS = len(NearbyKind)
 CORE = build()._schema
 
 
-PLAIN = (Column, Compute, GlobalId, SubObject)  # these read nothing but the row itself
+PLAIN = (Column, Compute, GlobalId, SubObject)  # fields that need only the row itself
 
 
 @pytest_asyncio.fixture(scope="module")
 async def eventful(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
-    """The demo, in which something has happened to a few rows of every noun."""
-    made = Database(await databases.new(demo_url))
-    await tell(made, each=MANY)
-    yield made
-    await made.close()
+    """The demo with events for a few rows of every noun."""
+    database = Database(await databases.new(demo_url))
+    await tell(database, each=MANY)
+    yield database
+    await database.close()
 
 
 def relations() -> list[Any]:
-    """Every field of every type of rows that reads more than the row itself."""
+    """Every field of every type of rows that needs more than the row itself."""
     return [
         pytest.param(of, graphql_name(field), field, id=f"{of.__name__}.{graphql_name(field)}")
         for of in NODES.values()
@@ -53,9 +53,10 @@ def is_plain(field: Any) -> bool:
 
 
 def allowed(field: LoadField) -> int:
-    """How many statements more than for two parents there may be, whatever the number of parents.
+    """How many more statements than for two parents there may be, however many parents there are.
 
-    Two may have one kind of row, and many all kinds of a union. `nearest` looks in up to three circles for each kind.
+    Two parents may refer to one type of a union, and many parents to all. `nearest` searches up to three circles for
+    each kind.
     """
     if field.python_name == "resource":
         return len(CORE.type_map["ResourceItem"].types) - 1  # type: ignore[attr-defined]  # a union
@@ -67,7 +68,7 @@ def allowed(field: LoadField) -> int:
     return 0
 
 
-def empty(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
     return not value or (isinstance(value, dict) and value.get("totalCount") == 0)
 
 
@@ -99,7 +100,7 @@ async def test_statements_do_not_grow_with_the_parents(
     ways = [FieldQuery(graph, eventful, of, name, planned=planned) for planned in (True, False)]
     candidates = await ids_of(eventful, of, CANDIDATES)
     values, _ = await ways[0].values(candidates)
-    full = [parent for parent, value in zip(candidates, values, strict=True) if not empty(value)]
+    full = [parent for parent, value in zip(candidates, values, strict=True) if not is_empty(value)]
     assert full or (of.__name__, name) in WITHOUT_EXAMPLE, "the demo has no example of this"
     parents = [*full, *(parent for parent in candidates if parent not in full)]
     for way in ways:
@@ -118,37 +119,39 @@ async def test_a_load_for_each_parent_is_noticed(graph: Graph, demo: Database, m
 
 
 def test_types_without_ids_have_no_relations() -> None:
-    """They are only asked as parts of others; a relation of one would not be seen above."""
+    """They are selected only within other types, so the test above would miss a relation of theirs."""
     for of in OF_ROW.values():
         if of.__name__ not in NODES:
             assert all(is_plain(field) for field in fields_of(of))
 
 
-async def test_what_is_found_is_read_once_for_each_kind(graph: Graph, demo: Database) -> None:
+async def test_search_reads_the_rows_of_each_kind_at_once(graph: Graph, demo: Database) -> None:
     query = 'query($n: Int!) { search(text: "1", first: $n) { matched item { __typename ... on Node { id } } } }'
     for n in (FEW, MANY):
         with StatementCounter(demo) as statements:
-            answer = await make_executor(graph, demo, planned=False).run(Operation(query, {"n": n}), COMMANDER)
-        assert answer.data is not None
-        assert len(answer.data["search"]) == n
+            response = await make_executor(graph, demo, planned=False).run(Operation(query, {"n": n}), COMMANDER)
+        assert response.data is not None
+        assert len(response.data["search"]) == n
         assert len(statements.texts) <= 2 * len(SearchKind)
 
 
-async def test_rows_are_counted_only_if_asked(graph: Graph, demo: Database) -> None:
+async def test_rows_are_counted_only_for_total_count(graph: Graph, demo: Database) -> None:
     running = make_executor(graph, demo, planned=False)
     for asked, counts in (("nodes { id }", 0), ("edges { cursor } pageInfo { hasNextPage }", 0), ("totalCount", 2)):
         query = f"{{ enterprises(first: 3) {{ nodes {{ hazards {{ {asked} }} }} {asked} }} }}"
         with StatementCounter(demo) as statements:
-            answer = await running.run(Operation(query), COMMANDER)
-        assert answer.errors == []
+            response = await running.run(Operation(query), COMMANDER)
+        assert response.errors == []
         assert len([text for text in statements.texts if "count(" in text]) == counts
 
 
-async def test_who_asks_only_for_the_number_reads_no_rows(graph: Graph, demo: Database) -> None:
+async def test_total_count_alone_reads_no_rows(graph: Graph, demo: Database) -> None:
     with StatementCounter(demo) as statements:
-        answer = await make_executor(graph, demo, planned=False).run(Operation("{ hazards { totalCount } }"), COMMANDER)
-    assert answer.data is not None
-    assert answer.data["hazards"]["totalCount"] > 0
+        response = await make_executor(graph, demo, planned=False).run(
+            Operation("{ hazards { totalCount } }"), COMMANDER
+        )
+    assert response.data is not None
+    assert response.data["hazards"]["totalCount"] > 0
     [text] = statements.texts
     assert "description" not in text
 
@@ -168,14 +171,14 @@ fragment Also on Enterprise { hazards(first: 3) { pageInfo { hasNextPage } nodes
 
 
 @pytest.mark.parametrize(("n", "statements"), [(3, 2), (4, 3)])
-async def test_equal_questions_share_a_load(graph: Graph, demo: Database, n: int, statements: int) -> None:
+async def test_equal_selections_share_a_load(graph: Graph, demo: Database, n: int, statements: int) -> None:
     with StatementCounter(demo) as counted:
-        answer = await make_executor(graph, demo, planned=False).run(Operation(SHARING, {"n": n}), COMMANDER)
-    assert answer.errors == []
+        response = await make_executor(graph, demo, planned=False).run(Operation(SHARING, {"n": n}), COMMANDER)
+    assert response.errors == []
     assert len(counted.texts) == statements
 
 
-async def test_filters_share_a_load_only_if_they_are_equal(graph: Graph, demo: Database) -> None:
+async def test_only_equal_filters_share_a_load(graph: Graph, demo: Database) -> None:
     query = """{ enterprises(first: 3) { nodes {
       a: hazards(filter: {statuses: [FOUND]}) { totalCount }
       b: hazards(filter: {statuses: [FOUND]}) { totalCount }
@@ -183,18 +186,18 @@ async def test_filters_share_a_load_only_if_they_are_equal(graph: Graph, demo: D
       d: hazards { totalCount }
     } } }"""
     with StatementCounter(demo) as statements:
-        answer = await make_executor(graph, demo, planned=False).run(Operation(query), COMMANDER)
-    assert answer.data is not None
-    for e in answer.data["enterprises"]["nodes"]:
+        response = await make_executor(graph, demo, planned=False).run(Operation(query), COMMANDER)
+    assert response.data is not None
+    for e in response.data["enterprises"]["nodes"]:
         assert e["a"] == e["b"]
         assert e["a"]["totalCount"] + e["c"]["totalCount"] <= e["d"]["totalCount"]
     assert len(statements.texts) == 4
 
 
-async def test_the_same_row_by_many_ways_is_read_once(graph: Graph, demo: Database) -> None:
+async def test_a_row_reached_by_several_paths_is_read_once(graph: Graph, demo: Database) -> None:
     query = "{ hazards(first: 30) { nodes { enterprise { zone { id } } inspection { enterprise { zone { id } } } } } }"
     with StatementCounter(demo) as statements:
-        answer = await make_executor(graph, demo, planned=False).run(Operation(query), COMMANDER)
-    assert answer.errors == []
-    # Hazards, enterprises, inspections, zones, and enterprises once more if any inspection is of another.
+        response = await make_executor(graph, demo, planned=False).run(Operation(query), COMMANDER)
+    assert response.errors == []
+    # Hazards, enterprises, inspections, zones, and enterprises again if an inspection belongs to another one.
     assert len(statements.texts) <= 5

@@ -14,7 +14,7 @@ from tests.conftest import COMMANDER, make_executor
 from tests.support.proof_mode import examples
 from tests.support.query_variants import disguised
 from tests.support.random_queries import Stock, Wanderer
-from tests.support.sample_values import cursors, forgotten, names, texts
+from tests.support.sample_values import cursors, ignore_unawaited, names, texts
 
 pytestmark = pytest.mark.database_independent
 
@@ -87,7 +87,7 @@ async def test_no_answer_has_more_rows_than_were_reckoned(demo: Database, graph:
     every = await names(demo, None)
     wanderer = Wanderer(graph, Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph)))
     planned, most = make_executor(graph, demo), 0
-    with forgotten():
+    with ignore_unawaited():
         for number in range(examples(60)):
             query = wanderer.operation(number, roots=1)
             if "portrait" in query:

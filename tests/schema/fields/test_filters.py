@@ -16,7 +16,7 @@ from schema.execution.operation import Operation
 from schema.types import node_id
 from tests.conftest import COMMANDER, Databases, make_executor
 from tests.support.connection_reference import rows_of
-from tests.support.filter_reference import APPLIES, CASES, EDGED, EDGES, SECOND, TABLES, TEXTS, Case, World, has
+from tests.support.filter_reference import APPLIES, CASES, EDGE_CASES, EDGES, SECOND, TABLES, TEXTS, Case, World, has
 
 CORE = build()._schema
 
@@ -30,7 +30,7 @@ def node_of(listing: str) -> str:
 async def edged(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
     made = Database(await databases.new(demo_url))
     async with made.write() as session:
-        for statement in EDGED:
+        for statement in EDGE_CASES:
             await session.execute(statement)
     yield made
     await made.close()
@@ -76,7 +76,7 @@ async def test_a_filter_gives_what_a_look_at_all_rows_gives(
     outcomes = []
     for value in case.values:
         wanted = {node_id.encode(node, r.id) for r in world.rows[TABLES[node]] if case.holds(world, r, value)}
-        assert await found(graph, edged, case.field, {case.name: case.given(value)}) == wanted, value
+        assert await found(graph, edged, case.field, {case.name: case.argument(value)}) == wanted, value
         outcomes.append(bool(wanted))
     assert any(outcomes), "no value of these finds anything"
 

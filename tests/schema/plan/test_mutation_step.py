@@ -29,7 +29,7 @@ from tests.support.lifecycle_table import given as needs
 from tests.support.proof_mode import examples
 from tests.support.proofs import RecordProof
 from tests.support.random_queries import Stock, Wanderer
-from tests.support.sample_values import forgotten, names, texts
+from tests.support.sample_values import ignore_unawaited, names, texts
 
 # graphql-core forgets the coroutines of a refused field's siblings (tests/stocking.py).
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
@@ -40,7 +40,7 @@ MISSING = node_id.encode("Hazard", 2**31 - 1)
 @pytest.fixture(autouse=True)
 def uncollected() -> Iterator[None]:
     """They are collected between operations: in the midst of one there may be nothing to warn with."""
-    with forgotten():
+    with ignore_unawaited():
         yield
 
 

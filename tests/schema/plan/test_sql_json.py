@@ -23,7 +23,7 @@ from tests.conftest import COMMANDER, StatementCounter, make_executor
 from tests.support.proof_mode import PROVING
 from tests.support.query_variants import disguised
 from tests.support.random_queries import Stock, Wanderer
-from tests.support.sample_values import cursors, forgotten, names, texts
+from tests.support.sample_values import cursors, ignore_unawaited, names, texts
 
 OPERATIONS = 10_000 if PROVING else 150
 ROOTS = ("zone", "venue", "enterprise", "district", "enterprises", "hazards", "inspections", "cases", "venues", "teams")
@@ -188,7 +188,7 @@ async def test_random_files_are_written_alike(demo: Database, graph: Graph, lowe
     enterprise = Viewer(Visibility(Role.ENTERPRISE, enterprise=7))
     program = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.READ})))
     viewers = [COMMANDER, enterprise, Viewer(Visibility(Role.WALL)), program]
-    with forgotten():
+    with ignore_unawaited():
         for number in range(OPERATIONS):
             viewer = viewers[number % len(viewers)]
             query, variables = disguised(graph._schema, wanderer.of(ROOTS[number % len(ROOTS)], number), number)

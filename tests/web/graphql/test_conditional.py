@@ -13,7 +13,7 @@ from tests.conftest import NOW, Databases
 from tests.support.district import furnish, open_office
 from tests.support.proof_mode import PROVING
 from tests.support.random_history import RandomHistory
-from tests.support.sample_values import forgotten
+from tests.support.sample_values import ignore_unawaited
 from tests.web.conftest import SECRET, talking
 from web.auth.tokens import Claims, Tokens
 from web.settings import Settings
@@ -96,7 +96,7 @@ async def test_304_is_returned_exactly_where_the_bytes_are_the_same(
     earlier: dict[tuple[str, int], list[Tagged]] = {}
 
     settings = Settings(database_url=url, demo=True, secret=SECRET)
-    with forgotten():
+    with ignore_unawaited():
         async with talking(settings, lambda: office.now) as client:
             for _ in range(WRITES):
                 await history.next()
