@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.markdown import read
 from web.settings import ROOT
 
 PAGE = ROOT / "docs" / "architecture.md"
@@ -52,6 +53,16 @@ def test_every_name_in_the_walks_exists() -> None:
         if not path.is_file() or name not in definitions(path)
     ]
     assert missing == []
+
+
+def test_every_method_that_the_page_names_exists_somewhere() -> None:
+    """Also in sentences that do not name the file."""
+    folders = ("models", "subscriptions", "resolvers", "schema", "web")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts]
+    known = set().union(*map(definitions, files))
+    named = {name for _, name in read(PAGE).code if re.fullmatch(r"[A-Z]\w+\.\w+", name)}
+    assert len(named) > 60
+    assert named - known == set()
 
 
 @pytest.mark.parametrize("heading", ["## Walk 1", "## Walk 2", "## The feed's invariants", "## Where to find what"])
