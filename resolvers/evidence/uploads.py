@@ -121,16 +121,16 @@ async def find_evidence(database: Database, sha256: str) -> StoredEvidence | Non
 
 async def claim_store(database: Database, store: Store) -> None:
     """Mark the store as this database's and remove the marks of all others."""
-    mine = await _mark(database)
-    await _put_missing(store, mine, b"")
-    for other in await store.owners() - {mine}:
+    own_mark = await _mark(database)
+    await _put_missing(store, own_mark, b"")
+    for other in await store.owners() - {own_mark}:
         await store.remove(other)
 
 
 async def _check_owner(database: Database, store: Store) -> None:
     """Raises ForeignStore."""
-    mine, marks = await _mark(database), await store.owners()
-    if others := sorted(mark.removeprefix(f"{OWNERS}/") for mark in marks - {mine}):
+    own_mark, marks = await _mark(database), await store.owners()
+    if others := sorted(mark.removeprefix(f"{OWNERS}/") for mark in marks - {own_mark}):
         raise ForeignStore(others)
     if not marks:
         async for _ in store.names():

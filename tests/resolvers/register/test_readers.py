@@ -4,8 +4,10 @@ import datetime as dt
 import gzip
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import sqlalchemy as sa
@@ -18,7 +20,7 @@ from models.db.sqlite_functions import great_circle_metres
 from models.db.tables import table_of
 from resolvers.register import RegisterError
 from resolvers.register.datum import to_wgs84
-from resolvers.register.readers import csv, geojson
+from resolvers.register.readers import csv, geojson, xlsx
 from tests.support.register_runs import run_import
 
 DISTRICT = '[district]\nname = "萧山"\n'
@@ -155,6 +157,17 @@ async def test_a_spreadsheet_with_merged_headers_and_dates_as_numbers(
     ]
     again, _ = await run_import(database, XLSX, tmp_path)
     assert (again.total.new, again.total.changed) == (0, 0)
+
+
+def test_merged_cells_are_read_however_their_xml_is_quoted(tmp_path: Path) -> None:
+    workbook(tmp_path / "double.xlsx")
+    with ZipFile(tmp_path / "double.xlsx") as double, ZipFile(tmp_path / "single.xlsx", "w") as single:
+        for name in double.namelist():
+            single.writestr(name, re.sub(rb'<mergeCell ref="([^"]*)"', rb"<mergeCell ref='\1'", double.read(name)))
+    columns = ["编号", "企业/法定代表人/姓名"]
+    for name in ("double.xlsx", "single.xlsx"):
+        rows = xlsx.read(tmp_path / name, columns, sheet="企业", header=2, header_rows=2, dates=frozenset())
+        assert [row.cells for row in rows] == [[1001, "王伟"], [1002.0, "无"]]
 
 
 async def test_a_file_that_is_not_a_workbook_is_refused(database: Database, tmp_path: Path) -> None:
