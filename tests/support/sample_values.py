@@ -98,7 +98,6 @@ def ignore_unawaited() -> Iterator[None]:
     collected, so they are collected here.
     """
     gc.collect()
-    gc.freeze()
     gc.disable()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
@@ -107,4 +106,3 @@ def ignore_unawaited() -> Iterator[None]:
         finally:
             gc.collect()
             gc.enable()
-            gc.unfreeze()
