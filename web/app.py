@@ -1,4 +1,4 @@
-"""The application: what is served under which path."""
+"""The application: which path serves what."""
 
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
@@ -37,26 +37,70 @@ SECURITY = {
 
 
 class Pages(StaticFiles):
-    """The built pages, with their headers: hashed names are kept by browsers, the page itself is asked for anew."""
+    """The built pages. Browsers cache files with a hash in their names, and revalidate the page itself."""
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
-        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
-        kept = "/assets/" in str(args[0])
-        response.headers["cache-control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed on unchanged
+        immutable = "/assets/" in str(args[0])
+        response.headers["cache-control"] = "public, max-age=31536000, immutable" if immutable else "no-cache"
         for name, value in SECURITY.items():
             response.headers[name] = value
         return response
 
 
 def pages(name: str) -> ASGIApp:
-    """The built pages of one folder, or the reason why they are not there."""
+    """The built pages of one folder, or a response that says why they are missing."""
     if not (PAGES / name).is_dir():
         return PlainTextResponse("Not built: that needs Node 20.19 or later, and then `make run` again.\n", 404)
     return Pages(directory=PAGES / name, html=True)
 
 
+class ServiceEndpoints:
+    """What operators and tools ask of the server, besides the graph."""
+
+    def __init__(self, state: AppState, clock: Callable[[], dt.datetime]) -> None:
+        self._state, self._clock = state, clock
+
+    @property
+    def routes(self) -> list[Route]:
+        return [
+            Route("/schema.graphql", self.schema),
+            Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.metrics),
+            Route("/graphiql/viewers.json", self.viewers),
+        ]
+
+    async def schema(self, request: Request) -> Response:
+        return PlainTextResponse(self._state.graph.as_str() + "\n", media_type="text/plain; charset=utf-8")
+
+    async def healthz(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        """200 where the database answers and is migrated, otherwise 503."""
+        try:
+            async with self._state.database.read() as connection:
+                await connection.execute(sa.text("SELECT 1 FROM district"))
+        except Exception as error:  # whatever it is, the server is not ready
+            log.warning("not ready", error=type(error).__name__)
+            return JSONResponse({"status": "the database does not answer, or is not migrated"}, 503)
+        state = self._state.notifier.state.value
+        # `doorbell` is the key's former name; clients may still read it.
+        return JSONResponse({"status": "ok", "notifier": state, "doorbell": state})
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(metrics(self._state.execution.plans), headers={"content-type": MEDIA})
+
+    async def viewers(self, request: Request) -> Response:
+        """In demo mode a token for each role, which GraphiQL offers."""
+        state = self._state
+        offered = await demo_viewers(state.tokens, state.database, self._clock()) if state.settings.demo else []
+        return JSONResponse({"viewers": offered}, headers={"cache-control": "no-store"})
+
+
 class Application(Starlette):
-    """Starlette's application, but for requests to /graphql, which pass neither its routing nor its middleware."""
+    """Starlette's application, except that requests to /graphql pass neither its routing nor its middleware."""
 
     def __init__(self, graphql: GraphQLEndpoint, **options: Any) -> None:
         super().__init__(**options)
@@ -70,56 +114,26 @@ class Application(Starlette):
 
 
 def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = now) -> Application:
-    """The application, to be given to a server. `clock` gives the time in UTC."""
-    served = AppState(settings or Settings(), clock)
-    endpoint = GraphQLEndpoint(served.execution, served.live, served.viewers, body_limit=served.settings.body_limit)
-    reserved = ReservedEndpoint(served.execution, served.live, served.viewers, body_limit=served.settings.body_limit)
-    sockets = SocketEndpoint(served.execution, served.live, served.viewers)
+    """The application, for a server to run. `clock` gives the time in UTC."""
+    state = AppState(settings or Settings(), clock)
+    limit = state.settings.body_limit
+    reserved = ReservedEndpoint(state.execution, state.live, state.viewers, body_limit=limit)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await served.open()
+        await state.open()
         yield
-        await served.close()
-
-    async def schema(request: Request) -> Response:
-        return PlainTextResponse(served.graph.as_str() + "\n", media_type="text/plain; charset=utf-8")
-
-    async def alive(request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def ready(request: Request) -> Response:
-        try:
-            async with served.database.read() as connection:
-                await connection.execute(sa.text("SELECT 1 FROM district"))
-        except Exception as error:  # whatever it is, the answer is no
-            log.warning("not ready", error=type(error).__name__)
-            return JSONResponse({"status": "the database does not answer, or is not migrated"}, 503)
-        state = served.notifier.state.value
-        # `doorbell` is the key's former name; clients may still read it.
-        return JSONResponse({"status": "ok", "notifier": state, "doorbell": state})
-
-    async def counted(request: Request) -> Response:
-        return Response(metrics(served.execution.plans), headers={"content-type": MEDIA})
-
-    async def viewers(request: Request) -> Response:
-        """In demo mode, a token for each role, for GraphiQL to offer."""
-        offered = await demo_viewers(served.tokens, served.database, clock()) if served.settings.demo else []
-        return JSONResponse({"viewers": offered}, headers={"cache-control": "no-store"})
+        await state.close()
 
     return Application(
-        endpoint,
+        GraphQLEndpoint(state.execution, state.live, state.viewers, body_limit=limit),
         routes=[
             Route("/", lambda request: RedirectResponse("/graphiql/")),
-            WebSocketRoute("/graphql", sockets),
+            WebSocketRoute("/graphql", SocketEndpoint(state.execution, state.live, state.viewers)),
             Route("/graphql/stream", reserved.respond, methods=["PUT", "GET", "POST", "DELETE"]),
-            *served.evidence.routes,
-            Route("/graphiql/viewers.json", viewers),
+            *state.evidence.routes,
+            *ServiceEndpoints(state, clock).routes,
             Mount("/graphiql", pages("graphiql")),
-            Route("/schema.graphql", schema),
-            Route("/healthz", alive),
-            Route("/readyz", ready),
-            Route("/metrics", counted),
         ],
         middleware=[Middleware(ShutdownMiddleware)],
         lifespan=lifespan,

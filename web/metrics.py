@@ -1,4 +1,4 @@
-"""Counters of this process, in Prometheus's text format (prometheus.io/docs/instrumenting/exposition_formats)."""
+"""The counters of this process in Prometheus's text format (prometheus.io/docs/instrumenting/exposition_formats)."""
 
 from schema.plan.runner import PlanRunner
 
@@ -6,7 +6,7 @@ MEDIA = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def metrics(plans: PlanRunner | None) -> str:
-    """What was answered by plan, and what was left to graphql-core, by reason; nothing where there are no plans."""
+    """How many operations were answered by plan, and how many were not, by reason; empty without plans."""
     if plans is None:
         return ""
     lines = [
@@ -15,11 +15,11 @@ def metrics(plans: PlanRunner | None) -> str:
         f"huhang_plans_served_total {plans.served}",
         "# HELP huhang_plans_left_total Operations left to graphql-core, by reason.",
         "# TYPE huhang_plans_left_total counter",
-        *(f'huhang_plans_left_total{{reason="{escaped(why)}"}} {n}' for why, n in sorted(plans.left.items())),
+        *(f'huhang_plans_left_total{{reason="{escape(why)}"}} {n}' for why, n in sorted(plans.left.items())),
     ]
     return "\n".join(lines) + "\n"
 
 
-def escaped(label: str) -> str:
-    """A label's value as the format has it."""
+def escape(label: str) -> str:
+    """A label's value as the format requires it."""
     return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

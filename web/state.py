@@ -1,4 +1,4 @@
-"""What the application holds while it runs."""
+"""The objects that live as long as the application, and how they are connected."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -21,13 +21,13 @@ from web.uploads import EvidenceEndpoint
 
 
 class AppState:
-    """What the application holds while it runs."""
+    """The objects that live as long as the application."""
 
     def __init__(self, settings: Settings, clock: Callable[[], dt.datetime]) -> None:
         self.settings = settings
         signing = secret(settings)
         if signing is None:
-            raise ValueError("HUHANG_SECRET is needed where Huhang does not run as a demo")
+            raise ValueError("HUHANG_SECRET is needed outside demo mode")
         self.tokens = Tokens(signing)
         signer = Signer(signing)
         self.database = Database(settings.database_url, pool_size=settings.pool_size)
@@ -56,14 +56,14 @@ class AppState:
         )
 
     async def _learn_zone(self) -> None:
-        """Look for the district's zone until there is one: the database may have been empty. It never changes."""
+        """Look for the district's time zone until there is a district. A district's zone never changes."""
         if not self._zone_known and (zone := await geography.time_zone(self.database)) is not None:
             self.execution.zone, self._zone_known = zone, True
 
     async def open(self) -> None:
         await self.feed.start()
         self.notifier.start()
-        # After the feed has its start: an event between the two would be the last that tells of a new district.
+        # After the feed has started: an event between the two might be the only one about a new district.
         await self._learn_zone()
 
     async def close(self) -> None:

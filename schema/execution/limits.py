@@ -1,10 +1,10 @@
-"""How much one request may ask to be looked at. Whoever sends it, all others wait while it is read and validated.
+"""Limits on what one request may make the server parse and validate. All other requests wait meanwhile.
 
-What a document stands for can be far more than its text. In an answer all fields of one name become one, so that
-graphql-core compares them two by two, and likewise the selection sets that they come from; and a fragment stands for
-its fields wherever it is spread, so that twenty fragments, each with the next one twice, stand for a million paths. So
-a document is written out before it is validated, place by place of the answer as if there were rows of every type, and
-it is refused as soon as that has come to too much.
+A document can expand to far more than its text. In a response, fields with the same response key are merged:
+graphql-core compares them in pairs, and likewise the selection sets that they come from. A fragment stands for its
+fields wherever it is spread: twenty fragments, each of which spreads the next one twice, stand for a million paths.
+Therefore a document is expanded before it is validated, position by position of the response, as if there were rows of
+every type. It is refused as soon as the expansion exceeds the limit.
 """
 
 from collections import defaultdict
@@ -24,13 +24,13 @@ from graphql import (
 
 CHARACTERS_MAXIMUM = 100_000
 TOKENS_MAXIMUM = 10_000
-LINES_MAXIMUM = 10_000  # each error counts those before its place
-EXTENT_MAXIMUM = 20_000  # selections as written out, and comparisons of what is merged
-SCHEMA_VALUES_MAXIMUM = 100_000  # of introspection, which anybody may ask for and which runs without a pause
-VALUES_MAXIMUM = 10_000  # in variables, with those in lists and objects
-ERRORS_MAXIMUM = 5  # told of one document
+LINES_MAXIMUM = 10_000  # each error counts the lines before its location
+EXTENT_MAXIMUM = 20_000  # selections of the expanded document, and comparisons of merged selections
+SCHEMA_VALUES_MAXIMUM = 100_000  # of introspection, which needs no token and runs without yielding to other requests
+VALUES_MAXIMUM = 10_000  # in variables, including those in lists and objects
+ERRORS_MAXIMUM = 5  # reported for one document
 
-# How many there are, about, of what introspection tells below a field, wherever that is more than one or fewer.
+# By introspection field: about how many objects it has for each parent, where that is not one.
 LENGTHS = {
     "types": 350,
     "fields": 3,
@@ -49,7 +49,7 @@ Fragments = dict[str, FragmentDefinitionNode]
 
 
 def text_excess(text: str) -> str | None:
-    """What is too much about the text of a document, before it is parsed."""
+    """Which limit the text of a document exceeds, before it is parsed."""
     if len(text) > CHARACTERS_MAXIMUM:
         return f"The document has more than {CHARACTERS_MAXIMUM:,} characters."
     if text.count("\n") + text.count("\r") - text.count("\r\n") >= LINES_MAXIMUM:
@@ -58,47 +58,50 @@ def text_excess(text: str) -> str | None:
 
 
 def document_excess(document: DocumentNode) -> str | None:
-    """What is too much about a document, before it is validated; what spreads itself always is."""
+    """Which limit a document exceeds, before it is validated. A cycle of fragments always exceeds one."""
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-    measure = Measure(fragments)
+    expansion = Expansion(fragments)
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    # Fragments come last: those that the operations reach have been written out with them.
+    # Fragments come last: those that the operations reach have been expanded with them.
     for operation in operations:
-        if excess := measure.add(operation):
+        if excess := expansion.add(operation):
             return excess
     for definition in document.definitions:
-        if not isinstance(definition, FragmentDefinitionNode) or measure.reached(definition):
+        if not isinstance(definition, FragmentDefinitionNode) or expansion.reached(definition):
             continue
-        if excess := measure.add(definition):
+        if excess := expansion.add(definition):
             return excess
     return None
 
 
 @dataclass
-class Place:
-    """A place of the answer: its fields by name, the fragments there, and from how much these were merged."""
+class Position:
+    """A position of the response: its merged fields by response key, and the fragments spread there.
+
+    `selections` and `sets` are the numbers of selections and selection sets that were merged.
+    """
 
     fields: dict[str, list[FieldNode]]
     spread: set[str]
     selections: int
     sets: int
-    again: int  # spreads of fragments that were there already
+    repeated: int  # spreads of a fragment that is spread here already
 
     @property
-    def compared(self) -> int:
-        """How often two of what is merged are compared; a fragment that comes again is looked up for every set."""
-        same = sum(pairs(len(nodes)) for nodes in self.fields.values())
-        return same + pairs(self.sets) + self.again * self.sets
+    def comparisons(self) -> int:
+        """Comparisons of merged fields and of selection sets. A repeated fragment is looked up for every set."""
+        fields = sum(pairs(len(nodes)) for nodes in self.fields.values())
+        return fields + pairs(self.sets) + self.repeated * self.sets
 
 
 def pairs(count: int) -> int:
     return count * (count - 1) // 2
 
 
-def place(merged: list[SelectionSetNode], fragments: Fragments) -> Place:
+def position(merged: list[SelectionSetNode], fragments: Fragments) -> Position:
     fields: dict[str, list[FieldNode]] = defaultdict(list)
     spread: set[str] = set()
-    selections, again, waiting = 0, 0, list(merged)
+    selections, repeated, waiting = 0, 0, list(merged)
     while waiting:
         for node in waiting.pop().selections:
             selections += 1
@@ -108,43 +111,43 @@ def place(merged: list[SelectionSetNode], fragments: Fragments) -> Place:
                 waiting.append(node.selection_set)
             elif isinstance(node, FragmentSpreadNode):
                 name = node.name.value
-                again += name in spread
+                repeated += name in spread
                 if name in fragments and name not in spread:
                     waiting.append(fragments[name].selection_set)
                 spread.add(name)
-    return Place(fields, spread, selections, len(merged) + len(spread), again)
+    return Position(fields, spread, selections, len(merged) + len(spread), repeated)
 
 
-class Measure:
-    """Writes definitions out. It goes no farther than what is too much, so that it ends soon for any document."""
+class Expansion:
+    """Expands definitions and adds up their extent. It stops at the limit, so that it ends soon for any document."""
 
     def __init__(self, fragments: Fragments) -> None:
         self.extent = 0
         self._fragments, self._spread = fragments, set[str]()
 
     def reached(self, fragment: FragmentDefinitionNode) -> bool:
-        """Whether it has been written out where it was spread. Of two of one name the last one is."""
+        """Whether the fragment was expanded where it is spread. Of two with the same name, the last one is."""
         name = fragment.name.value
         return name in self._spread and self._fragments[name] is fragment
 
     def add(self, definition: OperationDefinitionNode | FragmentDefinitionNode) -> str | None:
-        """What is too much about it, together with all before."""
-        of_schema = 0.0
+        """Which limit the definition exceeds, together with those added before."""
+        schema_values = 0.0
         waiting = [([definition.selection_set], 0.0)]
         while waiting:
             merged, times = waiting.pop()
-            found = place(merged, self._fragments)
-            self._spread |= found.spread
-            self.extent += found.selections + found.compared
-            of_schema += times * len(found.fields)
+            expanded = position(merged, self._fragments)
+            self._spread |= expanded.spread
+            self.extent += expanded.selections + expanded.comparisons
+            schema_values += times * len(expanded.fields)
             if self.extent > EXTENT_MAXIMUM:
                 return (
-                    "The document asks for too much at once: written out with its fragments it has more than "
+                    "The document selects too much at once: expanded with its fragments it has more than "
                     f"{EXTENT_MAXIMUM:,} selections and comparisons of selections."
                 )
-            if of_schema > SCHEMA_VALUES_MAXIMUM:
-                return f"The document asks for more than {SCHEMA_VALUES_MAXIMUM:,} values of the schema itself."
-            for nodes in found.fields.values():
+            if schema_values > SCHEMA_VALUES_MAXIMUM:
+                return f"The document selects more than {SCHEMA_VALUES_MAXIMUM:,} values of the schema itself."
+            for nodes in expanded.fields.values():
                 inner = [node.selection_set for node in nodes if node.selection_set]
                 if inner:
                     waiting.append((inner, introspection_factor(times, nodes[0].name.value)))
@@ -152,13 +155,13 @@ class Measure:
 
 
 def introspection_factor(above: float, name: str) -> float:
-    """How often what is below a field is told of the schema, by how often the field is; 0 for what is not of it."""
+    """How many objects an introspection field has, where its parent has `above`; 0 outside of introspection."""
     inside = above or (1 if name in ("__schema", "__type") else 0)
     return inside * LENGTHS.get(name, 1)
 
 
 def variables_excess(variables: Mapping[str, Any]) -> str | None:
-    """What is too much about variables, before they are looked at."""
+    """Which limit variables exceed, before they are coerced."""
     count, waiting = len(variables), list(variables.values())
     while waiting and count <= VALUES_MAXIMUM:
         value = waiting.pop()

@@ -1,4 +1,4 @@
-"""Rules of validation that stand in for those of the libraries."""
+"""Validation rules that replace those of graphql-core and Strawberry."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 
 class AlreadyReported(Exception):
-    """A literal has an error, which has been told."""
+    """A literal has an error, which was reported."""
 
 
 class ValuesRule(ValuesOfCorrectTypeRule):
-    """Tells one error of a literal, not all: each has the whole literal in its message."""
+    """Reports only the first error of a literal: each message contains the whole literal."""
 
     def is_valid_value_node(self, node: ValueNode, input_type: GraphQLInputType | None) -> VisitorAction:
         try:
@@ -38,13 +38,14 @@ class ValuesRule(ValuesOfCorrectTypeRule):
 
 
 class OneOfRule(OneOfInputValidationRule):
-    """Knows the variables of all operations. Strawberry's fails for those of fragments, and for what is no variable."""
+    """Uses the variables of all operations. Strawberry's rule fails for undefined variables, and in fragments."""
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
         operations = [d for d in context.document.definitions if isinstance(d, OperationDefinitionNode)]
         variables = [variable for operation in operations for variable in operation.variable_definitions or ()]
-        # A fragment may be of several operations, and what may be null in one of them is wrong.
+        # Several operations may use a fragment. A variable that is nullable in one of them is an error: it comes last,
+        # so that it replaces the others.
         variables.sort(key=lambda variable: not isinstance(variable.type, NonNullTypeNode))
         self.variable_definitions = {variable.variable.name.value: variable for variable in variables}
 
@@ -56,7 +57,7 @@ class OneOfRule(OneOfInputValidationRule):
 
     def validate_one_of(self, node: ObjectValueNode, type: GraphQLNamedType) -> None:
         used = {field.value.name.value for field in node.fields if isinstance(field.value, VariableNode)}
-        # What is not defined is told by another rule.
+        # Another rule reports undefined variables.
         if used <= self.variable_definitions.keys():
             super().validate_one_of(node, type)
 

@@ -1,4 +1,4 @@
-"""Questions made from the schema itself: for any field, arguments that it needs and a selection of what it gives."""
+"""Queries generated from the schema: for any field, its required arguments and a selection of its type."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ CONNECTED = "{ totalCount nodes { id } edges { cursor node { id } } pageInfo { h
 
 
 def selection(of: Any) -> str:
-    """What to ask of a type's objects: their ids, and whatever leads to rows once more."""
+    """A selection of a type: the ids of its rows, and all fields of objects without an id."""
     named = get_named_type(of)
     if is_leaf_type(named):
         return ""
@@ -39,9 +39,9 @@ def selection(of: Any) -> str:
 
 
 def needed(field: GraphQLField) -> str:
-    """The arguments without which a field cannot be asked; of an enum's values all."""
-    given = [f"{name}: {example(a.type)}" for name, a in field.args.items() if is_required_argument(a)]
-    return f"({', '.join(given)})" if given else ""
+    """The required arguments of a field, in parentheses; for a list of an enum, all of its values."""
+    arguments = [f"{name}: {example(a.type)}" for name, a in field.args.items() if is_required_argument(a)]
+    return f"({', '.join(arguments)})" if arguments else ""
 
 
 def example(of: Any) -> str:
@@ -52,26 +52,26 @@ def example(of: Any) -> str:
         return str(next(iter(of.values)))
     if hasattr(of, "of_type"):
         inner = get_named_type(of)
-        every = list(inner.values) if isinstance(inner, GraphQLEnumType) else [example(inner)]
-        return f"[{', '.join(every)}]"
+        values = list(inner.values) if isinstance(inner, GraphQLEnumType) else [example(inner)]
+        return f"[{', '.join(values)}]"
     if isinstance(of, GraphQLInputObjectType):
         return "{ " + ", ".join(f"{n}: {example(f.type)}" for n, f in of.fields.items()) + " }"
     return {"Int": "1", "Float": "30.2", "Boolean": "true", "Date": '"2026-06-15"'}.get(of.name, '"1"')
 
 
 async def ids_of(database: Database, of: Any, most: int) -> list[str]:
-    """The ids of the first rows of a type, of events those of the last."""
+    """The ids of the first rows of a type; for events, of the last."""
     table = of.row.__table__
-    subjects = [subject for subject, told in TYPES.items() if told is of]
-    wanted = [table.c.subject.in_(subjects)] if subjects else []
+    subjects = [subject for subject, event_type in TYPES.items() if event_type is of]
+    conditions = [table.c.subject.in_(subjects)] if subjects else []
     order = table.c.id.desc() if subjects else table.c.id
     async with database.read() as connection:
-        found = await connection.execute(sa.select(table.c.id).where(*wanted).order_by(order).limit(most))
-        return [node_id.encode(of.__name__, key) for (key,) in found]
+        keys = await connection.execute(sa.select(table.c.id).where(*conditions).order_by(order).limit(most))
+        return [node_id.encode(of.__name__, key) for (key,) in keys]
 
 
-async def tell(database: Database, each: int) -> None:
-    """Events about the first rows of every noun."""
+async def add_events(database: Database, each: int) -> None:
+    """Append events about the first rows of every noun."""
     async with database.write() as session:
         enterprise = (await session.execute(sa.select(models.Enterprise).limit(1))).scalar_one()
         for kind in {kind.subject: kind for kind in models.EventKind}.values():

@@ -1,4 +1,4 @@
-"""Documents that ask for too much, documents that clients might send, and random ones in between."""
+"""Documents beyond the limits, ordinary documents of clients, and random ones in between."""
 
 from random import Random
 
@@ -6,7 +6,7 @@ from schema.execution import limits
 
 
 def many(text: str, count: int) -> str:
-    """So many times; # stands for the number of each."""
+    """The text repeated. Each # in it is replaced by the number of the repetition."""
     return " ".join(text.replace("#", str(number)) for number in range(count))
 
 
@@ -15,17 +15,17 @@ def fragment(name: str, body: str) -> str:
 
 
 def beside(count: int, body: str) -> str:
-    """Fragments that are spread beside each other."""
+    """Fragments that are spread side by side."""
     return f"{{ zones {{ {many('...F#', count)} }} }}" + many(fragment("F#", body), count)
 
 
 def fanned(depth: int, *names: str) -> str:
-    """Each fragment has the next one under each of the names."""
-    made = "{ zones { ...F0 } }" + fragment(f"F{depth}", "id")
+    """Fragments each of which spreads the next one under each of the names."""
+    text = "{ zones { ...F0 } }" + fragment(f"F{depth}", "id")
     for level in range(depth):
         below = (f"{name} {{ zone {{ ...F{level + 1} }} }}" for name in names)
-        made += fragment(f"F{level}", " ".join(below))
-    return made
+        text += fragment(f"F{level}", " ".join(below))
+    return text
 
 
 def nested(depth: int, wide: int) -> str:
@@ -40,7 +40,7 @@ REFUSED = {
     "equal names": f"{{ zones {{ {many('x: code x: name', 200)} }} }}",
     "fragments beside each other": beside(300, "code"),
     "fragments of other fields": beside(300, "x#: code"),
-    "fragments that nobody spreads": "{ zones { id } }" + fragment("F", many("code", 1_000)),
+    "an unused fragment": "{ zones { id } }" + fragment("F", many("code", 1_000)),
     "the first of two fragments": "{ zones { ...F } }" + fragment("F", many("code", 1_000)) + fragment("F", "id"),
     "fragments that all spread the others": "{ zones { ...F0 } }"
     + "".join(fragment(f"F{n}", "id " + " ".join(f"...F{m}" for m in range(n + 1, 60))) for n in range(60)),
@@ -58,13 +58,13 @@ LONG = {
     "lines": "\n" * limits.LINES_MAXIMUM + "{ zones { id } }",
     "other lines": "\r" * limits.LINES_MAXIMUM + "{ zones { id } }",
 }
-OF_SCHEMA = {
+INTROSPECTION = {
     "the schema often": f"{{ {many('x#: __schema { types { name fields { name } } }', 100)} }}",
     "fields often": f"{{ __schema {{ types {{ {many('x#: fields { name }', 100)} }} }} }}",
     "names often": f"{{ __schema {{ types {{ fields {{ {many('x#: name', 200)} }} }} }} }}",
     "a type often": "{ " + many('x#: __type(name: "Query") { fields { ' + many("y#: name", 40) + " } }", 60) + " }",
 }
-HONEST = {
+ORDINARY = {
     "some hundred fields": f"{{ {many('x#: zones { id code name command { id } }', 150)} }}",
     "a field fifty times": f"{{ zones {{ {many('command { id zone { id code name } }', 50)} }} }}",
     "a fragment in thirty places": f"{{ {many('x#: zones { ...F }', 30)} }}" + fragment("F", "id code command { id }"),
@@ -78,31 +78,33 @@ HONEST = {
 
 
 def endless(count: int) -> str:
+    """Fragments each of which spreads all of them."""
     return "{ zones { ...F0 } }" + many(fragment("F#", many("command { zone { ...F# } }", count)), count)
 
 
-def written(rng: Random, names: list[str], depth: int, wide: int) -> str:
-    """A selection of a zone, with fragments of these names."""
-    made = []
+def random_selection(rng: Random, names: list[str], depth: int, wide: int) -> str:
+    """A random selection of a zone, with fragments of these names."""
+    parts = []
     for _ in range(rng.randint(1, wide)):
         kind = rng.random()
         if kind < 0.4:
-            made.append(rng.choice(["id", "code", "a: code", "b: code", "b: code", "b: name"]))
+            parts.append(rng.choice(["id", "code", "a: code", "b: code", "b: code", "b: name"]))
         elif kind < 0.6 and depth:
-            below = written(rng, names, depth - 1, wide)
-            made.append(f"{rng.choice(['', 'x: '])}command {{ zone {{ {below} }} }}")
+            below = random_selection(rng, names, depth - 1, wide)
+            parts.append(f"{rng.choice(['', 'x: '])}command {{ zone {{ {below} }} }}")
         elif kind < 0.85 and names:
-            made.append(f"...{rng.choice(names)}")
+            parts.append(f"...{rng.choice(names)}")
         elif depth:
-            made.append(f"... on Zone {{ {written(rng, names, depth - 1, wide)} }}")
-    return " ".join(made or ["id"])
+            parts.append(f"... on Zone {{ {random_selection(rng, names, depth - 1, wide)} }}")
+    return " ".join(parts or ["id"])
 
 
 def document(seed: int) -> str:
+    """A random document with fragments."""
     rng = Random(seed)
     names = [f"F{number}" for number in range(rng.randint(0, 8))]
     wide = rng.randint(2, 8)
-    made = f"{{ zones {{ {written(rng, names, rng.randint(0, 3), wide)} }} }}"
+    text = f"{{ zones {{ {random_selection(rng, names, rng.randint(0, 3), wide)} }} }}"
     for number, name in enumerate(names):
-        made += fragment(name, written(rng, names[number + 1 :], rng.randint(0, 2), wide))
-    return made
+        text += fragment(name, random_selection(rng, names[number + 1 :], rng.randint(0, 2), wide))
+    return text

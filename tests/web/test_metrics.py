@@ -9,7 +9,7 @@ import pytest
 from schema.plan.runner import PlanRunner
 from tests.conftest import Databases
 from tests.web.conftest import SECRET, talking
-from web.metrics import escaped, metrics
+from web.metrics import escape, metrics
 from web.settings import Settings
 
 pytestmark = pytest.mark.database_independent
@@ -45,7 +45,7 @@ async def test_what_is_answered_by_plan_is_counted_and_what_is_not(databases: Da
 
 
 def test_a_reason_is_escaped_as_the_format_has_it() -> None:
-    assert escaped('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
+    assert escape('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
     assert metrics(None) == ""
     plans = PlanRunner(object(), sqlite=True)  # type: ignore[arg-type]  # nothing is read
     plans.left['odd "one"\n'] += 1

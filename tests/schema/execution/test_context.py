@@ -18,7 +18,7 @@ from schema.fields.columns import Column, Compute, GlobalId, SubObject
 from schema.fields.references import ToOneOf
 from schema.fields.source import NODES, OF_ROW, LoadField, fields_of
 from tests.conftest import COMMANDER, Databases, StatementCounter, make_executor
-from tests.support.field_queries import graphql_name, ids_of, needed, selection, tell
+from tests.support.field_queries import add_events, graphql_name, ids_of, needed, selection
 
 MANY, FEW, CANDIDATES = 50, 2, 400
 WITHOUT_EXAMPLE = {("Evidence", "url")}  # there is an address only with a store of evidence
@@ -33,7 +33,7 @@ PLAIN = (Column, Compute, GlobalId, SubObject)  # fields that need only the row 
 async def eventful(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
     """The demo with events for a few rows of every noun."""
     database = Database(await databases.new(demo_url))
-    await tell(database, each=MANY)
+    await add_events(database, each=MANY)
     yield database
     await database.close()
 

@@ -1,4 +1,4 @@
-"""What an operation may read is reckoned before it is read, and too much of it is refused."""
+"""The rows that an operation may read are computed before it is executed; too many are refused."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.support.sample_values import cursors, ignore_unawaited, names, texts
 pytestmark = pytest.mark.database_independent
 
 
-def reckoned(graph: Graph, query: str) -> RowCost:
+def cost_of(graph: Graph, query: str) -> RowCost:
     document = parse(query)
     operation = get_operation_ast(document)
     assert isinstance(operation, OperationDefinitionNode)
@@ -58,45 +58,45 @@ NEAR = "{ nearby(point: {latitude: 30, longitude: 120}, kinds: [TEAM, EXPERT], f
         ("subscription { updates { enterprise { hazards(first: 5) { nodes { id } } } } }", {}, 5),
     ],
 )
-def test_pages_within_pages_multiply(graph: Graph, query: str, variables: dict[str, Any], count: int) -> None:
-    assert reckoned(graph, query).count(variables) == count
+def test_nested_pages_multiply(graph: Graph, query: str, variables: dict[str, Any], count: int) -> None:
+    assert cost_of(graph, query).count(variables) == count
 
 
 async def test_too_many_rows_are_refused(graph: Graph, demo: Database) -> None:
     query = "query($n: Int!) { enterprises(first: 500) { nodes { hazards(first: $n) { nodes { id } } } } }"
     running = make_executor(graph, demo)
-    for size, whole in ((10, True), (999, True), (1_000, False), (999, True)):
-        answer = await running.run(Operation(query, {"n": size}), COMMANDER)
-        assert answer.started is whole
-        assert (answer.errors == []) is whole
+    for size, accepted in ((10, True), (999, True), (1_000, False), (999, True)):
+        response = await running.run(Operation(query, {"n": size}), COMMANDER)
+        assert response.started is accepted
+        assert (response.errors == []) is accepted
     [error] = (await running.run(Operation(query, {"n": 1_000}), COMMANDER)).errors
     assert error["extensions"] == {"code": "TOO_COSTLY"}
     assert f"{ROWS_MAXIMUM:,}" in error["message"]
 
 
-def listed(found: Any) -> int:
-    """The objects in the lists of an answer, but for those that are few."""
-    if isinstance(found, list):
-        objects = [one for one in found if isinstance(one, dict)]
-        return sum(map(listed, objects)) + (len(objects) if len(objects) > FEW else 0)
-    return sum(map(listed, found.values())) if isinstance(found, dict) else 0
+def count_objects(value: Any) -> int:
+    """The number of objects in the lists of a response, short lists excepted."""
+    if isinstance(value, list):
+        objects = [item for item in value if isinstance(item, dict)]
+        return sum(map(count_objects, objects)) + (len(objects) if len(objects) > FEW else 0)
+    return sum(map(count_objects, value.values())) if isinstance(value, dict) else 0
 
 
-async def test_no_answer_has_more_rows_than_were_reckoned(demo: Database, graph: Graph) -> None:
+async def test_no_response_has_more_rows_than_were_computed(demo: Database, graph: Graph) -> None:
     plain = make_executor(graph, demo, planned=False)
     every = await names(demo, None)
     wanderer = Wanderer(graph, Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph)))
-    planned, most = make_executor(graph, demo), 0
+    planned, largest = make_executor(graph, demo), 0
     with ignore_unawaited():
         for number in range(examples(60)):
             query = wanderer.operation(number, roots=1)
             if "portrait" in query:
-                continue  # its days are no rows
-            wanted = reckoned(graph, query).count({})
-            told, variables = disguised(graph._schema, query, number)
-            assert reckoned(graph, told).count(variables) >= wanted
-            answer = await planned.run(Operation(query), COMMANDER)
-            found = listed(orjson.loads(orjson.dumps(answer.data)))
-            assert found <= wanted
-            most = max(most, found)
-    assert most > 20
+                continue  # its days are not rows
+            computed = cost_of(graph, query).count({})
+            variant, variables = disguised(graph._schema, query, number)
+            assert cost_of(graph, variant).count(variables) >= computed
+            response = await planned.run(Operation(query), COMMANDER)
+            rows = count_objects(orjson.loads(orjson.dumps(response.data)))
+            assert rows <= computed
+            largest = max(largest, rows)
+    assert largest > 20

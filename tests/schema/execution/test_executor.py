@@ -1,4 +1,4 @@
-"""Whatever goes wrong is told with a code; what was not expected, as an incident, and the log keeps no values of it."""
+"""Every error has a code. Unexpected errors have an incident id, and the log has no values of rows."""
 
 import asyncio
 import gc
@@ -29,14 +29,14 @@ async def run(
     return await make_executor(graph, database).run(Operation(query, variables or {}, name), COMMANDER)
 
 
-def codes(answer: GraphQLResponse) -> set[str]:
-    return {error["extensions"]["code"] for error in answer.errors}
+def codes(response: GraphQLResponse) -> set[str]:
+    return {error["extensions"]["code"] for error in response.errors}
 
 
-# -- what is not expected --
+# -- unexpected errors --
 
 
-async def test_the_unexpected_is_masked_and_logged_without_values(
+async def test_an_unexpected_error_is_masked_and_logged_without_values(
     graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*arguments: Any, **named: Any) -> Any:
@@ -45,10 +45,10 @@ async def test_the_unexpected_is_masked_and_logged_without_values(
     monkeypatch.setattr(Context, "page", fail)
     monkeypatch.setattr(DriverReader, "fetch", fail)
     with structlog.testing.capture_logs() as logged:
-        answer = await run(
+        response = await run(
             graph, demo, "query($t: String) { enterprises(filter: {text: $t}) { nodes { id } } }", {"t": SECRET}
         )
-    [error] = answer.errors
+    [error] = response.errors
     assert error["extensions"]["code"] == "INTERNAL"
     assert error["path"][0] == "enterprises"
     incident = error["extensions"]["incident"]
@@ -66,55 +66,55 @@ async def test_every_incident_has_its_own_id(graph: Graph, demo: Database, monke
 
     monkeypatch.setattr(Context, "one", fail)
     monkeypatch.setattr(DriverReader, "fetch", fail)
-    asked = {"one": node_id.encode("Zone", 1), "other": node_id.encode("Zone", 2)}
-    answer = await run(
-        graph, demo, "query($one: ID!, $other: ID!) { a: node(id: $one) { id } b: node(id: $other) { id } }", asked
+    ids = {"one": node_id.encode("Zone", 1), "other": node_id.encode("Zone", 2)}
+    response = await run(
+        graph, demo, "query($one: ID!, $other: ID!) { a: node(id: $one) { id } b: node(id: $other) { id } }", ids
     )
-    assert len({error["extensions"]["incident"] for error in answer.errors}) == 2
+    assert len({error["extensions"]["incident"] for error in response.errors}) == 2
 
 
 async def test_an_error_of_the_database_is_masked(graph: Graph, own_demo: Database) -> None:
     async with own_demo.write() as session:
         await session.execute(sa.text("ALTER TABLE deadline_extension RENAME TO lost"))
     with structlog.testing.capture_logs() as logged:
-        answer = await run(graph, own_demo, "{ hazards(first: 2) { nodes { id extensions { reason } } } }")
-    assert codes(answer) == {"INTERNAL"}
+        response = await run(graph, own_demo, "{ hazards(first: 2) { nodes { id extensions { reason } } } }")
+    assert codes(response) == {"INTERNAL"}
     for text in ("SELECT", "deadline_extension", "lost"):
-        assert text not in repr(answer.errors) + repr(logged)
+        assert text not in repr(response.errors) + repr(logged)
 
 
-# -- a null that takes its siblings with it --
+# -- a null that propagates and cancels its siblings --
 
 
 async def orphan(database: Database) -> tuple[str, str]:
-    """A hazard whose enterprise is gone, which the database does not allow, and one whose enterprise is there.
+    """The ids of a hazard without its enterprise, which the database does not allow, and of an intact hazard.
 
-    The same inspection found both, so that they wait for the same row.
+    Both belong to the same inspection, so that they wait for the same row.
     """
     hazard = models.Hazard
     async with database.write() as session:
-        found = sa.select(col(hazard.id), col(hazard.enterprise_id), col(hazard.inspection_id))
-        hazards = (await session.execute(found.order_by(col(hazard.id)))).all()
-        lost = next(h for h in hazards if h.inspection_id is not None)
-        kept = next(h for h in hazards if h.enterprise_id != lost.enterprise_id)
-        same = sa.update(hazard).where(col(hazard.id) == kept.id).values(inspection_id=lost.inspection_id)
-        await session.execute(same)
-    gone = f"DELETE FROM enterprise WHERE id = {lost.enterprise_id}"
+        select = sa.select(col(hazard.id), col(hazard.enterprise_id), col(hazard.inspection_id))
+        hazards = (await session.execute(select.order_by(col(hazard.id)))).all()
+        orphaned = next(h for h in hazards if h.inspection_id is not None)
+        intact = next(h for h in hazards if h.enterprise_id != orphaned.enterprise_id)
+        update = sa.update(hazard).where(col(hazard.id) == intact.id).values(inspection_id=orphaned.inspection_id)
+        await session.execute(update)
+    delete = f"DELETE FROM enterprise WHERE id = {orphaned.enterprise_id}"
     if database.sqlite:
-        # Without the keys that Huhang's own connections hold.
+        # Without the foreign keys that Huhang's own connections enforce.
         with closing(sqlite3.connect(str(database.url.database))) as plain, plain:
-            plain.execute(gone)
+            plain.execute(delete)
     else:
         async with database.write() as session:
             await session.execute(sa.text("SET LOCAL session_replication_role = replica"))
-            await session.execute(sa.text(gone))
-    return node_id.encode("Hazard", lost.id), node_id.encode("Hazard", kept.id)
+            await session.execute(sa.text(delete))
+    return node_id.encode("Hazard", orphaned.id), node_id.encode("Hazard", intact.id)
 
 
-BESIDE = """query($lost: ID!, $kept: ID!) {
-  one: node(id: $lost) { ...Full }
-  other: node(id: $kept) { ...Full }
-  third: node(id: $lost) { ... on Hazard { id enterprise { name zone { name } } } }
+SIBLINGS = """query($first: ID!, $second: ID!) {
+  one: node(id: $first) { ...Full }
+  two: node(id: $second) { ...Full }
+  three: node(id: $first) { ... on Hazard { id enterprise { name zone { name } } } }
 }
 fragment Full on Hazard {
   enterprise { name town { name } zone { name plan } }
@@ -124,57 +124,56 @@ fragment Full on Hazard {
 }"""
 
 
-@pytest.mark.parametrize("turned", [False, True])
-async def test_a_null_does_not_take_with_it_what_others_wait_for(
-    graph: Graph, own_demo: Database, turned: bool
+@pytest.mark.parametrize("orphan_second", [False, True])
+async def test_a_null_does_not_cancel_rows_that_others_wait_for(
+    graph: Graph, own_demo: Database, orphan_second: bool
 ) -> None:
-    lost, kept = await orphan(own_demo)
-    wanted = await run(graph, own_demo, BESIDE, {"lost": kept, "kept": kept})
-    assert wanted.errors == []
-    given = {"lost": kept, "kept": lost} if turned else {"lost": lost, "kept": kept}
+    orphaned, intact = await orphan(own_demo)
+    expected = await run(graph, own_demo, SIBLINGS, {"first": intact, "second": intact})
+    assert expected.errors == []
+    first, second = (intact, orphaned) if orphan_second else (orphaned, intact)
     for _ in range(5):
-        answer = await run(graph, own_demo, BESIDE, given)
-        assert answer.data is not None
-        assert wanted.data is not None
-        assert codes(answer) == {"INTERNAL"}
-        # `lost` is asked for by the first and the third, or turned by the second alone.
-        names = ("one", "third") if turned else ("other",)
-        assert {name: answer.data[name] for name in names} == {name: wanted.data[name] for name in names}
-        assert all(answer.data[name] is None for name in {"one", "other", "third"} - set(names))
+        response = await run(graph, own_demo, SIBLINGS, {"first": first, "second": second})
+        assert response.data is not None
+        assert expected.data is not None
+        assert codes(response) == {"INTERNAL"}
+        names = ("one", "three") if orphan_second else ("two",)
+        assert {name: response.data[name] for name in names} == {name: expected.data[name] for name in names}
+        assert all(response.data[name] is None for name in {"one", "two", "three"} - set(names))
 
 
-AT_ONCE = """query($lost: [ID!]) {
-  hazards(filter: {enterprises: $lost}) { nodes { enterprise { name } } }
+CONCURRENT = """query($enterprises: [ID!]) {
+  hazards(filter: {enterprises: $enterprises}) { nodes { enterprise { name } } }
   venues { nodes { nearby(kinds: [ENTERPRISE, CAMERA, EXPERT, TEAM, WAREHOUSE, INSPECTOR]) { item { __typename } } } }
   enterprises { nodes { nearest(kinds: [CAMERA, EXPERT, TEAM, WAREHOUSE, INSPECTOR]) { item { __typename } } } }
 }"""
 
 
-async def test_no_connection_is_kept_by_what_was_cut_short(graph: Graph, own_demo: Database) -> None:
-    """A null at the root ends the operation while others still load in several steps; all connections come back."""
-    lost, _ = await orphan(own_demo)
+async def test_a_cancelled_field_gives_its_connection_back(graph: Graph, own_demo: Database) -> None:
+    """A null at the root ends the operation while other fields still load. All connections are returned."""
+    orphaned, _ = await orphan(own_demo)
     async with own_demo.read() as connection:
-        key = node_id.key_of(lost, "Hazard")
-        found = sa.select(col(models.Hazard.enterprise_id)).where(col(models.Hazard.id) == key)
-        enterprise = node_id.encode("Enterprise", (await connection.execute(found)).scalar_one())
+        key = node_id.key_of(orphaned, "Hazard")
+        select = sa.select(col(models.Hazard.enterprise_id)).where(col(models.Hazard.id) == key)
+        enterprise = node_id.encode("Enterprise", (await connection.execute(select)).scalar_one())
     for _ in range(12):  # more often than there are connections
-        answer = await asyncio.wait_for(run(graph, own_demo, AT_ONCE, {"lost": [enterprise]}), 20)
-        assert answer.data is None
-        assert codes(answer) == {"INTERNAL"}
+        response = await asyncio.wait_for(run(graph, own_demo, CONCURRENT, {"enterprises": [enterprise]}), 20)
+        assert response.data is None
+        assert codes(response) == {"INTERNAL"}
     others = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
     await asyncio.wait(others, timeout=5) if others else None
     pool: Any = own_demo.engine.pool
     assert pool.checkedout() == 0
 
 
-# graphql-core leaves coroutines behind that it has not begun.
+# graphql-core leaves coroutines that it has not started.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-async def test_an_operation_that_is_cancelled_gives_its_connection_back(
+async def test_a_cancelled_operation_gives_its_connection_back(
     graph: Graph, own_demo: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     for steps in range(1, 25):
         running = asyncio.ensure_future(
-            run(graph, own_demo, AT_ONCE.replace("hazards(filter", "hazards(first: 1, filter"))
+            run(graph, own_demo, CONCURRENT.replace("hazards(filter", "hazards(first: 1, filter"))
         )
         for _ in range(steps):
             await asyncio.sleep(0)
@@ -190,7 +189,7 @@ async def test_an_operation_that_is_cancelled_gives_its_connection_back(
     assert caplog.messages == []
 
 
-# -- what is wrong with the request --
+# -- invalid requests --
 
 TWO = "query A { zones { id } } query B { zones { code } }"
 
@@ -233,10 +232,10 @@ TWO = "query A { zones { id } } query B { zones { code } }"
     ],
 )
 async def test_a_bad_document_is_not_executed(graph: Graph, demo: Database, query: str, name: str | None) -> None:
-    answer = await run(graph, demo, query, name=name)
-    assert codes(answer) == {"BAD_DOCUMENT"}
-    assert not answer.started
-    assert "data" not in answer.body()
+    response = await run(graph, demo, query, name=name)
+    assert codes(response) == {"BAD_DOCUMENT"}
+    assert not response.started
+    assert "data" not in response.body()
 
 
 @pytest.mark.parametrize(
@@ -247,26 +246,26 @@ async def test_a_bad_document_is_not_executed(graph: Graph, demo: Database, quer
         "fragment F on Query { zone(by: {code: $code}) { id } } query($code: String!) { ...F }",
     ],
 )
-async def test_a_variable_may_be_the_one_of_several(graph: Graph, demo: Database, query: str) -> None:
-    answer = await run(graph, demo, query, {"code": "nowhere"})
-    assert answer.errors == []
-    assert answer.data == {"zone": None}
+async def test_a_one_of_input_takes_a_variable(graph: Graph, demo: Database, query: str) -> None:
+    response = await run(graph, demo, query, {"code": "nowhere"})
+    assert response.errors == []
+    assert response.data == {"zone": None}
 
 
-async def test_everybody_is_told_which_inputs_take_one_of_several(graph: Graph, demo: Database) -> None:
+async def test_introspection_says_which_inputs_are_one_of(graph: Graph, demo: Database) -> None:
     fields = "fields { type { isOneOf ofType { isOneOf } } args { type { isOneOf } } }"
     query = f"{{ __schema {{ types {{ name isOneOf {fields} }} }} }}"
-    answer = await make_executor(graph, demo).run(Operation(query), None)
-    assert answer.errors == []
-    assert answer.data is not None
-    found = {of["name"] for of in answer.data["__schema"]["types"] if of["isOneOf"]}
-    assert found == {"ZoneKey", "VenueKey", "EnterpriseKey"}
+    response = await make_executor(graph, demo).run(Operation(query), None)
+    assert response.errors == []
+    assert response.data is not None
+    inputs = {type_["name"] for type_ in response.data["__schema"]["types"] if type_["isOneOf"]}
+    assert inputs == {"ZoneKey", "VenueKey", "EnterpriseKey"}
 
 
-async def test_the_operation_that_is_named_is_executed(graph: Graph, demo: Database) -> None:
-    answer = await run(graph, demo, TWO, name="B")
-    assert answer.data is not None
-    assert set(answer.data["zones"][0]) == {"code"}
+async def test_the_named_operation_is_executed(graph: Graph, demo: Database) -> None:
+    response = await run(graph, demo, TWO, name="B")
+    assert response.data is not None
+    assert set(response.data["zones"][0]) == {"code"}
 
 
 @pytest.mark.parametrize(
@@ -295,14 +294,14 @@ async def test_the_operation_that_is_named_is_executed(graph: Graph, demo: Datab
 async def test_bad_variables_are_not_executed(
     graph: Graph, demo: Database, query: str, variables: dict[str, Any]
 ) -> None:
-    answer = await run(graph, demo, query, variables)
-    assert codes(answer) == {"BAD_VARIABLES"}
-    assert "data" not in answer.body()
+    response = await run(graph, demo, query, variables)
+    assert codes(response) == {"BAD_VARIABLES"}
+    assert "data" not in response.body()
 
 
-async def test_variables_too_many_do_no_harm(graph: Graph, demo: Database) -> None:
-    answer = await run(graph, demo, "{ zones { id } }", {"other": [1, {"a": None}]})
-    assert answer.errors == []
+async def test_undefined_variables_are_ignored(graph: Graph, demo: Database) -> None:
+    response = await run(graph, demo, "{ zones { id } }", {"other": [1, {"a": None}]})
+    assert response.errors == []
 
 
 @pytest.mark.parametrize(
@@ -314,32 +313,34 @@ async def test_variables_too_many_do_no_harm(graph: Graph, demo: Database) -> No
         (node_id.encode("Zone", 99), None),
     ],
 )
-async def test_ids(graph: Graph, demo: Database, id_: str, code: str | None) -> None:
-    answer = await run(graph, demo, "query($id: ID!) { node(id: $id) { id } }", {"id": id_})
-    assert codes(answer) == ({code} if code else set())
-    assert answer.data == {"node": None}
+async def test_an_invalid_id_is_an_error_and_an_unknown_id_null(
+    graph: Graph, demo: Database, id_: str, code: str | None
+) -> None:
+    response = await run(graph, demo, "query($id: ID!) { node(id: $id) { id } }", {"id": id_})
+    assert codes(response) == ({code} if code else set())
+    assert response.data == {"node": None}
 
 
 async def test_one_bad_id_among_many(graph: Graph, demo: Database) -> None:
-    """Nothing is left half begun, which would be a warning."""
+    """No coroutine is left unawaited, which would be a warning."""
     good = node_id.encode("Zone", 1)
-    answer = await run(graph, demo, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [good, "bad", good]})
-    assert [(error["extensions"]["code"], error["path"]) for error in answer.errors] == [("BAD_ID", ["nodes", 1])]
-    assert answer.data == {"nodes": [{"id": good}, None, {"id": good}]}
-    answer = await run(graph, demo, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [good] * 1001})
-    assert codes(answer) == {"BAD_INPUT"}
+    response = await run(graph, demo, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [good, "bad", good]})
+    assert [(error["extensions"]["code"], error["path"]) for error in response.errors] == [("BAD_ID", ["nodes", 1])]
+    assert response.data == {"nodes": [{"id": good}, None, {"id": good}]}
+    response = await run(graph, demo, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [good] * 1001})
+    assert codes(response) == {"BAD_INPUT"}
 
 
-async def test_ids_come_back_in_their_order_with_null_for_none(graph: Graph, demo: Database) -> None:
-    wanted = [
+async def test_nodes_are_in_the_order_of_the_ids_with_null_for_unknown_ones(graph: Graph, demo: Database) -> None:
+    ids = [
         node_id.encode("Zone", 2),
         node_id.encode("Zone", 99),
         node_id.encode("Enterprise", 5),
         node_id.encode("Zone", 2),
     ]
-    answer = await run(graph, demo, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": wanted})
-    assert answer.data is not None
-    assert [node and node["id"] for node in answer.data["nodes"]] == [wanted[0], None, wanted[2], wanted[3]]
+    response = await run(graph, demo, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ids})
+    assert response.data is not None
+    assert [node and node["id"] for node in response.data["nodes"]] == [ids[0], None, ids[2], ids[3]]
 
 
 # -- depth and size --
@@ -356,17 +357,17 @@ async def test_ids_come_back_in_their_order_with_null_for_none(graph: Graph, dem
     ],
     ids=["open", "fields", "values", "types", "tokens"],
 )
-async def test_what_is_too_deep_or_too_long_is_refused(graph: Graph, demo: Database, query: str) -> None:
-    answer = await asyncio.wait_for(run(graph, demo, query), 20)
-    assert codes(answer) == {"BAD_DOCUMENT"}
+async def test_a_document_that_is_too_deep_or_too_long_is_refused(graph: Graph, demo: Database, query: str) -> None:
+    response = await asyncio.wait_for(run(graph, demo, query), 20)
+    assert codes(response) == {"BAD_DOCUMENT"}
 
 
 @pytest.mark.parametrize("depth", [10, 60, 400, 2000])
-async def test_a_deep_walk_ends_with_data_or_a_code(graph: Graph, demo: Database, depth: int) -> None:
+async def test_a_deep_selection_has_data_or_a_code(graph: Graph, demo: Database, depth: int) -> None:
     step, back = "zone { command { ", "} } "
     query = "{ zones { command { " + step * depth + "id " + back * depth + "} } }"
-    answer = await asyncio.wait_for(run(graph, demo, query), 30)
-    assert codes(answer) <= {"BAD_DOCUMENT"}
-    assert (answer.data is not None) == (codes(answer) == set())
+    response = await asyncio.wait_for(run(graph, demo, query), 30)
+    assert codes(response) <= {"BAD_DOCUMENT"}
+    assert (response.data is not None) == (codes(response) == set())
     if depth == 10:
-        assert answer.data is not None
+        assert response.data is not None

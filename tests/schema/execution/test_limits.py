@@ -1,6 +1,6 @@
-"""A request that would hold up all others is refused before it is looked at; what is counted bounds what it would cost.
+"""Documents and variables beyond a limit are refused before validation; a document's extent bounds that work.
 
-Nothing here measures time: what is counted are the comparisons that graphql-core makes, and places of the answer.
+Nothing here measures time: the tests count graphql-core's comparisons and the positions of the response.
 """
 
 from collections import Counter
@@ -31,7 +31,17 @@ from schema.execution import limits
 from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, Operation
 from tests.conftest import COMMANDER, make_executor
-from tests.support.large_documents import HONEST, LONG, OF_SCHEMA, REFUSED, document, endless, fanned, fragment, many
+from tests.support.large_documents import (
+    INTROSPECTION,
+    LONG,
+    ORDINARY,
+    REFUSED,
+    document,
+    endless,
+    fanned,
+    fragment,
+    many,
+)
 from tests.support.proof_mode import PROVING
 
 pytestmark = pytest.mark.database_independent
@@ -40,12 +50,12 @@ DOCUMENTS = 20_000 if PROVING else 400
 EVERYTHING = {"specified_by_url": True, "directive_is_repeatable": True, "schema_description": True, "one_of": True}
 
 
-def codes(answer: GraphQLResponse) -> list[str]:
-    return [error["extensions"]["code"] for error in answer.errors]
+def codes(response: GraphQLResponse) -> list[str]:
+    return [error["extensions"]["code"] for error in response.errors]
 
 
 class Comparisons(Counter[str]):
-    """Counts how often graphql-core compares two fields, or two sets of them."""
+    """Counts graphql-core's comparisons of two fields, or of two selection sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()
@@ -66,22 +76,22 @@ def comparisons(monkeypatch: pytest.MonkeyPatch) -> Comparisons:
 
 
 @pytest.fixture
-def running(graph: Graph, demo: Database) -> Executor:
+def executor(graph: Graph, demo: Database) -> Executor:
     return make_executor(graph, demo)
 
 
 def extent(query: str) -> int:
-    """However much it is."""
+    """The extent of a document, also beyond the limit."""
     document = parse(query)
     fragments = [d for d in document.definitions if isinstance(d, FragmentDefinitionNode)]
-    measure = limits.Measure({f.name.value: f for f in fragments})
+    expansion = limits.Expansion({f.name.value: f for f in fragments})
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
-            measure.add(definition)
-    for one in fragments:
-        if not measure.reached(one):
-            measure.add(one)
-    return measure.extent
+            expansion.add(definition)
+    for each in fragments:
+        if not expansion.reached(each):
+            expansion.add(each)
+    return expansion.extent
 
 
 # -- documents --
@@ -89,53 +99,53 @@ def extent(query: str) -> int:
 
 @pytest.mark.parametrize("viewer", [COMMANDER, None], ids=["viewer", "nobody"])
 @pytest.mark.parametrize("query", REFUSED.values(), ids=REFUSED)
-async def test_too_much_at_once_is_refused_and_not_compared(
-    running: Executor, comparisons: Comparisons, query: str, viewer: Viewer | None
+async def test_a_document_that_expands_too_far_is_refused_before_validation(
+    executor: Executor, comparisons: Comparisons, query: str, viewer: Viewer | None
 ) -> None:
-    answer = await running.run(Operation(query), viewer)
-    assert codes(answer) == ["BAD_DOCUMENT"]
-    assert not answer.started
-    assert "more than 20,000 selections and comparisons" in answer.errors[0]["message"]
+    response = await executor.run(Operation(query), viewer)
+    assert codes(response) == ["BAD_DOCUMENT"]
+    assert not response.started
+    assert "more than 20,000 selections and comparisons" in response.errors[0]["message"]
     assert comparisons.total() == 0
 
 
 @pytest.mark.parametrize("query", LONG.values(), ids=LONG)
-async def test_a_text_that_is_too_long_is_refused(running: Executor, query: str) -> None:
-    answer = await running.run(Operation(query), None)
-    assert codes(answer) == ["BAD_DOCUMENT"]
-    assert "more than 10" in answer.errors[0]["message"]
+async def test_a_text_that_is_too_long_is_refused(executor: Executor, query: str) -> None:
+    response = await executor.run(Operation(query), None)
+    assert codes(response) == ["BAD_DOCUMENT"]
+    assert "more than 10" in response.errors[0]["message"]
 
 
-@pytest.mark.parametrize("query", OF_SCHEMA.values(), ids=OF_SCHEMA)
-async def test_too_much_of_the_schema_is_refused(running: Executor, query: str) -> None:
-    answer = await running.run(Operation(query), None)
-    assert codes(answer) == ["BAD_DOCUMENT"]
-    assert "more than 100,000 values of the schema itself" in answer.errors[0]["message"]
+@pytest.mark.parametrize("query", INTROSPECTION.values(), ids=INTROSPECTION)
+async def test_too_much_introspection_is_refused(executor: Executor, query: str) -> None:
+    response = await executor.run(Operation(query), None)
+    assert codes(response) == ["BAD_DOCUMENT"]
+    assert "more than 100,000 values of the schema itself" in response.errors[0]["message"]
 
 
-@pytest.mark.parametrize("query", HONEST.values(), ids=HONEST)
-async def test_what_clients_ask_is_answered(running: Executor, query: str) -> None:
-    answer = await running.run(Operation(query), COMMANDER)
-    assert set(codes(answer)) <= {"BAD_ID"}
-    assert answer.started
+@pytest.mark.parametrize("query", ORDINARY.values(), ids=ORDINARY)
+async def test_ordinary_documents_are_answered(executor: Executor, query: str) -> None:
+    response = await executor.run(Operation(query), COMMANDER)
+    assert set(codes(response)) <= {"BAD_ID"}
+    assert response.started
 
 
 @pytest.mark.parametrize("depth", [3, 9, 15])
-async def test_graphiql_is_told_the_schema(running: Executor, depth: int) -> None:
+async def test_the_introspection_query_of_graphiql_is_answered(executor: Executor, depth: int) -> None:
     query = get_introspection_query(**EVERYTHING, input_value_deprecation=True, type_depth=depth)
-    answer = await running.run(Operation(query), None)
-    assert answer.errors == []
-    assert answer.data is not None
+    response = await executor.run(Operation(query), None)
+    assert response.errors == []
+    assert response.data is not None
 
 
-async def test_one_more_is_too_much(running: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_selection_beyond_the_limit_is_refused(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     query = "{ zones { code code ... { code } command { ...F id } command { ...F } } } fragment F on CommandUnit { id }"
-    # zones; code, code, the inline fragment, code, command, command; the spread, id, the spread; compared are three
-    # codes, two commands, two ids, three sets below, and the spread that comes again with each of these.
+    # Selections: zones; code, code, the inline fragment, code, command, command; the spread, id, the spread.
+    # Comparisons: three codes, two commands, two ids, three sets below, and the repeated spread with each of these.
     assert extent(query) == 1 + 6 + 4 + 3 + 1 + 1 + 3 + 3
     monkeypatch.setattr(limits, "EXTENT_MAXIMUM", extent(query))
-    assert codes(await running.run(Operation(query), COMMANDER)) == []
-    assert codes(await running.run(Operation(query.replace("...F id", "...F id id")), COMMANDER)) == ["BAD_DOCUMENT"]
+    assert codes(await executor.run(Operation(query), COMMANDER)) == []
+    assert codes(await executor.run(Operation(query.replace("...F id", "...F id id")), COMMANDER)) == ["BAD_DOCUMENT"]
 
 
 @pytest.mark.parametrize(
@@ -147,116 +157,117 @@ async def test_one_more_is_too_much(running: Executor, monkeypatch: pytest.Monke
         ("SCHEMA_VALUES_MAXIMUM", "{ __schema { types { name fields { name } } } }"),
     ],
 )
-async def test_at_each_bound_a_document_passes_and_one_less_is_too_few(
-    running: Executor, monkeypatch: pytest.MonkeyPatch, maximum: str, query: str
+async def test_a_document_at_a_limit_passes_and_is_refused_when_the_limit_is_one_less(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch, maximum: str, query: str
 ) -> None:
     if maximum == "SCHEMA_VALUES_MAXIMUM":
         monkeypatch.setattr(limits, maximum, 1 + 2 * 350 + 3 * 350)
-    assert codes(await running.run(Operation(query), COMMANDER)) == []
+    assert codes(await executor.run(Operation(query), COMMANDER)) == []
     monkeypatch.setattr(limits, maximum, getattr(limits, maximum) - 1)
-    running._documents._cache.clear()
-    assert codes(await running.run(Operation(query), COMMANDER)) == ["BAD_DOCUMENT"]
+    executor._documents._cache.clear()
+    assert codes(await executor.run(Operation(query), COMMANDER)) == ["BAD_DOCUMENT"]
 
 
-async def test_of_fragments_without_end_their_cycle_is_told(running: Executor) -> None:
+async def test_a_cycle_of_fragments_is_named_in_the_error(executor: Executor) -> None:
     query = (
         "{ zones { ...F } }" + fragment("F", "command { zone { ...G } }") + fragment("G", "command { zone { ...F } }")
     )
-    answer = await running.run(Operation(query), None)
-    assert codes(answer) == ["BAD_DOCUMENT"]
-    assert answer.errors[0]["message"] == "Cannot spread fragment 'F' within itself via 'G'."
+    response = await executor.run(Operation(query), None)
+    assert codes(response) == ["BAD_DOCUMENT"]
+    assert response.errors[0]["message"] == "Cannot spread fragment 'F' within itself via 'G'."
 
 
-def test_counting_ends_soon_for_any_document(monkeypatch: pytest.MonkeyPatch) -> None:
-    found: list[int] = []
+def test_the_expansion_of_any_document_stops_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    selections: list[int] = []
 
-    def noted(*arguments: Any) -> limits.Place:
-        made = place(*arguments)
-        found.append(made.selections)
-        return made
+    def recording_position(*arguments: Any) -> limits.Position:
+        expanded = position(*arguments)
+        selections.append(expanded.selections)
+        return expanded
 
-    place = limits.place
-    monkeypatch.setattr(limits, "place", noted)
-    for query in [*REFUSED.values(), *OF_SCHEMA.values(), fanned(60, "a: command", "b: command"), endless(90)]:
-        found.clear()
+    position = limits.position
+    monkeypatch.setattr(limits, "position", recording_position)
+    for query in [*REFUSED.values(), *INTROSPECTION.values(), fanned(60, "a: command", "b: command"), endless(90)]:
+        selections.clear()
         assert limits.document_excess(parse(query)) is not None
-        assert sum(found[:-1]) <= limits.EXTENT_MAXIMUM
-        assert found[-1] <= limits.TOKENS_MAXIMUM
+        assert sum(selections[:-1]) <= limits.EXTENT_MAXIMUM
+        assert selections[-1] <= limits.TOKENS_MAXIMUM
 
 
-# -- what is counted, and what graphql-core does --
+# -- the extent, and the work of graphql-core --
 
 
 def test_the_extent_bounds_the_comparisons(
     graph: Graph, comparisons: Comparisons, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budget = overlapping.MAX_COMPLEXITY_BUDGET
-    looked = 0
+    compared = 0
     for seed in range(DOCUMENTS):
         query = document(seed)
-        found = extent(query)
-        if found > limits.EXTENT_MAXIMUM:
+        size = extent(query)
+        if size > limits.EXTENT_MAXIMUM:
             continue
         comparisons.clear()
         errors = validate(graph._schema, parse(query), [overlapping.OverlappingFieldsCanBeMergedRule], budget)
-        assert comparisons.total() <= 2 * found, query
+        assert comparisons.total() <= 2 * size, query
         assert all(error.message != "Validation aborted." for error in errors)
-        looked += comparisons.total() > 0
-    assert looked > DOCUMENTS / 4
+        compared += comparisons.total() > 0
+    assert compared > DOCUMENTS / 4
 
 
 # -- the schema --
 
 
 def test_the_lengths_of_introspection_hold(graph: Graph) -> None:
-    """Wherever one can go in the description of the schema, about as much is counted as is found there."""
+    """On every path through introspection, the estimated number of objects is at least a third of the real one."""
     schema = graph._schema
     info: Any = SimpleNamespace(schema=schema)
-    # graphql-core allows of these two within each other.
+    # graphql-core allows at most two of these on a path.
     lists = {"fields", "inputFields", "interfaces", "possibleTypes"}
 
-    def look(of: Any, values: list[Any], counted: float, path: list[str]) -> None:
-        for name, field in of.fields.items():
+    def check(parent: Any, values: list[Any], estimate: float, path: list[str]) -> None:
+        for name, field in parent.fields.items():
             inner = get_named_type(field.type)
             if is_leaf_type(inner) or sum(step in lists for step in [*path, name]) > 2:
                 continue
-            told = [made for value in values if (made := field.resolve(value, info)) is not None]
-            found = [one for each in told for one in each] if is_list_type(get_nullable_type(field.type)) else told
-            times = limits.introspection_factor(counted, name)
-            assert len(found) <= 3 * times, [*path, name]
-            if found and len(path) < 6:
-                look(inner, found, times, [*path, name])
+            results = [result for value in values if (result := field.resolve(value, info)) is not None]
+            if is_list_type(get_nullable_type(field.type)):
+                results = [item for items in results for item in items]
+            expected = limits.introspection_factor(estimate, name)
+            assert len(results) <= 3 * expected, [*path, name]
+            if results and len(path) < 6:
+                check(inner, results, expected, [*path, name])
 
-    look(schema.type_map["__Schema"], [schema], 1, [])
+    check(schema.type_map["__Schema"], [schema], 1, [])
     assert len(schema.type_map) <= limits.LENGTHS["types"] <= 1.2 * len(schema.type_map)
 
 
 # -- errors --
 
 
-async def test_few_errors_are_told(running: Executor) -> None:
-    answer = await running.run(Operation(f"{{ {many('x#', 100)} }}"), None)
-    assert set(codes(answer)) == {"BAD_DOCUMENT"}
-    assert len(answer.errors) == limits.ERRORS_MAXIMUM + 1
-    assert "Too many" in answer.errors[-1]["message"]
+async def test_only_a_few_errors_are_reported(executor: Executor) -> None:
+    response = await executor.run(Operation(f"{{ {many('x#', 100)} }}"), None)
+    assert set(codes(response)) == {"BAD_DOCUMENT"}
+    assert len(response.errors) == limits.ERRORS_MAXIMUM + 1
+    assert "Too many" in response.errors[-1]["message"]
 
 
-async def test_a_literal_is_written_into_one_message(running: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_literal_is_printed_in_one_message_only(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     printed: list[Any] = []
 
-    def noted(node: Any) -> str:
+    def recording_print(node: Any) -> str:
         printed.append(node)
         return "…"
 
-    monkeypatch.setattr(import_module("graphql.utilities.validate_input_value"), "print_for_error", noted)
+    monkeypatch.setattr(import_module("graphql.utilities.validate_input_value"), "print_for_error", recording_print)
     query = f"{{ zone(by: {{{many('x#: 1', 500)}}}) {{ id }} }}"
-    answer = await running.run(Operation(query), COMMANDER)
-    assert set(codes(answer)) == {"BAD_DOCUMENT"}
-    assert "x0" in answer.errors[0]["message"]
+    response = await executor.run(Operation(query), COMMANDER)
+    assert set(codes(response)) == {"BAD_DOCUMENT"}
+    assert "x0" in response.errors[0]["message"]
     assert len(printed) == 1
     printed.clear()
-    answer = await running.run(Operation("{ a: zone(by: {x: 1}) { id } b: zone(by: {y: 1}) { id } }"), COMMANDER)
-    assert len([error for error in answer.errors if "unknown field" in error["message"]]) == 2
+    response = await executor.run(Operation("{ a: zone(by: {x: 1}) { id } b: zone(by: {y: 1}) { id } }"), COMMANDER)
+    assert len([error for error in response.errors if "unknown field" in error["message"]]) == 2
 
 
 # -- variables --
@@ -277,34 +288,34 @@ KEY = "query($by: ZoneKey!) { zone(by: $by) { id } }"
     ],
     ids=["list", "lists", "lists of some", "object", "others", "variables"],
 )
-async def test_too_many_values_are_refused(running: Executor, query: str, variables: dict[str, Any]) -> None:
-    answer = await running.run(Operation(query, variables), COMMANDER)
-    assert codes(answer) == ["BAD_VARIABLES"]
-    assert not answer.started
-    assert answer.errors[0]["message"] == "The variables have more than 10,000 values."
+async def test_too_many_values_are_refused(executor: Executor, query: str, variables: dict[str, Any]) -> None:
+    response = await executor.run(Operation(query, variables), COMMANDER)
+    assert codes(response) == ["BAD_VARIABLES"]
+    assert not response.started
+    assert response.errors[0]["message"] == "The variables have more than 10,000 values."
     with pytest.raises(RequestError, match="more than 10,000"):
-        running.prepare(Operation(query, variables))
+        executor.prepare(Operation(query, variables))
 
 
-async def test_too_many_values_are_refused_for_a_cached_query_too(running: Executor) -> None:
-    assert codes(await running.run(Operation(IDS, {"ids": []}), COMMANDER)) == []
+async def test_too_many_values_are_refused_for_a_cached_query_too(executor: Executor) -> None:
+    assert codes(await executor.run(Operation(IDS, {"ids": []}), COMMANDER)) == []
     with pytest.raises(RequestError, match="more than 10,000"):
-        running.prepare(Operation(IDS, {"ids": ["x"] * limits.VALUES_MAXIMUM}))
+        executor.prepare(Operation(IDS, {"ids": ["x"] * limits.VALUES_MAXIMUM}))
 
 
-async def test_at_the_bound_variables_are_taken(running: Executor) -> None:
+async def test_variables_at_the_limit_are_accepted(executor: Executor) -> None:
     variables = {"ids": [], "other": [1] * (limits.VALUES_MAXIMUM - 2)}
-    assert codes(await running.run(Operation(IDS, variables), COMMANDER)) == []
+    assert codes(await executor.run(Operation(IDS, variables), COMMANDER)) == []
     variables["other"].append(1)
-    assert codes(await running.run(Operation(IDS, variables), COMMANDER)) == ["BAD_VARIABLES"]
+    assert codes(await executor.run(Operation(IDS, variables), COMMANDER)) == ["BAD_VARIABLES"]
 
 
-# -- what is promised --
+# -- the documents --
 
 
-def test_the_bounds_are_documented() -> None:
+def test_the_limits_are_documented() -> None:
     text = (Path(__file__).parents[3] / "docs" / "reference" / "http.md").read_text("utf-8")
-    told = text[text.index("## Limits") :]
+    section = text[text.index("## Limits") :]
     for name, value in vars(limits).items():
         if name.endswith("_MAXIMUM"):
-            assert f"| {value:,} |" in told, name
+            assert f"| {value:,} |" in section, name

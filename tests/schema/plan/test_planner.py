@@ -11,7 +11,7 @@ from schema.build import Graph
 from schema.execution.operation import Operation
 from schema.plan.selections import SELECTIONS_MAXIMUM, FieldInterner, Selections
 from tests.conftest import COMMANDER, make_executor
-from tests.support.large_documents import HONEST, document, many
+from tests.support.large_documents import ORDINARY, document, many
 
 
 def fields(of: DocumentNode) -> list[FieldNode]:
@@ -44,7 +44,7 @@ MARKED = """{
 }"""
 
 
-@pytest.mark.parametrize("query", [MARKED, *HONEST.values(), *(document(seed) for seed in range(40))])
+@pytest.mark.parametrize("query", [MARKED, *ORDINARY.values(), *(document(seed) for seed in range(40))])
 def test_fields_are_alike_that_print_alike(query: str) -> None:
     """Their aliases aside."""
     alike = FieldInterner()
