@@ -137,8 +137,8 @@ async def test_search_reads_the_rows_of_each_kind_at_once(graph: Graph, demo: Da
 
 async def test_rows_are_counted_only_for_total_count(graph: Graph, demo: Database) -> None:
     running = make_executor(graph, demo, planned=False)
-    for asked, counts in (("nodes { id }", 0), ("edges { cursor } pageInfo { hasNextPage }", 0), ("totalCount", 2)):
-        query = f"{{ enterprises(first: 3) {{ nodes {{ hazards {{ {asked} }} }} {asked} }} }}"
+    for fields, counts in (("nodes { id }", 0), ("edges { cursor } pageInfo { hasNextPage }", 0), ("totalCount", 2)):
+        query = f"{{ enterprises(first: 3) {{ nodes {{ hazards {{ {fields} }} }} {fields} }} }}"
         with StatementCounter(demo) as statements:
             response = await running.run(Operation(query), COMMANDER)
         assert response.errors == []

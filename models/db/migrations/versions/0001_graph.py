@@ -1,4 +1,4 @@
-"""The graph: every noun of the bureau. Long, because a migration is one step and is never taken apart afterwards."""
+"""Creates the tables of all nouns. It is long because it is one step, and a released migration does not change."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The event log, the answers kept for repeated mutations, and rainfall readings."""
+"""Adds the event log, the outcomes of mutations with a client's id, and rainfall readings."""
 
 import secrets
 

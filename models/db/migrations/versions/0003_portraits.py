@@ -1,4 +1,4 @@
-"""Indexes for portraits: what was closed, accepted and filed when."""
+"""Adds indexes for portraits on the times when rows were closed, accepted or filed."""
 
 from alembic import op
 

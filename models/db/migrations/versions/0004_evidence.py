@@ -1,4 +1,4 @@
-"""Evidence that is uploaded: whether it is in store and attached, and who uploaded it."""
+"""Adds uploads of evidence: whether it is stored and attached, and who uploaded it."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Keys of rows in the register that they were imported from."""
+"""Adds the keys of rows in the register that they were imported from."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Indexes that have all that a count of a portrait needs, in place of some that led to the rows."""
+"""Replaces indexes for the counts of portraits by covering ones."""
 
 from alembic import op
 
