@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.markdown import read
+from tests.support.markdown import read
 from web.settings import ROOT
 
 PAGE = ROOT / "docs" / "architecture.md"

@@ -1,4 +1,4 @@
-"""Every example in the documents does what it says. `tests.docs.examples` tells how blocks are marked."""
+"""Every example in the documents does what it says. `tests.support.document_examples` tells how blocks are marked."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.examples import Runner, WrongExample, check, commands, different
+from tests.support.document_examples import Runner, WrongExample, check, commands, different
 from tests.support.server_process import environment, serving
 from web.settings import ROOT
 

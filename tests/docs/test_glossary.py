@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.docs.markdown import read
+from tests.support.markdown import read
 from web.settings import ROOT
 
 GLOSSARY = ROOT / "docs" / "glossary.md"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.markdown import documents, read, slug
+from tests.support.markdown import documents, read, slug
 from web.settings import ROOT
 
 DOCUMENTS = documents()

@@ -34,7 +34,7 @@ import typer
 from graphql import GraphQLSchema, OperationType, build_schema, get_operation_ast, parse, validate
 
 from models.visibility import Role
-from tests.docs.markdown import Block, read
+from tests.support.markdown import Block, read
 from web.cli import app
 from web.settings import ROOT
 
