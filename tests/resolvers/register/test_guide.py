@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.docs.markdown import Block, read
+from tests.support.markdown import Block, read
 from web.cli import app
 from web.settings import ROOT
 
