@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import pytest
 import sqlalchemy as sa
 
 import models
@@ -76,6 +77,7 @@ async def whole_days(url: str, clock: Clock) -> Summary:
     return summary
 
 
+@pytest.mark.database_independent
 async def test_simulated_days_walk_every_life_cycle_without_a_refusal(
     graph: Graph, databases: Databases, demo_url: str
 ) -> None:
