@@ -21,7 +21,7 @@ from tests.conftest import COMMANDER, Databases, close_for_copying, make_executo
 from tests.support.owner_subset import delete_all_except, own_keys
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
-from tests.support.random_queries import Stock, Wanderer, without_aside
+from tests.support.random_queries import ArgumentPool, QueryGenerator, without_volatile
 from tests.support.sample_values import cursors, ignore_unawaited, names, richest, texts
 
 OPERATIONS = 5_000 if PROVING else 300
@@ -37,8 +37,8 @@ class Pair:
     graph: Graph
     whole: Database
     alone: Database
-    stock: Stock
-    wanderer: Wanderer
+    pool: ArgumentPool
+    queries: QueryGenerator
 
     async def answers(self, query: str, viewer: Viewer | None = None) -> tuple[GraphQLResponse, GraphQLResponse]:
         """The responses of both to the enterprise, or to another viewer."""
@@ -65,8 +65,8 @@ async def pairs(databases: Databases, demo_url: str, demo: Database, graph: Grap
             kind: [*own_cursors.get(kind, []), *(others if kind != "EventConnection" else [])]
             for kind, others in all_cursors.items()
         }
-        stock = Stock(await names(demo, keys), await names(demo, None), await texts(demo), both)
-        pairs.append(Pair(viewer, graph, demo, copy, stock, Wanderer(graph, stock)))
+        pool = ArgumentPool(await names(demo, keys), await names(demo, None), await texts(demo), both)
+        pairs.append(Pair(viewer, graph, demo, copy, pool, QueryGenerator(graph, pool)))
     yield pairs
     for copy in copies:
         await close_for_copying(copy)
@@ -85,11 +85,11 @@ def ids_in(data: Any) -> Iterator[str]:
 
 async def compare(pair: Pair, number: int) -> Counter[str]:
     """Run an operation on both databases; how many rows of each type it returned."""
-    query = pair.wanderer.operation(number)
+    query = pair.queries.operation(number)
     whole, alone = await pair.answers(query)
     assert whole.started, (query, whole.errors)
     assert "INTERNAL" not in {error["extensions"]["code"] for error in whole.errors}, query
-    assert without_aside(whole.data) == without_aside(alone.data), f"operation {number}: {query}"
+    assert without_volatile(whole.data) == without_volatile(alone.data), f"operation {number}: {query}"
     # Of several errors that null the same field only the first may be reported, and which one is first may differ.
     errors, others = errors_of(whole), errors_of(alone)
     assert bool(errors) == bool(others), f"operation {number}: {query}"
@@ -112,10 +112,10 @@ async def test_an_enterprise_gets_the_same_answers_from_its_own_rows_alone(
             for number in range(start, min(start + BATCH, OPERATIONS)):
                 seen += await compare(pairs[number % len(pairs)], number)
     # Every type of row that an enterprise has was among the answers.
-    assert {name for pair in pairs for name in pair.stock.own} <= set(seen)
+    assert {name for pair in pairs for name in pair.pool.own} <= set(seen)
     root = graph._schema.query_type
     assert root is not None
-    assert {name for of, name in pairs[0].wanderer.asked if of == "Query"} == set(root.fields)
+    assert {name for of, name in pairs[0].queries.selected if of == "Query"} == set(root.fields)
     record_proof(
         "own_file",
         "Random queries by an enterprise: the district's database and its own rows alone give the same answers",
@@ -123,7 +123,7 @@ async def test_an_enterprise_gets_the_same_answers_from_its_own_rows_alone(
             "database": "SQLite" if pairs[0].whole.sqlite else "PostgreSQL",
             "queries": f"{OPERATIONS:,}",
             "enterprises": len(pairs),
-            "fields selected": f"{sum(sum(pair.wanderer.asked.values()) for pair in pairs):,}",
+            "fields selected": f"{sum(sum(pair.queries.selected.values()) for pair in pairs):,}",
             "rows returned": f"{seen.total():,}",
         },
     )

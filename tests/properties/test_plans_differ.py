@@ -1,6 +1,6 @@
-"""Plans answer as graphql-core does: random operations by every role, told in many ways, byte for byte.
+"""Plans give byte for byte the data that graphql-core gives, for random operations by every role.
 
-graphql-core executes the declarations one field at a time and knows nothing of plans.
+graphql-core resolves the same declarations one field at a time and does not use plans.
 """
 
 from collections import Counter
@@ -24,8 +24,8 @@ from subscriptions import event_log
 from tests.conftest import COMMANDER, NOW, SHANGHAI, make_executor
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
-from tests.support.query_variants import disguised
-from tests.support.random_queries import Stock, Wanderer
+from tests.support.query_variants import rewritten
+from tests.support.random_queries import ArgumentPool, QueryGenerator
 from tests.support.sample_values import cursors, ignore_unawaited, names, richest, texts
 
 OPERATIONS = 10_000 if PROVING else 200
@@ -34,21 +34,21 @@ EVENTS = 1_000 if PROVING else 60
 
 
 @dataclass
-class Asked:
-    """Both ways to execute, and who asks what."""
+class Comparison:
+    """An executor with plans and one without, random viewers and operations."""
 
     planned: Executor
     plain: Executor
     viewers: list[Viewer]
-    wanderer: Wanderer
+    queries: QueryGenerator
     graph: Graph
 
 
 @pytest_asyncio.fixture(scope="module")
-async def asked(demo: Database, graph: Graph) -> AsyncIterator[Asked]:
+async def comparison(demo: Database, graph: Graph) -> AsyncIterator[Comparison]:
     plain = Executor(graph, demo, SHANGHAI, lambda: NOW, planned=False)
     every = await names(demo, None)
-    stock = Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
+    pool = ArgumentPool(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
     [rich] = await richest(demo, 1)
     programs = (frozenset({Scope.READ}), frozenset({Scope.READ, Scope.PERSONAL}), frozenset({Scope.POSITIONS}))
     viewers = [
@@ -60,17 +60,17 @@ async def asked(demo: Database, graph: Graph) -> AsyncIterator[Asked]:
         Viewer(Visibility(Role.WALL)),
         *(Viewer(Visibility(Role.INTEGRATOR, scopes)) for scopes in programs),
     ]
-    yield Asked(make_executor(graph, demo), plain, viewers, Wanderer(graph, stock), graph)
+    yield Comparison(make_executor(graph, demo), plain, viewers, QueryGenerator(graph, pool), graph)
 
 
-async def compared(asked: Asked, number: int, found: Counter[str]) -> int:
-    """Ask both an operation; counts who answered, and gives the size of what a plan said."""
-    viewer = asked.viewers[number % len(asked.viewers)]
-    query, variables = disguised(asked.graph._schema, asked.wanderer.operation(number, roots=1), number)
-    plan = await asked.planned.run(Operation(query, variables), viewer)
-    core = await asked.plain.run(Operation(query, variables), viewer)
+async def compare(comparison: Comparison, number: int, counts: Counter[str]) -> int:
+    """Run an operation both ways and count which executor answered; the size of the plan's data in bytes."""
+    viewer = comparison.viewers[number % len(comparison.viewers)]
+    query, variables = rewritten(comparison.graph._schema, comparison.queries.operation(number, roots=1), number)
+    plan = await comparison.planned.run(Operation(query, variables), viewer)
+    core = await comparison.plain.run(Operation(query, variables), viewer)
     assert core.started, (core.errors, query)
-    found["by plan" if plan.written is not None else "with errors" if core.errors else "left"] += 1
+    counts["by plan" if plan.written is not None else "with errors" if core.errors else "left"] += 1
     if plan.written is None:
         return 0
     assert core.errors == [], (query, variables)
@@ -78,58 +78,60 @@ async def compared(asked: Asked, number: int, found: Counter[str]) -> int:
     return len(plan.written)
 
 
-async def test_plans_answer_as_graphql_core_does(asked: Asked, demo: Database, record_proof: RecordProof) -> None:
-    found: Counter[str] = Counter()
+async def test_a_plan_gives_the_same_bytes_as_graphql_core(
+    comparison: Comparison, demo: Database, record_proof: RecordProof
+) -> None:
+    counts: Counter[str] = Counter()
     size = 0
     for start in range(0, OPERATIONS, BATCH):
         with ignore_unawaited():
             for number in range(start, start + BATCH):
-                size += await compared(asked, number, found)
-    assert asked.planned.plans is not None
-    assert found["by plan"] >= 0.95 * (OPERATIONS - found["with errors"])
+                size += await compare(comparison, number, counts)
+    assert comparison.planned.plans is not None
+    assert counts["by plan"] >= 0.95 * (OPERATIONS - counts["with errors"])
     record_proof(
         "plans",
         "Random operations by all roles: a plan and graphql-core give the same bytes",
         {
             "database": "SQLite" if demo.sqlite else "PostgreSQL",
             "operations": f"{OPERATIONS:,}",
-            "by plan": f"{found['by plan']:,}",
-            "with errors, so by graphql-core": f"{found['with errors']:,}",
-            "left to graphql-core though without errors": f"{found['left']:,}",
+            "by plan": f"{counts['by plan']:,}",
+            "with errors, so by graphql-core": f"{counts['with errors']:,}",
+            "left to graphql-core though without errors": f"{counts['left']:,}",
             "bytes compared": f"{size:,}",
         },
     )
 
 
-async def test_streams_are_rendered_alike_with_a_plan_and_without(asked: Asked, demo: Database) -> None:
-    """The root is an event that was read before."""
-    schema = asked.graph._schema
+async def test_an_event_is_rendered_the_same_with_and_without_a_plan(comparison: Comparison, demo: Database) -> None:
+    """The root value is an event's record, which was read before."""
+    schema = comparison.graph._schema
     served = 0
     async with demo.read() as connection:
         events = [Record(models.Event, row) for row in await event_log.after(connection, 0, EVENTS)]
-    plans = asked.planned.plans
+    plans = comparison.planned.plans
     assert plans is not None
     with ignore_unawaited():
         for number, event in enumerate(events):
-            viewer = asked.viewers[number % 6]
-            selection = asked.wanderer.selection(schema.type_map["Event"], number)
-            query, variables = disguised(schema, f"subscription {{ updates {{ {selection} }} }}", number)
-            operation = asked.planned.prepare(Operation(query, variables))
-            opening = subscription_request(asked.graph, operation, viewer.visibility)
+            viewer = comparison.viewers[number % 6]
+            selection = comparison.queries.selection(schema.type_map["Event"], number)
+            query, variables = rewritten(schema, f"subscription {{ updates {{ {selection} }} }}", number)
+            operation = comparison.planned.prepare(Operation(query, variables))
+            request = subscription_request(comparison.graph, operation, viewer.visibility)
             before = plans.served
             rendered = [
                 await EventRenderer(
-                    asked.graph,
-                    opening,
-                    lambda visibility: Context(asked.plain.reader(Viewer(visibility))),
-                    partial(running.event_data, operation, viewer),
+                    comparison.graph,
+                    request,
+                    lambda visibility: Context(comparison.plain.reader(Viewer(visibility))),
+                    partial(executor.event_data, operation, viewer),
                 ).execute(event, f"e-{number}")
-                for running in (asked.planned, asked.plain)
+                for executor in (comparison.planned, comparison.plain)
             ]
             served += plans.served > before
-            first, second = map(orjson.loads, rendered)
-            if "errors" not in second:
+            by_plan, by_core = map(orjson.loads, rendered)
+            if "errors" not in by_core:
                 assert rendered[0] == rendered[1], query
             else:
-                assert "errors" in first
+                assert "errors" in by_plan
     assert served > EVENTS // 2

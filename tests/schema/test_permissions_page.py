@@ -16,7 +16,7 @@ from schema.build import Graph
 from schema.fields.source import NODES
 from schema.permissions_page import page
 from tests.conftest import Databases
-from tests.support.exhaustive_queries import is_row, leaves
+from tests.support.exhaustive_queries import is_row, scalar_values
 from tests.support.personal_data import IMPERSONAL, KINDS, PERSONAL, own_marks
 from tests.support.viewer_reads import MarkedDemo, marked_demo
 from web.settings import ROOT
@@ -146,7 +146,7 @@ async def test_a_program_that_may_not_read_is_told_nothing(scene: MarkedDemo, wh
     told = await scene.read_all(who)
     for name, data in told.answers.items():
         if name not in ("viewer", "cursor"):
-            assert {value for _, value in leaves(data)} <= {0}, name
+            assert {value for _, value in scalar_values(data)} <= {0}, name
     assert told.fields & {"Viewer.inspector", "Viewer.enterprise"} == set()
 
 

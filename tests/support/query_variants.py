@@ -1,4 +1,4 @@
-"""The same operation said otherwise: variables, fragments, fields asked twice, @skip and @include."""
+"""Rewrites an operation with variables, fragments, repeated fields, @skip and @include."""
 
 from random import Random
 from typing import Any
@@ -30,8 +30,8 @@ from graphql.language import (
 )
 
 
-class Disguise(Visitor):
-    """Changes a document while it is walked; what it leaves behind are definitions and the values of variables."""
+class Rewriter(Visitor):
+    """Rewrites a document while it is visited. Collects the fragments and variables that it introduces."""
 
     def __init__(self, types: TypeInfo, rng: Random) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Disguise(Visitor):
         return ArgumentNode(name=node.name, value=self._variable(str(of.type), value))
 
     def leave_field(self, node: FieldNode, *_: Any) -> Any:
-        if self._rng.random() < 0.92 or self._streams():
+        if self._rng.random() < 0.92 or self._is_subscription_root():
             return None
         return FieldNode(
             name=node.name,
@@ -63,36 +63,36 @@ class Disguise(Visitor):
             selection_set=node.selection_set,
         )
 
-    def _streams(self) -> bool:
-        """Whether this is the root of a subscription, which asks for one stream and without conditions."""
+    def _is_subscription_root(self) -> bool:
+        """Whether this is the root of a subscription, which has one field and no conditions."""
         of = self._types.get_parent_type()
         return of is not None and of.name == "Subscription"
 
     def _condition(self) -> DirectiveNode:
-        skip, holds = self._rng.random() < 0.5, self._rng.random() < 0.5
-        value: Any = BooleanValueNode(value=holds)
+        skip, condition = self._rng.random() < 0.5, self._rng.random() < 0.5
+        value: Any = BooleanValueNode(value=condition)
         if self._rng.random() < 0.6:
-            value = self._variable("Boolean!", holds)
+            value = self._variable("Boolean!", condition)
         argument = ArgumentNode(name=NameNode(value="if"), value=value)
         return DirectiveNode(name=NameNode(value="skip" if skip else "include"), arguments=(argument,))
 
     def leave_selection_set(self, node: SelectionSetNode, key: Any, parent: Any, *_: Any) -> Any:
         of = self._types.get_parent_type()
-        if of is None or self._streams():
+        if of is None or self._is_subscription_root():
             return None
-        made: list[Any] = []
+        selections: list[Any] = []
         for selection in node.selections:
-            dice = self._rng.random()
-            if dice < 0.06:
-                made.append(self._inline(selection, of.name))
-            elif dice < 0.12:
-                made.append(self._fragment(selection, of.name))
-            elif dice < 0.16:
-                made += [selection, selection]
+            chance = self._rng.random()
+            if chance < 0.06:
+                selections.append(self._inline(selection, of.name))
+            elif chance < 0.12:
+                selections.append(self._fragment(selection, of.name))
+            elif chance < 0.16:
+                selections += [selection, selection]
             else:
-                made.append(selection)
-        # Whatever is left out, something is asked.
-        return SelectionSetNode(selections=(*made, FieldNode(name=NameNode(value="__typename"))))
+                selections.append(selection)
+        # Conditions may leave out everything else.
+        return SelectionSetNode(selections=(*selections, FieldNode(name=NameNode(value="__typename"))))
 
     def _inline(self, selection: Any, of: str) -> InlineFragmentNode:
         named = NamedTypeNode(name=NameNode(value=of)) if self._rng.random() < 0.7 else None
@@ -113,13 +113,13 @@ class Disguise(Visitor):
         return FragmentSpreadNode(name=name)
 
 
-def disguised(schema: GraphQLSchema, query: str, seed: object) -> tuple[str, dict[str, Any]]:
-    """The operation, and its variables."""
+def rewritten(schema: GraphQLSchema, query: str, seed: object) -> tuple[str, dict[str, Any]]:
+    """The rewritten operation and its variables. It may select less, by the conditions of @skip and @include."""
     types = TypeInfo(schema)
-    disguise = Disguise(types, Random(repr(seed)))
-    document: DocumentNode = visit(parse(query), TypeInfoVisitor(types, disguise))
+    rewriter = Rewriter(types, Random(repr(seed)))
+    document: DocumentNode = visit(parse(query), TypeInfoVisitor(types, rewriter))
     [operation] = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    declared = ", ".join(f"${name}: {of}" for name, of in disguise.declared.items())
-    head = f"{operation.operation.value} Disguised{f'({declared})' if declared else ''} "
-    parts = [head + print_ast(operation.selection_set), *map(print_ast, disguise.fragments)]
-    return "\n".join(parts), disguise.values
+    declared = ", ".join(f"${name}: {of}" for name, of in rewriter.declared.items())
+    head = f"{operation.operation.value} Rewritten{f'({declared})' if declared else ''} "
+    parts = [head + print_ast(operation.selection_set), *map(print_ast, rewriter.fragments)]
+    return "\n".join(parts), rewriter.values

@@ -25,8 +25,8 @@ from tests.conftest import TODAY
 
 DEPTH = 4
 ROOTS = 3
-# Which type's ids an argument takes, by its name; others take any type's.
-TAKES = {
+# By argument, the type whose ids it takes; other arguments take ids of any type.
+ID_TYPES = {
     "zone": "Zone",
     "zones": "Zone",
     "towns": "Town",
@@ -40,16 +40,16 @@ TAKES = {
     "VenueKey.id": "Venue",
     "EnterpriseKey.id": "Enterprise",
 }
-# What tells how long the log is, or when it was asked: it stands aside in a comparison.
-ASIDE = frozenset({("Query", "cursor"), ("Portrait", "cursor"), ("Portrait", "asOf")})
-# Fields of a filter of several types that apply to one of them alone.
-APPLIES = {"teamKinds": "TeamConnection", "specialty": "ExpertConnection", "stockCode": "WarehouseConnection"}
-METRES = (0, 300, 2_500, 20_000)
+# Fields that depend on the log's length or on the time of the query. Their aliases tell comparisons to skip them.
+VOLATILE_FIELDS = frozenset({("Query", "cursor"), ("Portrait", "cursor"), ("Portrait", "asOf")})
+# Fields of a filter shared by several types that apply to only one of them, with its connection.
+FIELD_CONNECTIONS = {"teamKinds": "TeamConnection", "specialty": "ExpertConnection", "stockCode": "WarehouseConnection"}
+DISTANCES = (0, 300, 2_500, 20_000)
 
 
 @dataclass
-class Stock:
-    """What arguments are drawn from: by type the ids of one's own rows and of all, by connection its cursors."""
+class ArgumentPool:
+    """The values of arguments: by type, ids of the viewer's own rows and of all rows; by connection, its cursors."""
 
     own: Mapping[str, Sequence[str]]
     every: Mapping[str, Sequence[str]]
@@ -57,12 +57,12 @@ class Stock:
     cursors: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-class Wanderer:
-    """Makes operations. Equal seeds give equal operations."""
+class QueryGenerator:
+    """Makes random operations. Equal seeds give equal operations. `selected` counts the fields by (type, name)."""
 
-    def __init__(self, graph: Graph, stock: Stock) -> None:
-        self.asked: Counter[tuple[str, str]] = Counter()
-        self._schema, self._stock = graph._schema, stock
+    def __init__(self, graph: Graph, pool: ArgumentPool) -> None:
+        self.selected: Counter[tuple[str, str]] = Counter()
+        self._schema, self._pool = graph._schema, pool
         self._rng, self._number = Random(), 0
 
     def operation(self, seed: object, roots: int = ROOTS) -> str:
@@ -72,24 +72,24 @@ class Wanderer:
         names = self._rng.choices(list(root.fields), k=roots)
         return "{ " + " ".join(self._field(root, name, DEPTH) for name in names) + " }"
 
-    def of(self, name: str, seed: object) -> str:
-        """An operation of one field of Query."""
+    def root_operation(self, name: str, seed: object) -> str:
+        """An operation with one field of Query."""
         self._rng, self._number = Random(repr(seed)), 0
         return f"{{ {self._field(self._schema.query_type, name, DEPTH)} }}"
 
     def selection(self, of: Any, seed: object) -> str:
-        """Something that can be asked of a type."""
+        """A selection on a type."""
         self._rng, self._number = Random(repr(seed)), 0
         return self._selection(of, DEPTH - 1)
 
     def _field(self, of: Any, name: str, depth: int) -> str:
         self._number += 1
-        self.asked[of.name, name] += 1
-        asked = of.fields[name]
-        alias = f"{'aside' if (of.name, name) in ASIDE else name}_{self._number}"
-        shown = f"{alias}: {name}{self._arguments(asked.args, asked.type)}"
-        target = get_named_type(asked.type)
-        return shown if is_leaf_type(target) else f"{shown} {{ {self._selection(target, depth - 1)} }}"
+        self.selected[of.name, name] += 1
+        definition = of.fields[name]
+        alias = f"{'volatile' if (of.name, name) in VOLATILE_FIELDS else name}_{self._number}"
+        field = f"{alias}: {name}{self._arguments(definition.args, definition.type)}"
+        target = get_named_type(definition.type)
+        return field if is_leaf_type(target) else f"{field} {{ {self._selection(target, depth - 1)} }}"
 
     def _selection(self, of: Any, depth: int) -> str:
         if isinstance(of, GraphQLUnionType):
@@ -99,42 +99,43 @@ class Wanderer:
             return f"id {inner}"
         leaves = [n for n, f in of.fields.items() if is_leaf_type(get_named_type(f.type))]
         deeper = [n for n in of.fields if n not in leaves]
-        wants = self._rng.sample(leaves, min(len(leaves), self._rng.randint(1, 5)))
+        names = self._rng.sample(leaves, min(len(leaves), self._rng.randint(1, 5)))
         if depth > 0 or not leaves:
-            wants += self._rng.sample(deeper, min(len(deeper), self._rng.randint(1, 3)))
+            names += self._rng.sample(deeper, min(len(deeper), self._rng.randint(1, 3)))
         if of.name.endswith("Connection") and depth >= 0:
-            wants = list({*wants, "nodes", "totalCount"})
-        # A path ends at the ids, where it cannot go on.
+            names = list({*names, "nodes", "totalCount"})
+        # At the depth limit only scalars remain.
         if depth <= 0:
-            wants = [w for w in wants if w in leaves] or ["__typename"]
+            names = [name for name in names if name in leaves] or ["__typename"]
         rows = "id" if "id" in of.fields else "__typename"
-        return " ".join([rows, *(w if w == "__typename" else self._field(of, w, depth) for w in sorted(wants))])
+        fields = (name if name == "__typename" else self._field(of, name, depth) for name in sorted(names))
+        return " ".join([rows, *fields])
 
     def _members(self, members: Sequence[Any], depth: int) -> str:
         return " ".join(["__typename", *(f"... on {m.name} {{ {self._selection(m, depth)} }}" for m in members)])
 
     # -- arguments --
 
-    def _arguments(self, arguments: Mapping[str, GraphQLArgument], leads_to: Any) -> str:
-        given = {n: a for n, a in arguments.items() if isinstance(a.type, GraphQLNonNull) or self._rng.random() < 0.35}
+    def _arguments(self, arguments: Mapping[str, GraphQLArgument], field_type: Any) -> str:
+        chosen = {n: a for n, a in arguments.items() if isinstance(a.type, GraphQLNonNull) or self._rng.random() < 0.35}
         if "first" in arguments and "last" in arguments:
-            # Both at once are refused, and a backward page is rarer.
-            chosen = "last" if self._rng.random() < 0.2 else "first"
-            given = {n: a for n, a in given.items() if n not in ("first", "last")} | {chosen: arguments[chosen]}
-        if "orderBy" in given or self._rng.random() < 0.5:
-            # A cursor is of one order, and those in stock are of the order by default.
-            given = {n: a for n, a in given.items() if n not in ("after", "before")}
-        context = get_named_type(leads_to).name
-        shown = [f"{name}: {self._value(argument.type, context, name)}" for name, argument in given.items()]
-        return f"({', '.join(shown)})" if shown else ""
+            # Only one of them is allowed, and backward pages are rarer.
+            size = "last" if self._rng.random() < 0.2 else "first"
+            chosen = {n: a for n, a in chosen.items() if n not in ("first", "last")} | {size: arguments[size]}
+        if "orderBy" in chosen or self._rng.random() < 0.5:
+            # A cursor is valid for one order, and those of the pool are of the default order.
+            chosen = {n: a for n, a in chosen.items() if n not in ("after", "before")}
+        context = get_named_type(field_type).name
+        values = [f"{name}: {self._value(argument.type, context, name)}" for name, argument in chosen.items()]
+        return f"({', '.join(values)})" if values else ""
 
     def _value(self, of: Any, context: str, name: str) -> str:
-        """A literal. `context` is the input that it stands in, or the type to which the field leads."""
+        """A literal. `context` is the input that contains it, or the type of the field that takes it."""
         if isinstance(of, GraphQLNonNull):
             return self._value(of.of_type, context, name)
         if isinstance(of, GraphQLList):
-            many = [self._value(of.of_type, context, name) for _ in range(self._rng.choice((0, 1, 1, 2, 3, 6)))]
-            return f"[{', '.join(many)}]"
+            items = [self._value(of.of_type, context, name) for _ in range(self._rng.choice((0, 1, 1, 2, 3, 6)))]
+            return f"[{', '.join(items)}]"
         if isinstance(of, GraphQLEnumType):
             return str(self._rng.choice(list(of.values)))
         if isinstance(of, GraphQLInputObjectType):
@@ -151,27 +152,27 @@ class Wanderer:
 
     def _object(self, of: GraphQLInputObjectType, context: str) -> str:
         if of.extensions["strawberry-definition"].is_one_of:
-            chosen = [self._rng.choice(list(of.fields))]
+            names = [self._rng.choice(list(of.fields))]
         else:
-            chosen = [n for n, f in of.fields.items() if isinstance(f.type, GraphQLNonNull) or self._rng.random() < 0.2]
+            names = [n for n, f in of.fields.items() if isinstance(f.type, GraphQLNonNull) or self._rng.random() < 0.2]
         if self._rng.random() < 0.95:
-            chosen = [name for name in chosen if context == APPLIES.get(name, context)]
-        given = {name: self._value(of.fields[name].type, of.name, name) for name in chosen}
+            names = [name for name in names if context == FIELD_CONNECTIONS.get(name, context)]
+        values = {name: self._value(of.fields[name].type, of.name, name) for name in names}
         if of.name == "Window":
-            given = dict(zip(given, sorted(given.values()), strict=True))
-        return f"{{{', '.join(f'{name}: {value}' for name, value in given.items())}}}"
+            values = dict(zip(values, sorted(values.values()), strict=True))
+        return f"{{{', '.join(f'{name}: {value}' for name, value in values.items())}}}"
 
     def _id(self, context: str, name: str) -> str:
-        takes = TAKES.get(f"{context}.{name}") or TAKES.get(name)
-        if takes is None or self._rng.random() < 0.02:
-            takes = self._rng.choice(list(self._stock.every))
-        own = self._stock.own.get(takes)
-        return f'"{self._rng.choice(own if own and self._rng.random() < 0.6 else self._stock.every[takes])}"'
+        node = ID_TYPES.get(f"{context}.{name}") or ID_TYPES.get(name)
+        if node is None or self._rng.random() < 0.02:
+            node = self._rng.choice(list(self._pool.every))
+        own = self._pool.own.get(node)
+        return f'"{self._rng.choice(own if own and self._rng.random() < 0.6 else self._pool.every[node])}"'
 
     def _string(self, context: str, name: str) -> str:
         if name in ("after", "before"):
-            return f'"{self._rng.choice(self._stock.cursors.get(context) or ("none",))}"'
-        text = self._rng.choice(self._stock.texts)
+            return f'"{self._rng.choice(self._pool.cursors.get(context) or ("none",))}"'
+        text = self._rng.choice(self._pool.texts)
         if name not in ("code", "creditCode", "externalId", "stockCode", "industry") and self._rng.random() < 0.6:
             start = self._rng.randrange(len(text))
             text = text[start : start + self._rng.randint(1, 4)]
@@ -179,16 +180,16 @@ class Wanderer:
 
     def _int(self, context: str, name: str) -> str:
         if name == "withinMetres":
-            return str(self._rng.choice(METRES))
-        # Now and then more than there can be, and no page at all.
+            return str(self._rng.choice(DISTANCES))
+        # Rarely a size that is not allowed.
         return str(self._rng.choice((1, 2, 3, 4, 5, 50) if self._rng.random() < 0.99 else (0, 1_001)))
 
     def _float(self, context: str, name: str) -> str:
         return str(round((30.2 if name == "latitude" else 120.3) + self._rng.uniform(-0.2, 0.2), 5))
 
 
-def without_aside(found: Any) -> Any:
-    """An answer without what stands aside."""
-    if isinstance(found, dict):
-        return {name: without_aside(value) for name, value in found.items() if not name.startswith("aside_")}
-    return [without_aside(value) for value in found] if isinstance(found, list) else found
+def without_volatile(data: Any) -> Any:
+    """The data of a response without the VOLATILE_FIELDS."""
+    if isinstance(data, dict):
+        return {name: without_volatile(value) for name, value in data.items() if not name.startswith("volatile_")}
+    return [without_volatile(value) for value in data] if isinstance(data, list) else data

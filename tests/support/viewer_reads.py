@@ -14,7 +14,7 @@ from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from tests.conftest import NOW, make_executor
 from tests.support.actors import insert
-from tests.support.exhaustive_queries import Walk, leaves
+from tests.support.exhaustive_queries import ExhaustiveQueries, scalar_values
 from tests.support.owner_subset import Keys, own_keys, table
 from tests.support.personal_data import mark, marks
 from tests.support.sample_values import names, richest
@@ -66,10 +66,10 @@ class MarkedDemo:
             result = await connection.execute(sa.select(sa.func.count()).select_from(table(name)))
             return result.scalar_one()
 
-    def walk(self) -> Walk:
+    def walk(self) -> ExhaustiveQueries:
         few_ids = {name: keys[:2] for name, keys in self.ids.items()}
         arguments = {f"{name}Key": f'{{id: "{few_ids[name][0]}"}}' for name in ("Zone", "Venue", "Enterprise")}
-        return Walk(self.graph, {**arguments, "text": '"a"'}, few=2)
+        return ExhaustiveQueries(self.graph, {**arguments, "text": '"a"'}, few=2)
 
     async def read_all(self, who: str) -> ViewerReads:
         """Everything that a viewer can read. It is read once for each viewer."""
@@ -77,7 +77,7 @@ class MarkedDemo:
             reads = self._reads[who] = ViewerReads()
             for name, query in self.operations().items():
                 reads.answers[name] = data = await self.ask(who, query)
-                for alias, value in leaves(data):
+                for alias, value in scalar_values(data):
                     reads.fields.add(alias.replace("_", ".", 1))
                     reads.marks |= marks([value])
                 reads.fields |= {f"{of}.{n}" for of, n in object_fields(data)}

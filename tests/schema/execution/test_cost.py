@@ -12,8 +12,8 @@ from schema.execution.cost import FEW, ROWS_MAXIMUM, RowCost, row_cost
 from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, make_executor
 from tests.support.proof_mode import examples
-from tests.support.query_variants import disguised
-from tests.support.random_queries import Stock, Wanderer
+from tests.support.query_variants import rewritten
+from tests.support.random_queries import ArgumentPool, QueryGenerator
 from tests.support.sample_values import cursors, ignore_unawaited, names, texts
 
 pytestmark = pytest.mark.database_independent
@@ -85,15 +85,16 @@ def count_objects(value: Any) -> int:
 async def test_no_response_has_more_rows_than_were_computed(demo: Database, graph: Graph) -> None:
     plain = make_executor(graph, demo, planned=False)
     every = await names(demo, None)
-    wanderer = Wanderer(graph, Stock(every, every, await texts(demo), await cursors(plain, COMMANDER, graph)))
+    pool = ArgumentPool(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
+    queries = QueryGenerator(graph, pool)
     planned, largest = make_executor(graph, demo), 0
     with ignore_unawaited():
         for number in range(examples(60)):
-            query = wanderer.operation(number, roots=1)
+            query = queries.operation(number, roots=1)
             if "portrait" in query:
                 continue  # its days are not rows
             computed = cost_of(graph, query).count({})
-            variant, variables = disguised(graph._schema, query, number)
+            variant, variables = rewritten(graph._schema, query, number)
             assert cost_of(graph, variant).count(variables) >= computed
             response = await planned.run(Operation(query), COMMANDER)
             rows = count_objects(orjson.loads(orjson.dumps(response.data)))

@@ -1,4 +1,4 @@
-"""Mistakes in declarations are found before anything runs: by the type checker, or when the schema is built."""
+"""The type checker or the building of the schema reports mistakes in declarations before any operation runs."""
 
 import os
 import re
@@ -79,7 +79,7 @@ class Wrong(Node):
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[int, str]]:
-    """The declarations, and what the type checker says of each line."""
+    """The declarations, and the type checker's error for each line."""
     path = tmp_path_factory.mktemp("declarations") / "declarations.py"
     path.write_text(DECLARATIONS)
     run = subprocess.run(
@@ -91,9 +91,9 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[int, st
         check=False,
     )
     assert run.returncode == 1, run.stdout + run.stderr
-    # What mypy keeps from the last run it tells with the folder of that.
-    found = re.findall(r"^.*/declarations\.py:(\d+): error: (.*)$", run.stdout, re.MULTILINE)
-    return DECLARATIONS, {int(line): text for line, text in found}
+    # From its cache mypy reports errors with the folder of an earlier run.
+    reported = re.findall(r"^.*/declarations\.py:(\d+): error: (.*)$", run.stdout, re.MULTILINE)
+    return DECLARATIONS, {int(line): text for line, text in reported}
 
 
 def test_the_type_checker_finds_each_mistake_and_no_other(checked: tuple[str, dict[int, str]]) -> None:
@@ -101,13 +101,13 @@ def test_the_type_checker_finds_each_mistake_and_no_other(checked: tuple[str, di
     lines = source.splitlines()
     wrong = {i for i, line in enumerate(lines, start=1) if line.endswith("# wrong")}
     assert len(wrong) == 18
-    assert {lines[i - 1]: "not found" for i in wrong - set(errors)} == {}
+    assert {lines[i - 1]: "no error" for i in wrong - set(errors)} == {}
     assert {lines[i - 1]: errors[i] for i in set(errors) - wrong} == {}
 
 
 @pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Types that are declared here do not stay."""
+def unregistered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Types declared by a test are not registered for other tests."""
     monkeypatch.setattr(nodes, "OF_ROW", {})
 
 
@@ -127,23 +127,23 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> None:
             arguments=dict.fromkeys(("kinds", "within_metres", "first", "filter"), "."),
         ),
     ],
-    ids=["column", "compute", "to_one", "to_one_of", "part", "batch"],
+    ids=["column", "compute", "to_one", "to_one_of", "sub_object", "batch"],
 )
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("unregistered")
 def test_a_column_of_another_table_is_refused(declared: Any) -> None:
     class Mixed:
-        """A type with a field too many."""
+        """A type with a column of another table."""
 
         name: str = column(models.Enterprise.name, "Name.")
 
     Mixed.__annotations__["other"] = Point | None
     Mixed.other = declared  # type: ignore[attr-defined]  # so that any declaration fits
-    made = row_type(models.Enterprise)(Mixed)
+    graph_type = row_type(models.Enterprise)(Mixed)
     with pytest.raises(TypeError, match=r"Mixed\.other takes .*, a column of another table"):
-        check_columns(made)
+        check_columns(graph_type)
 
 
-@pytest.mark.usefixtures("apart")
+@pytest.mark.usefixtures("unregistered")
 def test_a_type_of_its_own_columns_passes() -> None:
     @row_type(models.Enterprise)
     class Pure:
@@ -155,21 +155,21 @@ def test_a_type_of_its_own_columns_passes() -> None:
     assert Pure.row is models.Enterprise  # type: ignore[attr-defined]  # the declaration adds it
 
 
-async def strange(reader: Any, parents: Any, *, kinds: list[int], first: int = 3) -> list[int]:
+async def batch_function(reader: Any, parents: Any, *, kinds: list[int], first: int = 3) -> list[int]:
     return [first for _ in parents]
 
 
 @pytest.mark.parametrize("arguments", [{}, {"kinds": "."}, {"first": ".", "kinds": "."}, {"kinds": ".", "last": "."}])
 def test_every_argument_of_a_batch_is_described(arguments: dict[str, str]) -> None:
-    field = batch(strange, description="Strange.", arguments=arguments)
-    with pytest.raises(TypeError, match="strange: describe"):
+    field = batch(batch_function, description="A field.", arguments=arguments)
+    with pytest.raises(TypeError, match="batch_function: describe"):
         field.source.arguments(field)
 
 
-def test_a_node_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_is_registered_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "OF_ROW", {})
-    known: dict[str, Any] = {}
-    monkeypatch.setattr(nodes, "NODES", known)
+    registered: dict[str, Any] = {}
+    monkeypatch.setattr(nodes, "NODES", registered)
 
     @node(models.Team)
     class Crew(Node):
@@ -177,5 +177,5 @@ def test_a_node_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
         name: str = column(models.Team.name, "Name.")
 
-    assert known == {"Crew": Crew}
+    assert registered == {"Crew": Crew}
     assert Crew.default_order.name == "Crew"  # type: ignore[attr-defined]  # the declaration adds it

@@ -21,7 +21,7 @@ from schema.types import node_id
 from schema.types.scalars import Point
 from tests.conftest import NOW, Databases
 from tests.support.actors import Desk, document
-from tests.support.exhaustive_queries import leaves
+from tests.support.exhaustive_queries import scalar_values
 from tests.support.live_streams import make_streams
 from tests.support.personal_data import marks as marks_in
 from tests.support.personal_data import own_marks
@@ -171,9 +171,9 @@ async def test_a_program_that_writes_sees_the_row_but_no_other(desk: tuple[Marke
             if Scope.PERSONAL not in scopes:
                 assert marks_in([result]) == set(), name
             if Scope.READ not in scopes:
-                hangs = {key: value for key, value in leaves(result) if key.startswith(("Portrait_", "Nearby_"))}
+                hangs = {key: value for key, value in scalar_values(result) if key.startswith(("Portrait_", "Nearby_"))}
                 assert hangs == {}
-                assert {v for k, v in leaves(result) if k.endswith("_id")} <= written(result), name
+                assert {v for k, v in scalar_values(result) if k.endswith("_id")} <= written(result), name
 
 
 def written(result: dict[str, Any]) -> set[str]:

@@ -1,4 +1,4 @@
-"""Mutations answered by plan: what graphql-core answers, byte for byte, and whatever happens nothing is done twice."""
+"""Mutations by plan: the data is byte for byte that of graphql-core, and no action runs twice."""
 
 import gc
 from collections import Counter
@@ -28,54 +28,54 @@ from tests.support.input_strategies import inputs, root_fields
 from tests.support.lifecycle_table import given as needs
 from tests.support.proof_mode import examples
 from tests.support.proofs import RecordProof
-from tests.support.random_queries import Stock, Wanderer
+from tests.support.random_queries import ArgumentPool, QueryGenerator
 from tests.support.sample_values import ignore_unawaited, names, texts
 
-# graphql-core forgets the coroutines of a refused field's siblings (tests/stocking.py).
+# graphql-core drops the coroutines of a failed field's siblings (tests/support/sample_values.py).
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 BATCH = 100
 MISSING = node_id.encode("Hazard", 2**31 - 1)
 
 
 @pytest.fixture(autouse=True)
-def uncollected() -> Iterator[None]:
-    """They are collected between operations: in the midst of one there may be nothing to warn with."""
+def collected_between_operations() -> Iterator[None]:
+    """Those coroutines are collected between operations: during one, the filter of their warning may not apply."""
     with ignore_unawaited():
         yield
 
 
 @dataclass
 class Twins:
-    """Two copies of a database with rows in many states; one is acted upon with plans, the other without."""
+    """Two copies of a database with rows in many states: mutations run with plans on one, without on the other."""
 
     planned: Executor
     plain: Executor
     databases: tuple[Database, Database]
-    there: dict[str, list[str]]
+    ids: dict[str, list[str]]
     viewers: list[Viewer]
-    wanderer: Wanderer
-    found: Counter[str] = field(default_factory=Counter)
+    queries: QueryGenerator
+    counts: Counter[str] = field(default_factory=Counter)
 
-    async def run(self, query: str, given_now: dict[str, Any], viewer: Viewer) -> GraphQLResponse:
-        """What both answer."""
-        operation = Operation(query, {"input": given_now})
-        one, other = [await running.run(operation, viewer) for running in (self.planned, self.plain)]
-        self.found["asked"] += 1
-        if self.found["asked"] % BATCH == 0:
+    async def run(self, query: str, values: dict[str, Any], viewer: Viewer) -> GraphQLResponse:
+        """Run a mutation on both copies, whose responses must be the same; the one with plans is returned."""
+        operation = Operation(query, {"input": values})
+        one, other = [await executor.run(operation, viewer) for executor in (self.planned, self.plain)]
+        self.counts["operations"] += 1
+        if self.counts["operations"] % BATCH == 0:
             gc.collect()
         assert one.started is other.started
-        assert [told(error) for error in one.errors] == [told(error) for error in other.errors], query
-        assert orjson.dumps(one.data) == orjson.dumps(other.data), (query, given_now, viewer)
+        assert [path_and_code(error) for error in one.errors] == [path_and_code(error) for error in other.errors], query
+        assert orjson.dumps(one.data) == orjson.dumps(other.data), (query, values, viewer)
         if other.started:
-            self.found["with errors" if other.errors else "by plan" if one.written is not None else "left"] += 1
+            self.counts["with errors" if other.errors else "by plan" if one.written is not None else "left"] += 1
         if one.data is not None:
             [result] = one.data.values()
-            self.found[result["__typename"] if result["__typename"] in PROBLEMS else "success"] += 1
+            self.counts[result["__typename"] if result["__typename"] in PROBLEMS else "success"] += 1
         return one
 
 
-def told(error: dict[str, Any]) -> tuple[Any, ...]:
-    """Of an error what is the same each time."""
+def path_and_code(error: dict[str, Any]) -> tuple[Any, ...]:
+    """The parts of an error that do not depend on the run."""
     return error.get("path"), error["extensions"]["code"]
 
 
@@ -85,7 +85,7 @@ async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncI
     first = Database(url)
     office = await open_office(graph, first)
     await furnish(office)
-    there, words = await ids_by_type(first), await texts(first)
+    ids, words = await ids_by_type(first), await texts(first)
     nodes = graph._schema.get_possible_types(graph._schema.type_map["Node"])  # type: ignore[arg-type]  # an interface
     every = {node.name: [node_id.encode(node.name, 1)] for node in nodes} | await names(first, None)
     world = office.world
@@ -105,7 +105,7 @@ async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncI
         program(Scope.POSITIONS, Scope.READINGS, Scope.WARNINGS, Scope.PERSONAL),
         program(),
     ]
-    yield Twins(planned, plain, copies, there, viewers, Wanderer(graph, Stock(every, every, words)))
+    yield Twins(planned, plain, copies, ids, viewers, QueryGenerator(graph, ArgumentPool(every, every, words)))
     for copy in copies:
         await copy.close()
 
@@ -116,34 +116,33 @@ async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncI
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-async def test_random_mutations_are_answered_alike(
+async def test_random_mutations_give_the_same_data_with_plans(
     twins: Twins, graph: Graph, record_proof: RecordProof, data: st.DataObject
 ) -> None:
-    mutation, of = data.draw(st.sampled_from(sorted(root_fields(graph).items())), label="mutation")
-    given_now = data.draw(inputs(of, twins.there.__getitem__), label="input")
+    mutation, input_type = data.draw(st.sampled_from(sorted(root_fields(graph).items())), label="mutation")
+    values = data.draw(inputs(input_type, twins.ids.__getitem__), label="input")
     viewer = data.draw(st.sampled_from(twins.viewers), label="viewer")
     root = graph._schema.mutation_type
     assert root is not None
     result = get_named_type(root.fields[mutation].type)
-    selection = twins.wanderer.selection(result, data.draw(st.integers(0, 2**32), label="selection"))
-    query = f"mutation M($input: {of.name}!) {{ done: {mutation}(input: $input) {{ {selection} }} }}"
-    await twins.run(query, given_now, viewer)
+    selection = twins.queries.selection(result, data.draw(st.integers(0, 2**32), label="selection"))
+    query = f"mutation M($input: {input_type.name}!) {{ done: {mutation}(input: $input) {{ {selection} }} }}"
+    await twins.run(query, values, viewer)
     sqlite = twins.databases[0].sqlite
     record_proof(
         "plans_acted",
         "Random mutations by all roles on two copies of a database, answered by plan and by graphql-core",
-        {"database": "SQLite" if sqlite else "PostgreSQL", **{k: f"{v:,}" for k, v in sorted(twins.found.items())}},
+        {"database": "SQLite" if sqlite else "PostgreSQL", **{k: f"{v:,}" for k, v in sorted(twins.counts.items())}},
     )
 
 
-async def test_what_random_mutations_left_is_the_same(twins: Twins) -> None:
-    """After the test before."""
+async def test_random_mutations_leave_the_same_rows(twins: Twins) -> None:
+    """After the mutations of the test above."""
     gc.collect()
-    print(twins.found)
     one, other = [await contents(database) for database in twins.databases]
     assert one == other
-    answered = twins.found["by plan"] + twins.found["left"]
-    assert answered == 0 or twins.found["by plan"] >= 0.95 * answered
+    answered = twins.counts["by plan"] + twins.counts["left"]
+    assert answered == 0 or twins.counts["by plan"] >= 0.95 * answered
 
 
 HAZARD = (
@@ -157,20 +156,20 @@ ENTERPRISE = (
 )
 
 
-async def test_every_role_is_answered_alike_whether_it_succeeds_or_not(twins: Twins, graph: Graph) -> None:
-    """Each problem comes up, and each role does something that it may."""
+async def test_successes_and_failures_of_every_role_are_the_same_with_plans(twins: Twins, graph: Graph) -> None:
+    """Every failure type occurs, and every role succeeds at something."""
     mark, rows = marked(), set()
     for database in twins.databases:
         office = Office(graph, database)
         office.world = world = await small_world(database, mark)
         rows.add((world, await office.hazard(), await office.hazard(upto="CLOSED"), await office.dispatch()))
-    [(world, found, closed, dispatch)] = rows
+    [(world, hazard, closed, dispatch)] = rows
     steps = needs(world)
-    before = Counter(twins.found)
+    before = Counter(twins.counts)
     everybody = (DUTY, world.officer, world.own, WALL, program(Scope.REGISTER), program(Scope.READ), program())
     for viewer in everybody:
-        for mutation, shown, more in (
-            ("hazardAssign", HAZARD, {"hazard": found, "expectedVersion": 9}),
+        for mutation, selection, more in (
+            ("hazardAssign", HAZARD, {"hazard": hazard, "expectedVersion": 9}),
             ("hazardReject", HAZARD, {"hazard": closed}),
             ("hazardDismiss", HAZARD, {"hazard": "x"}),
             ("hazardDismiss", HAZARD, {"hazard": MISSING}),
@@ -181,15 +180,16 @@ async def test_every_role_is_answered_alike_whether_it_succeeds_or_not(twins: Tw
             ("assistanceRequest", "", {}),
             ("enterpriseGrade", ENTERPRISE, {}),
         ):
-            answer = await twins.run(document(graph, mutation, shown), {**steps.get(mutation, {}), **more}, viewer)
-            assert answer.started, answer.errors
-    came = twins.found - before
-    print(came)
-    assert came.keys() >= {*PROBLEMS, "success"}
-    assert came["left"] == 0
+            response = await twins.run(
+                document(graph, mutation, selection), {**steps.get(mutation, {}), **more}, viewer
+            )
+            assert response.started, response.errors
+    counts = twins.counts - before
+    assert counts.keys() >= {*PROBLEMS, "success"}
+    assert counts["left"] == 0
 
 
-# -- once --
+# -- actions run once --
 
 
 @pytest_asyncio.fixture
@@ -203,37 +203,36 @@ REQUEST = (
 )
 
 
-def asking(office: Office) -> dict[str, Any]:
+def request_input(office: Office) -> dict[str, Any]:
     return {"enterprise": office.enterprise, "problem": "排水"}
 
 
-async def done(office: Office) -> tuple[int, int, int]:
-    """How many events, requests and rings there have been."""
+async def totals(office: Office) -> tuple[int, int, int]:
+    """The numbers of events, requests for help and notifications so far."""
     rows = await contents(office.database, models.AssistanceRequest)
     return len(await log_after(office.database)), len(rows["assistance_request"]), office.notifications
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyError, ConnectionError])
-async def test_a_plan_that_breaks_after_the_action_leaves_the_answer_to_graphql_core(
+async def test_graphql_core_responds_if_the_plan_fails_after_the_action(
     office: Office, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     async def fail(*arguments: Any) -> Any:
         raise error
 
-    expected = await office.running.run(Operation(REQUEST, {"input": asking(office)}), DUTY)
+    expected = await office.running.run(Operation(REQUEST, {"input": request_input(office)}), DUTY)
     assert expected.written is not None
-    before = await done(office)
+    before = await totals(office)
     monkeypatch.setattr(MutationStep, "run", fail)
-    answer = await office.running.run(Operation(REQUEST, {"input": asking(office)}), DUTY)
-    assert (answer.written, answer.errors) == (None, [])
-    assert answer.data is not None
-    assert answer.data["assistanceRequest"]["assistanceRequest"]["enterprise"] == {"name": "企业0"}
-    assert [now - then for now, then in zip(await done(office), before, strict=True)] == [1, 1, 1]
+    response = await office.running.run(Operation(REQUEST, {"input": request_input(office)}), DUTY)
+    assert (response.written, response.errors) == (None, [])
+    assert response.data is not None
+    assert response.data["assistanceRequest"]["assistanceRequest"]["enterprise"] == {"name": "企业0"}
+    assert [now - then for now, then in zip(await totals(office), before, strict=True)] == [1, 1, 1]
 
 
-async def test_an_action_that_breaks_is_not_tried_again(office: Office, graph: Graph) -> None:
-    """It was committed already: only whoever was to be told could not be."""
-
+async def test_an_action_is_not_retried_after_a_failed_notification(office: Office, graph: Graph) -> None:
+    """The action is already committed when the notification fails."""
     tries = 0
 
     def fail() -> None:
@@ -242,24 +241,24 @@ async def test_an_action_that_breaks_is_not_tried_again(office: Office, graph: G
         raise RuntimeError
 
     running = Executor(graph, office.database, SHANGHAI, lambda: NOW, notify=fail)
-    for plan in (True, True, False):
-        if not plan:
+    for planned in (True, True, False):
+        if not planned:
             running.plans = None
-        before, tries = await done(office), 0
-        answer = await running.run(Operation(REQUEST, {"input": asking(office)}), DUTY)
-        assert [told(error) for error in answer.errors] == [(["assistanceRequest"], "INTERNAL")]
-        assert [now - then for now, then in zip(await done(office), before, strict=True)] == [1, 1, 0]
+        before, tries = await totals(office), 0
+        response = await running.run(Operation(REQUEST, {"input": request_input(office)}), DUTY)
+        assert [path_and_code(error) for error in response.errors] == [(["assistanceRequest"], "INTERNAL")]
+        assert [now - then for now, then in zip(await totals(office), before, strict=True)] == [1, 1, 0]
         assert tries == 1
 
 
-async def test_several_actions_are_done_one_after_the_other(office: Office) -> None:
+async def test_several_actions_run_one_after_the_other(office: Office) -> None:
     two = REQUEST.replace("assistanceRequest(input: $input)", "one: assistanceRequest(input: $input)").replace(
         " cursor } } }", " cursor } } two: assistanceRequest(input: $input) { __typename } }"
     )
-    before = await done(office)
-    answer = await office.running.run(Operation(two, {"input": asking(office)}), DUTY)
-    assert (answer.errors, answer.written) == ([], None)
-    assert [now - then for now, then in zip(await done(office), before, strict=True)] == [2, 2, 2]
+    before = await totals(office)
+    response = await office.running.run(Operation(two, {"input": request_input(office)}), DUTY)
+    assert (response.errors, response.written) == ([], None)
+    assert [now - then for now, then in zip(await totals(office), before, strict=True)] == [2, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -273,21 +272,21 @@ async def test_several_actions_are_done_one_after_the_other(office: Office) -> N
         ),
     ],
 )
-async def test_odd_mutations_are_answered_as_without_plans(office: Office, graph: Graph, query: str) -> None:
+async def test_unusual_mutations_respond_as_without_plans(office: Office, graph: Graph, query: str) -> None:
     plain = Executor(graph, office.database, SHANGHAI, lambda: NOW, planned=False)
-    operation = Operation(query, {"input": asking(office)} if "$input" in query else {})
+    operation = Operation(query, {"input": request_input(office)} if "$input" in query else {})
     one, other = [await running.run(operation, DUTY) for running in (office.running, plain)]
     assert (one.started, one.errors) == (other.started, other.errors)
     if other.data is not None and "assistanceRequest" not in other.data:
         assert one.data == other.data
 
 
-async def test_a_repeat_and_a_plan_go_together(office: Office) -> None:
-    """What was done under a client's own name is answered by plan from the first success."""
+async def test_a_repeated_mutation_is_answered_by_plan(office: Office) -> None:
+    """A repetition with the same clientMutationId gives the first success."""
     desk = Desk(office.graph, office.database)
-    named = {**asking(office), "clientMutationId": "a"}
-    before = await done(office)
-    answers = [await desk.running.run(Operation(REQUEST, {"input": named}), DUTY) for _ in range(2)]
-    assert answers[0].written == answers[1].written
-    assert answers[0].written is not None
-    assert (await done(office))[1] == before[1] + 1
+    values = {**request_input(office), "clientMutationId": "a"}
+    before = await totals(office)
+    responses = [await desk.running.run(Operation(REQUEST, {"input": values}), DUTY) for _ in range(2)]
+    assert responses[0].written == responses[1].written
+    assert responses[0].written is not None
+    assert (await totals(office))[1] == before[1] + 1

@@ -1,4 +1,4 @@
-"""Compiling a plan takes no longer than its document allows: nothing is looked at twice, and variants have an end."""
+"""Planning takes time in proportion to the document: each selection is numbered once, and plans have a maximum size."""
 
 import itertools
 from typing import Any
@@ -14,15 +14,15 @@ from tests.conftest import COMMANDER, make_executor
 from tests.support.large_documents import ORDINARY, document, many
 
 
-def fields(of: DocumentNode) -> list[FieldNode]:
-    found: list[FieldNode] = []
+def fields(document: DocumentNode) -> list[FieldNode]:
+    nodes: list[FieldNode] = []
 
     class Fields(Visitor):
         def enter_field(self, node: FieldNode, *_: Any) -> None:
-            found.append(node)
+            nodes.append(node)
 
-    visit(of, Fields())
-    return found
+    visit(document, Fields())
+    return nodes
 
 
 def printed(node: FieldNode) -> str:
@@ -45,12 +45,12 @@ MARKED = """{
 
 
 @pytest.mark.parametrize("query", [MARKED, *ORDINARY.values(), *(document(seed) for seed in range(40))])
-def test_fields_are_alike_that_print_alike(query: str) -> None:
-    """Their aliases aside."""
-    alike = FieldInterner()
-    found = [(alike.field(node), printed(node)) for node in fields(parse(query))]
-    for (one, shown), (other, also_shown) in itertools.combinations(found, 2):
-        assert (one == other) == (shown == also_shown), (shown, also_shown)
+def test_fields_have_equal_numbers_exactly_if_they_print_alike(query: str) -> None:
+    """Aliases make no difference."""
+    interner = FieldInterner()
+    numbered = [(interner.field(node), printed(node)) for node in fields(parse(query))]
+    for (number, text), (other_number, other_text) in itertools.combinations(numbered, 2):
+        assert (number == other_number) == (text == other_text), (text, other_text)
 
 
 def deep(depth: int, wide: int) -> str:
@@ -61,22 +61,22 @@ async def test_each_selection_is_numbered_once(graph: Graph, demo: Database, mon
     numbered: list[Any] = []
     selection = FieldInterner._selection
 
-    def noted(self: FieldInterner, node: Any) -> int:
+    def record(self: FieldInterner, node: Any) -> int:
         numbered.append(node)
         return selection(self, node)
 
-    monkeypatch.setattr(FieldInterner, "_selection", noted)
-    running = make_executor(graph, demo)
+    monkeypatch.setattr(FieldInterner, "_selection", record)
+    executor = make_executor(graph, demo)
     query = deep(20, 500)
-    answer = await running.run(Operation(query), COMMANDER)
-    assert answer.written is not None
-    assert running.plans is not None
-    assert running.plans.served == 1
+    response = await executor.run(Operation(query), COMMANDER)
+    assert response.written is not None
+    assert executor.plans is not None
+    assert executor.plans.served == 1
     assert 500 < len(numbered) <= len(fields(parse(query)))
 
 
-def told(depth: int) -> str:
-    """Events of enterprises of events: of each kind of event there is one selection, at every depth."""
+def nested_events(depth: int) -> str:
+    """Events of enterprises of events: at every depth the plan has one selection for each type of event."""
     nested = "id"
     for _ in range(depth):
         nested = f"id timeline(first: 1) {{ nodes {{ id at enterprise {{ {nested} }} }} }}"
@@ -84,24 +84,24 @@ def told(depth: int) -> str:
 
 
 @pytest.mark.parametrize(("depth", "served"), [(1, 1), (2, 1), (4, 0), (12, 0)])
-async def test_of_too_many_variants_no_plan_is_made(
+async def test_an_operation_with_too_many_selections_has_no_plan(
     graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch, depth: int, served: int
 ) -> None:
-    made: list[Any] = []
+    counted: list[Any] = []
     count = Selections.count
 
-    def noted(self: Selections) -> None:
-        made.append(self)
+    def record(self: Selections) -> None:
+        counted.append(self)
         count(self)
 
-    monkeypatch.setattr(Selections, "count", noted)
-    running, plain = make_executor(graph, demo), make_executor(graph, demo, planned=False)
-    answer = await running.run(Operation(told(depth)), COMMANDER)
-    assert answer.errors == []
-    assert answer.data == (await plain.run(Operation(told(depth)), COMMANDER)).data
-    assert running.plans is not None
-    assert running.plans.served == served
-    assert len(made) <= SELECTIONS_MAXIMUM + 1
+    monkeypatch.setattr(Selections, "count", record)
+    executor, plain = make_executor(graph, demo), make_executor(graph, demo, planned=False)
+    response = await executor.run(Operation(nested_events(depth)), COMMANDER)
+    assert response.errors == []
+    assert response.data == (await plain.run(Operation(nested_events(depth)), COMMANDER)).data
+    assert executor.plans is not None
+    assert executor.plans.served == served
+    assert len(counted) <= SELECTIONS_MAXIMUM + 1
     if not served:
-        assert running.plans.left == {"not compiled": 1}
-        assert len(made) == SELECTIONS_MAXIMUM + 1
+        assert executor.plans.left == {"not compiled": 1}
+        assert len(counted) == SELECTIONS_MAXIMUM + 1
