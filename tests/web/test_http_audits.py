@@ -1,4 +1,4 @@
-"""The audits of the npm package `graphql-http`: whether a server speaks GraphQL over HTTP as it is specified."""
+"""The audits of the npm package `graphql-http`: whether the server conforms to GraphQL over HTTP."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ def test_all_audits_pass(served: Process) -> None:
     node = shutil.which("node")
     assert node, "The audits need Node."
     script = Path(__file__).with_name("audits.mjs")
-    # Nothing is thrown for an audit that fails: it is one of the results.
+    # The script does not fail for a failed audit; it lists it among the results.
     command = (node, str(script), f"{served.address}/graphql")
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

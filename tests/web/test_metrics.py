@@ -1,4 +1,4 @@
-"""What the server tells of its plans, as Prometheus reads it."""
+"""The counters of plans, in Prometheus's text format."""
 
 import re
 from collections import Counter
@@ -17,34 +17,34 @@ pytestmark = pytest.mark.database_independent
 LINE = re.compile(r'([a-z_]+)(?:\{reason="((?:[^"\\\n]|\\["\\n])*)"\})? (\d+)')
 
 
-async def told(client: httpx.AsyncClient) -> Counter[tuple[str, str]]:
-    """The values, by name and reason; every line is one that Prometheus reads."""
+async def counters(client: httpx.AsyncClient) -> Counter[tuple[str, str]]:
+    """The values by name and reason. Every line must be valid."""
     response = await client.get("/metrics")
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     lines = response.text.splitlines(keepends=True)
     assert all(line.endswith("\n") for line in lines)
-    found: Counter[tuple[str, str]] = Counter()
+    values: Counter[tuple[str, str]] = Counter()
     for line in lines:
         if not line.startswith("# "):
-            value = LINE.fullmatch(line.rstrip("\n"))
-            assert value is not None, line
-            found[value[1], value[2] or ""] = int(value[3])
-    return found
+            sample = LINE.fullmatch(line.rstrip("\n"))
+            assert sample is not None, line
+            values[sample[1], sample[2] or ""] = int(sample[3])
+    return values
 
 
-async def test_what_is_answered_by_plan_is_counted_and_what_is_not(databases: Databases, demo_url: str) -> None:
+async def test_operations_by_plan_and_by_graphql_core_are_counted(databases: Databases, demo_url: str) -> None:
     settings = Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)
     async with talking(settings) as client:
-        before = await told(client)
+        before = await counters(client)
         for query in ["{ zones { name } }"] * 3 + ["{ hazards(first: -1) { totalCount } }"] * 2:
             await client.post("/graphql", json={"query": query})
-        after = await told(client)
+        after = await counters(client)
     assert after["huhang_plans_served_total", ""] - before["huhang_plans_served_total", ""] == 3
-    left = after - before
-    assert sum(times for (name, _), times in left.items() if name == "huhang_plans_left_total") == 2
+    difference = after - before
+    assert sum(times for (name, _), times in difference.items() if name == "huhang_plans_left_total") == 2
 
 
-def test_a_reason_is_escaped_as_the_format_has_it() -> None:
+def test_a_reason_is_escaped_as_the_format_requires() -> None:
     assert escape('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
     assert metrics(None) == ""
     plans = PlanRunner(object(), sqlite=True)  # type: ignore[arg-type]  # nothing is read

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: which status, which media type, and a coded error for everything that is not a request."""
+"""GraphQL over HTTP: the status, the media type, and a coded error for every invalid request."""
 
 import gzip
 import json
@@ -17,12 +17,12 @@ from web.graphql.negotiation import GRAPHQL, JSON, accepted
 pytestmark = pytest.mark.database_independent
 
 NAME = {"query": "{ district { name } }"}
-# The client is shared by all examples on purpose: it is the application that must not mind what came before.
+# All examples share the client on purpose: earlier requests must not affect the application.
 RANDOM = settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def errors_of(response: httpx.Response) -> list[dict[str, Any]]:
-    """The errors of an answer, every one of them with its code."""
+    """The errors of a response. Each must have a message and a code."""
     assert response.headers["content-type"] in (f"{JSON}; charset=utf-8", f"{GRAPHQL}; charset=utf-8")
     errors: list[dict[str, Any]] = response.json().get("errors", [])
     assert all(error["message"] and error["extensions"]["code"] for error in errors)
@@ -30,7 +30,7 @@ def errors_of(response: httpx.Response) -> list[dict[str, Any]]:
 
 
 def assert_refused(response: httpx.Response, status: int, code: str = "BAD_REQUEST") -> None:
-    """A request error: nothing was executed, so there is no data, not even null."""
+    """A request error: nothing was executed, so that the response has no data, not even null."""
     assert response.status_code == status
     assert {error["extensions"]["code"] for error in errors_of(response)} == {code}
     assert "data" not in response.json()
@@ -45,12 +45,12 @@ async def test_a_query_is_answered_by_post_and_by_get(client: httpx.AsyncClient)
     assert "errors" not in posted.json()
 
 
-async def test_who_has_an_answer_already_is_told_so(client: httpx.AsyncClient) -> None:
+async def test_a_matching_etag_gets_304(client: httpx.AsyncClient) -> None:
     got = await client.get("/graphql", params=NAME)
     tag = got.headers["etag"]
     assert got.headers["cache-control"] == "private, no-cache"
-    for known in (tag, f"W/{tag}", f'"another", {tag}', "*"):
-        again = await client.get("/graphql", params=NAME, headers={"if-none-match": known})
+    for condition in (tag, f"W/{tag}", f'"another", {tag}', "*"):
+        again = await client.get("/graphql", params=NAME, headers={"if-none-match": condition})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     for query in ("{ district { id } }", "{ nothing }"):
         other = await client.get("/graphql", params={"query": query}, headers={"if-none-match": tag})
@@ -61,7 +61,7 @@ async def test_who_has_an_answer_already_is_told_so(client: httpx.AsyncClient) -
     assert "etag" not in posted.headers
 
 
-async def test_variables_and_the_operations_name_travel_both_ways(client: httpx.AsyncClient) -> None:
+async def test_variables_and_the_operation_name_work_by_post_and_by_get(client: httpx.AsyncClient) -> None:
     query = (
         'query A { zone(by: { code: "none" }) { name } } query B($code: String!) { zone(by: { code: $code }) { code } }'
     )
@@ -72,7 +72,7 @@ async def test_variables_and_the_operations_name_travel_both_ways(client: httpx.
 
 
 @pytest.mark.parametrize("text", ["萧山", "%E8%90%A7%E5%B1%B1"])
-async def test_chinese_in_an_address_may_be_escaped_or_not(client: httpx.AsyncClient, text: str) -> None:
+async def test_chinese_in_the_query_string_may_be_escaped_or_not(client: httpx.AsyncClient, text: str) -> None:
     response = await get_raw(client, f'query={{search(text:"{text}",first:1){{item{{__typename}}}}}}'.encode())
     assert errors_of(response) == []
     assert len(response.json()["data"]["search"]) == 1
@@ -101,11 +101,11 @@ async def test_chinese_in_an_address_may_be_escaped_or_not(client: httpx.AsyncCl
         (",", None),
     ],
 )
-def test_the_media_type_is_the_one_that_the_client_likes_best(header: str | None, media: str | None) -> None:
+def test_the_media_type_is_the_one_that_the_client_prefers(header: str | None, media: str | None) -> None:
     assert accepted(header) == media
 
 
-async def test_whom_neither_media_type_pleases_gets_406(client: httpx.AsyncClient) -> None:
+async def test_a_client_that_accepts_neither_media_type_gets_406(client: httpx.AsyncClient) -> None:
     assert_refused(await client.post("/graphql", json=NAME, headers={"accept": "text/html"}), 406)
 
 
@@ -120,16 +120,16 @@ BAD_DOCUMENTS = [
 
 @pytest.mark.parametrize("query", [*BAD_DOCUMENTS, '{ search(text: "\\uD800") { __typename } }', "{" * 5000])
 async def test_a_bad_document_has_the_status_of_its_media_type(client: httpx.AsyncClient, query: str) -> None:
-    # The newer type says by the status that nothing was executed; the plain one cannot, for proxies answer with it too.
+    # The newer media type shows by its status that nothing was executed. With plain JSON, a 400 may come from a proxy.
     for media, status in ((JSON, 200), (GRAPHQL, 400)):
         response = await client.post("/graphql", json={"query": query}, headers={"accept": media})
         assert_refused(response, status, "BAD_DOCUMENT")
         assert response.headers["content-type"] == f"{media}; charset=utf-8"
 
 
-async def test_variables_that_do_not_fit_are_told_as_such(client: httpx.AsyncClient) -> None:
+async def test_invalid_variables_are_refused(client: httpx.AsyncClient) -> None:
     request = {"query": "query A($n: Int!) { hazards(first: $n) { totalCount } }"}
-    wrong: list[dict[str, Any]] = [
+    invalid: list[dict[str, Any]] = [
         {},
         {"n": None},
         {"n": "1"},
@@ -139,7 +139,7 @@ async def test_variables_that_do_not_fit_are_told_as_such(client: httpx.AsyncCli
         {"n": [1]},
         {"n": {}},
     ]
-    for variables in wrong:
+    for variables in invalid:
         response = await client.post("/graphql", json={**request, "variables": variables}, headers={"accept": GRAPHQL})
         assert_refused(response, 400, "BAD_VARIABLES")
 
@@ -202,13 +202,13 @@ async def test_a_body_that_is_not_a_request_is_refused(client: httpx.AsyncClient
         {"content-type": JSON, "content-encoding": "gzip"},
     ],
 )
-async def test_a_body_of_another_kind_gets_415(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
-    # A form must not pass for a request: a page of another site can send one without being asked.
+async def test_a_body_of_another_media_type_gets_415(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    # A form must not count as a request: a page of another site can send one without a preflight request.
     assert_refused(await client.post("/graphql", content=orjson.dumps(NAME), headers=headers), 415)
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", 'APPLICATION/JSON;charset="UTF-8"'])
-async def test_json_may_say_that_it_is_utf_8(client: httpx.AsyncClient, content_type: str) -> None:
+async def test_json_may_declare_utf_8(client: httpx.AsyncClient, content_type: str) -> None:
     response = await client.post("/graphql", content=orjson.dumps(NAME), headers={"content-type": content_type})
     assert response.status_code == 200
 
@@ -233,18 +233,18 @@ async def test_a_body_over_the_limit_gets_413(client: httpx.AsyncClient) -> None
         b"query=\xff",
     ],
 )
-async def test_an_address_that_is_not_a_request_is_refused(client: httpx.AsyncClient, query: bytes) -> None:
+async def test_a_query_string_that_is_not_a_request_is_refused(client: httpx.AsyncClient, query: bytes) -> None:
     response = await get_raw(client, query, accept=GRAPHQL)
     assert_refused(response, 400, "BAD_DOCUMENT" if query == b"query=" else "BAD_REQUEST")
 
 
-async def test_a_subscription_by_post_is_told_what_it_needs(client: httpx.AsyncClient) -> None:
+async def test_a_subscription_by_post_without_a_stream_is_refused(client: httpx.AsyncClient) -> None:
     response = await client.post("/graphql", json={"query": "subscription { events { __typename } }"})
     assert response.status_code in (200, 400)
     assert errors_of(response)
 
 
-async def test_head_is_get_without_the_body_and_options_tells_the_methods(client: httpx.AsyncClient) -> None:
+async def test_head_is_get_without_the_body_and_options_lists_the_methods(client: httpx.AsyncClient) -> None:
     head = await client.head("/graphql", params=NAME)
     assert (head.status_code, head.headers["content-type"]) == (200, f"{JSON}; charset=utf-8")
     options = await client.options("/graphql")
@@ -256,13 +256,13 @@ async def test_head_is_get_without_the_body_and_options_tells_the_methods(client
         assert "POST" in response.headers["allow"]
 
 
-async def test_no_site_is_allowed_to_read_answers_across_origins(client: httpx.AsyncClient) -> None:
+async def test_no_other_origin_may_read_responses(client: httpx.AsyncClient) -> None:
     response = await client.post("/graphql", json=NAME, headers={"origin": "https://elsewhere.test"})
     assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
 def assert_graphql(response: httpx.Response) -> None:
-    """Whatever was sent, the answer is a GraphQL response: data, or errors with codes, and no fault of ours."""
+    """The response is GraphQL's, with data or with coded errors, and the server did not fail."""
     assert response.status_code < 500
     body = response.json()
     assert isinstance(body, dict)
@@ -296,7 +296,7 @@ REQUESTS = st.fixed_dictionaries(
 
 
 def as_json(value: Any) -> bytes:
-    # Python's own writer lets through what orjson does not: NaN, large integers, lone surrogates.
+    # Python's own encoder writes what orjson does not: NaN, large integers, lone surrogates.
     return json.dumps(value).encode()
 
 
@@ -308,13 +308,13 @@ async def test_random_bytes_are_never_more_than_a_bad_request(client: httpx.Asyn
 
 @RANDOM
 @given(request=REQUESTS | ANYTHING)
-async def test_random_json_gets_a_graphql_answer(client: httpx.AsyncClient, request: Any) -> None:
+async def test_random_json_gets_a_graphql_response(client: httpx.AsyncClient, request: Any) -> None:
     assert_graphql(await client.post("/graphql", content=as_json(request), headers={"content-type": JSON}))
 
 
 @RANDOM
 @given(query=st.binary(max_size=100) | REQUESTS.map(lambda r: httpx.QueryParams({k: str(v) for k, v in r.items()})))
-async def test_random_addresses_get_a_graphql_answer(client: httpx.AsyncClient, query: Any) -> None:
+async def test_random_query_strings_get_a_graphql_response(client: httpx.AsyncClient, query: Any) -> None:
     assert_graphql(await get_raw(client, query if isinstance(query, bytes) else str(query).encode()))
 
 
@@ -324,7 +324,7 @@ async def test_random_addresses_get_a_graphql_answer(client: httpx.AsyncClient, 
     content_type=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60) | st.just(JSON),
     encoding=st.sampled_from(["", "identity", "gzip", "br", "gzip, br", "?"]),
 )
-async def test_random_headers_get_a_graphql_answer(
+async def test_random_headers_get_a_graphql_response(
     client: httpx.AsyncClient, accept: str, content_type: str, encoding: str
 ) -> None:
     headers = {"accept": accept, "content-type": content_type, "content-encoding": encoding}

@@ -1,4 +1,4 @@
-"""What goes wrong on our side: the client gets an id to report, the log gets the rest, and nobody gets SQL."""
+"""Faults of the server: the client gets an incident id, the log gets the cause, and neither gets SQL."""
 
 import re
 from pathlib import Path
@@ -19,25 +19,25 @@ INCIDENT = re.compile(r"[0-9a-f]{16}")
 LEAKS = re.compile(r"select|district\.|zone\.|sqlite|postgres|asyncpg|traceback|\.py|relation|database", re.IGNORECASE)
 
 
-async def take_away(url: str) -> None:
-    """End a database while it is in use."""
+async def destroy(url: str) -> None:
+    """Destroy a database that is in use."""
     parsed = driver_url(url)
     if parsed.drivername.startswith("sqlite"):
-        spoil(Path(str(parsed.database)))
+        overwrite(Path(str(parsed.database)))
         return
     server = await asyncpg.connect(url.replace(f"/{parsed.database}?", "/postgres?"))
     await server.execute(f"DROP DATABASE {parsed.database} WITH (FORCE)")
     await server.close()
 
 
-def spoil(file: Path) -> None:
+def overwrite(file: Path) -> None:
     for suffix in ("-wal", "-shm"):
         file.with_name(file.name + suffix).unlink(missing_ok=True)
     file.write_bytes(b"gone" * 10_000)
 
 
 @pytest.mark.parametrize("media", [JSON, GRAPHQL])
-async def test_without_its_database_an_error_has_an_incident_and_nothing_else(
+async def test_without_the_database_an_error_has_an_incident_id_and_no_details(
     databases: Databases, demo_url: str, media: str
 ) -> None:
     url = await databases.new(demo_url)
@@ -45,7 +45,7 @@ async def test_without_its_database_an_error_has_an_incident_and_nothing_else(
     async with talking(Settings(database_url=url, demo=True, secret=SECRET)) as client:
         assert (await client.get("/readyz")).status_code == 200
         assert "errors" not in (await client.post("/graphql", json=query)).json()
-        await take_away(url)
+        await destroy(url)
         with structlog.testing.capture_logs() as logs:
             response = await client.post("/graphql", json=query, headers={"accept": media})
         assert_masked(response, logs)
@@ -55,7 +55,7 @@ async def test_without_its_database_an_error_has_an_incident_and_nothing_else(
         assert not LEAKS.search(ready.text.replace("the database does not answer", ""))
 
 
-async def test_a_fault_outside_of_any_field_is_masked_as_well(
+async def test_a_fault_outside_of_all_fields_is_masked_too(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""What happens while a stream over HTTP opens: its holder goes, or the stream that an operation was for."""
+"""Events while a stream over HTTP opens: its token is revoked, or the stream of an operation ends."""
 
 import asyncio
 import datetime as dt
@@ -37,8 +37,8 @@ TTL = dt.timedelta(hours=1)
 
 
 @dataclass
-class Office:
-    """The application in this process, spoken to below its server: a body arrives when the test says."""
+class Endpoints:
+    """The endpoints of the application in this process. The test decides when a body arrives."""
 
     endpoint: GraphQLEndpoint
     reserved_endpoint: ReservedEndpoint
@@ -74,7 +74,7 @@ class Office:
 
 
 @pytest_asyncio.fixture
-async def office(databases: Databases, migrated_url: str) -> AsyncIterator[Office]:
+async def endpoints(databases: Databases, migrated_url: str) -> AsyncIterator[Endpoints]:
     url, _ = await small_district(databases, migrated_url)
     app = create(Settings(database_url=url, secret=SecretStr(SECRET)))
     endpoint = app.graphql
@@ -82,57 +82,59 @@ async def office(databases: Databases, migrated_url: str) -> AsyncIterator[Offic
     reserved_endpoint = reserved.endpoint.__self__  # type: ignore[attr-defined]  # a method
     database = Database(url)
     async with app.router.lifespan_context(app):
-        yield Office(endpoint, reserved_endpoint, database)
+        yield Endpoints(endpoint, reserved_endpoint, database)
     await database.close()
 
 
-async def whole(said: Any) -> AsyncIterator[bytes]:
-    yield orjson.dumps(said)
+async def in_one_chunk(body: Any) -> AsyncIterator[bytes]:
+    yield orjson.dumps(body)
 
 
 @pytest.mark.parametrize("role", [Role.INSPECTOR, Role.ENTERPRISE])
-async def test_who_goes_while_their_stream_opens_gets_none(
-    office: Office, role: Role, monkeypatch: pytest.MonkeyPatch
+async def test_a_token_revoked_while_its_stream_opens_is_refused(
+    endpoints: Endpoints, role: Role, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint, prepare = office.endpoint, LiveStreams.prepare
+    endpoint, prepare = endpoints.endpoint, LiveStreams.prepare
     if role is Role.INSPECTOR:
         leave = sa.update(INSPECTOR).where(INSPECTOR.c.badge == "b0").values(badge="another")
     else:
         leave = sa.update(ENTERPRISE).where(ENTERPRISE.c.external_id == "e0").values(external_id="another")
 
-    async def prepared(self: LiveStreams, *given: Any) -> PreparedStream:
-        prepared_stream = await prepare(self, *given)
-        async with office.database.write() as session:
+    async def revoking_prepare(self: LiveStreams, *arguments: Any) -> PreparedStream:
+        stream = await prepare(self, *arguments)
+        async with endpoints.database.write() as session:
             await session.execute(leave)
         await endpoint._authenticator.recheck()  # as the feed does before it hands an event out
-        return prepared_stream
+        return stream
 
-    monkeypatch.setattr(LiveStreams, "prepare", prepared)
-    response = await office.ask("POST", "/graphql", whole({"query": ALL}), role=role)
+    monkeypatch.setattr(LiveStreams, "prepare", revoking_prepare)
+    response = await endpoints.ask("POST", "/graphql", in_one_chunk({"query": ALL}), role=role)
     assert response.status == 401
     assert endpoint._authenticator.sessions == set()
     assert endpoint._live.feed.memberships == {}
 
 
 @pytest.mark.parametrize("query", [ALL, "{ viewer { role } }"])
-async def test_an_operation_whose_stream_has_gone_while_it_was_sent_does_not_begin(office: Office, query: str) -> None:
-    endpoint, half, gone = office.reserved_endpoint, asyncio.Event(), asyncio.Event()
-    said = orjson.dumps({"query": query, "extensions": {"operationId": "1"}})
+async def test_an_operation_whose_stream_ended_while_it_arrived_does_not_begin(
+    endpoints: Endpoints, query: str
+) -> None:
+    endpoint, half_sent, ended = endpoints.reserved_endpoint, asyncio.Event(), asyncio.Event()
+    body = orjson.dumps({"query": query, "extensions": {"operationId": "1"}})
 
     async def slowly() -> AsyncIterator[bytes]:
-        yield said[:10]
-        half.set()
-        await gone.wait()
-        yield said[10:]
+        yield body[:10]
+        half_sent.set()
+        await ended.wait()
+        yield body[10:]
 
-    token = bytes((await office.ask("PUT", "/graphql/stream")).body).decode()
-    stream = await office.ask("GET", "/graphql/stream", token=token)
+    token = bytes((await endpoints.ask("PUT", "/graphql/stream")).body).decode()
+    stream = await endpoints.ask("GET", "/graphql/stream", token=token)
     assert isinstance(stream, StreamResponse)
     [reserved] = endpoint._streams.values()
-    asking = asyncio.create_task(office.ask("POST", "/graphql/stream", slowly(), token=token))
-    await half.wait()
+    request = asyncio.create_task(endpoints.ask("POST", "/graphql/stream", slowly(), token=token))
+    await half_sent.wait()
     stream.on_end()
-    gone.set()
-    assert (await asking).status == 404
+    ended.set()
+    assert (await request).status == 404
     assert reserved.operations == {}
     assert endpoint._live.feed.memberships == {}

@@ -1,4 +1,4 @@
-"""Texts that JSON and GraphQL can write and databases cannot hold, in every place that takes a text."""
+"""Texts that JSON and GraphQL can express but databases cannot store, in every argument that takes a text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,21 +28,21 @@ from web.settings import ROOT
 
 SCHEMA: GraphQLSchema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
 TEXTS = {"String", "ID"}
-# What a required argument or field of an input is given where it is not the one in question.
+# By scalar, the value of other required arguments and input fields.
 FILLERS = {"Int": "1", "Float": "30.2", "String": '"GUALI"', "ID": '"x"', "Boolean": "true"}
 FILLERS |= {"DateTime": '"2026-06-15T04:00:00Z"', "Date": '"2026-06-15"'}
 
 
 @dataclass(frozen=True)
 class Place:
-    """A document that takes one text, as the variable `$text`."""
+    """An argument or input field that takes a text, with a document that passes it the variable `$text`."""
 
     name: str
     document: str
 
 
 def inputs(of: GraphQLInputType, seen: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:
-    """Every value of an input type that has `$text` in one place: that place's name, the value, the text's type."""
+    """Every value of an input type with `$text` in one position: its name, the value, and the text's type."""
     inner: Any = of.of_type if is_non_null_type(of) else of
     if is_list_type(inner):
         for where, value, leaf in inputs(inner.of_type, seen):
@@ -72,15 +72,15 @@ def filler(of: GraphQLInputType) -> str:
 
 
 def arguments(field: GraphQLField, but: str | None = None) -> list[str]:
-    """The arguments that a field cannot do without, and few rows of each list."""
-    written = [f"{name}: {filler(a.type)}" for name, a in field.args.items() if name != but and required(a)]
-    return [*written, *(["first: 3"] if "first" in field.args and but not in ("first", "last") else [])]
+    """The required arguments of a field, and a small page for connections."""
+    required_arguments = [f"{name}: {filler(a.type)}" for name, a in field.args.items() if name != but and required(a)]
+    return [*required_arguments, *(["first: 3"] if "first" in field.args and but not in ("first", "last") else [])]
 
 
 def routes() -> dict[str, str]:
-    """For every type with fields, a document from the root to it, with `%s` for what is asked there."""
+    """For every type with fields, a selection from the root to it, with `%s` for the fields of the type."""
     assert SCHEMA.query_type is not None
-    found: dict[str, str] = {SCHEMA.query_type.name: "%s"}
+    routes: dict[str, str] = {SCHEMA.query_type.name: "%s"}
     waiting: list[Any] = [SCHEMA.query_type]
     while waiting:
         source = waiting.pop(0)
@@ -88,35 +88,35 @@ def routes() -> dict[str, str]:
             target: Any = get_named_type(field.type)
             if not is_composite_type(target) or name == "node":
                 continue
-            given = arguments(field)
-            call = f"{name}({', '.join(given)})" if given else name
+            values = arguments(field)
+            call = f"{name}({', '.join(values)})" if values else name
             for each in SCHEMA.get_possible_types(target) if is_abstract_type(target) else [target]:
-                if each.name not in found:
+                if each.name not in routes:
                     inner = f"... on {each.name} {{ %s }}" if each is not target else "%s"
-                    found[each.name] = found[source.name] % f"{call} {{ {inner} }}"
+                    routes[each.name] = routes[source.name] % f"{call} {{ {inner} }}"
                     waiting.append(each)
-    return found
+    return routes
 
 
 def selection(of: Any) -> str:
-    """Something of the type that has to be read: a connection gives its name without asking."""
+    """A selection that reads rows: the name of a connection needs none."""
     if "nodes" in getattr(of, "fields", {}):
         return " { totalCount nodes { __typename } }"
     return " { __typename }" if is_composite_type(of) else ""
 
 
 def places() -> Iterator[Place]:
-    """Every text among the arguments of a field that can be read."""
+    """Every text among the arguments of the fields of a query."""
     for name, route in routes().items():
         yield from places_of(SCHEMA.type_map[name], f"query A($text: %s!) {{ {route} }}")
 
 
 def places_of(source: Any, document: str) -> Iterator[Place]:
-    """Every text among the arguments of a type's fields; the document has room for its type and for the field."""
+    """Every text among the arguments of a type's fields. `document` has a `%s` for the text's type and the field."""
     for field_name, field in source.fields.items():
-        for argument, given in field.args.items():
+        for argument, declaration in field.args.items():
             rest = arguments(field, argument)
-            for where, value, leaf in inputs(given.type):
+            for where, value, leaf in inputs(declaration.type):
                 call = f"{field_name}({', '.join([f'{argument}: {value}', *rest])})"
                 name = f"{source.name}.{field_name}({argument}{where})"
                 yield Place(name, document % (leaf, call + selection(get_named_type(field.type))))
@@ -130,7 +130,7 @@ def codes(response: httpx.Response) -> set[str]:
     return {error["extensions"]["code"] for error in response.json().get("errors", [])}
 
 
-def test_the_walk_finds_the_places() -> None:
+def test_the_schema_has_the_expected_places() -> None:
     names = {place.name for place in PLACES}
     assert {"Query.search(text)", "Query.node(id)", "Query.nodes(ids[])", "Query.hazards(after)"} <= names
     assert {"Query.zone(by.code)", "Query.enterprise(by.creditCode)"} <= names
@@ -138,7 +138,7 @@ def test_the_walk_finds_the_places() -> None:
 
 
 async def test_every_place_takes_a_text(client: httpx.AsyncClient) -> None:
-    """Or else what the next tests see refused is refused for another reason."""
+    """Otherwise the next tests would see refusals for another reason."""
     wrong = {}
     for place in PLACES:
         response = await client.post("/graphql", json={"query": place.document, "variables": {"text": "a"}})
@@ -151,10 +151,10 @@ async def test_a_nul_is_refused_and_never_reaches_the_database(client: httpx.Asy
     wrong = {}
     for place in PLACES:
         response = await client.post("/graphql", json={"query": place.document, "variables": {"text": "a\0b"}})
-        refused = codes(response)
-        # Where the demo has no parent, nothing is asked; at the root there is always one.
+        refusals = codes(response)
+        # Below the root, the demo may have no row on which the field is executed.
         reached = place.name.startswith("Query.")
-        if not refused <= {"BAD_INPUT", "BAD_ID", "BAD_CURSOR"} or (reached and not refused):
+        if not refusals <= {"BAD_INPUT", "BAD_ID", "BAD_CURSOR"} or (reached and not refusals):
             wrong[place] = response.text
     assert wrong == {}
 
@@ -164,8 +164,8 @@ async def test_a_nul_in_an_action_is_invalid_input(client: httpx.AsyncClient) ->
     wrong = {}
     for place in ACTIONS:
         response = await client.post("/graphql", json={"query": place.document, "variables": {"text": "a\0b"}})
-        answer = response.json()
-        if "errors" in answer or [result["__typename"] for result in answer["data"].values()] != ["InvalidInput"]:
+        body = response.json()
+        if "errors" in body or [result["__typename"] for result in body["data"].values()] != ["InvalidInput"]:
             wrong[place] = response.text
     assert wrong == {}
 
@@ -175,6 +175,6 @@ async def test_half_a_surrogate_pair_is_refused(client: httpx.AsyncClient) -> No
         body = orjson.dumps({"query": place.document, "variables": {"text": "HERE"}}).replace(b"HERE", b"\\ud800")
         response = await client.post("/graphql", content=body, headers={"content-type": JSON})
         assert codes(response) == {"BAD_REQUEST"}, place
-        # Written into the document it does not get past the lexer.
+        # As a literal in the document, the lexer refuses it.
         literal = place.document.replace("$text:", "$unused:").replace("$text", '"\\uD800"')
         assert codes(await client.post("/graphql", json={"query": literal})) == {"BAD_DOCUMENT"}, place
