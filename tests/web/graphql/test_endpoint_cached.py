@@ -127,12 +127,12 @@ async def application(
 ) -> AsyncIterator[Application]:
     url = await databases.new(demo_url)
     settings = Settings(database_url=url, demo=request.param, secret=SECRET, body_limit=LIMIT)
-    app = create(settings, lambda: made.now)
+    app = create(settings, lambda: subject.now)
     endpoint = app.graphql
     executor: Executor = endpoint._executor
-    made = Application(app, executor, executor._database)
+    subject = Application(app, executor, executor._database)
     async with app.router.lifespan_context(app):
-        yield made
+        yield subject
 
 
 COMMANDER = bearing(NAMED)
