@@ -78,7 +78,9 @@ def test_the_commander_may_call_every_mutation_and_a_wall_none() -> None:
 def test_a_program_may_call_the_mutations_of_its_scope(scope: Scope) -> None:
     program = Viewer(Visibility(Role.INTEGRATOR, frozenset({scope})))
     expected = {
-        row.split(" |")[0] for row in lifecycle_table.BESIDES.strip().splitlines() if row.endswith(f"| {scope.value}")
+        row.split(" |")[0]
+        for row in lifecycle_table.OTHER_MUTATIONS.strip().splitlines()
+        if row.endswith(f"| {scope.value}")
     }
     assert {mutation for mutation in PERMITTED if lifecycle.may_call(program, mutation)} == expected
 

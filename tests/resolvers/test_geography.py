@@ -1,4 +1,4 @@
-"""Where a point lies, on small made-up geographies and on what the database has."""
+"""Zones, towns and rings of a point, on small invented geographies and on the database."""
 
 import math
 from typing import Any
@@ -52,7 +52,7 @@ places = Places(
     [
         (30.5, 120.5, 7),
         (30.5, 121.5, 3),
-        (30.5, 121.0, 3),  # on the border of both: the lower key
+        (30.5, 121.0, 3),  # on the common border: the lower key
         (30.0, 120.0, 7),  # a corner
         (30.5, 125.5, 9),
         (30.5, 126.5, None),  # between the islands, inside their box
@@ -89,7 +89,7 @@ def test_rings_of() -> None:
     assert places.rings_of(30.0 + 3_001 * degrees_per_metre, 120.0) == []
 
 
-def test_a_district_without_anything() -> None:
+def test_an_empty_district_has_no_zones_towns_or_rings() -> None:
     empty = Places([])
     assert empty.zone_of(30, 120) is None
     assert empty.town_of(30, 120) is None
@@ -103,17 +103,17 @@ def test_a_district_without_anything() -> None:
     st.floats(0, 360),
     st.floats(0, 2),
 )
-def test_no_point_of_a_ring_is_missed(
+def test_the_box_excludes_no_point_of_a_ring(
     latitude: float, longitude: float, radius: float, bearing: float, share: float
 ) -> None:
-    """Anywhere on the earth, the poles and the date line included, the boxes before the distances lose nothing."""
+    """Nowhere on earth, poles and date line included, does the box exclude a point within the radius."""
     ring = Places([], [], [RingCircle(1, latitude, longitude, radius)])
     point = SPHERE.Direct(latitude, longitude, bearing, radius * share)
     distance = great_circle_metres(point["lat2"], point["lon2"], latitude, longitude)
     assert ring.rings_of(point["lat2"], point["lon2"]) == ([1] if distance <= radius else [])
 
 
-async def test_reading_from_the_database(database: Database) -> None:
+async def test_the_geography_is_read_from_the_database(database: Database) -> None:
     async with database.write() as session:
         session.add(models.District(id=1, name="区"))
         await session.flush()

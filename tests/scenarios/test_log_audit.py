@@ -46,7 +46,7 @@ class Clerk:
         return self.ids[value[1:]] if isinstance(value, str) and value.startswith("@") else value
 
     def input(self, step: AuditStep) -> dict[str, Any]:
-        arguments = dict(lifecycle_table.given(self.office.world).get(step.mutation, {}))
+        arguments = dict(lifecycle_table.valid_inputs(self.office.world).get(step.mutation, {}))
         for word in step.arguments:
             name, _, value = word.partition("=")
             arguments |= self.with_ids(ARGUMENTS[word[1:]]) if word.startswith("+") else {name: self.with_ids(value)}

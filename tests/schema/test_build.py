@@ -1,4 +1,4 @@
-"""The schema explains itself, is written down as it is, and every field of a row says how it loads."""
+"""Everything in the schema is described, schema.graphql is current, and every field declares its source."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ from schema.query import Query
 
 WRITTEN = Path(__file__).parents[2] / "schema" / "schema.graphql"
 SUFFIXES = ("Type", "Model", "Manager", "Helper", "Util")
-# Tables that stand between two others, and those of which no type is made.
+# Link tables, and tables without a graph type.
 JOINS = {"enterprise_ring", "hazard_evidence", "inspection_evidence", "inspection_inspector"}
 
 
@@ -39,7 +39,7 @@ def named_types(core: GraphQLSchema) -> list[Any]:
     return [t for t in core.type_map.values() if not t.name.startswith("__") and not is_specified_scalar_type(t)]
 
 
-def things(core: GraphQLSchema) -> Iterator[tuple[str, Any]]:
+def described_elements(core: GraphQLSchema) -> Iterator[tuple[str, Any]]:
     """Everything that can have a description."""
     for of in named_types(core):
         yield of.name, of
@@ -55,21 +55,23 @@ def rows() -> list[Any]:
     return [pytest.param(of, id=of.__name__) for of in OF_ROW.values()]
 
 
-def test_the_written_schema_is_not_stale(graph: Graph) -> None:
+def test_the_committed_schema_is_current(graph: Graph) -> None:
     assert WRITTEN.read_text() == graph.as_str() + "\n"
 
 
 def test_everything_has_a_description(core: GraphQLSchema) -> None:
-    assert [path for path, thing in things(core) if not (thing.description or "").strip()] == []
+    assert [path for path, thing in described_elements(core) if not (thing.description or "").strip()] == []
 
 
 def test_descriptions_are_sentences(core: GraphQLSchema) -> None:
-    """They begin with a capital letter or a name in code, and end as sentences do."""
-    own = [(path, thing.description) for path, thing in things(core) if path != "Date" and path != "DateTime"]
+    """They begin with a capital letter or a name in code, and end with a full stop."""
+    own = [
+        (path, thing.description) for path, thing in described_elements(core) if path != "Date" and path != "DateTime"
+    ]
     assert [path for path, text in own if text[-1] not in ".!" or text[0].islower()] == []
 
 
-def test_what_may_be_null_says_what_null_means(core: GraphQLSchema) -> None:
+def test_nullable_fields_say_what_null_means(core: GraphQLSchema) -> None:
     silent = [
         f"{of.name}.{name}"
         for of in named_types(core)
@@ -80,12 +82,12 @@ def test_what_may_be_null_says_what_null_means(core: GraphQLSchema) -> None:
     assert silent == []
 
 
-def test_no_public_name_says_what_kind_of_thing_it_is(core: GraphQLSchema) -> None:
+def test_no_public_name_has_a_technical_suffix(core: GraphQLSchema) -> None:
     assert [t.name for t in named_types(core) if t.name.endswith(SUFFIXES)] == []
 
 
 @pytest.mark.parametrize("of", rows())
-def test_every_field_of_a_row_says_how_it_loads(of: Any) -> None:
+def test_every_field_of_a_row_has_a_source(of: Any) -> None:
     for field in fields_of(of):
         assert isinstance(field, LoadField), field.name
         assert isinstance(field.source, FieldSource)
@@ -93,19 +95,19 @@ def test_every_field_of_a_row_says_how_it_loads(of: Any) -> None:
 
 
 @pytest.mark.parametrize("field", [pytest.param(f, id=f.name) for f in fields_of(Query)])
-def test_every_field_of_the_root_says_how_it_loads(field: Any) -> None:
+def test_every_root_field_has_a_source(field: Any) -> None:
     assert isinstance(field, LoadField)
     assert isinstance(field.source, FieldSource)
     assert field.base_resolver is None
 
 
 @pytest.mark.parametrize("of", rows())
-def test_every_type_of_rows_says_whose_its_rows_are(of: Any) -> None:
+def test_every_type_over_a_table_has_an_ownership(of: Any) -> None:
     assert of.row in OWNERSHIP
 
 
-def test_every_type_in_the_schema_that_stands_for_a_table_is_declared_as_one(core: GraphQLSchema) -> None:
-    """A type named as a model that went past the declarations would have neither rights nor loaders."""
+def test_every_type_named_as_a_model_is_declared_over_its_table(core: GraphQLSchema) -> None:
+    """A type that bypasses the declarations would have neither rights nor loaders."""
     names = {model.__name__ for model in tables()}
     declared = {of.__name__ for of in OF_ROW.values()}
     assert {t.name for t in named_types(core) if isinstance(t, GraphQLObjectType) and t.name in names} <= declared
@@ -122,20 +124,20 @@ def tables() -> set[Any]:
     return found
 
 
-def test_every_table_that_is_read_says_whose_its_rows_are() -> None:
-    """Whatever stands in the rights is a table, and each of those with a type is there."""
+def test_every_table_that_is_read_has_an_ownership() -> None:
+    """The ownerships are of tables only, and include every table with a graph type."""
     assert {row.__table__ for row in OWNERSHIP} <= set(SQLModel.metadata.tables.values())
     assert set(OF_ROW) <= set(OWNERSHIP)
     assert {row.__tablename__ for row in OWNERSHIP} & JOINS == set()
 
 
-def test_nodes_are_known_by_their_own_names(core: GraphQLSchema) -> None:
+def test_the_registry_has_every_node_by_name(core: GraphQLSchema) -> None:
     implementing = {t.name for t in core.get_possible_types(core.type_map["Node"])}  # type: ignore[arg-type]  # it is one
     assert implementing == set(NODES)
 
 
-def test_a_type_of_rows_knows_its_own(graph: Graph) -> None:
-    """Interfaces and unions choose by it; every one of them answers, and only for its own."""
+def test_is_type_of_accepts_only_own_rows(graph: Graph) -> None:
+    """Interfaces and unions choose the type by it."""
     for of in OF_ROW.values():
         mine = [other for other in OF_ROW.values() if other.is_type_of(Record(of.row, None), None)]
         assert mine == [of]

@@ -1,4 +1,4 @@
-"""Nothing that was promised to clients is missing from the schema, or of another type than was promised."""
+"""The schema has everything that the contract with clients has, with the same types."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ type {0}Edge {{ cursor: String! node: {0}! }}
 
 @pytest.fixture(scope="module")
 def promised() -> dict[str, str]:
-    """The contract, with the connections that its head describes."""
+    """The contract's elements, with the connections that its introduction describes."""
     text = CONTRACT.read_text()
     lists = sorted(set(re.findall(r"\b(\w+)Connection!", text)))
     found = paths(build_schema(text + "".join(CONNECTION.format(node) for node in lists)))
@@ -47,23 +47,23 @@ def built(graph: Graph) -> dict[str, str]:
 
 
 def members(of: Any) -> dict[str, str]:
-    """What a type has, by name: fields and arguments with their types and defaults, values, members, interfaces."""
+    """A type's fields and arguments with types and defaults, its values, members and interfaces, by name."""
     if isinstance(of, GraphQLEnumType):
         return dict.fromkeys(of.values, "")
     if isinstance(of, GraphQLUnionType):
         return {t.name: "" for t in of.types}
     if isinstance(of, GraphQLInputObjectType):
-        return {name: given(field) for name, field in of.fields.items()}
+        return {name: type_and_default(field) for name, field in of.fields.items()}
     if isinstance(of, GraphQLObjectType | GraphQLInterfaceType):
         found = {name: str(field.type) for name, field in of.fields.items()}
         found |= {f"implements {i.name}": "" for i in of.interfaces}
         for name, field in of.fields.items():
-            found |= {f"{name}({n})": given(argument) for n, argument in field.args.items()}
+            found |= {f"{name}({n})": type_and_default(argument) for n, argument in field.args.items()}
         return found
     return {}
 
 
-def given(of: Any) -> str:
+def type_and_default(of: Any) -> str:
     """An argument's or input field's type and default."""
     default = of.ast_node.default_value
     return f"{of.type}" if default is None else f"{of.type} = {print_ast(default)}"
@@ -80,13 +80,13 @@ def paths(schema: GraphQLSchema) -> dict[str, str]:
     return found
 
 
-def test_what_was_promised_is_there(promised: dict[str, str], built: dict[str, str]) -> None:
+def test_the_schema_has_everything_in_the_contract(promised: dict[str, str], built: dict[str, str]) -> None:
     assert len(promised) > 800
     assert {path: (text, built.get(path)) for path, text in promised.items() if built.get(path) != text} == {}
 
 
-def test_what_was_not_promised_can_be_left_out(promised: dict[str, str], built: dict[str, str]) -> None:
-    """A client that keeps to the contract gives no argument that the schema needs besides."""
+def test_every_argument_outside_the_contract_is_optional(promised: dict[str, str], built: dict[str, str]) -> None:
+    """A client that follows the contract never lacks a required argument."""
     new = {path: text for path, text in built.items() if path not in promised and path.split("(")[0] in promised}
     assert {path: text for path, text in new.items() if text.endswith("!") and "(" in path} == {}
     fields = {path: text for path, text in built.items() if path not in promised and path.split(".")[0] in promised}

@@ -1,4 +1,4 @@
-"""Who sees what, through every path by which a value can be reached.
+"""Who sees what, through every path that leads to a value.
 
 What is right is written down here, from the domain: nothing of it is taken from the declarations. Operations that ask
 for everything are made from the schema, and personal data is marked, so that it is told wherever it appears. Streams
@@ -25,7 +25,7 @@ EVERYTHING = ("commander", "inspector", "read and personal")
 EVERYTHING_BUT_PERSONAL = ("wall", "read")
 NOTHING = ("no scope", "personal without read", "register")
 
-# The fields that are personal data, or lead to it. A field's change is told to all, but for those of personal data.
+# Fields that are personal data, or lead to it. Everybody sees changes of fields, except those of personal data.
 CONTACTS = {
     "Enterprise.legalRepresentative",
     "Enterprise.safetyContact",
@@ -44,7 +44,7 @@ PERSONAL_FIELDS = {
     *("Inspector.fullName", "Inspector.phone", "Expert.fullName", "Expert.phone"),
     *(f"Evidence.{name}" for name in ("id", "mediaType", "bytes", "sha256", "takenAt", "url")),
 }
-# What an enterprise has none of, whatever stands in its file.
+# Fields that are empty for an enterprise, whatever its file has.
 NOT_FOR_ENTERPRISES = {
     "District.command",
     "Zone.command",
@@ -54,7 +54,7 @@ NOT_FOR_ENTERPRISES = {
     "Venue.portrait",
     "ControlRing.portrait",
 }
-# By field of Query, the table that it lists.
+# The table of each list of Query.
 LISTS = {
     "venues": "venue",
     "enterprises": "enterprise",
@@ -79,12 +79,12 @@ async def scene(databases: Databases, demo_url: str, graph: Graph) -> AsyncItera
     await made.database.close()
 
 
-def test_the_page_is_what_the_declarations_say(graph: Graph) -> None:
+def test_the_committed_page_is_current(graph: Graph) -> None:
     assert (ROOT / "docs" / "reference" / "rights.md").read_text() == page(graph), "stale: run `make docs`"
 
 
-def test_the_page_says_what_the_domain_says(graph: Graph) -> None:
-    """The tests below hold the graph to the same."""
+def test_the_page_agrees_with_the_domain_rules(graph: Graph) -> None:
+    """The tests below check the graph against the same rules."""
     hidden: dict[str, set[str]] = {"enterprise": set(), "wall": set()}
     for section in page(graph).split("\n### ")[1:]:
         name, _, table = section.partition("\n")
@@ -102,7 +102,7 @@ def test_the_page_says_what_the_domain_says(graph: Graph) -> None:
     assert hidden["enterprise"] == NOT_FOR_ENTERPRISES | command
 
 
-def test_every_column_that_may_be_personal_is_known() -> None:
+def test_every_column_that_may_be_personal_is_listed() -> None:
     for each in SQLModel.metadata.sorted_tables:
         for column in each.c:
             looks = column.name.endswith(("name", "phone", "_url", "uploader"))
@@ -110,61 +110,61 @@ def test_every_column_that_may_be_personal_is_known() -> None:
                 assert column.name in PERSONAL.get(each.name, ()) or column.name in IMPERSONAL, column
 
 
-async def test_those_who_see_everything_are_told_all_of_it_and_all_the_same(scene: MarkedDemo) -> None:
+async def test_viewers_with_all_rights_see_the_same_and_everything(scene: MarkedDemo) -> None:
     first = await scene.read_all("commander")
     assert first.kinds == KINDS
     for who in EVERYTHING[1:]:
-        told = await scene.read_all(who)
-        assert {n: a for n, a in told.answers.items() if n != "viewer"} == {
+        seen = await scene.read_all(who)
+        assert {n: a for n, a in seen.answers.items() if n != "viewer"} == {
             n: a for n, a in first.answers.items() if n != "viewer"
         }
 
 
-async def test_a_wall_and_a_program_that_reads_are_told_everything_but_personal_data(scene: MarkedDemo) -> None:
+async def test_a_wall_and_a_reading_program_see_everything_but_personal_data(scene: MarkedDemo) -> None:
     all_of_it = (await scene.read_all("commander")).fields
     for who in EVERYTHING_BUT_PERSONAL:
-        told = await scene.read_all(who)
-        assert told.marks == set()
-        hidden = {name for name in all_of_it - told.fields if not name.startswith("Viewer.")}
+        seen = await scene.read_all(who)
+        assert seen.marks == set()
+        hidden = {name for name in all_of_it - seen.fields if not name.startswith("Viewer.")}
         assert hidden == PERSONAL_FIELDS & all_of_it
     wall, read = [(await scene.read_all(who)).answers for who in EVERYTHING_BUT_PERSONAL]
     assert {n: a for n, a in wall.items() if n != "viewer"} == {n: a for n, a in read.items() if n != "viewer"}
 
 
-async def test_an_enterprise_is_told_personal_data_of_its_own_file_alone(scene: MarkedDemo) -> None:
-    told = await scene.read_all("enterprise")
+async def test_an_enterprise_sees_personal_data_of_its_own_file_only(scene: MarkedDemo) -> None:
+    seen = await scene.read_all("enterprise")
     own = own_marks(scene.own_keys)
-    assert told.marks - own == set()
-    assert told.kinds == {mark[:2] for mark in own}
+    assert seen.marks - own == set()
+    assert seen.kinds == {mark[:2] for mark in own}
     everything = await scene.read_all("commander")
     assert NOT_FOR_ENTERPRISES - everything.fields == set()
-    assert NOT_FOR_ENTERPRISES & told.fields == set()
+    assert NOT_FOR_ENTERPRISES & seen.fields == set()
 
 
 @pytest.mark.parametrize("who", NOTHING)
-async def test_a_program_that_may_not_read_is_told_nothing(scene: MarkedDemo, who: str) -> None:
-    told = await scene.read_all(who)
-    for name, data in told.answers.items():
+async def test_a_program_without_the_right_to_read_sees_nothing(scene: MarkedDemo, who: str) -> None:
+    seen = await scene.read_all(who)
+    for name, data in seen.answers.items():
         if name not in ("viewer", "cursor"):
             assert {value for _, value in scalar_values(data)} <= {0}, name
-    assert told.fields & {"Viewer.inspector", "Viewer.enterprise"} == set()
+    assert seen.fields & {"Viewer.inspector", "Viewer.enterprise"} == set()
 
 
-async def test_what_is_hidden_was_there_to_be_seen(scene: MarkedDemo) -> None:
-    told = (await scene.read_all("commander")).fields
-    assert PERSONAL_FIELDS - told == {"Evidence.url"}  # there is none as long as nothing is in store
+async def test_hidden_values_exist(scene: MarkedDemo) -> None:
+    seen = (await scene.read_all("commander")).fields
+    assert PERSONAL_FIELDS - seen == {"Evidence.url"}  # null as long as the store is empty
     assert {of for of in scene.graph._schema.type_map.values() if is_row(of) and of.name not in scene.ids} == set()
 
 
 def expected_rows(scene: MarkedDemo, who: str, name: str) -> set[str]:
-    """The ids of the rows of a type that a viewer may have."""
+    """The ids of the rows of a type that a viewer may see."""
     if who in NOTHING or (name == "Evidence" and who in EVERYTHING_BUT_PERSONAL):
         return set()
     return set(scene.own_ids.get(name, ()) if who == "enterprise" else scene.all_ids[name])
 
 
 @pytest.mark.parametrize("who", ["inspector", "enterprise", "wall", "read", "no scope", "register"])
-async def test_by_its_id_a_row_is_there_for_those_who_may_have_it(scene: MarkedDemo, who: str) -> None:
+async def test_a_row_is_found_by_its_id_only_if_the_viewer_may_see_it(scene: MarkedDemo, who: str) -> None:
     for name, keys in scene.all_ids.items():
         found: set[str] = set()
         for start in range(0, len(keys), 1_000):
@@ -175,7 +175,7 @@ async def test_by_its_id_a_row_is_there_for_those_who_may_have_it(scene: MarkedD
 
 
 @pytest.mark.parametrize("who", ["inspector", "enterprise", "wall", "read", "no scope", "register"])
-async def test_lists_count_and_hold_what_the_viewer_may_have(scene: MarkedDemo, who: str) -> None:
+async def test_lists_and_counts_have_only_rows_that_the_viewer_may_see(scene: MarkedDemo, who: str) -> None:
     for name, of in LISTS.items():
         data = await scene.ask(
             who, f"{{ {name}(first: 1000) {{ totalCount nodes {{ id }} edges {{ node {{ id }} }} }} }}"
@@ -188,7 +188,7 @@ async def test_lists_count_and_hold_what_the_viewer_may_have(scene: MarkedDemo, 
 
 
 @pytest.mark.parametrize("who", ["commander", "enterprise", "wall", "read", "read and personal", "no scope"])
-async def test_nobody_finds_by_what_they_may_not_see(scene: MarkedDemo, who: str) -> None:
+async def test_search_and_filters_ignore_hidden_values(scene: MarkedDemo, who: str) -> None:
     sees = who in ("commander", "read and personal")
     found = await scene.ask(who, '{ search(text: "~expert.full_name.1~") { matched item { __typename } } }')
     own = who == "enterprise" and 1 in scene.own_keys["expert"]
@@ -196,7 +196,7 @@ async def test_nobody_finds_by_what_they_may_not_see(scene: MarkedDemo, who: str
     for name in ("inspector", "expert"):
         mine = scene.own_keys[name] if who == "enterprise" else frozenset()
         mark = f"~{name}.full_name."
-        # Of teams and warehouses no name of a person is looked through by anybody.
+        # Names of people are never searched for teams and warehouses.
         query = f'{{ {name}s(filter: {{text: "{mark}"}}) {{ totalCount }} }}'
         assert (await scene.ask(who, query))[f"{name}s"]["totalCount"] == (
             await scene.row_count(name) if sees else len(mine)
@@ -205,7 +205,7 @@ async def test_nobody_finds_by_what_they_may_not_see(scene: MarkedDemo, who: str
         assert (await scene.ask(who, f'{{ search(text: "{column}") {{ matched }} }}'))["search"] == []
 
 
-async def test_no_filter_and_no_order_goes_by_personal_data(scene: MarkedDemo) -> None:
+async def test_no_filter_or_order_uses_personal_data(scene: MarkedDemo) -> None:
     personal = {(name, column) for name, column in KINDS}
     for of in NODES.values():
         for asked in getattr(of, "filters", {}).values():

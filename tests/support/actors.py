@@ -1,4 +1,4 @@
-"""Acting in tests: mutations as anybody, a small district to act in, and all that a database holds."""
+"""Mutations as any viewer, a small district, and the contents of a database."""
 
 import datetime as dt
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ def at(moment: dt.datetime) -> str:
 
 
 def document(graph: Graph, mutation: str, selection: str = "") -> str:
-    """The mutation, asking of a success for `selection` or else a little of each row, of a problem for everything."""
+    """The mutation's document. Selects `selection`, or else a few fields of a success; everything of a failure."""
     root = graph._schema.mutation_type
     assert root is not None
     success, *problems = get_named_type(root.fields[mutation].type).types
@@ -60,15 +60,15 @@ def document(graph: Graph, mutation: str, selection: str = "") -> str:
         of = get_named_type(field.type)
         shown.append(name if is_leaf_type(of) else f"{name} {{ {' '.join(n for n in SHOWN if n in of.fields)} }}")
     capital = mutation[0].upper() + mutation[1:]
-    told = [f"... on {p.name} {{ message {PROBLEMS[p.name]} }}" for p in problems]
+    failures = [f"... on {p.name} {{ message {PROBLEMS[p.name]} }}" for p in problems]
     return (
-        f"mutation($input: {capital}Input!) {{ {mutation}(input: $input) {{ __typename {' '.join(told)}"
+        f"mutation($input: {capital}Input!) {{ {mutation}(input: $input) {{ __typename {' '.join(failures)}"
         f" ... on {success.name} {{ {selection or ' '.join(shown)} }} }} }}"
     )
 
 
 class Desk:
-    """Where people act on one database, at the moment `now`."""
+    """Runs operations on one database, at the time `now`."""
 
     def __init__(self, graph: Graph, database: Database, now: dt.datetime = NOW) -> None:
         self.now, self.graph, self.database = now, graph, database
@@ -88,30 +88,30 @@ class Desk:
         return answer.data
 
     async def act(self, viewer: Viewer, mutation: str, selection: str = "", **given: Any) -> dict[str, Any]:
-        """What came of it: a success or a problem, by its type's name."""
+        """Carry out a mutation. Returns the success or failure."""
         key = mutation, selection
         query = self._documents.setdefault(key, document(self.graph, mutation, selection))
-        found: dict[str, Any] = (await self.ask(query, viewer, input=given))[mutation]
-        return found
+        answer: dict[str, Any] = (await self.ask(query, viewer, input=given))[mutation]
+        return answer
 
     async def done(self, viewer: Viewer, mutation: str, selection: str = "", **given: Any) -> dict[str, Any]:
-        """The same where it must succeed."""
-        found = await self.act(viewer, mutation, selection, **given)
-        assert found["__typename"] not in PROBLEMS, found
-        return found
+        """Carry out a mutation that must succeed. Returns the success."""
+        answer = await self.act(viewer, mutation, selection, **given)
+        assert answer["__typename"] not in PROBLEMS, answer
+        return answer
 
     async def invalid(self, viewer: Viewer, mutation: str, **given: Any) -> str:
-        """The same where the input is not to be taken: the field that is blamed."""
-        found = await self.act(viewer, mutation, **given)
-        assert found["__typename"] == "InvalidInput", found
-        field: str = found["field"]
+        """Carry out a mutation that must fail with InvalidInput. Returns the field that it names."""
+        answer = await self.act(viewer, mutation, **given)
+        assert answer["__typename"] == "InvalidInput", answer
+        field: str = answer["field"]
         return field
 
     async def refused(self, viewer: Viewer, mutation: str, **given: Any) -> str:
-        """The same where it must fail: the problem's type."""
-        found = await self.act(viewer, mutation, **given)
-        assert found["__typename"] in PROBLEMS, found
-        kind: str = found["__typename"]
+        """Carry out a mutation that must fail. Returns the failure's type."""
+        answer = await self.act(viewer, mutation, **given)
+        assert answer["__typename"] in PROBLEMS, answer
+        kind: str = answer["__typename"]
         return kind
 
 
@@ -120,7 +120,7 @@ class Desk:
 
 @dataclass(frozen=True)
 class World:
-    """Keys of the rows of a small district; `mark` makes its codes unique where a database has several."""
+    """Keys of the rows of a small district. `mark` makes its codes unique in a database with several districts."""
 
     mark: str
     zone: int
@@ -145,7 +145,7 @@ class World:
         return inspector(self.inspector)
 
     def id(self, name: str) -> str:
-        """The global id of one of these."""
+        """The global id of the row `name`."""
         node = name.removeprefix("other_")
         node = {"stock_item": "StockItem", "resting": "Inspector"}.get(node, node.capitalize())
         return node_id.encode(node, getattr(self, name))
@@ -157,7 +157,7 @@ def square(west: float, east: float) -> dict[str, Any]:
 
 
 async def small_world(database: Database, mark: str = "") -> World:
-    """Two zones, a venue with three rings, two enterprises, three inspectors, and one of each resource."""
+    """Insert two zones, a venue with three rings, two enterprises, three inspectors, and one of each resource."""
     zones, venue, rings = await _geography(database, mark)
     guarded = {"risk_grade": models.RiskGrade.YELLOW, "legal_name": "法人", "legal_phone": "1", "updated_at": NOW - DAY}
     places = [{"latitude": 30.101, "longitude": 120.101}, {"latitude": 30.2, "longitude": 120.3}]
@@ -188,7 +188,7 @@ async def small_world(database: Database, mark: str = "") -> World:
 
 
 async def _resources(database: Database, mark: str, zone: int) -> tuple[int, int, int, int]:
-    """A team, an expert, a stock item and a piece of evidence."""
+    """Insert a team, an expert, a stock item and a piece of evidence. Returns their keys."""
     near = {"latitude": 30.1, "longitude": 120.12, "zone_id": zone}
     team = {"name": "救援队", "kind": models.TeamKind.FIRE, "strength": 9, "on_standby": True, **near}
     [team_key] = await insert(database, models.Team, team)
@@ -203,7 +203,7 @@ async def _resources(database: Database, mark: str, zone: int) -> tuple[int, int
 
 
 async def _geography(database: Database, mark: str) -> tuple[list[int], int, list[int]]:
-    """The zones, the venue and its rings."""
+    """Insert the zones, the venue and its rings. Returns their keys."""
     [district] = await insert(database, models.District, {"name": "萧山区", "time_zone": "Asia/Shanghai"})
     zones = await insert(
         database,
@@ -227,7 +227,7 @@ async def _geography(database: Database, mark: str) -> tuple[list[int], int, lis
 
 
 async def insert(database: Database, model: Any, *rows: dict[str, Any]) -> list[int]:
-    """Rows as they stand, without any action; their keys, in order."""
+    """Insert rows without an action. Returns their keys in order."""
     table = model.__table__
     async with database.write() as session:
         statement = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
@@ -236,18 +236,18 @@ async def insert(database: Database, model: Any, *rows: dict[str, Any]) -> list[
 
 
 async def change(database: Database, statement: Any) -> None:
-    """A statement outside of any action."""
+    """Execute a statement without an action."""
     async with database.write() as session:
         await (await session.connection()).execute(statement)
 
 
-# -- all that there is --
+# -- contents --
 
 Contents = dict[str, dict[int, Any]]
 
 
 async def contents(database: Database, *only: Any) -> Contents:
-    """By table, by key: every row."""
+    """Every row, by table and key; of the models `only` if given."""
     tables = [m.__table__ for m in only] or [t for t in SQLModel.metadata.sorted_tables if "id" in t.c]
     async with database.read() as connection:
         return {t.name: {r.id: r for r in await connection.execute(sa.select(t).order_by(t.c.id))} for t in tables}
@@ -259,7 +259,7 @@ async def row_of(database: Database, model: Any, key: int) -> Any:
 
 
 async def log_after(database: Database, number: int = 0) -> list[Any]:
-    """The events after this number, oldest first."""
+    """The events after `number`, oldest first."""
     event = table_of(models.Event)
     async with database.read() as connection:
         return list(await connection.execute(sa.select(event).where(event.c.id > number).order_by(event.c.id)))

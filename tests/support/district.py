@@ -1,4 +1,4 @@
-"""A desk in a district of its own, where inspections, hazards and dispatches are brought to where a test begins."""
+"""A desk in a district of its own, with inspections, hazards and dispatches in the states that tests start from."""
 
 import itertools
 from typing import Any
@@ -10,7 +10,7 @@ from schema.types import node_id
 from tests.conftest import NOW
 from tests.support.actors import DAY, DUTY, Desk, World, at, contents, small_world
 from tests.support.input_strategies import NODES
-from tests.support.lifecycle_table import given
+from tests.support.lifecycle_table import valid_inputs
 
 MARKS = itertools.count()
 # Models of the rows that inputs refer to, by type.
@@ -30,7 +30,7 @@ class Office(Desk):
         return self.world.id("enterprise")
 
     async def visit(self, upto: str = "ON_SITE") -> str:
-        """An inspection by the officer, brought to this state."""
+        """An inspection by the officer in the state `upto`."""
         plan = {"enterprise": self.enterprise, "kind": "ROUTINE", "plannedFor": SOON}
         visit: str = (await self.done(self.world.officer, "inspectionPlan", **plan))["inspection"]["id"]
         way = {"DISPATCHED": "Dispatch", "ACKNOWLEDGED": "Acknowledge", "EN_ROUTE": "Depart", "ON_SITE": "Arrive"}
@@ -46,15 +46,15 @@ class Office(Desk):
         return visit
 
     async def submit(self, visit: str, *findings: dict[str, Any], **more: Any) -> Any:
-        """The hazards of a submission."""
+        """Submit the inspection with findings. Returns its hazards."""
         result = {"result": "HAZARDS_FOUND", "findings": list(findings), **more}
         return (await self.done(self.world.officer, "inspectionSubmit", inspection=visit, **result))["hazards"]
 
     async def hazard(self, level: str = "GENERAL", upto: str = "FOUND", deadline: str = SOON) -> str:
-        """A hazard found by the officer's inspection, brought to this state."""
+        """A hazard found by the officer's inspection, in the state `upto`."""
         [found] = await self.submit(await self.visit(), finding(level))
         hazard: str = found["id"]
-        inputs = given(self.world)
+        inputs = valid_inputs(self.world)
         inputs["hazardAssign"] = {**inputs["hazardAssign"], "deadline": deadline}
         way = {"ASSIGNED": "Assign", "RECTIFYING": "StartRectifying", "PENDING_ACCEPTANCE": "SubmitRectification"}
         for state, step in (way | {"ACCEPTED": "Accept", "CLOSED": "Close"}).items():
@@ -75,15 +75,15 @@ def finding(level: str = "GENERAL", **more: Any) -> dict[str, Any]:
     return {"level": level, "description": "线路老化", **more}
 
 
-def marked() -> str:
-    """What makes the codes of a district unlike any other's."""
+def unique_mark() -> str:
+    """A suffix that makes the codes of a district unique."""
     return f"-{next(MARKS)}"
 
 
 async def open_office(graph: Graph, database: Database) -> Office:
     """An office in a new district; a database can have many."""
     made = Office(graph, database)
-    made.world = await small_world(database, marked())
+    made.world = await small_world(database, unique_mark())
     return made
 
 
@@ -98,7 +98,7 @@ async def furnish(office: Office) -> dict[str, list[str]]:
         case = (await office.done(DUTY, "casePropose", inspection=visit, grounds="违法"))["case"]["id"]
         for step in steps.split():
             await office.done(DUTY, f"case{step}", case=case)
-    inputs = given(office.world)
+    inputs = valid_inputs(office.world)
     for steps in ("", "Assign", "Assign Acknowledge", "Assign Acknowledge Depart Arrive"):
         dispatch = await office.dispatch()
         for step in steps.split():

@@ -1,4 +1,4 @@
-"""Inputs of mutations made from the schema itself: plain ones, and random ones with texts that nobody expects."""
+"""Inputs of mutations generated from the schema: valid ones, and random ones with unusual texts."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from schema.build import Graph
 from tests.conftest import NOW
 
-# By the name of an argument: the type whose ids it takes.
+# By argument: the type of its ids.
 NODES = {
     "enterprise": "Enterprise",
     "hazard": "Hazard",
@@ -62,7 +62,7 @@ TIMES = [
 
 
 def root_fields(graph: Graph) -> dict[str, GraphQLInputObjectType]:
-    """By mutation: its input."""
+    """The input type of each mutation."""
     root = graph._schema.mutation_type
     assert root is not None
     found = {}
@@ -74,7 +74,7 @@ def root_fields(graph: Graph) -> dict[str, GraphQLInputObjectType]:
 
 
 def paths(of: GraphQLInputObjectType, before: str = "") -> Iterator[tuple[str, Any]]:
-    """Every field of an input and of the inputs in it, by its path, with its type."""
+    """The path and type of every field of an input, nested ones included."""
     for name, field in of.fields.items():
         yield before + name, field.type
         inner = get_named_type(field.type)
@@ -83,7 +83,7 @@ def paths(of: GraphQLInputObjectType, before: str = "") -> Iterator[tuple[str, A
 
 
 def plain(name: str, of: Any, ids: Ids, *, whole: bool = False) -> Any:
-    """A good value for a field; with `whole`, one with every field of an input and an element in every list."""
+    """A valid value for a field; with `whole`, with every field of an input and an element in every list."""
     if isinstance(of, GraphQLNonNull):
         return plain(name, of.of_type, ids, whole=whole)
     if isinstance(of, GraphQLList):
@@ -100,7 +100,7 @@ def plain(name: str, of: Any, ids: Ids, *, whole: bool = False) -> Any:
 
 
 def put(value: Any, path: str, wrong: Any) -> None:
-    """Replace what stands at the path; in a list, in its first element."""
+    """Replace the value at a path; in a list, in its first element."""
     first, _, rest = path.partition(".")
     if not rest:
         value[first] = [wrong] if isinstance(value[first], list) else wrong
@@ -109,11 +109,11 @@ def put(value: Any, path: str, wrong: Any) -> None:
     put(inner[0] if isinstance(inner, list) else inner, rest, wrong)
 
 
-# -- random ones --
+# -- random inputs --
 
 
 def values(name: str, of: Any, ids: Ids) -> st.SearchStrategy[Any]:
-    """Any value of the type, good or bad."""
+    """Any value of the type, valid or not."""
     if isinstance(of, GraphQLNonNull):
         return _present(name, of.of_type, ids)
     return st.none() | _present(name, of, ids)
@@ -142,12 +142,12 @@ def _present(name: str, of: Any, ids: Ids) -> st.SearchStrategy[Any]:
 
 
 def mostly(good: st.SearchStrategy[Any], bad: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Nine times out of ten the one."""
+    """The first strategy nine times out of ten."""
     return st.integers(0, 9).flatmap(lambda n: good if n else bad)
 
 
 def _ids(name: str, ids: Ids) -> st.SearchStrategy[str]:
-    """Mostly a row that is there; else one that is not, one of another type, or garbage."""
+    """Mostly an existing row's id; else a missing row's, one of another type, or garbage."""
     node = NODES[name]
     there = ids(node)
     others = [one for other in sorted(set(NODES.values()) - {node}) for one in ids(other)[:1]]

@@ -1,6 +1,6 @@
-"""The life cycles of the domain, written down a second time, and the inputs that satisfy what each step needs.
+"""The life cycles of the domain, written a second time, and valid inputs for each transition.
 
-Nothing here is taken from models/lifecycle.py: the tests compare the two by what the graph does.
+Nothing here comes from models/lifecycle.py: the tests compare the two by the graph's behaviour.
 """
 
 import datetime as dt
@@ -10,7 +10,7 @@ from typing import Any
 from tests.conftest import NOW
 from tests.support.actors import DAY, World, at
 
-# from → to | mutation | who: C commander, I inspector, E enterprise; the commander may do whatever anybody may
+# from → to | mutation | who: C commander, I inspector, E enterprise; the commander may do everything
 HAZARD = """
 FOUND → PENDING_ACCEPTANCE | inspectionSubmit | I
 FOUND, UNDER_REVIEW → ASSIGNED | hazardAssign | C
@@ -62,13 +62,13 @@ OPEN, DISPATCHED → RESOLVED | assistanceResolve | I C
 OPEN → WITHDRAWN | assistanceWithdraw | E
 DISPATCHED → OPEN | inspectionCancel | C
 """
-# state | mutation | who: the status stays
+# state | mutation | who: mutations that keep the status
 HAZARD_STAYS = """
 ASSIGNED, RECTIFYING | hazardRequestExtension | E
 ASSIGNED, RECTIFYING, PENDING_ACCEPTANCE | hazardDecideExtension | C
 """
-# mutation | who | the scope that lets a program; from nothing, or without a status
-BESIDES = """
+# mutation | who | scope of a program: mutations that create a row, or whose row has no status
+OTHER_MUTATIONS = """
 inspectionPlan | I C |
 hazardReport | I E |
 casePropose | I C |
@@ -101,7 +101,7 @@ class Line:
 
     @property
     def extra(self) -> dict[str, Any]:
-        """What of the input chooses this line among those of the same mutation."""
+        """The arguments that choose this line among those of the same mutation."""
         if self.mutation != "caseDecide":
             return {}
         penalty = {"penalty": {"kinds": ["FINE", "WARNING"], "fineYuan": 50_000}} if self.to == "DECIDED" else {}
@@ -125,7 +125,7 @@ CYCLES = {
     "assistance": lines(ASSISTANCE),
 }
 STAYS = lines(HAZARD_STAYS)
-# By noun: the argument that names the row, and the type of its id.
+# By noun: the argument for the row, and the type of its id.
 SUBJECTS = {
     "hazard": ("hazard", "Hazard"),
     "inspection": ("inspection", "Inspection"),
@@ -135,23 +135,23 @@ SUBJECTS = {
 }
 MUTATIONS = frozenset(
     {line.mutation for table in (*CYCLES.values(), STAYS) for line in table}
-    | {row.split(" |")[0] for row in BESIDES.strip().splitlines()}
+    | {row.split(" |")[0] for row in OTHER_MUTATIONS.strip().splitlines()}
 )
 
 
-def steps(noun: str) -> list[Line]:
-    """The lines whose mutation is about the noun itself."""
+def transitions_of(noun: str) -> list[Line]:
+    """The lines whose mutation has the noun as its subject."""
     mine = [line for line in CYCLES[noun] if line.mutation.startswith(noun)]
     return mine + (list(STAYS) if noun == "hazard" else [])
 
 
 def legal(noun: str, state: str) -> list[str]:
-    """What can follow a state."""
+    """The states that can follow."""
     return list(dict.fromkeys(line.to for line in CYCLES[noun] if state in line.sources and line.to is not None))
 
 
-def given(world: World, now: dt.datetime = NOW) -> dict[str, dict[str, Any]]:
-    """By mutation: what an input needs besides the row that it is about, where it needs anything."""
+def valid_inputs(world: World, now: dt.datetime = NOW) -> dict[str, dict[str, Any]]:
+    """By mutation: the required arguments besides the subject, where there are any."""
     return {**_steps(world, now), **_besides(world, now)}
 
 

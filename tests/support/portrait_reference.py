@@ -1,6 +1,6 @@
-"""Portraits for the tests: how they are asked for, and how they come out if one counts over all rows in plain Python.
+"""Portraits for the tests: the selection, and the expected values by counting all rows in plain Python.
 
-The counting follows the words of the indicators' definitions (docstring of resolvers/portraits.py), not its SQL.
+The counting follows the definitions of the indicators (docstring of resolvers/queries/portraits.py), not the SQL.
 """
 
 import datetime as dt
@@ -73,7 +73,7 @@ class World:
         return [e for e in self.enterprises if any(e.id in in_rings[ring] for ring in rings)]
 
     def portrait(self, kind: str, key: int, days: Days, now: dt.datetime, zone: ZoneInfo) -> dict[str, Any]:
-        """What the graph must answer, but for `cursor`."""
+        """The expected portrait, without `cursor`."""
         scope = self.scope(kind, key)
         keys = {e.id for e in scope}
         hazards = [h for h in self.hazards if h.enterprise_id in keys]
@@ -93,13 +93,13 @@ class World:
 
 @cache
 def local(moment: dt.datetime, zone: ZoneInfo) -> dt.date:
-    """The day of an instant in a zone."""
+    """The local day of a time in a zone."""
     return moment.astimezone(zone).date()
 
 
 @dataclass
 class Window:
-    """Whole days in a zone."""
+    """A window of whole days in a zone."""
 
     days: Days
     zone: ZoneInfo

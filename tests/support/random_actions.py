@@ -84,7 +84,7 @@ class ActionChooser:
         return [
             (subject, row_key, line)
             for row_key, row in self.rows[table_name(subject)].items()
-            for line in lifecycle_table.steps(LIFECYCLES[subject])
+            for line in lifecycle_table.transitions_of(LIFECYCLES[subject])
             if row.status.name in line.sources and key in (None, row_key) and self._fits(line.mutation, row_key)
         ]
 
@@ -100,7 +100,7 @@ class ActionChooser:
 
     def input(self, mutation: str, random: Random, now: dt.datetime) -> dict[str, Any]:
         """The input of a mutation that needs no row in a certain state."""
-        arguments = dict(lifecycle_table.given(self.world, now)[mutation])
+        arguments = dict(lifecycle_table.valid_inputs(self.world, now)[mutation])
         if mutation == "casePropose":
             submitted = [k for k, row in sorted(self.rows["inspection"].items()) if row.status.name in SUBMITTED_STATES]
             submitted_ids = [node_id.encode("Inspection", key) for key in submitted] if random.random() < 0.8 else []
@@ -139,7 +139,7 @@ class ActionChooser:
         """The input of a step."""
         subject, key, line = step
         argument, node = lifecycle_table.SUBJECTS[LIFECYCLES[subject]]
-        arguments = {**lifecycle_table.given(self.world, now).get(line.mutation, {}), **line.extra}
+        arguments = {**lifecycle_table.valid_inputs(self.world, now).get(line.mutation, {}), **line.extra}
         return arguments | {argument: node_id.encode(node, key), **self._varied(random, line.mutation, key)}
 
     def _varied(self, random: Random, mutation: str, key: int) -> dict[str, Any]:

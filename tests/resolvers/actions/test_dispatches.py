@@ -18,8 +18,8 @@ async def test_a_dispatch_goes_to_a_place(office: Office) -> None:
     venue = {"purpose": "抢险", "venue": office.world.id("venue")}
     both = {**venue, "enterprise": office.enterprise}
     for given, latitude in ((venue, 30.1), (both, 30.101), ({**both, "to": {"latitude": 1, "longitude": 2}}, 1)):
-        found = await office.done(DUTY, "dispatchRequest", shown, **given)
-        assert found["dispatch"]["to"]["latitude"] == latitude
+        answer = await office.done(DUTY, "dispatchRequest", shown, **given)
+        assert answer["dispatch"]["to"]["latitude"] == latitude
 
 
 async def test_exactly_one_resource_is_assigned(office: Office) -> None:
@@ -60,10 +60,10 @@ async def test_stock_is_reserved_drawn_and_freed(office: Office) -> None:
     await office.done(DUTY, "dispatchAssign", dispatch=dispatch, stockItem=office.world.id("stock_item"), quantity=70)
     assert await stock(office) == (100, 70)
     other = await office.dispatch()
-    found = await office.act(
+    answer = await office.act(
         DUTY, "dispatchAssign", dispatch=other, stockItem=office.world.id("stock_item"), quantity=31
     )
-    assert (found["__typename"], found["available"], found["item"]["id"]) == (
+    assert (answer["__typename"], answer["available"], answer["item"]["id"]) == (
         "StockExhausted",
         30,
         office.world.id("stock_item"),

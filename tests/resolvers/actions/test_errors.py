@@ -19,7 +19,7 @@ from tests.conftest import Databases
 from tests.support.actors import DUTY, PROBLEMS, Contents, contents, document, program
 from tests.support.district import Office, furnish, open_office
 from tests.support.input_strategies import NODES, inputs, paths, plain, put, root_fields
-from tests.support.lifecycle_table import given as needs
+from tests.support.lifecycle_table import valid_inputs as needs
 from tests.support.proof_mode import examples
 
 MISSING = 2**31 - 1
@@ -38,9 +38,9 @@ async def test_every_field_refuses_invalid_texts_ids_and_times(office: Office, g
             for bad in invalid_values(get_named_type(type_).name, path.rsplit(".", 1)[-1], there):
                 given_now = plain("input", of, there.__getitem__, whole=True)
                 put(given_now, path, bad)
-                found = await office.act(DUTY, mutation, **given_now)
-                if (found["__typename"], found.get("field")) != ("InvalidInput", path):
-                    wrong.append((mutation, path, bad[:20], found))
+                answer = await office.act(DUTY, mutation, **given_now)
+                if (answer["__typename"], answer.get("field")) != ("InvalidInput", path):
+                    wrong.append((mutation, path, bad[:20], answer))
     assert wrong == []
     assert await contents(office.database) == before
 
@@ -72,9 +72,9 @@ async def test_a_missing_row_is_not_found(office: Office, graph: Graph) -> None:
                 given_now[path] = [missing] if path in ("inspectors", "evidence") else missing
             else:
                 put(given_now, path, missing)
-            found = await office.act(DUTY, mutation, **given_now)
-            if (found["__typename"], found.get("missing")) != ("NotFound", missing):
-                wrong.append((mutation, path, found))
+            answer = await office.act(DUTY, mutation, **given_now)
+            if (answer["__typename"], answer.get("missing")) != ("NotFound", missing):
+                wrong.append((mutation, path, answer))
     assert wrong == []
 
 
@@ -82,12 +82,12 @@ async def further_arguments(office: Office, mutation: str, path: str) -> dict[st
     """What else the action needs to get as far as reading the row."""
     finding = {"level": "GENERAL", "description": "隐患", "hazard": "", "evidence": [""]}
     finding.pop("evidence" if path.endswith("hazard") else "hazard")
-    found: dict[tuple[str, str], dict[str, Any]] = {
+    answer: dict[tuple[str, str], dict[str, Any]] = {
         ("inspectionPlan", "reinspectionOf"): {"kind": "REINSPECTION"},
         ("dispatchAssign", "team"): {"stockItem": None, "quantity": None},
         ("dispatchAssign", "expert"): {"stockItem": None, "quantity": None},
     }
-    more = found.get((mutation, path), {})
+    more = answer.get((mutation, path), {})
     if mutation == "inspectionDispatch" and path != "inspection":
         return {"inspection": await office.visit("PLANNED")}
     if mutation == "inspectionSubmit" and path != "inspection":
@@ -146,8 +146,8 @@ async def test_the_longest_names_fit_into_their_indexes(office: Office) -> None:
 
 
 async def proposed(office: Office) -> str:
-    found = await office.done(DUTY, "casePropose", inspection=await office.visit("SUBMITTED"), grounds="违法")
-    case: str = found["case"]["id"]
+    answer = await office.done(DUTY, "casePropose", inspection=await office.visit("SUBMITTED"), grounds="违法")
+    case: str = answer["case"]["id"]
     return case
 
 
@@ -164,8 +164,8 @@ async def test_a_credit_code_and_an_external_id_of_two_enterprises_are_refused(o
 async def test_a_conflict_returns_the_current_row(office: Office) -> None:
     hazard = await office.hazard(upto="ASSIGNED")
     for seen in (1, 3, 0, -1):
-        found = await office.act(DUTY, "hazardDismiss", hazard=hazard, reason="误报", expectedVersion=seen)
-        assert (found["__typename"], found["currentVersion"], found["row"]["id"]) == ("Conflict", 2, hazard)
+        answer = await office.act(DUTY, "hazardDismiss", hazard=hazard, reason="误报", expectedVersion=seen)
+        assert (answer["__typename"], answer["currentVersion"], answer["row"]["id"]) == ("Conflict", 2, hazard)
     fixes = needs(office.world)["hazardStartRectifying"]
     await office.done(DUTY, "hazardStartRectifying", hazard=hazard, expectedVersion=2, **fixes)
     late = {"hazard": hazard, "statement": "好", "expectedVersion": 2}
@@ -179,17 +179,17 @@ async def test_every_mutation_with_expected_version_checks_it(office: Office, gr
         if "expectedVersion" not in of.fields:
             continue
         given_now = {**plain("input", of, there.__getitem__), **needs(office.world).get(mutation, {})}
-        found = await office.act(DUTY, mutation, **given_now, expectedVersion=99)
-        if found["__typename"] != "Conflict":
-            wrong.append((mutation, found))
+        answer = await office.act(DUTY, mutation, **given_now, expectedVersion=99)
+        if answer["__typename"] != "Conflict":
+            wrong.append((mutation, answer))
     assert wrong == []
 
 
 async def test_a_program_without_the_right_to_read_gets_conflicts_too(office: Office) -> None:
     writer = program(models.Scope.REGISTER)
     given_now = {**needs(office.world)["enterpriseUpsert"], "expectedVersion": 7}
-    found = await office.act(writer, "enterpriseUpsert", **given_now)
-    assert (found["__typename"], found["row"]["id"]) == ("Conflict", office.enterprise)
+    answer = await office.act(writer, "enterpriseUpsert", **given_now)
+    assert (answer["__typename"], answer["row"]["id"]) == ("Conflict", office.enterprise)
 
 
 # -- anything at all --
@@ -225,9 +225,9 @@ async def test_random_input_gives_a_success_or_a_failure(playground: Playground,
     answer = await office.running.run(Operation(document(office.graph, mutation), {"input": given_now}), DUTY)
     if answer.errors:
         assert {error["extensions"]["code"] for error in answer.errors} == {"BAD_VARIABLES"}
-    found = answer.data and answer.data[mutation]["__typename"]
-    event(f"{found}")
+    result = answer.data and answer.data[mutation]["__typename"]
+    event(f"{result}")
     after = await contents(office.database)
-    if found is None or found in PROBLEMS:
+    if result is None or result in PROBLEMS:
         assert after == playground.before
     playground.before = after

@@ -9,7 +9,7 @@ from schema.types import node_id
 from tests.conftest import NOW
 from tests.support.actors import DAY, DUTY, HOUR, at, change, contents, inspector, log_after, row_of
 from tests.support.district import GONE, SOON, Office, finding
-from tests.support.lifecycle_table import given
+from tests.support.lifecycle_table import valid_inputs
 
 # -- hazards --
 
@@ -17,12 +17,12 @@ from tests.support.lifecycle_table import given
 async def test_a_major_hazard_needs_all_five_fixes(office: Office) -> None:
     hazard = await office.hazard("MAJOR", "ASSIGNED")
     assert await office.invalid(office.world.own, "hazardStartRectifying", hazard=hazard) == "fiveFix"
-    fixes = given(office.world)["hazardStartRectifying"]["fiveFix"]
+    fixes = valid_inputs(office.world)["hazardStartRectifying"]["fiveFix"]
     for name in set(fixes) - {"deadline"}:
         less = {**fixes, name: " "}
         assert await office.invalid(DUTY, "hazardStartRectifying", hazard=hazard, fiveFix=less) == f"fiveFix.{name}"
-    found = await office.done(office.world.own, "hazardStartRectifying", hazard=hazard, fiveFix=fixes)
-    assert found["hazard"]["status"] == "RECTIFYING"
+    answer = await office.done(office.world.own, "hazardStartRectifying", hazard=hazard, fiveFix=fixes)
+    assert answer["hazard"]["status"] == "RECTIFYING"
     row = await row_of(office.database, models.Hazard, node_id.key_of(hazard, "Hazard"))
     assert (row.fix_responsibility, row.fix_measures, row.fix_funds, row.fix_contingency_plan) == ("落实",) * 4
     assert row.fix_deadline == NOW + 10 * DAY
@@ -86,9 +86,9 @@ async def test_refused_and_approved_extensions_are_both_stored(office: Office) -
     office.later(DAY)
     second = {**request, "to": at(NOW + 30 * DAY)}
     await office.done(own, "hazardRequestExtension", **second)
-    found = (await office.done(DUTY, "hazardDecideExtension", shown, hazard=hazard, approve=True))["hazard"]
-    assert (found["deadline"], found["version"], found["status"]) == (at(NOW + 30 * DAY), 7, "RECTIFYING")
-    extensions = [(e["from"], e["to"], e["status"], e["requestedAt"], e["decidedAt"]) for e in found["extensions"]]
+    answer = (await office.done(DUTY, "hazardDecideExtension", shown, hazard=hazard, approve=True))["hazard"]
+    assert (answer["deadline"], answer["version"], answer["status"]) == (at(NOW + 30 * DAY), 7, "RECTIFYING")
+    extensions = [(e["from"], e["to"], e["status"], e["requestedAt"], e["decidedAt"]) for e in answer["extensions"]]
     assert extensions == [
         (SOON, at(NOW + 20 * DAY), "REFUSED", at(NOW), at(NOW)),
         (SOON, at(NOW + 30 * DAY), "APPROVED", at(NOW + DAY), at(NOW + DAY)),
@@ -117,9 +117,9 @@ async def test_only_a_general_hazard_can_be_fixed_on_the_spot_which_leaves_two_e
     visit = await office.visit()
     major = {"result": "HAZARDS_FOUND", "findings": [finding("MAJOR", fixedOnSpot=True)]}
     assert await office.invalid(DUTY, "inspectionSubmit", inspection=visit, **major) == "findings.fixedOnSpot"
-    [found] = await office.submit(visit, finding(fixedOnSpot=True))
-    assert found["status"] == "PENDING_ACCEPTANCE"
-    key = node_id.key_of(found["id"], "Hazard")
+    [answer] = await office.submit(visit, finding(fixedOnSpot=True))
+    assert answer["status"] == "PENDING_ACCEPTANCE"
+    key = node_id.key_of(answer["id"], "Hazard")
     events = [e for e in await log_after(office.database) if (e.subject, e.subject_id) == (models.Subject.HAZARD, key)]
     assert [(e.kind.name, e.subject_id, e.from_status, e.to_status) for e in events] == [
         ("HAZARD_FOUND", key, None, "FOUND"),
@@ -147,8 +147,8 @@ async def test_an_inspector_can_plan_only_for_themselves(office: Office) -> None
     plan = {"enterprise": office.enterprise, "kind": "ROUTINE", "plannedFor": SOON}
     other = [office.world.id("other_inspector")]
     assert await office.refused(office.world.officer, "inspectionPlan", **plan, inspectors=other) == "Forbidden"
-    found = await office.done(office.world.officer, "inspectionPlan", "inspection { inspectors { id } }", **plan)
-    assert found["inspection"]["inspectors"] == [{"id": office.world.id("inspector")}]
+    answer = await office.done(office.world.officer, "inspectionPlan", "inspection { inspectors { id } }", **plan)
+    assert answer["inspection"]["inspectors"] == [{"id": office.world.id("inspector")}]
 
 
 async def test_a_reinspection_names_a_submitted_inspection_of_the_same_enterprise(office: Office) -> None:
@@ -163,8 +163,8 @@ async def test_a_reinspection_names_a_submitted_inspection_of_the_same_enterpris
         assert await office.invalid(DUTY, "inspectionPlan", **{**plan, **wrong}) == "reinspectionOf"
     assert await office.invalid(DUTY, "inspectionPlan", **plan, kind="ASSISTANCE") == "kind"
     shown = "inspection { reinspectionOf { id } }"
-    found = await office.done(DUTY, "inspectionPlan", shown, **plan, kind="REINSPECTION", reinspectionOf=before)
-    assert found["inspection"]["reinspectionOf"]["id"] == before
+    answer = await office.done(DUTY, "inspectionPlan", shown, **plan, kind="REINSPECTION", reinspectionOf=before)
+    assert answer["inspection"]["reinspectionOf"]["id"] == before
 
 
 async def test_the_result_hazards_found_needs_1_to_100_findings(office: Office) -> None:
@@ -200,7 +200,7 @@ async def test_an_inspection_with_open_hazards_can_be_closed_if_a_reinspection_i
     closed = await office.done(DUTY, "inspectionClose", inspection=visit)
     assert closed["inspection"]["status"] == "CLOSED"
     # The inspector of the re-inspection is responsible for the hazard too.
-    for step, more in (("Assign", given(office.world)["hazardAssign"]), ("StartRectifying", {})):
+    for step, more in (("Assign", valid_inputs(office.world)["hazardAssign"]), ("StartRectifying", {})):
         await office.done(DUTY, f"hazard{step}", hazard=hazard["id"], **more)
     await office.done(DUTY, "hazardSubmitRectification", hazard=hazard["id"], statement="已整改")
     accepted = await office.done(other, "hazardAccept", hazard=hazard["id"])
@@ -217,8 +217,8 @@ async def test_after_a_return_findings_amend_hazards_by_id_and_duplicate_none(of
     third, fourth = await office.submit(visit, amended, finding(description="堵塞通道"), summary="终稿")
     assert (third["id"], third["version"]) == (first["id"], 2)
     assert fourth["id"] not in (first["id"], second["id"])
-    found = (await contents(office.database, models.Hazard))["hazard"].values()
-    rows = [row for row in found if row.enterprise_id == office.world.enterprise]
+    answer = (await contents(office.database, models.Hazard))["hazard"].values()
+    rows = [row for row in answer if row.enterprise_id == office.world.enterprise]
     assert [(row.description, row.level.name) for row in rows] == [
         ("线路严重老化", "MAJOR"),
         ("线路老化", "MAJOR"),
@@ -233,7 +233,7 @@ async def test_only_own_hazards_in_state_found_can_be_amended(office: Office) ->
     other = await office.hazard()
     visit = await office.visit()
     [assigned] = await office.submit(visit, finding())
-    await office.done(DUTY, "hazardAssign", hazard=assigned["id"], **given(office.world)["hazardAssign"])
+    await office.done(DUTY, "hazardAssign", hazard=assigned["id"], **valid_inputs(office.world)["hazardAssign"])
     await office.done(DUTY, "inspectionReview", inspection=visit)
     await office.done(DUTY, "inspectionReturn", inspection=visit, reason="不全")
     for hazard in (other, assigned["id"]):
@@ -252,11 +252,11 @@ async def test_cancelling_the_inspection_reopens_the_request_for_help(office: Of
     request = await office.done(office.world.own, "assistanceRequest", enterprise=office.enterprise, problem="排水")
     request_id = request["assistanceRequest"]["id"]
     sent = await office.done(DUTY, "assistanceDispatch", assistanceRequest=request_id)
-    found = await office.done(
+    answer = await office.done(
         DUTY, "inspectionCancel", "inspection { status assistanceRequest { id status version } }",
         inspection=sent["inspection"]["id"], reason="改派",
     )  # fmt: skip
-    assert found["inspection"] == {
+    assert answer["inspection"] == {
         "status": "CANCELLED",
         "assistanceRequest": {"id": request_id, "status": "OPEN", "version": 3},
     }
@@ -302,8 +302,8 @@ async def test_only_the_outcome_decided_has_a_penalty(office: Office) -> None:
     ):
         assert await office.invalid(DUTY, "caseDecide", case=case, outcome=outcome, penalty=penalty) == blamed
     shown = "case { status penalty { kinds fineYuan } }"
-    found = await office.done(DUTY, "caseDecide", shown, case=case, outcome="DECIDED", penalty=fine)
-    assert found["case"] == {"status": "DECIDED", "penalty": fine}
+    answer = await office.done(DUTY, "caseDecide", shown, case=case, outcome="DECIDED", penalty=fine)
+    assert answer["case"] == {"status": "DECIDED", "penalty": fine}
 
 
 async def test_the_number_of_a_case_is_unique(office: Office) -> None:
@@ -311,5 +311,5 @@ async def test_the_number_of_a_case_is_unique(office: Office) -> None:
     cases = [(await office.done(DUTY, "casePropose", inspection=visit, grounds="违法"))["case"]["id"] for _ in range(3)]
     await office.done(DUTY, "caseFile", case=cases[0], number="萧应急〔2026〕1号")
     assert await office.invalid(DUTY, "caseFile", case=cases[1], number="萧应急〔2026〕1号") == "number"
-    found = [(await office.done(DUTY, "caseFile", "case { number }", case=c))["case"]["number"] for c in cases[1:]]
-    assert found == [f"2026-{node_id.key_of(case, 'Case'):06d}" for case in cases[1:]]
+    answer = [(await office.done(DUTY, "caseFile", "case { number }", case=c))["case"]["number"] for c in cases[1:]]
+    assert answer == [f"2026-{node_id.key_of(case, 'Case'):06d}" for case in cases[1:]]

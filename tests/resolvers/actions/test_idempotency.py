@@ -9,7 +9,7 @@ import models
 from tests.conftest import NOW
 from tests.support.actors import DAY, DUTY, Desk, contents, log_after
 from tests.support.district import Office
-from tests.support.lifecycle_table import given
+from tests.support.lifecycle_table import valid_inputs
 
 SHOWN = "assistanceRequest { id problem status version } cursor"
 SECOND = dt.timedelta(seconds=1)
@@ -70,7 +70,7 @@ async def test_a_repeated_transition_is_not_illegal(office: Office) -> None:
 
 
 async def test_a_repeat_returns_lists_in_order_and_empty_lists(office: Office) -> None:
-    report = given(office.world)["dutyReportSubmit"]
+    report = valid_inputs(office.world)["dutyReportSubmit"]
     shown = "assistanceRequests { id problem } cursor"
     for name, problems in (("a", ["一", "二", "三"]), ("b", [])):
         again = {**report, "problems": problems, "clientMutationId": name + office.world.mark}
@@ -95,8 +95,8 @@ async def test_of_two_simultaneous_mutations_with_different_input_one_is_refused
         desk.act(DUTY, "assistanceRequest", **arguments(office, "a", problem=problem))
         for desk, problem in zip(desks, ("水", "电"), strict=True)
     ]
-    found = sorted(answer["__typename"] for answer in await asyncio.gather(*both))
-    assert (found, await requests(office)) == (["AssistanceRequested", "InvalidInput"], 1)
+    answer = sorted(answer["__typename"] for answer in await asyncio.gather(*both))
+    assert (answer, await requests(office)) == (["AssistanceRequested", "InvalidInput"], 1)
 
 
 async def test_reusing_an_id_with_other_input_is_refused(office: Office) -> None:
@@ -104,7 +104,7 @@ async def test_reusing_an_id_with_other_input_is_refused(office: Office) -> None
     for other in ({"problem": "供电"}, {"enterprise": office.world.id("other_enterprise")}):
         assert await office.invalid(DUTY, "assistanceRequest", **arguments(office, "a", **other)) == "clientMutationId"
     name = {"clientMutationId": "a" + office.world.mark}
-    report = {**given(office.world)["dutyReportSubmit"], **name}
+    report = {**valid_inputs(office.world)["dutyReportSubmit"], **name}
     assert await office.invalid(DUTY, "dutyReportSubmit", **report) == "clientMutationId"
     hazard = {"hazard": await office.hazard(), "reason": "误报", "clientMutationId": "v" + office.world.mark}
     await office.done(DUTY, "hazardDismiss", **hazard)
@@ -113,7 +113,7 @@ async def test_reusing_an_id_with_other_input_is_refused(office: Office) -> None
 
 
 async def test_an_omitted_argument_equals_its_default(office: Office) -> None:
-    report = {**given(office.world)["dutyReportSubmit"], "clientMutationId": "a" + office.world.mark}
+    report = {**valid_inputs(office.world)["dutyReportSubmit"], "clientMutationId": "a" + office.world.mark}
     first = await office.done(DUTY, "dutyReportSubmit", **report)
     assert await office.done(DUTY, "dutyReportSubmit", **report, expertsOnStandby=0) == first
 
@@ -121,11 +121,11 @@ async def test_an_omitted_argument_equals_its_default(office: Office) -> None:
 async def test_each_viewer_has_their_own_ids(office: Office) -> None:
     colleague = replace(DUTY, subject="night")
     viewers = [DUTY, colleague, office.world.own]
-    found = [await office.done(viewer, "assistanceRequest", SHOWN, **arguments(office, "a")) for viewer in viewers]
-    assert len({answer["assistanceRequest"]["id"] for answer in found}) == 3
+    answer = [await office.done(viewer, "assistanceRequest", SHOWN, **arguments(office, "a")) for viewer in viewers]
+    assert len({answer["assistanceRequest"]["id"] for answer in answer}) == 3
     # A new token of the same person is the same viewer.
     renewed = replace(DUTY, name="王", expires_at=NOW + DAY)
-    assert await office.done(renewed, "assistanceRequest", SHOWN, **arguments(office, "a")) == found[0]
+    assert await office.done(renewed, "assistanceRequest", SHOWN, **arguments(office, "a")) == answer[0]
 
 
 async def test_a_failure_is_not_stored(office: Office) -> None:
@@ -152,13 +152,13 @@ async def test_an_id_is_forgotten_after_seven_days(office: Office) -> None:
 
 async def test_an_id_must_not_be_blank_or_longer_than_200_characters(office: Office) -> None:
     for name in ("", "  ", "x" * 201, "a\0b", "\ud800"):
-        found = await office.invalid(DUTY, "assistanceRequest", **{**arguments(office, ""), "clientMutationId": name})
-        assert found == "clientMutationId"
+        answer = await office.invalid(DUTY, "assistanceRequest", **{**arguments(office, ""), "clientMutationId": name})
+        assert answer == "clientMutationId"
     await office.done(DUTY, "assistanceRequest", **{**arguments(office, ""), "clientMutationId": "号" * 200})
 
 
 async def test_a_mutation_without_an_event_is_idempotent_too(office: Office) -> None:
-    position = {**given(office.world)["inspectorReportPosition"], "clientMutationId": "a" + office.world.mark}
+    position = {**valid_inputs(office.world)["inspectorReportPosition"], "clientMutationId": "a" + office.world.mark}
     first = await office.done(office.world.officer, "inspectorReportPosition", **position)
     notifications = office.notifications
     await office.done(DUTY, "assistanceRequest", **arguments(office, "r"))

@@ -29,8 +29,8 @@ from tests.support.actors import (
     program,
     small_world,
 )
-from tests.support.district import marked
-from tests.support.lifecycle_table import BESIDES, SUBJECTS, Line, given, legal, steps
+from tests.support.district import unique_mark
+from tests.support.lifecycle_table import OTHER_MUTATIONS, SUBJECTS, Line, legal, transitions_of, valid_inputs
 
 MODELS: dict[str, Any] = {
     "hazard": models.Hazard,
@@ -86,8 +86,8 @@ class Trial:
             return {"__typename": "NotFound", "missing": node_id.encode(node, self.key)}
         if self.state not in self.line.sources:
             wanted = self.line.to or self.line.sources[0]
-            found = {"current": self.state, "wanted": wanted, "legal": legal(self.noun, self.state)}
-            return {"__typename": "IllegalTransition", **found}
+            answer = {"current": self.state, "wanted": wanted, "legal": legal(self.noun, self.state)}
+            return {"__typename": "IllegalTransition", **answer}
         status = self.line.to or self.state
         shown = {"id": node_id.encode(node, self.key), "status": status, "version": 2}
         return {SUBJECTS[self.noun][0]: shown}
@@ -96,7 +96,7 @@ class Trial:
 def trials(noun: str, world: World) -> list[Trial]:
     return [
         Trial(noun, state.name, line, who, viewer)
-        for state, line, (who, viewer) in itertools.product(STATES[noun], steps(noun), people(world).items())
+        for state, line, (who, viewer) in itertools.product(STATES[noun], transitions_of(noun), people(world).items())
     ]
 
 
@@ -175,22 +175,22 @@ def extension(hazard: int) -> dict[str, Any]:
 async def test_every_transition_from_every_state_by_every_viewer(
     graph: Graph, shared_database: Database, noun: str
 ) -> None:
-    world = await small_world(shared_database, marked())
-    desk, inputs = Desk(graph, shared_database), given(world)
+    world = await small_world(shared_database, unique_mark())
+    desk, inputs = Desk(graph, shared_database), valid_inputs(world)
     todo = await prepare(shared_database, noun, world)
     argument, node = SUBJECTS[noun]
     wrong, done = [], set()
     for trial in todo:
         line = trial.line
         given_now = {argument: node_id.encode(node, trial.key), **inputs.get(line.mutation, {}), **line.extra}
-        found = await desk.act(trial.viewer, line.mutation, **given_now)
+        answer = await desk.act(trial.viewer, line.mutation, **given_now)
         expected = trial.expected()
         if argument in expected:
             done.add(trial.key)
-        if {name: found.get(name) for name in expected} != expected:
-            wrong.append((trial, found, expected))
+        if {name: answer.get(name) for name in expected} != expected:
+            wrong.append((trial, answer, expected))
     assert wrong == []
-    assert len(done) >= sum(len(line.sources) for line in steps(noun))
+    assert len(done) >= sum(len(line.sources) for line in transitions_of(noun))
     rows = (await contents(shared_database, MODELS[noun]))[MODELS[noun].__tablename__]
     for trial in todo:
         moved = trial.key in done
@@ -202,13 +202,13 @@ async def test_every_transition_from_every_state_by_every_viewer(
 
 async def assert_totals(database: Database) -> None:
     """Derived counts equal what counting the rows gives."""
-    found = await contents(database, models.Enterprise, models.Hazard, models.Dispatch, models.StockItem)
-    open_hazards = [h.enterprise_id for h in found["hazard"].values() if h.status not in models.HAZARD_TERMINAL]
-    for key, row in found["enterprise"].items():
+    answer = await contents(database, models.Enterprise, models.Hazard, models.Dispatch, models.StockItem)
+    open_hazards = [h.enterprise_id for h in answer["hazard"].values() if h.status not in models.HAZARD_TERMINAL]
+    for key, row in answer["enterprise"].items():
         if open_hazards.count(key) or row.open_hazards:
             assert row.open_hazards == open_hazards.count(key)
-    for key, item in found["stock_item"].items():
-        held = [d for d in found["dispatch"].values() if d.stock_item_id == key and d.status.name in RESERVING]
+    for key, item in answer["stock_item"].items():
+        held = [d for d in answer["dispatch"].values() if d.stock_item_id == key and d.status.name in RESERVING]
         assert item.reserved == sum(d.quantity - (d.drawn or 0) for d in held)
 
 
@@ -216,7 +216,7 @@ async def assert_totals(database: Database) -> None:
 
 
 def other_mutations() -> Iterator[tuple[str, frozenset[str], Scope | None]]:
-    for line in BESIDES.strip().splitlines():
+    for line in OTHER_MUTATIONS.strip().splitlines():
         mutation, who, scope = (part.strip() for part in line.split("|"))
         yield mutation, frozenset({*who.split(), "C"}), Scope(scope) if scope else None
 
@@ -227,8 +227,8 @@ SELF = {"inspectorSetDuty", "inspectorReportPosition", "casePropose"}
 
 
 async def test_every_mutation_outside_a_transition_by_every_viewer(graph: Graph, shared_database: Database) -> None:
-    world = await small_world(shared_database, marked())
-    desk, inputs = Desk(graph, shared_database), given(world)
+    world = await small_world(shared_database, unique_mark())
+    desk, inputs = Desk(graph, shared_database), valid_inputs(world)
     wrong = []
     for mutation, who, scope in other_mutations():
         everybody = people(world) | {f"program with {s.value}": program(s) for s in Scope}
@@ -240,11 +240,11 @@ async def test_every_mutation_outside_a_transition_by_every_viewer(graph: Graph,
             if name == "other inspector" and mutation in SELF:
                 expected = "Forbidden"
             more = await fresh_subject(shared_database, mutation, world)
-            found = (await desk.act(viewer, mutation, **inputs[mutation], **more))["__typename"]
-            if found != expected and not (
-                expected == "success" and found not in ("Forbidden", "NotFound", "InvalidInput")
+            answer = (await desk.act(viewer, mutation, **inputs[mutation], **more))["__typename"]
+            if answer != expected and not (
+                expected == "success" and answer not in ("Forbidden", "NotFound", "InvalidInput")
             ):
-                wrong.append((mutation, name, found, expected))
+                wrong.append((mutation, name, answer, expected))
     assert wrong == []
 
 
@@ -278,12 +278,12 @@ async def visit_of(database: Database, world: World, state: str) -> str:
 
 
 async def test_a_case_needs_a_submitted_inspection(graph: Graph, shared_database: Database) -> None:
-    world = await small_world(shared_database, marked())
+    world = await small_world(shared_database, unique_mark())
     desk = Desk(graph, shared_database)
     for state in STATES["inspection"]:
         visit = await visit_of(shared_database, world, state.name)
-        found = await desk.act(world.officer, "casePropose", inspection=visit, grounds="违法")
-        blamed = found.get("field")
-        assert (found["__typename"], blamed) == (
+        answer = await desk.act(world.officer, "casePropose", inspection=visit, grounds="违法")
+        blamed = answer.get("field")
+        assert (answer["__typename"], blamed) == (
             ("CaseProposed", None) if state.name in SUBMITTED else ("InvalidInput", "inspection")
         ), state

@@ -1,4 +1,4 @@
-"""The demo's log: the last month, in order, and in agreement with every row that it tells of."""
+"""The demo's log: the last month, in order, and consistent with the rows."""
 
 import asyncio
 import datetime as dt
@@ -27,9 +27,9 @@ FROM = MIDNIGHT - dt.timedelta(days=30)
 SUBJECTS: dict[Subject, Any] = {s: getattr(models, s.value) for s in Subject if s is not Subject.REGISTER}
 WITH_STATUS = {Subject.INSPECTION, Subject.HAZARD, Subject.CASE, Subject.DISPATCH, Subject.ASSISTANCE}
 EXTENSIONS = {EventKind.HAZARD_EXTENSION_REQUESTED, EventKind.HAZARD_EXTENSION_DECIDED}
-# Some event after those of the demo.
+# An event after those of the demo.
 NEXT = {"at": MIDNIGHT, "kind": EventKind.TEAM_STANDBY_SET, "subject": Subject.TEAM, "subject_id": 1}
-# The event for each time that a row has of its own.
+# The event for each column with a time.
 TIMES: dict[type[Row], dict[str, EventKind]] = {
     models.Inspection: {
         "dispatched_at": EventKind.INSPECTION_DISPATCHED,
@@ -65,15 +65,15 @@ TIMES: dict[type[Row], dict[str, EventKind]] = {
 
 
 @pytest.fixture(scope="module")
-def told(made: Rows) -> list[dict[str, Any]]:
-    """The log after the events of the register."""
+def log_events(made: Rows) -> list[dict[str, Any]]:
+    """The log without the events of the register."""
     return [event for event in made[models.Event] if event["kind"] is not EventKind.REGISTER_IMPORTED]
 
 
-def about(told: list[dict[str, Any]]) -> dict[tuple[Subject, int], list[dict[str, Any]]]:
+def about(log_events: list[dict[str, Any]]) -> dict[tuple[Subject, int], list[dict[str, Any]]]:
     """The events of each row, in the order of the log."""
     found = defaultdict(list)
-    for event in told:
+    for event in log_events:
         found[event["subject"], event["subject_id"]].append(event)
     return found
 
@@ -113,15 +113,15 @@ def test_each_batch_has_its_own_event_of_the_register(monkeypatch: pytest.Monkey
     assert [len(batch[models.Event]) for batch in found][:2] == [1, 1]
 
 
-def test_many_enterprises_have_the_register_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_demo_of_many_enterprises_has_only_events_of_the_register(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "ENTERPRISES_AT_MOST", 19)
     kinds = [event["kind"] for event in make(20)[models.Event]]
     assert kinds == [EventKind.REGISTER_IMPORTED]
     assert len(make(19)[models.Event]) > 1
 
 
-def test_most_that_can_happen_does(told: list[dict[str, Any]]) -> None:
-    found = {event["kind"] for event in told}
+def test_most_kinds_of_events_occur(log_events: list[dict[str, Any]]) -> None:
+    found = {event["kind"] for event in log_events}
     # A month of two hundred enterprises need not have a hearing or a typhoon.
     assert {kind for kind in EventKind if kind.name.startswith(("HAZARD", "INSPECTION"))} - found <= {
         EventKind.HAZARD_AMENDED,
@@ -135,10 +135,10 @@ def test_most_that_can_happen_does(told: list[dict[str, Any]]) -> None:
 # Agreement with the rows
 
 
-def test_each_row_comes_to_the_status_that_it_has(made: Rows, told: list[dict[str, Any]]) -> None:
+def test_the_last_event_of_a_row_leads_to_its_status(made: Rows, log_events: list[dict[str, Any]]) -> None:
     rows = {subject: by_id(made[SUBJECTS[subject]]) for subject in WITH_STATUS}
     checked = Counter[Subject]()
-    for (subject, key), found in about(told).items():
+    for (subject, key), found in about(log_events).items():
         if subject in WITH_STATUS:
             assert found[-1]["to_status"] == rows[subject][key]["status"].name, found
             for before, after in pairwise(found):
@@ -147,23 +147,23 @@ def test_each_row_comes_to_the_status_that_it_has(made: Rows, told: list[dict[st
     assert set(checked) == WITH_STATUS
 
 
-def test_each_step_is_legal_and_done_by_whom_it_is_for(told: list[dict[str, Any]]) -> None:
+def test_each_step_is_legal_and_has_an_allowed_actor(log_events: list[dict[str, Any]]) -> None:
     legal = {
         (line.kind, source and source.name, line.to.name): {who.role for who in line.who} | {Role.COMMANDER}
         for cycle in LIFECYCLES.values()
         for line in cycle
         for source in line.sources or (None,)
     }
-    # Help is sent at once: the inspection begins where others come to.
+    # An inspection for a request for help begins as dispatched.
     legal[EventKind.INSPECTION_DISPATCHED, None, "DISPATCHED"] = {Role.COMMANDER}
-    for event in told:
+    for event in log_events:
         if event["subject"] in WITH_STATUS and event["kind"] not in EXTENSIONS:
             step = event["kind"], event["from_status"], event["to_status"]
             assert event["actor_role"] in legal[step], step
 
 
-def test_what_began_in_the_month_is_told_from_the_beginning(made: Rows, told: list[dict[str, Any]]) -> None:
-    found = about(told)
+def test_a_row_created_within_the_month_has_all_its_events(made: Rows, log_events: list[dict[str, Any]]) -> None:
+    found = about(log_events)
     begun = {Subject.HAZARD: "found_at", Subject.ASSISTANCE: "requested_at", Subject.DISPATCH: "requested_at"}
     for subject, column in begun.items():
         for row in made[SUBJECTS[subject]]:
@@ -178,8 +178,8 @@ def test_what_began_in_the_month_is_told_from_the_beginning(made: Rows, told: li
         assert kinds[:1] == [raised] * (row["issued_at"] >= FROM)
 
 
-def test_every_time_of_a_row_has_its_event(made: Rows, told: list[dict[str, Any]]) -> None:
-    at = {(event["kind"], event["subject_id"], event["at"]) for event in told}
+def test_every_time_of_a_row_has_its_event(made: Rows, log_events: list[dict[str, Any]]) -> None:
+    at = {(event["kind"], event["subject_id"], event["at"]) for event in log_events}
     for table, columns in TIMES.items():
         for row in made[table]:
             for column, kind in columns.items():
@@ -187,18 +187,18 @@ def test_every_time_of_a_row_has_its_event(made: Rows, told: list[dict[str, Any]
                     assert (kind, row["id"], time) in at, (kind, row)
 
 
-def test_extensions_are_told(made: Rows, told: list[dict[str, Any]]) -> None:
+def test_extensions_have_their_events(made: Rows, log_events: list[dict[str, Any]]) -> None:
     wanted = Counter[tuple[EventKind, int, dt.datetime]]()
     for row in made[models.DeadlineExtension]:
         wanted[EventKind.HAZARD_EXTENSION_REQUESTED, row["hazard_id"], row["requested_at"]] += 1
         if row["decided_at"]:
             wanted[EventKind.HAZARD_EXTENSION_DECIDED, row["hazard_id"], row["decided_at"]] += 1
-    found = Counter((e["kind"], e["subject_id"], e["at"]) for e in told if e["kind"] in EXTENSIONS)
+    found = Counter((e["kind"], e["subject_id"], e["at"]) for e in log_events if e["kind"] in EXTENSIONS)
     assert found == {key: number for key, number in wanted.items() if key[2] >= FROM}
     assert found
 
 
-def test_events_are_where_their_rows_are(made: Rows, told: list[dict[str, Any]]) -> None:
+def test_events_have_the_places_of_their_rows(made: Rows, log_events: list[dict[str, Any]]) -> None:
     enterprises, venues = by_id(made[models.Enterprise]), by_id(made[models.Venue])
     venue_of = {ring["id"]: ring["venue_id"] for ring in made[models.ControlRing]}
     rings = defaultdict(set)
@@ -206,7 +206,7 @@ def test_events_are_where_their_rows_are(made: Rows, told: list[dict[str, Any]])
         rings[row["enterprise_id"]].add(row["ring_id"])
     rows = {subject: by_id(made[table]) for subject, table in SUBJECTS.items()}
     somewhere = Counter[str]()
-    for event in told:
+    for event in log_events:
         row = rows[event["subject"]][event["subject_id"]]
         key, venue = row.get("enterprise_id"), row.get("venue_id")
         assert event["enterprise_id"] == key
@@ -226,12 +226,12 @@ def test_events_are_where_their_rows_are(made: Rows, told: list[dict[str, Any]])
     assert set(somewhere) == {"enterprise", "venue", "zone"}
 
 
-def test_major_is_what_concerns_a_major_hazard(made: Rows, told: list[dict[str, Any]]) -> None:
+def test_events_about_a_major_hazard_are_major(made: Rows, log_events: list[dict[str, Any]]) -> None:
     hazards = by_id(made[models.Hazard])
     cases = by_id(made[models.Case])
     of_inspection = {h["inspection_id"] for h in hazards.values() if h["level"] is HazardLevel.MAJOR}
     known = {EventKind.INSPECTION_SUBMITTED, EventKind.INSPECTION_REVIEWED, EventKind.INSPECTION_CLOSED}
-    for event in told:
+    for event in log_events:
         key = event["subject_id"]
         major = {
             Subject.HAZARD: event["subject"] is Subject.HAZARD and hazards[key]["level"] is HazardLevel.MAJOR,
@@ -239,16 +239,16 @@ def test_major_is_what_concerns_a_major_hazard(made: Rows, told: list[dict[str, 
             Subject.INSPECTION: event["kind"] in known and key in of_inspection,
         }
         assert event["major"] == major.get(event["subject"], False), event
-    assert {event["subject"] for event in told if event["major"]} >= {Subject.HAZARD, Subject.INSPECTION}
+    assert {event["subject"] for event in log_events if event["major"]} >= {Subject.HAZARD, Subject.INSPECTION}
 
 
-def test_actors_are_the_people_of_the_demo(made: Rows, told: list[dict[str, Any]]) -> None:
+def test_actors_are_the_people_of_the_demo(made: Rows, log_events: list[dict[str, Any]]) -> None:
     enterprises, inspectors = by_id(made[models.Enterprise]), by_id(made[models.Inspector])
     crews = defaultdict(set)
     for row in made[models.InspectionInspector]:
         crews[row["inspection_id"]].add(inspectors[row["inspector_id"]]["full_name"])
     rows = {subject: by_id(made[table]) for subject, table in SUBJECTS.items()}
-    for event in told:
+    for event in log_events:
         row, role = rows[event["subject"]][event["subject_id"]], event["actor_role"]
         if role is None:
             assert row["automatic"]
@@ -261,11 +261,11 @@ def test_actors_are_the_people_of_the_demo(made: Rows, told: list[dict[str, Any]
         else:
             assert role is Role.COMMANDER
             assert event["actor_name"]
-    assert {event["actor_role"] for event in told} == {Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE, None}
+    assert {event["actor_role"] for event in log_events} == {Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE, None}
 
 
-def test_cases_are_proposed_when_their_inspection_is_submitted(made: Rows, told: list[dict[str, Any]]) -> None:
-    inspections, found = by_id(made[models.Inspection]), about(told)
+def test_cases_are_proposed_when_their_inspection_is_submitted(made: Rows, log_events: list[dict[str, Any]]) -> None:
+    inspections, found = by_id(made[models.Inspection]), about(log_events)
     for case in made[models.Case]:
         submitted = inspections[case["inspection_id"]]["submitted_at"]
         if submitted >= FROM:
@@ -276,7 +276,7 @@ def test_cases_are_proposed_when_their_inspection_is_submitted(made: Rows, told:
 # In the database
 
 
-async def test_the_log_goes_on_after_the_demo(own_demo: Database) -> None:
+async def test_the_log_continues_after_the_demo(own_demo: Database) -> None:
     async with own_demo.read() as connection:
         before = await event_log.state(connection)
         last = (await event_log.after(connection, before.head - 1, 10))[0]
@@ -284,10 +284,8 @@ async def test_the_log_goes_on_after_the_demo(own_demo: Database) -> None:
     assert await append_events(own_demo, NEXT) == [before.head + 1]
 
 
-async def test_who_appends_while_a_batch_is_written_waits_for_its_commit(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Or a later number would be committed sooner, and whoever has read it would never hear of the batch."""
+async def test_a_writer_waits_for_the_commit_of_a_batch(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a later number could be committed first, and its readers would miss the batch."""
     others: list[asyncio.Task[list[int]]] = []
     follow = Writer.follow
 
@@ -326,7 +324,7 @@ async def test_an_interrupted_demo_has_the_events_of_its_batches(
     ]
 
 
-async def test_a_timeline_tells_what_happened_at_an_enterprise(demo: Database, ask: Ask) -> None:
+async def test_a_timeline_has_the_events_of_an_enterprise(demo: Database, ask: Ask) -> None:
     enterprise = event_log.EVENT.c.enterprise_id
     counted = sa.select(enterprise, sa.func.count().label("events")).where(enterprise.is_not(None)).group_by(enterprise)
     async with demo.read() as connection:

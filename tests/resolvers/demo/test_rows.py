@@ -1,4 +1,4 @@
-"""The rows of the demo: each where it belongs, nobody's in the world, and none that contradicts another."""
+"""The rows of the demo lie in the right places, identify nobody, and do not contradict each other."""
 
 import datetime as dt
 from collections import Counter, defaultdict
@@ -23,7 +23,7 @@ from models.credit_code import is_valid
 from models.db.sqlite_functions import great_circle_metres
 from tests.support.demo_rows import MIDNIGHT, NUMBER, TODAY, Rows, by_id
 
-# Where it is
+# Places
 
 
 def test_enterprises_lie_in_their_zone_and_rings(made: Rows) -> None:
@@ -44,7 +44,7 @@ def test_enterprises_lie_in_their_zone_and_rings(made: Rows) -> None:
             assert ((enterprise["id"], ring["id"]) in rings) == inside
 
 
-def test_the_district_is_its_zones_and_boundaries_turn_left(made: Rows) -> None:
+def test_the_district_is_the_union_of_its_zones_and_boundaries_are_counter_clockwise(made: Rows) -> None:
     district, zones = made[models.District][0]["boundary"], [zone["boundary"] for zone in made[models.Zone]]
     assert district["type"] == "Polygon"
     assert shape(district).area == pytest.approx(sum(shape(zone).area for zone in zones))
@@ -58,10 +58,10 @@ def test_resources_lie_in_their_zone(made: Rows) -> None:
             assert zones[row["zone_id"]].contains(Point(row["longitude"], row["latitude"]))
 
 
-# Who it is
+# Identities
 
 
-def test_credit_codes_are_valid_and_nobodys(made: Rows) -> None:
+def test_credit_codes_are_valid_and_never_issued(made: Rows) -> None:
     codes = [e["credit_code"] for e in made[models.Enterprise] if e["credit_code"]]
     assert len(set(codes)) == len(codes)
     assert 0.9 * NUMBER < len(codes) < NUMBER
@@ -69,13 +69,13 @@ def test_credit_codes_are_valid_and_nobodys(made: Rows) -> None:
     assert all(e["credit_code"] or e["external_id"] for e in made[models.Enterprise])
 
 
-def test_no_number_rings_anywhere(made: Rows) -> None:
+def test_telephone_numbers_belong_to_nobody(made: Rows) -> None:
     phones = {value for rows in made.values() for row in rows for key, value in row.items() if key.endswith("phone")}
     phones |= {member["phone"] for unit in made[models.CommandUnit] for member in unit["members"]}
     assert all(phone is None or (len(phone) == 11 and phone.startswith("154")) for phone in phones)
 
 
-def test_cameras(made: Rows) -> None:
+def test_cameras_have_valid_device_ids_and_places(made: Rows) -> None:
     cameras = made[models.Camera]
     devices = [camera["device_id"] for camera in cameras]
     assert len(set(devices)) == len(devices)
@@ -86,10 +86,10 @@ def test_cameras(made: Rows) -> None:
     assert {camera["venue_id"] for camera in cameras if "venue_id" in camera} == located
 
 
-# What agrees with what
+# Consistency
 
 
-def test_nothing_happens_in_the_future_but_plans_and_deadlines(made: Rows) -> None:
+def test_only_plans_and_deadlines_lie_in_the_future(made: Rows) -> None:
     to_come = {"planned_for", "deadline", "fix_deadline", "from_deadline", "to_deadline"}
     for table, rows in made.items():
         for row in rows:
@@ -108,7 +108,7 @@ def in_order(row: dict[str, Any], *keys: str) -> bool:
 FIVE_FIXES = {"fix_responsibility", "fix_measures", "fix_funds", "fix_deadline", "fix_contingency_plan"}
 
 
-def test_hazards_agree_with_themselves(made: Rows) -> None:
+def test_hazards_are_consistent(made: Rows) -> None:
     rectified = {HazardStatus.PENDING_ACCEPTANCE, HazardStatus.ACCEPTED, HazardStatus.CLOSED}
     early = {HazardStatus.FOUND, HazardStatus.UNDER_REVIEW, HazardStatus.DISMISSED}
     extended = {row["hazard_id"] for row in made[models.DeadlineExtension]}
@@ -136,7 +136,7 @@ def test_hazards_agree_with_themselves(made: Rows) -> None:
     assert overdue
 
 
-def test_extensions_agree_with_their_hazards(made: Rows) -> None:
+def test_extensions_are_consistent_with_their_hazards(made: Rows) -> None:
     hazards = by_id(made[models.Hazard])
     for row in made[models.DeadlineExtension]:
         assert row["requested_at"] < row["from_deadline"] < row["to_deadline"]
@@ -157,7 +157,7 @@ COURSE = [
 STAMPS = ["dispatched_at", "acknowledged_at", "departed_at", "arrived_at", "submitted_at"]
 
 
-def test_inspections_agree_with_themselves(made: Rows) -> None:
+def test_inspections_are_consistent(made: Rows) -> None:
     crews = Counter(row["inspection_id"] for row in made[models.InspectionInspector])
     on_duty = {row["id"] for row in made[models.Inspector] if row["on_duty"]}
     sent = defaultdict(set)
@@ -180,7 +180,7 @@ def test_inspections_agree_with_themselves(made: Rows) -> None:
         assert ("assistance_request_id" in row) == (row["kind"] is InspectionKind.ASSISTANCE)
 
 
-def test_inspections_agree_with_their_hazards(made: Rows) -> None:
+def test_inspections_are_consistent_with_their_hazards(made: Rows) -> None:
     hazards = defaultdict(list)
     for row in made[models.Hazard]:
         if row["inspection_id"]:
@@ -203,7 +203,7 @@ def test_inspections_agree_with_their_hazards(made: Rows) -> None:
             assert all(hazard["status"] in HAZARD_TERMINAL for hazard in found)
 
 
-def test_enterprises_sum_up_their_rows(made: Rows) -> None:
+def test_derived_columns_of_enterprises_equal_their_rows(made: Rows) -> None:
     still_open = Counter(h["enterprise_id"] for h in made[models.Hazard] if h["status"] not in HAZARD_TERMINAL)
     submitted: dict[int, dt.datetime] = {}
     for row in made[models.Inspection]:
@@ -215,7 +215,7 @@ def test_enterprises_sum_up_their_rows(made: Rows) -> None:
         assert row["last_inspected_at"] == submitted.get(row["id"])
 
 
-def test_calls_agree_with_their_visits(made: Rows) -> None:
+def test_requests_for_help_are_consistent_with_their_inspections(made: Rows) -> None:
     visits = {row["assistance_request_id"]: row for row in made[models.Inspection] if "assistance_request_id" in row}
     for row in made[models.AssistanceRequest]:
         visit = visits.get(row["id"])
@@ -230,7 +230,7 @@ def test_calls_agree_with_their_visits(made: Rows) -> None:
             assert visit is None or visit["status"] is InspectionStatus.CANCELLED
 
 
-def test_cases_agree_with_themselves(made: Rows) -> None:
+def test_cases_are_consistent(made: Rows) -> None:
     inspections = by_id(made[models.Inspection])
     penalised = {CaseStatus.DECIDED, CaseStatus.EXECUTING}
     undecided = {
@@ -259,7 +259,7 @@ def test_cases_agree_with_themselves(made: Rows) -> None:
         assert (row.get("fine_yuan") is not None) == fined
 
 
-def test_reserves_are_what_dispatches_hold(made: Rows) -> None:
+def test_reserves_equal_the_units_of_dispatches(made: Rows) -> None:
     held: Counter[int] = Counter()
     for row in made[models.Dispatch]:
         status = row["status"]
@@ -279,7 +279,7 @@ def test_reserves_are_what_dispatches_hold(made: Rows) -> None:
     assert all(item["reserved"] <= item["quantity"] for item in made[models.StockItem])
 
 
-def test_nobody_is_in_two_places(made: Rows) -> None:
+def test_nobody_is_in_two_places_at_once(made: Rows) -> None:
     for key in ("team_id", "expert_id"):
         away = [row[key] for row in made[models.Dispatch] if key in row and row["status"] not in models.DISPATCH_OVER]
         assert len(set(away)) == len(away)

@@ -1,4 +1,4 @@
-"""The demo: the same rows every time and everywhere, as many as asked for, in all states."""
+"""The demo has the same rows on every run and database, the chosen number of enterprises, and all states."""
 
 import datetime as dt
 import enum
@@ -55,7 +55,7 @@ async def test_the_database_has_exactly_the_rows_that_are_made(database: Databas
         assert [{key: row[key] for key in given} for row, given in zip(stored, rows, strict=True)] == rows, table
 
 
-async def test_keys_go_on_after_the_demo(database: Database) -> None:
+async def test_new_keys_continue_after_the_demo(database: Database) -> None:
     await seed(database, enterprises=3, today=TODAY)
     async with database.write() as session:
         session.add(models.Town(code="330109999", name="新镇"))
@@ -91,7 +91,7 @@ async def test_batches_are_committed_one_by_one(database: Database, monkeypatch:
     assert len(await read(database, models.Enterprise)) == 140
 
 
-async def test_what_is_rolled_back_was_not_written(database: Database) -> None:
+async def test_a_rolled_back_batch_leaves_nothing(database: Database) -> None:
     class Undone(Exception):
         pass
 
@@ -105,7 +105,7 @@ async def test_what_is_rolled_back_was_not_written(database: Database) -> None:
     assert await read(database, models.District) == []
 
 
-# The same every time
+# Determinism
 
 
 def test_the_size_of_a_batch_makes_no_difference(made: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_the_size_of_a_batch_makes_no_difference(made: Rows, monkeypatch: pytest
     assert {t: rows for t, rows in other.items() if t is not models.Event} == {
         t: rows for t, rows in made.items() if t is not models.Event
     }
-    # Each batch has an event of its own, before all others: only their numbers differ.
+    # Each batch has an event of its own before all others, so only their numbers differ.
     assert [{**e, "id": 0} for e in other[models.Event][3:]] == [{**e, "id": 0} for e in made[models.Event][1:]]
 
 

@@ -1,4 +1,4 @@
-"""What is near: distances by an independent library, order and bounds by measuring every row."""
+"""Rows near a point: distances against an independent library, order and bounds against measuring every row."""
 
 import math
 from collections.abc import AsyncIterator
@@ -34,8 +34,8 @@ Place = tuple[float, float]
 
 
 def metres(one: Place, other: Place) -> float:
-    found: float = SPHERE.Inverse(*one, *other)["s12"]
-    return found
+    near: float = SPHERE.Inverse(*one, *other)["s12"]
+    return near
 
 
 # -- distances --
@@ -47,14 +47,14 @@ def metres(one: Place, other: Place) -> float:
 @example((0.0, 180.0), (0.0, -180.0))
 @example((30.2, 120.3), (30.2, 120.3))
 @example((0.0, 0.0), (0.0, 180.0))
-def test_both_ways_to_measure_agree_with_an_independent_one(one: Place, other: Place) -> None:
-    wanted = metres(one, other)
-    # The haversine formula is weak where points are opposite to each other: there a few metres are lost.
-    near_opposite = wanted > HALF_ROUND - 10_000
-    assert great_circle_metres(*one, *other) == pytest.approx(wanted, abs=2.0 if near_opposite else 0.001, rel=1e-9)
+def test_both_distance_formulas_agree_with_an_independent_one(one: Place, other: Place) -> None:
+    expected = metres(one, other)
+    # The haversine formula loses a few metres for nearly opposite points.
+    near_opposite = expected > HALF_ROUND - 10_000
+    assert great_circle_metres(*one, *other) == pytest.approx(expected, abs=2.0 if near_opposite else 0.001, rel=1e-9)
     [(exact, near)] = measure(models.Camera, one, [(7, *other, None)])
-    assert exact == pytest.approx(wanted, abs=0.001, rel=1e-9)
-    assert abs(near.distance_metres - wanted) <= 0.51
+    assert exact == pytest.approx(expected, abs=0.001, rel=1e-9)
+    assert abs(near.distance_metres - expected) <= 0.51
     assert near.item == (models.Camera, 7)
 
 
@@ -62,13 +62,13 @@ def test_both_ways_to_measure_agree_with_an_independent_one(one: Place, other: P
 @given(points, points)
 @example((30.0, 120.0), (31.0, 120.0))
 @example((30.0, 179.999), (30.0, -179.999))
-def test_bearings_agree_with_an_independent_one(one: Place, other: Place) -> None:
+def test_bearings_agree_with_an_independent_formula(one: Place, other: Place) -> None:
     [(_, near)] = measure(models.Camera, one, [(7, *other, None)])
     assert 0 <= near.bearing_degrees <= 359
     distance = metres(one, other)
     if 1 < distance < HALF_ROUND - 1 and abs(one[0]) < 89.9999:
-        wanted = SPHERE.Inverse(*one, *other)["azi1"] % 360
-        assert abs((near.bearing_degrees - wanted + 180) % 360 - 180) <= 0.51
+        expected = SPHERE.Inverse(*one, *other)["azi1"] % 360
+        assert abs((near.bearing_degrees - expected + 180) % 360 - 180) <= 0.51
 
 
 @quick
@@ -78,19 +78,19 @@ def test_bearings_agree_with_an_independent_one(one: Place, other: Place) -> Non
 @example((0.0, 180.0), 1.0, 90.0)
 @example((30.2, 120.3), 0.0, 0.0)
 @example((30.2, 120.3), HALF_ROUND, 0.0)
-def test_the_box_holds_the_circle(centre: Place, radius: float, bearing: float) -> None:
-    found = SPHERE.Direct(*centre, bearing, radius)
+def test_the_box_contains_the_circle(centre: Place, radius: float, bearing: float) -> None:
+    near = SPHERE.Direct(*centre, bearing, radius)
     south, north, west, east = box(*centre, radius)
-    assert south <= found["lat2"] <= north
-    longitude = found["lon2"]
-    hair = 1e-7  # near a pole a hair of a degree of longitude is nothing on the ground
+    assert south <= near["lat2"] <= north
+    longitude = near["lon2"]
+    hair = 1e-7  # tolerance in degrees, since longitudes nearly coincide at a pole
     assert any(west - hair <= turned <= east + hair for turned in (longitude - 360, longitude, longitude + 360))
     assert -180 <= west <= east <= 180
 
 
 # -- rows --
 
-# Around the whole globe, at one place twice, and some with no place.
+# Places all around the globe, one of them twice, and some rows without a place.
 SPREAD: list[tuple[float | None, float | None]] = [
     *((math.degrees(math.asin(-1 + 2 * (i + 0.5) / 60)), (i * 222.49) % 360 - 180) for i in range(60)),
     *((30.2 + i * 0.001, 120.3 + i * 0.002) for i in range(20)),
@@ -113,45 +113,47 @@ async def globe(databases: Databases, migrated_url: str) -> AsyncIterator[Databa
 
 
 class Looking:
-    """The three questions, asked with a reader of its own each."""
+    """The three batch functions, each called with a reader of its own."""
 
     def __init__(self, database: Database, viewer: Viewer = COMMANDER) -> None:
         self._database, self._viewer = database, viewer
 
-    async def _asked(self, function: Any, parents: Any, **given: Any) -> list[list[Near]]:
+    async def _call(self, function: Any, parents: Any, **given: Any) -> list[list[Near]]:
         reader = OperationReader(self._database, self._viewer, NOW, SHANGHAI)
         try:
-            found: list[list[Near]] = await function(reader, parents, **given)
-            return found
+            near: list[list[Near]] = await function(reader, parents, **given)
+            return near
         finally:
             await reader.close()
 
     async def around(self, *places: tuple[float | None, float | None], **given: Any) -> list[list[Near]]:
-        return await self._asked(around, list(places), **given)
+        return await self._call(around, list(places), **given)
 
     async def nearest(self, *keys: int, **given: Any) -> list[list[Near]]:
-        return await self._asked(nearest_to, [(key, *SPREAD[key - 1]) for key in keys], **given)
+        return await self._call(nearest_to, [(key, *SPREAD[key - 1]) for key in keys], **given)
 
     async def point(self, place: Place, **given: Any) -> list[Near]:
-        [found] = await self._asked(near_point, [()], point=place, **given)
-        return found
+        [near] = await self._call(near_point, [()], point=place, **given)
+        return near
 
 
-def brute(centre: Place, within: float = math.inf, keep: Any = lambda key: True) -> list[tuple[float, int]]:
+def nearest_by_measuring_all(
+    centre: Place, within: float = math.inf, keep: Any = lambda key: True
+) -> list[tuple[float, int]]:
     """Distance and key of every row within a distance, nearest first."""
     every = [(metres(centre, (a, b)), key) for key, (a, b) in enumerate(SPREAD, 1) if a is not None and b is not None]
     return sorted((distance, key) for distance, key in every if distance <= within and keep(key))
 
 
-def same(found: list[Near], wanted: list[tuple[float, int]]) -> None:
-    """The same rows in the same order, but for rows at the same distance to a millimetre."""
-    assert len(found) == len(wanted)
-    distance = {key: d for d, key in brute((0.0, 0.0))}
+def assert_same(near: list[Near], expected: list[tuple[float, int]]) -> None:
+    """The same rows in the same order, except for rows at the same distance to a millimetre."""
+    assert len(near) == len(expected)
+    distance = {key: d for d, key in nearest_by_measuring_all((0.0, 0.0))}
     assert distance
-    for near, (away, _) in zip(found, wanted, strict=True):
-        assert abs(near.distance_metres - away) <= 0.52
-    assert {n.item[1] for n in found[:-1]} <= {key for away, key in wanted} or not wanted
-    assert len({n.item for n in found}) == len(found)
+    for row, (away, _) in zip(near, expected, strict=True):
+        assert abs(row.distance_metres - away) <= 0.52
+    assert {n.item[1] for n in near[:-1]} <= {key for away, key in expected} or not expected
+    assert len({n.item for n in near}) == len(near)
 
 
 @asked
@@ -159,56 +161,58 @@ def same(found: list[Near], wanted: list[tuple[float, int]]) -> None:
 @example(centre=(90.0, 0.0), within=9_000_000, first=100)
 @example(centre=(0.0, 180.0), within=20, first=100)
 @example(centre=(30.2, 120.3), within=0, first=100)
-async def test_within_a_distance_it_is_what_measuring_all_gives(
+async def test_rows_within_a_distance_equal_measuring_all(
     globe: Database, centre: Place, within: int, first: int
 ) -> None:
-    [found] = await Looking(globe).around(centre, kinds=[CAMERA], within_metres=within, first=first)
-    edge = [d for d, _ in brute(centre) if abs(d - within) < 0.01]
+    [near] = await Looking(globe).around(centre, kinds=[CAMERA], within_metres=within, first=first)
+    edge = [d for d, _ in nearest_by_measuring_all(centre) if abs(d - within) < 0.01]
     if not edge:
-        same(found, brute(centre, within)[:first])
-    assert all(near.distance_metres <= within for near in found)
+        assert_same(near, nearest_by_measuring_all(centre, within)[:first])
+    assert all(near.distance_metres <= within for near in near)
 
 
 @asked
 @given(centre=points, first=st.integers(1, 100))
 @example(centre=(30.2, 120.3), first=1)
 @example(centre=(-30.2, -59.7), first=87)
-async def test_without_a_distance_the_nearest_are_found_however_far(globe: Database, centre: Place, first: int) -> None:
-    [found] = await Looking(globe).around(centre, kinds=[CAMERA], first=first)
-    same(found, brute(centre)[:first])
+async def test_without_a_distance_the_nearest_rows_are_found_at_any_distance(
+    globe: Database, centre: Place, first: int
+) -> None:
+    [near] = await Looking(globe).around(centre, kinds=[CAMERA], first=first)
+    assert_same(near, nearest_by_measuring_all(centre)[:first])
 
 
 @asked
 @given(first=st.integers(1, 8), place=points)
-async def test_many_places_at_once_are_as_one_after_the_other(globe: Database, first: int, place: Place) -> None:
+async def test_many_places_together_equal_one_after_another(globe: Database, first: int, place: Place) -> None:
     places: list[Any] = [place, (None, None), (30.2, 120.3), place, (90.0, 5.0)]
     together = await Looking(globe).around(*places, kinds=[CAMERA, ENTERPRISE], first=first)
     assert together[1] == []
-    for centre, found in zip(places, together, strict=True):
-        assert found == (await Looking(globe).around(centre, kinds=[CAMERA, ENTERPRISE], first=first))[0]
+    for centre, near in zip(places, together, strict=True):
+        assert near == (await Looking(globe).around(centre, kinds=[CAMERA, ENTERPRISE], first=first))[0]
 
 
-async def test_the_edge_of_the_circle_belongs_to_it(globe: Database) -> None:
+async def test_the_edge_of_the_circle_is_included(globe: Database) -> None:
     [there] = await Looking(globe).around((30.2, 120.3), kinds=[CAMERA], within_metres=0)
     assert [near.item[1] for near in there] == [61, 81, 82]
     assert all(near.distance_metres == 0 for near in there)
     exact = metres((30.2, 120.3), (30.201, 120.302))
     for within, more in ((math.floor(exact), 0), (math.ceil(exact), 1)):
-        [found] = await Looking(globe).around((30.2, 120.3), kinds=[CAMERA], within_metres=within)
-        assert len(found) == 3 + more
+        [near] = await Looking(globe).around((30.2, 120.3), kinds=[CAMERA], within_metres=within)
+        assert len(near) == 3 + more
 
 
-async def test_the_filter_is_for_enterprises_alone(globe: Database) -> None:
+async def test_the_filter_applies_to_enterprises_only(globe: Database) -> None:
     chemical = (Condition(Equal(models.Enterprise.hazardous_chemicals), True),)
-    [found] = await Looking(globe).around((30.2, 120.3), kinds=[CAMERA, ENTERPRISE], first=9, filter=chemical)
-    enterprises = [near.item[1] for near in found if near.item[0] is models.Enterprise]
-    assert enterprises == [key for _, key in brute((30.2, 120.3), keep=lambda key: key % 3 == 0)][:9]
-    assert len([near for near in found if near.item[0] is models.Camera]) == 9
+    [near] = await Looking(globe).around((30.2, 120.3), kinds=[CAMERA, ENTERPRISE], first=9, filter=chemical)
+    enterprises = [near.item[1] for near in near if near.item[0] is models.Enterprise]
+    assert enterprises == [key for _, key in nearest_by_measuring_all((30.2, 120.3), keep=lambda key: key % 3 == 0)][:9]
+    assert len([near for near in near if near.item[0] is models.Camera]) == 9
 
 
-async def test_kinds_are_mixed_by_distance_and_counted_apart(globe: Database) -> None:
-    [found] = await Looking(globe).around((30.2, 120.3), kinds=list(NearbyKind), first=2)
-    assert [near.item for near in found] == [
+async def test_kinds_are_merged_by_distance_and_limited_separately(globe: Database) -> None:
+    [near] = await Looking(globe).around((30.2, 120.3), kinds=list(NearbyKind), first=2)
+    assert [near.item for near in near] == [
         (models.Enterprise, 61),
         (models.Enterprise, 81),
         (models.Camera, 61),
@@ -223,18 +227,18 @@ async def test_kinds_are_mixed_by_distance_and_counted_apart(globe: Database) ->
 async def test_an_enterprise_is_never_nearest_to_itself(globe: Database) -> None:
     keys = [k for k, (latitude, _) in enumerate(SPREAD, 1) if latitude is not None]
     every = await Looking(globe).nearest(*keys, kinds=[ENTERPRISE], first=3)
-    for key, found in zip(keys, every, strict=True):
-        assert (models.Enterprise, key) not in [near.item for near in found]
+    for key, near in zip(keys, every, strict=True):
+        assert (models.Enterprise, key) not in [near.item for near in near]
         place = SPREAD[key - 1]
         assert place[0] is not None
         assert place[1] is not None
-        same(found, brute((place[0], place[1]), keep=lambda other, key=key: other != key)[:3])
-    # A camera may have the same number as the enterprise.
+        assert_same(near, nearest_by_measuring_all((place[0], place[1]), keep=lambda other, key=key: other != key)[:3])
+    # A camera may have the same key as the enterprise.
     [[camera]] = await Looking(globe).nearest(61, kinds=[CAMERA], first=1)
     assert camera.item == (models.Camera, 61)
 
 
-async def test_nothing_is_near_what_has_no_place(globe: Database) -> None:
+async def test_nothing_is_near_a_row_without_a_location(globe: Database) -> None:
     assert await Looking(globe).nearest(len(SPREAD), kinds=[ENTERPRISE]) == [[]]
 
 
@@ -250,25 +254,27 @@ async def test_nothing_is_near_what_has_no_place(globe: Database) -> None:
         ((0.0, 0.0), {"first": 1001}, ErrorCode.BAD_PAGE),
     ],
 )
-async def test_what_is_not_on_the_globe_is_refused(globe: Database, place: Place, given: Any, code: ErrorCode) -> None:
+async def test_invalid_points_and_arguments_are_refused(
+    globe: Database, place: Place, given: Any, code: ErrorCode
+) -> None:
     with pytest.raises(RequestError) as refused:
         await Looking(globe).point(place, kinds=[CAMERA], **given)
     assert refused.value.code is code
 
 
-async def test_a_point_of_the_clients_own(globe: Database) -> None:
-    found = await Looking(globe).point((30.2, 120.3), kinds=[CAMERA], first=1000, within_metres=2**31 - 1)
-    assert len(found) == len(brute((0.0, 0.0)))
+async def test_a_point_given_by_the_client(globe: Database) -> None:
+    near = await Looking(globe).point((30.2, 120.3), kinds=[CAMERA], first=1000, within_metres=2**31 - 1)
+    assert len(near) == len(nearest_by_measuring_all((0.0, 0.0)))
 
 
-async def test_an_enterprise_finds_only_its_own(globe: Database) -> None:
+async def test_an_enterprise_finds_only_its_own_rows(globe: Database) -> None:
     viewer = Viewer(Visibility(Role.ENTERPRISE, enterprise=61))
-    found = await Looking(globe, viewer).point((30.2, 120.3), kinds=list(ROWS), first=100)
-    assert [near.item for near in found] == [(models.Enterprise, 61)]
+    near = await Looking(globe, viewer).point((30.2, 120.3), kinds=list(ROWS), first=100)
+    assert [near.item for near in near] == [(models.Enterprise, 61)]
 
 
 async def test_the_box_is_read_through_an_index(globe: Database) -> None:
-    """A short search must not look at the whole table."""
+    """A search within a short distance must not scan the table."""
     texts: list[tuple[str, Any]] = []
 
     def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:

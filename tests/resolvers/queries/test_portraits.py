@@ -1,4 +1,4 @@
-"""Portraits: the published figures, what a window may be, whom they are for, and how many statements they take."""
+"""Portraits: published figures, limits of windows, who may see them, and the number of statements."""
 
 import csv
 import datetime as dt
@@ -20,7 +20,7 @@ from tests.support.portrait_reference import PORTRAIT, World
 
 PUBLISHED = list(csv.DictReader(Path(__file__).with_name("indicator_checks.csv").read_text("utf-8").splitlines()))
 COMPLETE = [row for row in PUBLISHED if row["numerator"] and row["denominator"] and row["published_value"]]
-# By the metric's name in the file: the field, and in which unit and to how many places the figure was published.
+# By the metric's name in the file: the field, and the unit of the published figure.
 FIELDS = {
     "rectification_rate 整改率": ("rectificationRate", 100),
     "violations per 1000 inspections": ("hazardsPerThousandInspections", 1),
@@ -32,7 +32,7 @@ DAY = 24 * HOUR
 
 
 async def write(database: Database, **rows: list[dict[str, Any]]) -> None:
-    """Rows by the name of their model; those that a test does not need to name have what they must have."""
+    """Insert rows, by the name of their model."""
     async with database.write() as session:
         connection = await session.connection()
         for name, values in rows.items():
@@ -83,8 +83,8 @@ async def district(
     return answer.data["district"]["portrait"]
 
 
-async def test_the_published_figures_come_out(graph: Graph, database: Database) -> None:
-    """Of the bulletin of Shanghai's district bureaus, first quarter of 2025: all figures of it from the same rows."""
+async def test_the_published_figures_are_reproduced(graph: Graph, database: Database) -> None:
+    """All figures of the bulletin of Shanghai's district bureaus, first quarter of 2025, from the same rows."""
     at = dt.datetime(2025, 2, 3, 4, 0, tzinfo=dt.UTC)
     [inspections] = {int(r["denominator"]) for r in COMPLETE if "inspections" in r["metric"]}
     [(rectified, found)] = [(int(r["numerator"]), int(r["denominator"])) for r in COMPLETE if "整改率" in r["metric"]]
@@ -106,7 +106,7 @@ async def test_the_published_figures_come_out(graph: Graph, database: Database) 
     made = [inspection(key, at + key * HOUR / 4) for key in range(1, inspections + 1)]
     [penalised] = [int(r["numerator"]) for r in PUBLISHED if r["metric"] == PENALTIES]
     cases = [penalty(key, at) for key in range(1, penalised + 1)]
-    # Besides, what must not be counted.
+    # Rows that must not be counted.
     hazards.append(hazard(found + 1, HazardStatus.DISMISSED, at, inspection_id=1))
     made.append(inspection(inspections + 1, at, status=InspectionStatus.CANCELLED))
     await write(database, District=DISTRICT, Enterprise=ENTERPRISE, Inspection=made, Hazard=hazards, Case=cases)
@@ -116,12 +116,12 @@ async def test_the_published_figures_come_out(graph: Graph, database: Database) 
         field, unit = FIELDS[row["metric"]]
         assert f"{portrait[field] * unit:.1f}" == row["published_value"].rstrip("%")
     assert (portrait["hazardsFound"], portrait["inspections"]) == (found, inspections)
-    # The bulletin has both numbers and not their ratio; the file's note has that.
+    # The bulletin has both numbers but not their ratio; the file's note explains it.
     assert f"{portrait['penaltyRate']:.1%}" == "12.8%"
 
 
-async def test_a_prefectures_penalties_come_out(graph: Graph, database: Database) -> None:
-    """Of the bulletin of Kizilsu, July 2024: 4 penalties of 29 inspections, 165 hazards, 14 of them major."""
+async def test_the_penalty_rate_of_a_published_bulletin_is_reproduced(graph: Graph, database: Database) -> None:
+    """The bulletin of Kizilsu, July 2024: 4 penalties in 29 inspections, 165 hazards, 14 of them major."""
     [row] = [r for r in PUBLISHED if r["source"].startswith("Kizilsu")]
     at = dt.datetime(2024, 7, 20, 4, 0, tzinfo=dt.UTC)
     made = [inspection(key, at) for key in range(1, int(row["denominator"]) + 1)]
@@ -142,16 +142,16 @@ async def test_an_empty_district_has_no_rates(graph: Graph, database: Database) 
     assert [set(day.values()) - {day["day"]} for day in portrait["trend"]] == [{0}] * 30
 
 
-async def test_without_a_window_it_is_the_last_30_days(graph: Graph, demo: Database) -> None:
+async def test_the_default_window_is_the_last_30_days(graph: Graph, demo: Database) -> None:
     portrait = await district(graph, demo)
     assert (portrait["from"], portrait["to"]) == ("2026-05-17", TODAY.isoformat())
-    # It is tomorrow already in the district when it is still today in Greenwich.
+    # At this time it is already the next day in the district.
     late = dt.datetime(2026, 6, 15, 16, 0, tzinfo=dt.UTC)
     assert (await district(graph, demo, now=late))["to"] == "2026-06-16"
     assert (await district(graph, demo, now=late - dt.timedelta(microseconds=1)))["to"] == "2026-06-15"
 
 
-async def test_the_demo_is_what_counting_its_rows_gives(graph: Graph, demo: Database) -> None:
+async def test_portraits_of_the_demo_equal_counting_its_rows(graph: Graph, demo: Database) -> None:
     world = await World.read(demo)
     days = (dt.date(2026, 5, 1), TODAY)
     query = f"""{{
@@ -171,12 +171,12 @@ async def test_the_demo_is_what_counting_its_rows_gives(graph: Graph, demo: Data
             assert portrait == world.portrait(kind, node_id.decode(one["id"])[1], days, NOW, SHANGHAI)
 
 
-async def test_a_deadline_passes_between_two_looks(graph: Graph, database: Database) -> None:
+async def test_the_on_time_rate_changes_when_a_deadline_passes(graph: Graph, database: Database) -> None:
     deadline = NOW + HOUR
     hazards = [
         hazard(1, HazardStatus.RECTIFYING, NOW - DAY, deadline=deadline),
         hazard(2, HazardStatus.PENDING_ACCEPTANCE, NOW - DAY, deadline=deadline, rectified_at=NOW),
-        # Handed in at the very moment, and one later, and judged already.
+        # Rectified exactly at the deadline, and one second later, both already judged.
         hazard(3, HazardStatus.ACCEPTED, NOW - DAY, deadline=deadline, rectified_at=deadline),
         hazard(4, HazardStatus.CLOSED, NOW - DAY, deadline=deadline, rectified_at=deadline + HOUR),
         hazard(5, HazardStatus.DISMISSED, NOW - DAY, deadline=deadline),
@@ -187,13 +187,13 @@ async def test_a_deadline_passes_between_two_looks(graph: Graph, database: Datab
     after = await district(graph, database, now=deadline + dt.timedelta(microseconds=1))
     assert [p["hazardsOverdue"] for p in (before, at_it, after)] == [0, 0, 2]
     assert [p["onTimeRate"] for p in (before, at_it, after)] == [None, None, 0.5]
-    # It is of the window in which its deadline lies.
+    # A hazard counts in the window of its deadline.
     week = await district(graph, database, '(window: { from: "2026-06-01", to: "2026-06-14" })', now=deadline + HOUR)
     assert (week["onTimeRate"], week["hazardsOverdue"], week["hazardsFound"]) == (None, 2, 4)
 
 
 async def test_days_begin_at_the_districts_midnight(graph: Graph, database: Database) -> None:
-    """16:00 in Greenwich is midnight in Shanghai: the last second of 2025, and the first of 2026."""
+    """16:00 UTC is midnight in Shanghai: the last second of 2025 and the first of 2026."""
     midnight = dt.datetime(2025, 12, 31, 16, 0, tzinfo=dt.UTC)
     made = [inspection(1, midnight - dt.timedelta(microseconds=1)), inspection(2, midnight), inspection(3, midnight)]
     await write(database, District=DISTRICT, Enterprise=ENTERPRISE, Inspection=made)
@@ -205,7 +205,7 @@ async def test_days_begin_at_the_districts_midnight(graph: Graph, database: Data
 
 
 async def test_each_indicator_begins_and_ends_at_midnight(graph: Graph, database: Database) -> None:
-    """An enterprise with one of everything just before midnight, and one with one of everything at midnight."""
+    """One enterprise has one of everything just before midnight, another one of everything at midnight."""
     midnight = dt.datetime(2025, 12, 31, 16, 0, tzinfo=dt.UTC)
     rows: dict[str, list[dict[str, Any]]] = {"Enterprise": [], "Inspection": [], "Hazard": [], "Case": []}
     for key, at in ((1, midnight - dt.timedelta(microseconds=1)), (2, midnight)):
@@ -236,14 +236,14 @@ async def test_each_indicator_begins_and_ends_at_midnight(graph: Graph, database
         '{ from: "2016-06-05", to: "2026-06-15" }',
     ],
 )
-async def test_a_bad_window_is_bad_input(graph: Graph, demo: Database, window: str) -> None:
+async def test_an_impossible_window_is_refused(graph: Graph, demo: Database, window: str) -> None:
     query = f"{{ zones {{ portrait(window: {window}) {{ inspections }} }} }}"
     answer = await make_executor(graph, demo).run(Operation(query), COMMANDER)
     assert [error["extensions"]["code"] for error in answer.errors] == ["BAD_INPUT"] * 4
 
 
 @pytest.mark.parametrize("days", ['"1900-01-01", to: "1900-01-02"', '"9998-12-31", to: "9998-12-31"'])
-async def test_the_edges_of_the_calendar_can_be_asked(graph: Graph, demo: Database, days: str) -> None:
+async def test_windows_at_the_edges_of_the_calendar_are_accepted(graph: Graph, demo: Database, days: str) -> None:
     portrait = await district(graph, demo, f"(window: {{ from: {days} }})")
     assert portrait["hazardsFound"] == 0
     assert {day["hazardsOpenAtEnd"] for day in portrait["trend"]} == (
@@ -251,15 +251,15 @@ async def test_the_edges_of_the_calendar_can_be_asked(graph: Graph, demo: Databa
     )
 
 
-async def test_the_longest_window_can_be_asked(graph: Graph, demo: Database) -> None:
+async def test_the_longest_window_is_accepted(graph: Graph, demo: Database) -> None:
     query = '{ district { portrait(window: { from: "2016-06-09", to: "2026-06-15" }) { hazardsFound trend { day } } } }'
     answer = await make_executor(graph, demo).run(Operation(query), COMMANDER)
     assert answer.data is not None
     assert len(answer.data["district"]["portrait"]["trend"]) == 3_659
 
 
-async def test_many_long_portraits_cannot_be_asked_at_once(graph: Graph, demo: Database) -> None:
-    """A thousand portraits of ten years would be hundreds of megabytes."""
+async def test_too_many_long_portraits_in_one_list_are_refused(graph: Graph, demo: Database) -> None:
+    """A thousand portraits over ten years would have hundreds of megabytes."""
     for first, whole in ((27, True), (28, False)):
         window = 'window: { from: "2016-06-09", to: "2026-06-15" }'
         query = f"{{ enterprises(first: {first}) {{ nodes {{ portrait({window}) {{ hazardsFound }} }} }} }}"
@@ -283,7 +283,7 @@ PARENTS = {
 
 
 @pytest.mark.parametrize("kind", PARENTS)
-async def test_many_parents_take_as_many_statements_as_one(graph: Graph, demo: Database, kind: str) -> None:
+async def test_many_parents_need_as_many_statements_as_one(graph: Graph, demo: Database, kind: str) -> None:
     taken = []
     for selection in PARENTS[kind]:
         with StatementCounter(demo) as statements:
@@ -294,8 +294,8 @@ async def test_many_parents_take_as_many_statements_as_one(graph: Graph, demo: D
 
 
 @pytest.mark.parametrize("scopes", [set(), {Scope.READ}, {Scope.READ, Scope.PERSONAL}])
-async def test_portraits_hold_nothing_personal(graph: Graph, demo: Database, scopes: set[Scope]) -> None:
-    """Whoever may read at all sees them."""
+async def test_portraits_contain_no_personal_data(graph: Graph, demo: Database, scopes: set[Scope]) -> None:
+    """Every viewer who may read sees them."""
     viewer = Viewer(Visibility(Role.INTEGRATOR, frozenset(scopes)))
     query = "{ zones { portrait { enterprises } } }"
     answer = await make_executor(graph, demo).run(Operation(query), viewer)
@@ -305,7 +305,7 @@ async def test_portraits_hold_nothing_personal(graph: Graph, demo: Database, sco
     assert answer.data == (wall.data if scopes else {"zones": []})
 
 
-async def test_an_enterprise_sees_its_own_portrait_alone(graph: Graph, demo: Database, ask: Ask) -> None:
+async def test_an_enterprise_sees_only_its_own_portrait(graph: Graph, demo: Database, ask: Ask) -> None:
     own, other = (await ask("{ enterprises(first: 2) { nodes { id portrait { hazardsOpen } } } }"))["enterprises"][
         "nodes"
     ]

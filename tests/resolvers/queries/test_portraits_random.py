@@ -1,4 +1,4 @@
-"""Portraits of random districts against a plain count over all rows: every indicator, every parent, odd windows."""
+"""Portraits of random districts against a plain count of all rows: every indicator, every parent, unusual windows."""
 
 import datetime as dt
 from random import Random
@@ -20,7 +20,7 @@ from tests.conftest import COMMANDER, NOW, SHANGHAI
 from tests.support.portrait_reference import DAY, PORTRAIT, Days, World
 from tests.support.proof_mode import examples
 
-# Havana's clocks go back from one o'clock to midnight, so that it has a midnight twice, and forward at midnight.
+# Havana's clocks go back from 1:00 to 0:00, so one day has two midnights, and forward at midnight.
 ZONES = [SHANGHAI, ZoneInfo("Europe/Berlin"), ZoneInfo("America/Havana")]
 SECOND = dt.timedelta(seconds=1)
 KINDS = {
@@ -46,20 +46,20 @@ H, C = HazardStatus, CaseStatus
 
 
 class Draw:
-    """A random district, as rows by model. Times lie where days begin and end, in one zone or another."""
+    """A random district, as rows by model. Times lie near the beginnings of days, in the zone or in UTC."""
 
     def __init__(self, rng: Random, zone: ZoneInfo, now: dt.datetime) -> None:
         self.rng, self.zone, self.now = rng, zone, now
         today = now.astimezone(zone).date()
         year = today.year
-        # Around three days the rows lie close together: today, the year's end, or days when clocks change.
+        # The rows lie close to three days: today, the end of the year, or days when clocks change.
         turns = [dt.date(year, 1, 1), dt.date(year, 3, 29), dt.date(year - 1, 10, 26), dt.date(year, 3, 8)]
         turns += [dt.date(year - 1, 11, 2), today - 3 * DAY]
         self.days = [today, *rng.sample(turns, 2)]
         self.rows: dict[Any, list[dict[str, Any]]] = {model: [] for model in CLEARED}
 
     def moment(self, *, past: bool = True) -> dt.datetime:
-        """Close to a midnight of the zone or of UTC, or any time of the day; not later than now if it is past."""
+        """A time near a midnight of the zone or of UTC, or any time of the day; if `past`, not later than now."""
         day = self.rng.choice(self.days) + self.rng.randrange(-1, 2) * DAY
         zone = self.rng.choice([self.zone, self.zone, dt.UTC])
         midnight = dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
@@ -115,7 +115,7 @@ class Draw:
         seen = [i["id"] for i in self.rows[models.Inspection] if i["enterprise_id"] == enterprise]
         found, rectified, accepted, closed = sorted(self.moment() for _ in range(4))
         handed_in = status in (H.PENDING_ACCEPTANCE, H.ACCEPTED, H.CLOSED)
-        # Deadlines on the very moment of the rectification, and of now, are what a comparison gets wrong.
+        # Deadlines equal to the rectification time or to now test the comparisons.
         deadline = rng.choice([None, rectified, self.now, self.moment(past=False), self.moment(past=False)])
         self.add(
             models.Hazard,
@@ -132,7 +132,7 @@ class Draw:
         )
 
     def window(self) -> Days:
-        """One day, a few or many; in the past, the future and the far past."""
+        """A window of one day, a few or many; in the past, the future or the far past."""
         rng = self.rng
         far = rng.choice([dt.date(2001, 2, 28), dt.date(2099, 12, 30)])
         first = rng.choice([*self.days, *self.days, far]) + rng.randrange(-1, 2) * DAY
@@ -140,7 +140,7 @@ class Draw:
 
 
 async def fill(database: Database, rows: dict[Any, list[dict[str, Any]]]) -> None:
-    """These rows and no others."""
+    """Replace all rows by these."""
     async with database.write() as session:
         connection = await session.connection()
         for model in CLEARED:
@@ -154,8 +154,10 @@ def at(graph: Graph, database: Database, zone: ZoneInfo, now: dt.datetime) -> Ex
     return Executor(graph, database, zone, lambda: now)
 
 
-async def told(execution: Executor, world: dict[Any, list[dict[str, Any]]], windows: list[Days]) -> dict[str, Any]:
-    """The portraits that the graph gives, by kind, key and window."""
+async def portraits_of(
+    execution: Executor, world: dict[Any, list[dict[str, Any]]], windows: list[Days]
+) -> dict[str, Any]:
+    """The portraits from the graph, by kind, key and window."""
     parts = []
     for kind, model in KINDS.items():
         asked = [node_id.encode(TYPES[kind], row["id"]) for row in world[model]]
@@ -170,8 +172,8 @@ async def told(execution: Executor, world: dict[Any, list[dict[str, Any]]], wind
 
 
 @pytest.mark.parametrize("name", ["Asia/Shanghai", "Europe/Berlin", "Africa/Monrovia", "Asia/Kathmandu"])
-def test_sqlites_day_is_the_zones(name: str) -> None:
-    """Also where a clock was not whole hours from Greenwich, nor whole minutes, as in Monrovia up to 1972."""
+def test_local_days_on_sqlite_are_right_in_every_zone(name: str) -> None:
+    """Also for offsets that are not whole hours or minutes, such as Monrovia's until 1972."""
     rng, zone = Random(name), ZoneInfo(name)
     for _ in range(examples(500)):
         day = dt.date(rng.choice([1900, 1901, 1971, 1972, 1973, 2026]), 1, rng.randrange(1, 29))
@@ -183,10 +185,10 @@ def test_sqlites_day_is_the_zones(name: str) -> None:
 
 
 @pytest.mark.parametrize("zone", ZONES, ids=str)
-async def test_every_indicator_is_what_counting_gives(graph: Graph, database: Database, zone: ZoneInfo) -> None:
+async def test_every_indicator_equals_counting_all_rows(graph: Graph, database: Database, zone: ZoneInfo) -> None:
     for seed in range(examples(3)):
         rng = Random(f"{zone} {seed}")
-        # The clock stands close to a midnight too; what was done was done before it.
+        # Now is close to a midnight too, and all past rows are before it.
         now = NOW + rng.randrange(0, 200) * DAY + rng.choice([0, 8, 12, 16]) * 3_600 * SECOND
         draw = Draw(rng, zone, now)
         rows = draw.run()
@@ -197,7 +199,7 @@ async def test_every_indicator_is_what_counting_gives(graph: Graph, database: Da
             windows = [(now.date() - 80 * DAY, now.date() + 20 * DAY)]
         later = now + rng.choice([0 * DAY, 40 * DAY])
         execution = at(graph, database, zone, later)
-        answers = await told(execution, rows, windows)
+        answers = await portraits_of(execution, rows, windows)
         for kind, model in KINDS.items():
             for number, days in enumerate(windows):
                 for row, found in zip(rows[model], answers[f"{kind}_{number}"], strict=True):

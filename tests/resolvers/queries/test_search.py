@@ -1,4 +1,4 @@
-"""Searching: parts of Chinese and Latin texts, to the letter, the closest first, alike on both databases."""
+"""Search for parts of Chinese and Latin texts: exact letters, best matches first, equal on both databases."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -29,7 +29,7 @@ ENTERPRISES = [
     ('He said "x"', None, None),
     ("É É", None, None),
     ("普通", "ALPHA1", "alpha 路"),
-    ("\u212a", None, None),  # the sign of kelvin, which Unicode folds to k
+    ("\u212a", None, None),  # the kelvin sign, which Unicode folds to k
 ]
 EXPERTS = [("王小明", ["alpha", "gamma, delta"]), ("alpha", []), ("张三", ["Gamma alpha", "危化"]), ("李四", ['"q"'])]
 
@@ -55,7 +55,7 @@ async def library(databases: Databases, migrated_url: str) -> AsyncIterator[Data
 async def search(
     database: Database, text: str, *, viewer: Viewer = COMMANDER, **given: Any
 ) -> list[tuple[str, str, int]]:
-    """Where it was found: the text, the model's name, the key."""
+    """The hits: the text, the model's name and the key."""
     reader = OperationReader(database, viewer, NOW, SHANGHAI)
     try:
         [hits] = await find(reader, [()], text=text, **given)
@@ -65,16 +65,16 @@ async def search(
 
 
 async def names(database: Database, text: str) -> list[str]:
-    """Of enterprises alone."""
+    """The names of the enterprises found."""
     return [matched for matched, _, _ in await search(database, text, kinds=[SearchKind.ENTERPRISE])]
 
 
-async def test_the_whole_comes_first_then_beginnings_then_parts(library: Database) -> None:
+async def test_exact_matches_come_before_prefixes_and_other_parts(library: Database) -> None:
     assert await names(library, "萧山化工") == ["萧山化工", "萧山化工有限公司", "杭州萧山化工厂"]
     assert await names(library, "alpha") == ["alpha", "ALPHA beta", "[停业] Alpha", "ALPHA1"]
 
 
-async def test_kinds_are_mixed_by_how_well_they_match(library: Database) -> None:
+async def test_kinds_are_merged_by_quality_of_match(library: Database) -> None:
     assert await search(library, "alpha") == [
         ("alpha", "Enterprise", 8),
         ("alpha", "Expert", 2),
@@ -89,7 +89,7 @@ async def test_kinds_are_mixed_by_how_well_they_match(library: Database) -> None
     ]
 
 
-async def test_kinds_and_number_can_be_said(library: Database) -> None:
+async def test_kinds_and_number_of_hits_can_be_chosen(library: Database) -> None:
     found = await search(library, "alpha", kinds=[SearchKind.TEAM, SearchKind.VENUE, SearchKind.TEAM])
     assert [model for _, model, _ in found] == ["Team", "Venue"]
     assert len(await search(library, "alpha", first=3)) == 3
@@ -118,7 +118,7 @@ async def test_kinds_and_number_can_be_said(library: Database) -> None:
         ("1; DROP TABLE enterprise", []),
     ],
 )
-async def test_a_part_is_found_to_the_letter(library: Database, text: str, wanted: list[str]) -> None:
+async def test_a_part_must_match_every_letter(library: Database, text: str, wanted: list[str]) -> None:
     assert sorted(await names(library, text)) == sorted(wanted)
 
 
@@ -133,32 +133,34 @@ async def test_a_part_is_found_to_the_letter(library: Database, text: str, wante
         ("王小明", [("王小明", 1)]),
     ],
 )
-async def test_each_of_an_experts_specialties_is_a_text(library: Database, text: str, wanted: list[Any]) -> None:
+async def test_each_specialty_of_an_expert_is_searched_separately(
+    library: Database, text: str, wanted: list[Any]
+) -> None:
     found = await search(library, text, kinds=[SearchKind.EXPERT])
     assert sorted((key, matched) for matched, _, key in found) == sorted((key, matched) for matched, key in wanted)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\u3000", "x" * (TEXT_MAXIMUM + 1), "a\0b", "\0", "\ud800"])
-async def test_what_cannot_be_looked_for_is_refused(library: Database, text: str) -> None:
+async def test_invalid_search_texts_are_refused(library: Database, text: str) -> None:
     with pytest.raises(RequestError) as refused:
         await search(library, text)
     assert refused.value.code is ErrorCode.BAD_INPUT
 
 
 @pytest.mark.parametrize("first", [0, -1, 1001, 2**31 - 1])
-async def test_numbers_out_of_bounds_are_refused(library: Database, first: int) -> None:
+async def test_a_number_of_hits_out_of_range_is_refused(library: Database, first: int) -> None:
     with pytest.raises(RequestError) as refused:
         await search(library, "a", first=first)
     assert refused.value.code is ErrorCode.BAD_PAGE
 
 
-async def test_the_longest_text_and_the_greatest_number_are_taken(library: Database) -> None:
+async def test_the_longest_text_and_the_largest_number_are_accepted(library: Database) -> None:
     assert await search(library, "%" * TEXT_MAXIMUM, first=1000) == []
 
 
 @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-async def test_every_part_of_every_name_finds_it(library: Database, data: st.DataObject) -> None:
+async def test_every_part_of_a_name_finds_it(library: Database, data: st.DataObject) -> None:
     key = data.draw(st.integers(1, len(ENTERPRISES)))
     name = ENTERPRISES[key - 1][0]
     start = data.draw(st.integers(0, len(name) - 1))

@@ -23,9 +23,9 @@ from schema.plan.mutation_step import MutationStep
 from schema.types import node_id
 from tests.conftest import NOW, SHANGHAI, Databases, close_for_copying
 from tests.support.actors import DUTY, PROBLEMS, WALL, Desk, contents, document, log_after, program, small_world
-from tests.support.district import Office, furnish, ids_by_type, marked, open_office
+from tests.support.district import Office, furnish, ids_by_type, open_office, unique_mark
 from tests.support.input_strategies import inputs, root_fields
-from tests.support.lifecycle_table import given as needs
+from tests.support.lifecycle_table import valid_inputs as needs
 from tests.support.proof_mode import examples
 from tests.support.proofs import RecordProof
 from tests.support.random_queries import ArgumentPool, QueryGenerator
@@ -158,7 +158,7 @@ ENTERPRISE = (
 
 async def test_successes_and_failures_of_every_role_are_the_same_with_plans(twins: Twins, graph: Graph) -> None:
     """Every failure type occurs, and every role succeeds at something."""
-    mark, rows = marked(), set()
+    mark, rows = unique_mark(), set()
     for database in twins.databases:
         office = Office(graph, database)
         office.world = world = await small_world(database, mark)
