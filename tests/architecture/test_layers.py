@@ -10,21 +10,21 @@ from tests.support.source_files import CODE, LAYERS, ROOT, imported_files, impor
 
 
 def wrong_imports(layer: str, source: str) -> list[str]:
-    """What is wrong with the imports of a file of this layer."""
+    """The faults of the imports of a file of this layer."""
     wrong = []
-    for found in imports(ast.parse(source)):
-        if found.module.startswith("."):
+    for imported in imports(ast.parse(source)):
+        if imported.module.startswith("."):
             # A relative import would hide which layer it reaches.
-            wrong.append(f"{found.line}: relative import {found.module}")
-        elif found.package == "tests":
-            wrong.append(f"{found.line}: {found.module}")
-        elif found.package in LAYERS:
-            if LAYERS.index(found.package) > LAYERS.index(layer):
-                wrong.append(f"{found.line}: {layer} must not import {found.module}")
-            elif found.in_function:
-                wrong.append(f"{found.line}: {found.module} is imported inside a function")
-            elif found.type_checking and (layer, found.package) != ("schema", "schema"):
-                wrong.append(f"{found.line}: {found.module} is imported for the type checker alone")
+            wrong.append(f"{imported.line}: relative import {imported.module}")
+        elif imported.package == "tests":
+            wrong.append(f"{imported.line}: {imported.module}")
+        elif imported.package in LAYERS:
+            if LAYERS.index(imported.package) > LAYERS.index(layer):
+                wrong.append(f"{imported.line}: {layer} must not import {imported.module}")
+            elif imported.in_function:
+                wrong.append(f"{imported.line}: {imported.module} is imported inside a function")
+            elif imported.type_checking and (layer, imported.package) != ("schema", "schema"):
+                wrong.append(f"{imported.line}: {imported.module} is imported for the type checker alone")
     return wrong
 
 
@@ -90,7 +90,7 @@ def test_a_circle_is_reported() -> None:
 
 
 def test_test_modules_do_not_import_each_other() -> None:
-    """What several test modules need belongs into tests/support."""
+    """Code that several test modules need belongs in tests/support."""
     shared = {
         relative(path): [relative(file) for file in imported_files(path) if file.name.startswith("test_")]
         for path in python_files("tests")

@@ -1,7 +1,6 @@
 """Names say what a thing is, every file says what it is for, and every test file says what it tests."""
 
 import ast
-import re
 from pathlib import Path
 
 from tests.support.source_files import CODE, ROOT, python_files, relative, tree
@@ -36,9 +35,6 @@ PACKAGE_TESTS = {
     "web/test_serve.py",
     "web/test_zone.py",
 }
-# A docstring that begins so says nothing that stands on its own.
-RIDDLE = re.compile(r"(what|who|whoever|whatever|the same)\b", re.IGNORECASE)
-VAGUE = {"told", "found"}
 
 
 def test_no_class_is_named_for_its_kind() -> None:

@@ -159,7 +159,7 @@ async def play(deployment: Deployment, inject_faults: Faults) -> dict[str, int |
 
 
 def deliveries(clients: list[ResumingClient], due: dict[ResumingClient, list[int]]) -> dict[str, int]:
-    """What all clients received, compared with the events that were due to each."""
+    """Counts of the events that all clients received, compared with those due to each."""
     return {
         "subscribers": len(clients),
         "connections": sum(client.connections for client in clients),

@@ -191,7 +191,7 @@ C enterpriseGrade
 
 @dataclass(frozen=True)
 class ExpectedEvent:
-    """What an event must be."""
+    """The values that an event must have."""
 
     kind: str
     before: str | None

@@ -73,11 +73,11 @@ def imports(node: ast.AST, in_function: bool = False, type_checking: bool = Fals
 def imported_files(path: Path, *, type_checking: bool = False) -> set[Path]:
     """The files of the repository that a file imports at run time, or with `type_checking` for the checker too."""
     files, names = _files_by_module(), set[str]()
-    for found in imports(tree(path)):
-        if not found.in_function and (type_checking or not found.type_checking):
+    for imported in imports(tree(path)):
+        if not imported.in_function and (type_checking or not imported.type_checking):
             # `from package import name` reads the module of that name where there is one, or else the package itself.
-            modules = [f"{found.module}.{name}" for name in found.names]
-            names |= {module if module in files else found.module for module in modules} or {found.module}
+            modules = [f"{imported.module}.{name}" for name in imported.names]
+            names |= {module if module in files else imported.module for module in modules} or {imported.module}
     return {files[name] for name in names if name in files} - {path}
 
 

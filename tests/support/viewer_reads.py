@@ -28,7 +28,7 @@ def program(*scopes: Scope) -> Viewer:
 
 @dataclass
 class ViewerReads:
-    """What one viewer could read."""
+    """Everything that one viewer could read."""
 
     answers: dict[str, Any] = field(default_factory=dict)
     fields: set[str] = field(default_factory=set)  # as Type.field, those that were ever not null
