@@ -9,23 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import models
+from models import Subject
 from models.db.tables import Versioned
 
-# Models whose rows may only be written together with an event about the row.
-OWN_EVENT_MODELS: tuple[type[Any], ...] = (
-    models.Inspection,
-    models.Hazard,
-    models.Case,
-    models.Dispatch,
-    models.AssistanceRequest,
-    models.DutyReport,
-    models.ControlMeasure,
-    models.Warning,
-    models.Enterprise,
-    models.Inspector,
-    models.Team,
-    models.Expert,
-    models.StockItem,
+# Models whose rows may only be written together with an event about the row: all subjects of events.
+OWN_EVENT_MODELS: tuple[type[Any], ...] = tuple(
+    getattr(models, subject.value) for subject in Subject if subject is not Subject.REGISTER
 )
 # Columns that may change without an event: positions are not logged, and the others are derived from logged changes.
 UNTRACKED_COLUMNS: dict[Any, set[str]] = {

@@ -44,21 +44,27 @@ async def upsert(
     values = {key: value for key, value in arguments.items() if value is not UNCHANGED}
     check_length("externalId", external_id)
     check_length("name", values.get("name"))
-    row = await _find_enterprise(context, credit_code, external_id)
-    new = row is None
-    if row is None:
-        if not values.get("name"):
-            raise InvalidInput("name", "A new enterprise needs a name.")
-        row = await context.add(Enterprise(name=values["name"], credit_code=credit_code, external_id=external_id))
-    else:
-        await context.snapshot(row)
-        row.credit_code, row.external_id = credit_code or row.credit_code, external_id or row.external_id
+    row, new = await _find_or_register(context, credit_code, external_id, values.get("name"))
     _set_values(row, values)
     moved = (new or "location" in values) and await _place(context, row)
     await context.session.flush()
     if new or moved or context.changes.entries(row):
         context.record(EventKind.ENTERPRISE_REGISTERED if new else EventKind.ENTERPRISE_CHANGED, row)
     return {"enterprise": row}
+
+
+async def _find_or_register(
+    context: ActionContext, credit_code: str | None, external_id: str | None, name: str | None
+) -> tuple[Enterprise, bool]:
+    """The enterprise with either key, with both keys set, and whether it is new. Raises InvalidInput."""
+    row = await _find_enterprise(context, credit_code, external_id)
+    if row is None:
+        if not name:
+            raise InvalidInput("name", "A new enterprise needs a name.")
+        return await context.add(Enterprise(name=name, credit_code=credit_code, external_id=external_id)), True
+    await context.snapshot(row)
+    row.credit_code, row.external_id = credit_code or row.credit_code, external_id or row.external_id
+    return row, False
 
 
 async def _find_enterprise(
