@@ -1,4 +1,4 @@
-"""Each filter gives what a plain look at all rows gives."""
+"""Each filter returns the rows that a check of all rows in Python selects."""
 
 import json
 from collections.abc import AsyncIterator
@@ -28,12 +28,12 @@ def node_of(listing: str) -> str:
 
 @pytest_asyncio.fixture(scope="module")
 async def edged(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
-    made = Database(await databases.new(demo_url))
-    async with made.write() as session:
+    database = Database(await databases.new(demo_url))
+    async with database.write() as session:
         for statement in EDGE_CASES:
             await session.execute(statement)
-    yield made
-    await made.close()
+    yield database
+    await database.close()
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -42,17 +42,17 @@ async def world(edged: Database) -> World:
     return World({model: await rows_of(edged, model) for model in (*TABLES.values(), *joined)})
 
 
-async def found(graph: Graph, database: Database, listing: str, filter: dict[str, Any]) -> set[str]:
-    """The ids that the filter gives, which must be as many as it counts."""
+async def filtered_ids(graph: Graph, database: Database, listing: str, filter: dict[str, Any]) -> set[str]:
+    """The ids of the rows that the filter returns. Their number must equal `totalCount`."""
     name = type_of_filter(listing)
     query = (
         f"query($filter: {name}) {{ {listing}(first: 1000, filter: $filter) {{ totalCount nodes {{ id }}"
         " pageInfo { hasNextPage endCursor } } }"
     )
-    answer = await make_executor(graph, database).run(Operation(query, {"filter": filter}), COMMANDER)
-    assert answer.errors == []
-    assert answer.data is not None
-    page = answer.data[listing]
+    response = await make_executor(graph, database).run(Operation(query, {"filter": filter}), COMMANDER)
+    assert response.errors == []
+    assert response.data is not None
+    page = response.data[listing]
     nodes = [node["id"] for node in page["nodes"]]
     if page["pageInfo"]["hasNextPage"]:
         rest = query.replace("first: 1000", f'first: 1000, after: "{page["pageInfo"]["endCursor"]}"')
@@ -69,16 +69,14 @@ def type_of_filter(listing: str) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-async def test_a_filter_gives_what_a_look_at_all_rows_gives(
-    graph: Graph, edged: Database, world: World, case: Case
-) -> None:
+async def test_a_filter_returns_the_matching_rows(graph: Graph, edged: Database, world: World, case: Case) -> None:
     node = node_of(case.field)
     outcomes = []
     for value in case.values:
-        wanted = {node_id.encode(node, r.id) for r in world.rows[TABLES[node]] if case.holds(world, r, value)}
-        assert await found(graph, edged, case.field, {case.name: case.argument(value)}) == wanted, value
-        outcomes.append(bool(wanted))
-    assert any(outcomes), "no value of these finds anything"
+        expected = {node_id.encode(node, r.id) for r in world.rows[TABLES[node]] if case.holds(world, r, value)}
+        assert await filtered_ids(graph, edged, case.field, {case.name: case.argument(value)}) == expected, value
+        outcomes.append(bool(expected))
+    assert any(outcomes), "none of the values matches any row"
 
 
 def test_every_field_of_every_filter_has_a_case() -> None:
@@ -89,60 +87,62 @@ def test_every_field_of_every_filter_has_a_case() -> None:
             assert {case.name for case in CASES if case.field == listing} == APPLIES.get(listing, fields)
 
 
-async def test_fields_are_joined_by_and(graph: Graph, edged: Database, world: World) -> None:
-    wanted = {
+async def test_the_fields_of_a_filter_are_combined_with_and(graph: Graph, edged: Database, world: World) -> None:
+    expected = {
         node_id.encode("Hazard", r.id)
         for r in world.rows[models.Hazard]
         if r.status not in HAZARD_TERMINAL and r.level is models.HazardLevel.MAJOR and world.zone(r) in (1, 2)
     }
     zones = [node_id.encode("Zone", 1), node_id.encode("Zone", 2)]
-    assert wanted
-    assert await found(graph, edged, "hazards", {"open": True, "levels": ["MAJOR"], "zones": zones}) == wanted
+    assert expected
+    assert await filtered_ids(graph, edged, "hazards", {"open": True, "levels": ["MAJOR"], "zones": zones}) == expected
 
 
 @pytest.mark.parametrize("listing", sorted({case.field for case in CASES}))
-async def test_what_is_null_or_left_out_is_not_asked(graph: Graph, edged: Database, world: World, listing: str) -> None:
+async def test_null_and_missing_fields_match_all(graph: Graph, edged: Database, world: World, listing: str) -> None:
     every = {node_id.encode(node_of(listing), r.id) for r in world.rows[TABLES[node_of(listing)]]}
-    assert await found(graph, edged, listing, {}) == every
+    assert await filtered_ids(graph, edged, listing, {}) == every
     nulls = {case.name: None for case in CASES if case.field == listing}
-    assert await found(graph, edged, listing, nulls) == every
+    assert await filtered_ids(graph, edged, listing, nulls) == every
 
 
 @pytest.mark.parametrize("zone", [1, 2, 3, 4, 99])
 async def test_venues_of_a_zone(graph: Graph, edged: Database, world: World, zone: int) -> None:
     query = "query($zone: ID) { venues(first: 1000, zone: $zone) { totalCount nodes { id } } }"
-    answer = await make_executor(graph, edged).run(Operation(query, {"zone": node_id.encode("Zone", zone)}), COMMANDER)
-    assert answer.data is not None
-    wanted = {node_id.encode("Venue", v.id) for v in world.rows[models.Venue] if v.zone_id == zone}
-    assert {n["id"] for n in answer.data["venues"]["nodes"]} == wanted
-    assert answer.data["venues"]["totalCount"] == len(wanted)
+    response = await make_executor(graph, edged).run(
+        Operation(query, {"zone": node_id.encode("Zone", zone)}), COMMANDER
+    )
+    assert response.data is not None
+    expected = {node_id.encode("Venue", v.id) for v in world.rows[models.Venue] if v.zone_id == zone}
+    assert {n["id"] for n in response.data["venues"]["nodes"]} == expected
+    assert response.data["venues"]["totalCount"] == len(expected)
 
 
-@pytest.mark.parametrize("wanted", [*TEXTS, "2"])
-async def test_stock_by_a_part_of_name_or_code(graph: Graph, edged: Database, world: World, wanted: str) -> None:
+@pytest.mark.parametrize("text", [*TEXTS, "2"])
+async def test_stock_by_a_part_of_name_or_code(graph: Graph, edged: Database, world: World, text: str) -> None:
     stock = "stock(first: 1000, text: $text) { nodes { id } }"
     query = f"query($text: String) {{ warehouses(first: 400) {{ nodes {{ id {stock} }} }} }}"
-    answer = await make_executor(graph, edged).run(Operation(query, {"text": wanted}), COMMANDER)
-    assert answer.data is not None
-    for warehouse in answer.data["warehouses"]["nodes"]:
+    response = await make_executor(graph, edged).run(Operation(query, {"text": text}), COMMANDER)
+    assert response.data is not None
+    for warehouse in response.data["warehouses"]["nodes"]:
         items = world.stock.get(node_id.key_of(warehouse["id"], "Warehouse"), [])
-        matching = {node_id.encode("StockItem", i.id) for i in items if has(wanted, i.name, i.code)}
+        matching = {node_id.encode("StockItem", i.id) for i in items if has(text, i.name, i.code)}
         assert {n["id"] for n in warehouse["stock"]["nodes"]} == matching
 
 
 @pytest.mark.parametrize("late", [-1, 0, 1])
-async def test_overdue_at_the_very_deadline(graph: Graph, edged: Database, world: World, late: int) -> None:
-    """Only when the deadline has passed is a hazard overdue, and field and filter agree about it."""
+async def test_a_hazard_is_overdue_after_its_deadline(graph: Graph, edged: Database, world: World, late: int) -> None:
+    """A hazard is overdue only after its deadline, for the field and for the filter alike."""
     [row] = [row for row in world.rows[models.Hazard] if row.deadline == EDGES[1]]
     assert row.status not in HAZARD_SETTLED
     now = EDGES[1] + late * SECOND
     query = "query($filter: HazardFilter) { hazards(first: 1000, filter: $filter) { nodes { id overdue } } }"
     for flagged in (True, False):
-        running = make_executor(graph, edged, now)
+        executor = make_executor(graph, edged, now)
         filter = {"overdue": flagged, "enterprises": [node_id.encode("Enterprise", row.enterprise_id)]}
-        answer = await running.run(Operation(query, {"filter": filter}), COMMANDER)
-        assert answer.data is not None
-        nodes = answer.data["hazards"]["nodes"]
+        response = await executor.run(Operation(query, {"filter": filter}), COMMANDER)
+        assert response.data is not None
+        nodes = response.data["hazards"]["nodes"]
         assert {n["overdue"] for n in nodes} <= {flagged}
         assert (node_id.encode("Hazard", row.id) in {n["id"] for n in nodes}) == (flagged == (late > 0))
 
@@ -185,10 +185,10 @@ REFUSED = [
 
 @pytest.mark.parametrize(("listing", "filter", "code"), REFUSED, ids=lambda v: ascii(v)[:60] if v else "none")
 @pytest.mark.database_independent
-async def test_what_a_filter_may_not_be(
+async def test_an_invalid_filter_is_refused(
     graph: Graph, demo: Database, listing: str, filter: dict[str, Any], code: str
 ) -> None:
     query = f"query($filter: {type_of_filter(listing)}) {{ {listing}(filter: $filter) {{ nodes {{ id }} }} }}"
-    answer = await make_executor(graph, demo).run(Operation(query, {"filter": filter}), COMMANDER)
-    assert [error["extensions"]["code"] for error in answer.errors] == [code]
-    assert "SELECT" not in json.dumps(answer.errors)
+    response = await make_executor(graph, demo).run(Operation(query, {"filter": filter}), COMMANDER)
+    assert [error["extensions"]["code"] for error in response.errors] == [code]
+    assert "SELECT" not in json.dumps(response.errors)
