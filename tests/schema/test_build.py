@@ -115,13 +115,13 @@ def test_every_type_named_as_a_model_is_declared_over_its_table(core: GraphQLSch
 
 
 def tables() -> set[Any]:
-    found, ahead = set(), [Row]
+    classes, ahead = set(), [Row]
     while ahead:
         of = ahead.pop()
         ahead += of.__subclasses__()
         if hasattr(of, "__table__"):
-            found.add(of)
-    return found
+            classes.add(of)
+    return classes
 
 
 def test_every_table_that_is_read_has_an_ownership() -> None:
@@ -139,6 +139,6 @@ def test_the_registry_has_every_node_by_name(core: GraphQLSchema) -> None:
 def test_is_type_of_accepts_only_own_rows(graph: Graph) -> None:
     """Interfaces and unions choose the type by it."""
     for of in OF_ROW.values():
-        mine = [other for other in OF_ROW.values() if other.is_type_of(Record(of.row, None), None)]
-        assert mine == [of]
+        accepting = [other for other in OF_ROW.values() if other.is_type_of(Record(of.row, None), None)]
+        assert accepting == [of]
         assert not of.is_type_of(strawberry.UNSET, None)

@@ -34,11 +34,11 @@ def promised() -> dict[str, str]:
     """The contract's elements, with the connections that its introduction describes."""
     text = CONTRACT.read_text()
     lists = sorted(set(re.findall(r"\b(\w+)Connection!", text)))
-    found = paths(build_schema(text + "".join(CONNECTION.format(node) for node in lists)))
-    for path, of in list(found.items()):
+    promised_paths = paths(build_schema(text + "".join(CONNECTION.format(node) for node in lists)))
+    for path, of in list(promised_paths.items()):
         if of.endswith("Connection!"):
-            found |= {f"{path}({name})": argument for name, argument in PAGE.items()}
-    return found
+            promised_paths |= {f"{path}({name})": argument for name, argument in PAGE.items()}
+    return promised_paths
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +55,11 @@ def members(of: Any) -> dict[str, str]:
     if isinstance(of, GraphQLInputObjectType):
         return {name: type_and_default(field) for name, field in of.fields.items()}
     if isinstance(of, GraphQLObjectType | GraphQLInterfaceType):
-        found = {name: str(field.type) for name, field in of.fields.items()}
-        found |= {f"implements {i.name}": "" for i in of.interfaces}
+        by_name = {name: str(field.type) for name, field in of.fields.items()}
+        by_name |= {f"implements {i.name}": "" for i in of.interfaces}
         for name, field in of.fields.items():
-            found |= {f"{name}({n})": type_and_default(argument) for n, argument in field.args.items()}
-        return found
+            by_name |= {f"{name}({n})": type_and_default(argument) for n, argument in field.args.items()}
+        return by_name
     return {}
 
 
@@ -71,13 +71,13 @@ def type_and_default(of: Any) -> str:
 
 def paths(schema: GraphQLSchema) -> dict[str, str]:
     """Everything in a schema, by its path: `Type`, `Type.field`, `Type.field(argument)`."""
-    found = {}
+    by_path = {}
     for name, of in schema.type_map.items():
         if name.startswith("__") or name in ("String", "Int", "Float", "Boolean", "ID"):
             continue
-        found[name] = f"{type(of).__name__}{' @oneOf' if getattr(of, 'is_one_of', False) else ''}"
-        found |= {f"{name}.{member}": text for member, text in members(of).items()}
-    return found
+        by_path[name] = f"{type(of).__name__}{' @oneOf' if getattr(of, 'is_one_of', False) else ''}"
+        by_path |= {f"{name}.{member}": text for member, text in members(of).items()}
+    return by_path
 
 
 def test_the_schema_has_everything_in_the_contract(promised: dict[str, str], built: dict[str, str]) -> None:

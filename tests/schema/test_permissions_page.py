@@ -1,8 +1,8 @@
 """Who sees what, through every path that leads to a value.
 
-What is right is written down here, from the domain: nothing of it is taken from the declarations. Operations that ask
-for everything are made from the schema, and personal data is marked, so that it is told wherever it appears. Streams
-and mutations are in test_rights_told.py.
+The expected rights are written here, from the domain, and not taken from the declarations. Operations that select
+everything are generated from the schema, and personal data is marked, so that it is recognised wherever it appears.
+Streams and mutations are in tests/schema/live/test_permissions.py.
 """
 
 from collections.abc import AsyncIterator
@@ -166,12 +166,12 @@ def expected_rows(scene: MarkedDemo, who: str, name: str) -> set[str]:
 @pytest.mark.parametrize("who", ["inspector", "enterprise", "wall", "read", "no scope", "register"])
 async def test_a_row_is_found_by_its_id_only_if_the_viewer_may_see_it(scene: MarkedDemo, who: str) -> None:
     for name, keys in scene.all_ids.items():
-        found: set[str] = set()
+        ids: set[str] = set()
         for start in range(0, len(keys), 1_000):
             given = {"ids": keys[start : start + 1_000]}
             data = await scene.ask(who, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", **given)
-            found |= {node["id"] for node in data["nodes"] if node is not None}
-        assert found == expected_rows(scene, who, name), name
+            ids |= {node["id"] for node in data["nodes"] if node is not None}
+        assert ids == expected_rows(scene, who, name), name
 
 
 @pytest.mark.parametrize("who", ["inspector", "enterprise", "wall", "read", "no scope", "register"])
@@ -190,16 +190,16 @@ async def test_lists_and_counts_have_only_rows_that_the_viewer_may_see(scene: Ma
 @pytest.mark.parametrize("who", ["commander", "enterprise", "wall", "read", "read and personal", "no scope"])
 async def test_search_and_filters_ignore_hidden_values(scene: MarkedDemo, who: str) -> None:
     sees = who in ("commander", "read and personal")
-    found = await scene.ask(who, '{ search(text: "~expert.full_name.1~") { matched item { __typename } } }')
+    answer = await scene.ask(who, '{ search(text: "~expert.full_name.1~") { matched item { __typename } } }')
     own = who == "enterprise" and 1 in scene.own_keys["expert"]
-    assert found["search"] == ([{"matched": "~expert.full_name.1~", "item": {"__typename": "Expert"}}] * (sees or own))
+    assert answer["search"] == ([{"matched": "~expert.full_name.1~", "item": {"__typename": "Expert"}}] * (sees or own))
     for name in ("inspector", "expert"):
-        mine = scene.own_keys[name] if who == "enterprise" else frozenset()
+        own_keys = scene.own_keys[name] if who == "enterprise" else frozenset()
         mark = f"~{name}.full_name."
         # Names of people are never searched for teams and warehouses.
         query = f'{{ {name}s(filter: {{text: "{mark}"}}) {{ totalCount }} }}'
         assert (await scene.ask(who, query))[f"{name}s"]["totalCount"] == (
-            await scene.row_count(name) if sees else len(mine)
+            await scene.row_count(name) if sees else len(own_keys)
         )
     for column in sorted(f"~{name}.{column}." for name, column in KINDS - {("expert", "full_name")}):
         assert (await scene.ask(who, f'{{ search(text: "{column}") {{ matched }} }}'))["search"] == []
@@ -208,9 +208,9 @@ async def test_search_and_filters_ignore_hidden_values(scene: MarkedDemo, who: s
 async def test_no_filter_or_order_uses_personal_data(scene: MarkedDemo) -> None:
     personal = {(name, column) for name, column in KINDS}
     for of in NODES.values():
-        for asked in getattr(of, "filters", {}).values():
-            clause = asked.predicate.visible_to(scene.viewers["wall"].visibility)
-            sql = str(clause.for_value(True).sql("w0", True)) if clause is not None else ""
+        for filter_field in getattr(of, "filters", {}).values():
+            predicate = filter_field.predicate.visible_to(scene.viewers["wall"].visibility)
+            sql = str(predicate.for_value(True).sql("w0", True)) if predicate is not None else ""
             assert not [f"{n}.{c}" for n, c in personal if f"{n}.{c}" in sql]
         for order in getattr(of, "orders", {}).values():
             assert not [f"{n}.{c}" for n, c in personal if f"{n}.{c}" in str(order.sql(False))]

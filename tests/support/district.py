@@ -52,8 +52,8 @@ class Office(Desk):
 
     async def hazard(self, level: str = "GENERAL", upto: str = "FOUND", deadline: str = SOON) -> str:
         """A hazard found by the officer's inspection, in the state `upto`."""
-        [found] = await self.submit(await self.visit(), finding(level))
-        hazard: str = found["id"]
+        [row] = await self.submit(await self.visit(), finding(level))
+        hazard: str = row["id"]
         inputs = valid_inputs(self.world)
         inputs["hazardAssign"] = {**inputs["hazardAssign"], "deadline": deadline}
         way = {"ASSIGNED": "Assign", "RECTIFYING": "StartRectifying", "PENDING_ACCEPTANCE": "SubmitRectification"}

@@ -65,12 +65,12 @@ def root_fields(graph: Graph) -> dict[str, GraphQLInputObjectType]:
     """The input type of each mutation."""
     root = graph._schema.mutation_type
     assert root is not None
-    found = {}
+    input_types = {}
     for name, field in root.fields.items():
         of = get_named_type(field.args["input"].type)
         assert isinstance(of, GraphQLInputObjectType)
-        found[name] = of
-    return found
+        input_types[name] = of
+    return input_types
 
 
 def paths(of: GraphQLInputObjectType, before: str = "") -> Iterator[tuple[str, Any]]:

@@ -109,12 +109,12 @@ class Line:
 
 
 def lines(table: str) -> tuple[Line, ...]:
-    found = []
+    parsed = []
     for row in table.strip().splitlines():
         states, mutation, who = (part.strip() for part in row.split("|"))
         sources, _, to = states.partition(" → ")
-        found.append(Line(mutation, tuple(sources.split(", ")), to or None, frozenset({*who.split(), "C"})))
-    return tuple(found)
+        parsed.append(Line(mutation, tuple(sources.split(", ")), to or None, frozenset({*who.split(), "C"})))
+    return tuple(parsed)
 
 
 CYCLES = {
@@ -141,8 +141,8 @@ MUTATIONS = frozenset(
 
 def transitions_of(noun: str) -> list[Line]:
     """The lines whose mutation has the noun as its subject."""
-    mine = [line for line in CYCLES[noun] if line.mutation.startswith(noun)]
-    return mine + (list(STAYS) if noun == "hazard" else [])
+    own = [line for line in CYCLES[noun] if line.mutation.startswith(noun)]
+    return own + (list(STAYS) if noun == "hazard" else [])
 
 
 def legal(noun: str, state: str) -> list[str]:

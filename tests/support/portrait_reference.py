@@ -55,8 +55,8 @@ class World:
             models.Case,
         )
         async with database.read() as connection:
-            found = [(await connection.execute(sa.select(t.__table__))).all() for t in tables]
-        return cls(*map(list, found))
+            rows = [(await connection.execute(sa.select(t.__table__))).all() for t in tables]
+        return cls(*map(list, rows))
 
     def scope(self, kind: str, key: int) -> list[Row]:
         """The enterprises of a district, a zone, a ring, a venue or an enterprise."""
@@ -134,9 +134,9 @@ def _standing(hazards: list[Row], now: dt.datetime) -> dict[str, int]:
 def _of_window(
     hazards: list[Row], visits: list[Row], cases: list[Row], enterprises: int, window: Window
 ) -> dict[str, Any]:
-    found = [h for h in hazards if window.has(h.found_at) and h.status is not HazardStatus.DISMISSED]
-    rectified = [h for h in found if h.status in DONE]
-    closed = [h for h in found if h.status is HazardStatus.CLOSED]
+    found_hazards = [h for h in hazards if window.has(h.found_at) and h.status is not HazardStatus.DISMISSED]
+    rectified = [h for h in found_hazards if h.status in DONE]
+    closed = [h for h in found_hazards if h.status is HazardStatus.CLOSED]
     due = [h for h in hazards if window.has(h.deadline) and h.deadline < window.now]
     due = [h for h in due if h.status is not HazardStatus.DISMISSED]
     on_time = [h for h in due if h.rectified_at is not None and h.rectified_at <= h.deadline]
@@ -144,19 +144,19 @@ def _of_window(
     inspected = {i.enterprise_id for i in made}
     filed = {c.inspection_id for c in cases if c.filed_at is not None}
     fined = {c.inspection_id for c in cases if c.status in PENALTY and c.penalty_kinds}
-    by_inspections = [h for h in found if h.inspection_id is not None]
+    by_inspections = [h for h in found_hazards if h.inspection_id is not None]
     penalised = sum(i.id in fined for i in made)
     return {
-        "hazardsFound": len(found),
+        "hazardsFound": len(found_hazards),
         "hazardsRectified": len(rectified),
         "hazardsClosed": len(closed),
         "inspections": len(made),
         "enterprisesInspected": len(inspected),
         "casesFiled": sum(window.has(c.filed_at) for c in cases),
         "inspectionsPenalised": penalised,
-        "rectificationRate": rate(len(rectified), len(found)),
+        "rectificationRate": rate(len(rectified), len(found_hazards)),
         "onTimeRate": rate(len(on_time), len(due)),
-        "closureRate": rate(len(closed), len(found)),
+        "closureRate": rate(len(closed), len(found_hazards)),
         "coverage": rate(len(inspected), enterprises),
         "filingRate": rate(sum(i.id in filed for i in made), len(made)),
         "penaltyRate": rate(penalised, len(made)),
@@ -174,12 +174,12 @@ def _day(hazards: list[Row], visits: list[Row], cases: list[Row], day: dt.date, 
     def by(moment: dt.datetime | None) -> bool:
         return moment is not None and local(moment, zone) <= day
 
-    kept = [h for h in hazards if h.status is not HazardStatus.DISMISSED]
+    counted = [h for h in hazards if h.status is not HazardStatus.DISMISSED]
     return {
         "day": day.isoformat(),
-        "hazardsFound": sum(on(h.found_at) for h in kept),
-        "hazardsRectified": sum(on(h.accepted_at) and h.status in DONE for h in kept),
+        "hazardsFound": sum(on(h.found_at) for h in counted),
+        "hazardsRectified": sum(on(h.accepted_at) and h.status in DONE for h in counted),
         "inspections": sum(on(i.submitted_at) and i.status is not InspectionStatus.CANCELLED for i in visits),
         "casesFiled": sum(on(c.filed_at) for c in cases),
-        "hazardsOpenAtEnd": sum(by(h.found_at) and not by(h.closed_at) for h in kept),
+        "hazardsOpenAtEnd": sum(by(h.found_at) and not by(h.closed_at) for h in counted),
     }

@@ -36,9 +36,9 @@ async def test_every_field_refuses_invalid_texts_ids_and_times(office: Office, g
     for mutation, of in root_fields(graph).items():
         for path, type_ in paths(of):
             for bad in invalid_values(get_named_type(type_).name, path.rsplit(".", 1)[-1], there):
-                given_now = plain("input", of, there.__getitem__, whole=True)
-                put(given_now, path, bad)
-                answer = await office.act(DUTY, mutation, **given_now)
+                arguments = plain("input", of, there.__getitem__, whole=True)
+                put(arguments, path, bad)
+                answer = await office.act(DUTY, mutation, **arguments)
                 if (answer["__typename"], answer.get("field")) != ("InvalidInput", path):
                     wrong.append((mutation, path, bad[:20], answer))
     assert wrong == []
@@ -65,14 +65,14 @@ async def test_a_missing_row_is_not_found(office: Office, graph: Graph) -> None:
             name = path.rsplit(".", 1)[-1]
             if get_named_type(type_).name != "ID" or path == "dispatch":
                 continue
-            given_now = {**plain("input", of, there.__getitem__), **needs(office.world).get(mutation, {})}
-            given_now |= await further_arguments(office, mutation, path)
+            arguments = {**plain("input", of, there.__getitem__), **needs(office.world).get(mutation, {})}
+            arguments |= await further_arguments(office, mutation, path)
             missing = node_id.encode(NODES[name], MISSING)
             if "." not in path:
-                given_now[path] = [missing] if path in ("inspectors", "evidence") else missing
+                arguments[path] = [missing] if path in ("inspectors", "evidence") else missing
             else:
-                put(given_now, path, missing)
-            answer = await office.act(DUTY, mutation, **given_now)
+                put(arguments, path, missing)
+            answer = await office.act(DUTY, mutation, **arguments)
             if (answer["__typename"], answer.get("missing")) != ("NotFound", missing):
                 wrong.append((mutation, path, answer))
     assert wrong == []
@@ -98,8 +98,8 @@ async def further_arguments(office: Office, mutation: str, path: str) -> dict[st
     if mutation == "dispatchAssign":
         return {"dispatch": await office.dispatch(), **more}
     if mutation == "assistanceDispatch" and path == "inspectors":
-        asked = await office.done(DUTY, "assistanceRequest", enterprise=office.enterprise, problem="水")
-        return {"assistanceRequest": asked["assistanceRequest"]["id"]}
+        request = await office.done(DUTY, "assistanceRequest", enterprise=office.enterprise, problem="水")
+        return {"assistanceRequest": request["assistanceRequest"]["id"]}
     return more
 
 
@@ -178,8 +178,8 @@ async def test_every_mutation_with_expected_version_checks_it(office: Office, gr
     for mutation, of in root_fields(graph).items():
         if "expectedVersion" not in of.fields:
             continue
-        given_now = {**plain("input", of, there.__getitem__), **needs(office.world).get(mutation, {})}
-        answer = await office.act(DUTY, mutation, **given_now, expectedVersion=99)
+        arguments = {**plain("input", of, there.__getitem__), **needs(office.world).get(mutation, {})}
+        answer = await office.act(DUTY, mutation, **arguments, expectedVersion=99)
         if answer["__typename"] != "Conflict":
             wrong.append((mutation, answer))
     assert wrong == []
@@ -187,8 +187,8 @@ async def test_every_mutation_with_expected_version_checks_it(office: Office, gr
 
 async def test_a_program_without_the_right_to_read_gets_conflicts_too(office: Office) -> None:
     writer = program(models.Scope.REGISTER)
-    given_now = {**needs(office.world)["enterpriseUpsert"], "expectedVersion": 7}
-    answer = await office.act(writer, "enterpriseUpsert", **given_now)
+    arguments = {**needs(office.world)["enterpriseUpsert"], "expectedVersion": 7}
+    answer = await office.act(writer, "enterpriseUpsert", **arguments)
     assert (answer["__typename"], answer["row"]["id"]) == ("Conflict", office.enterprise)
 
 
@@ -221,8 +221,8 @@ async def playground(databases: Databases, migrated_url: str, graph: Graph) -> A
 async def test_random_input_gives_a_success_or_a_failure(playground: Playground, data: st.DataObject) -> None:
     office = playground.office
     mutation, of = data.draw(st.sampled_from(sorted(root_fields(office.graph).items())), label="mutation")
-    given_now = data.draw(inputs(of, playground.there.__getitem__), label="input")
-    answer = await office.running.run(Operation(document(office.graph, mutation), {"input": given_now}), DUTY)
+    arguments = data.draw(inputs(of, playground.there.__getitem__), label="input")
+    answer = await office.running.run(Operation(document(office.graph, mutation), {"input": arguments}), DUTY)
     if answer.errors:
         assert {error["extensions"]["code"] for error in answer.errors} == {"BAD_VARIABLES"}
     result = answer.data and answer.data[mutation]["__typename"]

@@ -103,23 +103,23 @@ def trials(noun: str, world: World) -> list[Trial]:
 def row(trial: Trial, world: World, visit: int) -> dict[str, Any]:
     """Values of a row in the state, as if it had got there."""
     status = STATES[trial.noun][trial.state]
-    mine = {"status": status, "enterprise_id": world.enterprise}
+    common = {"status": status, "enterprise_id": world.enterprise}
     if trial.noun == "hazard":
         closed = NOW - DAY if trial.state == "CLOSED" else None
         return {
-            **mine, "inspection_id": visit, "level": models.HazardLevel.MAJOR, "description": "隐患",
+            **common, "inspection_id": visit, "level": models.HazardLevel.MAJOR, "description": "隐患",
             "found_at": NOW - 9 * DAY, "deadline": NOW + 9 * DAY, "closed_at": closed,
         }  # fmt: skip
     if trial.noun == "inspection":
         submitted = NOW - 5 * DAY if trial.state in SUBMITTED else None
-        return {**mine, "kind": models.InspectionKind.ROUTINE, "planned_for": NOW, "submitted_at": submitted}
+        return {**common, "kind": models.InspectionKind.ROUTINE, "planned_for": NOW, "submitted_at": submitted}
     if trial.noun == "case":
-        return {**mine, "inspection_id": visit, "grounds": "违法"}
+        return {**common, "inspection_id": visit, "grounds": "违法"}
     if trial.noun == "assistance":
-        return {**mine, "problem": "排水", "requested_at": NOW - DAY}
+        return {**common, "problem": "排水", "requested_at": NOW - DAY}
     chosen = trial.state != "REQUESTED"
     return {
-        **mine, "purpose": "抢险", "latitude": 30.1, "longitude": 120.1, "requested_at": NOW - DAY,
+        **common, "purpose": "抢险", "latitude": 30.1, "longitude": 120.1, "requested_at": NOW - DAY,
         "stock_item_id": world.stock_item if chosen else None, "quantity": 2 if chosen else None,
         "drawn": 1 if trial.state in ("COMPLETED", "RELEASED") else None,
     }  # fmt: skip
@@ -146,11 +146,11 @@ async def prepare(database: Database, noun: str, world: World) -> list[Trial]:
 async def insert_related(database: Database, noun: str, world: World, todo: list[Trial]) -> list[int]:
     """Insert the rows that the trials need. Returns the inspections of the officer."""
     if noun == "hazard":
-        asked = [t.key for t in todo if t.line.mutation == "hazardDecideExtension"]
-        await insert(database, models.DeadlineExtension, *(extension(key) for key in asked))
+        keys = [t.key for t in todo if t.line.mutation == "hazardDecideExtension"]
+        await insert(database, models.DeadlineExtension, *(extension(key) for key in keys))
         count = sum(t.state not in ("CLOSED", "DISMISSED") for t in todo)
-        mine = sa.update(models.Enterprise).where(col(models.Enterprise.id) == world.enterprise)
-        await change(database, mine.values(open_hazards=count))
+        statement = sa.update(models.Enterprise).where(col(models.Enterprise.id) == world.enterprise)
+        await change(database, statement.values(open_hazards=count))
     elif noun == "inspection":
         return [t.key for t in todo]
     elif noun == "assistance":
@@ -182,8 +182,8 @@ async def test_every_transition_from_every_state_by_every_viewer(
     wrong, done = [], set()
     for trial in todo:
         line = trial.line
-        given_now = {argument: node_id.encode(node, trial.key), **inputs.get(line.mutation, {}), **line.extra}
-        answer = await desk.act(trial.viewer, line.mutation, **given_now)
+        arguments = {argument: node_id.encode(node, trial.key), **inputs.get(line.mutation, {}), **line.extra}
+        answer = await desk.act(trial.viewer, line.mutation, **arguments)
         expected = trial.expected()
         if argument in expected:
             done.add(trial.key)
@@ -250,9 +250,9 @@ async def test_every_mutation_outside_a_transition_by_every_viewer(graph: Graph,
 
 async def fresh_subject(database: Database, mutation: str, world: World) -> dict[str, str]:
     """Insert a row for the mutation, where an earlier attempt may have used up the world's own."""
-    mine = {"enterprise_id": world.enterprise}
+    common = {"enterprise_id": world.enterprise}
     if mutation == "controlMeasureLift":
-        measure = {**mine, "kind": models.MeasureKind.PPE, "description": "手套", "since": NOW.date()}
+        measure = {**common, "kind": models.MeasureKind.PPE, "description": "手套", "since": NOW.date()}
         [key] = await insert(database, models.ControlMeasure, measure)
         return {"controlMeasure": node_id.encode("ControlMeasure", key)}
     if mutation == "warningLift":

@@ -72,19 +72,19 @@ def log_events(made: Rows) -> list[dict[str, Any]]:
 
 def about(log_events: list[dict[str, Any]]) -> dict[tuple[Subject, int], list[dict[str, Any]]]:
     """The events of each row, in the order of the log."""
-    found = defaultdict(list)
+    by_row = defaultdict(list)
     for event in log_events:
-        found[event["subject"], event["subject_id"]].append(event)
-    return found
+        by_row[event["subject"], event["subject_id"]].append(event)
+    return by_row
 
 
 # The order
 
 
 def test_the_log_is_the_last_month_in_the_order_of_time(made: Rows) -> None:
-    found = made[models.Event]
-    assert [event["id"] for event in found] == list(range(1, len(found) + 1))
-    times = [event["at"] for event in found]
+    all_events = made[models.Event]
+    assert [event["id"] for event in all_events] == list(range(1, len(all_events) + 1))
+    times = [event["at"] for event in all_events]
     assert times == sorted(times)
     assert times[0] >= FROM
     assert times[-1] <= MIDNIGHT
@@ -104,13 +104,13 @@ def test_the_register_comes_first(made: Rows) -> None:
 
 def test_each_batch_has_its_own_event_of_the_register(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seeding, "BATCH", 70)
-    found = list(batches(NUMBER, TODAY))
-    heads = [batch[models.Event][0] for batch in found]
+    all_batches = list(batches(NUMBER, TODAY))
+    heads = [batch[models.Event][0] for batch in all_batches]
     assert [head["id"] for head in heads] == [1, 2, 3]
     assert [head["rows"] for head in heads] == [
-        sum(len(rows) for table, rows in batch.items() if table is not models.Event) for batch in found
+        sum(len(rows) for table, rows in batch.items() if table is not models.Event) for batch in all_batches
     ]
-    assert [len(batch[models.Event]) for batch in found][:2] == [1, 1]
+    assert [len(batch[models.Event]) for batch in all_batches][:2] == [1, 1]
 
 
 def test_a_demo_of_many_enterprises_has_only_events_of_the_register(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,15 +121,15 @@ def test_a_demo_of_many_enterprises_has_only_events_of_the_register(monkeypatch:
 
 
 def test_most_kinds_of_events_occur(log_events: list[dict[str, Any]]) -> None:
-    found = {event["kind"] for event in log_events}
+    kinds = {event["kind"] for event in log_events}
     # A month of two hundred enterprises need not have a hearing or a typhoon.
-    assert {kind for kind in EventKind if kind.name.startswith(("HAZARD", "INSPECTION"))} - found <= {
+    assert {kind for kind in EventKind if kind.name.startswith(("HAZARD", "INSPECTION"))} - kinds <= {
         EventKind.HAZARD_AMENDED,
         EventKind.HAZARD_REOPENED,
         EventKind.INSPECTION_RETURNED,
     }
-    assert {EventKind.DUTY_REPORT_SUBMITTED, EventKind.ASSISTANCE_REOPENED, EventKind.DISPATCH_COMPLETED} <= found
-    assert {EventKind.WARNING_ISSUED, EventKind.WARNING_RAISED, EventKind.CASE_PROPOSED} <= found
+    assert {EventKind.DUTY_REPORT_SUBMITTED, EventKind.ASSISTANCE_REOPENED, EventKind.DISPATCH_COMPLETED} <= kinds
+    assert {EventKind.WARNING_ISSUED, EventKind.WARNING_RAISED, EventKind.CASE_PROPOSED} <= kinds
 
 
 # Agreement with the rows
@@ -138,11 +138,11 @@ def test_most_kinds_of_events_occur(log_events: list[dict[str, Any]]) -> None:
 def test_the_last_event_of_a_row_leads_to_its_status(made: Rows, log_events: list[dict[str, Any]]) -> None:
     rows = {subject: by_id(made[SUBJECTS[subject]]) for subject in WITH_STATUS}
     checked = Counter[Subject]()
-    for (subject, key), found in about(log_events).items():
+    for (subject, key), events_of_row in about(log_events).items():
         if subject in WITH_STATUS:
-            assert found[-1]["to_status"] == rows[subject][key]["status"].name, found
-            for before, after in pairwise(found):
-                assert after["from_status"] == before["to_status"], found
+            assert events_of_row[-1]["to_status"] == rows[subject][key]["status"].name, events_of_row
+            for before, after in pairwise(events_of_row):
+                assert after["from_status"] == before["to_status"], events_of_row
             checked[subject] += 1
     assert set(checked) == WITH_STATUS
 
@@ -163,17 +163,17 @@ def test_each_step_is_legal_and_has_an_allowed_actor(log_events: list[dict[str, 
 
 
 def test_a_row_created_within_the_month_has_all_its_events(made: Rows, log_events: list[dict[str, Any]]) -> None:
-    found = about(log_events)
+    by_row = about(log_events)
     begun = {Subject.HAZARD: "found_at", Subject.ASSISTANCE: "requested_at", Subject.DISPATCH: "requested_at"}
     for subject, column in begun.items():
         for row in made[SUBJECTS[subject]]:
             if row[column] >= FROM:
-                first = found[subject, row["id"]][0]
+                first = by_row[subject, row["id"]][0]
                 assert (first["from_status"], first["at"]) == (None, row[column])
     for row in made[models.DutyReport]:
-        assert len(found[Subject.DUTY_REPORT, row["id"]]) == (row["at"] >= FROM)
+        assert len(by_row[Subject.DUTY_REPORT, row["id"]]) == (row["at"] >= FROM)
     for row in made[models.Warning]:
-        kinds = [event["kind"] for event in found[Subject.WARNING, row["id"]]]
+        kinds = [event["kind"] for event in by_row[Subject.WARNING, row["id"]]]
         raised = EventKind.WARNING_RAISED if row["automatic"] else EventKind.WARNING_ISSUED
         assert kinds[:1] == [raised] * (row["issued_at"] >= FROM)
 
@@ -188,14 +188,14 @@ def test_every_time_of_a_row_has_its_event(made: Rows, log_events: list[dict[str
 
 
 def test_extensions_have_their_events(made: Rows, log_events: list[dict[str, Any]]) -> None:
-    wanted = Counter[tuple[EventKind, int, dt.datetime]]()
+    expected = Counter[tuple[EventKind, int, dt.datetime]]()
     for row in made[models.DeadlineExtension]:
-        wanted[EventKind.HAZARD_EXTENSION_REQUESTED, row["hazard_id"], row["requested_at"]] += 1
+        expected[EventKind.HAZARD_EXTENSION_REQUESTED, row["hazard_id"], row["requested_at"]] += 1
         if row["decided_at"]:
-            wanted[EventKind.HAZARD_EXTENSION_DECIDED, row["hazard_id"], row["decided_at"]] += 1
-    found = Counter((e["kind"], e["subject_id"], e["at"]) for e in log_events if e["kind"] in EXTENSIONS)
-    assert found == {key: number for key, number in wanted.items() if key[2] >= FROM}
-    assert found
+            expected[EventKind.HAZARD_EXTENSION_DECIDED, row["hazard_id"], row["decided_at"]] += 1
+    counts = Counter((e["kind"], e["subject_id"], e["at"]) for e in log_events if e["kind"] in EXTENSIONS)
+    assert counts == {key: number for key, number in expected.items() if key[2] >= FROM}
+    assert counts
 
 
 def test_events_have_the_places_of_their_rows(made: Rows, log_events: list[dict[str, Any]]) -> None:
@@ -265,11 +265,11 @@ def test_actors_are_the_people_of_the_demo(made: Rows, log_events: list[dict[str
 
 
 def test_cases_are_proposed_when_their_inspection_is_submitted(made: Rows, log_events: list[dict[str, Any]]) -> None:
-    inspections, found = by_id(made[models.Inspection]), about(log_events)
+    inspections, by_row = by_id(made[models.Inspection]), about(log_events)
     for case in made[models.Case]:
         submitted = inspections[case["inspection_id"]]["submitted_at"]
         if submitted >= FROM:
-            first = found[Subject.CASE, case["id"]][0]
+            first = by_row[Subject.CASE, case["id"]][0]
             assert (first["to_status"], first["at"]) == (CaseStatus.PROPOSED.name, submitted)
 
 
@@ -317,8 +317,8 @@ async def test_an_interrupted_demo_has_the_events_of_its_batches(
     with pytest.raises(Interrupted):
         await seed(database, enterprises=20, today=TODAY, progress=interrupt)
     async with database.read() as connection:
-        found = await event_log.after(connection, 0, 100)
-    assert [(event.id, event.kind) for event in found] == [
+        logged = await event_log.after(connection, 0, 100)
+    assert [(event.id, event.kind) for event in logged] == [
         (1, EventKind.REGISTER_IMPORTED),
         (2, EventKind.REGISTER_IMPORTED),
     ]
@@ -329,11 +329,11 @@ async def test_a_timeline_has_the_events_of_an_enterprise(demo: Database, ask: A
     counted = sa.select(enterprise, sa.func.count().label("events")).where(enterprise.is_not(None)).group_by(enterprise)
     async with demo.read() as connection:
         busiest = (await connection.execute(counted.order_by(sa.desc("events")).limit(1))).one()
-    found = await ask(
+    answer = await ask(
         "query ($id: ID!) { node(id: $id) { ... on Enterprise"
         " { timeline(first: 1000) { nodes { kind from to at actor { role name } enterprise { id } } } } } }",
         id=node_id.encode("Enterprise", busiest.enterprise_id),
     )
-    nodes = found["node"]["timeline"]["nodes"]
+    nodes = answer["node"]["timeline"]["nodes"]
     assert len(nodes) == busiest.events
     assert [n["at"] for n in nodes] == sorted((n["at"] for n in nodes), reverse=True)

@@ -196,11 +196,13 @@ def test_inspections_are_consistent_with_their_hazards(made: Rows) -> None:
             if row["status"] is not InspectionStatus.CANCELLED:
                 carried.add(repeated["id"])
     for row in inspections.values():
-        found = hazards[row["id"]]
-        assert bool(found) == (row.get("result") is models.InspectionResult.HAZARDS_FOUND)
-        assert all(h["enterprise_id"] == row["enterprise_id"] and h["found_at"] == row["submitted_at"] for h in found)
+        own_hazards = hazards[row["id"]]
+        assert bool(own_hazards) == (row.get("result") is models.InspectionResult.HAZARDS_FOUND)
+        assert all(
+            h["enterprise_id"] == row["enterprise_id"] and h["found_at"] == row["submitted_at"] for h in own_hazards
+        )
         if row["status"] is InspectionStatus.CLOSED and row["id"] not in carried:
-            assert all(hazard["status"] in HAZARD_TERMINAL for hazard in found)
+            assert all(hazard["status"] in HAZARD_TERMINAL for hazard in own_hazards)
 
 
 def test_derived_columns_of_enterprises_equal_their_rows(made: Rows) -> None:

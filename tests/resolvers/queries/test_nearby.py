@@ -25,7 +25,9 @@ from tests.support.proof_mode import examples
 SPHERE = Geodesic(EARTH_RADIUS_METRES, 0)
 CAMERA, ENTERPRISE = NearbyKind.CAMERA, NearbyKind.ENTERPRISE
 quick = settings(max_examples=examples(150), deadline=None)
-asked = settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few_examples = settings(
+    max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 latitudes = st.floats(-90, 90) | st.sampled_from([-90.0, -89.9999, 0.0, 30.2, 89.9999, 90.0])
 longitudes = st.floats(-180, 180) | st.sampled_from([-180.0, -179.9999, 0.0, 120.3, 179.9999, 180.0])
@@ -156,7 +158,7 @@ def assert_same(near: list[Near], expected: list[tuple[float, int]]) -> None:
     assert len({n.item for n in near}) == len(near)
 
 
-@asked
+@few_examples
 @given(centre=points, within=st.integers(0, 21_000_000), first=st.integers(1, 100))
 @example(centre=(90.0, 0.0), within=9_000_000, first=100)
 @example(centre=(0.0, 180.0), within=20, first=100)
@@ -171,7 +173,7 @@ async def test_rows_within_a_distance_equal_measuring_all(
     assert all(near.distance_metres <= within for near in near)
 
 
-@asked
+@few_examples
 @given(centre=points, first=st.integers(1, 100))
 @example(centre=(30.2, 120.3), first=1)
 @example(centre=(-30.2, -59.7), first=87)
@@ -182,7 +184,7 @@ async def test_without_a_distance_the_nearest_rows_are_found_at_any_distance(
     assert_same(near, nearest_by_measuring_all(centre)[:first])
 
 
-@asked
+@few_examples
 @given(first=st.integers(1, 8), place=points)
 async def test_many_places_together_equal_one_after_another(globe: Database, first: int, place: Place) -> None:
     places: list[Any] = [place, (None, None), (30.2, 120.3), place, (90.0, 5.0)]

@@ -87,7 +87,9 @@ async def test_the_published_figures_are_reproduced(graph: Graph, database: Data
     """All figures of the bulletin of Shanghai's district bureaus, first quarter of 2025, from the same rows."""
     at = dt.datetime(2025, 2, 3, 4, 0, tzinfo=dt.UTC)
     [inspections] = {int(r["denominator"]) for r in COMPLETE if "inspections" in r["metric"]}
-    [(rectified, found)] = [(int(r["numerator"]), int(r["denominator"])) for r in COMPLETE if "整改率" in r["metric"]]
+    [(rectified, hazards_found)] = [
+        (int(r["numerator"]), int(r["denominator"])) for r in COMPLETE if "整改率" in r["metric"]
+    ]
     [major] = [int(r["numerator"]) for r in COMPLETE if r["metric"].startswith("major")]
     hazards = [
         hazard(
@@ -99,15 +101,15 @@ async def test_the_published_figures_are_reproduced(graph: Graph, database: Data
             else HazardStatus.FOUND,
             at,
             inspection_id=key,
-            level=HazardLevel.MAJOR if key > found - major else HazardLevel.GENERAL,
+            level=HazardLevel.MAJOR if key > hazards_found - major else HazardLevel.GENERAL,
         )
-        for key in range(1, found + 1)
+        for key in range(1, hazards_found + 1)
     ]
     made = [inspection(key, at + key * HOUR / 4) for key in range(1, inspections + 1)]
     [penalised] = [int(r["numerator"]) for r in PUBLISHED if r["metric"] == PENALTIES]
     cases = [penalty(key, at) for key in range(1, penalised + 1)]
     # Rows that must not be counted.
-    hazards.append(hazard(found + 1, HazardStatus.DISMISSED, at, inspection_id=1))
+    hazards.append(hazard(hazards_found + 1, HazardStatus.DISMISSED, at, inspection_id=1))
     made.append(inspection(inspections + 1, at, status=InspectionStatus.CANCELLED))
     await write(database, District=DISTRICT, Enterprise=ENTERPRISE, Inspection=made, Hazard=hazards, Case=cases)
     portrait = await district(graph, database, '(window: { from: "2025-01-01", to: "2025-03-31" })')
@@ -115,7 +117,7 @@ async def test_the_published_figures_are_reproduced(graph: Graph, database: Data
     for row in COMPLETE:
         field, unit = FIELDS[row["metric"]]
         assert f"{portrait[field] * unit:.1f}" == row["published_value"].rstrip("%")
-    assert (portrait["hazardsFound"], portrait["inspections"]) == (found, inspections)
+    assert (portrait["hazardsFound"], portrait["inspections"]) == (hazards_found, inspections)
     # The bulletin has both numbers but not their ratio; the file's note explains it.
     assert f"{portrait['penaltyRate']:.1%}" == "12.8%"
 
@@ -164,8 +166,8 @@ async def test_portraits_of_the_demo_equal_counting_its_rows(graph: Graph, demo:
     assert answer.data is not None
     rings = [ring for venue in answer.data["venues"]["nodes"] for ring in venue["rings"]]
     assert len(rings) == 54
-    for kind, found in (("zone", answer.data["zones"]), ("ring", rings)):
-        for one in found:
+    for kind, parents in (("zone", answer.data["zones"]), ("ring", rings)):
+        for one in parents:
             portrait = {**one["portrait"], "asOf": NOW.isoformat()}
             assert portrait.pop("cursor") == answer.data["cursor"]
             assert portrait == world.portrait(kind, node_id.decode(one["id"])[1], days, NOW, SHANGHAI)

@@ -64,8 +64,8 @@ class Draw:
         zone = self.rng.choice([self.zone, self.zone, dt.UTC])
         midnight = dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
         shift = self.rng.choice([-SECOND, 0 * SECOND, SECOND, self.rng.randrange(86_400) * SECOND])
-        found = midnight + shift
-        return min(found, self.now) if past else found
+        moment = midnight + shift
+        return min(moment, self.now) if past else moment
 
     def add(self, model: Any, **values: Any) -> int:
         self.rows[model].append({"id": len(self.rows[model]) + 1, **values})
@@ -113,7 +113,7 @@ class Draw:
     def hazard(self, enterprise: int) -> None:
         rng, status = self.rng, self.rng.choice(list(HazardStatus))
         seen = [i["id"] for i in self.rows[models.Inspection] if i["enterprise_id"] == enterprise]
-        found, rectified, accepted, closed = sorted(self.moment() for _ in range(4))
+        found_at, rectified, accepted, closed = sorted(self.moment() for _ in range(4))
         handed_in = status in (H.PENDING_ACCEPTANCE, H.ACCEPTED, H.CLOSED)
         # Deadlines equal to the rectification time or to now test the comparisons.
         deadline = rng.choice([None, rectified, self.now, self.moment(past=False), self.moment(past=False)])
@@ -124,7 +124,7 @@ class Draw:
             level=rng.choice(list(HazardLevel)),
             status=status,
             description="d",
-            found_at=found,
+            found_at=found_at,
             deadline=deadline,
             rectified_at=rectified if handed_in else None,
             accepted_at=accepted if status in (H.ACCEPTED, H.CLOSED) else None,
@@ -160,12 +160,12 @@ async def portraits_of(
     """The portraits from the graph, by kind, key and window."""
     parts = []
     for kind, model in KINDS.items():
-        asked = [node_id.encode(TYPES[kind], row["id"]) for row in world[model]]
-        given = ", ".join(f'"{one}"' for one in asked)
+        ids = [node_id.encode(TYPES[kind], row["id"]) for row in world[model]]
+        listed = ", ".join(f'"{one}"' for one in ids)
         for number, (first, last) in enumerate(windows):
             window = f'{{ from: "{first}", to: "{last}" }}'
             selection = f"... on {TYPES[kind]} {{ portrait(window: {window}) {{ ...P }} }}"
-            parts.append(f"{kind}_{number}: nodes(ids: [{given}]) {{ {selection} }}")
+            parts.append(f"{kind}_{number}: nodes(ids: [{listed}]) {{ {selection} }}")
     answer = await execution.run(Operation(f"{{ {' '.join(parts)} }} {PORTRAIT}"), COMMANDER)
     assert answer.errors == []
     return answer.data or {}
@@ -202,8 +202,8 @@ async def test_every_indicator_equals_counting_all_rows(graph: Graph, database: 
         answers = await portraits_of(execution, rows, windows)
         for kind, model in KINDS.items():
             for number, days in enumerate(windows):
-                for row, found in zip(rows[model], answers[f"{kind}_{number}"], strict=True):
-                    portrait = found["portrait"]
+                for row, node in zip(rows[model], answers[f"{kind}_{number}"], strict=True):
+                    portrait = node["portrait"]
                     del portrait["cursor"]
                     portrait["asOf"] = dt.datetime.fromisoformat(portrait["asOf"]).isoformat()
                     expected = world.portrait(kind, row["id"], days, later, zone)

@@ -43,7 +43,8 @@ async def library(databases: Databases, migrated_url: str) -> AsyncIterator[Data
             for i, (name, key, address) in enumerate(ENTERPRISES, start=1)
         )
         session.add_all(
-            models.Expert(id=i, full_name=name, specialties=found) for i, (name, found) in enumerate(EXPERTS, start=1)
+            models.Expert(id=i, full_name=name, specialties=specialties)
+            for i, (name, specialties) in enumerate(EXPERTS, start=1)
         )
         session.add(models.Team(id=1, name="Alpha 队", kind=models.TeamKind.FIRE, strength=3))
         session.add(models.Warehouse(id=1, name="alpha 仓库"))
@@ -90,15 +91,15 @@ async def test_kinds_are_merged_by_quality_of_match(library: Database) -> None:
 
 
 async def test_kinds_and_number_of_hits_can_be_chosen(library: Database) -> None:
-    found = await search(library, "alpha", kinds=[SearchKind.TEAM, SearchKind.VENUE, SearchKind.TEAM])
-    assert [model for _, model, _ in found] == ["Team", "Venue"]
+    hits = await search(library, "alpha", kinds=[SearchKind.TEAM, SearchKind.VENUE, SearchKind.TEAM])
+    assert [model for _, model, _ in hits] == ["Team", "Venue"]
     assert len(await search(library, "alpha", first=3)) == 3
     assert (await search(library, "alpha", first=3)) == (await search(library, "alpha"))[:3]
     assert await search(library, "alpha", kinds=[]) == []
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("%", ["100%", "100%_好\\人"]),
         ("_", ["100%_好\\人"]),
@@ -118,12 +119,12 @@ async def test_kinds_and_number_of_hits_can_be_chosen(library: Database) -> None
         ("1; DROP TABLE enterprise", []),
     ],
 )
-async def test_a_part_must_match_every_letter(library: Database, text: str, wanted: list[str]) -> None:
-    assert sorted(await names(library, text)) == sorted(wanted)
+async def test_a_part_must_match_every_letter(library: Database, text: str, expected: list[str]) -> None:
+    assert sorted(await names(library, text)) == sorted(expected)
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("gamma", [("gamma, delta", 1), ("Gamma alpha", 3)]),
         ("危化", [("危化", 3)]),
@@ -134,10 +135,10 @@ async def test_a_part_must_match_every_letter(library: Database, text: str, want
     ],
 )
 async def test_each_specialty_of_an_expert_is_searched_separately(
-    library: Database, text: str, wanted: list[Any]
+    library: Database, text: str, expected: list[Any]
 ) -> None:
-    found = await search(library, text, kinds=[SearchKind.EXPERT])
-    assert sorted((key, matched) for matched, _, key in found) == sorted((key, matched) for matched, key in wanted)
+    hits = await search(library, text, kinds=[SearchKind.EXPERT])
+    assert sorted((key, matched) for matched, _, key in hits) == sorted((key, matched) for matched, key in expected)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\u3000", "x" * (TEXT_MAXIMUM + 1), "a\0b", "\0", "\ud800"])
@@ -166,5 +167,5 @@ async def test_every_part_of_a_name_finds_it(library: Database, data: st.DataObj
     start = data.draw(st.integers(0, len(name) - 1))
     part = name[start : data.draw(st.integers(start + 1, len(name)))]
     if part.strip():
-        found = await search(library, part, kinds=[SearchKind.ENTERPRISE])
-        assert key in [number for _, _, number in found]
+        hits = await search(library, part, kinds=[SearchKind.ENTERPRISE])
+        assert key in [number for _, _, number in hits]
