@@ -73,3 +73,15 @@ def test_every_folder_of_tests_mirrors_a_package() -> None:
     folders = {path.parent.relative_to(ROOT / "tests") for path in python_files("tests")}
     packages = {folder for folder in folders if folder.parts and folder.parts[0] not in {*FREE_FOLDERS, "support"}}
     assert [str(folder) for folder in sorted(packages) if not (ROOT / folder / "__init__.py").exists()] == []
+
+
+def test_no_identifier_is_vague() -> None:
+    """`told` and `found` once named hundreds of different things."""
+    vague = {
+        (relative(path), node.lineno)
+        for path in python_files(*CODE)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Name | ast.arg | ast.Attribute | ast.FunctionDef | ast.AsyncFunctionDef)
+        and not {getattr(node, name, "") for name in ("id", "arg", "attr", "name")}.isdisjoint({"told", "found"})
+    }
+    assert vague == set()

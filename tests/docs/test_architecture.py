@@ -45,11 +45,11 @@ def named() -> Iterator[tuple[Path, str]]:
 
 
 def test_every_name_in_the_walks_exists() -> None:
-    found = list(named())
-    assert len(found) > 60
+    pairs = list(named())
+    assert len(pairs) > 60
     missing = [
         f"{path.relative_to(ROOT)}: {name}"
-        for path, name in found
+        for path, name in pairs
         if not path.is_file() or name not in definitions(path)
     ]
     assert missing == []
