@@ -1,8 +1,8 @@
 """The current time."""
 
 import datetime as dt
+from collections.abc import Callable
+from functools import partial
 
-
-def now() -> dt.datetime:
-    """The current time in UTC."""
-    return dt.datetime.now(dt.UTC)
+# Gives the current time in UTC.
+now: Callable[[], dt.datetime] = partial(dt.datetime.now, dt.UTC)

@@ -1,6 +1,6 @@
 """The counters of this process in Prometheus's text format (prometheus.io/docs/instrumenting/exposition_formats)."""
 
-from schema.plan.runner import PlanRunner
+from schema.plan.cache import PlanRunner
 
 MEDIA = "text/plain; version=0.0.4; charset=utf-8"
 

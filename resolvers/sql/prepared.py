@@ -4,6 +4,7 @@ SQLAlchemy's work for each execution takes longer than most of our statements. S
 the driver executes it directly. Rows are the driver's own; `decoder` gives the function that decodes a column's value.
 """
 
+import datetime as dt
 import weakref
 from collections import namedtuple
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as PostgresDialect
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect as SqliteDialect
 
 from models.db.column_types import JsonList, RankedEnum, UtcTime
+from resolvers.sql.predicates import JsonArray
 
 Decoder = Callable[[Any], Any]
 
@@ -35,8 +37,10 @@ def decoder(of: sa.types.TypeEngine[Any], sqlite: bool) -> Decoder | None:
     if isinstance(of, sa.Enum) and of.enum_class is not None:
         return {member.name: member for member in of.enum_class}.__getitem__
     # asyncpg's floats and times with a zone are right already; SQLAlchemy's types would convert them again.
-    if isinstance(of, sa.Float) or (isinstance(of, UtcTime) and not sqlite):
+    if isinstance(of, sa.Float):
         return None
+    if isinstance(of, UtcTime):
+        return dt.datetime.fromisoformat if sqlite else None
     dialect = SQLITE if sqlite else POSTGRES
     processor: Decoder | None = of.dialect_impl(dialect).result_processor(dialect, None)
     if isinstance(of, sa.JSON | JsonList) and not sqlite:
@@ -51,6 +55,11 @@ def _encoder(of: sa.types.TypeEngine[Any], dialect: Dialect) -> Decoder | None:
         # SQLAlchemy's own processor looks for lists within the list, item by item.
         item = _encoder(of.item_type, dialect)
         return None if item is None else lambda values: [item(value) for value in values]
+    if isinstance(of, JsonArray):
+        convert = _encoder(of.item, dialect)
+        if convert is None:
+            return lambda values: orjson.dumps(values).decode()
+        return lambda values: orjson.dumps([convert(value) for value in values]).decode()
     processor: Decoder | None = of.dialect_impl(dialect).bind_processor(dialect)
     return processor
 

@@ -134,7 +134,7 @@ class RowSource:
         """The predicates of the statement, the viewer's scope included, and the values of its parameters."""
         if self._scoped:
             conditions = [*conditions, *authorization.scope(self.model, reader.viewer.visibility)]
-        values = selects.parameters(conditions, reader)
+        values = selects.parameters(conditions, reader) if conditions else {"now": reader.now}
         if selected.values:
             values |= selected.values
         return tuple([condition.predicate for condition in conditions]), values

@@ -197,7 +197,7 @@ class ToMany(RowsField):
         model = self.node(selected.field).row
         layout = planner.layout(model)
         selection = connection_selection(planner, selected.type, selected.nodes, layout)
-        return self.related(selected, rows, TableSelection(model, layout)), selection
+        return self.related(selected, rows, TableSelection(model, layout, scoped=planner.limited(model))), selection
 
     def sql_json(self, selected: SelectedField, compiler: JsonCompiler) -> JsonWriter | None:
         arguments = compiler.arguments(selected)

@@ -21,7 +21,7 @@ from schema.fields.source import (
 )
 from schema.plan.root_steps import KeyStep, NodesStep, NodeStep, SingletonStep
 from schema.plan.sql_json_step import row_step
-from schema.plan.steps import ExecutionState, RowLookup, Step
+from schema.plan.steps import RowLookup, Step
 from schema.types import node_id
 
 NODES_MAXIMUM = 1000
@@ -76,8 +76,9 @@ class RowByKey(FieldSource):
     def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
         node, arguments = graph_type(selected.field.type), planner.arguments(selected)
 
-        def key(state: ExecutionState) -> tuple[str, Any]:
-            return requested_key(arguments(state), node.__name__)
+        @arguments.once_if_fixed
+        def key(values: dict[str, Any]) -> tuple[str, Any]:
+            return requested_key(values, node.__name__)
 
         if not planner.sqlite:
             columns = {"id": node.row.id, **self.columns}

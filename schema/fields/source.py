@@ -186,6 +186,9 @@ class FieldPlanner(Protocol):
     def arguments(self, selected: SelectedField) -> ArgumentPlan:
         """The arguments that the source declares, in its own terms."""
 
+    def limited(self, model: Any) -> bool:
+        """Whether viewers with this role and these scopes may have only some of the table's rows."""
+
     def layout(self, model: Any) -> RowLayout:
         """An empty layout for the rows of a model, but for the primary key."""
 

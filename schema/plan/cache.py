@@ -1,13 +1,16 @@
-"""The plans of one operation."""
+"""Compiles, caches and runs the plans of operations."""
 
-from collections.abc import Awaitable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import structlog
 from graphql import (
     DirectiveNode,
     DocumentNode,
+    GraphQLError,
     OperationDefinitionNode,
     OperationType,
     VariableNode,
@@ -15,14 +18,17 @@ from graphql import (
     visit,
 )
 
-from models.db.read_pool import Fetch
+from models.db.read_pool import Fetch, MultipleStatements, ReadPool, Work
 from models.visibility import Visibility
+from resolvers.errors import RequestError
+from resolvers.sql.readers import DriverReader, RequestInfo
 from schema.build import Graph
+from schema.fields.source import LoadField
 from schema.plan.fallback import FallbackRequired
 from schema.plan.mutation_step import MutationStep, mutation_step
 from schema.plan.planner import Planner
-from schema.plan.steps import ObjectStep
-from schema.plan.variables import VariableCoercion, Variables
+from schema.plan.steps import ExecutionState, ObjectStep
+from schema.plan.variables import NO_VARIABLES, VariableCoercion, Variables
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +47,7 @@ class Plan:
     single: bool | None
 
     def counting(self, fetch: Fetch) -> Fetch:
-        """`fetch`, which sets `single` where that is not known yet."""
-        if self.single is not None:
-            return fetch
+        """`fetch`, which also sets `single`."""
         count = 0
 
         def counted(text: str, arguments: list[Any], keys: int | None) -> Awaitable[Sequence[Any]]:
@@ -64,7 +68,8 @@ class PlanCache:
     def __init__(
         self, graph: Graph, document: DocumentNode, operation: OperationDefinitionNode, *, sqlite: bool
     ) -> None:
-        self.variables = VariableCoercion(graph._schema, operation.variable_definitions or ())
+        definitions = operation.variable_definitions
+        self.variables = VariableCoercion(graph._schema, definitions) if definitions else None
         self._graph, self._document, self._operation, self._sqlite = graph, document, operation, sqlite
         self._conditions = condition_variables(document)
         self._plans: dict[Any, Plan | None] = {}  # None where the operation cannot be compiled
@@ -112,3 +117,72 @@ def condition_variables(document: DocumentNode) -> tuple[str, ...]:
 
     visit(document, Conditions())
     return tuple(names)
+
+
+log = structlog.get_logger(__name__)
+
+# Carries out a mutation: takes its field and arguments, and returns the field's value.
+PerformMutation = Callable[[LoadField, dict[str, Any]], Awaitable[Any]]
+
+
+class PlanRunner:
+    """Runs plans on one database. `served` counts operations answered by plan, `left` all others by reason."""
+
+    def __init__(self, pool: ReadPool, *, sqlite: bool) -> None:
+        self._pool, self._sqlite = pool, sqlite
+        self.served = 0
+        self.left: Counter[str] = Counter()
+
+    async def data(
+        self,
+        plans: PlanCache,
+        variables: dict[str, Any],
+        info: RequestInfo,
+        root: Any = None,
+        perform: PerformMutation | None = None,
+    ) -> bytes | None:
+        """The operation's `data` as JSON; None where graphql-core must execute it, also after `perform` has run.
+
+        graphql-core executes whatever has an error, since its errors have paths.
+        """
+        try:
+            coerced = plans.variables(variables) if plans.variables else NO_VARIABLES
+            plan = plans.plan(coerced, info.viewer.visibility)
+            step = plan.root
+            if isinstance(step, MutationStep):
+                assert perform is not None
+                arguments = step.arguments(ExecutionState(coerced, DriverReader(info, unread, sqlite=self._sqlite)))
+                root = await perform(step.field, arguments)
+
+            async def work(fetch: Fetch) -> bytes:
+                if plan.single is None:
+                    fetch = plan.counting(fetch)
+                reader = DriverReader(info, fetch, sqlite=self._sqlite)
+                [result] = await step.run(ExecutionState(coerced, reader), [root])
+                return orjson.dumps(result)
+
+            data = await self._read(plan, work)
+        except FallbackRequired as reason:
+            self.left[str(reason)] += 1
+            return None
+        except (RequestError, GraphQLError) as error:
+            self.left[type(error).__name__] += 1
+            return None
+        except Exception as error:
+            self.left[type(error).__name__] += 1
+            log.warning("a plan failed", error=type(error).__name__)
+            return None
+        self.served += 1
+        return data
+
+    async def _read(self, plan: Plan, work: Work[bytes]) -> bytes:
+        try:
+            return await self._pool.read(work, single=bool(plan.single))
+        except MultipleStatements:
+            plan.single = False
+            return await self._pool.read(work)
+
+
+async def unread(text: str, arguments: list[Any], keys: int | None) -> list[Any]:
+    """The `fetch` of a mutation's arguments: no connection is held while the action runs."""
+    raise FallbackRequired("arguments that must be read")

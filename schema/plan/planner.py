@@ -19,6 +19,7 @@ from graphql import (
 )
 
 from models.visibility import Visibility
+from resolvers.sql import authorization
 from schema.fields.source import NO_ATTRIBUTES, TYPE_OF_ROW, LoadField, ParentRows, SelectedField
 from schema.plan.arguments import ArgumentReader
 from schema.plan.fallback import FallbackRequired
@@ -95,6 +96,10 @@ class Planner:
         fields = self.selections.subfields(named, nodes)
         return SelectionPlanner(self, named, fields, layout, json_attributes).step()
 
+    def limited(self, model: Any) -> bool:
+        """Whether viewers with this role and these scopes may have only some of the table's rows."""
+        return bool(authorization.scope(model, self.visibility))
+
     def table(self, graph_type: Any, nodes: Sequence[FieldNode], *, scoped: bool = True) -> TableSelection:
         model, named = row_model(graph_type), get_named_type(graph_type)
         layout = self.layout(model)
@@ -102,7 +107,7 @@ class Planner:
         if model in TYPE_OF_ROW and isinstance(named, GraphQLObjectType):
             # The rows are of several types, and an id is valid for its own type only.
             objects = PolymorphicStep(TYPE_OF_ROW[model](layout), {named.name: objects})
-        return TableSelection(model, layout, objects, scoped=scoped)
+        return TableSelection(model, layout, objects, scoped=scoped and self.limited(model))
 
     def lookups(self, graph_type: Any, nodes: Sequence[FieldNode], *, scoped: bool = True) -> dict[Any, RowLookup]:
         lookups = {}

@@ -6,7 +6,7 @@ JSON value for each. Any error raises FallbackRequired, and graphql-core answers
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from graphql import GraphQLList, GraphQLNonNull
 
@@ -18,6 +18,8 @@ from resolvers.sql.selects import ExtraSelect, Relation
 from schema.plan.fallback import FallbackRequired
 from schema.plan.row_codec import RowLayout
 from schema.plan.variables import Variables
+
+T = TypeVar("T")
 
 
 class ExecutionState:
@@ -46,6 +48,20 @@ class ArgumentPlan:
             return self.fixed
         assert self._make is not None
         return self._make(state)
+
+    def once_if_fixed(self, function: Callable[[dict[str, Any]], T]) -> Callable[[ExecutionState], T]:
+        """`function` of the arguments of each execution; called at the first one only if they are fixed."""
+        results: list[T] = []
+
+        def result(state: ExecutionState) -> T:
+            if results:
+                return results[0]
+            value = function(self(state))
+            if self.fixed is not None:
+                results.append(value)
+            return value
+
+        return result
 
 
 class Step(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphql import GraphQLNonNull, GraphQLSchema, VariableDefinitionNode, VariableNode, Visitor, type_from_ast, visit
-from graphql.execution.values import get_variable_values
+from graphql.execution.values import VariableValues, get_variable_values
 
 from schema.plan.fallback import FallbackRequired
 
@@ -43,6 +43,9 @@ class Variables:
         if self._full is None:
             self._full = self._make()
         return self._full
+
+
+NO_VARIABLES = Variables({}, lambda: VariableValues({}, {}))
 
 
 class VariableCoercion:

@@ -6,7 +6,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from schema.plan.runner import PlanRunner
+from schema.plan.cache import PlanRunner
 from tests.conftest import Databases
 from tests.web.conftest import SECRET, talking
 from web.metrics import escape, metrics

@@ -139,12 +139,12 @@ class StreamResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         OPEN.add(self._queue)
-        extensions = scope.get("extensions", {})
-        if PREPARE in extensions:
-            extensions[PREPARE]()
+        connection = scope.get("state", {})
+        if PREPARE in connection:
+            connection[PREPARE]()
         writing = asyncio.create_task(self._write(send))
         disconnected = asyncio.create_task(self._disconnected(receive))
-        watching = asyncio.create_task(self._cut_when_overfull(extensions.get(CUT)))
+        watching = asyncio.create_task(self._cut_when_overfull(connection.get(CUT)))
         timer = self._seconds and asyncio.get_running_loop().call_later(self._seconds, self._queue.end)
         try:
             await asyncio.wait({writing, disconnected}, return_when=asyncio.FIRST_COMPLETED)

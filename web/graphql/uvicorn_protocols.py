@@ -10,13 +10,14 @@ import os
 import socket
 import struct
 from collections import deque
+from functools import partial
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-# Keys of the ASGI scope's extensions: the protocol of a WebSocket; functions of an HTTP connection.
-EXTENSION = "huhang.websocket"
+EXTENSION = "huhang.websocket"  # the key of a WebSocket's protocol in the extensions of its ASGI scope
+# The keys of an HTTP connection's functions in the state of its requests' ASGI scopes.
 CUT, PREPARE = "huhang.cut", "huhang.prepare"
 KERNEL_BUFFER = 64 << 10  # by default the kernel buffers megabytes before a stalled reader is noticed
 # With more bytes than this in its buffer the transport pauses writing. That is well before too many messages wait
@@ -171,8 +172,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 class HttpProtocol(HttpToolsProtocol):
     """HTTP whose streams can be prepared and cut."""
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        extensions = cast(dict[str, Any], self.scope.setdefault("extensions", {}))
-        extensions[CUT] = lambda: cut(self.transport)
-        extensions[PREPARE] = lambda: prepare(self.transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        # uvicorn copies this into the `state` of each request's scope.
+        self.app_state = {**self.app_state, CUT: partial(cut, transport), PREPARE: partial(prepare, transport)}

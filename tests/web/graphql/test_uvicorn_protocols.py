@@ -78,7 +78,7 @@ def test_the_socket_protocol_has_the_method(name: str) -> None:
 
 
 def test_the_http_protocol_has_its_method() -> None:
-    assert callable(HttpToolsProtocol.on_message_begin)
+    assert callable(HttpToolsProtocol.connection_made)
 
 
 async def test_the_socket_protocol_has_its_attributes() -> None:
@@ -259,7 +259,7 @@ async def test_a_stream_over_http_can_be_cut(monkeypatch: pytest.MonkeyPatch) ->
 
         writing = asyncio.create_task(write())
         await full.wait()
-        scope["extensions"][CUT]()
+        scope["state"][CUT]()
         assert (await receive())["type"] == "http.disconnect"
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
