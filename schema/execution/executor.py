@@ -21,8 +21,7 @@ from schema.execution.documents import Documents
 from schema.execution.errors import InvalidOperation, coded_error, format_error
 from schema.execution.operation import GraphQLResponse, Operation, PreparedOperation
 from schema.fields import mutation
-from schema.plan.cache import PlanCache
-from schema.plan.runner import PlanRunner
+from schema.plan.cache import PlanCache, PlanRunner
 
 # A program without any scope, who sees nothing.
 NOBODY = Viewer(Visibility(Role.INTEGRATOR))
