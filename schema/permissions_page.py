@@ -91,7 +91,7 @@ class See(Enum):
 
 def rows(model: Any, visibility: Visibility) -> See:
     """How many of a table's rows the viewer sees."""
-    conditions = authorization.scope(model, visibility)
+    conditions = authorization.row_conditions(model, visibility)
     if any(isinstance(condition.predicate, Nothing) for condition in conditions):
         return See.NONE
     own = visibility.role is Role.ENTERPRISE and authorization.OWNERSHIP[model] is not authorization.EVERYTHING

@@ -91,7 +91,7 @@ class ActionContext:
         """The row, locked until the transaction ends. Raises NotFound, also where the viewer may not see the row."""
         # A program needs only the scope that was checked for the mutation: `read` is for reading.
         program = self.viewer.role is Role.INTEGRATOR
-        conditions = [] if program else authorization.scope(model, self.viewer.visibility)
+        conditions = [] if program else authorization.row_conditions(model, self.viewer.visibility)
         table = table_of(model)
         where = selects.where([c.predicate for c in conditions], self.sqlite)
         # FOR NO KEY UPDATE, because others' events refer to the enterprise and must not wait for this transaction.

@@ -98,9 +98,8 @@ def _set_values(row: Enterprise, values: dict[str, Any]) -> None:
         raise InvalidInput("hazardousChemicals", "Must be true or false.")
     if values.get("major_hazard_level") not in (None, 1, 2, 3, 4):
         raise InvalidInput("majorHazardLevel", "From 1 to 4.")
-    for name in ("name", "address", "industry", "hazardous_chemicals", "major_hazard_level"):
-        if name in values:
-            setattr(row, name, values[name])
+    for name in values.keys() & Enterprise.model_fields.keys():
+        setattr(row, name, values[name])
     people = {"legal_representative": "legal", "safety_contact": "safety"}
     for name, prefix in people.items():
         if name in values:

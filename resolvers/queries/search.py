@@ -80,7 +80,7 @@ async def find(
     for order, kind in enumerate(dict.fromkeys(kinds if kinds is not None else SearchKind)):
         searched = SEARCHED_TABLES[kind]
         columns = searched.visible(reader.viewer.visibility)
-        conditions = authorization.scope(searched.row, reader.viewer.visibility)
+        conditions = authorization.row_conditions(searched.row, reader.viewer.visibility)
         part = like_part(wanted)
         values = {"whole": fold(wanted), "beginning": part[1:], "part": part, "n": first}
         statement = _statement(searched.row, columns, tuple(c.predicate for c in conditions), reader.sqlite)

@@ -95,7 +95,7 @@ def may_filter_by(predicate: Predicate, visibility: Visibility) -> bool:
     return all(isinstance(ownership.get(table), Equal | None) for table in predicate.tables())
 
 
-def scope(model: Any, visibility: Visibility) -> list[Condition]:
+def row_conditions(model: Any, visibility: Visibility) -> list[Condition]:
     """The conditions for the rows of a model that the viewer may see. Raises KeyError for a model not listed above."""
     own = OWNERSHIP[model]
     if not visibility.allows(REQUIRED_RIGHTS.get(model)):

@@ -133,7 +133,7 @@ class RowSource:
     ) -> tuple[tuple[Predicate, ...], dict[str, Any]]:
         """The predicates of the statement, the viewer's scope included, and the values of its parameters."""
         if self._scoped:
-            conditions = [*conditions, *authorization.scope(self.model, reader.viewer.visibility)]
+            conditions = [*conditions, *authorization.row_conditions(self.model, reader.viewer.visibility)]
         values = selects.parameters(conditions, reader) if conditions else {"now": reader.now}
         if selected.values:
             values |= selected.values

@@ -98,7 +98,7 @@ class Planner:
 
     def limited(self, model: Any) -> bool:
         """Whether viewers with this role and these scopes may have only some of the table's rows."""
-        return bool(authorization.scope(model, self.visibility))
+        return bool(authorization.row_conditions(model, self.visibility))
 
     def table(self, graph_type: Any, nodes: Sequence[FieldNode], *, scoped: bool = True) -> TableSelection:
         model, named = row_model(graph_type), get_named_type(graph_type)

@@ -84,7 +84,7 @@ def scope_requests(scopes: Sequence[QueryScope], state: ExecutionState) -> Scope
     values: dict[str, Any] = {"now": state.now}
     for scope in scopes:
         rows = scope.rows(state)
-        conditions = [*rows.conditions, *authorization.scope(scope.model, state.viewer.visibility)]
+        conditions = [*rows.conditions, *authorization.row_conditions(scope.model, state.viewer.visibility)]
         predicates = tuple(c.predicate for c in conditions)
         requests.append((predicates, rows.page))
         shape.append((predicates, rows.page and rows.page.shape))
