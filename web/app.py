@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -13,15 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from models.clock import now
+from web.application import Application, ShutdownMiddleware
 from web.auth.sessions import demo_viewers
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.sse_single import ReservedEndpoint
 from web.graphql.websocket import SocketEndpoint
 from web.metrics import MEDIA, metrics
-from web.middleware import ShutdownMiddleware
 from web.settings import ROOT, Settings
 from web.state import AppState
 
@@ -97,20 +96,6 @@ class ServiceEndpoints:
         state = self._state
         offered = await demo_viewers(state.tokens, state.database, self._clock()) if state.settings.demo else []
         return JSONResponse({"viewers": offered}, headers={"cache-control": "no-store"})
-
-
-class Application(Starlette):
-    """Starlette's application, except that requests to /graphql pass neither its routing nor its middleware."""
-
-    def __init__(self, graphql: GraphQLEndpoint, **options: Any) -> None:
-        super().__init__(**options)
-        self.graphql, self._direct = graphql, ShutdownMiddleware(graphql)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/graphql":
-            await self._direct(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
 
 
 def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = now) -> Application:

@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import orjson
@@ -97,7 +98,7 @@ class Order:
     primary: SortKey
     descending: bool = False
 
-    @property
+    @cached_property
     def keys(self) -> tuple[SortKey, ...]:
         return (self.key,) if self.key is self.primary else (self.key, self.primary)
 
@@ -173,7 +174,7 @@ class Page:
     after: tuple[Any, ...] | None = None
     before: tuple[Any, ...] | None = None
 
-    @property
+    @cached_property
     def shape(self) -> "Page":
         """The page without the values of its cursors. Pages of equal shape share a statement."""
         return replace(self, after=self.after and (), before=self.before and ())
@@ -190,6 +191,7 @@ class Page:
             ranges = [Range(past, self.order.sql(self.backward))]
         return [Range(sa.and_(range_.condition, ends), range_.order) for range_ in ranges]
 
+    @cached_property
     def parameters(self) -> dict[str, Any]:
         """The values of the cursors, by the names of their parameters."""
         bounds = {"a": self.after or (), "b": self.before or ()}

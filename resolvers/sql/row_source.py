@@ -78,7 +78,7 @@ class RowSource:
         """By key, the page of the parent's rows. Without `ends`, whether there are rows beyond it stays unknown."""
         selected = selected or self._all_columns
         predicates, values = self._filter(reader, conditions, selected)
-        values |= page.parameters()
+        values |= page.parameters
         single = self.relation.key is None or len(keys) == 1
         write = selects.one_page if single else selects.pages
         shape = "page", single, predicates, page.shape, ends, selected.shape

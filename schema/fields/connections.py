@@ -27,8 +27,8 @@ from schema.fields.source import (
     declare_field,
     graph_type,
 )
-from schema.plan.connections import connection_selection, row_cursor
-from schema.plan.row_steps import ConnectionSelection, ConnectionStep, RelatedRows, RowListStep, RowsRequest
+from schema.plan.connections import connection_selection
+from schema.plan.row_steps import ConnectionSelection, ConnectionStep, RelatedRows, RowListStep, RowsRequest, row_cursor
 from schema.plan.selections import row_model
 from schema.plan.sql_json import constant_json, json_count, json_list, json_object, json_page, sorts_as_in_python
 from schema.plan.sql_json_scopes import JsonEntries, JsonWriter

@@ -19,9 +19,9 @@ from schema.fields.source import (
     argument,
     graph_type,
 )
-from schema.plan.root_steps import KeyStep, NodesStep, NodeStep, SingletonStep
+from schema.plan.root_steps import NodesStep, NodeStep, SingletonStep
 from schema.plan.sql_json_step import row_step
-from schema.plan.steps import RowLookup, Step
+from schema.plan.steps import KeyStep, RowLookup, Step
 from schema.types import node_id
 
 NODES_MAXIMUM = 1000

@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 PLANS_MAXIMUM = 40  # of one operation
 
+# Carries out a mutation: takes its field and arguments, and returns the field's value.
+PerformMutation = Callable[[LoadField, dict[str, Any]], Awaitable[Any]]
+
 
 @dataclass(slots=True)
 class Plan:
@@ -117,12 +120,6 @@ def condition_variables(document: DocumentNode) -> tuple[str, ...]:
 
     visit(document, Conditions())
     return tuple(names)
-
-
-log = structlog.get_logger(__name__)
-
-# Carries out a mutation: takes its field and arguments, and returns the field's value.
-PerformMutation = Callable[[LoadField, dict[str, Any]], Awaitable[Any]]
 
 
 class PlanRunner:

@@ -1,18 +1,21 @@
 """Plans the selection on a connection: its rows, edges, cursors, page info and count."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from graphql import FieldNode, get_named_type
 
-from resolvers.sql.pagination import Order, Page, SortKey
-from resolvers.sql.prepared import decoder
 from schema.fields.source import FieldPlanner
 from schema.plan.row_codec import RowLayout
-from schema.plan.row_steps import ConnectionSelection, ParentSlice
-
-# Gives a field of one parent's connection, from the values built of its rows, their cursors, its slice and its count.
-Entry = Callable[[list[Any], Any, ParentSlice, int], Any]
+from schema.plan.row_steps import (
+    ConnectionSelection,
+    Entry,
+    constant_entry,
+    count_entry,
+    edges_entry,
+    nodes_entry,
+    page_info_entry,
+)
 
 
 def connection_selection(
@@ -31,16 +34,16 @@ def _entry(
 ) -> Entry:
     name = nodes[0].name.value
     if name == "__typename":
-        return lambda values, cursors, group, count: connection.name
+        return constant_entry(connection.name)
     if name == "totalCount":
         selection.counts = True
-        return lambda values, cursors, group, count: count
+        return count_entry
     selection.rows = True
     inner: Any = get_named_type(connection.fields[name].type)
     if name == "nodes":
         place = len(selection.objects)
         selection.objects.append(planner.objects(inner, nodes, layout))
-        return lambda values, cursors, group, count: values[place]
+        return nodes_entry(place)
     if name == "edges":
         return _edges(planner, selection, inner, nodes, layout)
     return _page_info(planner, selection, inner, nodes)
@@ -59,14 +62,7 @@ def _edges(
             fields.append((key, name))
             selection.cursors |= name == "cursor"
 
-    def value(field: int | str, i: int, values: list[Any], cursors: Any) -> Any:
-        if isinstance(field, int):
-            return values[field][i]
-        return cursors[i] if field == "cursor" else edge.name
-
-    return lambda values, cursors, group, count: [
-        {key: value(field, i, values, cursors) for key, field in fields} for i in range(group.end - group.start)
-    ]
+    return edges_entry(edge.name, fields)
 
 
 def _page_info(planner: FieldPlanner, selection: ConnectionSelection, info: Any, nodes: list[FieldNode]) -> Entry:
@@ -74,36 +70,4 @@ def _page_info(planner: FieldPlanner, selection: ConnectionSelection, info: Any,
     names = [(key, key_nodes[0].name.value) for key, key_nodes in planner.selections.subfields(info, nodes).items()]
     selection.cursors |= any(name in ("startCursor", "endCursor") for _, name in names)
 
-    def page_info(values: list[Any], cursors: Any, group: ParentSlice, count: int) -> Any:
-        fields = {
-            "__typename": info.name,
-            "hasNextPage": group.has_next,
-            "hasPreviousPage": group.has_previous,
-            "startCursor": cursors[0] if cursors else None,
-            "endCursor": cursors[-1] if cursors else None,
-        }
-        return {key: fields[name] for key, name in names}
-
-    return page_info
-
-
-def row_cursor(orders: Sequence[Order], layout: RowLayout) -> Callable[[Page, Any], str]:
-    """A function that gives a row's cursor in a page.
-
-    The columns of all `orders` are read for it, since a variable may choose among them.
-    """
-    places: dict[SortKey, tuple[int, Any]] = {}
-    for order in orders:
-        for key in order.keys:
-            at = layout.at(key.column)
-            places[key] = at, decoder(layout.all[at].type, layout.sqlite)
-
-    def cursor(page: Page, row: Any) -> str:
-        values = []
-        for key in page.order.keys:
-            at, decode = places[key]
-            value = row[at]
-            values.append(value if decode is None or value is None else decode(value))
-        return page.order.encode(values)
-
-    return cursor
+    return page_info_entry(info.name, names)

@@ -1,4 +1,4 @@
-"""Steps of the root: a row by its global id or a natural key, the only row of a table, and the event log."""
+"""Steps of the root: rows by global id, the only row of a table, and the event log."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,23 +14,6 @@ from schema.plan.row_steps import ConnectionSelection, RelatedRows, RowsRequest,
 from schema.plan.steps import ArgumentPlan, ExecutionState, RowLookup
 from schema.types import node_id
 from subscriptions.event_log import CursorRefused, LogState
-
-
-@dataclass(eq=False)
-class KeyStep:
-    """A row by one of its keys. `key` gives the name and the value of the key, `lookups` are by the keys' names."""
-
-    key: Callable[[ExecutionState], tuple[str, Any]]
-    lookups: Mapping[str, RowLookup]
-    required = False
-
-    @property
-    def statements(self) -> int:
-        return max(lookup.statements for lookup in self.lookups.values())
-
-    async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
-        name, key = self.key(state)
-        return [(await self.lookups[name].find(state, [key])).get(key)]
 
 
 @dataclass(eq=False)

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from resolvers.sql.pagination import Page, Slice
+from resolvers.sql.pagination import Order, Page, Slice, SortKey
 from resolvers.sql.predicates import Condition
+from resolvers.sql.prepared import decoder
 from resolvers.sql.row_source import RowSource
 from resolvers.sql.selects import Relation
+from schema.plan.row_codec import RowLayout
 from schema.plan.steps import ExecutionState, Step, TableSelection
 
 
@@ -29,6 +31,8 @@ class ParentSlice(NamedTuple):
 
 
 NO_ROWS = ParentSlice(0, 0)
+# Gives a field of one parent's connection, from each step's values of its rows, their cursors, its slice and its count.
+Entry = Callable[[list[Any], Any, ParentSlice, int], Any]
 
 
 @dataclass(eq=False)
@@ -45,30 +49,6 @@ class RelatedRows:
 
     def keys(self, parents: Sequence[Any]) -> list[Any]:
         return [None] * len(parents) if self.at is None else [parent[self.at] for parent in parents]
-
-    async def pages(
-        self, state: ExecutionState, request: RowsRequest, keys: list[Any], *, ends: bool
-    ) -> tuple[list[Any], dict[Any, ParentSlice]]:
-        """The rows of all parents' pages in one list, and each parent's part of it by key.
-
-        Without `ends`, whether there are rows beyond a page stays unknown.
-        """
-        assert request.page is not None
-        selected = self.table.columns.read(state)
-        slices = await self.source.pages(
-            state.reader, request.page, keys, request.conditions, selected=selected, ends=ends
-        )
-        return flatten(slices)
-
-    async def all_rows(
-        self, state: ExecutionState, request: RowsRequest, keys: list[Any], order: Callable[[Any], Any]
-    ) -> dict[Any, list[Any]]:
-        """All rows of each parent, sorted, by key."""
-        selected = self.table.columns.read(state)
-        return await self.source.all_rows(state.reader, keys, request.conditions, order=order, selected=selected)
-
-    async def counts(self, state: ExecutionState, request: RowsRequest, keys: list[Any]) -> dict[Any, int]:
-        return await self.source.counts(state.reader, keys, request.conditions)
 
 
 def flatten(slices: Mapping[Any, Slice]) -> tuple[list[Any], dict[Any, ParentSlice]]:
@@ -98,8 +78,12 @@ class RowListStep:
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         keys = self.related.keys(rows)
-        groups = await self.related.all_rows(state, self.request, list(dict.fromkeys(keys)), self.order)
-        objects = self.related.table.objects
+        table, source = self.related.table, self.related.source
+        selected, unique = table.columns.read(state), list(dict.fromkeys(keys))
+        groups = await source.all_rows(
+            state.reader, unique, self.request.conditions, order=self.order, selected=selected
+        )
+        objects = table.objects
         if self.last:
             last = {key: group[-1] for key, group in groups.items() if group}
             values = dict(zip(last, await objects.run(state, list(last.values())), strict=True))
@@ -119,12 +103,75 @@ class ConnectionSelection:
     def __init__(self) -> None:
         self.objects: list[Step] = []
         self.rows = self.cursors = self.ends = self.counts = False
-        # By response key, a function of (each step's values, the cursors, the parent's slice, the count).
-        self.entries: list[tuple[str, Callable[[list[Any], Any, ParentSlice, int], Any]]] = []
+        self.entries: list[tuple[str, Entry]] = []  # by response key
 
     @property
     def statements(self) -> int:
         return int(self.rows) + int(self.counts) + sum(step.statements for step in self.objects)
+
+
+def constant_entry(value: str) -> Entry:
+    return lambda values, cursors, part, count: value
+
+
+def count_entry(values: list[Any], cursors: Any, part: ParentSlice, count: int) -> int:
+    return count
+
+
+def nodes_entry(place: int) -> Entry:
+    """The rows' objects, built by the step at this place."""
+    return lambda values, cursors, part, count: values[place]
+
+
+def edges_entry(type_name: str, fields: Sequence[tuple[str, int | str]]) -> Entry:
+    """Edges. A field is the place of the step that builds its nodes, or the name of another field."""
+
+    def value(field: int | str, i: int, values: list[Any], cursors: Any) -> Any:
+        if isinstance(field, int):
+            return values[field][i]
+        return cursors[i] if field == "cursor" else type_name
+
+    return lambda values, cursors, part, count: [
+        {key: value(field, i, values, cursors) for key, field in fields} for i in range(part.end - part.start)
+    ]
+
+
+def page_info_entry(type_name: str, names: Sequence[tuple[str, str]]) -> Entry:
+    """Page information; `names` are its fields by response key."""
+
+    def page_info(values: list[Any], cursors: Any, part: ParentSlice, count: int) -> Any:
+        fields = {
+            "__typename": type_name,
+            "hasNextPage": part.has_next,
+            "hasPreviousPage": part.has_previous,
+            "startCursor": cursors[0] if cursors else None,
+            "endCursor": cursors[-1] if cursors else None,
+        }
+        return {key: fields[name] for key, name in names}
+
+    return page_info
+
+
+def row_cursor(orders: Sequence[Order], layout: RowLayout) -> Callable[[Page, Any], str]:
+    """A function that gives a row's cursor in a page.
+
+    The columns of all `orders` are read for it, since a variable may choose among them.
+    """
+    places: dict[SortKey, tuple[int, Any]] = {}
+    for order in orders:
+        for key in order.keys:
+            at = layout.at(key.column)
+            places[key] = at, decoder(layout.all[at].type, layout.sqlite)
+
+    def cursor(page: Page, row: Any) -> str:
+        values = []
+        for key in page.order.keys:
+            at, decode = places[key]
+            value = row[at]
+            values.append(value if decode is None or value is None else decode(value))
+        return page.order.encode(values)
+
+    return cursor
 
 
 async def connection_values(
@@ -143,9 +190,15 @@ async def connection_values(
     rows: list[Any] = []
     parts: dict[Any, ParentSlice] = dict.fromkeys(unique, NO_ROWS)
     if selection.rows:
-        rows, parts = await related.pages(state, request, unique, ends=selection.ends)
+        selected = related.table.columns.read(state)
+        slices = await related.source.pages(
+            state.reader, page, unique, request.conditions, selected=selected, ends=selection.ends
+        )
+        rows, parts = flatten(slices)
     values = [await step.run(state, rows) for step in selection.objects]
-    counts = await related.counts(state, request, unique) if selection.counts else dict.fromkeys(unique, 0)
+    counts: dict[Any, int] = dict.fromkeys(unique, 0)
+    if selection.counts:
+        counts = await related.source.counts(state.reader, unique, request.conditions)
     cursors = rows if cursor is None else [cursor(page, row) for row in rows]
     connections = {}
     for key, part in parts.items():

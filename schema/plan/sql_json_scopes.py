@@ -89,6 +89,6 @@ def scope_requests(scopes: Sequence[QueryScope], state: ExecutionState) -> Scope
         requests.append((predicates, rows.page))
         shape.append((predicates, rows.page and rows.page.shape))
         parameters = selects.parameters(conditions, state.reader)
-        parameters |= {} if rows.page is None else rows.page.parameters()
+        parameters |= {} if rows.page is None else rows.page.parameters
         values |= {f"l{scope.number}{name}": value for name, value in parameters.items()}
     return ScopeRequests(ScopeWriter(requests), tuple(shape), values)

@@ -185,6 +185,23 @@ class ToOneStep:
 
 
 @dataclass(eq=False)
+class KeyStep:
+    """A row by one of its keys. `key` gives the name and the value of the key, `lookups` are by the keys' names."""
+
+    key: Callable[[ExecutionState], tuple[str, Any]]
+    lookups: Mapping[str, RowLookup]
+    required = False
+
+    @property
+    def statements(self) -> int:
+        return max(lookup.statements for lookup in self.lookups.values())
+
+    async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
+        name, key = self.key(state)
+        return [(await self.lookups[name].find(state, [key])).get(key)]
+
+
+@dataclass(eq=False)
 class ReferenceStep:
     """Rows of several models. `reference` gives (model, key) for a parent, or None."""
 
