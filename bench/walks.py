@@ -1,7 +1,7 @@
 """Which files and functions of Huhang run for a request: the two walks of docs/architecture.md, measured.
 
-`python -m bench.walks [--list]` serves a SQLite demo in this process over real sockets and records each function of the
-project that runs from the moment a request is sent until its answer has arrived:
+`python -m bench.walks [--list]` writes bench/results/walks.md. It serves a SQLite demo in this process over real sockets,
+and records each function of the project that runs from the moment a request is sent until its answer has arrived:
 
 - the headline query (GraphiQL's example), cold (its text is new to the server) and warm;
 - `inspectionSubmit`, until a WebSocket subscriber has the frame of its event.
@@ -33,6 +33,14 @@ from websockets.typing import Subprotocol
 from bench.speed_data import ROOT, sqlite
 from web import server
 
+RESULTS = ROOT / "bench" / "results" / "walks.md"
+HEAD = [
+    "# Files and functions that run for a request",
+    "",
+    "Made by `python -m bench.walks` on SQLite: the files and functions of Huhang that run from the moment a request",
+    "is sent until its answer, or the subscriber's frame, has arrived. Comprehensions and generated code do not count.",
+    "",
+]
 ENTERPRISES = 500
 REPEATS = 3
 FOLDERS = ("models", "subscriptions", "resolvers", "schema", "web")
@@ -200,9 +208,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="huhang-") as name:
         results = serve_and_measure(Path(name))
     sys.setprofile(None)
-    print("| request | files | functions |", "|---|---|---|", sep="\n")
+    table = ["| request | files | functions |", "|---|---|---|"]
     for title, functions in results.items():
-        print(f"| {title} | {len({file for file, _ in functions})} | {len(functions)} |")
+        table.append(f"| {title} | {len({file for file, _ in functions})} | {len(functions)} |")
+    print(*table, sep="\n")
+    RESULTS.write_text("\n".join([*HEAD, *table, ""]), "utf-8")
     if arguments.list:
         for title, functions in results.items():
             print(f"\n{title}", *(f"  {file}: {name}" for file, name in sorted(functions)), sep="\n")
