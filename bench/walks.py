@@ -1,7 +1,7 @@
 """Which files and functions of Huhang run for a request: the two walks of docs/architecture.md, measured.
 
-`python -m bench.walks [--list]` writes bench/results/walks.md. It serves a SQLite demo in this process over real sockets,
-and records each function of the project that runs from the moment a request is sent until its answer has arrived:
+`python -m bench.walks [--list]` writes bench/results/walks.md. It serves a SQLite demo in this process over real
+sockets, and records each function of the project that runs from when a request is sent until its answer has arrived:
 
 - the headline query (GraphiQL's example), cold (its text is new to the server) and warm;
 - `inspectionSubmit`, until a WebSocket subscriber has the frame of its event.
