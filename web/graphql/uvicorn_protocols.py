@@ -175,4 +175,10 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         # uvicorn copies this into the `state` of each request's scope.
+        self._shared_state = self.app_state
         self.app_state = {**self.app_state, CUT: partial(cut, transport), PREPARE: partial(prepare, transport)}
+
+    def handle_websocket_upgrade(self) -> None:
+        # A WebSocket has no use for these functions, and would hold them for as long as it is open.
+        self.app_state = self._shared_state
+        super().handle_websocket_upgrade()

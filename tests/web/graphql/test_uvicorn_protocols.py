@@ -79,6 +79,7 @@ def test_the_socket_protocol_has_the_method(name: str) -> None:
 
 def test_the_http_protocol_has_its_method() -> None:
     assert callable(HttpToolsProtocol.connection_made)
+    assert callable(HttpToolsProtocol.handle_websocket_upgrade)
 
 
 async def test_the_socket_protocol_has_its_attributes() -> None:
