@@ -18,7 +18,7 @@ from graphql import (
     visit,
 )
 
-from models.db.read_pool import Fetch, MultipleStatements, ReadPool, Work
+from models.db.read_pool import Fetch, MultipleStatements, ReadPool
 from models.visibility import Visibility
 from resolvers.errors import RequestError
 from resolvers.sql.readers import DriverReader, RequestInfo
@@ -143,22 +143,7 @@ class PlanRunner:
         graphql-core executes whatever has an error, since its errors have paths.
         """
         try:
-            coerced = plans.variables(variables) if plans.variables else NO_VARIABLES
-            plan = plans.plan(coerced, info.viewer.visibility)
-            step = plan.root
-            if isinstance(step, MutationStep):
-                assert perform is not None
-                arguments = step.arguments(ExecutionState(coerced, DriverReader(info, unread, sqlite=self._sqlite)))
-                root = await perform(step.field, arguments)
-
-            async def work(fetch: Fetch) -> bytes:
-                if plan.single is None:
-                    fetch = plan.counting(fetch)
-                reader = DriverReader(info, fetch, sqlite=self._sqlite)
-                [result] = await step.run(ExecutionState(coerced, reader), [root])
-                return orjson.dumps(result)
-
-            data = await self._read(plan, work)
+            data = await self._run(plans, variables, info, root, perform)
         except FallbackRequired as reason:
             self.left[str(reason)] += 1
             return None
@@ -172,7 +157,29 @@ class PlanRunner:
         self.served += 1
         return data
 
-    async def _read(self, plan: Plan, work: Work[bytes]) -> bytes:
+    async def _run(
+        self,
+        plans: PlanCache,
+        variables: dict[str, Any],
+        info: RequestInfo,
+        root: Any,
+        perform: PerformMutation | None,
+    ) -> bytes:
+        coerced = plans.variables(variables) if plans.variables else NO_VARIABLES
+        plan = plans.plan(coerced, info.viewer.visibility)
+        step = plan.root
+        if isinstance(step, MutationStep):
+            assert perform is not None
+            arguments = step.arguments(ExecutionState(coerced, DriverReader(info, unread, sqlite=self._sqlite)))
+            root = await perform(step.field, arguments)
+
+        async def work(fetch: Fetch) -> bytes:
+            if plan.single is None:
+                fetch = plan.counting(fetch)
+            reader = DriverReader(info, fetch, sqlite=self._sqlite)
+            [result] = await step.run(ExecutionState(coerced, reader), [root])
+            return orjson.dumps(result)
+
         try:
             return await self._pool.read(work, single=bool(plan.single))
         except MultipleStatements:
