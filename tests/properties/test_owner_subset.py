@@ -24,7 +24,7 @@ from tests.support.proofs import RecordProof
 from tests.support.random_queries import ArgumentPool, QueryGenerator, without_volatile
 from tests.support.sample_values import cursors, ignore_unawaited, names, richest, texts
 
-OPERATIONS = 5_000 if PROVING else 300
+OPERATIONS = 5_000 if PROVING else 150
 BATCH = 50
 ENTERPRISES = 3
 
