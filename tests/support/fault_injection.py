@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 import warnings
 from collections import Counter
@@ -20,11 +18,11 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from tests.support.forked_program import ForkedProgram
 from tests.support.patience import PATIENCE
 from tests.support.redis_server import free_port
 from tests.support.server_process import environment
 from tests.support.stream_clients import HURRIED, PLAN, PROTOCOL, SECRET
-from web.settings import ROOT
 
 UPDATES = """
 subscription($after: String, $filter: UpdateFilter) {
@@ -44,19 +42,18 @@ class KillableServer:
         deadlines = {"INIT_SECONDS": "10", "ALIVE_SECONDS": "20", "DRAIN_SECONDS": "10"}
         self._environment = environment(url, HUHANG_BUS_URL=bus, HUHANG_SECRET=SECRET, **deadlines)
         self._log = log
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._program: ForkedProgram | None = None
 
     def start(self) -> None:
-        command = (sys.executable, "-m", HURRIED, "serve", "--port", str(self.port))
-        with self._log.open("ab") as log:
-            self._popen = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
+        words = ("serve", "--port", str(self.port))
+        self._program = ForkedProgram(HURRIED, words, self._environment, self._log)
 
     async def ready(self) -> None:
         """Returns when the server answers."""
         async with httpx.AsyncClient() as client, asyncio.timeout(PATIENCE):
             while True:
-                assert self._popen is not None
-                assert self._popen.poll() is None, self._log.read_text()
+                assert self._program is not None
+                assert self._program.poll() is None, self._log.read_text()
                 try:
                     if (await client.get(f"{self.address}/readyz")).status_code == 200:
                         return
@@ -64,10 +61,10 @@ class KillableServer:
                     await asyncio.sleep(0.05)
 
     def kill(self) -> None:
-        if self._popen is not None:
-            self._popen.kill()
-            self._popen.wait()
-            self._popen = None
+        if self._program is not None:
+            self._program.kill()
+            self._program.wait()
+            self._program = None
 
 
 class KillablePostgres:

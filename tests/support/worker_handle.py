@@ -1,7 +1,6 @@
 """Starts, stops and kills the processes of tests.support.worker_process, and follows the log while they work."""
 
 import asyncio
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -12,12 +11,9 @@ import orjson
 from models.db.database import Database
 from subscriptions import event_log
 from tests.support import worker_process
+from tests.support.forked_program import FORK_SERVER
 from tests.support.log_audit import Line
 from tests.support.patience import PATIENCE
-
-# Each worker is forked by a server that has imported everything and done nothing.
-FORK_SERVER = multiprocessing.get_context("forkserver")
-FORK_SERVER.set_forkserver_preload(["tests.support.worker_process"])
 
 
 def settings_url(database: Database) -> str:

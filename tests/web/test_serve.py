@@ -11,7 +11,7 @@ import pytest_asyncio
 from schema.build import Graph
 from tests.conftest import Databases
 from tests.support.patience import PATIENCE
-from tests.support.server_process import FEW, serving
+from tests.support.server_process import FEW, executed, serving
 from tests.support.server_process import web as run
 from tests.web.conftest import SECRET, talking
 from web import app as web_app
@@ -27,7 +27,7 @@ async def url(databases: Databases) -> str:
 
 
 def test_the_demo_is_seeded_once_and_served(url: str, graph: Graph, tmp_path: Path) -> None:
-    with serving(tmp_path / "first", url) as server:
+    with executed(tmp_path / "first", url) as server:
         assert f"Seeded the demo with {FEW} enterprises." in server.log
         assert httpx.get(f"{server.address}/healthz", timeout=PATIENCE).json() == {"status": "ok"}
         assert httpx.get(f"{server.address}/readyz", timeout=PATIENCE).json()["status"] == "ok"
@@ -44,7 +44,7 @@ def test_the_demo_is_seeded_once_and_served(url: str, graph: Graph, tmp_path: Pa
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_server_stops_in_order_while_clients_are_connected(number: signal.Signals, tmp_path: Path) -> None:
     with (
-        serving(tmp_path / "log", f"sqlite:///{tmp_path / 'huhang.db'}") as server,
+        executed(tmp_path / "log", f"sqlite:///{tmp_path / 'huhang.db'}") as server,
         httpx.Client(timeout=PATIENCE) as client,
     ):
         # One client keeps its connection, and one has not finished its request.
