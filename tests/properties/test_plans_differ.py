@@ -67,8 +67,9 @@ async def compare(comparison: Comparison, number: int, counts: Counter[str]) -> 
     """Run an operation both ways and count which executor answered; the size of the plan's data in bytes."""
     viewer = comparison.viewers[number % len(comparison.viewers)]
     query, variables = rewritten(comparison.graph._schema, comparison.queries.operation(number, roots=1), number)
-    plan = await comparison.planned.run(Operation(query, variables), viewer)
-    core = await comparison.plain.run(Operation(query, variables), viewer)
+    prepared = comparison.planned.prepare(Operation(query, variables))
+    plan = await comparison.planned.execute(prepared, viewer)
+    core = await comparison.plain.execute(prepared, viewer)
     assert core.started, (core.errors, query)
     counts["by plan" if plan.written is not None else "with errors" if core.errors else "left"] += 1
     if plan.written is None:
