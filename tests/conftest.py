@@ -13,6 +13,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ DATABASES = ("sqlite", "postgresql")
 LONG_FOLDERS = {"scenarios", "properties"}
 SUPPORT = Path(__file__).parent / "support"
 PASSED = pytest.StashKey[bool]()
+# Some hundred copies of a PostgreSQL database have three hundred files each, which a disk takes minutes to delete.
+MEMORY_FOLDER, MEMORY_BYTES = Path("/dev/shm"), 8 * 2**30
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -107,7 +110,8 @@ def starts_processes(path: Path) -> bool:
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
     """A folder with a short path: it holds PostgreSQL's socket, and a socket's path has at most 107 characters."""
-    path = Path(tempfile.mkdtemp(prefix="huhang-"))
+    in_memory = MEMORY_FOLDER.is_dir() and shutil.disk_usage(MEMORY_FOLDER).free > MEMORY_BYTES
+    path = Path(tempfile.mkdtemp(prefix="huhang-", dir=MEMORY_FOLDER if in_memory else None))
     # Where the tests run as root, PostgreSQL runs as another user, who must be able to enter.
     path.chmod(0o755)
     yield path
@@ -158,6 +162,28 @@ class Databases:
         await server.close()
         return self._postgres.replace("/postgres?", f"/{name}?")
 
+    @asynccontextmanager
+    async def copy(self, template: str) -> AsyncIterator[Database]:
+        """A copy of a template, deleted at the end of the block."""
+        url = await self.new(template)
+        database = Database(url)
+        try:
+            yield database
+        finally:
+            await database.close()
+            if self._postgres is None:
+                remove_sqlite(url)
+            else:
+                server = await asyncpg.connect(self._postgres)
+                # Connections of processes that a test has killed may not have ended yet.
+                await server.execute(f"DROP DATABASE {url.split('?')[0].rsplit('/', 1)[-1]} WITH (FORCE)")
+                await server.close()
+
+
+def remove_sqlite(url: str) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        Path(url.removeprefix("sqlite:///") + suffix).unlink(missing_ok=True)
+
 
 @pytest.fixture(scope="session")
 def databases_by_name() -> dict[str, Databases]:
@@ -188,9 +214,8 @@ async def migrated_url(databases: Databases) -> str:
 @pytest_asyncio.fixture
 async def database(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
     """An empty database with the current schema."""
-    database = Database(await databases.new(migrated_url))
-    yield database
-    await database.close()
+    async with databases.copy(migrated_url) as database:
+        yield database
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -207,17 +232,15 @@ async def demo_url(databases: Databases, migrated_url: str) -> str:
 @pytest_asyncio.fixture(scope="session")
 async def demo(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
     """The demo data, for tests that only read."""
-    database = Database(await databases.new(demo_url))
-    yield database
-    await database.close()
+    async with databases.copy(demo_url) as database:
+        yield database
 
 
 @pytest_asyncio.fixture
 async def own_demo(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
     """A copy of the demo data, for one test to change."""
-    database = Database(await databases.new(demo_url))
-    yield database
-    await database.close()
+    async with databases.copy(demo_url) as database:
+        yield database
 
 
 async def close_for_copying(database: Database) -> None:
