@@ -52,7 +52,7 @@ test: setup browser check ## Run all that a change must pass: `check`, then the 
 	@$(PYTEST) $(ARGS)
 
 .PHONY: test-fast
-test-fast: setup check ## Run `check`, then the unit tests on SQLite with one case each, in under a minute
+test-fast: setup check ## Run `check`, then the unit tests on SQLite with one case each
 	@$(PYTEST) -m 'unit and not hypothesis' --database sqlite --cases 1 $(ARGS)
 
 .PHONY: check
