@@ -27,7 +27,7 @@ from tests.web.conftest import SECRET
 from web.app import create
 from web.auth.tokens import Tokens
 from web.settings import Settings
-from web.simulation import Day, Desk, rain
+from web.simulation import Day, Desk
 from web.simulation.day import Summary
 
 # Mutations that an ordinary day does not need. It needs every step of the life cycles.
@@ -124,25 +124,6 @@ async def check_rain(database: Database, events: list[Any]) -> None:
         assert max(at for at, _ in readings) <= NOW + DAYS * DAY
         sums = [math.fsum(f for at, f in readings if end - DAY / 2 < at <= end) for end, _ in readings]
         assert 50 <= max(sums) <= PLAUSIBLE_MILLIMETRES
-
-
-def test_fronts_follow_each_other_and_an_interrupted_one_is_repeated() -> None:
-    def warning(hours: float, lifted: bool = True, automatic: bool = True) -> dict[str, Any]:
-        at = (NOW + dt.timedelta(hours=hours)).isoformat()
-        return {"automatic": automatic, "issuedAt": at, "liftedAt": at if lifted else None}
-
-    first = rain.begins([], NOW)
-    assert first is not None
-    assert first + rain.APART < NOW
-    later = NOW + dt.timedelta(hours=0.9)
-    by_hand = warning(-100, automatic=False)
-    assert rain.begins([warning(0.1), by_hand], later) == first + rain.APART
-    assert rain.begins([warning(0.1, lifted=False)], later) == first
-    assert rain.begins([warning(0.3, lifted=False), warning(0.1)], later) == first + rain.APART
-    month = [warning(0.1)] * (rain.BACK // rain.APART)
-    assert rain.begins(month[1:], later) is not None
-    assert rain.begins(month, later) is None  # that front has not passed yet
-    assert rain.begins(month, later + DAY) == NOW
 
 
 async def check_portraits(graph: Graph, database: Database, events: list[Any], now: dt.datetime) -> None:
