@@ -1,5 +1,6 @@
 """The bureau's rows, their enums, and the visibility of viewers."""
 
+from models.account import Account, AccountEvent, AccountEventKind, Login, SignInDelay
 from models.assistance import AssistanceRequest, AssistanceStatus, DutyReport
 from models.camera import Camera
 from models.case import Case, CaseStatus, PenaltyKind
@@ -44,6 +45,9 @@ __all__ = [
     "HAZARD_SETTLED",
     "HAZARD_TERMINAL",
     "PERSONAL_DATA",
+    "Account",
+    "AccountEvent",
+    "AccountEventKind",
     "AssistanceRequest",
     "AssistanceStatus",
     "Camera",
@@ -81,6 +85,7 @@ __all__ = [
     "InspectionStatus",
     "Inspector",
     "KeySet",
+    "Login",
     "MeasureKind",
     "PenaltyKind",
     "RainfallReading",
@@ -89,6 +94,7 @@ __all__ = [
     "Role",
     "Row",
     "Scope",
+    "SignInDelay",
     "StockItem",
     "Subject",
     "Team",

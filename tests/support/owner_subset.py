@@ -28,7 +28,14 @@ ENTERPRISE_TABLES = (
     "event",
 )
 # Tables that no client can see.
-INTERNAL_TABLES = ("event_log", "client_mutation")
+INTERNAL_TABLES = (
+    "event_log",
+    "client_mutation",
+    "account",
+    "account_event",
+    "login",
+    "sign_in_delay",
+)
 
 
 def table(name: str) -> sa.Table:
