@@ -20,7 +20,9 @@ from resolvers.evidence.signed_urls import PATH, Signer
 from resolvers.evidence.store import NAME, Store
 from schema.execution.errors import coded_error, format_error
 from schema.types import node_id
+from web.auth.credentials import credentials
 from web.auth.sessions import Authenticator
+from web.graphql.request import read_headers
 
 STATUS = {
     ErrorCode.BAD_REQUEST: 400,
@@ -67,7 +69,7 @@ class EvidenceEndpoint:
     async def upload(self, request: Request) -> Response:
         """201 with {id, mediaType, bytes, sha256, url}, or an error with its code."""
         try:
-            viewer = await self._authenticator.authenticate(request.headers.get("authorization"))
+            viewer = await self._authenticator.authenticate(credentials(read_headers(request.scope)))
             evidence = await self._store_upload(request, require_uploader(viewer))
             return JSONResponse(evidence, 201, {"cache-control": "no-store"})
         except RequestError as error:

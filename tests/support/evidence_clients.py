@@ -23,6 +23,7 @@ from schema.build import Graph
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from tests.conftest import NOW, SHANGHAI
+from web.auth.credentials import bearer
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Claims, Tokens
 from web.server import Server, bind
@@ -89,7 +90,7 @@ class Desk:
 
     async def ask(self, query: str, by: dict[str, str], **variables: Any) -> dict[str, Any]:
         """The data of a query by the viewer of these headers, without errors."""
-        viewer = await self.viewers.authenticate(by["authorization"])
+        viewer = await self.viewers.authenticate(bearer(by["authorization"]))
         answer = await self.execution.run(Operation(query, variables), viewer)
         assert answer.errors == []
         assert answer.data is not None

@@ -1,4 +1,4 @@
-"""Finds out who sends a request, from its bearer token, and ends the sessions of holders who leave the register."""
+"""Finds out who sends a request, from its credentials, and ends the sessions of holders who leave the register."""
 
 import datetime as dt
 from collections import OrderedDict
@@ -8,11 +8,13 @@ from models.db.database import Database
 from models.visibility import Role, Scope, Viewer, Visibility
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import viewers
+from web.auth.credentials import Credentials
 from web.auth.tokens import Claims, Tokens
 
 CACHE_SIZE = 1_000
 # A viewer is looked up again after this long. A request by the holder of a removed badge is refused after it.
 FRESH = dt.timedelta(seconds=30)
+SIGNED_OUT = "This sign-in has ended: sign in again."
 HOLDER_GONE = "The holder of this token is not in the register."
 
 
@@ -23,9 +25,13 @@ class Session:
     """
 
     def __init__(
-        self, authenticator: "Authenticator", viewer: Viewer | None, token: str = "", claims: Claims | None = None
+        self,
+        authenticator: "Authenticator",
+        viewer: Viewer | None,
+        credentials: Credentials | None = None,
+        claims: Claims | None = None,
     ) -> None:
-        self._authenticator, self.viewer, self.token = authenticator, viewer, token
+        self._authenticator, self.viewer, self.credentials = authenticator, viewer, credentials
         role = None if claims is None else claims.role
         self.badge = claims.inspector if claims is not None and role is Role.INSPECTOR else None
         self.code = claims.enterprise if claims is not None and role is Role.ENTERPRISE else None
@@ -45,13 +51,13 @@ class Session:
 
 
 class Authenticator:
-    """Turns tokens into viewers. `anonymous` is the viewer of a request without a token; None refuses such requests."""
+    """Turns credentials into viewers. `anonymous` is the viewer of a request without any, or None to refuse it."""
 
     def __init__(
         self, tokens: Tokens, database: Database, clock: Callable[[], dt.datetime], anonymous: Viewer | None
     ) -> None:
         self._tokens, self._database, self._clock, self.anonymous = tokens, database, clock, anonymous
-        self._cache: OrderedDict[str, tuple[Viewer, dt.datetime]] = OrderedDict()
+        self._cache: OrderedDict[Credentials, tuple[Viewer, dt.datetime]] = OrderedDict()
         self.sessions: set[Session] = set()
 
     def seconds_left(self, viewer: Viewer | None) -> float | None:
@@ -60,18 +66,26 @@ class Authenticator:
             return None
         return max(0.0, (viewer.expires_at - self._clock()).total_seconds())
 
-    async def authenticate(self, authorization: str | None) -> Viewer | None:
-        """The viewer of an Authorization header. Raises RequestError for a header without a valid token."""
-        token = _token(authorization)
-        return self.anonymous if token is None else await self.authenticate_token(token)
+    async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
+        """The viewer with these credentials. Raises RequestError for credentials that are not valid."""
+        if credentials is None:
+            return self.anonymous
+        now = self._clock()
+        cached = self._cache.get(credentials)
+        if cached is not None and now < cached[1]:
+            return cached[0]
+        viewer = await self._viewer(self._claims(credentials, now))
+        self._cache[credentials] = (viewer, min(now + FRESH, viewer.expires_at or now))
+        if len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)
+        return viewer
 
-    async def open_session(self, authorization: str | None) -> Session:
+    async def open_session(self, credentials: Credentials | None) -> Session:
         """The viewer as the register has them now, for a stream. Raises RequestError like `authenticate`."""
-        token = _token(authorization)
-        if token is None:
+        if credentials is None:
             return Session(self, self.anonymous)
-        claims = self._tokens.read(token, self._clock())
-        session = Session(self, await self.authenticate_token(token), token, claims)
+        claims = self._claims(credentials, self._clock())
+        session = Session(self, await self.authenticate(credentials), credentials, claims)
         if session.badge or session.code:
             # Added before the look-up: a removal before the look-up is seen by it, a later one by `recheck`.
             self.sessions.add(session)
@@ -103,22 +117,17 @@ class Authenticator:
         for session in sessions:
             key = inspectors.get(session.badge) if session.badge else enterprises.get(session.code or "")
             if key != session.key and session in self.sessions:
-                self._cache.pop(session.token, None)
+                if session.credentials is not None:
+                    self._cache.pop(session.credentials, None)
                 session.release()
                 session.revoked = True
                 session.on_revoked()
 
-    async def authenticate_token(self, token: str) -> Viewer:
-        """Raises RequestError for a token that is invalid or expired, or whose holder is not in the register."""
-        now = self._clock()
-        cached = self._cache.get(token)
-        if cached is not None and now < cached[1]:
-            return cached[0]
-        viewer = await self._viewer(self._tokens.read(token, now))
-        self._cache[token] = (viewer, min(now + FRESH, viewer.expires_at or now))
-        if len(self._cache) > CACHE_SIZE:
-            self._cache.popitem(last=False)
-        return viewer
+    def _claims(self, credentials: Credentials, now: dt.datetime) -> Claims:
+        """Raises RequestError for a token that is invalid or expired."""
+        if credentials.scheme == "cookie":
+            raise RequestError(ErrorCode.UNAUTHENTICATED, SIGNED_OUT)
+        return self._tokens.read(credentials.secret, now)
 
     async def _viewer(self, claims: Claims) -> Viewer:
         person = await viewers.find_holder(self._database, claims.role, claims.inspector, claims.enterprise)
@@ -132,16 +141,6 @@ class Authenticator:
             name=claims.name or person.name,
             expires_at=claims.expires_at,
         )
-
-
-def _token(authorization: str | None) -> str | None:
-    """The token of an Authorization header; None without a header. Raises RequestError."""
-    if authorization is None:
-        return None
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise RequestError(ErrorCode.UNAUTHENTICATED, "Send `Authorization: Bearer <token>`.")
-    return token.strip()
 
 
 DEMO_TTL = dt.timedelta(hours=12)

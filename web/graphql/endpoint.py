@@ -12,9 +12,10 @@ from schema.execution.errors import InvalidOperation, coded_error, format_error,
 from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, PreparedOperation
 from schema.live.streams import LiveStreams
+from web.auth.credentials import credentials
 from web.auth.sessions import HOLDER_GONE, Authenticator
 from web.graphql.negotiation import EVENTS, GRAPHQL, JSON, PARTS, Accepted, negotiate
-from web.graphql.request import Headers, authorization, read_headers, read_operation
+from web.graphql.request import Headers, read_headers, read_operation
 from web.graphql.response import (
     BEARER,
     HttpResponse,
@@ -53,7 +54,7 @@ class GraphQLEndpoint:
         media = accepted.media
         try:
             operation = await read_operation(scope, headers, receive, body_limit=self._body_limit)
-            viewer = await self._authenticator.authenticate(authorization(headers))
+            viewer = await self._authenticator.authenticate(credentials(headers))
             prepared = self._executor.prepare(operation)
             kind = prepared.parsed.kind
             if kind is OperationType.SUBSCRIPTION:
@@ -77,7 +78,7 @@ class GraphQLEndpoint:
         session = None
         try:
             cursor = headers.get(b"last-event-id", b"").decode("latin-1") or None
-            session = await self._authenticator.open_session(authorization(headers))
+            session = await self._authenticator.open_session(credentials(headers))
             prepared = await self._live.prepare(operation, viewer, cursor)
             if session.revoked:
                 raise RequestError(ErrorCode.UNAUTHENTICATED, HOLDER_GONE)

@@ -26,11 +26,6 @@ def read_headers(scope: Scope) -> Headers:
     return dict(reversed(scope["headers"]))
 
 
-def authorization(headers: Headers) -> str | None:
-    value = headers.get(b"authorization")
-    return None if value is None else value.decode("latin-1")
-
-
 async def read_operation(scope: Scope, headers: Headers, receive: Receive, *, body_limit: int) -> Operation:
     """The operation in a body, of at most `body_limit` bytes, or in the query string. Raises RequestError."""
     if scope["method"] != "POST":

@@ -19,10 +19,11 @@ from schema.execution.errors import coded_error, format_error, request_errors
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
 from schema.live.streams import LiveStreams, StreamMembership
+from web.auth.credentials import credentials
 from web.auth.sessions import Authenticator, Session
 from web.graphql.close_codes import OPERATIONS_MAXIMUM
 from web.graphql.negotiation import EVENTS, JSON
-from web.graphql.request import authorization, read_headers, read_operation
+from web.graphql.request import read_headers, read_operation
 from web.graphql.response import error_response, refusal
 from web.graphql.sse import SendQueue, StreamResponse, StreamSink, event
 
@@ -75,11 +76,11 @@ class ReservedEndpoint:
         self._streams: dict[str, ReservedStream] = {}
 
     async def respond(self, request: Request) -> ASGIApp:
-        header = authorization(read_headers(request.scope))
         try:
-            viewer = await self._authenticator.authenticate(header)
+            sent = credentials(read_headers(request.scope))
+            viewer = await self._authenticator.authenticate(sent)
             if request.method == "PUT":
-                return self._reserve(await self._authenticator.open_session(header))
+                return self._reserve(await self._authenticator.open_session(sent))
             token = request.headers.get(TOKEN) or request.query_params.get("token", "")
             stream = self._streams.get(token)
             if stream is None or stream.viewer != viewer:

@@ -22,6 +22,7 @@ from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
 from schema.live.streams import LiveStreams, StreamMembership
 from subscriptions.feed import Message
+from web.auth.credentials import Credentials, bearer, credentials
 from web.auth.sessions import Authenticator, Session
 from web.graphql import close_codes
 from web.graphql.close_codes import (
@@ -33,7 +34,7 @@ from web.graphql.close_codes import (
     WAITING_BYTES,
     WAITING_MESSAGES,
 )
-from web.graphql.request import operation
+from web.graphql.request import operation, read_headers
 from web.graphql.uvicorn_protocols import EXTENSION, WebSocketProtocol, text_frame
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ class Socket:
         self._endpoint, self._scope, self._receive = endpoint, scope, receive
         self._protocol: WebSocketProtocol = scope["extensions"][EXTENSION]
         self._acknowledged = self._initialised = False
-        self._authorization: str | None = None
+        self._credentials: Credentials | None = None
         self._session: Session | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -162,11 +163,9 @@ class Socket:
         self._initialised = True
         fields = payload if isinstance(payload, dict) else {}
         header = next((v for k, v in fields.items() if k.lower() == "authorization" and isinstance(v, str)), None)
-        if header is None:
-            headers = dict(self._scope["headers"])
-            header = headers[b"authorization"].decode("latin-1") if b"authorization" in headers else None
         try:
-            self._authorization, self._session = header, await self._endpoint.authenticator.open_session(header)
+            self._credentials = credentials(read_headers(self._scope)) if header is None else bearer(header)
+            self._session = await self._endpoint.authenticator.open_session(self._credentials)
         except RequestError:
             return close_codes.FORBIDDEN
         self._session.on_revoked = partial(self.close, close_codes.FORBIDDEN)
@@ -204,7 +203,7 @@ class Socket:
             return None
         try:
             # Checked for each operation, as over HTTP: the holder may have been removed since without an event.
-            viewer = await self._endpoint.authenticator.authenticate(self._authorization)
+            viewer = await self._endpoint.authenticator.authenticate(self._credentials)
         except RequestError:
             return close_codes.FORBIDDEN
         try:

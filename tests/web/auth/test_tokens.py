@@ -21,6 +21,7 @@ from tests.support.actors import change
 from tests.support.owner_subset import table
 from tests.support.tokens import BADGE, NAMED, OTHER_TOKENS, TOKENS, WALL
 from tests.web.conftest import SECRET, talking
+from web.auth.credentials import Credentials
 from web.auth.sessions import FRESH, Authenticator
 from web.auth.tokens import Claims
 from web.settings import Settings
@@ -258,17 +259,17 @@ async def test_a_holder_removed_from_the_register_is_refused_after_thirty_second
     now = NOW
     authenticator = Authenticator(TOKENS, own_demo, lambda: now, None)
     token = TOKENS.make(replace(WALL, role=Role.INSPECTOR, inspector=BADGE))
-    known = await authenticator.authenticate(f"Bearer {token}")
+    known = await authenticator.authenticate(Credentials("bearer", token))
     assert known is not None
     inspector = table("inspector")
     await change(own_demo, inspector.update().where(inspector.c.badge == BADGE).values(badge="gone"))
     now += FRESH - dt.timedelta(seconds=1)
-    assert await authenticator.authenticate_token(token) == known
+    assert await authenticator.authenticate(Credentials("bearer", token)) == known
     now += dt.timedelta(seconds=1)
     assert dt.timedelta(seconds=30) == FRESH
     for _ in range(2):
         with pytest.raises(RequestError) as refused:
-            await authenticator.authenticate_token(token)
+            await authenticator.authenticate(Credentials("bearer", token))
         assert refused.value.code is ErrorCode.UNAUTHENTICATED
 
 
@@ -276,10 +277,10 @@ async def test_an_expired_token_is_refused_though_its_holder_is_cached(demo: Dat
     now = NOW + HOUR - dt.timedelta(seconds=1)
     authenticator = Authenticator(TOKENS, demo, lambda: now, None)
     token = TOKENS.make(WALL)
-    await authenticator.authenticate_token(token)
+    await authenticator.authenticate(Credentials("bearer", token))
     now += dt.timedelta(seconds=1)
     with pytest.raises(RequestError):
-        await authenticator.authenticate_token(token)
+        await authenticator.authenticate(Credentials("bearer", token))
 
 
 async def test_a_credit_code_takes_precedence_over_an_external_id(own_demo: Database) -> None:
@@ -288,5 +289,7 @@ async def test_a_credit_code_takes_precedence_over_an_external_id(own_demo: Data
     code = "91350100M000100Y43"
     await change(own_demo, enterprise.update().where(enterprise.c.id == 1).values(external_id=code))
     await change(own_demo, enterprise.update().where(enterprise.c.id == 2).values(credit_code=code))
-    viewer = await authenticator.authenticate_token(TOKENS.make(replace(WALL, role=Role.ENTERPRISE, enterprise=code)))
+    token = TOKENS.make(replace(WALL, role=Role.ENTERPRISE, enterprise=code))
+    viewer = await authenticator.authenticate(Credentials("bearer", token))
+    assert viewer is not None
     assert viewer.visibility.enterprise == 2
