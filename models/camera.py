@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.tables import Located, Registered, Row, location_check
+from models.db.tables import PERSONAL, Located, Registered, Row, location_check
 
 
 class Camera(Located, Registered, Row, table=True):
@@ -21,4 +21,4 @@ class Camera(Located, Registered, Row, table=True):
     enterprise_id: int | None = Field(default=None, foreign_key="enterprise.id")
     venue_id: int | None = Field(default=None, foreign_key="venue.id")
     online: bool = True
-    stream_url: str | None = None
+    stream_url: str | None = Field(default=None, sa_column_kwargs=PERSONAL)

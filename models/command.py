@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.db.column_types import named_enum
-from models.db.tables import Row
+from models.db.tables import PERSONAL, Row
 
 
 class CommandKind(enum.Enum):
@@ -25,7 +25,7 @@ class CommandUnit(Row, table=True):
     kind: CommandKind = Field(sa_type=named_enum(CommandKind, "kind"))
     name: str
     duties: str
-    lead_name: str | None = None
-    lead_phone: str | None = None
+    lead_name: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
+    lead_phone: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
     zone_id: int | None = Field(default=None, foreign_key="zone.id")
-    members: list[dict[str, str]] = Field(default_factory=list, sa_type=sa.JSON)
+    members: list[dict[str, str]] = Field(default_factory=list, sa_type=sa.JSON, sa_column_kwargs=PERSONAL)

@@ -8,7 +8,7 @@ from sqlmodel import Field
 
 from models.clock import now
 from models.db.column_types import EARLIEST, RankedEnum, SortableText, UtcTime, rank_check
-from models.db.tables import Located, Row, Versioned, location_check, order_indexes
+from models.db.tables import PERSONAL, Located, Row, Versioned, location_check, order_indexes
 
 
 class RiskGrade(enum.Enum):
@@ -58,10 +58,10 @@ class Enterprise(Versioned, Located, Row, table=True):
     industry: str | None = None
     hazardous_chemicals: bool = False
     major_hazard_level: int | None = Field(default=None, sa_type=sa.SmallInteger)
-    legal_name: str | None = None
-    legal_phone: str | None = None
-    safety_name: str | None = None
-    safety_phone: str | None = None
+    legal_name: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
+    legal_phone: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
+    safety_name: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
+    safety_phone: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
     open_hazards: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     last_inspected_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
     updated_at: dt.datetime = Field(default_factory=now, sa_type=UtcTime)

@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 
 from models.clock import now
 from models.db.column_types import RankedEnum, UtcTime, named_enum
-from models.db.tables import Row
+from models.db.tables import PERSONAL, Row
 from models.enterprise import RiskGrade
 from models.visibility import Role
 
@@ -140,7 +140,7 @@ class Event(Row, table=True):
     subject: Subject = Field(sa_type=named_enum(Subject, "subject"))
     subject_id: int | None = None
     actor_role: Role | None = Field(default=None, sa_type=named_enum(Role, "actor_role"))
-    actor_name: str | None = None
+    actor_name: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
     from_status: str | None = None
     to_status: str | None = None
     changes: list[dict[str, Any]] = Field(default_factory=list, sa_type=sa.JSON)

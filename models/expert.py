@@ -3,7 +3,7 @@
 from sqlmodel import Field
 
 from models.db.column_types import JsonList
-from models.db.tables import Located, Registered, Row, Versioned, zone_and_location
+from models.db.tables import PERSONAL, Located, Registered, Row, Versioned, zone_and_location
 
 
 class Expert(Versioned, Located, Registered, Row, table=True):
@@ -11,8 +11,8 @@ class Expert(Versioned, Located, Registered, Row, table=True):
 
     __table_args__ = zone_and_location()
 
-    full_name: str
-    phone: str | None = None
+    full_name: str = Field(sa_column_kwargs=PERSONAL)
+    phone: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
     specialties: list[str] = Field(sa_type=JsonList)
     zone_id: int | None = Field(default=None, foreign_key="zone.id")
     on_standby: bool = False

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.db.column_types import LATEST, RankedEnum, UtcTime, named_enum, rank_check
-from models.db.tables import Registered, Row, Versioned, order_indexes
+from models.db.tables import PERSONAL, Registered, Row, Versioned, order_indexes
 
 
 class HazardLevel(enum.Enum):
@@ -68,8 +68,8 @@ class Hazard(Versioned, Registered, Row, table=True):
     rectified_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
     accepted_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
     closed_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
-    owner_name: str | None = None
-    owner_phone: str | None = None
+    owner_name: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
+    owner_phone: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
     fix_responsibility: str | None = None
     fix_measures: str | None = None
     fix_funds: str | None = None

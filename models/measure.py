@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.db.column_types import UtcTime, named_enum
-from models.db.tables import Registered, Row, Versioned
+from models.db.tables import PERSONAL, Registered, Row, Versioned
 
 
 class MeasureKind(enum.Enum):
@@ -28,7 +28,7 @@ class ControlMeasure(Versioned, Registered, Row, table=True):
     enterprise_id: int = Field(foreign_key="enterprise.id")
     kind: MeasureKind = Field(sa_type=named_enum(MeasureKind, "kind"))
     description: str
-    responsible_name: str | None = None
-    responsible_phone: str | None = None
+    responsible_name: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
+    responsible_phone: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
     since: dt.date
     lifted_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.db.column_types import SortableText, named_enum
-from models.db.tables import Located, Registered, Row, Versioned, zone_and_location
+from models.db.tables import PERSONAL, Located, Registered, Row, Versioned, zone_and_location
 
 
 class TeamKind(enum.Enum):
@@ -28,7 +28,7 @@ class Team(Versioned, Located, Registered, Row, table=True):
     name: str = Field(sa_type=SortableText)
     kind: TeamKind = Field(sa_type=named_enum(TeamKind, "kind"))
     strength: int
-    leader_name: str | None = None
-    leader_phone: str | None = None
+    leader_name: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
+    leader_phone: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
     zone_id: int | None = Field(default=None, foreign_key="zone.id")
     on_standby: bool = False

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.db.column_types import SortableText
-from models.db.tables import Located, Registered, Row, Versioned, zone_and_location
+from models.db.tables import PERSONAL, Located, Registered, Row, Versioned, zone_and_location
 
 
 class Warehouse(Located, Registered, Row, table=True):
@@ -13,8 +13,8 @@ class Warehouse(Located, Registered, Row, table=True):
     __table_args__ = zone_and_location()
 
     name: str = Field(sa_type=SortableText)
-    keeper_name: str | None = None
-    keeper_phone: str | None = None
+    keeper_name: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
+    keeper_phone: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
     zone_id: int | None = Field(default=None, foreign_key="zone.id")
 
 

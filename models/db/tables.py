@@ -1,8 +1,14 @@
 """Parts that tables share: base classes, indexes and constraints."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.schema import SchemaItem
 from sqlmodel import Field, SQLModel
+
+# Marks a column with data about a person: `Field(sa_column_kwargs=PERSONAL)`. The log marks changes of such a column,
+# and the schema refuses a field of it that is visible without the right to personal data.
+PERSONAL: dict[str, Any] = {"info": {"personal": True}}
 
 
 def order_indexes(scopes: dict[str, list[str]], orders: dict[str, sa.TextClause | str]) -> list[sa.Index]:
@@ -35,6 +41,11 @@ def table_of(model: type[SQLModel]) -> sa.Table:
     """The table of a model declared with `table=True`. Raises AttributeError for any other class."""
     table: sa.Table = model.__table__  # type: ignore[attr-defined]  # SQLModel adds the attribute at run time
     return table
+
+
+def is_personal(column: "sa.Column[Any]") -> bool:
+    """Whether the column has data about a person."""
+    return bool(column.info.get("personal"))
 
 
 class Row(SQLModel):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 import models
 from models import Subject
-from models.db.tables import Versioned
+from models.db.tables import Versioned, is_personal, table_of
 
 # Models whose rows may only be written together with an event about the row: all subjects of events.
 OWN_EVENT_MODELS: tuple[type[Any], ...] = tuple(
@@ -35,8 +35,6 @@ ANY_EVENT_MODELS: tuple[type[Any], ...] = (
     models.InspectionInspector,
     models.DeadlineExtension,
 )
-# Endings of columns with names and telephone numbers of people.
-PERSONAL_SUFFIXES = ("_name", "phone")
 
 
 class ChangeTracker:
@@ -105,8 +103,10 @@ class ChangeTracker:
     def entries(self, row: Any) -> list[dict[str, Any]]:
         """The row's changes as the log stores them; the status is not among them, since the event has it."""
         changes = self._columns.get(id(row), {}) | self._extra.get(id(row), {})
+        columns = table_of(type(row)).columns
+        personal = {name for name in changes if name in columns and is_personal(columns[name])}
         return [
-            {"field": _camel(name), "from": _text(old), "to": _text(new), "personal": name.endswith(PERSONAL_SUFFIXES)}
+            {"field": _camel(name), "from": _text(old), "to": _text(new), "personal": name in personal}
             for name, (old, new) in changes.items()
             if name != "status"
         ]

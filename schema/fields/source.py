@@ -20,7 +20,8 @@ from strawberry.types.base import StrawberryContainer, StrawberryList
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
-from models.visibility import Right, Visibility
+from models.db.tables import is_personal
+from models.visibility import PERSONAL_DATA, Right, Visibility
 from resolvers.sql.predicates import table_column
 from schema.execution.context import Context
 from schema.plan.row_codec import FunctionBuilder, RowLayout
@@ -247,8 +248,11 @@ def fields_of(cls: Any) -> list[dataclasses.Field[Any]]:
 
 
 def check_columns(cls: Any) -> None:
-    """Raises TypeError for a field that takes a column of another table, which no type checker notices."""
+    """Raises TypeError for a field that takes a column of another table, or shows personal data without the right."""
     for field in cls.__strawberry_definition__.fields:
         for column in field.source.parent_columns() if isinstance(field, LoadField) else ():
-            if table_column(column).table is not cls.row.__table__:
+            taken = table_column(column)
+            if taken.table is not cls.row.__table__:
                 raise TypeError(f"{cls.__name__}.{field.python_name} takes {column}, a column of another table")
+            if is_personal(taken) and field.sees is not PERSONAL_DATA:
+                raise TypeError(f"{cls.__name__}.{field.python_name} shows {column}, which is personal data")

@@ -144,6 +144,18 @@ def test_a_column_of_another_table_is_refused(declared: Any) -> None:
 
 
 @pytest.mark.usefixtures("unregistered")
+def test_personal_data_without_the_right_to_it_is_refused() -> None:
+    @row_type(models.Enterprise)
+    class Open:
+        """A type that shows everybody the name of a person."""
+
+        legal_name: str | None = column(models.Enterprise.legal_name, "Name.")
+
+    with pytest.raises(TypeError, match=r"Open\.legal_name shows .*legal_name, which is personal data"):
+        check_columns(Open)
+
+
+@pytest.mark.usefixtures("unregistered")
 def test_a_type_of_its_own_columns_passes() -> None:
     @row_type(models.Enterprise)
     class Pure:
