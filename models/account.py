@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from models.clock import now
 from models.db.column_types import UtcTime, named_enum
-from models.db.tables import Row
+from models.db.tables import PERSONAL, Row
 from models.visibility import Role
 
 
@@ -28,7 +28,7 @@ class Account(Row, table=True):
     )
 
     name: str = Field(unique=True)
-    full_name: str
+    full_name: str = Field(sa_column_kwargs=PERSONAL)
     role: Role = Field(sa_type=named_enum(Role, "role"))
     inspector_id: int | None = Field(default=None, foreign_key="inspector.id", index=True)
     enterprise_id: int | None = Field(default=None, foreign_key="enterprise.id", index=True)

@@ -21,6 +21,11 @@ class ErrorCode(enum.Enum):
     NOT_FOUND = "NOT_FOUND"
     FORBIDDEN = "FORBIDDEN"
     UNAUTHENTICATED = "UNAUTHENTICATED"
+    BAD_CREDENTIALS = "BAD_CREDENTIALS"  # no enabled account has this name and password
+    CODE_NEEDED = "CODE_NEEDED"  # name and password are right; the account has TOTP
+    BAD_CODE = "BAD_CODE"  # a TOTP code is wrong, or was used already
+    WEAK_PASSWORD = "WEAK_PASSWORD"  # a new password is too short, too common, or the name
+    NAME_TAKEN = "NAME_TAKEN"  # another account has this name
     NO_DISTRICT = "NO_DISTRICT"
     TOO_COSTLY = "TOO_COSTLY"  # an operation may read more rows than the limit
     TOO_MANY = "TOO_MANY"  # too many operations at once on one connection
@@ -29,12 +34,13 @@ class ErrorCode(enum.Enum):
 
 
 class RequestError(Exception):
-    """A request that is refused; its sender has to change it."""
+    """A request that is refused; its sender has to change it, or to wait `retry_after` seconds."""
 
-    def __init__(self, code: ErrorCode, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.retry_after = retry_after
 
 
 def checked_text(value: str) -> str:

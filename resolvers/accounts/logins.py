@@ -1,0 +1,143 @@
+"""Logins: who is signed in with which browser. They are rows, so ending one ends it on every process."""
+
+import datetime as dt
+import hashlib
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models import Account, AccountEventKind, Login, Role
+from models.db.database import Database
+from models.db.tables import table_of
+from resolvers.accounts.audit import Actor, record
+
+ABSOLUTE = dt.timedelta(hours=12)  # a login ends this long after the sign-in
+IDLE = dt.timedelta(hours=2)  # and this long after its last use
+TOUCH = dt.timedelta(minutes=1)  # the time of the last use is written this often at most
+AGENT_MAXIMUM = 200  # characters of a User-Agent header that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request to sign in comes from."""
+
+    address: str | None = None
+    agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentLogin:
+    """A valid login with its account, as they are now."""
+
+    id: int
+    account_id: int
+    name: str
+    full_name: str
+    role: Role
+    inspector_id: int | None
+    enterprise_id: int | None
+    must_change: bool
+    totp: bool
+    password: bool
+    last_seen_at: dt.datetime
+    expires_at: dt.datetime
+
+
+def hash_secret(secret: str) -> str:
+    """What the database keeps of a cookie's secret. The secret is random, so a plain hash cannot be reversed."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+async def start_login(session: AsyncSession, account_id: int, client: Client, now: dt.datetime) -> str:
+    """Sign a browser in; returns the secret for its cookie."""
+    secret = secrets.token_urlsafe(32)
+    session.add(
+        Login(
+            account_id=account_id,
+            secret_hash=hash_secret(secret),
+            created_at=now,
+            last_seen_at=now,
+            expires_at=now + ABSOLUTE,
+            address=client.address,
+            agent=None if client.agent is None else client.agent[:AGENT_MAXIMUM],
+        )
+    )
+    await session.flush()
+    return secret
+
+
+def _valid(login: Any, now: dt.datetime) -> list[sa.ColumnElement[bool]]:
+    return [login.c.expires_at > now, login.c.last_seen_at > now - IDLE]
+
+
+async def find_login(
+    database: Database, secret_hash: str, now: dt.datetime, *, restricted: bool = False
+) -> CurrentLogin | None:
+    """The login with this secret; None if it has ended, or if its account is disabled.
+
+    A person with a one-time password may do nothing but change it: their login is found only with `restricted`.
+    """
+    login, account = table_of(Login), table_of(Account)
+    statement = sa.select(account, login.c.id.label("login_id"), login.c.last_seen_at, login.c.expires_at)
+    statement = statement.join_from(login, account, account.c.id == login.c.account_id)
+    statement = statement.where(
+        login.c.secret_hash == secret_hash, account.c.disabled_at.is_(None), *_valid(login, now)
+    )
+    async with database.read() as connection:
+        row = (await connection.execute(statement)).first()
+    if row is None or (row.must_change and not restricted):
+        return None
+    return CurrentLogin(
+        id=row.login_id,
+        account_id=row.id,
+        name=row.name,
+        full_name=row.full_name,
+        role=row.role,
+        inspector_id=row.inspector_id,
+        enterprise_id=row.enterprise_id,
+        must_change=row.must_change,
+        totp=row.totp_confirmed_at is not None,
+        password=row.password_hash is not None,
+        last_seen_at=row.last_seen_at,
+        expires_at=row.expires_at,
+    )
+
+
+async def touch_logins(database: Database, login_ids: Collection[int], now: dt.datetime) -> None:
+    """Note that these logins are in use."""
+    login = table_of(Login)
+    stale = sa.and_(login.c.id.in_(sorted(login_ids)), login.c.last_seen_at <= now - TOUCH)
+    async with database.write() as session:
+        await session.execute(sa.update(login).where(stale).values(last_seen_at=now))
+
+
+async def list_logins(database: Database, account_id: int, now: dt.datetime) -> list[Login]:
+    """The valid logins of an account, newest first."""
+    login = table_of(Login)
+    statement = sa.select(login).where(login.c.account_id == account_id, *_valid(login, now))
+    async with database.read() as connection:
+        rows = await connection.execute(statement.order_by(login.c.id.desc()))
+        return [Login(**row._mapping) for row in rows]
+
+
+async def end_login(
+    database: Database, account_id: int, login_id: int, actor: Actor, now: dt.datetime, kind: AccountEventKind
+) -> bool:
+    """End one login of an account. False if the account has no such login."""
+    login = table_of(Login)
+    ended = sa.delete(login).where(login.c.id == login_id, login.c.account_id == account_id)
+    async with database.write() as session:
+        existed = (await session.execute(ended.returning(login.c.id))).first() is not None
+        if existed:
+            record(session, kind, account_id, actor, now)
+    return existed
+
+
+async def end_all_logins(session: AsyncSession, account_id: int) -> None:
+    """Sign an account out everywhere."""
+    login = table_of(Login)
+    await session.execute(sa.delete(login).where(login.c.account_id == account_id))

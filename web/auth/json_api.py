@@ -1,0 +1,115 @@
+"""Endpoints of JSON under /auth: bodies that are read strictly, and errors in the form of the graph's errors."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from graphql import GraphQLError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from models.db.outages import is_outage
+from resolvers.errors import ErrorCode, RequestError
+from schema.execution.errors import format_error
+from web.graphql.negotiation import is_json
+
+BODY_MAXIMUM = 16_384  # bytes
+NO_STORE = {"cache-control": "no-store"}
+STATUS = {
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.BAD_CREDENTIALS: 401,
+    ErrorCode.CODE_NEEDED: 401,
+    ErrorCode.BAD_CODE: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.NAME_TAKEN: 409,
+    ErrorCode.TOO_LARGE: 413,
+    ErrorCode.UNSUPPORTED_TYPE: 415,
+    ErrorCode.TOO_MANY: 429,
+}
+
+Handler = Callable[[Any, Request], Awaitable[Response]]
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("NUL")
+    return text
+
+
+# A text that both databases can store.
+Text = Annotated[str, StringConstraints(max_length=200), AfterValidator(_storable)]
+
+
+class Body(BaseModel):
+    """The body of a request, with names in camel case. Unknown names and other types are refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", alias_generator=to_camel)
+
+
+BodyOf = TypeVar("BodyOf", bound=Body)
+
+
+async def read_body(request: Request, shape: type[BodyOf]) -> BodyOf:
+    """The body of a request. Raises RequestError, which names wrong fields but never repeats a value.
+
+    Only JSON is taken: a form of another site can send text, but no JSON without a preflight that no server answers.
+    """
+    if not is_json(request.headers.get("content-type", "").encode()):
+        raise RequestError(ErrorCode.UNSUPPORTED_TYPE, "Send the request as application/json, in UTF-8.")
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_MAXIMUM:
+                raise RequestError(ErrorCode.TOO_LARGE, f"The body is longer than {BODY_MAXIMUM:,} bytes.")
+        return shape.model_validate(orjson.loads(body))
+    except ClientDisconnect:
+        raise RequestError(ErrorCode.BAD_REQUEST, "The body ended early.") from None
+    except orjson.JSONDecodeError:
+        raise RequestError(ErrorCode.BAD_REQUEST, "The body is not JSON.") from None
+    except ValidationError as error:
+        known = {field.alias or name for name, field in shape.model_fields.items()}
+        wrong = {str(e["loc"][0]) for e in error.errors() if e["loc"]}
+        named = ", ".join(f"`{name}`" for name in sorted(wrong & known))
+        message = (
+            f"Missing or wrong: {named}." if named else "The body is not an object of the fields that belong here."
+        )
+        raise RequestError(ErrorCode.BAD_INPUT, message) from None
+
+
+def answer(value: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, NO_STORE, "application/json")
+
+
+def no_content() -> Response:
+    return Response(status_code=204, headers=NO_STORE)
+
+
+def error_answer(error: RequestError) -> Response:
+    extensions: dict[str, Any] = {"code": error.code.value}
+    if error.retry_after is not None:
+        extensions["retryAfter"] = error.retry_after
+    response = answer({"errors": [{"message": error.message, "extensions": extensions}]}, STATUS.get(error.code, 400))
+    if error.retry_after is not None:
+        response.headers["retry-after"] = str(error.retry_after)
+    return response
+
+
+def endpoint(handler: Handler) -> Handler:
+    """A method that answers a request; what it raises becomes the answer, masked where it is unexpected."""
+
+    @functools.wraps(handler)
+    async def respond(self: Any, request: Request) -> Response:
+        try:
+            return await handler(self, request)
+        except RequestError as error:
+            return error_answer(error)
+        except Exception as error:  # the client gets a masked error, and the log the details
+            masked = format_error(GraphQLError("", original_error=error))
+            return answer({"errors": [masked]}, 503 if is_outage(error) else 500)
+
+    return respond
