@@ -7,7 +7,7 @@ from tests.support.source_files import CODE, ROOT, python_files, relative, tree
 
 SUFFIXES = ("Type", "Model", "Manager", "Helper", "Util", "Utils")
 # Folders whose tests are about several modules at once.
-FREE_FOLDERS = {"scenarios", "properties", "architecture", "docs"}
+FREE_FOLDERS = {"scenarios", "properties", "architecture", "docs", "hostile"}
 # Test files about a whole package of code, below `tests` and beside the tests of its modules.
 PACKAGE_TESTS = {
     "models/db/test_read_pools.py",

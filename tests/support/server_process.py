@@ -77,6 +77,14 @@ def serving(output: Path, url: str, *arguments: str, program: str = "web", **mor
 
 
 @contextmanager
+def serving_without_demo(output: Path, url: str, **more: str) -> Iterator[Process]:
+    """A server as in earnest, on a database that is migrated and filled already. It needs HUHANG_SECRET."""
+    program = ForkedProgram("web", [word for word in SERVE if word != "--demo"], environment(url, **more), output)
+    with _listening(program, output) as process:
+        yield process
+
+
+@contextmanager
 def executed(output: Path, url: str, *arguments: str, program: str = "web", **more: str) -> Iterator[Process]:
     """Like `serving`, but in a new interpreter, as `make run` starts it."""
     with output.open("wb") as file:

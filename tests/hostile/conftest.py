@@ -1,0 +1,66 @@
+"""The server under attack: a process of its own, outside demo mode, on a copy of the demo."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from models.db.database import Database
+from resolvers.queries.viewers import first_codes
+from tests.conftest import Databases
+from tests.hostile.case import COMMANDER, ENTERPRISE, WALL, Target
+from tests.hostile.watch import Watch
+from tests.support.server_process import serving_without_demo, web
+
+SECRET = "a secret of the tests, of no use elsewhere"
+PROBE = "probe"  # the viewer who is not to notice anything
+SETTINGS = {"HUHANG_SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
+
+
+async def first_enterprise(url: str) -> str:
+    """The code of an enterprise of the demo."""
+    database = Database(url)
+    try:
+        code = (await first_codes(database)).code
+    finally:
+        await database.close()
+    assert code is not None
+    return code
+
+
+def token(url: str, *arguments: str) -> str:
+    """A token as an operator makes one."""
+    done = web("token", *arguments, url=url, **SETTINGS)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def attacked_url(databases: Databases, demo_url: str) -> str:
+    return await databases.new(demo_url)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def tokens(attacked_url: str) -> dict[str, str]:
+    """A token by viewer."""
+    return {
+        WALL: token(attacked_url, "--role", "wall"),
+        COMMANDER: token(attacked_url, "--role", "commander", "--name", "攻击者"),
+        ENTERPRISE: token(attacked_url, "--role", "enterprise", "--enterprise", await first_enterprise(attacked_url)),
+        PROBE: token(attacked_url, "--role", "inspector", "--inspector", "XS1001"),
+    }
+
+
+@pytest.fixture(scope="module")
+def watch(attacked_url: str, tokens: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
+    log: Path = tmp_path_factory.mktemp("hostile") / "server.log"
+    with serving_without_demo(log, attacked_url, **SETTINGS) as server:
+        watch = Watch(server, tokens[PROBE])
+        with watch.running():
+            yield watch
+
+
+@pytest.fixture(scope="module")
+def target(watch: Watch, tokens: dict[str, str]) -> Target:
+    return Target(watch.port, {name: value for name, value in tokens.items() if name != PROBE})

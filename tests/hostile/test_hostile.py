@@ -1,0 +1,70 @@
+"""Nothing that a client sends stops the service: the whole corpus against a real server.
+
+For each case: the answer is one of those expected and never an unexpected error; no connection ends without an answer;
+another viewer is answered all the while; the server's memory and its log stay as they were. A sample runs in
+`make test`; there another viewer only has to be answered at all, since the machine may be busy.
+"""
+
+import asyncio
+import gc
+
+import pytest
+
+from tests.hostile.case import Case, Target
+from tests.hostile.groups import CORPUS
+from tests.hostile.watch import MIB, Watch
+from tests.support.patience import PATIENCE
+from tests.support.proof_mode import PROVING
+from tests.support.proofs import RecordProof
+
+ANSWERED_SECONDS = 1.0  # in a proof; otherwise the machine may be busy
+GROWTH = 100 * MIB
+SAMPLE = 4  # one case in so many runs in `make test`
+
+
+def chosen(cases: list[Case]) -> list[Case]:
+    return cases if PROVING else [case for case in cases if not case.long][::SAMPLE]
+
+
+async def faults_of_case(case: Case, target: Target, watch: Watch, before: int) -> tuple[list[str], float, int]:
+    """The faults of the server in a case, how long another viewer waited at most, and the most memory."""
+    with watch.since_now() as seen:
+        try:
+            async with asyncio.timeout(2 * PATIENCE):
+                faults = await case.attack(target)
+        except TimeoutError:
+            faults = ["the case did not end"]
+    faults += seen.faults[:3] + watch.logged_errors()[:3]
+    if PROVING and seen.slowest > ANSWERED_SECONDS:
+        faults.append(f"another viewer waited {seen.slowest:.1f} s")
+    if seen.memory - before > GROWTH:
+        faults.append(f"the memory grew by {(seen.memory - before) / MIB:.0f} MiB")
+    return [f"{case.group}: {case.name}: {fault}" for fault in faults], seen.slowest, seen.memory
+
+
+def test_there_are_at_least_300_cases() -> None:
+    assert sum(map(len, CORPUS.values())) >= 300
+
+
+@pytest.mark.parametrize("group", CORPUS)
+async def test_the_service_stands(
+    group: str, target: Target, watch: Watch, attacked_url: str, record_proof: RecordProof
+) -> None:
+    gc.collect()
+    cases, faults = chosen(CORPUS[group]), list[str]()
+    before, requests = watch.memory(), target.requests
+    slowest, memory = 0.0, before
+    for case in cases:
+        faults_of_one, seconds, size = await faults_of_case(case, target, watch, before)
+        faults += faults_of_one
+        slowest, memory = max(slowest, seconds), max(memory, size)
+    assert not faults, "\n".join(faults)
+    database = "SQLite" if "sqlite" in attacked_url else "PostgreSQL"
+    row = {
+        "group": f"{database}, {group}",
+        "cases": len(cases),
+        "requests": target.requests - requests,
+        "longest wait of another viewer": f"{slowest * 1000:,.0f} ms",
+        "growth of memory": f"{(memory - before) / MIB:.0f} MiB",
+    }
+    record_proof("hostile", "The hostile corpus", row)
