@@ -1,5 +1,6 @@
 """The settings, from environment variables with the prefix HUHANG_. The README lists them in a table."""
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -7,7 +8,8 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.db.database import driver_url
-from web.auth.tokens import SECRET_MINIMUM, Tokens, demo_secret
+from web.auth.keys import SECRET_MINIMUM, Secrets
+from web.auth.tokens import demo_secret
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
@@ -31,6 +33,10 @@ class Settings(BaseSettings):
     secret: SecretStr | None = Field(
         default=None,
         description="Secret that signs tokens, at least 32 characters. Demo mode makes one of its own.",
+    )
+    old_secrets: SecretStr | None = Field(
+        default=None,
+        description="Secrets whose tokens are accepted as well: one, or several as a JSON array.",
     )
     demo: bool = Field(default=False, description="Demo mode, as `serve --demo` sets it.")
     demo_enterprises: int = Field(
@@ -59,6 +65,12 @@ class Settings(BaseSettings):
             raise ValueError(f"at least {SECRET_MINIMUM} characters are needed")
         return value
 
+    @field_validator("old_secrets")
+    @classmethod
+    def _check_old(cls, value: SecretStr | None) -> SecretStr | None:
+        secrets_of(value)
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _check_kind(cls, value: str) -> str:
@@ -66,14 +78,21 @@ class Settings(BaseSettings):
         return value
 
 
-def secret(settings: Settings) -> str | None:
-    """The secret that signs tokens; None when none is set outside demo mode."""
+def secrets_of(value: SecretStr | None) -> tuple[str, ...]:
+    """The secrets in a setting: one, or several as a JSON array. Raises ValueError, which never shows one."""
+    text = "" if value is None else value.get_secret_value().strip()
+    try:
+        secrets = json.loads(text) if text.startswith("[") else [text] if text else []
+    except json.JSONDecodeError:
+        raise ValueError("this is not a JSON array") from None
+    if not all(isinstance(secret, str) and len(secret) >= SECRET_MINIMUM for secret in secrets):
+        raise ValueError(f"at least {SECRET_MINIMUM} characters are needed for each")
+    return tuple(secrets)
+
+
+def secrets(settings: Settings) -> Secrets | None:
+    """The server's secrets; None when none is set outside demo mode."""
+    old = secrets_of(settings.old_secrets)
     if settings.secret is not None:
-        return settings.secret.get_secret_value()
-    return demo_secret(VAR / "secret") if settings.demo else None
-
-
-def tokens(settings: Settings) -> Tokens | None:
-    """Makes and reads tokens; None without a secret."""
-    signing = secret(settings)
-    return None if signing is None else Tokens(signing)
+        return Secrets(settings.secret.get_secret_value(), old)
+    return Secrets(demo_secret(VAR / "secret"), old) if settings.demo else None

@@ -14,9 +14,10 @@ from schema.live.streams import LiveStreams
 from subscriptions.event_log import DatabaseLog
 from subscriptions.feed import Feed
 from subscriptions.notifier import Notifier
+from web.auth.keys import Purpose
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
-from web.settings import Settings, secret
+from web.settings import Settings, secrets
 from web.uploads import EvidenceEndpoint
 
 
@@ -25,11 +26,12 @@ class AppState:
 
     def __init__(self, settings: Settings, clock: Callable[[], dt.datetime]) -> None:
         self.settings = settings
-        signing = secret(settings)
-        if signing is None:
+        own = secrets(settings)
+        if own is None:
             raise ValueError("HUHANG_SECRET is needed outside demo mode")
-        self.tokens = Tokens(signing)
-        signer = Signer(signing)
+        self.secrets = own
+        self.tokens = Tokens(own.current, *own.old)
+        signer = Signer(*own.keys(Purpose.EVIDENCE_ADDRESSES))
         self.database = Database(settings.database_url, pool_size=settings.pool_size)
         self._zone_known = False
         # In demo mode a request without a token sees what a wall sees.

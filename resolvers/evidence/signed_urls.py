@@ -11,24 +11,25 @@ PATH = "/evidence"
 
 
 class Signer:
-    """Signs addresses, and checks the signatures."""
+    """Signs addresses with a key, and checks signatures by it and by older keys."""
 
-    def __init__(self, secret: str) -> None:
-        # A derived key, so that a signature can never pass for a token, nor a token for a signature.
-        self._key = hmac.digest(secret.encode(), b"huhang evidence address", "sha256")
+    def __init__(self, key: bytes, *old: bytes) -> None:
+        self._key, self._keys = key, (key, *old)
 
     def url(self, sha256: str, now: dt.datetime) -> str:
         """The path and query under which the bytes can be read. They are valid for ten to eleven minutes."""
         expires = -(-(now + LIFETIME).timestamp() // STEP) * STEP
-        return f"{PATH}/{sha256}?{urlencode({'expires': int(expires), 'signature': self._sign(sha256, int(expires))})}"
+        signature = _sign(self._key, sha256, int(expires))
+        return f"{PATH}/{sha256}?{urlencode({'expires': int(expires), 'signature': signature})}"
 
     def seconds_left(self, sha256: str, expires: str, signature: str, now: dt.datetime) -> int:
         """How many seconds the address is still valid; 0 if it has expired or its signature is wrong."""
         if not (expires.isascii() and expires.isdigit() and len(expires) <= 12 and signature.isascii()):
             return 0
-        if not hmac.compare_digest(self._sign(sha256, int(expires)), signature):
+        if not any(hmac.compare_digest(_sign(key, sha256, int(expires)), signature) for key in self._keys):
             return 0
         return max(int(expires) - int(now.timestamp()), 0)
 
-    def _sign(self, sha256: str, expires: int) -> str:
-        return hmac.new(self._key, f"{sha256} {expires}".encode(), hashlib.sha256).hexdigest()
+
+def _sign(key: bytes, sha256: str, expires: int) -> str:
+    return hmac.new(key, f"{sha256} {expires}".encode(), hashlib.sha256).hexdigest()

@@ -1,7 +1,8 @@
-"""Bearer tokens: JSON Web Tokens signed with the server's secret (HS256)."""
+"""Bearer tokens of this server: JSON Web Tokens, signed with a key that is derived from its secret (HS256)."""
 
 import contextlib
 import datetime as dt
+import hashlib
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +10,23 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+from joserfc.jwk import GuestProtocol, OctKey
 
 from models.visibility import Role, Scope
 from resolvers.errors import ErrorCode, RequestError
+from web.auth.keys import Purpose, Secrets
 
-SECRET_MINIMUM = 32
 ALGORITHM = "HS256"
+ISSUER = AUDIENCE = "huhang"
 
 
 @dataclass(frozen=True)
 class Claims:
-    """The claims of a token about its holder. `inspector` is a badge, `enterprise` a credit code or external id."""
+    """The claims of a token about its holder. `inspector` is a badge, `enterprise` a credit code or external id.
+
+    A token with an `id` was issued: its row says whether it still counts and who holds it. One without is for demo mode
+    only, and nothing but its claims says who holds it.
+    """
 
     role: Role
     expires_at: dt.datetime
@@ -29,32 +35,41 @@ class Claims:
     inspector: str | None = None
     enterprise: str | None = None
     scopes: frozenset[Scope] = frozenset()
+    id: str | None = None
+    issued_at: dt.datetime | None = None
 
 
 class Tokens:
-    """Makes and reads tokens."""
+    """Makes and reads tokens. Those that were signed with an `old` secret are read as well."""
 
-    def __init__(self, secret: str) -> None:
-        if len(secret) < SECRET_MINIMUM:
-            raise ValueError(f"a secret needs at least {SECRET_MINIMUM} characters")
-        self._key = OctKey.import_key(secret.encode())
+    def __init__(self, secret: str, *old: str) -> None:
+        keys = Secrets(secret, old).keys(Purpose.TOKENS)
+        self._keys = {hashlib.sha256(key).hexdigest()[:16]: OctKey.import_key(key) for key in keys}
+        self.key_id = next(iter(self._keys))
 
     def make(self, claims: Claims) -> str:
         payload = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
             "sub": claims.subject,
+            "jti": claims.id,
             "role": claims.role.name,
             "name": claims.name,
             "inspector": claims.inspector,
             "enterprise": claims.enterprise,
             "scopes": sorted(scope.value for scope in claims.scopes),
+            "iat": None if claims.issued_at is None else int(claims.issued_at.timestamp()),
             "exp": int(claims.expires_at.timestamp()),
         }
-        return jwt.encode({"alg": ALGORITHM}, {k: v for k, v in payload.items() if v}, self._key)
+        header = {"alg": ALGORITHM, "kid": self.key_id}
+        return jwt.encode(header, {k: v for k, v in payload.items() if v}, self._keys[self.key_id])
 
     def read(self, token: str, now: dt.datetime) -> Claims:
         """Raises RequestError for a token that is not of this server, not valid yet, or expired."""
         try:
             payload = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
+            if (payload["iss"], payload["aud"]) != (ISSUER, AUDIENCE):
+                raise ValueError
             claims, not_before = _claims(payload), _time(payload.get("nbf", 0))
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, OSError):
             raise RequestError(ErrorCode.UNAUTHENTICATED, "This is not a token of this server.") from None
@@ -64,10 +79,15 @@ class Tokens:
             raise RequestError(ErrorCode.UNAUTHENTICATED, "The token is not valid yet.")
         return claims
 
+    def _key(self, token: GuestProtocol) -> OctKey:
+        """The key that a token names. Raises KeyError or TypeError."""
+        return self._keys[token.headers()["kid"]]
+
 
 def _claims(payload: dict[str, Any]) -> Claims:
     """Raises ValueError, TypeError or KeyError for claims that `Tokens.make` never wrote."""
     texts = {name: payload.get(name) for name in ("name", "inspector", "enterprise")}
+    texts["id"] = payload.get("jti")
     subject, scopes = payload.get("sub", ""), payload.get("scopes", [])
     if not all(value is None or isinstance(value, str) for value in texts.values()):
         raise TypeError
@@ -78,6 +98,7 @@ def _claims(payload: dict[str, Any]) -> Claims:
         expires_at=_time(payload["exp"]),
         subject=subject,
         scopes=frozenset(Scope(scope) for scope in scopes),
+        issued_at=_time(payload["iat"]) if "iat" in payload else None,
         **texts,
     )
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from models.db.database import Database
 from web.auth.tokens import Tokens
-from web.settings import Settings, tokens
+from web.settings import Settings, secrets
 
 console = Console(stderr=True)
 
@@ -29,11 +29,11 @@ def load_settings() -> Settings:
         fail("\n".join(f"{name}: {reason}" for name, reason in wrong))
 
 
-def signing_tokens(settings: Settings) -> Tokens:
-    """What signs tokens. Without HUHANG_SECRET it uses the demo's secret, which lies under var/."""
-    signing = tokens(settings) or tokens(settings.model_copy(update={"demo": True}))
-    assert signing is not None
-    return signing
+def demo_tokens(settings: Settings) -> Tokens:
+    """What signs tokens for a demo server. Without HUHANG_SECRET it uses the demo's secret, which lies under var/."""
+    own = secrets(settings.model_copy(update={"demo": True}))
+    assert own is not None
+    return Tokens(own.current, *own.old)
 
 
 def fail(reason: str, status: int = 1) -> NoReturn:

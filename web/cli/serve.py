@@ -10,7 +10,7 @@ import typer
 
 from web import server, workers
 from web.app import PAGES
-from web.auth.tokens import SECRET_MINIMUM
+from web.auth.keys import SECRET_MINIMUM
 from web.cli.common import console, fail, load_settings, with_database
 from web.cli.seed import prepare_demo
 from web.logging import configure

@@ -6,7 +6,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from web.cli.common import console, fail, load_settings, signing_tokens
+from web.cli.common import console, demo_tokens, fail, load_settings
 from web.simulation import play
 from web.simulation.calls import Refusal
 
@@ -18,7 +18,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Seed of the day; equal seeds play equal days.")] = 0,
 ) -> None:
     """Simulate working days through the public API. Ctrl-C stops it."""
-    signing = signing_tokens(load_settings())
+    signing = demo_tokens(load_settings())
     try:
         summary = asyncio.run(play(url, signing, rate=rate, seconds=seconds, seed=seed))
     except httpx.HTTPError as error:

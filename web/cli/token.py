@@ -8,7 +8,7 @@ import typer
 
 from models.visibility import Role, Scope
 from web.auth.tokens import Claims
-from web.cli.common import fail, load_settings, signing_tokens
+from web.cli.common import demo_tokens, fail, load_settings
 
 
 def token(
@@ -20,7 +20,7 @@ def token(
     ttl: Annotated[str, typer.Option(help="Time until it expires, such as 30m, 8h or 7d.")] = "8h",
 ) -> None:
     """Print a bearer token, alone on the last line of standard output."""
-    signing = signing_tokens(load_settings())
+    signing = demo_tokens(load_settings())
     if (role is Role.INSPECTOR) != (inspector is not None) or (role is Role.ENTERPRISE) != (enterprise is not None):
         fail("An inspector's token needs --inspector, an enterprise's --enterprise, and no other has either.", 2)
     try:

@@ -1,11 +1,13 @@
 """The secret that signs tokens: where it is stored, who may read it, that it is never shown; and `token`."""
 
 import datetime as dt
+import json
 import secrets
 import stat
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -15,14 +17,18 @@ from websockets.sync.client import connect
 
 import web.settings
 from models.visibility import Role, Scope
+from resolvers.errors import RequestError
+from resolvers.evidence.signed_urls import Signer
 from tests.support.patience import PATIENCE
 from tests.support.server_process import serving
 from tests.support.server_process import web as run
-from web.auth.tokens import SECRET_MINIMUM, Claims, Tokens, demo_secret
+from web.auth.keys import SECRET_MINIMUM, Purpose, Secrets, derive
+from web.auth.tokens import Claims, Tokens, demo_secret
 from web.cli import app
-from web.settings import Settings, tokens
+from web.settings import Settings
 
 SECRET = "a secret of these tests, of no use anywhere else"
+OTHER = "an older secret of these tests, which nobody uses"
 STARTS = 8
 
 
@@ -64,16 +70,68 @@ def test_several_starts_at_once_share_one_secret(tmp_path: Path, monkeypatch: py
 
 def test_a_configured_secret_takes_precedence_over_the_demos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web.settings, "VAR", tmp_path)
+    assert web.settings.secrets(Settings(secret=SecretStr(SECRET), demo=True)) == Secrets(SECRET)
+    assert not (tmp_path / "secret").exists()
+    assert web.settings.secrets(Settings(secret=None, demo=False)) is None
+    demo = web.settings.secrets(Settings(secret=None, demo=True))
+    assert demo == Secrets((tmp_path / "secret").read_text())
+
+
+# -- keys --
+
+
+def test_each_purpose_has_a_key_of_its_own() -> None:
+    keys = {derive(SECRET, purpose) for purpose in Purpose} | {derive(OTHER, purpose) for purpose in Purpose}
+    assert len(keys) == 2 * len(Purpose)
+    assert {len(key) for key in keys} == {32}
+    # Keys must not change between releases: that would end every token.
+    assert derive(SECRET, Purpose.TOKENS).hex() == "01f54fa2a7159eb57c3b5aa72550b6c3906a42878ece6ae5c09286057b338823"
+
+
+def test_the_first_key_is_the_current_secrets() -> None:
+    secrets = Secrets(SECRET, (OTHER, SECRET))
+    assert secrets.keys(Purpose.TOKENS) == [derive(SECRET, Purpose.TOKENS), derive(OTHER, Purpose.TOKENS)]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, ()),
+        ("", ()),
+        (SECRET, (SECRET,)),
+        (json.dumps([SECRET, OTHER]), (SECRET, OTHER)),
+        ("[]", ()),
+    ],
+)
+def test_old_secrets_are_one_or_an_array(value: str | None, expected: tuple[str, ...]) -> None:
+    settings = Settings(secret=SecretStr(SECRET), old_secrets=None if value is None else SecretStr(value))
+    assert web.settings.secrets(settings) == Secrets(SECRET, expected)
+
+
+@pytest.mark.parametrize("value", ["short", "[", '["short"]', f'["{SECRET}", 1]', f"[{SECRET}]"])
+def test_wrong_old_secrets_are_refused_and_not_shown(value: str, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'huhang.db'}"
+    done = run("migrate", url=url, HUHANG_SECRET=SECRET, HUHANG_OLD_SECRETS=value)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("HUHANG_OLD_SECRETS: ")
+    assert SECRET not in line
+
+
+def test_what_an_old_secret_signed_is_still_accepted() -> None:
     now = dt.datetime.now(dt.UTC)
     claims = Claims(Role.WALL, now.replace(microsecond=0) + dt.timedelta(hours=1))
-    own = tokens(Settings(secret=SecretStr(SECRET), demo=True))
-    assert own is not None
-    assert Tokens(SECRET).read(own.make(claims), now) == claims
-    assert not (tmp_path / "secret").exists()
-    assert tokens(Settings(secret=None, demo=False)) is None
-    demo = tokens(Settings(secret=None, demo=True))
-    assert demo is not None
-    assert Tokens((tmp_path / "secret").read_text()).read(demo.make(claims), now) == claims
+    before, after, later = Tokens(OTHER), Tokens(SECRET, OTHER), Tokens(SECRET)
+    assert after.read(before.make(claims), now) == claims
+    assert later.read(after.make(claims), now) == claims
+    with pytest.raises(RequestError):
+        later.read(before.make(claims), now)
+    assert before.key_id != after.key_id == later.key_id
+
+    [old], [new] = (Secrets(secret).keys(Purpose.EVIDENCE_ADDRESSES) for secret in (OTHER, SECRET))
+    for signer, is_accepted in ((Signer(new, old), True), (Signer(new), False), (Signer(old), True)):
+        parts = dict(parse_qsl(urlsplit(Signer(old).url("a" * 64, now)).query))
+        assert bool(signer.seconds_left("a" * 64, parts["expires"], parts["signature"], now)) is is_accepted
 
 
 @pytest.mark.parametrize("secret", ["", "short", "x" * (SECRET_MINIMUM - 1)])

@@ -22,6 +22,7 @@ from tests.support.owner_subset import table
 from tests.support.tokens import BADGE, NAMED, OTHER_TOKENS, TOKENS, WALL
 from tests.web.conftest import SECRET, talking
 from web.auth.credentials import Credentials
+from web.auth.keys import Purpose, derive
 from web.auth.sessions import FRESH, Authenticator
 from web.auth.tokens import Claims
 from web.settings import Settings
@@ -30,18 +31,20 @@ pytestmark = pytest.mark.database_independent
 
 HOUR = dt.timedelta(hours=1)
 WHO = "{ viewer { role name scopes expiresAt inspector { badge } enterprise { creditCode } } }"
-RAW = SECRET.get_secret_value()
+KEY = derive(SECRET.get_secret_value(), Purpose.TOKENS)
 
 
-def signed(*, key: str = RAW, algorithm: str = "HS256", **claims: Any) -> str:
+def signed(*, key: bytes = KEY, algorithm: str = "HS256", kid: Any = TOKENS.key_id, **claims: Any) -> str:
     """A token with any claims."""
-    whole = {"role": "WALL", "sub": "wall", "exp": int((NOW + HOUR).timestamp()), **claims}
-    kept = {k: v for k, v in whole.items() if v is not ...}
-    return jwt.encode({"alg": algorithm}, kept, OctKey.import_key(key), algorithms=[algorithm])
+    own = {"iss": "huhang", "aud": "huhang", "role": "WALL", "sub": "wall", "exp": int((NOW + HOUR).timestamp())}
+    kept = {k: v for k, v in (own | claims).items() if v is not ...}
+    header = {"alg": algorithm} | ({} if kid is ... else {"kid": kid})
+    return jwt.encode(header, kept, OctKey.import_key(key), algorithms=[algorithm])
 
 
 def unsigned(**claims: Any) -> str:
-    parts = ({"alg": "none", "typ": "JWT"}, {"role": "COMMANDER", "exp": int((NOW + HOUR).timestamp()), **claims})
+    own = {"iss": "huhang", "aud": "huhang", "role": "COMMANDER", "exp": int((NOW + HOUR).timestamp())}
+    parts = ({"alg": "none", "typ": "JWT", "kid": TOKENS.key_id}, own | claims)
     return ".".join(base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts) + "."
 
 
@@ -106,6 +109,9 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "nbf": ("soon", None, True, 1e300),
     "name": (1, [], True),
     "sub": (1, [], True, None),
+    "iss": (1, [], None),
+    "jti": (1, [], True),
+    "iat": ("soon", [], 1e300),
     "inspector": (1, [], True),
     "scopes": ("read", {"read": 1}, ["all"], [[]], 1, None),
 }
@@ -114,8 +120,18 @@ BAD: dict[str, str] = {
     "changed": (good := TOKENS.make(WALL)).replace(good.split(".")[1], OTHER_TOKENS.make(NAMED).split(".")[1]),
     "without its signature": good.rpartition(".")[0] + ".",
     "unsigned": unsigned(),
-    "of another algorithm": signed(algorithm="HS384", key=RAW * 2),
-    "the same secret, another algorithm": signed(algorithm="HS512", key=RAW),
+    "of another algorithm": signed(algorithm="HS384", key=KEY * 2),
+    "the same key, another algorithm": signed(algorithm="HS512", key=KEY * 2),
+    "signed with the secret itself": signed(key=SECRET.get_secret_value().encode()),
+    "signed with another purpose's key": signed(key=derive(SECRET.get_secret_value(), Purpose.EVIDENCE_ADDRESSES)),
+    "of no key": signed(kid=...),
+    "of an unknown key": signed(kid="0123456789abcdef"),
+    "of another key": signed(kid=OTHER_TOKENS.key_id),
+    "of nobody": signed(iss=...),
+    "of another issuer": signed(iss="https://login.example.org"),
+    "for nobody": signed(aud=...),
+    "for others": signed(aud="another"),
+    "for us and others": signed(aud=["huhang", "another"]),
     "ended": signed(exp=int(NOW.timestamp())),
     "not begun": signed(nbf=int((NOW + HOUR).timestamp())),
     "without an end": signed(exp=...),
