@@ -29,6 +29,8 @@ class ErrorCode(enum.Enum):
     NO_DISTRICT = "NO_DISTRICT"
     TOO_COSTLY = "TOO_COSTLY"  # an operation may read more rows than the limit
     TOO_MANY = "TOO_MANY"  # too many operations at once on one connection
+    BAD_HOST = "BAD_HOST"  # the Host header has a name that is not the server's
+    BAD_ORIGIN = "BAD_ORIGIN"  # another site's page asks, or a cookie alone does not tell whose page does
     ENDING = "ENDING"  # the server shut down before it finished the operation
     INTERNAL = "INTERNAL"  # an unexpected error; the server's log has it under the id in the message
 

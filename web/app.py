@@ -15,12 +15,16 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from models.clock import now
+from resolvers.errors import ErrorCode
+from schema.execution.errors import coded_error
+from web import demo
 from web.application import Application, ShutdownMiddleware
 from web.auth.sessions import demo_viewers
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.sse_single import ReservedEndpoint
 from web.graphql.websocket import SocketEndpoint
 from web.metrics import MEDIA, metrics
+from web.origins import OriginPolicy, host_names, origins
 from web.settings import ROOT, Settings
 from web.state import AppState
 
@@ -29,9 +33,8 @@ log = structlog.get_logger(__name__)
 PAGES = ROOT / "web" / "ui" / "dist"
 SECURITY = {
     "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:;"
-    " img-src 'self' data:; worker-src 'self'; connect-src 'self'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    " img-src 'self' data:; worker-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none';"
+    " form-action 'self'; frame-ancestors 'none'"
 }
 
 
@@ -50,7 +53,8 @@ class Pages(StaticFiles):
 def pages(name: str) -> ASGIApp:
     """The built pages of one folder, or a response that says why they are missing."""
     if not (PAGES / name).is_dir():
-        return PlainTextResponse("Not built: that needs Node 20.19 or later, and then `make run` again.\n", 404)
+        reason = "Not built: that needs Node 20.19 or later, and then `make run` again."
+        return JSONResponse({"errors": [coded_error(ErrorCode.NOT_FOUND, reason)]}, 404)
     return Pages(directory=PAGES / name, html=True)
 
 
@@ -92,10 +96,16 @@ class ServiceEndpoints:
         return Response(metrics(self._state.execution.plans), headers={"content-type": MEDIA})
 
     async def viewers(self, request: Request) -> Response:
-        """In demo mode a token for each role, which GraphiQL offers."""
+        """In demo mode a token for each role, which GraphiQL offers, for the server's own pages on this machine.
+
+        `notice` is a text for people, in Chinese and English, where the demo is open to other machines; otherwise null.
+        """
         state = self._state
-        offered = await demo_viewers(state.tokens, state.database, self._clock()) if state.settings.demo else []
-        return JSONResponse({"viewers": offered}, headers={"cache-control": "no-store"})
+        offered: list[dict[str, str]] = []
+        if state.settings.demo and demo.asked_from_this_machine(request.scope):
+            offered = await demo_viewers(state.tokens, state.database, self._clock())
+        notice = demo.NOTICE if state.settings.demo and demo.is_exposed(request.scope) else None
+        return JSONResponse({"viewers": offered, "notice": notice}, headers={"cache-control": "no-store"})
 
 
 def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = now) -> Application:
@@ -112,6 +122,7 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
 
     return Application(
         GraphQLEndpoint(state.execution, state.live, state.viewers, body_limit=limit),
+        OriginPolicy(host_names(state.settings.hosts), origins(state.settings.origins)),
         routes=[
             Route("/", lambda request: RedirectResponse("/graphiql/")),
             WebSocketRoute("/graphql", SocketEndpoint(state.execution, state.live, state.viewers)),

@@ -3,14 +3,25 @@
 import asyncio
 from typing import Any
 
+from graphql import GraphQLError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resolvers.errors import ErrorCode
-from schema.execution.errors import coded_error
+from resolvers.errors import ErrorCode, RequestError
+from schema.execution.errors import coded_error, format_error, request_errors
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.negotiation import JSON
-from web.graphql.response import error_response
+from web.graphql.response import HttpResponse, error_response
+from web.graphql.uvicorn_protocols import refuse_handshake
+from web.origins import OriginPolicy
+from web.security_headers import STRICT_TRANSPORT
+
+REFUSED_STATUS = {ErrorCode.BAD_HOST: 421, ErrorCode.BAD_ORIGIN: 403}
+HTTP_CODES = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.BAD_REQUEST}
+NO_PATH = error_response([coded_error(ErrorCode.NOT_FOUND, "There is nothing at this path.")], JSON, 404)
 
 
 class ShutdownMiddleware:
@@ -36,15 +47,71 @@ class ShutdownMiddleware:
             await error_response([error], JSON, 503, {"connection": "close"})(scope, receive, send)
 
 
-class Application(Starlette):
-    """Starlette's application, except that requests to /graphql pass neither its routing nor its middleware."""
+async def http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals, such as for an unknown path, as JSON with a code."""
+    assert isinstance(error, HTTPException)
+    code = HTTP_CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
+    if error.status_code == 404:
+        message = "There is nothing at this path."
+    elif error.status_code == 405:
+        message = "This path does not take this method."
+    else:
+        message = str(error.detail)
+    return starlette_response(error_response([coded_error(code, message)], JSON, error.status_code), error.headers)
 
-    def __init__(self, graphql: GraphQLEndpoint, **options: Any) -> None:
-        super().__init__(**options)
+
+async def unexpected_error(request: Request, error: Exception) -> Response:
+    """The client gets a masked error, and the log its kind."""
+    return starlette_response(error_response([format_error(GraphQLError("", original_error=error))], JSON, 500))
+
+
+def starlette_response(response: HttpResponse, headers: Any = None) -> Response:
+    return Response(response.body, response.status, headers, JSON)
+
+
+class Application(Starlette):
+    """Starlette's application, except that requests to /graphql pass neither its routing nor its middleware.
+
+    Every request and WebSocket passes the check of its Host and Origin first.
+    """
+
+    def __init__(self, graphql: GraphQLEndpoint, policy: OriginPolicy, **options: Any) -> None:
+        handlers = {HTTPException: http_error, Exception: unexpected_error}
+        super().__init__(exception_handlers=handlers, **options)
         self.graphql, self._direct = graphql, ShutdownMiddleware(graphql)
+        self._refusal = policy.check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/graphql":
+        kind, path = scope["type"], scope.get("path")
+        if kind != "lifespan":
+            if scope.get("scheme") == "https":
+                send = with_strict_transport(send)
+            if (refused := self._refusal(scope)) is not None:
+                await refuse(refused, scope, receive, send)
+                return
+        if kind == "http" and path == "/graphql":
             await self._direct(scope, receive, send)
+        elif kind == "websocket" and path != "/graphql":
+            await refuse_handshake(NO_PATH.status, NO_PATH.headers, NO_PATH.body, scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+async def refuse(error: RequestError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request, or the handshake of a WebSocket, whose Host or Origin is refused."""
+    response = error_response(request_errors(error), JSON, REFUSED_STATUS[error.code])
+    if scope["type"] == "websocket":
+        await refuse_handshake(response.status, response.headers, response.body, scope, receive, send)
+    else:
+        await response(scope, receive, send)
+
+
+def with_strict_transport(send: Send) -> Send:
+    """`send`, which adds Strict-Transport-Security to the response."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), STRICT_TRANSPORT]}
+        await send(message)
+
+    return sending

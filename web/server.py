@@ -96,6 +96,7 @@ def run(
         log_config=None,
         log_level=UVICORN_LEVELS.get(log_level, log_level),
         access_log=False,
+        server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         http=HttpProtocol,
         ws=WebSocketProtocol,

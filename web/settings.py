@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models.db.database import driver_url
 from web.auth.keys import SECRET_MINIMUM, Secrets
 from web.auth.tokens import demo_secret
+from web.origins import host_names, origins
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
@@ -45,6 +46,16 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Number of enterprises that demo mode puts into an empty database.",
     )
+    hosts: str | None = Field(
+        default=None,
+        description="Names of this server in addresses, separated by commas; IP addresses, `localhost` and the"
+        " machine's own name are always accepted.",
+    )
+    origins: str | None = Field(
+        default=None,
+        description="Origins of other sites whose pages may change data and open streams, separated by commas:"
+        " `https://map.example.org`.",
+    )
     introspection: bool = Field(default=True, description="Whether clients may query the schema.")
     evidence_url: str = Field(
         default=str(VAR / "evidence"), description="Store for evidence: a directory, or `s3://bucket/prefix`."
@@ -69,6 +80,18 @@ class Settings(BaseSettings):
     @classmethod
     def _check_old(cls, value: SecretStr | None) -> SecretStr | None:
         secrets_of(value)
+        return value
+
+    @field_validator("hosts")
+    @classmethod
+    def _check_hosts(cls, value: str | None) -> str | None:
+        host_names(value)
+        return value
+
+    @field_validator("origins")
+    @classmethod
+    def _check_origins(cls, value: str | None) -> str | None:
+        origins(value)
         return value
 
     @field_validator("database_url")

@@ -143,10 +143,8 @@ class EvidenceEndpoint:
         headers = {
             "cache-control": f"private, max-age={seconds}, immutable",
             "etag": etag,
-            "x-content-type-options": "nosniff",
             # A browser runs nothing of what it may find in the bytes.
             "content-security-policy": "default-src 'none'; sandbox",
-            "referrer-policy": "no-referrer",
         }
         if evidence is not None and etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)

@@ -63,7 +63,7 @@ async def whole_days(url: str, clock: Clock) -> Summary:
 
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://huhang.test", timeout=30) as client,
+        httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30) as client,
     ):
         desk = Desk(client, Tokens(SECRET.get_secret_value()), clock)
         for seed in range(DAYS):

@@ -45,7 +45,7 @@ class Desk:
         endpoint = EvidenceEndpoint(self.viewers, database, store, self.signer, self.clock, limit=LIMIT)
         self.app = Starlette(routes=endpoint.routes)
         self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app, raise_app_exceptions=False), base_url="http://huhang.test"
+            transport=httpx.ASGITransport(self.app, raise_app_exceptions=False), base_url="http://localhost"
         )
 
     def clock(self) -> dt.datetime:

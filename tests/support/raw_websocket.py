@@ -12,7 +12,7 @@ import orjson
 from tests.support.stream_clients import PROTOCOL
 
 HANDSHAKE = (
-    "GET {path} HTTP/1.1\r\nHost: huhang\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     f"Sec-WebSocket-Protocol: {PROTOCOL}\r\n\r\n"
 )

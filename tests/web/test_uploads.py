@@ -87,7 +87,6 @@ async def test_every_media_type_can_be_read_back(office: Desk, data: bytes, medi
     assert response.headers["content-length"] == str(answer["bytes"])
     how = "attachment" if media_type == "application/pdf" else "inline"
     assert response.headers["content-disposition"].startswith(f"{how}; filename=")
-    assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["cache-control"].startswith("private, max-age=6")
     assert "sandbox" in response.headers["content-security-policy"]
     head = await office.client.head(answer["url"])
@@ -183,7 +182,7 @@ def named(office: Desk) -> dict[str, str]:
 async def test_an_interrupted_upload_leaves_nothing(office: Desk, chunked: bool) -> None:
     before = await office.left()
     data = photograph("PNG", compress_level=0) * 100
-    head = ["POST /evidence HTTP/1.1", "host: huhang.test", "content-type: image/png"]
+    head = ["POST /evidence HTTP/1.1", "host: localhost", "content-type: image/png"]
     head += [f"authorization: {office.commander['authorization']}"]
     head += ["transfer-encoding: chunked"] if chunked else [f"content-length: {len(data)}"]
     start = f"{len(data):x}\r\n".encode() if chunked else b""

@@ -184,7 +184,7 @@ def cut_off(office: Office) -> None:
     """Send half of an upload and drop the connection."""
     data = photograph("PNG", compress_level=0) * 50
     place = urlsplit(office.server.address)
-    head = ["POST /evidence HTTP/1.1", "host: huhang.test", "content-type: image/png", f"content-length: {len(data)}"]
+    head = ["POST /evidence HTTP/1.1", "host: localhost", "content-type: image/png", f"content-length: {len(data)}"]
     head += [f"{name}: {value}" for name, value in office.bearer.items()]
     with socket.create_connection((place.hostname, place.port or 80)) as connection:
         connection.sendall("\r\n".join([*head, "", ""]).encode() + data[: len(data) // 2])

@@ -31,7 +31,7 @@ async def test_a_server_that_began_without_a_district_takes_the_zone_of_the_impo
     headers = {"authorization": f"Bearer {Tokens(SECRET.get_secret_value()).make(claims)}"}
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://huhang.test", headers=headers) as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers) as client,
     ):
         write_files(tmp_path, enterprises=PLACES)
         # As another process does it, which has nothing of this one but the database.

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from web import server, workers
+from web import demo, server, workers
 from web.app import PAGES
 from web.auth.keys import SECRET_MINIMUM
 from web.cli.common import console, fail, load_settings, with_database
 from web.cli.seed import prepare_demo
 from web.logging import configure
+from web.origins import is_loopback
 from web.settings import Settings
 
 SIMULATION_RATE = 0.7  # calls a second
@@ -22,7 +23,7 @@ SIMULATION_RATE = 0.7  # calls a second
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 8000,
-    demo: Annotated[bool, typer.Option("--demo", help="Demo mode: migrate, and seed an empty database.")] = False,
+    demo_mode: Annotated[bool, typer.Option("--demo", help="Demo mode: migrate, and seed an empty database.")] = False,
     simulated: Annotated[
         bool, typer.Option("--simulate/--no-simulate", help="Simulate working days at a gentle rate.")
     ] = False,
@@ -30,7 +31,7 @@ def serve(
 ) -> None:
     """Serve the graph."""
     settings = load_settings()
-    if demo:
+    if demo_mode:
         # The application reads its settings itself, also in other processes.
         os.environ["HUHANG_DEMO"] = "true"
         settings = load_settings()
@@ -46,8 +47,18 @@ def serve(
         fail(f"Cannot listen on {host} port {port}: {error.strerror}.")
     if settings.demo:
         with_database(settings, lambda database: prepare_demo(database, settings.demo_enterprises))
+        warn_of_exposure(bound)
     if not run(bound, processes, settings.log_level, simulated=simulated):
         raise typer.Exit(1)
+
+
+def warn_of_exposure(bound: socket.socket) -> None:
+    """Say loudly that other machines can reach a demo."""
+    address = bound.getsockname()[0]
+    if not is_loopback(address):
+        for text in demo.NOTICE.values():
+            console.print(f"WARNING: {text}", style="bold red", soft_wrap=True, highlight=False)
+        console.print(f"It listens on {address}. Only this machine: --host 127.0.0.1", soft_wrap=True, highlight=False)
 
 
 def check_bus(settings: Settings) -> None:

@@ -30,6 +30,7 @@ from web.graphql.sse import single_response, stream_response
 ALLOW = {"allow": "GET, HEAD, POST, OPTIONS"}
 NOTHING_ACCEPTED = [coded_error(ErrorCode.BAD_REQUEST, f"Accept {GRAPHQL} or {JSON}.")]
 NEEDS_POST = [coded_error(ErrorCode.BAD_REQUEST, "A mutation is sent by POST.")]
+OTHER_METHOD = [coded_error(ErrorCode.BAD_REQUEST, "GraphQL is asked by GET or POST.")]
 NEEDS_STREAM = [coded_error(ErrorCode.BAD_REQUEST, f"A subscription needs a stream: a WebSocket, {EVENTS} or {PARTS}.")]
 
 
@@ -107,4 +108,4 @@ def write(response: GraphQLResponse, media: str) -> HttpResponse:
 def other_method(method: str) -> HttpResponse:
     if method == "OPTIONS":
         return HttpResponse(204, headers=ALLOW)
-    return HttpResponse(405, b"Method Not Allowed", b"text/plain; charset=utf-8", ALLOW)
+    return error_response(OTHER_METHOD, JSON, 405, ALLOW)

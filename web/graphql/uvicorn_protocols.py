@@ -13,8 +13,12 @@ from collections import deque
 from functools import partial
 from typing import Any, cast
 
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from web.security_headers import SECURITY_HEADERS, SECURITY_LINES
 
 EXTENSION = "huhang.websocket"  # the key of a WebSocket's protocol in the extensions of its ASGI scope
 # The keys of an HTTP connection's functions in the state of its requests' ASGI scopes.
@@ -28,6 +32,13 @@ HIGH_WATER = 4 << 10
 UNACKNOWLEDGED_MS = 17_000
 CLOSING_SECONDS = 3.0
 REASON_MAXIMUM = 123  # bytes (RFC 6455, section 5.5)
+
+# Every response of this process has the security headers, uvicorn's own errors included. As part of the status line
+# they cost nothing; uvicorn takes a microsecond to check and copy each header of each response.
+httptools_impl.STATUS_LINE = {
+    status: line if line.endswith(SECURITY_LINES) else line + SECURITY_LINES
+    for status, line in httptools_impl.STATUS_LINE.items()
+}
 
 
 def text_frame(body: bytes) -> bytes:
@@ -167,6 +178,22 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().keepalive_timeout()
         # A peer that answers no ping does not take a close either.
         cut(self.transport)
+
+
+async def refuse_handshake(
+    status: int, headers: list[tuple[bytes, bytes]], body: bytes, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer the handshake of a WebSocket with an HTTP response."""
+    await receive()  # websocket.connect
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})  # which becomes 403
+        return
+    headers = [*headers, *SECURITY_HEADERS]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+    if (protocol := scope["extensions"].get(EXTENSION)) is not None:
+        # uvicorn would log an error, as if the application had forgotten to answer.
+        protocol.handshake_complete = True
 
 
 class HttpProtocol(HttpToolsProtocol):

@@ -42,6 +42,7 @@ EVENTS = "text/event-stream"
 
 Headers = tuple[tuple[str, str], ...]
 PLAIN: Headers = (("content-type", JSON),)
+HOST = (b"host", b"localhost")
 
 
 def sending(content_type: str) -> Headers:
@@ -93,9 +94,9 @@ class Application:
             "raw_path": b"/graphql",
             "query_string": b"",
             "root_path": "",
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers],
+            "headers": [HOST, *((name.encode(), value.encode("latin-1")) for name, value in headers)],
             "client": ("127.0.0.1", 1),
-            "server": ("huhang.test", 80),
+            "server": ("localhost", 80),
         }
         incoming, outgoing = list(messages), list[Message]()
 
@@ -327,7 +328,14 @@ async def test_other_paths_and_methods_do_not_execute_a_body(application: Applic
         async def send(message: Message, into: list[Message] = outgoing) -> None:
             into.append(message)
 
-        scope = {"type": "http", "method": method, "path": path, "root_path": "", "query_string": b"", "headers": []}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "root_path": "",
+            "query_string": b"",
+            "headers": [HOST],
+        }
         await application.app(scope, receive, send)
         assert outgoing
     assert application.served == before

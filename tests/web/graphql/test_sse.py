@@ -404,7 +404,7 @@ async def test_a_stalled_reader_is_cut(live: LiveDistrict) -> None:
     body = orjson.dumps({"query": f"subscription {{ updates {{ cursor {fields} }} }}"})
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
     writer.write(
-        b"POST /graphql HTTP/1.1\r\nHost: huhang\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\n"
+        b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\n"
         b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s" % (live.token().encode(), len(body), body)
     )
     with contextlib.closing(writer):

@@ -268,7 +268,7 @@ async def test_a_stream_over_http_can_be_cut(monkeypatch: pytest.MonkeyPatch) ->
 
     async with serve(app, timeout_graceful_shutdown=1) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
-        writer.write(b"GET / HTTP/1.1\r\nHost: huhang\r\n\r\n")
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await asyncio.wait_for(ended.wait(), PATIENCE)
         with pytest.raises(ConnectionError):
             await reader.read()
