@@ -47,6 +47,7 @@ class ChangeTracker:
         self._columns: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._extra: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._any_event_models: set[str] = set()
+        self._written: dict[int, Any] = {}
 
     def collect(self, session: Session, now: dt.datetime) -> None:
         """Note what the session is about to write; to be called before each flush.
@@ -55,6 +56,7 @@ class ChangeTracker:
         """
         dirty = [row for row in session.dirty if session.is_modified(row)]
         written = (*session.new, *session.deleted, *dirty)
+        self._written.update((id(row), row) for row in written)
         self._any_event_models |= {type(row).__name__ for row in written if isinstance(row, ANY_EVENT_MODELS)}
         for row in (*session.new, *session.deleted):
             if isinstance(row, OWN_EVENT_MODELS):
@@ -80,8 +82,13 @@ class ChangeTracker:
         for name, (old, new) in changed.items():
             columns[name] = (columns[name][0] if name in columns else old, new)
 
+    def wrote(self, row: Any) -> bool:
+        """Whether the action has inserted, changed or touched the row."""
+        return id(row) in self._written
+
     def touch(self, row: Any) -> None:
         """Count the row as changed, because a row that belongs to it has changed."""
+        self._written[id(row)] = row
         if id(row) not in self._rows:
             self._rows[id(row)] = row
             row.version += 1

@@ -4,7 +4,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -34,11 +34,19 @@ class ActionRequest:
     fingerprint: str = ""
 
 
+class OutcomeRow(NamedTuple):
+    """A row of a success. Whoever wrote it may see it; any other row is for those who may read it."""
+
+    model: Any
+    key: int
+    written: bool
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """A success: its rows by name, as (model, key) or a list of such, and the cursor of its last event."""
+    """A success: its rows by name, and the cursor of its last event."""
 
-    rows: dict[str, Any]
+    rows: dict[str, OutcomeRow | list[OutcomeRow]]
     cursor: str
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import models
 from models import Viewer
 from models.db.tables import table_of
-from resolvers.actions.context import Outcome
+from resolvers.actions.context import Outcome, OutcomeRow
 from resolvers.actions.errors import InvalidInput
 
 RETENTION = dt.timedelta(days=7)
@@ -53,11 +53,12 @@ async def save_outcome(session: AsyncSession, key: Key, fingerprint: str, outcom
 
 
 def _to_json(rows: Any) -> list[Any]:
-    """(model, key) as [model's name, key], and a list of such as a list."""
-    return [_to_json(row) for row in rows] if isinstance(rows, list) else [rows[0].__name__, rows[1]]
+    """A row as [model's name, key, written], and a list of rows as a list."""
+    return [_to_json(row) for row in rows] if isinstance(rows, list) else [rows.model.__name__, rows.key, rows.written]
 
 
 def _from_json(value: list[Any]) -> Any:
     if not value or isinstance(value[0], list):
         return [_from_json(row) for row in value]
-    return getattr(models, value[0]), value[1]
+    # A release that did not store whether the row was written may have saved it.
+    return OutcomeRow(getattr(models, value[0]), value[1], written=all(value[2:]))

@@ -18,7 +18,7 @@ from models import Viewer, lifecycle
 from models.db.database import Database
 from models.db.tables import table_of
 from resolvers.actions import idempotency
-from resolvers.actions.context import ActionContext, ActionRequest, ActionResult, Outcome, PendingEvent
+from resolvers.actions.context import ActionContext, ActionRequest, ActionResult, Outcome, OutcomeRow, PendingEvent
 from resolvers.actions.errors import Forbidden
 from resolvers.actions.event_context import EventContext, enterprise_contexts, venue_contexts
 from subscriptions import event_log
@@ -76,6 +76,9 @@ async def _run_once(
         def before_flush(session: Session, flush_context: UOWTransaction, instances: Any) -> None:
             context.changes.collect(session, now)
 
+        def outcome_row(row: models.Row) -> OutcomeRow:
+            return OutcomeRow(type(row), row.id, context.changes.wrote(row))
+
         result = await action(context, **request.arguments)
         await session.flush()
         context.changes.require_events({id(event.row) for event in context.pending_events})
@@ -84,7 +87,7 @@ async def _run_once(
         state = await event_log.state(await session.connection())
         outcome = Outcome(
             {
-                name: [(type(row), row.id) for row in rows] if isinstance(rows, list) else (type(rows), rows.id)
+                name: [outcome_row(row) for row in rows] if isinstance(rows, list) else outcome_row(rows)
                 for name, rows in result.items()
             },
             state.cursor_of(numbers[-1]) if numbers else state.cursor,

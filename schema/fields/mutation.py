@@ -9,6 +9,8 @@ import hashlib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
+from functools import partial
+from operator import itemgetter
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -19,7 +21,7 @@ from strawberry.types.arguments import StrawberryArgument
 
 from models import lifecycle
 from resolvers.actions import runner
-from resolvers.actions.context import ActionRequest, Outcome
+from resolvers.actions.context import ActionRequest, Outcome, OutcomeRow
 from resolvers.actions.errors import ActionError, InvalidInput
 from resolvers.actions.inputs import UNCHANGED
 from resolvers.actions.runner import Action
@@ -37,7 +39,7 @@ from schema.fields.source import (
     argument,
     declare_field,
 )
-from schema.plan.steps import ListStep, Step, identity
+from schema.plan.steps import EitherStep, ListStep, Step
 from schema.types import errors
 from schema.types.inputs import INPUTS
 
@@ -55,10 +57,10 @@ class RowId:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """A success: the name of its type, its rows as (model, key) or lists of such, and the cursor of its last event."""
+    """A success: the name of its type, its rows, and the cursor of its last event."""
 
     name: str
-    rows: Mapping[str, Any]
+    rows: Mapping[str, OutcomeRow | list[OutcomeRow]]
     cursor: str
 
 
@@ -135,22 +137,35 @@ def null_clears(action: Action, name: str) -> bool:
 
 @dataclass(eq=False)
 class WrittenRow(FieldSource):
-    """A row, or rows, of a success. The viewer may see them, having written them."""
+    """A row, or rows, of a success.
+
+    The viewer may see them, having written them. An `optional` row may be one that the action did not have to write:
+    then it is null for a viewer who may not read it.
+    """
 
     name: str
+    optional: bool
 
     def resolve(self, field: LoadField, parent: Success, context: Context, arguments: dict[str, Any]) -> Any:
         rows = parent.rows[self.name]
         if isinstance(rows, list):
-            return [context.one(*row, written=True) for row in rows]
-        return context.one(*rows, written=True)
+            return [context.one(row.model, row.key, written=True) for row in rows]
+        return context.one(rows.model, rows.key, written=rows.written or not self.optional)
 
     def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
         inner = selected.type.of_type if selected.required else selected.type
-        if not isinstance(inner, GraphQLList):
-            return reference_step(self._rows, selected.type, selected.nodes, planner, scoped=False)
-        item = reference_step(identity, inner.of_type, selected.nodes, planner, scoped=False)
-        return ListStep(self._rows, item, required=True)
+        if isinstance(inner, GraphQLList):
+            item = reference_step(itemgetter(0, 1), inner.of_type, selected.nodes, planner, scoped=False)
+            return ListStep(self._rows, item, required=True)
+
+        def row_if(written: bool, success: Success) -> tuple[Any, int] | None:
+            row: Any = self._rows(success)
+            return row[:2] if not self.optional or row.written is written else None
+
+        written = reference_step(partial(row_if, True), selected.type, selected.nodes, planner, scoped=False)
+        if not self.optional:
+            return written
+        return EitherStep(written, reference_step(partial(row_if, False), selected.type, selected.nodes, planner))
 
     def _rows(self, success: Success) -> Any:
         return success.rows[self.name]
@@ -172,10 +187,10 @@ def mutation(
 ) -> Any:
     """A field of Mutation.
 
-    `declared` describes the action's arguments, in their order. `rows` has the rows of the success: by name, their type
-    or a list of it. With `subject`, the mutation changes an existing row, and takes the version that the client
-    expects. `problems` are failures besides those that follow from the life cycle. Raises TypeError for a declaration
-    that does not fit the action or has no permission.
+    `declared` describes the action's arguments, in their order. `rows` has the rows of the success by name: their type,
+    a list of it, or the type or None where the action may leave the row as it is. With `subject`, the mutation changes
+    an existing row, and takes the version that the client expects. `problems` are failures besides those that follow
+    from the life cycle. Raises TypeError for a declaration that does not fit the action or has no permission.
     """
     parameters = list(inspect.signature(action).parameters)[1:]
     if parameters != list(declared):
@@ -251,8 +266,11 @@ def success_type(name: str, rows: Mapping[str, Any]) -> Any:
     values: dict[str, Any] = {}
     for field, annotation in rows.items():
         annotations[field] = annotation
+        optional = isinstance(annotation, UnionType)
         described = "The rows as they are now." if get_origin(annotation) is list else "The row as it is now."
-        values[field] = declare_field(WrittenRow(field), described)
+        if optional:
+            described = "The row as it is now; null if it did not change and you may not read it."
+        values[field] = declare_field(WrittenRow(field, optional), described)
     annotations["cursor"] = str
     values["cursor"] = strawberry.field(description="Cursor of the last event that it logged.")
 

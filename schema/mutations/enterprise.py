@@ -22,7 +22,7 @@ MUTATIONS = (
             "legal_representative": "Legal representative.",
             "safety_contact": "Person responsible for safety.",
         },
-        {"enterprise": Enterprise},
+        {"enterprise": Enterprise | None},
         success="EnterpriseUpserted",
     ),
     mutation(

@@ -15,7 +15,7 @@ MUTATIONS = (
             "millimetres": "Rain in millimetres, 0 to 2,000.",
             "at": "Time of the reading; by default now.",
         },
-        {"zone": Zone, "warnings": list[Warning]},
+        {"zone": Zone | None, "warnings": list[Warning]},
         success="RainfallReported",
         subject=False,
     ),

@@ -278,6 +278,23 @@ class ItemStep:
         return [None if value is None else next(built) for value in values]
 
 
+@dataclass(eq=False)
+class EitherStep:
+    """The values of `first`, and those of `second` where `first` gives null."""
+
+    first: Step
+    second: Step
+    required = False
+
+    @property
+    def statements(self) -> int:
+        return self.first.statements + self.second.statements
+
+    async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
+        first, second = await self.first.run(state, rows), await self.second.run(state, rows)
+        return [b if a is None else a for a, b in zip(first, second, strict=True)]
+
+
 def value_step(graph_type: Any, value: Callable[[Any], Any], item: Step) -> Step:
     """A plain value of each parent, or a list of such values if the GraphQL type is a list; `item` builds each."""
     required = isinstance(graph_type, GraphQLNonNull)

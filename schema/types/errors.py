@@ -50,13 +50,13 @@ def missing_id(failure: Any) -> str:
 
 
 class Current(FieldSource):
-    """The row that has changed. A viewer who may write it may see it."""
+    """The row that has changed. Nothing was written, so a viewer who may not read it does not see it."""
 
     def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
-        return context.one(*parent.current, written=True)
+        return context.one(*parent.current)
 
     def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
-        return reference_step(lambda row: row.current, selected.type, selected.nodes, planner, scoped=False)
+        return reference_step(lambda row: row.current, selected.type, selected.nodes, planner)
 
 
 def failure_of(error_class: type[errors.ActionError]) -> Any:
@@ -104,7 +104,7 @@ class Conflict(Problem):
     """Somebody else has changed the row: look at the current one and decide again."""
 
     current_version: int = strawberry.field(description="Current version.")
-    current: Node = declare_field(Current(), "The current row.")
+    current: Node | None = declare_field(Current(), "The current row; null if you may not read it.")
 
 
 @failure_of(errors.StockExhausted)

@@ -9,7 +9,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 from graphql import get_named_type
 
-from models import Event, EventKind, Inspector, Subject
+from models import Event, EventKind, Inspector, Subject, lifecycle
 from models.db.tables import table_of
 from models.visibility import Scope
 from resolvers.errors import ErrorCode, RequestError
@@ -174,6 +174,46 @@ async def test_a_program_that_writes_sees_the_row_but_no_other(desk: tuple[Marke
                 hangs = {key: value for key, value in scalar_values(result) if key.startswith(("Portrait_", "Nearby_"))}
                 assert hangs == {}
                 assert {v for k, v in scalar_values(result) if k.endswith("_id")} <= written(result), name
+
+
+async def test_a_program_that_changes_nothing_sees_nothing(desk: tuple[MarkedDemo, Desk]) -> None:
+    """A write that repeats what is there, comes too late, or expects another version shows no row, and leaves none."""
+    scene, at_desk = desk
+    duty, code = scene.viewers["commander"], await external(scene)
+    inspector, zone = scene.ids["Inspector"][0], scene.ids["Zone"][0]
+    place = {"latitude": 30.2, "longitude": 120.3}
+    await act(scene, at_desk, duty, "inspectorSetDuty", inspector=inspector, onDuty=True)
+    await act(scene, at_desk, duty, "inspectorReportPosition", inspector=inspector, position=place)
+    await act(scene, at_desk, duty, "rainfallReport", zone=zone, millimetres=0.0)
+    issued = await act(scene, at_desk, duty, "warningIssue", kind="HEAT", level="BLUE", headline="高温")
+    [warning] = written(issued)
+    attempts: list[tuple[str, Scope, dict[str, Any]]] = [
+        ("enterpriseUpsert", Scope.REGISTER, code),
+        ("enterpriseUpsert", Scope.REGISTER, {**code, "industry": "化工", "expectedVersion": 77}),
+        ("enterpriseUpsert", Scope.REGISTER, {**code, "majorHazardLevel": 9}),
+        ("inspectorSetDuty", Scope.POSITIONS, {"inspector": inspector, "onDuty": True}),
+        (
+            "inspectorReportPosition",
+            Scope.POSITIONS,
+            {"inspector": inspector, "position": place, "at": "2001-01-01T00:00:00Z"},
+        ),
+        ("rainfallReport", Scope.READINGS, {"zone": zone, "millimetres": 0.0}),
+        ("warningIssue", Scope.WARNINGS, {"kind": "HEAT", "level": "BLUE", "headline": "高温", "zone": "Wm9uZTo5OTk"}),
+        ("warningLift", Scope.WARNINGS, {"warning": warning, "expectedVersion": 77}),
+    ]
+    assert {name for name, *_ in attempts} == {name for name, (_, scope) in lifecycle.PERMITTED.items() if scope}
+    for name, scope, given in attempts:
+        for scopes in ((scope,), (scope, Scope.PERSONAL)):
+            shown = await act(scene, at_desk, program(*scopes), name, **given)
+            assert marks_in([shown]) == set(), name
+            assert shown_ids(shown) == set(), (name, shown)
+        read = await act(scene, at_desk, program(scope, Scope.READ), name, **given)
+        assert bool(shown_ids(read)) == (read["__typename"] not in ("InvalidInput", "NotFound")), (name, read)
+
+
+def shown_ids(result: dict[str, Any]) -> set[str]:
+    """The ids of all rows that a result shows."""
+    return {v for k, v in scalar_values(result) if (k == "id" or k.endswith("_id")) and v is not None}
 
 
 def written(result: dict[str, Any]) -> set[str]:
