@@ -1,5 +1,6 @@
 """Converts the cells of files to the values of fields. Whatever a field rejects raises InvalidValue with the reason."""
 
+import contextlib
 import datetime as dt
 import json
 import math
@@ -25,6 +26,7 @@ BOOLEANS = {
     **dict.fromkeys(("false", "0", "no", "否"), False),
 }
 ISO, EXCEL = "iso", "excel"
+TIME_DIRECTIVE = re.compile("%[HIMSfpcX]")  # in a format of strptime: it has a time of day
 CACHE_SIZE = 5_000  # values of one field
 UTC = ZoneInfo("UTC")
 ESCAPE = "\\"
@@ -104,7 +106,8 @@ def converter(field: Field, cell_format: CellFormat) -> Convert:
 def _converter(field: Field, cell_format: CellFormat) -> Convert:
     match field.kind:
         case Kind.TIME:
-            return lambda value: _instant(_moment(value, cell_format), cell_format.zone)
+            moment = _limit if field.limit else _moment
+            return lambda value: _instant(moment(value, cell_format), cell_format.zone)
         case Kind.DATE:
             return lambda value: _date(_moment(value, cell_format))
         case Kind.GEOMETRY:
@@ -235,6 +238,28 @@ def _moment(value: Any, cell_format: CellFormat) -> dt.datetime:
                 continue
         raise InvalidValue(f"not a date or time in the format {' or '.join(cell_format.formats)}")
     raise InvalidValue("not a date or time")
+
+
+def _limit(value: Any, cell_format: CellFormat) -> dt.datetime:
+    """The moment until which something may be done.
+
+    A day as a limit ends with that day (Civil Code of the PRC, article 203), so a date without a time of day is its
+    last instant. A spreadsheet stores such a date as midnight.
+    """
+    moment = _moment(value, cell_format)
+    whole_day = moment.time() == dt.time() and (not isinstance(value, str) or not _has_time(value, cell_format))
+    return dt.datetime.combine(moment.date(), dt.time.max, moment.tzinfo) if whole_day else moment
+
+
+def _has_time(value: str, cell_format: CellFormat) -> bool:
+    """Whether a text that is a valid moment has a time of day."""
+    for name in cell_format.formats:
+        with contextlib.suppress(ValueError, OverflowError, InvalidValue):
+            _parsed(value, name)
+            if name == ISO:
+                return len(value) > len("2026-W01-1")
+            return name != EXCEL and TIME_DIRECTIVE.search(name) is not None
+    return False
 
 
 def _parsed(value: str, format_name: str) -> dt.datetime:

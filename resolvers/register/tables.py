@@ -49,6 +49,7 @@ class Field:
     `bounds` of a whole number are inclusive. `max_length` is in characters.
     `check` returns something false for a text that is not valid, and `format` describes a valid one.
     `future`: the time may be in the future, so that it needs no warning.
+    `limit`: something must be done by this time, so that a date without a time of day means the end of that day.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Field:
     check: Callable[[str], object] = bool
     format: str = ""
     future: bool = False
+    limit: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ DERIVED = frozenset(
 # The position of an inspector is live and never imported.
 WITHOUT_POINT = frozenset({"inspectors"})
 SHORT_FIELDS = frozenset({"external_id", "code", "number", "badge", "device_id", "name", "full_name", "phone"})
-FUTURE_FIELDS = frozenset({"planned_for", "deadline", "fix_deadline"})
+LIMIT_FIELDS = frozenset({"deadline", "fix_deadline"})
+FUTURE_FIELDS = frozenset({"planned_for", *LIMIT_FIELDS})
 BOUNDS = {
     "major_hazard_level": (1, 4),
     "strength": (0, INTEGER),
@@ -155,6 +158,7 @@ def _field(table: str, column: sa.Column[Any]) -> Field | None:
         check=check,
         format=format_,
         future=column.name in FUTURE_FIELDS,
+        limit=column.name in LIMIT_FIELDS,
     )
 
 
