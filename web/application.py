@@ -1,6 +1,7 @@
 """The application that the server calls, and what requests pass before its routes."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 from graphql import GraphQLError
@@ -93,6 +94,10 @@ class Application(Starlette):
             await self._direct(scope, receive, send)
         elif kind == "websocket" and path != "/graphql":
             await refuse_handshake(NO_PATH.status, NO_PATH.headers, NO_PATH.body, scope, receive, send)
+        elif kind == "http":
+            # Starlette raises an error again that `unexpected_error` has answered and logged.
+            with contextlib.suppress(Exception):
+                await super().__call__(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 

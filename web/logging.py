@@ -5,9 +5,11 @@ import sys
 
 import structlog
 
+from schema.execution.errors import origin
+
 
 def configure(level: str) -> None:
-    """Log the messages of Huhang and of its libraries from this level on."""
+    """Log Huhang's messages from this level on, and those of its libraries from warning on."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -23,10 +25,19 @@ def configure(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+        foreign_pre_chain=[*shared, without_values],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=threshold, force=True)
-    # Alembic logs the kind of database at every start.
-    logging.getLogger("alembic").setLevel(threshold if threshold == logging.DEBUG else max(threshold, logging.WARNING))
+    # Below warning the libraries log what they handle: SQL with its parameters, addresses, headers, tokens. So a lower
+    # level is for Huhang's own messages only.
+    logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+
+
+def without_values(logger: object, name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """A library's error with its kind and where it arose, without its message, which may hold a row's values."""
+    info = event.pop("exc_info", None)
+    if isinstance(info, tuple) and info[1] is not None:
+        event["error"], event["where"] = type(info[1]).__name__, origin(info[1])
+    return event

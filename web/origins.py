@@ -18,12 +18,11 @@ from urllib.parse import urlsplit
 from starlette.types import Scope
 
 from resolvers.errors import ErrorCode, RequestError
+from web.auth.credentials import COOKIES
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAM_MEDIA = (b"text/event-stream", b"multipart/mixed")
 STREAM_PATH = "/graphql/stream"
-# The names of the cookies of a session: with TLS, and without it on this machine or in demo mode.
-SESSION_COOKIES = (b"__Host-huhang", b"huhang")
 REMEMBERED = 1_000  # accepted values of Host
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -168,4 +167,4 @@ def opens_stream(scope: Scope, headers: dict[bytes, bytes]) -> bool:
 def has_session_cookie(scope: Scope) -> bool:
     cookies = (value for name, value in scope["headers"] if name == b"cookie")
     names = {pair.partition(b"=")[0].strip() for value in cookies for pair in value.split(b";")}
-    return any(name in names for name in SESSION_COOKIES)
+    return any(name in names for name in COOKIES)

@@ -20,9 +20,9 @@ MESSAGE_MAXIMUM = 1 << 20  # bytes of one WebSocket message
 GARBAGE = 10_000, 20, 50  # thresholds of the garbage collector, by generation
 DRAIN_SECONDS = 2  # requests may take this long to finish once the process was told to stop
 STOP_SECONDS = 4.0  # after this long a process that was told to stop is ended by force
-# At info uvicorn logs its start and end, which the command reports already. At debug it logs every header and frame of
-# a WebSocket, tokens included.
-UVICORN_LEVELS = {"info": "warning", "debug": "info"}
+# At info uvicorn logs its start and end, which the command reports already, and the address of every WebSocket with its
+# query string. At debug it logs every header and frame of a WebSocket, tokens included.
+UVICORN_LEVELS = {"info": "warning", "debug": "warning"}
 
 
 class Server(uvicorn.Server):

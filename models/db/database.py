@@ -14,6 +14,7 @@ from models.db.postgres_pool import SETTINGS, PostgresPool
 from models.db.read_pool import ReadPool
 from models.db.sqlite_functions import great_circle_metres, local_day
 from models.db.sqlite_pool import SqlitePool
+from models.private_files import private_sqlite_file
 
 SQLITE_THREADS = 2
 
@@ -37,12 +38,13 @@ class Database:
         self.url = driver_url(url)
         self.sqlite = self.url.drivername.startswith("sqlite")
         if self.sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            private_sqlite_file(Path(self.url.database))
         half = max(1, pool_size // 2)
         self.engine: AsyncEngine = create_async_engine(
             self.url,
             pool_size=pool_size if self.sqlite else pool_size - half,
             max_overflow=0,
+            hide_parameters=True,  # they hold personal data, and errors and logs would show them
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
             **({} if self.sqlite else {"pool_pre_ping": True, "connect_args": {"server_settings": SETTINGS}}),

@@ -13,6 +13,8 @@ from typing import Protocol
 import obstore
 from obstore.store import S3Store
 
+from models.private_files import make_private, private_folder
+
 CHUNK = 262_144
 NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 UNFINISHED = "upload-"
@@ -68,6 +70,8 @@ class DirectoryStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # Whoever cannot enter it reads none of its files, whatever their modes are.
+        make_private(path)
 
     def _file(self, name: str) -> Path:
         return self.path / (f"{name[:2]}/{name}" if NAME.fullmatch(name) else name)
@@ -79,7 +83,8 @@ class DirectoryStore:
         await asyncio.to_thread(self._put, self._file(name), data)
 
     def _put(self, file: Path, data: bytes) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(file.parent)
+        # Only its owner can read a file of mkstemp, and renaming keeps that.
         descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=UNFINISHED)
         try:
             with open(descriptor, "wb") as unfinished:

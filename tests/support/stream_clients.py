@@ -203,3 +203,4 @@ def live_district(
     with serving(output, url, *arguments, program=program, HUHANG_SECRET=SECRET, **more) as process:
         yield LiveDistrict(process, url, world)
         assert "Traceback" not in process.log, process.log
+        assert "Exception in ASGI" not in process.log, process.log

@@ -12,6 +12,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, OctKey
 
+from models.private_files import make_private, private_folder
 from models.visibility import Role, Scope
 from resolvers.errors import ErrorCode, RequestError
 from web.auth.keys import Purpose, Secrets
@@ -113,7 +114,7 @@ def _time(seconds: Any) -> dt.datetime:
 def demo_secret(path: Path) -> str:
     """The demo's own secret. It is made at the first start, and only its user can read it."""
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         # The file gets its name when it is complete. Of several processes that start at once, one makes it for all.
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         draft.touch(mode=0o600, exist_ok=False)
@@ -121,4 +122,5 @@ def demo_secret(path: Path) -> str:
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(draft)
         draft.unlink()
+    make_private(path)
     return path.read_text().strip()
