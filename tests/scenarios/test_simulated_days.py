@@ -7,10 +7,8 @@ The clock follows the simulated day. The rows, the log and the portraits must ag
 import datetime as dt
 import math
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -23,11 +21,8 @@ from schema.execution.operation import Operation
 from schema.types import node_id
 from tests.conftest import COMMANDER, NOW, SHANGHAI, TODAY, Databases, make_executor
 from tests.support.portrait_reference import PORTRAIT, World
-from tests.web.conftest import SECRET
-from web.app import create
-from web.auth.tokens import Tokens
-from web.settings import Settings
-from web.simulation import Day, Desk
+from tests.support.simulated_desk import Clock, desk_of, play
+from web.simulation import Day
 from web.simulation.day import Summary
 
 # Mutations that an ordinary day does not need. It needs every step of the life cycles.
@@ -46,34 +41,11 @@ ZONES_WITH_RAIN = 2
 PLAUSIBLE_MILLIMETRES = 150
 
 
-@dataclass
-class Clock:
-    """The simulated time."""
-
-    now: dt.datetime = NOW
-
-    def __call__(self) -> dt.datetime:
-        return self.now
-
-
 async def whole_days(url: str, clock: Clock) -> Summary:
-    app = create(Settings(database_url=url, demo=True, secret=SECRET), clock)
-    transport = httpx.ASGITransport(app)
     summary = Summary()
-
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30) as client,
-    ):
-        desk = Desk(client, Tokens(SECRET.get_secret_value()), clock)
+    async with desk_of(url, clock) as desk:
         for seed in range(DAYS):
-            begun, day = max(NOW + seed * DAY, clock.now), Day(desk, seed, clock, summary)
-
-            async def at_once(begun: dt.datetime = begun, day: Day = day) -> bool:
-                clock.now = begun + dt.timedelta(minutes=day.minute)
-                return True
-
-            await day.play(at_once)
+            await play(Day(desk, seed, clock, summary), clock, max(NOW + seed * DAY, clock.now))
     return summary
 
 

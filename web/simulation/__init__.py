@@ -11,7 +11,7 @@ import itertools
 import httpx
 
 from web.auth.tokens import Tokens
-from web.simulation.calls import Desk
+from web.simulation.calls import Desk, Refusal
 from web.simulation.day import Day, Summary
 
 __all__ = ["Day", "Desk", "Summary", "play"]
@@ -22,7 +22,10 @@ def now() -> dt.datetime:
 
 
 async def play(url: str, tokens: Tokens, *, rate: float, seconds: float | None, seed: int) -> Summary:
-    """Play day after day at `rate` calls a second, for so many seconds or until cancelled."""
+    """Play day after day at `rate` calls a second, for so many seconds or until cancelled.
+
+    Raises httpx.HTTPError or Refusal where the first day cannot begin. A later one is tried again until it can.
+    """
     loop = asyncio.get_running_loop()
     end = None if seconds is None else loop.time() + seconds
     next_call = loop.time()
@@ -38,7 +41,13 @@ async def play(url: str, tokens: Tokens, *, rate: float, seconds: float | None, 
         desk = Desk(client, tokens, now)
         with contextlib.suppress(asyncio.CancelledError):
             for number in itertools.count():
-                await Day(desk, seed + number, now, summary).play(wait)
-                if end is not None and loop.time() >= end:
+                try:
+                    await Day(desk, seed + number, now, summary).play(wait)
+                except (httpx.HTTPError, Refusal, ValueError) as error:
+                    if not summary.calls:
+                        raise
+                    summary.refusals.append(type(error).__name__)
+                # A day that could not begin, or in which nothing can be done, must not be followed by another at once.
+                if not await wait():
                     break
     return summary

@@ -17,6 +17,8 @@ from web.simulation.calls import COMMANDER, Call, Desk, Flow, Pause, Refusal
 from web.simulation.flows import Enterprise, Inspector, World
 
 MINUTES = 12 * 60  # of a working day
+MINUTES_MAXIMUM = 3 * MINUTES  # work that began late goes on, but a flow that waits for what never comes is given up
+AWAY_SECONDS = 1.0  # between calls while the server does not answer
 WORLD = """
 query World($zones: [ID!]) {
   enterprises(first: 400, filter: { zones: $zones }) {
@@ -65,30 +67,46 @@ class Day:
         heapq.heappush(self._queue, (minute, next(self._numbers), flow, reply))
 
     async def play(self, wait: Callable[[], Awaitable[bool]]) -> Summary:
-        """Play until the day is over or `wait`, which is awaited before each call, returns False."""
+        """Play until the day is over or `wait`, which is awaited before each call, returns False.
+
+        People work on the same rows, and servers restart. So a flow whose call fails ends, whatever the failure, and
+        the day goes on.
+        """
         world = await self._world()
         self._schedule(world)
-        while self._queue:
-            self.minute, _, flow, reply = heapq.heappop(self._queue)
-            try:
-                step = flow.send(reply)
-            except StopIteration:
-                continue
-            if isinstance(step, Pause):
-                self._put(self.minute + step.minutes, flow, None)
-                continue
-            if not await wait():
-                break
-            try:
-                self._put(self.minute, flow, await self.desk.call(step))
-                self.summary.calls[step.mutation] += 1
-            except Refusal as refusal:
-                self.summary.refusals.append(str(refusal))
-            except httpx.HTTPError as error:
-                # The server is away. This flow ends, and the day goes on.
-                self.summary.refusals.append(f"{step.mutation}: {type(error).__name__}")
-                await asyncio.sleep(1)
+        try:
+            while self._queue and self.minute < MINUTES_MAXIMUM:
+                self.minute, _, flow, reply = heapq.heappop(self._queue)
+                try:
+                    if not await self._advance(flow, reply, wait):
+                        break
+                except Exception as error:  # a flow that fails in any way must not end the day
+                    flow.close()
+                    self.summary.refusals.append(str(error) if isinstance(error, Refusal) else type(error).__name__)
+                    if isinstance(error, httpx.HTTPError):
+                        await asyncio.sleep(AWAY_SECONDS)
+        finally:
+            for _, _, flow, _ in self._queue:
+                flow.close()
+            self._queue.clear()
         return self.summary
+
+    async def _advance(self, flow: Flow, reply: Any, wait: Callable[[], Awaitable[bool]]) -> bool:
+        """Take a flow's next step. False when `wait` says that the time is over."""
+        try:
+            step = flow.send(reply)
+        except StopIteration:
+            return True
+        if isinstance(step, Pause):
+            self._put(self.minute + step.minutes, flow, None)
+            await asyncio.sleep(0)  # pauses alone must not keep everything else from running
+            return True
+        if not await wait():
+            flow.close()
+            return False
+        self._put(self.minute, flow, await self.desk.call(step))
+        self.summary.calls[step.mutation] += 1
+        return True
 
     async def _world(self) -> World:
         data = await self.desk.ask(WORLD, {})

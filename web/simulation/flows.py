@@ -6,7 +6,8 @@ seven rectifications is rejected, one of five cases is not filed, and one of twe
 
 import datetime as dt
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -38,11 +39,21 @@ class Inspector:
     badge: str
     latitude: float
     longitude: float
-    busy: bool = False
+    visit: object | None = None  # the one that the inspector is busy with
 
     @property
     def identity(self) -> Identity:
         return Identity(Role.INSPECTOR, self.badge)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """The inspector is busy until the visit is submitted, or its flow ends for another reason."""
+        visit = self.visit = object()
+        try:
+            yield
+        finally:
+            if self.visit is visit:
+                self.visit = None
 
 
 @dataclass
@@ -66,7 +77,7 @@ class World:
         return (self.now() + dt.timedelta(**span)).isoformat()
 
     def free_inspector(self) -> Inspector | None:
-        free = [i for i in self.inspectors if not i.busy]
+        free = [i for i in self.inspectors if i.visit is None]
         return self.random.choice(free) if free else None
 
 
@@ -75,14 +86,18 @@ def visit(world: World) -> Flow:
     inspector = world.free_inspector()
     if inspector is None:
         return
-    inspector.busy = True
+    with inspector.at_work():
+        yield from inspect(world, inspector)
+
+
+def inspect(world: World, inspector: Inspector) -> Flow:
     enterprise = world.random.choice(world.enterprises)
     kind = world.random.choice(["ROUTINE", "ROUTINE", "ROUTINE", "SPECIAL", "COMPLAINT"])
     arguments = {"enterprise": enterprise.id, "kind": kind, "plannedFor": world.later(hours=1)}
     planned = yield Call(COMMANDER, "inspectionPlan", arguments, INSPECTION.format("InspectionPlanned"))
     inspection = planned["inspection"]["id"]
     if world.chance(0.05):
-        inspector.busy = False
+        inspector.visit = None
         yield Call(COMMANDER, "inspectionCancel", {"inspection": inspection, "reason": "企业临时停产"})
         return
     yield Pause(5)
@@ -130,12 +145,12 @@ def on_site(world: World, inspector: Inspector, inspection: str, enterprise: Ent
     }
     selection = "... on InspectionSubmitted { hazards { id status level } }"
     submitted = yield Call(inspector.identity, "inspectionSubmit", arguments, selection)
-    inspector.busy = False
+    inspector.visit = None
     hazards = submitted["hazards"]
     done = [False] * len(hazards)
     for i, hazard in enumerate(hazards):
         ended = partial(done.__setitem__, i, True)
-        world.start(rectification(world, inspector.identity, enterprise, hazard, ended))
+        world.start(until_ended(rectification(world, inspector.identity, enterprise, hazard), ended))
     if any(h["level"] == "MAJOR" for h in hazards) or world.chance(0.05):
         world.start(prosecution(world, inspector, inspection))
     yield Pause(world.random.uniform(10, 40))
@@ -163,20 +178,21 @@ def finding(world: World) -> dict[str, Any]:
     }
 
 
-def rectification(
-    world: World,
-    judge: Identity,
-    enterprise: Enterprise,
-    hazard: dict[str, Any],
-    done: Callable[[], None] = lambda: None,
-) -> Flow:
+def until_ended(flow: Flow, ended: Callable[[], None]) -> Flow:
+    """The flow, which calls `ended` at its end: also where a call of it failed."""
+    try:
+        yield from flow
+    finally:
+        ended()
+
+
+def rectification(world: World, judge: Identity, enterprise: Enterprise, hazard: dict[str, Any]) -> Flow:
     """The rectification of a hazard until it is closed or dismissed."""
     arguments = {"hazard": hazard["id"]}
     if hazard["status"] in ("FOUND", "UNDER_REVIEW"):
         yield Pause(world.random.uniform(5, 40))
         if world.chance(0.06):
             yield Call(COMMANDER, "hazardDismiss", {**arguments, "reason": "复核后不构成隐患"})
-            done()
             return
         owner = {"name": "模拟整改责任人"}
         yield Call(COMMANDER, "hazardAssign", {**arguments, "owner": owner, "deadline": world.later(days=7)})
@@ -195,7 +211,6 @@ def rectification(
         yield Call(COMMANDER, "hazardAccept", arguments)
     yield Pause(15)
     yield Call(COMMANDER, "hazardClose", arguments)
-    done()
 
 
 def rectifying(world: World, enterprise: Enterprise, hazard: dict[str, Any]) -> Flow:
@@ -291,18 +306,18 @@ def assistance(world: World, enterprise: Enterprise, request: str) -> Flow:
     if inspector is None:
         yield Call(COMMANDER, "assistanceResolve", {**arguments, "resolution": "电话指导解决"})
         return
-    inspector.busy = True
-    sent = yield Call(
-        COMMANDER,
-        "assistanceDispatch",
-        {**arguments, "inspectors": [inspector.id]},
-        INSPECTION.format("AssistanceDispatched"),
-    )
-    inspection = sent["inspection"]["id"]
-    yield from on_the_way(world, inspector, inspection, enterprise)
-    yield Pause(world.random.uniform(10, 40))
-    yield Call(inspector.identity, "assistanceResolve", {**arguments, "resolution": "现场指导并协助处置"})
-    yield from on_site(world, inspector, inspection, enterprise)
+    with inspector.at_work():
+        sent = yield Call(
+            COMMANDER,
+            "assistanceDispatch",
+            {**arguments, "inspectors": [inspector.id]},
+            INSPECTION.format("AssistanceDispatched"),
+        )
+        inspection = sent["inspection"]["id"]
+        yield from on_the_way(world, inspector, inspection, enterprise)
+        yield Pause(world.random.uniform(10, 40))
+        yield Call(inspector.identity, "assistanceResolve", {**arguments, "resolution": "现场指导并协助处置"})
+        yield from on_site(world, inspector, inspection, enterprise)
 
 
 def dispatch(world: World) -> Flow:
@@ -317,13 +332,21 @@ def dispatch(world: World) -> Flow:
         item, quantity = world.random.choice(world.stock), world.random.randrange(1, 5)
         yield Call(COMMANDER, "stockReceive", {"stockItem": item, "quantity": quantity})
         yield Call(COMMANDER, "dispatchAssign", {**arguments, "stockItem": item, "quantity": quantity})
-    else:
-        pool = pools[kind]
-        resource = pool.pop(world.random.randrange(len(pool)))
+        yield from carried_out(world, arguments, quantity)
+        return
+    pool = pools[kind]
+    resource = pool.pop(world.random.randrange(len(pool)))
+    yield Call(COMMANDER, "dispatchAssign", {**arguments, kind: resource})
+    if world.chance(0.1):
+        yield Call(COMMANDER, "dispatchDecline", {**arguments, "reason": "正在执行其他任务"})
         yield Call(COMMANDER, "dispatchAssign", {**arguments, kind: resource})
-        if world.chance(0.1):
-            yield Call(COMMANDER, "dispatchDecline", {**arguments, "reason": "正在执行其他任务"})
-            yield Call(COMMANDER, "dispatchAssign", {**arguments, kind: resource})
+    yield from carried_out(world, arguments, None)
+    # Not where a call failed: nobody knows then whether the resource is free again.
+    pool.append(resource)
+
+
+def carried_out(world: World, arguments: dict[str, Any], quantity: int | None) -> Flow:
+    """An assigned dispatch until it is cancelled or released; `quantity` is that of stock."""
     if world.chance(0.05):
         yield Call(COMMANDER, "dispatchCancel", {**arguments, "reason": "险情已排除"})
     else:
@@ -331,9 +354,7 @@ def dispatch(world: World) -> Flow:
             yield Pause(world.random.uniform(2, 20))
             yield Call(COMMANDER, step, arguments)
         yield Pause(world.random.uniform(20, 90))
-        drawn = {"drawn": world.random.randrange(0, quantity + 1)} if kind == "stock" else {}
+        drawn = {} if quantity is None else {"drawn": world.random.randrange(0, quantity + 1)}
         yield Call(COMMANDER, "dispatchComplete", {**arguments, **drawn})
         yield Pause(10)
         yield Call(COMMANDER, "dispatchRelease", arguments)
-    if kind != "stock":
-        pool.append(resource)
