@@ -28,7 +28,8 @@ class ErrorCode(enum.Enum):
     NAME_TAKEN = "NAME_TAKEN"  # another account has this name
     NO_DISTRICT = "NO_DISTRICT"
     TOO_COSTLY = "TOO_COSTLY"  # an operation may read more rows than the limit
-    TOO_MANY = "TOO_MANY"  # too many operations at once on one connection
+    TOO_MANY = "TOO_MANY"  # too many operations, sockets or subscriptions of one connection, viewer or address
+    BUSY = "BUSY"  # too much waits already, or the server has no turn for the operation in time
     BAD_HOST = "BAD_HOST"  # the Host header has a name that is not the server's
     BAD_ORIGIN = "BAD_ORIGIN"  # another site's page asks, or a cookie alone does not tell whose page does
     ENDING = "ENDING"  # the server shut down before it finished the operation
@@ -43,6 +44,13 @@ class RequestError(Exception):
         self.code = code
         self.message = message
         self.retry_after = retry_after
+
+
+class ThrottledError(RequestError):
+    """A request that was not executed because of others. Its sender may try again after `retry_after` seconds."""
+
+    def __init__(self, code: ErrorCode, message: str, retry_after: int) -> None:
+        super().__init__(code, message, retry_after=retry_after)
 
 
 def checked_text(value: str) -> str:

@@ -24,6 +24,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from subscriptions.fair_queue import FairQueue
+
 log = structlog.get_logger(__name__)
 
 Event = Any  # a row of the log: an object with the log's columns as attributes; its number is `id`
@@ -36,6 +38,8 @@ RENDERED_BYTES = 16 << 20
 OVERHEAD = 1_000  # bytes, estimated, that a cached message takes besides its texts
 POLL = 1.0  # seconds
 READ_SECONDS = 15.0  # a database that does not answer is not waited for longer
+# Renderings, and pages of replays, at once: of all parties and of one. The loop serves others between them.
+AT_ONCE, AT_ONCE_SHARE = 8, 4
 
 
 class EventSource(Protocol):
@@ -76,10 +80,15 @@ class Sink(Protocol):
 
 
 class Group:
-    """Subscribers with one key. A private group has a single member, which resumes; it reads the log itself."""
+    """Subscribers with one key. A private group has a single member, which resumes; it reads the log itself.
 
-    def __init__(self, feed: "Feed", key: Hashable, topic: Topic, position: int, *, private: bool = False) -> None:
-        self.feed, self.key, self.topic, self.position = feed, key, topic, position
+    The group takes turns with others as work of `party`, that of its first member.
+    """
+
+    def __init__(
+        self, feed: "Feed", key: Hashable, topic: Topic, position: int, party: Hashable, *, private: bool = False
+    ) -> None:
+        self.feed, self.key, self.topic, self.position, self.party = feed, key, topic, position, party
         self.private = self.behind = private
         self.members: dict[Sink, None] = {}
         self.marked: dict[Sink, int] = {}
@@ -125,7 +134,7 @@ class Group:
     async def _catch_up(self) -> bool:
         """Hand out the next page of the log. True when the group has merged into the shared one and is done."""
         try:
-            page = await self.feed.read(self.position)
+            page = await self.feed.read(self.position, self.party)
         except Exception as error:  # the database is away; it may come back
             log.warning("the log cannot be read", error=type(error).__name__)
             await asyncio.sleep(POLL)
@@ -149,7 +158,7 @@ class Group:
         return False
 
     async def _hand_out(self, event: Event) -> None:
-        message = await self.feed.rendered(self.key, self.topic, event)
+        message = await self.feed.rendered(self.key, self.topic, event, self.party)
         # Members of this moment, not of when the rendering began. A sink that joined meanwhile has a mark.
         for sink in list(self.members):
             sink.send(message)
@@ -224,6 +233,7 @@ class Feed:
         self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._watchers: set[Callable[[Event], None]] = set()
+        self.turns = FairQueue(AT_ONCE, AT_ONCE_SHARE)
 
     def notify(self) -> None:
         """Read the log now: it may have grown."""
@@ -291,29 +301,34 @@ class Feed:
                     await check()
             return page
 
-    async def read(self, number: int) -> Sequence[Event]:
-        """The next events after a number, none beyond the head."""
+    async def read(self, number: int, party: Hashable = None) -> Sequence[Event]:
+        """The next events after a number, none beyond the head. The log is read when the party's turn has come."""
         if number >= self.head:
             return ()
         if number >= self._window_from:
             return list(islice((event for event in self._window if event.id > number), PAGE))
-        return [event for event in await self._page(number) if event.id <= self.head]
+        async with self.turns.turn(party):
+            return [event for event in await self._page(number) if event.id <= self.head]
 
-    async def rendered(self, key: Hashable, topic: Topic, event: Event) -> Message:
-        """The message of an event for a group, rendered once even when some replay what others have just seen."""
+    async def rendered(self, key: Hashable, topic: Topic, event: Event, party: Hashable = None) -> Message:
+        """The message of an event for a group, rendered once even when some replay what others have just seen.
+
+        It is rendered when the party's turn has come.
+        """
         name = (key, event.id)
         if (cached := self._rendered.get(name)) is not None:
             return cached
         task = self._rendering.get(name)
         if task is None:
             self.renderings += 1
-            task = self._rendering[name] = asyncio.create_task(self._render(topic, event))
+            task = self._rendering[name] = asyncio.create_task(self._render(topic, event, party))
             task.add_done_callback(lambda done: self._cache(name, done))
         # Shielded, because one of several waiting groups may be cancelled.
         return await asyncio.shield(task)
 
-    async def _render(self, topic: Topic, event: Event) -> Message:
-        return Message(event.id, await topic.render(event))
+    async def _render(self, topic: Topic, event: Event, party: Hashable) -> Message:
+        async with self.turns.turn(party):
+            return Message(event.id, await topic.render(event))
 
     def _cache(self, name: Any, task: asyncio.Task[Message]) -> None:
         del self._rendering[name]
@@ -329,17 +344,19 @@ class Feed:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def join(self, key: Hashable, topic: Topic, sink: Sink, after: int | None = None) -> Membership:
+    def join(
+        self, key: Hashable, topic: Topic, sink: Sink, after: int | None = None, party: Hashable = None
+    ) -> Membership:
         """Subscribe from now on, or from after an event. Does not wait, so no event falls in between."""
         if after is None or after >= self.head:
             # A client of a faster server may be ahead of this one. The mark keeps it from getting an event twice.
             group = self.groups.get(key)
             if group is None:
-                group = self.groups[key] = Group(self, key, topic, self.head)
+                group = self.groups[key] = Group(self, key, topic, self.head, party)
                 self._begin(group)
             group.add(sink, self.head if after is None else after)
         else:
-            group = Group(self, key, topic, after, private=True)
+            group = Group(self, key, topic, after, party, private=True)
             group.members[sink] = None
             self._begin(group)
         membership = self.memberships[sink] = Membership(self, group, sink)

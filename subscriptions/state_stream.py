@@ -11,10 +11,13 @@ from typing import Protocol
 
 import structlog
 
+from subscriptions.fair_queue import FairQueue
 from subscriptions.feed import Message, Sink
 
 log = structlog.get_logger(__name__)
 
+# Readings and renderings at once: of all parties and of one. They must leave connections to the feed and to mutations.
+AT_ONCE, AT_ONCE_SHARE = 2, 1
 MANY = 32  # more changes than this at once are sent at each reader's pace
 
 # An item, and its latest payload; None when there is no value of it any more.
@@ -117,9 +120,13 @@ class StateMembership:
 
 
 class StateStreams:
-    """The state streams of this process. Subscribers with equal keys share one."""
+    """The state streams of this process. Subscribers with equal keys share one.
+
+    Sources take `turns` to read and render.
+    """
 
     def __init__(self) -> None:
+        self.turns = FairQueue(AT_ONCE, AT_ONCE_SHARE)
         self.streams: dict[Hashable, StateStream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 

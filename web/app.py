@@ -112,7 +112,7 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
     """The application, for a server to run. `clock` gives the time in UTC."""
     state = AppState(settings or Settings(), clock)
     limit = state.settings.body_limit
-    reserved = ReservedEndpoint(state.execution, state.live, state.viewers, body_limit=limit)
+    reserved = ReservedEndpoint(state.execution, state.live, state.admission, body_limit=limit)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -121,11 +121,13 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
         await state.close()
 
     return Application(
-        GraphQLEndpoint(state.execution, state.live, state.viewers, body_limit=limit),
+        GraphQLEndpoint(
+            state.execution, state.live, state.admission, body_limit=limit, introspection=state.settings.introspection
+        ),
         OriginPolicy(host_names(state.settings.hosts), origins(state.settings.origins)),
         routes=[
             Route("/", lambda request: RedirectResponse("/graphiql/")),
-            WebSocketRoute("/graphql", SocketEndpoint(state.execution, state.live, state.viewers)),
+            WebSocketRoute("/graphql", SocketEndpoint(state.execution, state.live, state.admission)),
             Route("/graphql/stream", reserved.respond, methods=["PUT", "GET", "POST", "DELETE"]),
             *state.evidence.routes,
             *ServiceEndpoints(state, clock).routes,

@@ -11,6 +11,7 @@ from models.db.database import driver_url
 from web.auth.keys import SECRET_MINIMUM, Secrets
 from web.auth.tokens import demo_secret
 from web.origins import host_names, origins
+from web.shares import ShareLimits
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
@@ -65,9 +66,45 @@ class Settings(BaseSettings):
     )
     body_limit: int = Field(default=1_048_576, ge=1024, description="Maximum size of a request's body, in bytes.")
     pool_size: int = Field(default=10, ge=1, description="Maximum number of database connections per process.")
+    operations_per_minute: int = Field(
+        default=12_000, ge=0, description="Operations of one viewer in a minute; 0 for no limit."
+    )
+    anonymous_per_minute: int = Field(
+        default=1_200, ge=0, description="Operations without a token of one address in a minute; 0 for no limit."
+    )
+    failed_tokens_per_minute: int = Field(
+        default=20, ge=1, description="Invalid tokens of one address in a minute, after which it has to wait."
+    )
+    streams_per_viewer: int = Field(
+        default=200, ge=1, description="Sockets and HTTP streams of one viewer at once, in each process."
+    )
+    streams_per_address: int = Field(
+        default=1_000, ge=1, description="Sockets and HTTP streams of one address at once, in each process."
+    )
+    subscriptions_per_viewer: int = Field(
+        default=1_000, ge=1, description="Subscriptions of one viewer at once, in each process."
+    )
+    live_documents_per_viewer: int = Field(
+        default=100, ge=1, description="Different subscriptions of one viewer at once, in each process."
+    )
+    live_documents: int = Field(
+        default=2_000, ge=1, description="Different subscriptions of all viewers at once, in each process."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level of messages that are logged."
     )
+
+    @property
+    def share_limits(self) -> ShareLimits:
+        return ShareLimits(
+            operations_per_minute=self.operations_per_minute,
+            anonymous_per_minute=self.anonymous_per_minute,
+            streams=self.streams_per_viewer,
+            streams_per_address=self.streams_per_address,
+            subscriptions=self.subscriptions_per_viewer,
+            documents=self.live_documents_per_viewer,
+            documents_maximum=self.live_documents,
+        )
 
     @field_validator("secret")
     @classmethod

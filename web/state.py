@@ -14,10 +14,12 @@ from schema.live.streams import LiveStreams
 from subscriptions.event_log import DatabaseLog
 from subscriptions.feed import Feed
 from subscriptions.notifier import Notifier
+from web.admission import Admission, FailedTokens
 from web.auth.keys import Purpose
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
 from web.settings import Settings, secrets
+from web.shares import Shares
 from web.uploads import EvidenceEndpoint
 
 
@@ -37,6 +39,9 @@ class AppState:
         # In demo mode a request without a token sees what a wall sees.
         anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
         self.viewers = Authenticator(self.tokens, self.database, clock, anonymous)
+        self.shares = Shares(settings.share_limits, self.database.heavy_reads)
+        failed = FailedTokens(settings.failed_tokens_per_minute, settings.bus_url)
+        self.admission = Admission(self.viewers, self.shares, failed)
         event_log = DatabaseLog(self.database)
         self.feed = Feed(event_log, checks=(self._learn_zone, self.viewers.recheck))
         self.notifier = Notifier(settings.bus_url, self.feed.notify)
@@ -54,7 +59,7 @@ class AppState:
         self.live = LiveStreams(self.execution, self.database, event_log, self.feed, clock, retention=retention)
         store = evidence_store.open_store(settings.evidence_url)
         self.evidence = EvidenceEndpoint(
-            self.viewers, self.database, store, signer, clock, limit=settings.evidence_limit
+            self.admission, self.database, store, signer, clock, limit=settings.evidence_limit
         )
 
     async def _learn_zone(self) -> None:

@@ -13,15 +13,14 @@ from starlette.routing import Route
 
 from models.db.database import Database
 from models.visibility import Viewer
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from resolvers.evidence import uploads
 from resolvers.evidence.content_types import PDF, check_content
 from resolvers.evidence.signed_urls import PATH, Signer
 from resolvers.evidence.store import NAME, Store
-from schema.execution.errors import coded_error, format_error
+from schema.execution.errors import format_error, request_errors
 from schema.types import node_id
-from web.auth.credentials import credentials
-from web.auth.sessions import Authenticator
+from web.admission import Admission, host_of
 from web.graphql.request import read_headers
 
 STATUS = {
@@ -32,6 +31,8 @@ STATUS = {
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_TYPE: 415,
+    ErrorCode.TOO_MANY: 429,
+    ErrorCode.BUSY: 503,
 }
 IN_MEMORY = 262_144  # bytes of an upload; a longer one goes into an unnamed file that ends with the request
 OPTIONS = {"takenAt", "positions"}
@@ -44,7 +45,7 @@ class EvidenceEndpoint:
 
     def __init__(
         self,
-        authenticator: Authenticator,
+        admission: Admission,
         database: Database,
         store: Store,
         signer: Signer,
@@ -52,7 +53,7 @@ class EvidenceEndpoint:
         *,
         limit: int,
     ) -> None:
-        self._authenticator, self._database, self._store = authenticator, database, store
+        self._admission, self._database, self._store = admission, database, store
         self._signer, self._clock, self._limit = signer, clock, limit
         # One picture is decoded at a time, to bound the memory that many uploads take at once.
         self._turn = asyncio.Semaphore(1)
@@ -69,7 +70,7 @@ class EvidenceEndpoint:
     async def upload(self, request: Request) -> Response:
         """201 with {id, mediaType, bytes, sha256, url}, or an error with its code."""
         try:
-            viewer = await self._authenticator.authenticate(credentials(read_headers(request.scope)))
+            viewer, _ = await self._admission.admit(read_headers(request.scope), host_of(request.scope))
             evidence = await self._store_upload(request, require_uploader(viewer))
             return JSONResponse(evidence, 201, {"cache-control": "no-store"})
         except RequestError as error:
@@ -200,4 +201,6 @@ def error_response(error: RequestError) -> Response:
     headers = {"cache-control": "no-store"}
     if error.code is ErrorCode.UNAUTHENTICATED:
         headers["www-authenticate"] = "Bearer"
-    return JSONResponse({"errors": [coded_error(error.code, error.message)]}, STATUS[error.code], headers)
+    if isinstance(error, ThrottledError):
+        headers["retry-after"] = str(error.retry_after)
+    return JSONResponse({"errors": request_errors(error)}, STATUS[error.code], headers)

@@ -36,10 +36,12 @@ from subscriptions import event_log
 from subscriptions.event_log import DatabaseLog
 from subscriptions.feed import Feed
 from subscriptions.notifier import Notifier
+from web.admission import Admission, FailedTokens
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
 from web.graphql.uvicorn_protocols import HttpProtocol, WebSocketProtocol
 from web.graphql.websocket import SocketEndpoint
+from web.shares import ShareLimits, Shares
 
 ZONE = ZoneInfo("Asia/Shanghai")
 FIRST = 1_000_000  # from here on, all cursors have the same length
@@ -124,6 +126,9 @@ def _application(
 ) -> Starlette:
     viewers = Authenticator(Tokens("x" * 32), database, now, Viewer(Visibility(Role.WALL)))
 
+    everything = ShareLimits(0, 0, 10**6, 10**6, 10**6, 10**6, 10**6)
+    admission = Admission(viewers, Shares(everything, 4), FailedTokens(20, "memory://"))
+
     async def published(request: Request) -> PlainTextResponse:
         if "event" in request.query_params:
             await publish(json.loads(request.query_params["event"]))
@@ -137,7 +142,7 @@ def _application(
         await live.stop()
         await database.close()
 
-    routes = [Route("/publish", published), WebSocketRoute("/graphql", SocketEndpoint(executor, live, viewers))]
+    routes = [Route("/publish", published), WebSocketRoute("/graphql", SocketEndpoint(executor, live, admission))]
     return Starlette(routes=routes, lifespan=asynccontextmanager(life))
 
 

@@ -17,6 +17,7 @@ from models.db.sqlite_pool import SqlitePool
 from models.private_files import private_sqlite_file
 
 SQLITE_THREADS = 2
+KEPT_FREE = 3  # connections of each pool of PostgreSQL that heavy operations leave to others, where it has so many
 
 
 def driver_url(url: str) -> sa.URL:
@@ -40,6 +41,8 @@ class Database:
         if self.sqlite and self.url.database:
             private_sqlite_file(Path(self.url.database))
         half = max(1, pool_size // 2)
+        # How many heavy operations may read at once.
+        self.heavy_reads = max(1, SQLITE_THREADS - 1 if self.sqlite else half - KEPT_FREE)
         self.engine: AsyncEngine = create_async_engine(
             self.url,
             pool_size=pool_size if self.sqlite else pool_size - half,

@@ -21,7 +21,12 @@ class InvalidOperation(RequestError):
 
 def request_errors(error: RequestError) -> list[dict[str, Any]]:
     """The errors that a client gets for a request that was refused."""
-    return error.errors if isinstance(error, InvalidOperation) else [coded_error(error.code, error.message)]
+    if isinstance(error, InvalidOperation):
+        return error.errors
+    formatted = coded_error(error.code, error.message)
+    if error.retry_after is not None:
+        formatted["extensions"]["retryAfter"] = error.retry_after
+    return [formatted]
 
 
 def coded_error(code: ErrorCode, message: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -23,6 +23,7 @@ from schema.live.renderer import Contexts, EventRenderer
 from schema.subscription import PORTRAITS, Position
 from schema.types.scalars import Point
 from subscriptions.event_filter import EventFilter
+from subscriptions.fair_queue import FairQueue
 from subscriptions.state_stream import Change
 
 T = TypeVar("T")
@@ -46,12 +47,13 @@ async def wait(seconds: float, changed: asyncio.Event | None = None) -> None:
 
 @dataclass(frozen=True)
 class SourceContext:
-    """What every source needs: contexts to read with, the clock, the feed's events, and a way to wait."""
+    """What every source needs: contexts to read with, the clock, the feed's events, turns, and a way to wait."""
 
     database: Database
     contexts: Contexts
     clock: Callable[[], dt.datetime]
     watch: Callable[[Callable[[Any], None]], Callable[[], None]]
+    turns: FairQueue
     pause: Wait = wait
 
 
@@ -111,6 +113,7 @@ class PortraitSource:
     context: SourceContext
     renderer: EventRenderer
     scope: PortraitScope
+    party: Hashable = None
 
     async def changes(self) -> AsyncGenerator[Sequence[Change], None]:
         changed = asyncio.Event()
@@ -128,7 +131,9 @@ class PortraitSource:
                 portrait = reading.portrait
                 if last is None or not portrait.same_indicators(last):
                     last = portrait
-                    yield [(self.scope, await self.renderer.execute(portrait, portrait.cursor))]
+                    async with self.context.turns.turn(self.party):
+                        payload = await self.renderer.execute(portrait, portrait.cursor)
+                    yield [(self.scope, payload)]
                 await self.context.pause(EVERY)
                 # A millisecond later, because a deadline has passed only once it lies in the past.
                 seconds = (reading.turns_at - self.context.clock()).total_seconds() + 0.001
@@ -137,11 +142,13 @@ class PortraitSource:
             unwatch()
 
     async def _read(self) -> PortraitReading:
-        context = self.context.contexts(self.renderer.request.visibility)
-        try:
-            return await self.scope.read(context)
-        finally:
-            await context.reader.close()
+        async with self.context.turns.turn(self.party):
+            context = self.context.contexts(self.renderer.request.visibility)
+            try:
+                async with asyncio.timeout(SILENT_SECONDS):
+                    return await self.scope.read(context)
+            finally:
+                await context.reader.close()
 
 
 @dataclass(eq=False)
@@ -151,6 +158,7 @@ class PositionSource:
     context: SourceContext
     renderer: EventRenderer
     zone: int | None
+    party: Hashable = None
 
     async def changes(self) -> AsyncGenerator[Sequence[Change], None]:
         last: dict[int, Position] = {}
@@ -158,7 +166,10 @@ class PositionSource:
             positions = await retry_while_away(self._positions, self.context.pause)
             gone: list[Change] = [(key, None) for key in last if key not in positions]
             moved = [(key, position) for key, position in positions.items() if last.get(key) != position]
-            rendered: list[Change] = [(key, await self.renderer.execute(position, None)) for key, position in moved]
+            rendered: list[Change] = []
+            for key, position in moved:
+                async with self.context.turns.turn(self.party):
+                    rendered.append((key, await self.renderer.execute(position, None)))
             last = positions
             if gone or rendered:
                 yield [*gone, *rendered]
@@ -171,8 +182,13 @@ class PositionSource:
         conditions: list[sa.ColumnElement[bool]] = [INSPECTOR.c.on_duty.is_(sa.true()), *known]
         if self.zone is not None:
             conditions.append(INSPECTOR.c.zone_id == self.zone)
-        async with self.context.database.read() as connection:
-            rows = await connection.execute(sa.select(*columns).where(*conditions).order_by(INSPECTOR.c.id))
+        statement = sa.select(*columns).where(*conditions).order_by(INSPECTOR.c.id)
+        async with (
+            self.context.turns.turn(self.party),
+            asyncio.timeout(SILENT_SECONDS),
+            self.context.database.read() as connection,
+        ):
+            rows = await connection.execute(statement)
         return {
             r.id: Position((models.Inspector, r.id), Point(latitude=r.latitude, longitude=r.longitude), r.position_at)
             for r in rows
@@ -183,8 +199,7 @@ async def retry_while_away(read: Callable[[], Awaitable[T]], pause: Wait) -> T:
     """Read, again and again while the database is away. Only the latest state counts, so nothing is lost."""
     while True:
         try:
-            async with asyncio.timeout(SILENT_SECONDS):
-                return await read()
+            return await read()
         except Exception as error:
             if not is_outage(error):
                 raise

@@ -1,7 +1,7 @@
 """Live streams: subscriptions joined to the feed and the state streams of this process."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, runtime_checkable
@@ -53,7 +53,7 @@ class LiveStreams:
         self._executor, self._log, self.feed, self._clock = executor, log, feed, clock
         self._retention = retention
         self.state_streams = StateStreams()
-        self._sources = SourceContext(database, self.context, clock, feed.watch, pause)
+        self._sources = SourceContext(database, self.context, clock, feed.watch, self.state_streams.turns, pause)
 
     def cursor(self, memberships: Iterable[StreamMembership] = ()) -> str:
         """The cursor up to which a client with these memberships was sent everything that it subscribed to."""
@@ -86,16 +86,18 @@ class LiveStreams:
             case EventStream() as stream:
                 event_filter = stream.filter(visibility, request.arguments)
                 after = await self._start_number(resume or request.after)
-                return PreparedEventStream(self, request, event_filter, after)
+                return PreparedEventStream(self, request, viewer.identity, event_filter, after)
             case PortraitStream() as stream:
                 scope = PortraitScope(*stream.scope(request.arguments))
                 await self._check_portrait(scope, visibility)
-                return PreparedStateStream(self, request, PortraitSource(self._sources, self.renderer(request), scope))
+                portrait = PortraitSource(self._sources, self.renderer(request), scope, viewer.identity)
+                return PreparedStateStream(self, request, viewer.identity, portrait)
             case PositionStream() as stream:
                 if visibility.role is Role.ENTERPRISE:
                     raise RequestError(ErrorCode.FORBIDDEN, "Enterprises may not see positions.")
                 zone = stream.zone(request.arguments)
-                return PreparedStateStream(self, request, PositionSource(self._sources, self.renderer(request), zone))
+                positions = PositionSource(self._sources, self.renderer(request), zone, viewer.identity)
+                return PreparedStateStream(self, request, viewer.identity, positions)
         raise RequestError(ErrorCode.BAD_DOCUMENT, "Ask for one of the streams of Subscription.")
 
     async def _check_portrait(self, scope: PortraitScope, visibility: Visibility) -> None:
@@ -132,6 +134,7 @@ class PreparedStream:
 
     streams: LiveStreams
     request: SubscriptionRequest
+    party: Hashable  # whose work it is, among others that take turns
 
     def join(self, sink: Sink) -> StreamMembership:
         raise NotImplementedError
@@ -144,7 +147,7 @@ class PreparedEventStream(PreparedStream):
 
     def join(self, sink: Sink) -> StreamMembership:
         topic = self.streams.topic(self.request, self.event_filter)
-        return self.streams.feed.join(self.request.key, topic, sink, self.after)
+        return self.streams.feed.join(self.request.key, topic, sink, self.after, self.party)
 
 
 @dataclass(eq=False)

@@ -23,6 +23,7 @@ from schema.build import Graph
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from tests.conftest import NOW, SHANGHAI
+from tests.support.admission import admission_of
 from web.auth.credentials import bearer
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Claims, Tokens
@@ -42,7 +43,7 @@ class Desk:
         self.tokens, self.signer = Tokens(SECRET), Signer(SECRET.encode())
         self.viewers = Authenticator(self.tokens, database, self.clock, anonymous)
         self.execution = Executor(graph, database, SHANGHAI, self.clock, signer=self.signer)
-        endpoint = EvidenceEndpoint(self.viewers, database, store, self.signer, self.clock, limit=LIMIT)
+        endpoint = EvidenceEndpoint(admission_of(self.viewers), database, store, self.signer, self.clock, limit=LIMIT)
         self.app = Starlette(routes=endpoint.routes)
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app, raise_app_exceptions=False), base_url="http://localhost"

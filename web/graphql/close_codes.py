@@ -33,4 +33,5 @@ ENDING = Close(1012, "")  # the server stops; uvicorn sends this one
 AWAY = Close(1013, "The database does not answer: try again later")
 # Codes of Huhang.
 TOO_SLOW = Close(4410, "Too slow: more than 256 messages or 1 MiB wait. Resume after the last cursor")
+TOO_MANY = Close(4412, "Too many sockets and streams at once: close others first")
 EXPIRED = Close(4411, "The token has expired: reconnect with a new one, after the last cursor")

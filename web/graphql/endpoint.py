@@ -1,23 +1,25 @@
 """GraphQL over HTTP (graphql.github.io/graphql-over-http) at one path.
 
-Every request takes the same steps: negotiate the media type, read the operation, authenticate, prepare, execute, write.
+Every request takes the same steps: negotiate the media type, admit the sender, read the operation, prepare, execute
+when it is the sender's turn, write. Nothing of a body is read before its sender is known.
 """
+
+from functools import partial
 
 from graphql import GraphQLError, OperationType
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError
-from schema.execution.errors import InvalidOperation, coded_error, format_error, request_errors
+from schema.execution.errors import InvalidOperation, coded_error, format_error
 from schema.execution.executor import Executor
-from schema.execution.operation import GraphQLResponse, PreparedOperation
+from schema.execution.operation import GraphQLResponse, Operation, PreparedOperation
 from schema.live.streams import LiveStreams
+from web.admission import Admission, Admitted, host_of
 from web.auth.credentials import credentials
-from web.auth.sessions import HOLDER_GONE, Authenticator
+from web.auth.sessions import HOLDER_GONE
 from web.graphql.negotiation import EVENTS, GRAPHQL, JSON, PARTS, Accepted, negotiate
-from web.graphql.request import Headers, read_headers, read_operation
+from web.graphql.request import BadBody, Headers, read_headers, read_operation
 from web.graphql.response import (
-    BEARER,
     HttpResponse,
     conditional,
     content_type,
@@ -26,7 +28,9 @@ from web.graphql.response import (
     refusal,
 )
 from web.graphql.sse import single_response, stream_response
+from web.shares import cost_of
 
+UNKNOWN_BODY_LIMIT = 16 << 10  # bytes of a request by nobody known, which may be about the schema only
 ALLOW = {"allow": "GET, HEAD, POST, OPTIONS"}
 NOTHING_ACCEPTED = [coded_error(ErrorCode.BAD_REQUEST, f"Accept {GRAPHQL} or {JSON}.")]
 NEEDS_POST = [coded_error(ErrorCode.BAD_REQUEST, "A mutation is sent by POST.")]
@@ -37,8 +41,11 @@ NEEDS_STREAM = [coded_error(ErrorCode.BAD_REQUEST, f"A subscription needs a stre
 class GraphQLEndpoint:
     """An ASGI application, without Starlette's routing, Request and Response: those take longer than a small query."""
 
-    def __init__(self, executor: Executor, live: LiveStreams, authenticator: Authenticator, *, body_limit: int) -> None:
-        self._executor, self._live, self._authenticator, self._body_limit = executor, live, authenticator, body_limit
+    def __init__(
+        self, executor: Executor, live: LiveStreams, admission: Admission, *, body_limit: int, introspection: bool
+    ) -> None:
+        self._executor, self._live, self._admission, self._body_limit = executor, live, admission, body_limit
+        self._shares, self._introspection = admission.shares, introspection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.respond(scope, receive)
@@ -54,15 +61,19 @@ class GraphQLEndpoint:
             return error_response(NOTHING_ACCEPTED, GRAPHQL, 406)
         media = accepted.media
         try:
-            operation = await read_operation(scope, headers, receive, body_limit=self._body_limit)
-            viewer = await self._authenticator.authenticate(credentials(headers))
+            viewer, party = admitted = await self._admission.admit(headers, host_of(scope))
+            if viewer is None:
+                operation = await self._schema_question(scope, headers, receive)
+            else:
+                operation = await read_operation(scope, headers, receive, body_limit=self._body_limit)
             prepared = self._executor.prepare(operation)
             kind = prepared.parsed.kind
             if kind is OperationType.SUBSCRIPTION:
-                return await self._stream(prepared, viewer, headers, accepted)
+                return await self._stream(prepared, admitted, scope, headers, accepted)
             if kind is OperationType.MUTATION and method != "POST":
                 return error_response(NEEDS_POST, media, 405, {"allow": "POST"})
-            response = write(await self._executor.execute(prepared, viewer), media)
+            answer = await self._shares.run(party, cost_of(prepared), self._executor.execute, prepared, viewer)
+            response = write(answer, media)
         except InvalidOperation as error:
             response = operation_refusal(error.errors, media)
         except RequestError as error:
@@ -71,29 +82,45 @@ class GraphQLEndpoint:
             return error_response([format_error(GraphQLError("", original_error=error))], media, 500)
         return response if method == "POST" else conditional(response, headers.get(b"if-none-match"))
 
+    async def _schema_question(self, scope: Scope, headers: Headers, receive: Receive) -> Operation:
+        """The operation of a request without a token. Raises RequestError if it is not about the schema."""
+        error = RequestError(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")
+        if not self._introspection:
+            raise error
+        try:
+            operation = await read_operation(scope, headers, receive, body_limit=UNKNOWN_BODY_LIMIT)
+        except BadBody as bad:
+            raise error if bad.status == 413 else bad from None
+        if "__" not in operation.query:  # with which the names of introspection begin
+            raise error
+        return operation
+
     async def _stream(
-        self, operation: PreparedOperation, viewer: Viewer | None, headers: Headers, accepted: Accepted
+        self, operation: PreparedOperation, admitted: Admitted, scope: Scope, headers: Headers, accepted: Accepted
     ) -> ASGIApp:
         if accepted.stream is None:
             return error_response(NEEDS_STREAM, accepted.media, 400)
-        session = None
+        (viewer, party), authenticator = admitted, self._admission.authenticator
+        session = place = None
         try:
+            place = self._shares.connect(host_of(scope))
+            place.take(party)
             cursor = headers.get(b"last-event-id", b"").decode("latin-1") or None
-            session = await self._authenticator.open_session(credentials(headers))
-            prepared = await self._live.prepare(operation, viewer, cursor)
+            session = await authenticator.open_session(credentials(headers))
+            prepared = await self._shares.run(party, cost_of(operation), self._live.prepare, operation, viewer, cursor)
             if session.revoked:
                 raise RequestError(ErrorCode.UNAUTHENTICATED, HOLDER_GONE)
             # Nothing may be awaited from here until the stream has set what ends it.
-            seconds = self._authenticator.seconds_left(viewer)
-            return stream_response(self._live, prepared, accepted.stream, session, seconds)
+            seconds, join = authenticator.seconds_left(viewer), partial(self._shares.join, party, prepared)
+            return stream_response(self._live, join, accepted.stream, session, place, seconds)
         except BaseException as error:
             if session is not None:
                 session.release()
+            if place is not None:
+                place.leave()
             if not isinstance(error, RequestError):
                 raise
-            media = GRAPHQL if accepted.media == GRAPHQL else JSON
-            status, challenge = (401, BEARER) if error.code is ErrorCode.UNAUTHENTICATED else (400, None)
-            return error_response(request_errors(error), media, status, challenge)
+            return refusal(error, GRAPHQL if accepted.media == GRAPHQL else JSON)
 
 
 def write(response: GraphQLResponse, media: str) -> HttpResponse:

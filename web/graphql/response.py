@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.errors import request_errors
 from web.graphql.negotiation import GRAPHQL, JSON
 from web.graphql.request import BadBody
@@ -43,10 +43,13 @@ def error_response(
 
 
 def refusal(error: RequestError, media: str) -> HttpResponse:
-    """A request that is not one of GraphQL, or whose token is not valid."""
+    """A request that is not one of GraphQL, whose token is not valid, or that came with too many others."""
     errors = request_errors(error)
     if error.code is ErrorCode.UNAUTHENTICATED:
         return error_response(errors, media, 401, BEARER)
+    if isinstance(error, ThrottledError):
+        status = 503 if error.code is ErrorCode.BUSY else 429
+        return error_response(errors, media, status, {"retry-after": str(error.retry_after)})
     return error_response(errors, media, error.status if isinstance(error, BadBody) else 400)
 
 

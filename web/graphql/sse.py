@@ -12,13 +12,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from schema.execution.operation import GraphQLResponse
-from schema.live.streams import LiveStreams, PreparedStream, StreamMembership
-from subscriptions.feed import Message
+from schema.live.streams import LiveStreams
+from subscriptions.feed import Message, Sink
 from web.auth.sessions import Session
 from web.graphql.close_codes import DRAIN_SECONDS, PING_SECONDS, WAITING_BYTES, WAITING_MESSAGES
 from web.graphql.negotiation import EVENTS
 from web.graphql.response import HttpResponse
 from web.graphql.uvicorn_protocols import CUT, PREPARE
+from web.shares import CountedMembership, Place
 
 BOUNDARY = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
 PART_LINE = b"\r\n--graphql\r\n"
@@ -189,35 +190,43 @@ def part(data: bytes) -> bytes:
     return b"content-type: application/json\r\n\r\n" + data + PART_LINE
 
 
+def payload_part(payload: bytes, number: int) -> bytes:
+    return part(b'{"payload":' + payload + b"}")
+
+
 def stream_response(
-    live: LiveStreams, prepared: PreparedStream, media: str, session: Session, seconds: float | None
+    live: LiveStreams,
+    join: Callable[[Sink], CountedMembership],
+    media: str,
+    session: Session,
+    place: Place,
+    seconds: float | None,
 ) -> StreamResponse:
-    """Streams a subscription until its session is revoked, for at most so many seconds."""
+    """Joins a subscription and streams it until its session is revoked, for at most so many seconds.
+
+    Its place is left when it ends.
+    """
     queue = SendQueue()
-    memberships: list[StreamMembership] = []
 
     def event_of(payload: bytes, number: int) -> bytes:
         return event("next", payload, live.cursor_of(number) if number else None)
 
-    def part_of(payload: bytes, number: int) -> bytes:
-        return part(b'{"payload":' + payload + b"}")
-
     def keep_alive() -> bytes:
         # An id without data moves the cursor that a client resumes after, and does nothing else.
-        return b"id: " + live.cursor(memberships).encode() + b"\n\n"
+        return b"id: " + live.cursor([membership]).encode() + b"\n\n"
 
     if media == EVENTS:
         response = StreamResponse(queue, EVENTS, b":\n\n", keep_alive, seconds)
         sink = StreamSink(queue, event_of, queue.end)
     else:
         response = StreamResponse(queue, BOUNDARY, PART_LINE, lambda: part(b"{}"), seconds)
-        sink = StreamSink(queue, part_of, queue.end)
-    membership = prepared.join(sink)
-    memberships.append(membership)
+        sink = StreamSink(queue, payload_part, queue.end)
+    membership = join(sink)
 
     def on_end() -> None:
         membership.leave()
         session.release()
+        place.leave()
 
     def on_revoked() -> None:
         membership.leave()

@@ -19,24 +19,27 @@ from schema.execution.errors import coded_error, format_error, request_errors
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
 from schema.live.streams import LiveStreams, StreamMembership
+from web.admission import Admission, host_of
 from web.auth.credentials import credentials
-from web.auth.sessions import Authenticator, Session
+from web.auth.sessions import Session
 from web.graphql.close_codes import OPERATIONS_MAXIMUM
 from web.graphql.negotiation import EVENTS, JSON
 from web.graphql.request import read_headers, read_operation
 from web.graphql.response import error_response, refusal
 from web.graphql.sse import SendQueue, StreamResponse, StreamSink, event
+from web.shares import CountedMembership, Party, Place, cost_of
 
 TOKEN = "x-graphql-event-stream-token"
 OPEN_SECONDS = 30.0  # between the reservation of a stream and its opening
-RESERVED_MAXIMUM = 10_000
+RESERVED_MAXIMUM = 10  # of one viewer, at once
 
 
 class ReservedStream:
     """One stream and its operations."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, place: Place, party: Party) -> None:
         self.viewer = session.viewer
+        self.party, self._place = party, place
         self.queue = SendQueue()
         self._session = session
         session.on_revoked = self.leave
@@ -51,7 +54,8 @@ class ReservedStream:
         """Send the last result of an operation, and its end."""
         self.send("next", {"id": id, "payload": payload})
         self.send("complete", {"id": id})
-        self.operations.pop(id, None)
+        if isinstance(operation := self.operations.pop(id, None), CountedMembership):
+            operation.leave()
 
     def complete(self, id: str) -> None:
         match self.operations.pop(id, None):
@@ -64,6 +68,7 @@ class ReservedStream:
         """End the stream and all of its operations."""
         self.queue.end()
         self._session.release()
+        self._place.leave()
         for id in list(self.operations):
             self.complete(id)
 
@@ -71,16 +76,23 @@ class ReservedStream:
 class ReservedEndpoint:
     """Handles the four methods at one path."""
 
-    def __init__(self, executor: Executor, live: LiveStreams, authenticator: Authenticator, *, body_limit: int) -> None:
-        self._executor, self._live, self._authenticator, self._body_limit = executor, live, authenticator, body_limit
+    def __init__(self, executor: Executor, live: LiveStreams, admission: Admission, *, body_limit: int) -> None:
+        self._executor, self._live, self._admission, self._body_limit = executor, live, admission, body_limit
+        self._authenticator, self._shares = admission.authenticator, admission.shares
         self._streams: dict[str, ReservedStream] = {}
 
     async def respond(self, request: Request) -> ASGIApp:
         try:
-            sent = credentials(read_headers(request.scope))
-            viewer = await self._authenticator.authenticate(sent)
+            headers = read_headers(request.scope)
+            viewer, party = await self._admission.admit(headers, host_of(request.scope))
             if request.method == "PUT":
-                return self._reserve(await self._authenticator.open_session(sent))
+                place = self._place(party, request)
+                try:
+                    session = await self._authenticator.open_session(credentials(headers))
+                except BaseException:
+                    place.leave()
+                    raise
+                return self._reserve(session, place, party)
             token = request.headers.get(TOKEN) or request.query_params.get("token", "")
             stream = self._streams.get(token)
             if stream is None or stream.viewer != viewer:
@@ -96,12 +108,23 @@ class ReservedEndpoint:
         except Exception as error:  # the client gets a masked error, and the log the details
             return error_response([format_error(GraphQLError("", original_error=error))], JSON, 500)
 
-    def _reserve(self, session: Session) -> ASGIApp:
-        if len(self._streams) >= RESERVED_MAXIMUM:
-            session.release()
-            return coded_response(503, ErrorCode.TOO_MANY, "Too many streams.")
+    def _place(self, party: Party, request: Request) -> Place:
+        """A place for a stream of this party. Raises ThrottledError."""
+        reserved = sum(stream.party is party and not stream.opened for stream in self._streams.values())
+        if reserved >= RESERVED_MAXIMUM:
+            message = f"At most {RESERVED_MAXIMUM} streams may be reserved and not open."
+            raise self._shares.refuse(ErrorCode.TOO_MANY, message, OPEN_SECONDS, "reserved")
+        place = self._shares.connect(host_of(request.scope))
+        try:
+            place.take(party)
+        except BaseException:
+            place.leave()
+            raise
+        return place
+
+    def _reserve(self, session: Session, place: Place, party: Party) -> ASGIApp:
         token = secrets.token_urlsafe(24)
-        self._streams[token] = ReservedStream(session)
+        self._streams[token] = ReservedStream(session, place, party)
         asyncio.get_running_loop().call_later(OPEN_SECONDS, self._unless_opened, token)
         return PlainTextResponse(token, 201)
 
@@ -156,7 +179,10 @@ class ReservedEndpoint:
 
     async def _run(self, id: str, operation: PreparedOperation, stream: ReservedStream) -> None:
         try:
-            body = (await self._executor.execute(operation, stream.viewer)).body()
+            run = self._shares.run(stream.party, cost_of(operation), self._executor.execute, operation, stream.viewer)
+            body = (await run).body()
+        except RequestError as error:
+            body = {"errors": request_errors(error)}
         except Exception as error:  # it ends this operation only; the stream goes on
             body = {"errors": [format_error(GraphQLError("", original_error=error))]}
         await self._send(id, body, stream)
@@ -169,12 +195,11 @@ class ReservedEndpoint:
     async def _stream(self, id: str, operation: PreparedOperation, stream: ReservedStream) -> ASGIApp:
         mark = stream.operations[id] = object()
         try:
-            prepared = await self._live.prepare(operation, stream.viewer)
-        except BaseException as error:
+            cost = cost_of(operation)
+            prepared = await self._shares.run(stream.party, cost, self._live.prepare, operation, stream.viewer)
+        except BaseException:
             if stream.operations.get(id) is mark:
                 del stream.operations[id]
-            if isinstance(error, RequestError):
-                return error_response(request_errors(error), JSON, 400)
             raise
         if stream.operations.get(id) is not mark:
             # The operation or the whole stream has ended meanwhile. Another operation may have the id now.
@@ -188,7 +213,11 @@ class ReservedEndpoint:
             message = "The stream failed. Subscribe again after the last cursor."
             stream.finish(id, {"errors": [coded_error(ErrorCode.INTERNAL, message)]})
 
-        stream.operations[id] = prepared.join(StreamSink(stream.queue, frame, failed))
+        try:
+            stream.operations[id] = self._shares.join(stream.party, prepared, StreamSink(stream.queue, frame, failed))
+        except RequestError:
+            del stream.operations[id]
+            raise
         return Response(status_code=202)
 
 

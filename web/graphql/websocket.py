@@ -16,14 +16,15 @@ from starlette.types import Receive, Scope, Send
 
 from models.db.outages import is_outage
 from models.visibility import Viewer
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.errors import coded_error, format_error, origin, request_errors
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
-from schema.live.streams import LiveStreams, StreamMembership
+from schema.live.streams import LiveStreams
 from subscriptions.feed import Message
+from web.admission import Admission, host_of
 from web.auth.credentials import Credentials, bearer, credentials
-from web.auth.sessions import Authenticator, Session
+from web.auth.sessions import Session
 from web.graphql import close_codes
 from web.graphql.close_codes import (
     DRAIN_SECONDS,
@@ -36,6 +37,7 @@ from web.graphql.close_codes import (
 )
 from web.graphql.request import operation, read_headers
 from web.graphql.uvicorn_protocols import EXTENSION, WebSocketProtocol, text_frame
+from web.shares import CountedMembership, Party, Place, cost_of
 
 log = structlog.get_logger(__name__)
 
@@ -68,21 +70,21 @@ class SocketSink:
     def fail(self) -> None:
         errors = [coded_error(ErrorCode.INTERNAL, "The stream failed. Subscribe again after the last cursor.")]
         self._protocol.write(text_frame(orjson.dumps({"id": self._id, "type": "error", "payload": errors})))
-        self._socket.memberships.pop(self._id, None)
+        self._socket.forget(self._id)
 
 
 class Socket:
     """One connection."""
 
-    def __init__(self, endpoint: "SocketEndpoint", scope: Scope, receive: Receive) -> None:
-        self._endpoint, self._scope, self._receive = endpoint, scope, receive
+    def __init__(self, endpoint: "SocketEndpoint", scope: Scope, receive: Receive, place: Place) -> None:
+        self._endpoint, self._scope, self._receive, self._place = endpoint, scope, receive, place
         self._protocol: WebSocketProtocol = scope["extensions"][EXTENSION]
         self._acknowledged = self._initialised = False
         self._credentials: Credentials | None = None
         self._session: Session | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.memberships: dict[str, StreamMembership] = {}
+        self.memberships: dict[str, CountedMembership] = {}
 
     def close(self, close: close_codes.Close) -> None:
         if self._protocol.open:
@@ -119,6 +121,7 @@ class Socket:
             membership.leave()
         if self._session is not None:
             self._session.release()
+        self._place.leave()
         self._timers.clear()
         self._tasks.clear()
         self.memberships.clear()
@@ -165,7 +168,11 @@ class Socket:
         header = next((v for k, v in fields.items() if k.lower() == "authorization" and isinstance(v, str)), None)
         try:
             self._credentials = credentials(read_headers(self._scope)) if header is None else bearer(header)
+            _, party = await self._endpoint.admission.admit_as(self._credentials, host_of(self._scope))
+            self._place.take(party)
             self._session = await self._endpoint.authenticator.open_session(self._credentials)
+        except ThrottledError:
+            return close_codes.TOO_MANY
         except RequestError:
             return close_codes.FORBIDDEN
         self._session.on_revoked = partial(self.close, close_codes.FORBIDDEN)
@@ -203,7 +210,10 @@ class Socket:
             return None
         try:
             # Checked for each operation, as over HTTP: the holder may have been removed since without an event.
-            viewer = await self._endpoint.authenticator.authenticate(self._credentials)
+            viewer, party = await self._endpoint.admission.admit_as(self._credentials, host_of(self._scope))
+        except ThrottledError as error:
+            await self._send_errors(id, request_errors(error))
+            return None
         except RequestError:
             return close_codes.FORBIDDEN
         try:
@@ -212,7 +222,7 @@ class Socket:
             await self._send_errors(id, request_errors(error))
             return None
         run = self._stream if prepared.parsed.kind is OperationType.SUBSCRIPTION else self._run
-        task = self._tasks[id] = asyncio.create_task(run(id, prepared, viewer))
+        task = self._tasks[id] = asyncio.create_task(run(id, prepared, viewer, party))
         task.add_done_callback(lambda done: self._done(id, done))
         return None
 
@@ -227,8 +237,15 @@ class Socket:
             errors = [format_error(GraphQLError("", original_error=error if isinstance(error, Exception) else None))]
             self._write({"id": id, "type": "error", "payload": errors})
 
-    async def _run(self, id: str, operation: PreparedOperation, viewer: Viewer | None) -> None:
-        response = await self._endpoint.executor.execute(operation, viewer)
+    async def _run(self, id: str, operation: PreparedOperation, viewer: Viewer | None, party: Party) -> None:
+        endpoint = self._endpoint
+        try:
+            response = await endpoint.shares.run(
+                party, cost_of(operation), endpoint.executor.execute, operation, viewer
+            )
+        except RequestError as error:
+            await self._send_errors(id, request_errors(error))
+            return
         if not response.started:
             await self._send_errors(id, response.errors)
             return
@@ -237,14 +254,15 @@ class Socket:
         # The client may use the id again as soon as it has read this.
         self._tasks.pop(id, None)
 
-    async def _stream(self, id: str, operation: PreparedOperation, viewer: Viewer | None) -> None:
+    async def _stream(self, id: str, operation: PreparedOperation, viewer: Viewer | None, party: Party) -> None:
+        endpoint = self._endpoint
         try:
-            prepared = await self._endpoint.live.prepare(operation, viewer)
+            prepared = await endpoint.shares.run(party, cost_of(operation), endpoint.live.prepare, operation, viewer)
+            # No await from here on: a `complete` in the meantime would have cancelled this task.
+            self.memberships[id] = endpoint.shares.join(party, prepared, SocketSink(self, self._protocol, id))
         except RequestError as error:
             await self._send_errors(id, request_errors(error))
             return
-        # No await from here on: a `complete` in the meantime would have cancelled this task.
-        self.memberships[id] = prepared.join(SocketSink(self, self._protocol, id))
         del self._tasks[id]
 
     async def _send_errors(self, id: str, errors: list[dict[str, Any]]) -> None:
@@ -253,6 +271,10 @@ class Socket:
     def _complete(self, id: str) -> None:
         if (task := self._tasks.pop(id, None)) is not None:
             task.cancel()
+        self.forget(id)
+
+    def forget(self, id: str) -> None:
+        """Leave a subscription, if there is one with this id."""
         if (membership := self.memberships.pop(id, None)) is not None:
             membership.leave()
 
@@ -260,15 +282,24 @@ class Socket:
 class SocketEndpoint:
     """Accepts sockets at one path."""
 
-    def __init__(self, executor: Executor, live: LiveStreams, authenticator: Authenticator) -> None:
-        self.executor, self.live, self.authenticator = executor, live, authenticator
+    def __init__(self, executor: Executor, live: LiveStreams, admission: Admission) -> None:
+        self.executor, self.live, self.admission = executor, live, admission
+        self.authenticator, self.shares = admission.authenticator, admission.shares
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         if PROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
-            close = close_codes.BAD_PROTOCOL
-            await send({"type": "websocket.close", "code": close.code, "reason": close.reason})
+            await send(closing(close_codes.BAD_PROTOCOL))
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        await Socket(self, scope, receive).serve()
+        try:
+            place = self.shares.connect(host_of(scope))
+        except ThrottledError:
+            await send(closing(close_codes.TOO_MANY))
+            return
+        await Socket(self, scope, receive, place).serve()
+
+
+def closing(close: close_codes.Close) -> dict[str, Any]:
+    return {"type": "websocket.close", "code": close.code, "reason": close.reason}

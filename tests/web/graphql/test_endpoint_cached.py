@@ -127,7 +127,9 @@ async def application(
     request: pytest.FixtureRequest, databases: Databases, demo_url: str
 ) -> AsyncIterator[Application]:
     url = await databases.new(demo_url)
-    settings = Settings(database_url=url, demo=request.param, secret=SECRET, body_limit=LIMIT)
+    settings = Settings(
+        database_url=url, demo=request.param, secret=SECRET, body_limit=LIMIT, failed_tokens_per_minute=1_000_000
+    )
     app = create(settings, lambda: subject.now)
     endpoint = app.graphql
     executor: Executor = endpoint._executor

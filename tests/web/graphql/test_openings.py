@@ -104,13 +104,13 @@ async def test_a_token_revoked_while_its_stream_opens_is_refused(
         stream = await prepare(self, *arguments)
         async with endpoints.database.write() as session:
             await session.execute(leave)
-        await endpoint._authenticator.recheck()  # as the feed does before it hands an event out
+        await endpoint._admission.authenticator.recheck()  # as the feed does before it hands an event out
         return stream
 
     monkeypatch.setattr(LiveStreams, "prepare", revoking_prepare)
     response = await endpoints.ask("POST", "/graphql", in_one_chunk({"query": ALL}), role=role)
     assert response.status == 401
-    assert endpoint._authenticator.sessions == set()
+    assert endpoint._admission.authenticator.sessions == set()
     assert endpoint._live.feed.memberships == {}
 
 

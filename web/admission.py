@@ -1,0 +1,139 @@
+"""Who comes in: finds a request's viewer and party before anything else of it is looked at, and counts it."""
+
+import math
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import structlog
+from limits import RateLimitItemPerMinute
+from limits.aio.strategies import FixedWindowRateLimiter
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from starlette.types import Scope
+
+from models.visibility import Viewer
+from resolvers.errors import ErrorCode, RequestError, ThrottledError
+from web.auth.credentials import Credentials, credentials
+from web.auth.sessions import Authenticator
+from web.shares import Party, Shares, address_key
+
+log = structlog.get_logger(__name__)
+
+REDIS_SECONDS = 0.5  # a bus that does not answer is not waited for longer
+BLOCKED_MAXIMUM = 10_000  # addresses
+
+
+class Admitted(NamedTuple):
+    """A request's viewer, and whose share it is part of."""
+
+    viewer: Viewer | None
+    party: Party
+
+
+class FailedTokens:
+    """Slows addresses down that send invalid tokens: after `per_minute` failures the rest of the minute is refused.
+
+    Failures are counted in Redis if that is the bus, so that all processes know of them. Requests with a valid token
+    cost nothing here.
+    """
+
+    def __init__(self, per_minute: int, bus_url: str) -> None:
+        # The library's own storage in memory takes 5 µs and more for each hit, growing with the number of keys. That is
+        # fine for failures; operations are counted by `TokenBucket`.
+        if bus_url.startswith("redis"):
+            storage = storage_from_string(
+                f"async+{bus_url}",
+                implementation="redispy",
+                wrap_exceptions=True,
+                socket_timeout=REDIS_SECONDS,
+                socket_connect_timeout=REDIS_SECONDS,
+            )
+        else:
+            storage = storage_from_string("async+memory://")
+        self._limiter = FixedWindowRateLimiter(storage)
+        self._limit = RateLimitItemPerMinute(per_minute, namespace="HUHANG")
+        self._until: dict[str, float] = {}
+
+    def check(self, host: str | None) -> None:
+        """Raises ThrottledError for an address that sent too many invalid tokens."""
+        if not self._until:
+            return
+        key, now = address_key(host), time.monotonic()
+        until = self._until.get(key)
+        if until is None:
+            return
+        if until > now:
+            raise ThrottledError(
+                ErrorCode.TOO_MANY, "Too many invalid tokens from this address.", math.ceil(until - now)
+            )
+        del self._until[key]
+
+    async def count(self, host: str | None) -> None:
+        """Count a failure."""
+        key = address_key(host)
+        try:
+            if await self._limiter.hit(self._limit, "tokens", key):
+                return
+            reset = (await self._limiter.get_window_stats(self._limit, "tokens", key)).reset_time
+        except StorageError:
+            return  # the bus is away, which its listener logs
+        if key not in self._until:
+            # Once for each address and minute, and never the token.
+            log.warning("too many invalid tokens", address=key.removeprefix("address:"))
+        if len(self._until) >= BLOCKED_MAXIMUM:
+            self._until.clear()
+        self._until[key] = time.monotonic() + min(60.0, max(1.0, reset - time.time()))
+
+
+class Admission:
+    """Admits requests, by their headers and the address that they come from."""
+
+    def __init__(self, authenticator: Authenticator, shares: Shares, failed: FailedTokens) -> None:
+        self.authenticator, self.shares, self.failed = authenticator, shares, failed
+
+    async def admit(self, headers: Mapping[bytes, bytes], host: str | None, number: int = 1) -> Admitted:
+        """The viewer of a request, which counts as so many operations.
+
+        Raises RequestError for credentials that are not valid, and ThrottledError when too many requests came.
+        """
+        try:
+            sent = credentials(headers)
+        except RequestError:
+            await self._failed(host)
+            raise
+        return await self.admit_as(sent, host, number)
+
+    async def admit_as(self, sent: Credentials | None, host: str | None, number: int = 1) -> Admitted:
+        """Like `admit`, for credentials that were read already."""
+        if sent is None:
+            viewer = self.authenticator.anonymous
+            party = self.shares.party(None, host)
+        else:
+            self._check(host)
+            try:
+                viewer = await self.authenticator.authenticate(sent)
+            except RequestError as error:
+                if error.code is ErrorCode.UNAUTHENTICATED:
+                    await self._failed(host)
+                raise
+            party = self.shares.party(viewer, host)
+        self.shares.count(party, number)
+        return Admitted(viewer, party)
+
+    def _check(self, host: str | None) -> None:
+        try:
+            self.failed.check(host)
+        except ThrottledError:
+            self.shares.refused["tokens"] += 1
+            raise
+
+    async def _failed(self, host: str | None) -> None:
+        self.shares.refused["unauthenticated"] += 1
+        await self.failed.count(host)
+
+
+def host_of(scope: Scope) -> str | None:
+    """The address of a request's client; of a proxy's client where uvicorn trusts the proxy."""
+    client = scope.get("client")
+    return None if client is None else client[0]
