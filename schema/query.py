@@ -25,9 +25,9 @@ from schema.types.expert import Expert
 from schema.types.hazard import Hazard
 from schema.types.inspection import Inspection
 from schema.types.inspector import Inspector
-from schema.types.nearby import Nearby
+from schema.types.nearby import NEARBY_COST, Nearby
 from schema.types.scalars import PointInput
-from schema.types.search import SearchHit
+from schema.types.search import SEARCH_COST, SearchHit
 from schema.types.team import Team
 from schema.types.venue import Venue
 from schema.types.viewer import Viewer
@@ -118,6 +118,7 @@ class Query:
             "first": "Number of rows of each kind, 1 to 1,000.",
             "filter": filtered("Enterprise", "Filter for the enterprises."),
         },
+        cost=NEARBY_COST,
     )
     search: list[SearchHit] = batch(
         search.find,
@@ -127,4 +128,5 @@ class Query:
             "kinds": "Kinds of rows to search; by default all.",
             "first": "Number of hits in all, 1 to 1,000.",
         },
+        cost=SEARCH_COST,
     )

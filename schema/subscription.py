@@ -43,7 +43,7 @@ from schema.types.event import (
     event_filter,
 )
 from schema.types.inspector import Inspector
-from schema.types.portrait import Portrait, Window
+from schema.types.portrait import SCOPE_COST, Portrait, Window
 from schema.types.scalars import Point
 from subscriptions.event_filter import EventFilter
 
@@ -95,6 +95,8 @@ PORTRAITS = {
 @dataclass(eq=False)
 class PortraitStream(StreamSource):
     """A portrait now, and again whenever it has changed."""
+
+    cost = SCOPE_COST
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         return [

@@ -29,6 +29,7 @@ from models.db.migrate import migrate
 from models.visibility import Role, Viewer, Visibility
 from resolvers.demo import seed
 from schema.build import Graph, build
+from schema.execution.cost import COST_LIMIT
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from tests.support.proof_mode import COMMIT, PROVING
@@ -257,8 +258,10 @@ def graph() -> Graph:
     return build()
 
 
-def make_executor(graph: Graph, database: Database, now: dt.datetime = NOW, *, planned: bool = True) -> Executor:
-    return Executor(graph, database, SHANGHAI, lambda: now, planned=planned)
+def make_executor(
+    graph: Graph, database: Database, now: dt.datetime = NOW, *, planned: bool = True, cost_limit: int = COST_LIMIT
+) -> Executor:
+    return Executor(graph, database, SHANGHAI, lambda: now, planned=planned, cost_limit=cost_limit)
 
 
 @pytest.fixture(scope="session")

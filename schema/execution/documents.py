@@ -22,7 +22,7 @@ from graphql.validation import NoFragmentCyclesRule, NoSchemaIntrospectionCustom
 from resolvers.errors import ErrorCode
 from schema.build import Graph
 from schema.execution import limits
-from schema.execution.cost import row_cost
+from schema.execution.cost import operation_cost
 from schema.execution.errors import InvalidOperation, coded_error, format_error
 from schema.execution.operation import ParsedOperation
 from schema.execution.validation_rules import RULES
@@ -81,13 +81,12 @@ class Documents:
         definition = get_operation_ast(document, name)
         if definition is None:
             return [coded_error(ErrorCode.BAD_DOCUMENT, "Name the one operation of the document that is meant.")]
-        cost = row_cost(self._graph, document, definition)
         return ParsedOperation(
             document,
             definition,
             definition.operation,
             name,
-            cost if cost.may_exceed() else None,
+            operation_cost(self._graph, document, definition),
             self._plan_cache(document, definition),
             is_introspection_only(document, definition),
         )

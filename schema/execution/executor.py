@@ -17,6 +17,7 @@ from resolvers.sql.readers import OperationReader, RequestInfo
 from schema.build import Graph
 from schema.execution import limits
 from schema.execution.context import Context, WriteAccess
+from schema.execution.cost import COST_LIMIT, cost_excess
 from schema.execution.documents import Documents
 from schema.execution.errors import InvalidOperation, coded_error, format_error
 from schema.execution.operation import GraphQLResponse, Operation, PreparedOperation
@@ -36,7 +37,7 @@ class Executor:
 
     `clock` gives the time in UTC, `zone` is the zone of the district's days. `notify` is called after a commit with
     events. `signer` signs the addresses of evidence; without it there are none. `planned` says whether operations are
-    compiled; otherwise graphql-core executes all of them.
+    compiled; otherwise graphql-core executes all of them. `cost_limit` is the greatest cost of an operation.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class Executor:
         introspection: bool = True,
         signer: Signer | None = None,
         planned: bool = True,
+        cost_limit: int = COST_LIMIT,
     ) -> None:
         self.graph, self._database, self.zone, self._clock = graph, database, zone, clock
         self._write_access, self._signer = WriteAccess(database, notify), signer
+        self._cost_limit = cost_limit
         plan_cache = partial(PlanCache, graph, sqlite=database.sqlite)
         self._documents = Documents(graph, plan_cache, introspection=introspection)
         self.plans = PlanRunner(database.read_pool, sqlite=database.sqlite) if planned else None
@@ -66,9 +69,10 @@ class Executor:
         variables = operation.variables
         if variables and (excess := limits.variables_excess(variables)) is not None:
             raise InvalidOperation(ErrorCode.BAD_VARIABLES, [coded_error(ErrorCode.BAD_VARIABLES, excess)])
-        if parsed.cost is not None and (excess := parsed.cost.excess(variables)) is not None:
+        cost = parsed.cost.of(variables)
+        if (excess := cost_excess(cost, self._cost_limit)) is not None:
             raise InvalidOperation(ErrorCode.TOO_COSTLY, [coded_error(ErrorCode.TOO_COSTLY, excess)])
-        return PreparedOperation(parsed, variables)
+        return PreparedOperation(parsed, variables, cost)
 
     async def execute(self, operation: PreparedOperation, viewer: Viewer | None) -> GraphQLResponse:
         """Execute a query or mutation for a viewer. Without one, only introspection is executed."""

@@ -17,10 +17,11 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
 )
+
+from schema.plan.selections import Fragments, fragments_of, walk
 
 CHARACTERS_MAXIMUM = 100_000
 TOKENS_MAXIMUM = 10_000
@@ -45,8 +46,6 @@ LENGTHS = {
     "__type": 20,
 }
 
-Fragments = dict[str, FragmentDefinitionNode]
-
 
 def text_excess(text: str) -> str | None:
     """Which limit the text of a document exceeds, before it is parsed."""
@@ -59,7 +58,7 @@ def text_excess(text: str) -> str | None:
 
 def document_excess(document: DocumentNode) -> str | None:
     """Which limit a document exceeds, before it is validated. A cycle of fragments always exceeds one."""
-    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    fragments = fragments_of(document)
     expansion = Expansion(fragments)
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     # Fragments come last: those that the operations reach have been expanded with them.
@@ -101,20 +100,14 @@ def pairs(count: int) -> int:
 def position(merged: list[SelectionSetNode], fragments: Fragments) -> Position:
     fields: dict[str, list[FieldNode]] = defaultdict(list)
     spread: set[str] = set()
-    selections, repeated, waiting = 0, 0, list(merged)
-    while waiting:
-        for node in waiting.pop().selections:
-            selections += 1
-            if isinstance(node, FieldNode):
-                fields[(node.alias or node.name).value].append(node)
-            elif isinstance(node, InlineFragmentNode):
-                waiting.append(node.selection_set)
-            elif isinstance(node, FragmentSpreadNode):
-                name = node.name.value
-                repeated += name in spread
-                if name in fragments and name not in spread:
-                    waiting.append(fragments[name].selection_set)
-                spread.add(name)
+    selections = repeated = 0
+    for node, _ in walk(merged, fragments):
+        selections += 1
+        if isinstance(node, FieldNode):
+            fields[(node.alias or node.name).value].append(node)
+        elif isinstance(node, FragmentSpreadNode):
+            repeated += node.name.value in spread
+            spread.add(node.name.value)
     return Position(fields, spread, selections, len(merged) + len(spread), repeated)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from graphql import DocumentNode, OperationDefinitionNode, OperationType
 
-from schema.execution.cost import RowCost
+from schema.execution.cost import OperationCost
 from schema.plan.cache import PlanCache
 
 
@@ -22,26 +22,27 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedOperation:
-    """One operation of a valid document. All requests with the same text and operation name share it.
-
-    `cost` is None where no variables can make the operation too costly.
-    """
+    """One operation of a valid document. All requests with the same text and operation name share it."""
 
     document: DocumentNode
     definition: OperationDefinitionNode
     kind: OperationType
     name: str | None
-    cost: RowCost | None
+    cost: OperationCost
     plans: PlanCache
     introspection_only: bool
 
 
 @dataclass(slots=True, eq=False)
 class PreparedOperation:
-    """A parsed operation with the variables of one request. Both are within the limits."""
+    """A parsed operation with the variables of one request. Both are within the limits.
+
+    `cost` is how many values the operation produces and reads at most, a value being about 20 bytes of the answer.
+    """
 
     parsed: ParsedOperation
     variables: dict[str, Any]
+    cost: int
 
 
 @dataclass(slots=True)

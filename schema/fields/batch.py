@@ -18,6 +18,7 @@ from resolvers.sql.selects import ExtraSelect
 from schema.execution.context import Context, Requester
 from schema.fields.references import Ref
 from schema.fields.source import (
+    FieldCost,
     FieldPlanner,
     FieldSource,
     LoadField,
@@ -174,6 +175,7 @@ def batch(
     arguments: Mapping[str, str | BatchArgument] | None = None,
     sees: Right | None = None,
     json_attributes: Mapping[str, str] | None = None,
+    cost: FieldCost | None = None,
 ) -> Any:
     """One call for all parents: (reader, a tuple of the needed columns for each parent, arguments) → one result each.
 
@@ -181,4 +183,4 @@ def batch(
     names attributes of the results: by the one that refers to a row, the one that gets the value of the reader's extra
     column.
     """
-    return declare_field(Batch(function, needs, arguments or {}, json_attributes or {}), description, sees)
+    return declare_field(Batch(function, needs, arguments or {}, json_attributes or {}), description, sees, cost=cost)

@@ -13,6 +13,7 @@ from models.visibility import Right
 from resolvers.sql.predicates import table_column
 from schema.execution.context import Context, Record
 from schema.fields.source import (
+    FieldCost,
     FieldPlanner,
     FieldSource,
     JsonCompiler,
@@ -183,14 +184,20 @@ class SubObject(FieldSource):
         return columns
 
 
-def column(of: T, description: str, *, sees: Right | None = None, name: str | None = None) -> T:
-    """A column as it is."""
-    return declare_field(Column(of), description, sees, name)  # type: ignore[no-any-return]  # it stands for the value
+def column(
+    of: T, description: str, *, sees: Right | None = None, name: str | None = None, size: int | None = None
+) -> T:
+    """A column as it is. `size` is the bytes of a usual value in JSON, where the type does not tell."""
+    cost = FieldCost(size)
+    return declare_field(Column(of), description, sees, name, cost)  # type: ignore[no-any-return]  # it stands for the value
 
 
-def compute(function: Callable[[*N], R], *needs: *N, description: str, sees: Right | None = None) -> R:
-    """A function of columns."""
-    return declare_field(Compute(function, needs), description, sees)  # type: ignore[no-any-return]  # as above
+def compute(
+    function: Callable[[*N], R], *needs: *N, description: str, sees: Right | None = None, size: int | None = None
+) -> R:
+    """A function of columns. `size` is the bytes of a usual value in JSON, where the type does not tell."""
+    cost = FieldCost(size)
+    return declare_field(Compute(function, needs), description, sees, cost=cost)  # type: ignore[no-any-return]  # as above
 
 
 def compute_now(function: Callable[[dt.datetime, *N], R], *needs: *N, description: str, sees: Right | None = None) -> R:

@@ -11,6 +11,7 @@ from resolvers.sql import authorization
 from schema.execution.context import Context, Record
 from schema.fields.source import (
     NODES,
+    FieldCost,
     FieldPlanner,
     FieldSource,
     LoadField,
@@ -44,6 +45,8 @@ class NodeById(FieldSource):
 @dataclass(eq=False)
 class NodesByIds(FieldSource):
     """Many rows by their global ids, in the order of the ids."""
+
+    cost = FieldCost(sizes=("ids",))
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         return [argument("ids", f"Global ids, at most {NODES_MAXIMUM:,}.", list[strawberry.ID])]

@@ -38,11 +38,32 @@ TYPE_OF_ROW: dict[Any, Callable[[RowLayout], Callable[[Any], str]]] = {}
 NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
+TEXT = 150  # bytes of a text that people write
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FieldCost:
+    """What a field costs besides the selection below it; schema/execution/cost.py adds it up.
+
+    `size` is the bytes of a value in JSON, where its type does not tell. `length` is how many rows a list usually has,
+    unless the arguments `sizes` give its length. `read` is how many values are read for each parent, whatever is
+    selected of them; the arguments `read_for_each` multiply it.
+    """
+
+    size: int | None = None
+    length: int = 5
+    sizes: tuple[str, ...] = ("first", "last")
+    read: int = 0
+    read_for_each: tuple[str, ...] = ()
+
+
 class FieldSource:
     """The source of a field's value: subclasses implement `resolve`, and what can be compiled of the rest.
 
     Where a value can be had in several ways, all of them give the same. None means that a way does not exist.
     """
+
+    cost = FieldCost()
 
     def arguments(self, field: "LoadField") -> list[StrawberryArgument]:
         """The field's arguments. Called when all types are declared."""
@@ -78,6 +99,7 @@ class LoadField(StrawberryField):
 
     source: FieldSource
     sees: Right | None = None
+    cost: FieldCost
 
     @property
     def is_basic_field(self) -> bool:
@@ -96,7 +118,7 @@ class LoadField(StrawberryField):
 
     def __copy__(self) -> "LoadField":
         copied = super().__copy__()
-        copied.source, copied.sees = self.source, self.sees
+        copied.source, copied.sees, copied.cost = self.source, self.sees, self.cost
         return copied
 
     def visible_to(self, visibility: Visibility) -> bool:
@@ -114,9 +136,15 @@ class LoadField(StrawberryField):
         return [] if isinstance(self.type, StrawberryList) else None
 
 
-def declare_field(source: FieldSource, description: str, sees: Right | None = None, name: str | None = None) -> Any:
+def declare_field(
+    source: FieldSource,
+    description: str,
+    sees: Right | None = None,
+    name: str | None = None,
+    cost: FieldCost | None = None,
+) -> Any:
     field = LoadField(description=description, graphql_name=name)
-    field.source, field.sees = source, sees
+    field.source, field.sees, field.cost = source, sees, cost or source.cost
     return field
 
 

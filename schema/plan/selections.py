@@ -1,6 +1,9 @@
-"""Selection sets, collected as the GraphQL specification says: which fields an operation asks of a type."""
+"""Selection sets, merged and collected as the GraphQL specification says: which fields an operation asks of a type.
 
-from collections.abc import Mapping, Sequence
+`walk` is the one way through fragments. Whatever looks at the selections of a document uses it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphql import (
@@ -11,6 +14,8 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
+    NamedTypeNode,
+    SelectionNode,
     SelectionSetNode,
     VariableNode,
     get_named_type,
@@ -20,7 +25,52 @@ from graphql import (
 from schema.plan.fallback import FallbackRequired
 
 Fields = dict[str, list[FieldNode]]  # by response key, in the order of the response
+Fragments = Mapping[str, FragmentDefinitionNode]
+SKIP = object()
+# From the part around a fragment, the fragment and its type condition to the part of its fields, or SKIP.
+Enter = Callable[[Any, SelectionNode, NamedTypeNode | None], Any]
 SELECTIONS_MAXIMUM = 2_000  # of one plan; an interface or a union has one for each of its types
+
+
+def fragments_of(document: DocumentNode) -> Fragments:
+    """The fragments of a document by name. Of two with the same name, the last one counts."""
+    return {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+
+
+def walk(
+    sets: Iterable[SelectionSetNode | None],
+    fragments: Fragments,
+    *,
+    included: Callable[[SelectionNode], bool] = lambda node: True,
+    enter: Enter = lambda part, node, condition: part,
+) -> Iterator[tuple[SelectionNode, Any]]:
+    """Every selection at one position of the response, in the order of the response: fields, and fragments before
+    their fields.
+
+    A fragment is entered at its first spread only, however many paths lead to it. `included` decides on a selection.
+    `enter` decides on a fragment: it returns SKIP, or the part of the walk to which its fields belong. Selections come
+    with their part, None at first. A fragment is entered once in each part.
+    """
+    spread: set[Any] = set()
+    waiting: list[tuple[Iterator[SelectionNode], Any]] = [(iter(s.selections), None) for s in sets if s is not None]
+    waiting.reverse()
+    while waiting:
+        nodes, part = waiting[-1]
+        for node in filter(included, nodes):
+            yield node, part
+            if isinstance(node, FieldNode):
+                continue
+            inner: Any = fragments.get(node.name.value) if isinstance(node, FragmentSpreadNode) else node
+            if inner is None:
+                continue
+            entered = enter(part, node, inner.type_condition)
+            if entered is SKIP or (id(inner), entered) in spread:
+                continue
+            spread.add((id(inner), entered))
+            waiting.append((iter(inner.selection_set.selections), entered))
+            break
+        else:
+            waiting.pop()
 
 
 class Selections:
@@ -28,7 +78,7 @@ class Selections:
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, conditions: Mapping[str, bool]) -> None:
         self._schema, self._conditions = schema, conditions
-        self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        self._fragments = fragments_of(document)
         self._interner, self._count = FieldInterner(), 0
 
     def count(self) -> None:
@@ -43,7 +93,13 @@ class Selections:
     def fields(self, parent: GraphQLObjectType, sets: Sequence[SelectionSetNode | None]) -> Fields:
         """The fields that merged selection sets ask of an object type."""
         fields: Fields = {}
-        self._collect(parent, sets, fields, set())
+
+        def enter(part: None, node: SelectionNode, condition: NamedTypeNode | None) -> Any:
+            return None if self._applies(condition, parent) else SKIP
+
+        for node, _ in walk(sets, self._fragments, included=self._included, enter=enter):
+            if isinstance(node, FieldNode):
+                fields.setdefault((node.alias or node.name).value, []).append(node)
         return fields
 
     def subfields(self, parent: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Fields:
@@ -58,25 +114,6 @@ class Selections:
     def fingerprint(self, nodes: Sequence[FieldNode]) -> tuple[int, ...]:
         """Equal for fields with the same name, arguments and selections, whatever their aliases."""
         return tuple(self._interner.field(node) for node in nodes)
-
-    def _collect(
-        self, parent: GraphQLObjectType, sets: Sequence[SelectionSetNode | None], fields: Fields, visited: set[str]
-    ) -> None:
-        for selection_set in sets:
-            for node in selection_set.selections if selection_set else ():
-                if not self._included(node):
-                    continue
-                if isinstance(node, FieldNode):
-                    fields.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
-                    continue
-                fragment: Any = node
-                if isinstance(node, FragmentSpreadNode):
-                    if node.name.value in visited:
-                        continue
-                    visited.add(node.name.value)
-                    fragment = self._fragments[node.name.value]
-                if self._applies(fragment.type_condition, parent):
-                    self._collect(parent, [fragment.selection_set], fields, visited)
 
     def _included(self, node: Any) -> bool:
         for directive in node.directives or ():

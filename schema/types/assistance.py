@@ -12,7 +12,7 @@ from schema.fields.connections import last_to_one, to_list
 from schema.fields.filters import any_id, filter_field
 from schema.fields.nodes import node
 from schema.fields.references import to_one
-from schema.fields.source import Node
+from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enums import describe
 
@@ -32,8 +32,8 @@ class DutyReport(Node):
 
     enterprise: lazy.Enterprise = to_one(models.DutyReport.enterprise_id, "The enterprise that reported.")
     at: dt.datetime = column(models.DutyReport.at, "When it was reported.")
-    measures_in_place: str = column(models.DutyReport.measures_in_place, "Measures in place.")
-    supplies: str = column(models.DutyReport.supplies, "Supplies in stock.")
+    measures_in_place: str = column(models.DutyReport.measures_in_place, "Measures in place.", size=TEXT)
+    supplies: str = column(models.DutyReport.supplies, "Supplies in stock.", size=TEXT)
     experts_on_standby: int = column(models.DutyReport.experts_on_standby, "Number of experts on standby.")
     problems: "list[AssistanceRequest]" = to_list(
         models.AssistanceRequest.duty_report_id, "Problems to be helped with, in the order of the report."
@@ -63,14 +63,16 @@ class AssistanceRequest(Node):
     duty_report: "DutyReport | None" = to_one(
         models.AssistanceRequest.duty_report_id, "The duty report with this problem; null if none."
     )
-    problem: str = column(models.AssistanceRequest.problem, "The problem.")
+    problem: str = column(models.AssistanceRequest.problem, "The problem.", size=TEXT)
     status: AssistanceStatus = column(models.AssistanceRequest.status, "State in the life cycle.")
     inspection: lazy.Inspection | None = last_to_one(
         models.Inspection.assistance_request_id,
         "The inspection that serves it; null until inspectors are sent.",
         where=Not(OneOf(models.Inspection.status, frozenset({InspectionStatus.CANCELLED}))),
     )
-    resolution: str | None = column(models.AssistanceRequest.resolution, "How the problem was solved; null until then.")
+    resolution: str | None = column(
+        models.AssistanceRequest.resolution, "How the problem was solved; null until then.", size=TEXT
+    )
     requested_at: dt.datetime = column(models.AssistanceRequest.requested_at, "When help was requested.")
     resolved_at: dt.datetime | None = column(
         models.AssistanceRequest.resolved_at, "When the problem was solved; null until then."

@@ -11,7 +11,7 @@ from schema.fields.columns import column, sub_object
 from schema.fields.filters import any_id, day, filter_field
 from schema.fields.nodes import node
 from schema.fields.references import to_one
-from schema.fields.source import Node
+from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enums import describe
 
@@ -71,7 +71,7 @@ class Case(Node):
     inspection: lazy.Inspection = to_one(models.Case.inspection_id, "The inspection on which it was proposed.")
     enterprise: lazy.Enterprise = to_one(models.Case.enterprise_id, "The enterprise that it is against.")
     status: CaseStatus = column(models.Case.status, "State in the life cycle.")
-    grounds: str = column(models.Case.grounds, "Grounds for the case.")
+    grounds: str = column(models.Case.grounds, "Grounds for the case.", size=TEXT)
     penalty: Penalty | None = sub_object(
         "The penalty; null until one is decided.", kinds=models.Case.penalty_kinds, fine_yuan=models.Case.fine_yuan
     )

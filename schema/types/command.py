@@ -5,7 +5,7 @@ from models import PERSONAL_DATA, CommandKind
 from schema.fields.columns import column, compute, sub_object
 from schema.fields.nodes import node
 from schema.fields.references import to_one
-from schema.fields.source import Node
+from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enums import describe
 from schema.types.scalars import Contact, contacts
@@ -25,7 +25,7 @@ class CommandUnit(Node):
 
     kind: CommandKind = column(models.CommandUnit.kind, "Level of the command.")
     name: str = column(models.CommandUnit.name, "Name.")
-    duties: str | None = column(models.CommandUnit.duties, "Duties; null if not known.")
+    duties: str | None = column(models.CommandUnit.duties, "Duties; null if not known.", size=TEXT)
     lead: Contact | None = sub_object(
         "Leader; null if vacant, or for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,

@@ -12,7 +12,7 @@ from schema.fields.columns import column, sub_object
 from schema.fields.filters import any_id, filter_field, flag
 from schema.fields.nodes import node
 from schema.fields.references import to_one, to_one_of
-from schema.fields.source import Node
+from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enums import describe
 from schema.types.scalars import Point
@@ -55,7 +55,7 @@ class Dispatch(Node):
     """A team, an expert or stock sent to a place (调度)."""
 
     status: DispatchStatus = column(models.Dispatch.status, "State in the life cycle.")
-    purpose: str = column(models.Dispatch.purpose, "Purpose.")
+    purpose: str = column(models.Dispatch.purpose, "Purpose.", size=TEXT)
     to: Point = sub_object("Destination.", latitude=models.Dispatch.latitude, longitude=models.Dispatch.longitude)
     enterprise: lazy.Enterprise | None = to_one(
         models.Dispatch.enterprise_id, "The enterprise that it is for; null if none."

@@ -8,7 +8,7 @@ from schema.fields.connections import to_list
 from schema.fields.nodes import node
 from schema.fields.source import Node
 from schema.types import lazy
-from schema.types.portrait import WINDOW, Portrait
+from schema.types.portrait import SCOPE_COST, WINDOW, Portrait
 from schema.types.scalars import GeoJSON, geometry
 
 
@@ -35,4 +35,5 @@ class District(Node):
         models.District.id,
         description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
+        cost=SCOPE_COST,
     )

@@ -21,8 +21,8 @@ from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types import lazy
 from schema.types.enums import Direction, describe
-from schema.types.nearby import Nearby
-from schema.types.portrait import WINDOW, Portrait
+from schema.types.nearby import NEARBY_COST, Nearby
+from schema.types.portrait import ENTERPRISE_COST, WINDOW, Portrait
 from schema.types.scalars import Contact, Point
 
 describe(
@@ -168,6 +168,7 @@ class Enterprise(Node):
         description="The nearest rows of each kind, at any distance; empty where it has no location.",
         json_attributes=nearby.JSON_ATTRIBUTES,
         arguments={"kinds": "Kinds of rows to look for.", "first": "Number of rows of each kind, 1 to 1,000."},
+        cost=NEARBY_COST,
     )
     timeline: Connection[lazy.Event] = log_of(models.Event.enterprise_id, "Events about it, newest first.")
     portrait: Portrait | None = batch(
@@ -175,6 +176,7 @@ class Enterprise(Node):
         models.Enterprise.id,
         description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
+        cost=ENTERPRISE_COST,
     )
     version: int = column(
         models.Enterprise.version, "Version; rises by one with every change of the enterprise's own data."

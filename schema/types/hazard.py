@@ -15,7 +15,7 @@ from schema.fields.connections import to_list
 from schema.fields.filters import any_id, day, filter_field, flag, part_of
 from schema.fields.nodes import node, row_type
 from schema.fields.references import to_one
-from schema.fields.source import Node
+from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enterprise import IN_RINGS, IN_VENUES, OVERDUE
 from schema.types.enums import Direction, describe
@@ -111,7 +111,7 @@ class DeadlineExtension:
 
     from_: dt.datetime = column(models.DeadlineExtension.from_deadline, "The deadline before.", name="from")
     to: dt.datetime = column(models.DeadlineExtension.to_deadline, "The deadline requested.")
-    reason: str = column(models.DeadlineExtension.reason, "Reason for the request.")
+    reason: str = column(models.DeadlineExtension.reason, "Reason for the request.", size=TEXT)
     status: ExtensionStatus = column(models.DeadlineExtension.status, "State of the request.")
     requested_at: dt.datetime = column(models.DeadlineExtension.requested_at, "When the enterprise requested it.")
     decided_at: dt.datetime | None = column(
@@ -140,7 +140,7 @@ class Hazard(Node):
     level: HazardLevel = column(models.Hazard.level, "Level of the hazard.")
     status: HazardStatus = column(models.Hazard.status, "State in the life cycle.")
     category: str | None = column(models.Hazard.category, "Category; null if not categorised.")
-    description: str = column(models.Hazard.description, "Description of what was found.")
+    description: str = column(models.Hazard.description, "Description of what was found.", size=TEXT)
     found_at: dt.datetime = column(models.Hazard.found_at, "When it was found or reported.")
     deadline: dt.datetime | None = column(
         models.Hazard.deadline, "The deadline in force, extensions included; null until one is set."

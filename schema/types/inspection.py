@@ -14,7 +14,7 @@ from schema.fields.connections import Connection, to_list, to_many
 from schema.fields.filters import any_id, day, filter_field
 from schema.fields.nodes import node
 from schema.fields.references import to_one
-from schema.fields.source import Node
+from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enterprise import IN_RINGS, IN_VENUES
 from schema.types.enums import Direction, describe
@@ -137,7 +137,7 @@ class Inspection(Node):
         models.Inspection.submitted_at, "When the result was submitted; null until then."
     )
     closed_at: dt.datetime | None = column(models.Inspection.closed_at, "When it was closed; null until then.")
-    summary: str | None = column(models.Inspection.summary, "Summary by the inspectors; null if none.")
+    summary: str | None = column(models.Inspection.summary, "Summary by the inspectors; null if none.", size=TEXT)
     hazards: Connection[lazy.Hazard] = to_many(models.Hazard.inspection_id, "Hazards that it found.")
     cases: list[lazy.Case] = to_list(models.Case.inspection_id, "Cases proposed on it, oldest first.")
     evidence: list[lazy.Evidence] = to_list(

@@ -11,7 +11,7 @@ from schema.fields.columns import column, sub_object
 from schema.fields.filters import filter_field, flag
 from schema.fields.nodes import node
 from schema.fields.references import to_one
-from schema.fields.source import Node
+from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enums import describe
 from schema.types.scalars import Contact
@@ -40,7 +40,7 @@ class ControlMeasure(Node):
 
     enterprise: lazy.Enterprise = to_one(models.ControlMeasure.enterprise_id, "The enterprise that has it.")
     kind: MeasureKind = column(models.ControlMeasure.kind, "Kind of the measure.")
-    description: str = column(models.ControlMeasure.description, "Description of the measure.")
+    description: str = column(models.ControlMeasure.description, "Description of the measure.", size=TEXT)
     responsible: Contact | None = sub_object(
         "Responsible person; null if none, or for a viewer who may not see personal data.",
         sees=PERSONAL_DATA,

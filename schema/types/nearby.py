@@ -6,8 +6,12 @@ import strawberry
 
 from resolvers.queries.nearby import NearbyKind
 from schema.fields.references import ref
+from schema.fields.source import FieldCost
 from schema.types import lazy
 from schema.types.enums import describe
+
+# The rows around a point are sorted by their distance: more are read than are returned.
+NEARBY_COST = FieldCost(sizes=("kinds", "first"), read=50, read_for_each=("kinds", "first"))
 
 describe(
     NearbyKind,

@@ -8,6 +8,7 @@ from models import RiskGrade
 from resolvers.queries.portrait_counts import Days
 from schema.execution.context import Requester
 from schema.fields.batch import BatchArgument
+from schema.fields.source import FieldCost
 
 
 @strawberry.input(
@@ -22,6 +23,9 @@ def days(value: Window, asker: Requester) -> Days:
     return value.from_, value.to
 
 
+# By day: its counts are read from all rows of a scope, or of one enterprise.
+SCOPE_COST = FieldCost(sizes=("window",), read=100, read_for_each=("window",))
+ENTERPRISE_COST = FieldCost(sizes=("window",), read=20, read_for_each=("window",))
 WINDOW = {
     "window": BatchArgument("Window of days; by default the last 30, today included.", lambda: Window | None, days)
 }

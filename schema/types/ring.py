@@ -9,10 +9,10 @@ from schema.fields.columns import column
 from schema.fields.connections import Connection, to_many
 from schema.fields.nodes import node
 from schema.fields.references import to_one
-from schema.fields.source import Node
+from schema.fields.source import FieldCost, Node
 from schema.types import lazy
 from schema.types.enums import describe
-from schema.types.portrait import WINDOW, Portrait
+from schema.types.portrait import SCOPE_COST, WINDOW, Portrait
 from schema.types.scalars import GeoJSON
 
 describe(
@@ -35,6 +35,7 @@ class ControlRing(Node):
         models.ControlRing.venue_id,
         models.ControlRing.radius_metres,
         description="Outline, a polygon of 64 corners; one without any where the venue has no location.",
+        cost=FieldCost(size=1_700),
     )
     venue: lazy.Venue = to_one(models.ControlRing.venue_id, "The venue at its centre.")
     enterprises: Connection[lazy.Enterprise] = to_many(
@@ -47,4 +48,5 @@ class ControlRing(Node):
         models.ControlRing.id,
         description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
+        cost=SCOPE_COST,
     )

@@ -6,8 +6,11 @@ import strawberry
 
 from resolvers.queries.search import SearchKind
 from schema.fields.references import ref
+from schema.fields.source import FieldCost
 from schema.types import lazy
 from schema.types.enums import describe
+
+SEARCH_COST = FieldCost(read=5_000)  # a search reads the texts of all rows
 
 describe(
     SearchKind,

@@ -15,8 +15,8 @@ from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types import lazy
 from schema.types.enums import describe
-from schema.types.nearby import Nearby
-from schema.types.portrait import WINDOW, Portrait
+from schema.types.nearby import NEARBY_COST, Nearby
+from schema.types.portrait import SCOPE_COST, WINDOW, Portrait
 from schema.types.scalars import Point
 
 describe(
@@ -63,10 +63,12 @@ class Venue(Node):
             "first": "Number of rows of each kind, 1 to 1,000.",
             "filter": filtered("Enterprise", "Filter for the enterprises."),
         },
+        cost=NEARBY_COST,
     )
     portrait: Portrait | None = batch(
         portraits.of_venues,
         models.Venue.id,
         description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
+        cost=SCOPE_COST,
     )

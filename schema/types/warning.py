@@ -11,7 +11,7 @@ from schema.fields.columns import column
 from schema.fields.filters import any_id, filter_field, flag
 from schema.fields.nodes import node
 from schema.fields.references import to_one
-from schema.fields.source import Node
+from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enums import describe
 
@@ -49,7 +49,7 @@ class Warning(Node):
     zone: lazy.Zone | None = to_one(models.Warning.zone_id, "Zone; null for the whole district.")
     kind: WarningKind = column(models.Warning.kind, "Kind of the warning.")
     level: WarningLevel = column(models.Warning.level, "Level of the warning.")
-    headline: str = column(models.Warning.headline, "Headline.")
+    headline: str = column(models.Warning.headline, "Headline.", size=TEXT)
     issued_at: dt.datetime = column(models.Warning.issued_at, "When it was issued.")
     lifted_at: dt.datetime | None = column(models.Warning.lifted_at, "When it was lifted; null while in force.")
     automatic: bool = column(models.Warning.automatic, "Whether readings raised it rather than a person.")

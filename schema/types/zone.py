@@ -11,7 +11,7 @@ from schema.fields.references import to_one_back
 from schema.fields.source import Node
 from schema.types import lazy
 from schema.types.enums import describe
-from schema.types.portrait import WINDOW, Portrait
+from schema.types.portrait import SCOPE_COST, WINDOW, Portrait
 from schema.types.scalars import GeoJSON
 
 describe(
@@ -32,7 +32,7 @@ class Zone(Node):
     name: str = column(models.Zone.name, "Name.")
     name_en: str | None = column(models.Zone.name_en, "English name; null if it has none.")
     focus: list[ZoneFocus] = column(models.Zone.focus, "Main dangers.")
-    plan: str = column(models.Zone.plan, "Plan of protection.")
+    plan: str = column(models.Zone.plan, "Plan of protection.", size=800)
     boundary: GeoJSON = compute(GeoJSON, models.Zone.boundary, description="Outline.")
     towns: list[lazy.Town] = to_list(models.Town.zone_id, "Towns and streets.")
     venues: list[lazy.Venue] = to_list(models.Venue.zone_id, "Venues in it.")
@@ -59,4 +59,5 @@ class Zone(Node):
         models.Zone.id,
         description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
+        cost=SCOPE_COST,
     )

@@ -60,7 +60,7 @@ async def comparison(demo: Database, graph: Graph) -> AsyncIterator[Comparison]:
         Viewer(Visibility(Role.WALL)),
         *(Viewer(Visibility(Role.INTEGRATOR, scopes)) for scopes in programs),
     ]
-    yield Comparison(make_executor(graph, demo), plain, viewers, QueryGenerator(graph, pool), graph)
+    yield Comparison(make_executor(graph, demo, cost_limit=10**15), plain, viewers, QueryGenerator(graph, pool), graph)
 
 
 async def compare(comparison: Comparison, number: int, counts: Counter[str]) -> int:

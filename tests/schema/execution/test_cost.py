@@ -1,4 +1,4 @@
-"""The rows that an operation may read are computed before it is executed; too many are refused."""
+"""The cost of an operation is computed before it is executed; an operation that costs too much is refused."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from graphql import OperationDefinitionNode, get_operation_ast, parse
 
 from models.db.database import Database
 from schema.build import Graph
-from schema.execution.cost import FEW, ROWS_MAXIMUM, RowCost, row_cost
+from schema.execution import cost
+from schema.execution.cost import COST_LIMIT, OperationCost, operation_cost
 from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, make_executor
 from tests.support.proof_mode import examples
@@ -19,70 +20,216 @@ from tests.support.sample_values import cursors, ignore_unawaited, names, texts
 pytestmark = pytest.mark.database_independent
 
 
-def cost_of(graph: Graph, query: str) -> RowCost:
+def cost_of(graph: Graph, query: str) -> OperationCost:
     document = parse(query)
     operation = get_operation_ast(document)
     assert isinstance(operation, OperationDefinitionNode)
-    return row_cost(graph, document, operation)
+    return operation_cost(graph, document, operation)
 
 
-COUNTED = "inspection { enterprise { inspections(first: 2) { totalCount } } }"
-NESTED = f"enterprises(first: 10) {{ nodes {{ hazards(last: 3) {{ nodes {{ {COUNTED} }} }} }} }}"
-NEAR = "{ nearby(point: {latitude: 30, longitude: 120}, kinds: [TEAM, EXPERT], first: 9) { item { __typename } } }"
+def values(graph: Graph, query: str, **variables: Any) -> int:
+    return cost_of(graph, query).of(variables)
+
+
+# -- what is counted --
 
 
 @pytest.mark.parametrize(
-    ("query", "variables", "count"),
+    ("query", "cost"),
     [
-        ('{ zone(by: {code: "GUALI"}) { name focus district: __typename } }', {}, 0),
-        ("{ zones { name } }", {}, FEW),
-        ("{ enterprises { totalCount pageInfo { hasNextPage } } }", {}, 0),
-        ("{ enterprises { nodes { id } } }", {}, 20),
-        ("{ enterprises(first: null) { nodes { id } } }", {}, 20),
-        ("{ enterprises(first: 1000) { edges { cursor node { id } } } }", {}, 1_000),
-        (f"{{ {NESTED} }}", {}, 10 + 30),
-        (f"{{ a: zones {{ {NESTED} }} b: __typename }}", {}, FEW * (1 + 10 + 30)),
-        ("{ ...A ...A } fragment A on Query { enterprises(first: 7) { nodes { id } } }", {}, 14),
-        ("{ ... { ... on Query { enterprises(first: 7) { ... { nodes { id } } } } } }", {}, 7),
-        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {}, 20),
-        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {"n": None}, 20),
-        ("query($n: Int = 50) { enterprises(first: $n) { nodes { id } } }", {}, 50),
-        ("query($n: Int = 50) { enterprises(first: $n) { nodes { id } } }", {"n": 3}, 3),
-        ("query($n: Int) { enterprises(first: $n) { nodes { hazards(first: $n) { nodes { id } } } } }", {"n": 30}, 930),
-        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {"n": 10**9}, 1_000),
-        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {"n": -5}, 1),
-        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {"n": "many"}, 20),
-        ('{ nodes(ids: ["a", "b", "c"]) { id } }', {}, 3),
-        ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["a"] * 9}, 9),
-        (NEAR, {}, 18),
-        ("subscription { updates { enterprise { hazards(first: 5) { nodes { id } } } } }", {}, 5),
+        # A value is 20 bytes: of keys with their punctuation, of values by their types, of braces with a comma.
+        ("{ __typename }", 3 + 14 + 20),
+        ("{ zones { id } }", 3 + 9 + 5 * (3 + 6 + 32)),
+        ("{ zones { aVeryLongAlias: id } }", 3 + 9 + 5 * (3 + 18 + 32)),
+        ("{ zones { id id } }", 3 + 9 + 5 * (3 + 6 + 32)),
+        ("{ zones { a: id b: id } }", 3 + 9 + 5 * (3 + 2 * (5 + 32))),
+        ("{ zones { plan } }", 3 + 9 + 5 * (3 + 8 + 800)),
+        ("{ enterprises { nodes { id } } }", 3 + 15 + (3 + 9 + 20 * (3 + 6 + 32))),
+        ("{ enterprises { totalCount } }", 3 + 15 + (3 + 14 + 6 + 20 * cost.COUNTED)),
+        ("{ enterprises(first: 7) { pageInfo { hasNextPage } } }", 3 + 15 + (3 + 12 + (3 + 15 + 5))),
     ],
 )
-def test_nested_pages_multiply(graph: Graph, query: str, variables: dict[str, Any], count: int) -> None:
-    assert cost_of(graph, query).count(variables) == count
+def test_keys_and_values_are_added_up(graph: Graph, query: str, cost: int) -> None:
+    assert values(graph, query) == 1 + cost // 20
 
 
-async def test_too_many_rows_are_refused(graph: Graph, demo: Database) -> None:
-    query = "query($n: Int!) { enterprises(first: 500) { nodes { hazards(first: $n) { nodes { id } } } } }"
+ROW = "nodes { id hazards(first: 3) { nodes { description } } }"
+KINDS = "kinds: [TEAM, EXPERT]"
+POINT = "point: {latitude: 30, longitude: 120}"
+WINDOW = 'portrait(window: {from: "2026-01-01", to: "2026-12-31"}) { trend { day } }'
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "other"),
+    [
+        (f"{{ enterprises {{ {ROW} }} }}", {}, f"{{ enterprises(first: 20) {{ {ROW} }} }}"),
+        (f"{{ enterprises(first: null) {{ {ROW} }} }}", {}, f"{{ enterprises(first: 20) {{ {ROW} }} }}"),
+        ("{ enterprises { edges { cursor } } }", {}, "{ enterprises(last: 20) { edges { cursor } } }"),
+        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {}, "{ enterprises { nodes { id } } }"),
+        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {"n": None}, "{ enterprises { nodes { id } } }"),
+        ("query($n: Int) { enterprises(first: $n) { nodes { id } } }", {"n": "x"}, "{ enterprises { nodes { id } } }"),
+        (
+            "query($n: Int = 50) { enterprises(first: $n) { nodes { id } } }",
+            {},
+            "{ enterprises(first: 50) { nodes { id } } }",
+        ),
+        (
+            "query($n: Int = 50) { enterprises(first: $n) { nodes { id } } }",
+            {"n": 3},
+            "{ enterprises(first: 3) { nodes { id } } }",
+        ),
+        (
+            "query($n: Int) { enterprises(first: $n) { nodes { hazards(last: $n) { nodes { id } } } } }",
+            {"n": 30},
+            "{ enterprises(first: 30) { nodes { hazards(last: 30) { nodes { id } } } } }",
+        ),
+        (
+            "query($n: Int) { enterprises(first: $n) { nodes { id } } }",
+            {"n": 10**9},
+            "{ enterprises(first: 1000) { nodes { id } } }",
+        ),
+        (
+            "query($n: Int) { enterprises(first: $n) { nodes { id } } }",
+            {"n": -5},
+            "{ enterprises(first: 1) { nodes { id } } }",
+        ),
+        (
+            "query($ids: [ID!]!) { nodes(ids: $ids) { id } }",
+            {"ids": ["a"] * 3},
+            '{ nodes(ids: ["a", "b", "c"]) { id } }',
+        ),
+        (
+            f"query($k: [NearbyKind!]!, $n: Int) {{ nearby({POINT}, kinds: $k, first: $n) {{ bearingDegrees }} }}",
+            {"k": ["TEAM", "EXPERT"], "n": 9},
+            f"{{ nearby({POINT}, {KINDS}, first: 9) {{ bearingDegrees }} }}",
+        ),
+        (
+            f"{{ nearby({POINT}, {KINDS}) {{ bearingDegrees }} }}",
+            {},
+            f"{{ nearby({POINT}, {KINDS}, first: 10) {{ bearingDegrees }} }}",
+        ),
+        (
+            "query($w: Window) { zones { portrait(window: $w) { trend { day } } } }",
+            {"w": {"from": "2026-01-01", "to": "2026-12-31"}},
+            f"{{ zones {{ {WINDOW} }} }}",
+        ),
+        (
+            'query($d: Date!) { zones { portrait(window: {from: "2026-01-01", to: $d}) { trend { day } } } }',
+            {"d": "2026-12-31"},
+            f"{{ zones {{ {WINDOW} }} }}",
+        ),
+        (
+            'query($w: Window = {from: "2026-01-01", to: "2026-12-31"}) {'
+            " zones { portrait(window: $w) { trend { day } } } }",
+            {},
+            f"{{ zones {{ {WINDOW} }} }}",
+        ),
+        ("{ ...A ...A } fragment A on Query { zones { id } }", {}, "{ zones { id } }"),
+        ("{ ... { ... on Query { zones { ... { ... on Node { id } } } } } }", {}, "{ zones { id } }"),
+        ("{ zones { ... on Node { ... on Venue { location { latitude } } id } } }", {}, "{ zones { id } }"),
+        (
+            "{ node(id: 1) { ... on Zone { name plan } ... on Venue { name } ... on Town { name } } }",
+            {},
+            "{ node(id: 1) { ... on Zone { name plan } } }",
+        ),
+        (
+            "{ node(id: 1) { ... on Zone { ...N plan } ... on Venue { ...N } } } fragment N on Node { x: id y: id }",
+            {},
+            "{ node(id: 1) { ... on Node { x: id y: id } ... on Zone { x: id y: id plan } } }",
+        ),
+    ],
+)
+def test_equal_answers_cost_the_same(graph: Graph, query: str, variables: dict[str, Any], other: str) -> None:
+    assert values(graph, query, **variables) == values(graph, other)
+
+
+@pytest.mark.parametrize(
+    ("query", "times"),
+    [
+        ("{ enterprises(first: #) { nodes { name } } }", 1),
+        ("{ enterprises(first: 20) { nodes { hazards(first: #) { nodes { description } } } } }", 20),
+        ("{ zones { venues { cameras(first: #) { nodes { name } } } } }", 25),
+        ("query($n: Int = #) { enterprises(first: $n) { nodes { inspections(first: $n) { nodes { id } } } } }", 1_000),
+    ],
+)
+def test_nested_pages_multiply(graph: Graph, query: str, times: int) -> None:
+    small, large = (values(graph, query.replace("#", str(size))) for size in (10, 1_000))
+    assert large - small >= 990 * times * 1.5
+
+
+@pytest.mark.parametrize(
+    ("query", "at_least"),
+    [
+        ("{ zones { portrait { hazardsOpen } } }", 5 * 1_000),
+        (f"{{ zones {{ {WINDOW} }} }}", 5 * 30_000),
+        ("{ enterprises(first: 100) { nodes { portrait { hazardsOpen } } } }", 100 * 500),
+        ("{ enterprises(first: 100) { nodes { nearest(kinds: [TEAM]) { bearingDegrees } } } }", 100 * 100),
+        ("{ enterprises(first: 100) { nodes { hazards { totalCount } } } }", 100 * 50),
+        ('{ search(text: "x", first: 1) { matched } }', 5_000),
+        ("subscription { portrait(of: 1) { hazardsOpen } }", 1_000),
+        ("{ enterprises(first: 100) { nodes { rings { boundary } } } }", 100 * 200),
+        ("{ __schema { types { fields { name } } } }", 350 * 3),
+    ],
+)
+def test_what_is_read_or_large_costs_more(graph: Graph, query: str, at_least: int) -> None:
+    assert values(graph, query) >= at_least
+
+
+# -- the work --
+
+
+def test_the_expression_of_variables_is_evaluated_once_for_each_part(graph: Graph) -> None:
+    """Sizes as variables on every level of a fan-out would be 2^10 products of 11 variables each."""
+    variables = " ".join(f"$v{n}: Int" for n in range(12))
+    query = f"query({variables}) {{ enterprises(first: $v0) {{ nodes {{ ...F0 }} }} }}"
+    for n in range(10):
+        inner = f"nodes {{ ...F{n + 1} }}"
+        query += (
+            f" fragment F{n} on Enterprise {{ zone {{ a: enterprises(first: $v{n + 1}) {{ {inner} }}"
+            f" b: enterprises(first: $v{n + 1}) {{ {inner} }} }} }}"
+        )
+    query += " fragment F10 on Enterprise { id }"
+    looked_up: list[str] = []
+
+    class Recorded(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            looked_up.append(key)
+            return super().get(key, default)
+
+    computed = cost_of(graph, query)
+    assert computed.constant is None
+    few, many = computed.of(Recorded({f"v{n}": 1 for n in range(12)})), computed.of({f"v{n}": 2 for n in range(12)})
+    assert sorted(looked_up) == sorted({*looked_up})
+    assert 2**10 < many / few < 2**12
+
+
+# -- the limit --
+
+
+async def test_an_operation_that_costs_too_much_is_refused(graph: Graph, demo: Database) -> None:
+    query = "query($n: Int!) { enterprises(first: 500) { nodes { hazards(first: $n) { nodes { id name: status } } } } }"
     running = make_executor(graph, demo)
-    for size, accepted in ((10, True), (999, True), (1_000, False), (999, True)):
+    limit = next(n for n in range(1, 1_000) if values(graph, query, n=n) > COST_LIMIT)
+    for size, accepted in ((10, True), (limit - 1, True), (limit, False), (limit - 1, True)):
         response = await running.run(Operation(query, {"n": size}), COMMANDER)
         assert response.started is accepted
         assert (response.errors == []) is accepted
-    [error] = (await running.run(Operation(query, {"n": 1_000}), COMMANDER)).errors
-    assert error["extensions"] == {"code": "TOO_COSTLY"}
-    assert f"{ROWS_MAXIMUM:,}" in error["message"]
+    [error] = (await running.run(Operation(query, {"n": limit}), COMMANDER)).errors
+    assert error["extensions"]["code"] == "TOO_COSTLY"
+    assert f"costs {values(graph, query, n=limit):,}," in error["message"]
+    assert f"The limit is {COST_LIMIT:,}." in error["message"]
 
 
-def count_objects(value: Any) -> int:
-    """The number of objects in the lists of a response, short lists excepted."""
-    if isinstance(value, list):
-        objects = [item for item in value if isinstance(item, dict)]
-        return sum(map(count_objects, objects)) + (len(objects) if len(objects) > FEW else 0)
-    return sum(map(count_objects, value.values())) if isinstance(value, dict) else 0
+def test_the_cost_is_known_for_every_prepared_operation(graph: Graph, demo: Database) -> None:
+    running = make_executor(graph, demo)
+    for query, variables in (
+        ("{ zones { id } }", {}),
+        ("query($n: Int) { venues(first: $n) { nodes { id } } }", {"n": 9}),
+    ):
+        assert running.prepare(Operation(query, variables)).cost == values(graph, query, **variables)
 
 
-async def test_no_response_has_more_rows_than_were_computed(demo: Database, graph: Graph) -> None:
+async def test_no_response_is_much_larger_than_its_cost(demo: Database, graph: Graph) -> None:
     plain = make_executor(graph, demo, planned=False)
     every = await names(demo, None)
     pool = ArgumentPool(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
@@ -91,13 +238,11 @@ async def test_no_response_has_more_rows_than_were_computed(demo: Database, grap
     with ignore_unawaited():
         for number in range(examples(60)):
             query = queries.operation(number, roots=1)
-            if "portrait" in query:
-                continue  # its days are not rows
-            computed = cost_of(graph, query).count({})
+            computed = values(graph, query)
             variant, variables = rewritten(graph._schema, query, number)
-            assert cost_of(graph, variant).count(variables) >= computed
+            assert values(graph, variant, **variables) >= computed
             response = await planned.run(Operation(query), COMMANDER)
-            rows = count_objects(orjson.loads(orjson.dumps(response.data)))
-            assert rows <= computed
-            largest = max(largest, rows)
-    assert largest > 20
+            size = len(orjson.dumps(response.data))
+            assert size <= 2 * 20 * computed, query
+            largest = max(largest, size)
+    assert largest > 20_000

@@ -121,7 +121,7 @@ async def test_venues_of_a_zone(graph: Graph, edged: Database, world: World, zon
 @pytest.mark.parametrize("text", [*TEXTS, "2"])
 async def test_stock_by_a_part_of_name_or_code(graph: Graph, edged: Database, world: World, text: str) -> None:
     stock = "stock(first: 1000, text: $text) { nodes { id } }"
-    query = f"query($text: String) {{ warehouses(first: 400) {{ nodes {{ id {stock} }} }} }}"
+    query = f"query($text: String) {{ warehouses(first: 100) {{ nodes {{ id {stock} }} }} }}"
     response = await make_executor(graph, edged).run(Operation(query, {"text": text}), COMMANDER)
     assert response.data is not None
     for warehouse in response.data["warehouses"]["nodes"]:
