@@ -4,11 +4,12 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 import models
-from models import DISPATCH_OVER, Dispatch, DispatchStatus, EventKind, StockItem
+from models import Dispatch, DispatchStatus, EventKind, StockItem
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import InvalidInput, StockExhausted
 from resolvers.actions.inputs import Place
 from resolvers.actions.resources import record_stock
+from resolvers.availability import AVAILABLE
 
 
 async def request(
@@ -68,22 +69,20 @@ async def assign(
     if stock_item is not None and quantity is not None:
         await _reserve(context, stock_item, quantity)
     elif team is not None:
-        await _require_available(context, row, models.Team, team, "team")
+        await _require_available(context, models.Team, team, "team")
     elif expert is not None:
-        await _require_available(context, row, models.Expert, expert, "expert")
+        await _require_available(context, models.Expert, expert, "expert")
     return {"dispatch": row}
 
 
 async def _require_available(
-    context: ActionContext, dispatch: Dispatch, model: type[models.Team | models.Expert], key: int, field: str
+    context: ActionContext, model: type[models.Team | models.Expert], key: int, field: str
 ) -> None:
-    """Raises InvalidInput for a team or an expert not on standby, or on another dispatch."""
-    resource = await context.get(model, key)
-    column = col(Dispatch.team_id) if model is models.Team else col(Dispatch.expert_id)
-    elsewhere = sa.select(col(Dispatch.id)).where(
-        column == key, col(Dispatch.status).not_in(DISPATCH_OVER), col(Dispatch.id) != dispatch.id
-    )
-    if not resource.on_standby or await context.exists(elsewhere):
+    """Raises InvalidInput for a team or an expert that is not available; no other action can take it meanwhile."""
+    await context.get(model, key)
+    # The dispatch at hand is not written yet, so that it does not count.
+    available = AVAILABLE[model].sql("available", context.sqlite)
+    if not await context.exists(sa.select(col(model.id)).where(col(model.id) == key, available)):
         raise InvalidInput(field, "It is not on standby, or is on another dispatch.")
 
 

@@ -2,7 +2,8 @@
 
 import models
 from models import PERSONAL_DATA
-from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
+from resolvers.availability import AVAILABLE
+from resolvers.sql.predicates import Among, Contains, Flag
 from schema.fields.columns import column, sub_object
 from schema.fields.filters import FilterField
 from schema.fields.nodes import node
@@ -18,7 +19,7 @@ from schema.types.scalars import Point
     filter=ResourceFilter,
     predicates={
         "zones": FilterField(Among(models.Expert.zone_id), "Zone"),
-        "available": FilterField(Flag(IsTrue(models.Expert.on_standby))),
+        "available": FilterField(Flag(AVAILABLE[models.Expert])),
         "text": FilterField(Contains(models.Expert.specialties, personal=[models.Expert.full_name])),
         "specialty": FilterField(Contains(models.Expert.specialties)),
     },

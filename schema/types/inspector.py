@@ -4,7 +4,8 @@ import datetime as dt
 
 import models
 from models import PERSONAL_DATA
-from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
+from resolvers.availability import AVAILABLE
+from resolvers.sql.predicates import Among, Contains, Flag
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_many
 from schema.fields.filters import FilterField
@@ -20,7 +21,7 @@ from schema.types.scalars import Point
     filter=ResourceFilter,
     predicates={
         "zones": FilterField(Among(models.Inspector.zone_id), "Zone"),
-        "available": FilterField(Flag(IsTrue(models.Inspector.on_duty))),
+        "available": FilterField(Flag(AVAILABLE[models.Inspector])),
         "text": FilterField(Contains(models.Inspector.badge, personal=[models.Inspector.full_name])),
     },
 )

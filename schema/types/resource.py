@@ -12,7 +12,8 @@ class ResourceFilter:
     )
     available: bool | None = strawberry.field(
         default=strawberry.UNSET,
-        description="If true, those on standby or on duty, and warehouses with unreserved stock; if false, the others.",
+        description="If true, those that can be sent now: teams and experts on standby and not on a dispatch,"
+        " inspectors on duty, warehouses with unreserved stock. If false, the others.",
     )
     text: str | None = strawberry.field(
         default=strawberry.UNSET,

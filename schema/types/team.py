@@ -2,7 +2,8 @@
 
 import models
 from models import PERSONAL_DATA, TeamKind
-from resolvers.sql.predicates import Among, Contains, Flag, IsTrue
+from resolvers.availability import AVAILABLE
+from resolvers.sql.predicates import Among, Contains, Flag
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_many
 from schema.fields.filters import FilterField
@@ -33,7 +34,7 @@ describe(
     filter=ResourceFilter,
     predicates={
         "zones": FilterField(Among(models.Team.zone_id), "Zone"),
-        "available": FilterField(Flag(IsTrue(models.Team.on_standby))),
+        "available": FilterField(Flag(AVAILABLE[models.Team])),
         "text": FilterField(Contains(models.Team.name)),
         "team_kinds": FilterField(Among(models.Team.kind)),
     },

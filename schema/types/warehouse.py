@@ -4,6 +4,7 @@ import strawberry
 
 import models
 from models import PERSONAL_DATA
+from resolvers.availability import AVAILABLE
 from resolvers.sql.predicates import AllOf, Among, Contains, Equal, Exceeds, Flag, Within
 from schema.fields.columns import column, compute, sub_object
 from schema.fields.connections import Connection, to_many
@@ -15,15 +16,13 @@ from schema.types import lazy
 from schema.types.resource import ResourceFilter
 from schema.types.scalars import Contact, Point
 
-UNRESERVED = Exceeds(models.StockItem.quantity, models.StockItem.reserved)
-
 
 @node(
     models.Warehouse,
     filter=ResourceFilter,
     predicates={
         "zones": FilterField(Among(models.Warehouse.zone_id), "Zone"),
-        "available": FilterField(Flag(Within(models.Warehouse.id, models.StockItem.warehouse_id, UNRESERVED))),
+        "available": FilterField(Flag(AVAILABLE[models.Warehouse])),
         "text": FilterField(Contains(models.Warehouse.name)),
         "stock_code": FilterField(
             Within(

@@ -134,10 +134,21 @@ async def test_an_enterprise_gets_the_same_answers_from_its_own_rows_alone(
     )
 
 
-@pytest.mark.parametrize("condition", ["available: true", "available: false", 'stockCode: "1010101"'])
-async def test_an_enterprise_may_not_filter_warehouses_by_their_stock(pairs: list[Pair], condition: str) -> None:
+@pytest.mark.parametrize(
+    ("resources", "condition"),
+    [
+        (resources, f"available: {value}")
+        for resources in ("warehouses", "teams", "experts")
+        for value in ("true", "false")
+    ]
+    + [("warehouses", 'stockCode: "1010101"')],
+)
+async def test_an_enterprise_may_not_filter_by_what_others_use(
+    pairs: list[Pair], resources: str, condition: str
+) -> None:
+    """Stock that others reserve, and dispatches to others, decide these filters."""
     for pair in pairs:
-        for response in await pair.answers(f"{{ warehouses(filter: {{ {condition} }}) {{ totalCount }} }}"):
+        for response in await pair.answers(f"{{ {resources}(filter: {{ {condition} }}) {{ totalCount }} }}"):
             [error] = response.errors
             assert error["extensions"]["code"] == "FORBIDDEN"
 

@@ -116,6 +116,8 @@ class World:
         self.stock: dict[int, list[Any]] = {}
         for item in rows[models.StockItem]:
             self.stock.setdefault(item.warehouse_id, []).append(item)
+        going_on = [d for d in rows[models.Dispatch] if d.status not in DISPATCH_OVER]
+        self.away = {(models.Team, d.team_id) for d in going_on} | {(models.Expert, d.expert_id) for d in going_on}
         self.overdue = {h.enterprise_id for h in rows[models.Hazard] if overdue(h)}
 
     def zone(self, row: Any) -> int | None:
@@ -239,8 +241,8 @@ CASES = [
         keyed(listing, "zones", "Zone", lambda w, r, v: r.zone_id in v)
         for listing in ("experts", "teams", "warehouses", "inspectors")
     ),
-    flag("experts", "available", lambda w, r: r.on_standby),
-    flag("teams", "available", lambda w, r: r.on_standby),
+    flag("experts", "available", lambda w, r: r.on_standby and (models.Expert, r.id) not in w.away),
+    flag("teams", "available", lambda w, r: r.on_standby and (models.Team, r.id) not in w.away),
     flag("inspectors", "available", lambda w, r: r.on_duty),
     flag("warehouses", "available", lambda w, r: any(i.quantity > i.reserved for i in w.stock.get(r.id, []))),
     text("experts", lambda w, r, v: has(v, r.full_name, *r.specialties)),
