@@ -33,6 +33,7 @@ from models.measure import ControlMeasure, MeasureKind
 from models.rainfall import RainfallReading
 from models.ring import ControlGrade, ControlRing, EnterpriseRing
 from models.team import Team, TeamKind
+from models.token import Pairing, Token, TokenKind
 from models.town import Town
 from models.venue import Venue, VenueKind
 from models.visibility import PERSONAL_DATA, Right, Role, Scope, Viewer, Visibility
@@ -87,6 +88,7 @@ __all__ = [
     "KeySet",
     "Login",
     "MeasureKind",
+    "Pairing",
     "PenaltyKind",
     "RainfallReading",
     "Right",
@@ -99,6 +101,8 @@ __all__ = [
     "Subject",
     "Team",
     "TeamKind",
+    "Token",
+    "TokenKind",
     "Town",
     "Venue",
     "VenueKind",

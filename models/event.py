@@ -124,7 +124,7 @@ class Event(Row, table=True):
 
     `zones`, `rings`, `venues` and `risk` are the enterprise's at the time of the event. If it moved, they include those
     from before and after, and `risk` is the higher of both. So a filter needs only this row. `changes` is a list of
-    {field, from, to, personal}.
+    {field, from, to, personal}. `actor` is the identity of the person or program that caused it.
     """
 
     __table_args__ = (
@@ -139,6 +139,7 @@ class Event(Row, table=True):
     kind: EventKind = Field(sa_type=named_enum(EventKind, "kind", constrained=False))
     subject: Subject = Field(sa_type=named_enum(Subject, "subject"))
     subject_id: int | None = None
+    actor: str | None = None
     actor_role: Role | None = Field(default=None, sa_type=named_enum(Role, "actor_role"))
     actor_name: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
     from_status: str | None = None

@@ -3,6 +3,7 @@
 import datetime as dt
 import enum
 from dataclasses import dataclass
+from functools import cached_property
 
 
 class Role(enum.Enum):
@@ -59,7 +60,8 @@ class Visibility:
 class Viewer:
     """The person or program that sends a request.
 
-    `inspector` is the key of the inspector's row, `subject` the token's subject. `name` is personal data.
+    `inspector` is the key of the inspector's row, `account` that of the person's account. `subject` is the identity of
+    an issued token's holder, or what the claims of a demo's token say. `name` is personal data.
     """
 
     visibility: Visibility
@@ -67,12 +69,18 @@ class Viewer:
     subject: str = ""
     name: str | None = None
     expires_at: dt.datetime | None = None
+    account: int | None = None
+    issued: bool = False
 
     @property
     def role(self) -> Role:
         return self.visibility.role
 
-    @property
+    @cached_property
     def identity(self) -> str:
-        """Equal for all tokens of one person or program."""
+        """Equal for all tokens and logins of one person or program: `account:12`, `program:gauge` or `screen:3`."""
+        if self.account is not None:
+            return f"account:{self.account}"
+        if self.issued:
+            return self.subject
         return f"{self.role.name}:{self.visibility.enterprise or ''}:{self.inspector or ''}:{self.subject}"

@@ -59,21 +59,27 @@ empty list, and may not filter, sort, search or count by it: such a filter ignor
 
 ## Tokens
 
-`Authorization: Bearer <token>`. A token is a JSON Web Token, signed with the server's secret (HS256) and made on the
-server's machine. It has a role, an owner and an expiry:
+`Authorization: Bearer <token>`. A token is a JSON Web Token that this server has issued: signed with a key derived from
+its secret (HS256), with a row in the database that says who holds it. Each has a name, for the log names a person or
+program with every event; an inspector's badge and an enterprise's code are names already. It lasts 366 days at most.
 
 ```sh check
-python -m web token --role commander --name 值班长
-python -m web token --role inspector --inspector XS1001
-python -m web token --role enterprise --enterprise 91350100M000100Y43 --ttl 7d
-python -m web token --role wall --ttl 30d
-python -m web token --role integrator --scopes read,register
+python -m web token add --role commander --name 值班长
+python -m web token add --role inspector --inspector XS1001
+python -m web token add --role enterprise --enterprise 91350100M000100Y43 --ttl 7d
+python -m web token add --role wall --name "Hall, left" --ttl 366d
+python -m web token add --role integrator --name weather-station --scopes read,register
+python -m web token add --account li.wei --ttl 30d
+python -m web token list
+python -m web token revoke 7
 ```
 
-The token stands alone on the last line. `HUHANG_SECRET` is the secret, of at least 32 characters; a new secret ends all
-tokens. The demo generates its own secret under `var/`, and GraphiQL offers a token for each role there. An inspector's
-badge and an enterprise's credit code or external id must be in the register: a token whose owner is removed from it is
-refused within 30 seconds.
+`add` prints the token alone on the last line, once: the database does not keep it. A token of an account has the
+account's role, and ends when the account is disabled. Of the tokens in force, no two people, programs or screens have
+the same name. Revoking one closes what was opened with it within five seconds, on every server.
+
+A demo server also accepts tokens that were only signed, not issued: `python -m web token --demo --role commander`.
+GraphiQL offers one for each role there.
 """
 
 

@@ -38,7 +38,7 @@ class AppState:
         self._zone_known = False
         # In demo mode a request without a token sees what a wall sees.
         anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
-        self.viewers = Authenticator(self.tokens, self.database, clock, anonymous)
+        self.viewers = Authenticator(self.tokens, self.database, clock, anonymous, demo=settings.demo)
         self.shares = Shares(settings.share_limits, self.database.heavy_reads)
         failed = FailedTokens(settings.failed_tokens_per_minute, settings.bus_url)
         self.admission = Admission(self.viewers, self.shares, failed)
@@ -70,10 +70,12 @@ class AppState:
     async def open(self) -> None:
         await self.feed.start()
         self.notifier.start()
+        self.viewers.start()
         # After the feed has started: an event between the two might be the only one about a new district.
         await self._learn_zone()
 
     async def close(self) -> None:
         await self.notifier.stop()
         await self.live.stop()
+        await self.viewers.stop()
         await self.database.close()

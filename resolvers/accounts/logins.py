@@ -70,7 +70,8 @@ async def start_login(session: AsyncSession, account_id: int, client: Client, no
     return secret
 
 
-def _valid(login: Any, now: dt.datetime) -> list[sa.ColumnElement[bool]]:
+def valid_conditions(login: Any, now: dt.datetime) -> list[sa.ColumnElement[bool]]:
+    """Whether a login has not ended. `login` is its table."""
     return [login.c.expires_at > now, login.c.last_seen_at > now - IDLE]
 
 
@@ -85,7 +86,7 @@ async def find_login(
     statement = sa.select(account, login.c.id.label("login_id"), login.c.last_seen_at, login.c.expires_at)
     statement = statement.join_from(login, account, account.c.id == login.c.account_id)
     statement = statement.where(
-        login.c.secret_hash == secret_hash, account.c.disabled_at.is_(None), *_valid(login, now)
+        login.c.secret_hash == secret_hash, account.c.disabled_at.is_(None), *valid_conditions(login, now)
     )
     async with database.read() as connection:
         row = (await connection.execute(statement)).first()
@@ -118,7 +119,7 @@ async def touch_logins(database: Database, login_ids: Collection[int], now: dt.d
 async def list_logins(database: Database, account_id: int, now: dt.datetime) -> list[Login]:
     """The valid logins of an account, newest first."""
     login = table_of(Login)
-    statement = sa.select(login).where(login.c.account_id == account_id, *_valid(login, now))
+    statement = sa.select(login).where(login.c.account_id == account_id, *valid_conditions(login, now))
     async with database.read() as connection:
         rows = await connection.execute(statement.order_by(login.c.id.desc()))
         return [Login(**row._mapping) for row in rows]

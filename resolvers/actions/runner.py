@@ -145,6 +145,7 @@ def _event_row(
         "kind": event.kind,
         "subject": event.kind.subject,
         "subject_id": event.row.id,
+        "actor": None if event.automatic else viewer.identity,
         "actor_role": None if event.automatic else viewer.role,
         "actor_name": None if event.automatic else viewer.name,
         "from_status": event.from_status,

@@ -1,7 +1,7 @@
 """The viewer of an operation, and the rows that a token's owner has in the register."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ import models
 from models import Role
 from models.db.database import Database
 from models.db.tables import table_of
-from resolvers.sql.predicates import among
 from resolvers.sql.readers import Reader
 
 
@@ -75,26 +74,6 @@ async def find_holder(database: Database, role: Role, badge: str | None, code: s
     return (
         TokenHolder(inspector=row.id, name=row.full_name) if role is Role.INSPECTOR else TokenHolder(enterprise=row.id)
     )
-
-
-async def current_keys(
-    database: Database, badges: Collection[str], codes: Collection[str]
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Keys of inspectors by badge and of enterprises by code, as `find_holder` finds them now."""
-    inspector = table_of(models.Inspector)
-    enterprise = table_of(models.Enterprise)
-    sqlite, inspectors, by_code, by_id = database.sqlite, {}, {}, {}
-    async with database.read() as connection:
-        if badges:
-            statement = sa.select(inspector.c.badge, inspector.c.id).where(among(inspector.c.badge, "badges", sqlite))
-            for badge, key in await connection.execute(statement, {"badges": sorted(badges)}):
-                inspectors[badge] = key
-        if codes:
-            keys = (among(c, "codes", sqlite) for c in (enterprise.c.credit_code, enterprise.c.external_id))
-            statement = sa.select(enterprise.c.id, enterprise.c.credit_code, enterprise.c.external_id)
-            for row in await connection.execute(statement.where(sa.or_(*keys)), {"codes": sorted(codes)}):
-                by_code[row.credit_code], by_id[row.external_id] = row.id, row.id
-    return inspectors, {code: key for code in codes if (key := by_code.get(code, by_id.get(code))) is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,7 +283,8 @@ def check(words: list[str]) -> None:
 def check_cli(arguments: list[str]) -> None:
     """Parses the arguments. Raises KeyError for an unknown command, and typer's error for an unknown option."""
     command: Any = typer.main.get_command(app)
-    while hasattr(command, "commands"):
+    # A group may do something without a command; it gets options then.
+    while hasattr(command, "commands") and not (command.invoke_without_command and arguments[0].startswith("-")):
         name, *arguments = arguments
         command = command.commands[name]
     with command.make_context(command.name, arguments):

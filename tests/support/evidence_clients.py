@@ -41,7 +41,7 @@ class Desk:
     def __init__(self, graph: Graph, database: Database, store: Store, folder: Path, anonymous: Viewer | None = None):
         self.database, self.store, self.folder, self.now = database, store, folder, NOW
         self.tokens, self.signer = Tokens(SECRET), Signer(SECRET.encode())
-        self.viewers = Authenticator(self.tokens, database, self.clock, anonymous)
+        self.viewers = Authenticator(self.tokens, database, self.clock, anonymous, demo=True)
         self.execution = Executor(graph, database, SHANGHAI, self.clock, signer=self.signer)
         endpoint = EvidenceEndpoint(admission_of(self.viewers), database, store, self.signer, self.clock, limit=LIMIT)
         self.app = Starlette(routes=endpoint.routes)

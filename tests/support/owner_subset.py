@@ -35,6 +35,8 @@ INTERNAL_TABLES = (
     "account_event",
     "login",
     "sign_in_delay",
+    "token",
+    "pairing",
 )
 
 

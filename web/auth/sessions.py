@@ -1,25 +1,37 @@
-"""Finds out who sends a request, from its credentials, and ends the sessions of holders who leave the register."""
+"""Finds out who sends a request, from its credentials, and ends what was opened with credentials that count no more."""
 
+import asyncio
 import datetime as dt
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+import structlog
 
 from models.db.database import Database
-from models.visibility import Role, Scope, Viewer, Visibility
+from models.visibility import Role, Scope, Viewer
+from resolvers.accounts.logins import hash_secret
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import viewers
+from resolvers.queries.holders import Proof, find_holders
 from web.auth.credentials import Credentials
 from web.auth.tokens import Claims, Tokens
+from web.auth.viewers import Holders, Identified, KnownViewer, Usage, proofs_of, same
+
+log = structlog.get_logger(__name__)
 
 CACHE_SIZE = 1_000
-# A viewer is looked up again after this long. A request by the holder of a removed badge is refused after it.
+# A viewer is looked up again after this long, whether or not the poll could.
 FRESH = dt.timedelta(seconds=30)
+POLL_SECONDS = 1.0
+REGISTER = ("inspector", "enterprise")
 SIGNED_OUT = "This sign-in has ended: sign in again."
+REVOKED = "This token has been revoked."
+DEMO_ONLY = "This token is for demo mode: it was not issued by this server."
 HOLDER_GONE = "The holder of this token is not in the register."
 
 
 class Session:
-    """A viewer with a live stream. `on_revoked` is called when the register no longer has the holder as before.
+    """A viewer with a live stream. `on_revoked` is called when the credentials count no more.
 
     `revoked` says the same to a caller that had not set `on_revoked` in time.
     """
@@ -29,21 +41,19 @@ class Session:
         authenticator: "Authenticator",
         viewer: Viewer | None,
         credentials: Credentials | None = None,
-        claims: Claims | None = None,
+        identified: Identified | None = None,
     ) -> None:
-        self._authenticator, self.viewer, self.credentials = authenticator, viewer, credentials
-        role = None if claims is None else claims.role
-        self.badge = claims.inspector if claims is not None and role is Role.INSPECTOR else None
-        self.code = claims.enterprise if claims is not None and role is Role.ENTERPRISE else None
+        self._authenticator, self.viewer = authenticator, viewer
+        self.credentials, self.identified = credentials, identified
         self.on_revoked: Callable[[], None] = lambda: None
         self.revoked = False
 
-    @property
-    def key(self) -> int | None:
-        """The key of the viewer's row in the register; None for a role without one."""
-        if self.viewer is None:
-            return None
-        return self.viewer.inspector if self.badge else self.viewer.visibility.enterprise
+    def agrees(self, holders: Holders, now: dt.datetime) -> bool:
+        """Whether the database still says the same. A stream's own timer ends it when the credentials expire."""
+        if self.identified is None or self.viewer is None:
+            return True
+        has_expired = self.viewer.expires_at is not None and self.viewer.expires_at <= now
+        return has_expired or ((current := self.identified.viewer(holders)) is not None and same(current, self.viewer))
 
     def release(self) -> None:
         """The stream has ended. May be called twice."""
@@ -51,48 +61,94 @@ class Session:
 
 
 class Authenticator:
-    """Turns credentials into viewers. `anonymous` is the viewer of a request without any, or None to refuse it."""
+    """Turns credentials into viewers. `anonymous` is the viewer of a request without any, or None to refuse it.
+
+    `demo` accepts tokens that were signed with the server's secret but not issued.
+    """
 
     def __init__(
-        self, tokens: Tokens, database: Database, clock: Callable[[], dt.datetime], anonymous: Viewer | None
+        self,
+        tokens: Tokens,
+        database: Database,
+        clock: Callable[[], dt.datetime],
+        anonymous: Viewer | None,
+        *,
+        demo: bool = False,
     ) -> None:
-        self._tokens, self._database, self._clock, self.anonymous = tokens, database, clock, anonymous
-        self._cache: OrderedDict[Credentials, tuple[Viewer, dt.datetime]] = OrderedDict()
+        self._tokens, self._database, self._clock, self.anonymous, self._demo = tokens, database, clock, anonymous, demo
+        self._cache: OrderedDict[Credentials, KnownViewer] = OrderedDict()
         self.sessions: set[Session] = set()
+        self._usage = Usage(database, clock)
+        self._polling: asyncio.Task[None] | None = None
 
     def seconds_left(self, viewer: Viewer | None) -> float | None:
-        """How long a viewer's token is still valid; None when it does not expire."""
+        """How long a viewer's credentials are still valid; None when they do not expire."""
         if viewer is None or viewer.expires_at is None:
             return None
         return max(0.0, (viewer.expires_at - self._clock()).total_seconds())
 
     async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
-        """The viewer with these credentials. Raises RequestError for credentials that are not valid."""
+        """The viewer with these credentials. Raises RequestError for credentials that do not count."""
         if credentials is None:
             return self.anonymous
         now = self._clock()
         cached = self._cache.get(credentials)
-        if cached is not None and now < cached[1]:
-            return cached[0]
-        viewer = await self._viewer(self._claims(credentials, now))
-        self._cache[credentials] = (viewer, min(now + FRESH, viewer.expires_at or now))
+        if cached is not None and now < cached.until:
+            return cached.viewer
+        identified = self._identify(credentials, now)
+        viewer = await self._find(identified, now)
+        self._cache[credentials] = KnownViewer(viewer, identified, min(now + FRESH, viewer.expires_at or now))
         if len(self._cache) > CACHE_SIZE:
             self._cache.popitem(last=False)
         return viewer
 
     async def open_session(self, credentials: Credentials | None) -> Session:
-        """The viewer as the register has them now, for a stream. Raises RequestError like `authenticate`."""
+        """The viewer as the database has them now, for a stream. Raises RequestError like `authenticate`."""
         if credentials is None:
             return Session(self, self.anonymous)
-        claims = self._claims(credentials, self._clock())
-        session = Session(self, await self.authenticate(credentials), credentials, claims)
-        if session.badge or session.code:
-            # Added before the look-up: a removal before the look-up is seen by it, a later one by `recheck`.
-            self.sessions.add(session)
-            await self._recheck([session])
-            if session.revoked:
-                raise RequestError(ErrorCode.UNAUTHENTICATED, HOLDER_GONE)
+        identified = self._identify(credentials, self._clock())
+        session = Session(self, await self.authenticate(credentials), credentials, identified)
+        # Added before the look-up: a removal before the look-up is seen by it, a later one by the next check.
+        self.sessions.add(session)
+        try:
+            await self._check([session])
+        except BaseException:
+            session.release()
+            raise
+        if session.revoked:
+            raise RequestError(ErrorCode.UNAUTHENTICATED, refusal(identified))
         return session
+
+    def _identify(self, credentials: Credentials, now: dt.datetime) -> Identified:
+        """Raises RequestError for a token that is invalid or expired."""
+        if credentials.scheme == "cookie":
+            return Identified(Proof("login", hash_secret(credentials.secret)))
+        claims = self._tokens.read(credentials.secret, now)
+        if claims.id is not None:
+            return Identified(Proof("token", claims.id), claims)
+        if not self._demo:
+            raise RequestError(ErrorCode.UNAUTHENTICATED, DEMO_ONLY)
+        if claims.role is Role.INSPECTOR:
+            return Identified(Proof("inspector", claims.inspector or ""), claims)
+        if claims.role is Role.ENTERPRISE:
+            return Identified(Proof("enterprise", claims.enterprise or ""), claims)
+        return Identified(None, claims)
+
+    async def _find(self, identified: Identified, now: dt.datetime) -> Viewer:
+        """Raises RequestError where the database does not confirm it."""
+        holders = await self._holders([identified], now)
+        viewer = identified.viewer(holders)
+        if viewer is None:
+            raise RequestError(ErrorCode.UNAUTHENTICATED, refusal(identified))
+        for proof, holder in holders.items():
+            self._usage.note(proof, holder)
+        return viewer
+
+    async def _holders(self, identified: Iterable[Identified | None], now: dt.datetime) -> Holders:
+        proofs = proofs_of(identified)
+        return await find_holders(self._database, proofs, now) if proofs else {}
+
+    # -- checking what is open --
 
     async def recheck(self) -> None:
         """End every session whose holder is no longer in the register, or is a different row there.
@@ -104,43 +160,78 @@ class Authenticator:
         2. The register is read only after that, in a new transaction, so this look-up sees the removal.
         3. `on_revoked` leaves the stream at once, without waiting, and the event is handed out only afterwards.
 
-        A session that is opened meanwhile is in `sessions` already, or is checked against the register by
-        `open_session` after the removal was committed. When the register cannot be read, this raises, and the feed
-        hands nothing out.
+        A session that is opened meanwhile is in `sessions` already, or is found in the register by `open_session` after
+        the removal was committed. When the register cannot be read, this raises, and the feed hands nothing out.
         """
-        if self.sessions:
-            await self._recheck(list(self.sessions))
+        by_register = [session for session in self.sessions if of_register(session.identified)]
+        if by_register:
+            await self._check(by_register)
 
-    async def _recheck(self, sessions: list[Session]) -> None:
-        badges, codes = {s.badge for s in sessions if s.badge}, {s.code for s in sessions if s.code}
-        inspectors, enterprises = await viewers.current_keys(self._database, badges, codes)
+    async def _check(self, sessions: list[Session]) -> None:
+        now = self._clock()
+        self._end_those_gone(sessions, await self._holders((s.identified for s in sessions), now), now)
+
+    async def poll(self) -> None:
+        """End every session, and forget every viewer, whose token, login or account counts no more.
+
+        One statement for each kind of credentials, whatever their number; none where nothing is open or in use.
+        """
+        now = self._clock()
+        for credentials, cached in list(self._cache.items()):
+            if cached.until <= now:
+                del self._cache[credentials]
+        sessions, entries = list(self.sessions), list(self._cache.items())
+        identified = [*(s.identified for s in sessions), *(cached.identified for _, cached in entries)]
+        holders = await self._holders(identified, now)
+        for credentials, cached in entries:
+            if not cached.agrees(holders) and self._cache.get(credentials) is cached:
+                del self._cache[credentials]
+        self._end_those_gone(sessions, holders, now)
+        for proof in proofs_of(session.identified for session in self.sessions):
+            if proof in holders:
+                self._usage.note(proof, holders[proof])
+        await self._usage.write_when_due()
+
+    def _end_those_gone(self, sessions: list[Session], holders: Holders, now: dt.datetime) -> None:
         for session in sessions:
-            key = inspectors.get(session.badge) if session.badge else enterprises.get(session.code or "")
-            if key != session.key and session in self.sessions:
+            if session in self.sessions and not session.agrees(holders, now):
                 if session.credentials is not None:
                     self._cache.pop(session.credentials, None)
                 session.release()
                 session.revoked = True
                 session.on_revoked()
 
-    def _claims(self, credentials: Credentials, now: dt.datetime) -> Claims:
-        """Raises RequestError for a token that is invalid or expired."""
-        if credentials.scheme == "cookie":
-            raise RequestError(ErrorCode.UNAUTHENTICATED, SIGNED_OUT)
-        return self._tokens.read(credentials.secret, now)
+    def start(self) -> None:
+        """Poll from now on."""
+        self._polling = asyncio.create_task(self._poll_until_stopped())
 
-    async def _viewer(self, claims: Claims) -> Viewer:
-        person = await viewers.find_holder(self._database, claims.role, claims.inspector, claims.enterprise)
-        if person is None:
-            raise RequestError(ErrorCode.UNAUTHENTICATED, HOLDER_GONE)
-        scopes = claims.scopes if claims.role is Role.INTEGRATOR else frozenset()
-        return Viewer(
-            Visibility(claims.role, scopes, person.enterprise),
-            inspector=person.inspector,
-            subject=claims.subject,
-            name=claims.name or person.name,
-            expires_at=claims.expires_at,
-        )
+    async def _poll_until_stopped(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                await self.poll()
+            except Exception as error:  # the database is away; it may come back
+                log.warning("credentials cannot be checked", error=type(error).__name__)
+
+    async def stop(self) -> None:
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        try:
+            await self._usage.write()
+        except Exception as error:  # it only tells when a token was used last
+            log.warning("the use of tokens cannot be written", error=type(error).__name__)
+
+
+def of_register(identified: Identified | None) -> bool:
+    """Whether a demo's token names its holder by a badge or code of the register, which may be given to another."""
+    return identified is not None and identified.proof is not None and identified.proof.kind in REGISTER
+
+
+def refusal(identified: Identified) -> str:
+    """Why the database does not confirm credentials."""
+    kind = "" if identified.proof is None else identified.proof.kind
+    return {"token": REVOKED, "login": SIGNED_OUT}.get(kind, HOLDER_GONE)
 
 
 DEMO_TTL = dt.timedelta(hours=12)

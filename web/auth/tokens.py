@@ -13,8 +13,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, OctKey
 
 from models.private_files import make_private, private_folder
+from models.token import Token
 from models.visibility import Role, Scope
 from resolvers.errors import ErrorCode, RequestError
+from resolvers.queries.holders import identity_of
 from web.auth.keys import Purpose, Secrets
 
 ALGORITHM = "HS256"
@@ -64,6 +66,11 @@ class Tokens:
         }
         header = {"alg": ALGORITHM, "kid": self.key_id}
         return jwt.encode(header, {k: v for k, v in payload.items() if v}, self._keys[self.key_id])
+
+    def sign(self, row: Token, role: Role) -> str:
+        """The token of a row that was issued to a holder with this role. It is the same each time."""
+        identity = identity_of(row.kind, row.name, row.id, row.account_id)
+        return self.make(Claims(role, row.expires_at, identity, id=row.jti, issued_at=row.issued_at))
 
     def read(self, token: str, now: dt.datetime) -> Claims:
         """Raises RequestError for a token that is not of this server, not valid yet, or expired."""

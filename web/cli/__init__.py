@@ -9,7 +9,7 @@ from web.cli.schema import schema
 from web.cli.seed import demo
 from web.cli.serve import serve
 from web.cli.simulate import simulate
-from web.cli.token import token
+from web.cli.token import app as token
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,7 +19,6 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(migrate)
-app.command()(token)
 app.command()(simulate)
 app.command("import")(import_)
 app.command()(export)
@@ -29,3 +28,4 @@ app.command()(schema)
 seed = typer.Typer(no_args_is_help=True, help="Fill an empty database.")
 seed.command()(demo)
 app.add_typer(seed, name="seed")
+app.add_typer(token, name="token")

@@ -17,6 +17,8 @@ def test_only_these_tables_change_without_an_event_about_them() -> None:
         "hazard_evidence",
         "inspection_evidence",
         "login",
+        "pairing",
         "rainfall_reading",
         "sign_in_delay",
+        "token",
     }

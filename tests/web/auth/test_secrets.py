@@ -146,11 +146,13 @@ def test_a_short_secret_is_refused_and_not_shown(secret: str, tmp_path: Path) ->
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs `token` with its own folder for the demo's secret. Returns the exit status, standard output and error."""
+    """Runs `token --demo` with its own folder for the demo's secret. Returns the exit status, output and errors."""
     monkeypatch.setattr(web.settings, "VAR", tmp_path)
 
     def make(*arguments: str, secret: str | None = SECRET) -> tuple[int, str, str]:
-        done = CliRunner().invoke(app, ["token", *arguments], env={"HUHANG_SECRET": secret}, catch_exceptions=False)
+        done = CliRunner().invoke(
+            app, ["token", "--demo", *arguments], env={"HUHANG_SECRET": secret}, catch_exceptions=False
+        )
         return done.exit_code, done.stdout, done.stderr
 
     return make
@@ -184,7 +186,7 @@ def test_a_token_for_each_role(made: Any, arguments: tuple[str, ...], expected: 
     assert abs(claims.expires_at - now - dt.timedelta(hours=8)) < dt.timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(("ttl", "seconds"), [("1m", 60), ("90m", 5_400), ("8h", 28_800), ("7d", 604_800)])
+@pytest.mark.parametrize(("ttl", "seconds"), [("1m", 60), ("90m", 5_400), ("8h", 28_800), ("366d", 31_622_400)])
 def test_a_token_is_valid_for_the_given_time(made: Any, ttl: str, seconds: int) -> None:
     _, out, _ = made("--role", "wall", "--ttl", ttl)
     now = dt.datetime.now(dt.UTC)
@@ -205,8 +207,10 @@ def test_a_token_is_valid_for_the_given_time(made: Any, ttl: str, seconds: int) 
         (("--role", "integrator", "--scopes", "read,everything"), "everything"),
         (("--role", "admin"), "admin"),
         ((), "--role"),
+        (("--account", "duty"), "--role"),
         *((("--role", "wall", "--ttl", ttl), ttl or "time") for ttl in ("", "8", "h", "0h", "-1h", "8w", "1.5h", "٣h")),
         (("--role", "wall", "--ttl", "100001d"), "100001d"),
+        (("--role", "wall", "--ttl", "367d"), "366 days"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -223,7 +227,7 @@ def test_without_a_configured_secret_the_demos_signs(made: Any, tmp_path: Path) 
 
 
 def test_the_command_prints_the_token_on_its_last_line(tmp_path: Path) -> None:
-    done = run("token", "--role", "wall", url=f"sqlite:///{tmp_path / 'none.db'}", HUHANG_SECRET=SECRET)
+    done = run("token", "--demo", "--role", "wall", url=f"sqlite:///{tmp_path / 'none.db'}", HUHANG_SECRET=SECRET)
     assert (done.returncode, done.stderr) == (0, "")
     assert Tokens(SECRET).read(done.stdout.splitlines()[-1], dt.datetime.now(dt.UTC)).role is Role.WALL
     # It needs no database and makes none.

@@ -19,7 +19,7 @@ from resolvers.errors import ErrorCode, RequestError
 from tests.conftest import NOW, Databases
 from tests.support.actors import change
 from tests.support.owner_subset import table
-from tests.support.tokens import BADGE, NAMED, OTHER_TOKENS, TOKENS, WALL
+from tests.support.tokens import BADGE, NAMED, OTHER_TOKENS, TOKENS, WALL, issue_at
 from tests.web.conftest import SECRET, talking
 from web.auth.credentials import Credentials
 from web.auth.keys import Purpose, derive
@@ -49,10 +49,15 @@ def unsigned(**claims: Any) -> str:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def guarded(databases: Databases, demo_url: str) -> AsyncIterator[httpx.AsyncClient]:
+async def guarded_url(databases: Databases, demo_url: str) -> str:
+    return await databases.new(demo_url)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def guarded(guarded_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """The application outside of demo mode."""
-    url = await databases.new(demo_url)
-    async with talking(Settings(database_url=url, secret=SECRET, failed_tokens_per_minute=1_000_000)) as client:
+    settings = Settings(database_url=guarded_url, secret=SECRET, failed_tokens_per_minute=1_000_000)
+    async with talking(settings) as client:
         yield client
 
 
@@ -171,8 +176,8 @@ async def test_a_malformed_header_is_refused(client: httpx.AsyncClient, header: 
     assert is_unauthorised(await client.post("/graphql", json={"query": WHO}, headers=sent))  # type: ignore[arg-type]  # bytes are fine
 
 
-async def test_the_viewer_is_the_tokens_holder(guarded: httpx.AsyncClient) -> None:
-    code = (await ask(guarded, "{ enterprises(first: 1) { nodes { creditCode } } }", TOKENS.make(NAMED))).json()
+async def test_the_viewer_is_the_tokens_holder(client: httpx.AsyncClient) -> None:
+    code = (await ask(client, "{ enterprises(first: 1) { nodes { creditCode } } }", TOKENS.make(NAMED))).json()
     credit_code = code["data"]["enterprises"]["nodes"][0]["creditCode"]
     ends = (NOW + HOUR).isoformat()
     nobody: dict[str, Any] = {"name": None, "scopes": [], "expiresAt": ends, "inspector": None, "enterprise": None}
@@ -187,10 +192,21 @@ async def test_the_viewer_is_the_tokens_holder(guarded: httpx.AsyncClient) -> No
         (replace(WALL, role=Role.ENTERPRISE, enterprise=credit_code), {"enterprise": {"creditCode": credit_code}}),
     ):
         for scheme in ("Bearer", "bearer"):
-            response = await ask(guarded, WHO, TOKENS.make(claims), scheme)
+            response = await ask(client, WHO, TOKENS.make(claims), scheme)
             assert response.status_code == 200
             viewer = response.json()["data"]["viewer"]
             assert viewer == {**nobody, "role": claims.role.name, **expected}
+
+
+async def test_outside_demo_mode_a_token_must_have_been_issued(
+    client: httpx.AsyncClient, guarded: httpx.AsyncClient, guarded_url: str
+) -> None:
+    for claims in (NAMED, WALL, replace(NAMED, id="never-issued")):
+        assert is_unauthorised(await ask(guarded, WHO, TOKENS.make(claims)))
+    assert is_unauthorised(await ask(client, WHO, TOKENS.make(replace(NAMED, id="never-issued"))))
+    issued = await issue_at(guarded_url, role=Role.COMMANDER, name="值班长")
+    response = await ask(guarded, "{ viewer { role name } }", issued)
+    assert response.json()["data"]["viewer"] == {"role": "COMMANDER", "name": "值班长"}
 
 
 # -- without a token --
@@ -232,10 +248,11 @@ async def test_the_named_operation_decides(guarded: httpx.AsyncClient) -> None:
 async def test_where_the_schema_is_no_secret_shared_a_token_is_needed_for_it_too(
     databases: Databases, demo_url: str
 ) -> None:
-    settings = Settings(database_url=await databases.new(demo_url), secret=SECRET, introspection=False)
-    async with talking(settings) as closed:
+    url = await databases.new(demo_url)
+    issued = await issue_at(url, role=Role.COMMANDER, name="值班长")
+    async with talking(Settings(database_url=url, secret=SECRET, introspection=False)) as closed:
         for query in INTROSPECTION[1:]:
-            for token in (None, TOKENS.make(NAMED)):
+            for token in (None, issued):
                 response = await ask(closed, query, token)
                 assert response.json().get("data") is None
         assert is_unauthorised(await ask(closed, "{ cursor }"))
@@ -274,7 +291,7 @@ async def test_an_empty_demo_offers_the_roles_without_a_row(databases: Databases
 
 async def test_a_holder_removed_from_the_register_is_refused_after_thirty_seconds(own_demo: Database) -> None:
     now = NOW
-    authenticator = Authenticator(TOKENS, own_demo, lambda: now, None)
+    authenticator = Authenticator(TOKENS, own_demo, lambda: now, None, demo=True)
     token = TOKENS.make(replace(WALL, role=Role.INSPECTOR, inspector=BADGE))
     known = await authenticator.authenticate(Credentials("bearer", token))
     assert known is not None
@@ -292,7 +309,7 @@ async def test_a_holder_removed_from_the_register_is_refused_after_thirty_second
 
 async def test_an_expired_token_is_refused_though_its_holder_is_cached(demo: Database) -> None:
     now = NOW + HOUR - dt.timedelta(seconds=1)
-    authenticator = Authenticator(TOKENS, demo, lambda: now, None)
+    authenticator = Authenticator(TOKENS, demo, lambda: now, None, demo=True)
     token = TOKENS.make(WALL)
     await authenticator.authenticate(Credentials("bearer", token))
     now += dt.timedelta(seconds=1)
@@ -301,7 +318,7 @@ async def test_an_expired_token_is_refused_though_its_holder_is_cached(demo: Dat
 
 
 async def test_a_credit_code_takes_precedence_over_an_external_id(own_demo: Database) -> None:
-    authenticator = Authenticator(TOKENS, own_demo, lambda: NOW, None)
+    authenticator = Authenticator(TOKENS, own_demo, lambda: NOW, None, demo=True)
     enterprise = table("enterprise")
     code = "91350100M000100Y43"
     await change(own_demo, enterprise.update().where(enterprise.c.id == 1).values(external_id=code))
