@@ -7,7 +7,6 @@ nor geography nor warnings. `make prove` runs 5,000 operations.
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import pytest
