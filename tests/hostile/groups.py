@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from tests.hostile import http_headers, http_lines, json_bodies
+from tests.hostile import documents, http_headers, http_lines, json_bodies, sizes
 from tests.hostile.case import Case
 
-MODULES = (http_lines, http_headers, json_bodies)
+MODULES = (documents, http_lines, http_headers, json_bodies, sizes)
 
 
 def corpus() -> dict[str, list[Case]]:

@@ -9,9 +9,12 @@ import asyncio
 import gc
 
 import pytest
+from graphql import parse, validate
 
+from schema.build import Graph
 from tests.hostile.case import Case, Target
 from tests.hostile.groups import CORPUS
+from tests.hostile.sizes import QUERIES
 from tests.hostile.watch import MIB, Watch
 from tests.support.patience import PATIENCE
 from tests.support.proof_mode import PROVING
@@ -44,6 +47,12 @@ async def faults_of_case(case: Case, target: Target, watch: Watch, before: int) 
 
 def test_there_are_at_least_300_cases() -> None:
     assert sum(map(len, CORPUS.values())) >= 300
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_a_large_query_is_valid(query: str, graph: Graph) -> None:
+    """So it is refused for its size, and not for a mistake in the corpus."""
+    assert [error.message for error in validate(graph._schema, parse(query))] == []
 
 
 @pytest.mark.parametrize("group", CORPUS)
