@@ -13,6 +13,7 @@ NOBODY, WALL, COMMANDER, ENTERPRISE = "nobody", "wall", "commander", "enterprise
 HOST, AUTHORIZATION = b"@HOST@", b"@AUTHORIZATION@"
 REFUSED = "401 UNAUTHENTICATED"
 # A server that is full or ends says so in these words; every other status from 500 on is a fault.
+INSIDE = (b"Traceback", b"sqlalchemy", b"asyncpg", b"sqlite3", b"SELECT ", b'.py"', b"site-packages")
 UNAVAILABLE = {"503 BUSY", "503 ENDING", "503 UNAVAILABLE", "503 TOO_MANY"}
 
 
@@ -74,14 +75,20 @@ def faults_of(outcome: str, expected: str, who: str = "") -> list[str]:
     return []
 
 
+def leaks(answer: Answer) -> list[str]:
+    """What an answer tells of the inside of the server."""
+    return [f"it tells {word.decode()!r}" for word in INSIDE if word in answer.body]
+
+
 async def send(target: Target, request: bytes, expected: str, viewer: str, *, head: bool = False) -> list[str]:
     """Send a request and compare the answer."""
     try:
-        outcome = (await target.ask(request, viewer, head=head)).outcome
+        answer = await target.ask(request, viewer, head=head)
     except NoAnswerError as error:
-        outcome = f"no answer: {error}"
-    target.count(outcome.split(":")[0])
-    return faults_of(outcome, expected, viewer)
+        target.count("no answer")
+        return [f"{viewer}: no answer: {error}"]
+    target.count(answer.outcome)
+    return faults_of(answer.outcome, expected, viewer) + leaks(answer)
 
 
 def request_case(

@@ -7,13 +7,16 @@ import pytest
 import pytest_asyncio
 
 from models.db.database import Database
+from resolvers.demo import seed
 from resolvers.queries.viewers import first_codes
-from tests.conftest import Databases
+from tests.conftest import TODAY, Databases, close_for_copying
 from tests.hostile.case import COMMANDER, ENTERPRISE, WALL, Target
 from tests.hostile.watch import Watch
+from tests.support.proof_mode import PROVING
 from tests.support.server_process import serving_without_demo, web
 
 SECRET = "a secret of the tests, of no use elsewhere"
+ENTERPRISES = 2_000
 PROBE = "probe"  # the viewer who is not to notice anything
 SETTINGS = {"HUHANG_SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
 
@@ -37,8 +40,15 @@ def token(url: str, *arguments: str) -> str:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def attacked_url(databases: Databases, demo_url: str) -> str:
-    return await databases.new(demo_url)
+async def attacked_url(databases: Databases, migrated_url: str, demo_url: str) -> str:
+    """A copy of the tests' demo; in a proof a demo of the size that `make run` makes."""
+    if not PROVING:
+        return await databases.new(demo_url)
+    url = await databases.new(migrated_url)
+    database = Database(url)
+    await seed(database, enterprises=ENTERPRISES, today=TODAY)
+    await close_for_copying(database)
+    return url
 
 
 @pytest_asyncio.fixture(scope="module")
