@@ -27,7 +27,8 @@ MODULES := $(UI)/node_modules/.installed
 PAGES := $(UI)/dist/.built
 CLIENTS := tests/web/clients
 CLIENT_MODULES := $(CLIENTS)/node_modules/.installed
-UI_SOURCES := $(shell find $(UI)/src -type f) $(wildcard $(UI)/*.config.ts) $(UI)/tsconfig.json
+UI_SOURCES := $(shell find $(UI)/src $(UI)/messages -type f) $(wildcard $(UI)/*.config.ts) $(UI)/tsconfig.json \
+	$(UI)/project.inlang/settings.json
 
 # Two workers, each with a PostgreSQL of its own. A worker that has finished its half takes tests from the other.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
@@ -99,7 +100,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND='make lock' PIP_CONFIG_FILE=/dev/null PIP_FIND
 
 .PHONY: clean
 clean: ## Remove everything generated; the database in var/ stays
-	@rm -rf $(VENV) $(VENV)-lock $(UI)/node_modules $(UI)/dist $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-lock $(UI)/node_modules $(UI)/dist $(UI)/generated $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: browser
@@ -112,7 +113,7 @@ ifdef NODE_GOOD
 pages-if-possible: $(PAGES)
 else
 pages-if-possible:
-	@echo 'Node 20.19 or later (with npm) was not found, so GraphiQL is not built. The API runs without it.' >&2
+	@echo 'Node 20.19 or later (with npm) was not found, so the pages are not built. The API runs without them.' >&2
 endif
 
 define need-python
@@ -158,5 +159,5 @@ $(CLIENT_MODULES): $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
 
 $(PAGES): $(MODULES) $(UI_SOURCES)
 	@echo 'Building the pages'
-	@cd $(UI) && npm run --silent build -- --logLevel warn
+	@cd $(UI) && npm run --silent build
 	@touch $@

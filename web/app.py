@@ -9,14 +9,10 @@ import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
 
 from models.clock import now
-from resolvers.errors import ErrorCode
-from schema.execution.errors import coded_error
 from web import demo
 from web.application import Application, ShutdownMiddleware
 from web.auth.sessions import demo_viewers
@@ -25,37 +21,11 @@ from web.graphql.sse_single import ReservedEndpoint
 from web.graphql.websocket import SocketEndpoint
 from web.metrics import MEDIA, metrics
 from web.origins import OriginPolicy, host_names, origins
-from web.settings import ROOT, Settings
+from web.pages import page_routes
+from web.settings import Settings
 from web.state import AppState
 
 log = structlog.get_logger(__name__)
-
-PAGES = ROOT / "web" / "ui" / "dist"
-SECURITY = {
-    "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:;"
-    " img-src 'self' data:; worker-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none';"
-    " form-action 'self'; frame-ancestors 'none'"
-}
-
-
-class Pages(StaticFiles):
-    """The built pages. Browsers cache files with a hash in their names, and revalidate the page itself."""
-
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed on unchanged
-        immutable = "/assets/" in str(args[0])
-        response.headers["cache-control"] = "public, max-age=31536000, immutable" if immutable else "no-cache"
-        for name, value in SECURITY.items():
-            response.headers[name] = value
-        return response
-
-
-def pages(name: str) -> ASGIApp:
-    """The built pages of one folder, or a response that says why they are missing."""
-    if not (PAGES / name).is_dir():
-        reason = "Not built: that needs Node 20.19 or later, and then `make run` again."
-        return JSONResponse({"errors": [coded_error(ErrorCode.NOT_FOUND, reason)]}, 404)
-    return Pages(directory=PAGES / name, html=True)
 
 
 class ServiceEndpoints:
@@ -126,12 +96,11 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
         ),
         OriginPolicy(host_names(state.settings.hosts), origins(state.settings.origins)),
         routes=[
-            Route("/", lambda request: RedirectResponse("/graphiql/")),
             WebSocketRoute("/graphql", SocketEndpoint(state.execution, state.live, state.admission)),
             Route("/graphql/stream", reserved.respond, methods=["PUT", "GET", "POST", "DELETE"]),
             *state.evidence.routes,
             *ServiceEndpoints(state, clock).routes,
-            Mount("/graphiql", pages("graphiql")),
+            *page_routes(),
         ],
         middleware=[Middleware(ShutdownMiddleware)],
         lifespan=lifespan,

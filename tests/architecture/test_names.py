@@ -53,13 +53,16 @@ def test_every_file_has_a_docstring() -> None:
 
 
 def mirrors_a_module(path: Path) -> bool:
-    """Whether `tests/a/test_b….py` belongs to the module or package `a/b`, or to one whose name `b…` begins with."""
+    """Whether `tests/a/test_b….py` is about the module, package or page `a/b`, or one whose name `b…` begins with."""
     folder = ROOT / path.parent.relative_to(ROOT / "tests")
     words = path.stem.removeprefix("test_").split("_")
     names = ["_".join(words[:count]) for count in range(1, len(words) + 1)]
     package = folder.name in names and folder != ROOT
     return package or any(
-        (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists() for name in names
+        (folder / f"{name}.py").exists()
+        or (folder / name / "__init__.py").exists()
+        or (folder / "src" / name / "index.html").exists()
+        for name in names
     )
 
 
@@ -72,7 +75,10 @@ def test_every_test_file_mirrors_a_module_or_is_listed() -> None:
 def test_every_folder_of_tests_mirrors_a_package() -> None:
     folders = {path.parent.relative_to(ROOT / "tests") for path in python_files("tests")}
     packages = {folder for folder in folders if folder.parts and folder.parts[0] not in {*FREE_FOLDERS, "support"}}
-    assert [str(folder) for folder in sorted(packages) if not (ROOT / folder / "__init__.py").exists()] == []
+    kinds = ("__init__.py", "package.json")
+    assert [
+        str(folder) for folder in sorted(packages) if not any((ROOT / folder / kind).exists() for kind in kinds)
+    ] == []
 
 
 def test_no_identifier_is_vague() -> None:

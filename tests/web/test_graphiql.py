@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,42 +14,15 @@ from playwright.async_api import Browser, Page, Request, Route, TimeoutError, ex
 
 from tests.support.browser import open_browser
 from tests.support.server_process import Process, serving
-from web.app import PAGES
-
-# A proxy that does not exist, so nothing outside of this machine can be reached.
-NOBODY = "http://127.0.0.1:9"
-PATIENCE = 180_000  # milliseconds; it only ends a hang
+from tests.support.watched_page import PATIENCE, watched_page
+from web.pages import PAGES
 
 
-class Watched:
-    """A page, with its requests to elsewhere and its complaints."""
+class Graphiql:
+    """GraphiQL in a page."""
 
-    def __init__(self, page: Page, address: str) -> None:
-        self.page, self.address = page, address
-        self.complaints: list[str] = []
-        self.foreign: list[str] = []
-        page.on("console", lambda message: self._hear(message.type, message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("requestfailed", self._failed)
-
-    def _failed(self, request: Request) -> None:
-        # A request that the page aborts when it is left has not failed.
-        if request.failure != "net::ERR_ABORTED":
-            self.complaints.append(f"{request.url}: {request.failure}")
-
-    def _hear(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.complaints.append(text)
-
-    async def only_here(self, route: Route) -> None:
-        url = urlsplit(route.request.url)
-        if url.scheme in ("http", "https", "ws", "wss") and f"http://{url.netloc}" != self.address:
-            self.foreign.append(route.request.url)
-            await route.abort()
-        elif early(route.request):
-            await route.fulfill(json={})
-        else:
-            await route.continue_()
+    def __init__(self, page: Page) -> None:
+        self.page = page
 
     async def play(self, operation: str) -> Any:
         """Run the operation of the front tab. Returns the server's response."""
@@ -83,29 +55,30 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture
-async def graphiql(chromium: Browser, served: Process) -> AsyncIterator[Watched]:
-    async with looked_at(chromium, served) as watched:
-        yield watched
+async def graphiql(chromium: Browser, served: Process) -> AsyncIterator[Graphiql]:
+    async with looked_at(chromium, served) as graphiql:
+        yield graphiql
 
 
 @asynccontextmanager
-async def looked_at(chromium: Browser, served: Process) -> AsyncIterator[Watched]:
+async def looked_at(chromium: Browser, served: Process) -> AsyncIterator[Graphiql]:
     """GraphiQL, ready for input. Afterwards asserts that it had no complaint and no request to elsewhere."""
     assert (PAGES / "graphiql").is_dir(), "GraphiQL is not built: make setup"
-    proxy: Any = {"server": NOBODY, "bypass": "localhost,127.0.0.1"}
-    context = await chromium.new_context(proxy=proxy, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(PATIENCE)
-    watched = Watched(await context.new_page(), served.address)
-    await context.route("**/*", watched.only_here)
-    await watched.page.goto(f"{served.address}/graphiql/")
-    await watched.page.locator(".graphiql-query-editor .view-line").first.wait_for()
-    yield watched
-    await context.close()
-    assert watched.foreign == []
-    assert watched.complaints == []
+    async with watched_page(chromium, served.address) as watched:
+        await watched.page.context.route("**/graphql", withhold_early)
+        await watched.page.goto(f"{served.address}/graphiql/")
+        await watched.page.locator(".graphiql-query-editor .view-line").first.wait_for()
+        yield Graphiql(watched.page)
 
 
-async def test_the_headline_file_is_the_first_example(graphiql: Watched) -> None:
+async def withhold_early(route: Route) -> None:
+    if early(route.request):
+        await route.fulfill(json={})
+    else:
+        await route.fallback()
+
+
+async def test_the_headline_file_is_the_first_example(graphiql: Graphiql) -> None:
     answer = await graphiql.play("HeadlineFile")
     assert "errors" not in answer
     enterprises = answer["data"]["zone"]["enterprises"]["nodes"]
@@ -118,7 +91,7 @@ async def test_the_headline_file_is_the_first_example(graphiql: Watched) -> None
 
 
 @pytest.mark.parametrize(("tab", "root"), [("OpeningScene", "venue"), ("PageOfHazards", "hazards")])
-async def test_the_other_examples_run_from_their_tabs(graphiql: Watched, tab: str, root: str) -> None:
+async def test_the_other_examples_run_from_their_tabs(graphiql: Graphiql, tab: str, root: str) -> None:
     await graphiql.page.get_by_role("tab", name=tab).click()
     await expect(graphiql.page.locator(".graphiql-query-editor .view-lines")).to_contain_text(f"query\xa0{tab}")
     answer = await graphiql.play(tab)
@@ -126,7 +99,7 @@ async def test_the_other_examples_run_from_their_tabs(graphiql: Watched, tab: st
     assert answer["data"][root]
 
 
-async def test_operations_run_as_the_chosen_viewer(graphiql: Watched) -> None:
+async def test_operations_run_as_the_chosen_viewer(graphiql: Graphiql) -> None:
     chosen = graphiql.page.get_by_label("Ask as")
     await chosen.select_option("no token")
     for _ in range(2):
@@ -164,7 +137,7 @@ async def test_a_subscription_shows_events_of_the_simulation(chromium: Browser, 
             await expect(page.get_by_role("button", name="Execute query")).to_be_visible()
 
 
-async def test_the_documentation_shows_the_schema(graphiql: Watched) -> None:
+async def test_the_documentation_shows_the_schema(graphiql: Graphiql) -> None:
     await graphiql.page.get_by_role("button", name="Show Documentation Explorer").click()
     documents = graphiql.page.locator(".graphiql-doc-explorer")
     await expect(documents).to_contain_text("Query", timeout=PATIENCE)
@@ -173,7 +146,7 @@ async def test_the_documentation_shows_the_schema(graphiql: Watched) -> None:
     await expect(documents).to_contain_text("The enterprises.")
 
 
-async def test_the_explorer_lists_the_fields(graphiql: Watched) -> None:
+async def test_the_explorer_lists_the_fields(graphiql: Graphiql) -> None:
     await graphiql.page.get_by_role("button", name="Show GraphiQL Explorer").click()
     explorer = graphiql.page.locator(".graphiql-plugin")
     await expect(explorer).to_contain_text("enterprises", timeout=PATIENCE)

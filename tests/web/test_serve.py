@@ -14,7 +14,7 @@ from tests.support.patience import PATIENCE
 from tests.support.server_process import FEW, executed, serving
 from tests.support.server_process import web as run
 from tests.web.conftest import SECRET, talking
-from web import app as web_app
+from web import pages as web_pages
 from web.settings import Settings
 
 COUNT = {"query": "{ enterprises(first: 1) { totalCount } }"}
@@ -79,28 +79,40 @@ def test_a_port_in_use_is_reported_before_anything_is_written(tmp_path: Path) ->
 async def test_without_built_pages_the_graph_is_served_and_the_page_gives_the_reason(
     monkeypatch: pytest.MonkeyPatch, demo_url: str, databases: Databases, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(web_app, "PAGES", tmp_path)
+    monkeypatch.setattr(web_pages, "PAGES", tmp_path)
     async with talking(Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)) as client:
-        page = await client.get("/graphiql/")
-        assert page.status_code == 404
-        assert "Node" in page.text
+        for path in ("/", "/signin/", "/graphiql/"):
+            page = await client.get(path)
+            assert page.status_code == 404
+            assert "Node" in page.text
         assert (await client.post("/graphql", json=COUNT)).status_code == 200
+
+
+def assert_protected(response: httpx.Response) -> None:
+    assert "default-src 'self'" in response.headers["content-security-policy"]
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_pages_have_security_headers_and_their_assets_are_cached(
     monkeypatch: pytest.MonkeyPatch, demo_url: str, databases: Databases, tmp_path: Path
 ) -> None:
-    (tmp_path / "graphiql" / "assets").mkdir(parents=True)
-    (tmp_path / "graphiql" / "index.html").write_text("<!doctype html>")
-    (tmp_path / "graphiql" / "assets" / "a-1234.js").write_text("1")
-    monkeypatch.setattr(web_app, "PAGES", tmp_path)
+    for folder in ("graphiql", "pages/start", "pages/signin"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "index.html").write_text(f"<!doctype html>{folder}")
+    for folder in ("graphiql/assets", "pages/assets"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a-1234.js").write_text("1")
+    monkeypatch.setattr(web_pages, "PAGES", tmp_path)
     async with talking(Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)) as client:
-        assert (await client.get("/")).headers["location"] == "/graphiql/"
-        page, part = [await client.get(f"/graphiql/{name}") for name in ("", "assets/a-1234.js")]
-        assert page.headers["cache-control"] == "no-cache"
-        assert "immutable" in part.headers["cache-control"]
-        for response in (page, part):
-            assert "default-src 'self'" in response.headers["content-security-policy"]
+        for path, folder in (("/", "pages/start"), ("/signin/", "pages/signin"), ("/graphiql/", "graphiql")):
+            page = await client.get(path)
+            assert page.text == f"<!doctype html>{folder}"
+            assert page.headers["cache-control"] == "no-cache"
+            assert_protected(page)
+        for path in ("/assets/a-1234.js", "/graphiql/assets/a-1234.js"):
+            part = await client.get(path)
+            assert "immutable" in part.headers["cache-control"]
+            assert_protected(part)
         again = await client.get("/graphiql/", headers={"if-none-match": page.headers["etag"]})
         assert again.status_code == 304
         assert (await client.get("/graphiql/../settings.py")).status_code == 404

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from web import demo, server, workers
-from web.app import PAGES
 from web.auth.keys import SECRET_MINIMUM
 from web.cli.common import console, fail, load_settings, with_database
 from web.cli.seed import prepare_demo
 from web.logging import configure
 from web.origins import is_loopback
+from web.pages import PAGES
 from web.settings import Settings
 
 SIMULATION_RATE = 0.7  # calls a second
@@ -105,7 +105,7 @@ def start_simulation(url: str) -> "subprocess.Popen[bytes]":
 def print_addresses(url: str) -> None:
     """Say where to go, once the server listens."""
     if (PAGES / "graphiql" / "index.html").is_file():
-        console.print(f"GraphiQL   {url}/graphiql/", soft_wrap=True)
+        console.print(f"Start page {url}/\nGraphiQL   {url}/graphiql/", soft_wrap=True)
     else:
         reason = "not built: that needs Node 20.19 or later, and then `make run` again."
         console.print(f"GraphiQL   {reason}", soft_wrap=True)

@@ -1,9 +1,12 @@
-// Rules for the committed schema. They run from the top of the repository, since ESLint does not look at what lies above
-// the folder it is started in.
+// Rules for the committed schema and for the pages. Those for the schema run from the top of the repository, since ESLint
+// does not look at what lies above the folder it is started in.
 
 import graphql from '@graphql-eslint/eslint-plugin';
+import svelte from 'eslint-plugin-svelte';
+import { defineConfig } from 'eslint/config';
+import typescript from 'typescript-eslint';
 
-export default [
+export default defineConfig([
   {
     files: ['schema/schema.graphql'],
     languageOptions: {
@@ -21,4 +24,19 @@ export default [
       '@graphql-eslint/relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false }],
     },
   },
-];
+  {
+    files: ['src/**/*.ts', 'src/**/*.tsx', 'src/**/*.svelte'],
+    extends: [typescript.configs.recommended, svelte.configs.recommended],
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      // svelte-check knows the names.
+      'no-undef': 'off',
+      // The pages have no router, so a path is a path.
+      'svelte/no-navigation-without-resolve': 'off',
+    },
+  },
+  {
+    files: ['src/**/*.svelte', 'src/**/*.svelte.ts'],
+    languageOptions: { parserOptions: { parser: typescript.parser } },
+  },
+]);

@@ -1,0 +1,49 @@
+"""The built pages of web/ui, and which path serves which."""
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from resolvers.errors import ErrorCode
+from schema.execution.errors import coded_error
+from web.settings import ROOT
+
+PAGES = ROOT / "web" / "ui" / "dist"
+# Path and folder. GraphiQL has a build of its own; the other pages share their scripts and styles in /assets.
+FOLDERS = {
+    "/assets": "pages/assets",
+    "/signin": "pages/signin",
+    "/graphiql": "graphiql",
+}
+START = "pages/start"
+SECURITY = {
+    "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:;"
+    " img-src 'self' data:; worker-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none';"
+    " form-action 'self'; frame-ancestors 'none'"
+}
+
+
+class Pages(StaticFiles):
+    """The built pages. Browsers cache files with a hash in their names, and revalidate the page itself."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed on unchanged
+        immutable = "/assets/" in str(args[0])
+        response.headers["cache-control"] = "public, max-age=31536000, immutable" if immutable else "no-cache"
+        for name, value in SECURITY.items():
+            response.headers[name] = value
+        return response
+
+
+def page_routes() -> list[BaseRoute]:
+    """Routes to all pages. They go last, since a mount takes every path below its own."""
+    return [Route("/", _folder(START)), *(Mount(path, _folder(name)) for path, name in FOLDERS.items())]
+
+
+def _folder(name: str) -> ASGIApp:
+    """The built pages of one folder, or a response that says why they are missing."""
+    if not (PAGES / name).is_dir():
+        reason = "Not built: that needs Node 20.19 or later, and then `make run` again."
+        return JSONResponse({"errors": [coded_error(ErrorCode.NOT_FOUND, reason)]}, 404)
+    return Pages(directory=PAGES / name, html=True)

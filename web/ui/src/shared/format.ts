@@ -1,0 +1,49 @@
+// Times, dates and durations in the page's language.
+
+import { locale } from './locale.svelte';
+import * as m from '#messages';
+
+export function timeOfDay(at: number): string {
+  return new Intl.DateTimeFormat(locale.tag, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(at);
+}
+
+export function weekday(at: number): string {
+  return new Intl.DateTimeFormat(locale.tag, { weekday: 'short', day: 'numeric', month: locale.current === 'zh' ? 'long' : 'short' })
+    .format(at)
+    .replace(/日(?=周)/, '日 ');
+}
+
+/** A day and a time to the minute. */
+export function moment(at: string | number): string {
+  const date = new Date(at);
+  const sameYear = date.getFullYear() === new Date().getFullYear();
+  return new Intl.DateTimeFormat(locale.tag, {
+    ...(sameYear ? {} : { year: 'numeric' }),
+    month: locale.current === 'zh' ? 'long' : 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  }).format(date);
+}
+
+/** "12 s", "3 min 10 s", "2 h 5 min", "3 d": at most two units, rounded down. */
+export function duration(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 60) return m.duration_seconds({ seconds });
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return m.duration_minutes({ minutes, seconds: seconds % 60 });
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return m.duration_hours({ hours, minutes: minutes % 60 });
+  return m.duration_days({ days: Math.floor(hours / 24) });
+}
+
+export function ago(milliseconds: number): string {
+  return milliseconds < 1000 ? m.just_now() : m.duration_ago({ duration: duration(milliseconds) });
+}
+
+/** A clock difference: one decimal under ten seconds. */
+export function difference(milliseconds: number): string {
+  const seconds = Math.abs(milliseconds) / 1000;
+  return seconds < 10 ? m.duration_seconds({ seconds: seconds.toFixed(1) }) : duration(seconds * 1000);
+}

@@ -1,0 +1,4 @@
+import { start } from '../shared/start';
+import SignInPage from './SignInPage.svelte';
+
+start(SignInPage);

@@ -1,0 +1,4 @@
+import { start } from '../shared/start';
+import StartPage from './StartPage.svelte';
+
+start(StartPage);

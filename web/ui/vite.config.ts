@@ -1,0 +1,39 @@
+// Builds every page but GraphiQL. Each index.html under src is a page at the path of its folder; src/start is the page
+// at `/`. The pages share their scripts and styles under /assets.
+
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vite';
+
+const root = resolve(import.meta.dirname, 'src');
+const pages = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('index.html') && !path.startsWith('graphiql'))
+  .map((path) => join(root, path));
+
+export default defineConfig({
+  root,
+  plugins: [
+    svelte({
+      configFile: false,
+      onwarn(warning) {
+        throw new Error(`${warning.filename ?? ''}: ${warning.message}`);
+      },
+    }),
+  ],
+  build: {
+    outDir: '../dist/pages',
+    emptyOutDir: true,
+    target: 'es2022',
+    rolldownOptions: { input: pages },
+    // The policy of these pages allows no script but files of this server.
+    assetsInlineLimit: 0,
+  },
+  server: {
+    // `npm run dev` serves the pages with a server of `make run` behind them.
+    proxy: Object.fromEntries(
+      ['/auth', '/graphql', '/readyz', '/healthz', '/schema.graphql'].map((path) => [path, { target: 'http://127.0.0.1:8000', ws: true }]),
+    ),
+  },
+});
