@@ -99,6 +99,7 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             WebSocketRoute("/graphql", SocketEndpoint(state.execution, state.live, state.admission)),
             Route("/graphql/stream", reserved.respond, methods=["PUT", "GET", "POST", "DELETE"]),
             *state.evidence.routes,
+            *state.people.routes,
             *ServiceEndpoints(state, clock).routes,
             *page_routes(),
         ],

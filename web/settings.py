@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.db.database import driver_url
+from models.visibility import Role
+from web.auth.addresses import is_safe_url
 from web.auth.keys import SECRET_MINIMUM, Secrets
 from web.auth.tokens import demo_secret
 from web.origins import host_names, origins
@@ -39,6 +41,36 @@ class Settings(BaseSettings):
     old_secrets: SecretStr | None = Field(
         default=None,
         description="Secrets whose tokens are accepted as well: one, or several as a JSON array.",
+    )
+    public_url: str | None = Field(
+        default=None, description="Address of the server as browsers see it; without it, the one of each request."
+    )
+    insecure_cookies: bool = Field(
+        default=False,
+        description="Whether people sign in over HTTP without encryption, for a closed network; a demo allows it.",
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="Issuer of the bureau's identity provider (OpenID Connect); without it there is none."
+    )
+    oidc_client_id: str | None = Field(
+        default=None, validate_default=True, description="Huhang's client id at the identity provider."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Huhang's secret at the identity provider; a public client has none."
+    )
+    oidc_label: str = Field(default="OpenID Connect", description="Name of the identity provider on the sign-in page.")
+    oidc_scope: str = Field(default="openid profile", description="Scopes that Huhang asks the identity provider for.")
+    oidc_roles: str = Field(
+        default="{}",
+        validate_default=True,
+        description='Which value of the role claim is which role, as JSON: `{"duty": "COMMANDER"}`; the first counts.',
+    )
+    oidc_role_claim: str = Field(
+        default="roles", description="Claim with a person's roles; a dot leads into an object: `realm_access.roles`."
+    )
+    oidc_inspector_claim: str = Field(default="badge", description="Claim with an inspector's badge.")
+    oidc_enterprise_claim: str = Field(
+        default="credit_code", description="Claim with an enterprise's credit code or external id."
     )
     demo: bool = Field(default=False, description="Demo mode, as `serve --demo` sets it.")
     demo_enterprises: int = Field(
@@ -131,11 +163,47 @@ class Settings(BaseSettings):
         origins(value)
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if value is not None and len(origins(value)) != 1:
+            raise ValueError("this is one address, such as https://huhang.example.org")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _check_issuer(cls, value: str | None) -> str | None:
+        if value is not None and not is_safe_url(value):
+            raise ValueError("this is an address of HTTPS, or of HTTP on this machine")
+        return value
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _check_roles(cls, value: str, info: ValidationInfo) -> str:
+        if not roles_of(value) and info.data.get("oidc_issuer") is not None:
+            raise ValueError("with an identity provider at least one role is needed")
+        return value
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _check_client(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("oidc_issuer") is not None:
+            raise ValueError("with an identity provider it is needed")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _check_kind(cls, value: str) -> str:
         driver_url(value)
         return value
+
+
+def roles_of(value: str) -> dict[str, Role]:
+    """The role for each value of the identity provider's claim. Raises ValueError."""
+    try:
+        return {str(claimed): Role[str(role).upper()] for claimed, role in json.loads(value).items()}
+    except (json.JSONDecodeError, AttributeError, KeyError):
+        raise ValueError('this is not JSON such as {"duty": "COMMANDER"}') from None
 
 
 def secrets_of(value: SecretStr | None) -> tuple[str, ...]:

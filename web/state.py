@@ -15,6 +15,7 @@ from subscriptions.event_log import DatabaseLog
 from subscriptions.feed import Feed
 from subscriptions.notifier import Notifier
 from web.admission import Admission, FailedTokens
+from web.auth.endpoints import PeopleEndpoints
 from web.auth.keys import Purpose
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
@@ -61,6 +62,7 @@ class AppState:
         self.evidence = EvidenceEndpoint(
             self.admission, self.database, store, signer, clock, limit=settings.evidence_limit
         )
+        self.people = PeopleEndpoints(settings, self.secrets, self.database, self.admission, clock)
 
     async def _learn_zone(self) -> None:
         """Look for the district's time zone until there is a district. A district's zone never changes."""
@@ -78,4 +80,5 @@ class AppState:
         await self.notifier.stop()
         await self.live.stop()
         await self.viewers.stop()
+        await self.people.close()
         await self.database.close()

@@ -233,13 +233,14 @@ async def _change_holder(
 
 
 async def reset_account(
-    database: Database, account_id: int, password_hash: str, actor: Actor, now: dt.datetime
+    database: Database, account_id: int, password_hash: str, actor: Actor, now: dt.datetime, *, one_time: bool = True
 ) -> Account:
-    """A one-time password, no TOTP, and signed out everywhere. Raises RequestError."""
+    """Another password, and signed out everywhere. A one-time password ends TOTP as well. Raises RequestError."""
     async with database.write() as session:
         account = await _locked(session, account_id)
-        account.password_hash, account.password_changed_at, account.must_change = password_hash, now, True
-        account.totp_secret = account.totp_confirmed_at = account.totp_last_step = None
+        account.password_hash, account.password_changed_at, account.must_change = password_hash, now, one_time
+        if one_time:
+            account.totp_secret = account.totp_confirmed_at = account.totp_last_step = None
         record(session, AccountEventKind.PASSWORD_RESET, account_id, actor, now)
         await end_all_logins(session, account_id)
     return account

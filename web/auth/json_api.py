@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from models.db.outages import is_outage
 from resolvers.errors import ErrorCode, RequestError
-from schema.execution.errors import format_error
+from schema.execution.errors import format_error, request_errors
 from web.graphql.negotiation import is_json
 
 BODY_MAXIMUM = 16_384  # bytes
@@ -29,6 +29,7 @@ STATUS = {
     ErrorCode.TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_TYPE: 415,
     ErrorCode.TOO_MANY: 429,
+    ErrorCode.BUSY: 503,
 }
 
 Handler = Callable[[Any, Request], Awaitable[Response]]
@@ -90,10 +91,7 @@ def no_content() -> Response:
 
 
 def error_answer(error: RequestError) -> Response:
-    extensions: dict[str, Any] = {"code": error.code.value}
-    if error.retry_after is not None:
-        extensions["retryAfter"] = error.retry_after
-    response = answer({"errors": [{"message": error.message, "extensions": extensions}]}, STATUS.get(error.code, 400))
+    response = answer({"errors": request_errors(error)}, STATUS.get(error.code, 400))
     if error.retry_after is not None:
         response.headers["retry-after"] = str(error.retry_after)
     return response

@@ -15,6 +15,7 @@ class Purpose(enum.Enum):
     TOKENS = "huhang tokens"
     EVIDENCE_ADDRESSES = "huhang evidence addresses"
     ACCOUNTS = "huhang accounts"
+    OIDC_FLOWS = "huhang oidc flows"
 
 
 @dataclass(frozen=True)

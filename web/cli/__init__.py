@@ -2,6 +2,7 @@
 
 import typer
 
+from web.cli.account import account
 from web.cli.collect import collect
 from web.cli.migrate import migrate
 from web.cli.register import export, import_
@@ -24,6 +25,8 @@ app.command("import")(import_)
 app.command()(export)
 app.command()(collect)
 app.command()(schema)
+
+app.add_typer(account, name="account")
 
 seed = typer.Typer(no_args_is_help=True, help="Fill an empty database.")
 seed.command()(demo)

@@ -1,5 +1,6 @@
 """The command that serves."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import typer
 
 from web import demo, server, workers
 from web.auth.keys import SECRET_MINIMUM
+from web.cli.account import setup_key
 from web.cli.common import console, fail, load_settings, with_database
 from web.cli.seed import prepare_demo
 from web.logging import configure
@@ -48,7 +50,8 @@ def serve(
     if settings.demo:
         with_database(settings, lambda database: prepare_demo(database, settings.demo_enterprises))
         warn_of_exposure(bound)
-    if not run(bound, processes, settings.log_level, simulated=simulated):
+    key = None if settings.demo else asyncio.run(setup_key(settings))
+    if not run(bound, processes, settings.log_level, simulated=simulated, setup=key, public_url=settings.public_url):
         raise typer.Exit(1)
 
 
@@ -69,13 +72,23 @@ def check_bus(settings: Settings) -> None:
         console.print("Without a bus the processes poll each second. HUHANG_BUS_URL=redis://… notifies them at once.")
 
 
-def run(bound: socket.socket, processes: int, log_level: str, *, simulated: bool) -> bool:
+def run(
+    bound: socket.socket,
+    processes: int,
+    log_level: str,
+    *,
+    simulated: bool,
+    setup: str | None = None,
+    public_url: str | None = None,
+) -> bool:
     """Serve until the process is told to stop, with a simulation beside it if wanted. False when that failed."""
     simulations: list[subprocess.Popen[bytes]] = []
 
     def listening() -> None:
         url = server.url_of(bound)
         print_addresses(url)
+        if setup is not None:
+            print_setup(public_url or url, setup)
         if simulated:
             simulations.append(start_simulation(url))
             console.print("The simulation plays a working day, so that there are events.")
@@ -111,3 +124,9 @@ def print_addresses(url: str) -> None:
         console.print(f"GraphiQL   {reason}", soft_wrap=True)
     console.print(f"The graph  {url}/graphql\nThe schema {url}/schema.graphql", soft_wrap=True)
     console.print("Ctrl-C stops the server.")
+
+
+def print_setup(url: str, key: str) -> None:
+    """Say how the first account is made."""
+    console.print("There is no account yet. Whoever opens this address within an hour makes the first, a commander:")
+    console.print(f"{url}/signin/?setup={key}", soft_wrap=True, markup=False, highlight=False)
