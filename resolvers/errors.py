@@ -16,7 +16,7 @@ class ErrorCode(enum.Enum):
     CURSOR_TOO_OLD = "CURSOR_TOO_OLD"  # older than the retention
     BAD_PAGE = "BAD_PAGE"
     BAD_INPUT = "BAD_INPUT"
-    TOO_LARGE = "TOO_LARGE"  # an upload has too many bytes, or a picture too many pixels
+    TOO_LARGE = "TOO_LARGE"  # an upload, or the answer to an operation, has too many bytes
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"  # an upload has an unsupported media type, or not the one that it declares
     NOT_FOUND = "NOT_FOUND"
     FORBIDDEN = "FORBIDDEN"
@@ -32,6 +32,7 @@ class ErrorCode(enum.Enum):
     BUSY = "BUSY"  # too much waits already, or the server has no turn for the operation in time
     BAD_HOST = "BAD_HOST"  # the Host header has a name that is not the server's
     BAD_ORIGIN = "BAD_ORIGIN"  # another site's page asks, or a cookie alone does not tell whose page does
+    TIMEOUT = "TIMEOUT"  # an operation took longer than the deadline
     ENDING = "ENDING"  # the server shut down before it finished the operation
     INTERNAL = "INTERNAL"  # an unexpected error; the server's log has it under the id in the message
 

@@ -97,6 +97,9 @@ class Settings(BaseSettings):
         default=10_485_760, ge=1024, description="Maximum size of one piece of evidence, in bytes."
     )
     body_limit: int = Field(default=1_048_576, ge=1024, description="Maximum size of a request's body, in bytes.")
+    deadline: float = Field(
+        default=10, gt=0, description="Longest time for one operation, in seconds: then it is stopped."
+    )
     pool_size: int = Field(default=10, ge=1, description="Maximum number of database connections per process.")
     operations_per_minute: int = Field(
         default=12_000, ge=0, description="Operations of one viewer in a minute; 0 for no limit."

@@ -35,7 +35,7 @@ class AppState:
         self.secrets = own
         self.tokens = Tokens(own.current, *own.old)
         signer = Signer(*own.keys(Purpose.EVIDENCE_ADDRESSES))
-        self.database = Database(settings.database_url, pool_size=settings.pool_size)
+        self.database = Database(settings.database_url, pool_size=settings.pool_size, deadline=settings.deadline)
         self._zone_known = False
         # In demo mode a request without a token sees what a wall sees.
         anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
@@ -55,6 +55,7 @@ class AppState:
             notify=self.notifier.notify,
             introspection=settings.introspection,
             signer=signer,
+            deadline=settings.deadline,
         )
         retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
         self.live = LiveStreams(self.execution, self.database, event_log, self.feed, clock, retention=retention)

@@ -1,23 +1,30 @@
 """The database, SQLite or PostgreSQL by its URL: reads see one moment, and writes run in transactions."""
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.aiosqlite import dialect as SqliteDialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from models.db.postgres_pool import SETTINGS, PostgresPool
 from models.db.read_pool import ReadPool
+from models.db.sqlite_connection import SqliteConnection
 from models.db.sqlite_functions import great_circle_metres, local_day
 from models.db.sqlite_pool import SqlitePool
 from models.private_files import private_sqlite_file
 
 SQLITE_THREADS = 2
 KEPT_FREE = 3  # connections of each pool of PostgreSQL that heavy operations leave to others, where it has so many
+LOCK_SECONDS = 30.0  # the longest wait for another process's lock on SQLite
+COMMIT_SECONDS = 5.0  # how much longer than its caller a commit may take
 
 
 def driver_url(url: str) -> sa.URL:
@@ -33,9 +40,13 @@ def driver_url(url: str) -> sa.URL:
 
 
 class Database:
-    """Connections to one database. PostgreSQL gets at most `pool_size`, of which half belong to `read_pool`."""
+    """Connections to one database. PostgreSQL gets at most `pool_size`, of which half belong to `read_pool`.
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    `deadline` is the longest time in seconds for one statement, or for a wait for a lock; without it nothing bounds a
+    statement. Cancelling a task stops the statement that it waits for, on the server too.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, deadline: float | None = None) -> None:
         self.url = driver_url(url)
         self.sqlite = self.url.drivername.startswith("sqlite")
         if self.sqlite and self.url.database:
@@ -43,6 +54,8 @@ class Database:
         half = max(1, pool_size // 2)
         # How many heavy operations may read at once.
         self.heavy_reads = max(1, SQLITE_THREADS - 1 if self.sqlite else half - KEPT_FREE)
+        timeout = {} if deadline is None else {"statement_timeout": str(round(deadline * 1_000))}
+        settings = {"server_settings": SETTINGS | timeout}
         self.engine: AsyncEngine = create_async_engine(
             self.url,
             pool_size=pool_size if self.sqlite else pool_size - half,
@@ -50,21 +63,24 @@ class Database:
             hide_parameters=True,  # they hold personal data, and errors and logs would show them
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
-            **({} if self.sqlite else {"pool_pre_ping": True, "connect_args": {"server_settings": SETTINGS}}),
+            **(sqlite_options(self.url) if self.sqlite else {"pool_pre_ping": True, "connect_args": settings}),
         )
         self.read_pool: ReadPool
         if self.sqlite:
-            _prepare_sqlite(self.engine)
-            self.read_pool = SqlitePool(self.url.database or "", SQLITE_THREADS, prepare_sqlite_connection)
+            prepare = partial(prepare_sqlite_connection, lock_seconds=min(LOCK_SECONDS, deadline or LOCK_SECONDS))
+            _prepare_sqlite(self.engine, prepare)
+            self.read_pool = SqlitePool(self.url.database or "", SQLITE_THREADS, prepare)
         else:
             _, arguments = self.engine.dialect.create_connect_args(self.url)
-            self.read_pool = PostgresPool(dict(arguments), half)
+            self.read_pool = PostgresPool(dict(arguments) | settings, half)
         # In SQLite every transaction sees one moment; in PostgreSQL these options make it so, and forbid writes.
         options: dict[str, Any] = (
             {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         )
         self._reading = self.engine.execution_options(**options)
         self._writing = self.engine.execution_options(huhang_write=True)
+        # SQLite has one writer at a time. Waiting for it here is fair and can be cancelled; in SQLite it is neither.
+        self._turn: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.sqlite else nullcontext()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -74,21 +90,62 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """A session in one transaction, which is committed at the end and rolled back after an exception."""
-        async with AsyncSession(self._writing, expire_on_commit=False) as session, session.begin():
+        """A session in one transaction, which is committed at the end and rolled back after an exception.
+
+        A commit that has begun is carried through, even if the task is cancelled: the block then ends as usual, and the
+        task's next wait raises. Raises CommitUncertain, a CancelledError, where that takes too long.
+        """
+        async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session:
             yield session
+            await session.flush()
+            cancelled = await carry_through(session.commit())
+        if cancelled and (task := asyncio.current_task()) is not None:
+            task.uncancel()
+            task.cancel()
 
     async def close(self) -> None:
         await self.read_pool.close()
         await self.engine.dispose()
 
 
-def _prepare_sqlite(engine: AsyncEngine) -> None:
+class CommitUncertain(asyncio.CancelledError):
+    """The task was cancelled during its commit, and the database has not said what became of that."""
+
+
+async def carry_through(commit: Coroutine[Any, Any, None]) -> bool:
+    """Await a commit to its end, and return whether the task was cancelled meanwhile. Raises CommitUncertain."""
+    committing = asyncio.create_task(commit)
+    try:
+        await asyncio.shield(committing)
+    except asyncio.CancelledError:
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({committing}, timeout=COMMIT_SECONDS)
+        if not committing.done():
+            committing.cancel()
+            await asyncio.wait({committing})
+            raise CommitUncertain from None
+        if committing.cancelled() or committing.exception() is not None:
+            raise
+        return True
+    return False
+
+
+def sqlite_options(url: sa.URL) -> dict[str, Any]:
+    """How SQLAlchemy connects to SQLite."""
+    arguments, options = SqliteDialect().create_connect_args(url)
+
+    async def connect() -> aiosqlite.Connection:
+        return await SqliteConnection(partial(sqlite3.connect, *arguments, **options))
+
+    return {"async_creator": connect}
+
+
+def _prepare_sqlite(engine: AsyncEngine, prepare: Callable[[Any], None]) -> None:
     @sa.event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, record: Any) -> None:
         # The driver opens transactions only before a write, which loses updates; "begin" below opens them instead.
         connection.isolation_level = None
-        prepare_sqlite_connection(connection)
+        prepare(connection)
 
     @sa.event.listens_for(engine.sync_engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -97,10 +154,11 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def prepare_sqlite_connection(connection: "sqlite3.Connection | Any") -> None:
+def prepare_sqlite_connection(connection: "sqlite3.Connection | Any", *, lock_seconds: float = LOCK_SECONDS) -> None:
     """Set up a SQLite connection, SQLAlchemy's or the read pool's, with Huhang's settings and functions."""
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    milliseconds = round(lock_seconds * 1_000)
+    for pragma in (f"busy_timeout={milliseconds}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
     connection.create_function("great_circle_metres", 4, great_circle_metres, deterministic=True)

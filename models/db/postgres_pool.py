@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
 import asyncpg
+import structlog
 
 from models.db.read_pool import STATEMENTS_CACHED, Fetch, MultipleStatements, Work
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -15,17 +17,22 @@ BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # where a random read costs little more than a sequential one. Portraits need memory to sort and join.
 SETTINGS = {"timezone": "UTC", "jit": "off", "random_page_cost": "1.1", "work_mem": "32MB"}
 SILENT_SECONDS = 60.0  # the longest wait for a database that no longer responds
+STOP_SECONDS = 2.0  # the longest wait for the server to stop a statement that is no longer wanted
 
 
 class PostgresPool:
-    """At most `size` connections with the given options of asyncpg. A read waits until one is free."""
+    """At most `size` connections with the given options of asyncpg. A read waits until one is free.
+
+    When a reader is cancelled, the server stops its statement; one that several share goes on while one of them waits.
+    """
 
     def __init__(self, options: dict[str, Any], size: int) -> None:
-        self._options = options
+        self._options = {"server_settings": SETTINGS, **options}
         self._free: list[asyncpg.Connection[Any]] = []
         self._slots = asyncio.Semaphore(size)
         # By text and arguments without the keys.
         self._coalesced: dict[Any, CoalescedQuery] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def read(self, work: Work[T], *, single: bool = False) -> T:
@@ -41,17 +48,16 @@ class PostgresPool:
             rows: Sequence[Any] = await connection.fetch(text, *arguments)
             return rows
 
-        async with self._slots:
-            succeeded = False
-            try:
-                result = await work(fetch)
-                if connection is not None:
-                    await connection.execute("COMMIT")
-                succeeded = True
-                return result
-            finally:
-                if connection is not None:
-                    self._release(connection, reusable=succeeded)
+        await self._slots.acquire()
+        succeeded = False
+        try:
+            result = await work(fetch)
+            if connection is not None:
+                await connection.execute("COMMIT")
+            succeeded = True
+            return result
+        finally:
+            self._release(connection, reusable=succeeded)
 
     def _single_fetch(self) -> Fetch:
         """A fetch for one statement, without a transaction. A second call raises MultipleStatements."""
@@ -83,11 +89,17 @@ class PostgresPool:
                 self._run_next(text, rest, query)
         future = asyncio.get_running_loop().create_future()
         query.waiting.append((arguments[keys], future))
-        rows: Sequence[Any] = await future
-        return rows
+        try:
+            rows: Sequence[Any] = await future
+            return rows
+        except asyncio.CancelledError:
+            query.stop_if_abandoned()
+            raise
 
     def _run_next(self, text: str, rest: tuple[Any, ...], query: "CoalescedQuery") -> None:
         """Run the statement for all that wait, or forget the query if nothing waits."""
+        # Nothing is read for those that have been cancelled.
+        query.waiting = [(keys, future) for keys, future in query.waiting if not future.done()]
         if query.waiting:
             query.task = asyncio.create_task(self._run_for_waiting(text, rest, query))
         else:
@@ -95,6 +107,7 @@ class PostgresPool:
 
     async def _run_for_waiting(self, text: str, rest: tuple[Any, ...], query: "CoalescedQuery") -> None:
         waiting, query.waiting = query.waiting, []
+        query.served = [future for _, future in waiting]
         try:
             all_keys = list(dict.fromkeys(key for keys, _ in waiting for key in keys))
             rows = await self._statement(text, [*rest[: query.keys], all_keys, *rest[query.keys :]])
@@ -112,40 +125,57 @@ class PostgresPool:
             if not isinstance(error, Exception):
                 raise
         finally:
+            query.task, query.served = None, []
             self._run_next(text, rest, query)
 
     async def _statement(self, text: str, arguments: list[Any]) -> Sequence[Any]:
-        async with self._slots:
-            connection, succeeded = await self._acquire(), False
-            try:
-                rows: Sequence[Any] = await connection.fetch(text, *arguments)
-                succeeded = True
-                return rows
-            finally:
-                self._release(connection, reusable=succeeded)
+        await self._slots.acquire()
+        connection, succeeded = None, False
+        try:
+            connection = await self._acquire()
+            rows: Sequence[Any] = await connection.fetch(text, *arguments)
+            succeeded = True
+            return rows
+        finally:
+            self._release(connection, reusable=succeeded)
 
     async def _acquire(self) -> "asyncpg.Connection[Any]":
         while self._free:
             if not (connection := self._free.pop()).is_closed():
                 return connection
         return await asyncpg.connect(
-            **self._options,
-            statement_cache_size=STATEMENTS_CACHED,
-            server_settings=SETTINGS,
-            command_timeout=SILENT_SECONDS,
+            **self._options, statement_cache_size=STATEMENTS_CACHED, command_timeout=SILENT_SECONDS
         )
 
-    def _release(self, connection: "asyncpg.Connection[Any]", *, reusable: bool) -> None:
-        if reusable and not self._closed:
+    def _release(self, connection: "asyncpg.Connection[Any] | None", *, reusable: bool) -> None:
+        """Make room for the next read: at once if the connection is reusable, otherwise once it is closed."""
+        if connection is None:
+            self._slots.release()
+        elif reusable and not self._closed:
             self._free.append(connection)
+            self._slots.release()
         else:
             # It may be in the middle of a statement; and after `close` nothing would close it later.
-            connection.terminate()
+            task = asyncio.create_task(self._close_connection(connection))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def _close_connection(self, connection: "asyncpg.Connection[Any]") -> None:
+        try:
+            # asyncpg has asked the server to stop the statement. To abort the connection now would take that back, and
+            # the server would run the statement to its end.
+            await connection.close(timeout=STOP_SECONDS)
+        except Exception as error:  # asyncpg has aborted the connection then
+            log.debug("a connection was aborted", error=type(error).__name__)
+        finally:
+            self._slots.release()
 
     async def close(self) -> None:
         self._closed = True
         while self._free:
             await self._free.pop().close()
+        if self._closing:
+            await asyncio.wait(self._closing)
 
 
 class CoalescedQuery:
@@ -154,9 +184,15 @@ class CoalescedQuery:
     So each gets rows that were read after it asked. `keys` is the position of the list of keys among the arguments.
     """
 
-    __slots__ = ("keys", "running", "task", "waiting")
+    __slots__ = ("keys", "running", "served", "task", "waiting")
 
     def __init__(self, keys: int) -> None:
         self.keys, self.running = keys, False
         self.waiting: list[tuple[list[Any], asyncio.Future[Any]]] = []
         self.task: asyncio.Task[None] | None = None
+        self.served: list[asyncio.Future[Any]] = []  # those for whom the task reads
+
+    def stop_if_abandoned(self) -> None:
+        """Stop the shared run if all that it reads for have been cancelled."""
+        if self.task is not None and self.served and all(future.done() for future in self.served):
+            self.task.cancel()

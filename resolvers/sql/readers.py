@@ -121,6 +121,7 @@ class OperationReader:
         self._connection: AsyncConnection | None = None
         # A connection runs one statement at a time, and the loaders of one level start together.
         self._lock = asyncio.Lock()
+        self._reading: asyncio.Task[Any] | None = None
         self._closed = False
 
     async def rows(self, select: Select[Any], parameters: dict[str, Any]) -> Sequence[Any]:
@@ -128,10 +129,14 @@ class OperationReader:
         async with self._lock:
             if self._closed:
                 raise OperationClosed
-            if self._connection is None:
-                self._connection = await self._stack.enter_async_context(self._database.read())
-            rows: Sequence[Any] = (await self._connection.execute(select, parameters)).all()
-            return rows
+            self._reading = asyncio.current_task()
+            try:
+                if self._connection is None:
+                    self._connection = await self._stack.enter_async_context(self._database.read())
+                rows: Sequence[Any] = (await self._connection.execute(select, parameters)).all()
+                return rows
+            finally:
+                self._reading = None
 
     def prepare(self, select: Select[Any]) -> Select[Any]:
         return select
@@ -146,6 +151,11 @@ class OperationReader:
             await self._stack.aclose()
 
     async def close(self) -> None:
-        """Return the connection for good. Loads still running for an operation that was cut short get no other."""
+        """Return the connection for good.
+
+        Loads that still run for an operation that was cut short are cancelled, and get no other connection.
+        """
         self._closed = True
+        if self._reading is not None:
+            self._reading.cancel()
         await self.renew()

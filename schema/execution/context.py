@@ -76,6 +76,8 @@ class Context:
         self.viewer = reader.viewer
         # The outcome of the operation's only mutation, where a plan performed it but could not write the response.
         self.performed: asyncio.Future[Any] | None = None
+        # How many of the operation's mutations have ended, in their order; None where the last one's end is not known.
+        self.mutations_finished: int | None = 0
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
 
     async def load(self, name: Hashable, load_many: LoadMany, key: Any) -> Any:

@@ -1,5 +1,6 @@
 """Executes operations: by plan where there is one, else by graphql-core."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Callable
 from functools import partial
@@ -18,6 +19,7 @@ from schema.build import Graph
 from schema.execution import limits
 from schema.execution.context import Context, WriteAccess
 from schema.execution.cost import COST_LIMIT, cost_excess
+from schema.execution.deadline import Deadline
 from schema.execution.documents import Documents
 from schema.execution.errors import InvalidOperation, coded_error, format_error
 from schema.execution.operation import GraphQLResponse, Operation, PreparedOperation
@@ -37,7 +39,8 @@ class Executor:
 
     `clock` gives the time in UTC, `zone` is the zone of the district's days. `notify` is called after a commit with
     events. `signer` signs the addresses of evidence; without it there are none. `planned` says whether operations are
-    compiled; otherwise graphql-core executes all of them. `cost_limit` is the greatest cost of an operation.
+    compiled; otherwise graphql-core executes all of them. `cost_limit` is the greatest cost of an operation, `deadline`
+    its longest time in seconds.
     """
 
     def __init__(
@@ -52,12 +55,14 @@ class Executor:
         signer: Signer | None = None,
         planned: bool = True,
         cost_limit: int = COST_LIMIT,
+        deadline: float | None = None,
     ) -> None:
         self.graph, self._database, self.zone, self._clock = graph, database, zone, clock
         self._write_access, self._signer = WriteAccess(database, notify), signer
         self._cost_limit = cost_limit
         plan_cache = partial(PlanCache, graph, sqlite=database.sqlite)
         self._documents = Documents(graph, plan_cache, introspection=introspection)
+        self._deadline = Deadline(deadline)
         self.plans = PlanRunner(database.read_pool, sqlite=database.sqlite) if planned else None
 
     def prepare(self, operation: Operation) -> PreparedOperation:
@@ -75,16 +80,33 @@ class Executor:
         return PreparedOperation(parsed, variables, cost)
 
     async def execute(self, operation: PreparedOperation, viewer: Viewer | None) -> GraphQLResponse:
-        """Execute a query or mutation for a viewer. Without one, only introspection is executed."""
-        if viewer is None:
-            if not operation.parsed.introspection_only:
-                return refused([coded_error(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")])
-            return await self._execute_by_graphql_core(operation, self._context(self.request_info(NOBODY)))
-        info, context, perform = self.request_info(viewer), None, None
-        if operation.parsed.kind is OperationType.MUTATION:
-            context = self._context(info)
-            perform = partial(mutation.perform_once, context)
-        if self.plans is not None:
+        """Execute a query or mutation for a viewer. Without one, only introspection is executed.
+
+        At the deadline everything that the operation does is stopped, its SQL included, and the response is TIMEOUT; a
+        mutation is rolled back unless its commit has begun. The same happens when the calling task is cancelled.
+        """
+        if viewer is None and not operation.parsed.introspection_only:
+            return refused([coded_error(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")])
+        info = self.request_info(viewer or NOBODY)
+        context = self._context(info) if operation.parsed.kind is OperationType.MUTATION else None
+        run = self._deadline.begin()
+        try:
+            response = await self._execute(operation, info, context, planned=viewer is not None)
+        except asyncio.CancelledError:
+            if not run.stopped:
+                raise
+            response = timed_out(self._deadline.seconds, context)
+        finally:
+            run.end()
+        if run.stopped and await run.was_cancelled():
+            raise asyncio.CancelledError
+        return response
+
+    async def _execute(
+        self, operation: PreparedOperation, info: RequestInfo, context: Context | None, *, planned: bool
+    ) -> GraphQLResponse:
+        if planned and self.plans is not None:
+            perform = None if context is None else partial(mutation.perform_once, context)
             data = await self.plans.data(operation.parsed.plans, operation.variables, info, perform=perform)
             if data is not None:
                 return GraphQLResponse(written=data)
@@ -133,6 +155,14 @@ class Executor:
         if result.data is None and not any(error.path for error in errors):
             return refused([format_error(error, ErrorCode.BAD_VARIABLES) for error in errors])
         return GraphQLResponse(result.data, [format_error(error) for error in errors])
+
+
+def timed_out(seconds: float | None, context: Context | None) -> GraphQLResponse:
+    """The response to an operation that the deadline has stopped; for a mutation, with how much of it has ended."""
+    error = coded_error(ErrorCode.TIMEOUT, f"The operation took longer than {seconds:g} seconds, and was stopped.")
+    if context is not None:
+        error["extensions"]["mutationsFinished"] = context.mutations_finished
+    return GraphQLResponse(errors=[error])
 
 
 def refused(errors: list[dict[str, Any]]) -> GraphQLResponse:

@@ -20,6 +20,7 @@ from graphql import GraphQLList
 from strawberry.types.arguments import StrawberryArgument
 
 from models import lifecycle
+from models.db.database import CommitUncertain
 from resolvers.actions import runner
 from resolvers.actions.context import ActionRequest, Outcome, OutcomeRow
 from resolvers.actions.errors import ActionError, InvalidInput
@@ -84,13 +85,19 @@ class PerformAction(FieldSource):
 
     async def perform(self, context: Context, arguments: dict[str, Any]) -> Any:
         """Run the action. Returns a Success, or a Failure for an ActionError."""
+        result: Success | errors.Failure
         try:
             outcome = await self._run(arguments["input"], context)
+            result = Success(self.success, outcome.rows, outcome.cursor)
         except ActionError as error:
-            await context.renew()
-            return errors.Failure(error)
+            result = errors.Failure(error)
+        except CommitUncertain:
+            context.mutations_finished = None
+            raise
+        # Nothing is awaited before this: a task that was cancelled during the commit ends at its next wait.
+        context.mutations_finished = (context.mutations_finished or 0) + 1
         await context.renew()
-        return Success(self.success, outcome.rows, outcome.cursor)
+        return result
 
     async def _run(self, values: Any, context: Context) -> Outcome:
         if context.writing is None:

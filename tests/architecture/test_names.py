@@ -10,6 +10,7 @@ SUFFIXES = ("Type", "Model", "Manager", "Helper", "Util", "Utils")
 FREE_FOLDERS = {"scenarios", "properties", "architecture", "docs", "hostile"}
 # Test files about a whole package of code, below `tests` and beside the tests of its modules.
 PACKAGE_TESTS = {
+    "models/db/test_cancellation.py",
     "models/db/test_read_pools.py",
     "resolvers/actions/test_guards.py",
     "resolvers/actions/test_lifecycles.py",
