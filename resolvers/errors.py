@@ -25,7 +25,11 @@ class ErrorCode(enum.Enum):
     CODE_NEEDED = "CODE_NEEDED"  # name and password are right; the account has TOTP
     BAD_CODE = "BAD_CODE"  # a TOTP code is wrong, or was used already
     WEAK_PASSWORD = "WEAK_PASSWORD"  # a new password is too short, too common, or the name
-    NAME_TAKEN = "NAME_TAKEN"  # another account has this name
+    NAME_TAKEN = "NAME_TAKEN"  # another account, or another token of this kind, has this name
+    AUTHORIZATION_PENDING = "AUTHORIZATION_PENDING"  # no commander has confirmed the screen yet
+    SLOW_DOWN = "SLOW_DOWN"  # a screen asks for its token too often
+    ACCESS_DENIED = "ACCESS_DENIED"  # a commander has refused the screen
+    EXPIRED = "EXPIRED"  # the code of a screen has expired
     NO_DISTRICT = "NO_DISTRICT"
     TOO_COSTLY = "TOO_COSTLY"  # an operation may read more rows than the limit
     TOO_MANY = "TOO_MANY"  # too many operations, sockets or subscriptions of one connection, viewer or address

@@ -15,7 +15,9 @@ from starlette.routing import Route, WebSocketRoute
 from models.clock import now
 from web import demo
 from web.application import Application, ShutdownMiddleware
+from web.auth.pairing import PairingEndpoints
 from web.auth.sessions import demo_viewers
+from web.auth.token_endpoints import TokenEndpoints
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.sse_single import ReservedEndpoint
 from web.graphql.websocket import SocketEndpoint
@@ -101,6 +103,8 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             *state.evidence.routes,
             *state.people.routes,
             *ServiceEndpoints(state, clock).routes,
+            *TokenEndpoints(state.database, state.tokens, state.admission, clock).routes,
+            *PairingEndpoints(state.database, state.tokens, state.admission, clock).routes,
             *page_routes(),
         ],
         middleware=[Middleware(ShutdownMiddleware)],

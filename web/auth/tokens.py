@@ -17,6 +17,7 @@ from models.token import Token
 from models.visibility import Role, Scope
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries.holders import identity_of
+from resolvers.tokens import TTL_MAXIMUM
 from web.auth.keys import Purpose, Secrets
 
 ALGORITHM = "HS256"
@@ -116,6 +117,18 @@ def _time(seconds: Any) -> dt.datetime:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
+
+
+def duration(text: str) -> dt.timedelta:
+    """The duration that a text such as `30m`, `8h` or `7d` names. Raises ValueError."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    number, unit = text[:-1], text[-1:]
+    if unit not in units or not (number.isascii() and number.isdigit()) or not 0 < int(number) <= 1_000_000:
+        raise ValueError(f"{text}: a time is a number with m, h or d, such as 8h")
+    length = dt.timedelta(**{units[unit]: int(number)})
+    if length > TTL_MAXIMUM:
+        raise ValueError(f"{text}: a token is valid for at most {TTL_MAXIMUM.days} days")
+    return length
 
 
 def demo_secret(path: Path) -> str:

@@ -7,6 +7,7 @@ from web.cli.collect import collect
 from web.cli.migrate import migrate
 from web.cli.register import export, import_
 from web.cli.schema import schema
+from web.cli.screen import app as screen
 from web.cli.seed import demo
 from web.cli.serve import serve
 from web.cli.simulate import simulate
@@ -32,3 +33,4 @@ seed = typer.Typer(no_args_is_help=True, help="Fill an empty database.")
 seed.command()(demo)
 app.add_typer(seed, name="seed")
 app.add_typer(token, name="token")
+app.add_typer(screen, name="screen")

@@ -12,8 +12,8 @@ from models.clock import now
 from models.db.database import Database
 from models.visibility import Role, Scope
 from resolvers.errors import RequestError
-from resolvers.tokens import TTL_MAXIMUM, NewToken, issue_token, list_tokens, revoke_token
-from web.auth.tokens import Claims, Tokens
+from resolvers.tokens import NewToken, issue_token, list_tokens, revoke_token
+from web.auth.tokens import Claims, Tokens, duration
 from web.cli.common import console, demo_tokens, fail, load_settings, with_database
 from web.settings import Settings, secrets
 
@@ -158,15 +158,3 @@ def revoke(id: Annotated[int, typer.Argument(help="The token's id in the list.")
 
 def shown(time: dt.datetime | None) -> str:
     return "" if time is None else f"{time:%Y-%m-%d %H:%M}Z"
-
-
-def duration(text: str) -> dt.timedelta:
-    """The duration that a text such as `30m`, `8h` or `7d` names. Raises ValueError."""
-    units = {"m": "minutes", "h": "hours", "d": "days"}
-    number, unit = text[:-1], text[-1:]
-    if unit not in units or not (number.isascii() and number.isdigit()) or not 0 < int(number) <= 1_000_000:
-        raise ValueError(f"{text}: a time is a number with m, h or d, such as 8h")
-    length = dt.timedelta(**{units[unit]: int(number)})
-    if length > TTL_MAXIMUM:
-        raise ValueError(f"{text}: a token is valid for at most {TTL_MAXIMUM.days} days")
-    return length

@@ -1,0 +1,18 @@
+"""Lets commanders in, and nobody else."""
+
+from starlette.requests import Request
+
+from models.visibility import Role, Viewer
+from resolvers.errors import ErrorCode, RequestError
+from web.admission import Admission, host_of
+from web.graphql.request import read_headers
+
+
+async def commander(admission: Admission, request: Request) -> Viewer:
+    """The commander who sends a request. Raises RequestError for anybody else."""
+    viewer, _ = await admission.admit(read_headers(request.scope), host_of(request.scope))
+    if viewer is None:
+        raise RequestError(ErrorCode.UNAUTHENTICATED, "Sign in first, or send a bearer token.")
+    if viewer.role is not Role.COMMANDER:
+        raise RequestError(ErrorCode.FORBIDDEN, "Only a commander may do that.")
+    return viewer
