@@ -18,7 +18,14 @@ from tests.support.server_process import serving_without_demo, web
 SECRET = "a secret of the tests, of no use elsewhere"
 ENTERPRISES = 2_000
 PROBE = "probe"  # the viewer who is not to notice anything
-SETTINGS = {"HUHANG_SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
+# The corpus is about what a single request does. The group "limits" attacks with the limits of rates as they are.
+SETTINGS = {
+    "HUHANG_SECRET": SECRET,
+    "HUHANG_OPERATIONS_PER_MINUTE": "0",
+    "HUHANG_ANONYMOUS_PER_MINUTE": "0",
+    "HUHANG_FAILED_TOKENS_PER_MINUTE": "1000000",
+    "PYTHONUNBUFFERED": "1",
+}
 
 
 async def first_enterprise(url: str) -> str:
@@ -55,10 +62,12 @@ async def attacked_url(databases: Databases, migrated_url: str, demo_url: str) -
 async def tokens(attacked_url: str) -> dict[str, str]:
     """A token by viewer."""
     return {
-        WALL: token(attacked_url, "--role", "wall"),
+        WALL: token(attacked_url, "--role", "wall", "--name", "大屏"),
         COMMANDER: token(attacked_url, "--role", "commander", "--name", "攻击者"),
-        ENTERPRISE: token(attacked_url, "--role", "enterprise", "--enterprise", await first_enterprise(attacked_url)),
-        PROBE: token(attacked_url, "--role", "inspector", "--inspector", "XS1001"),
+        ENTERPRISE: token(
+            attacked_url, "--role", "enterprise", "--enterprise", await first_enterprise(attacked_url), "--name", "企业"
+        ),
+        PROBE: token(attacked_url, "--role", "inspector", "--inspector", "XS1001", "--name", "旁人"),
     }
 
 
