@@ -129,8 +129,8 @@ def selection(field: GraphQLField) -> str:
     return "" if is_leaf_type(get_named_type(field.type)) else " { __typename }"
 
 
-def requests(parent: str, name: str, field: GraphQLField, argument: str) -> Iterator[tuple[str, list[bytes]]]:
-    """For each place in an argument, its path and the requests with hostile values there."""
+def bodies_of(parent: str, name: str, field: GraphQLField, argument: str) -> Iterator[tuple[str, list[bytes]]]:
+    """For each place in an argument, its path and the bodies of requests with hostile values there."""
     of = field.args[argument].type
     others = [
         f"{other}: $_{other}"
@@ -139,13 +139,13 @@ def requests(parent: str, name: str, field: GraphQLField, argument: str) -> Iter
     ]
     declared = [f"$value: {of}"] + [f"$_{o.split(':')[0]}: {field.args[o.split(':')[0]].type}" for o in others]
     call = f"{name}({', '.join([f'{argument}: $value', *others])}){selection(field)}"
-    operation = "mutation" if parent == "Mutation" else "query"
-    query = f"{operation}({', '.join(declared)}) " + REACHED.get(parent, "{ FIELD }").replace("FIELD", call)
+    kind = {"Mutation": "mutation", "Subscription": "subscription"}.get(parent, "query")
+    query = f"{kind}({', '.join(declared)}) " + REACHED.get(parent, "{ FIELD }").replace("FIELD", call)
     more = {f"_{o.split(':')[0]}": plain(field.args[o.split(":")[0]].type) for o in others}
     for path, value, wrong in slots(of):
         body = orjson.dumps({"query": query, "variables": {**more, "value": value}})
         slot = orjson.dumps(SLOT)
-        yield f"{parent}.{name}({argument}{path})", [post(body.replace(slot, one)) for one in wrong]
+        yield f"{parent}.{name}({argument}{path})", [body.replace(slot, one) for one in wrong]
 
 
 def bound_case(name: str, wrong: list[bytes]) -> Case:
@@ -174,5 +174,5 @@ def cases() -> Iterator[Case]:
         assert isinstance(of, GraphQLObjectType)
         for name, field in of.fields.items():
             for argument in field.args:
-                for path, wrong in requests(parent, name, field, argument):
-                    yield bound_case(path, wrong)
+                for path, bodies in bodies_of(parent, name, field, argument):
+                    yield bound_case(path, [post(body) for body in bodies])

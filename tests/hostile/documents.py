@@ -10,7 +10,7 @@ BAD = "400 BAD_DOCUMENT"
 NAMED = "400 BAD_DOCUMENT|400 BAD_REQUEST"
 ANSWERED = "200 data"
 CHEAP = "200 data|400 BAD_DOCUMENT|400 TOO_COSTLY"
-NOBODY_TOO = "|401 UNAUTHENTICATED|200 UNAUTHENTICATED"
+NOBODY_TOO = "|401 UNAUTHENTICATED|200 UNAUTHENTICATED|413 BAD_REQUEST"
 
 SYNTAX = {
     "nothing": "",
@@ -158,7 +158,7 @@ FANS = {
     + fan(30, "a: command", "b: command").partition("} } ")[2],
     "2^30 paths that no operation reaches": "{ __typename } "
     + fan(30, "a: command", "b: command").partition("} } ")[2],
-    "2^16 fields by inline fragments": "{ zones { " + nest("... on Zone {", 16, "id", wide=2) + " } }",
+    "2^13 fields by inline fragments": "{ zones { " + nest("... on Zone {", 13, "id", wide=2) + " } }",
     "2^14 fields by aliases": "{ zones { " + nest("a: command { zone {", 7, "id", wide=2) + " } }",
     "a fan with connections": fan(30, "enterprises(first: 1000)")
     .replace("zone {", "nodes { zone {")

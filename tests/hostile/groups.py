@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from tests.hostile import bounds, documents, http_headers, http_lines, json_bodies, sizes, sockets
+from tests.hostile import bounds, documents, http_headers, http_lines, json_bodies, sizes, sockets, storms
 from tests.hostile.case import Case
 
-MODULES = (documents, http_lines, http_headers, json_bodies, sizes, sockets, bounds)
+MODULES = (documents, http_lines, http_headers, json_bodies, sizes, sockets, storms, bounds)
 
 
 def corpus() -> dict[str, list[Case]]:

@@ -117,12 +117,12 @@ def wrong_type(key: str, name: str, value: object) -> Case:
         # A document that does not parse; an operation that is not in the document. An empty name stands for none.
         expected = f"400|{ANSWERED}" if value == "" else "400"
     body = orjson.dumps({"query": "{__typename}", key: value})
-    return request_case(GROUP, f"{key} is {name}", post(body), expected, nobody=f"{expected}|401 UNAUTHENTICATED")
+    return request_case(GROUP, f"{key} is {name}", post(body), expected, nobody=f"{expected}|401 UNAUTHENTICATED|413")
 
 
 def cases() -> Iterator[Case]:
     for name, (body, expected) in BODIES.items():
-        yield request_case(GROUP, name, post(body), expected, nobody=f"{expected}|401 UNAUTHENTICATED")
+        yield request_case(GROUP, name, post(body), expected, nobody=f"{expected}|401 UNAUTHENTICATED|413")
     for key in RIGHT:
         for name, value in VALUES.items():
             yield wrong_type(key, name, value)
