@@ -2,10 +2,21 @@
 
 from collections import Counter
 
-from tests.hostile import bounds, documents, http_headers, http_lines, json_bodies, sizes, sockets, storms
+from tests.hostile import (
+    bounds,
+    documents,
+    http_headers,
+    http_lines,
+    json_bodies,
+    sizes,
+    sockets,
+    storms,
+    streams,
+    uploads,
+)
 from tests.hostile.case import Case
 
-MODULES = (documents, http_lines, http_headers, json_bodies, sizes, sockets, storms, bounds)
+MODULES = (http_lines, http_headers, json_bodies, documents, sizes, sockets, storms, streams, uploads, bounds)
 
 
 def corpus() -> dict[str, list[Case]]:

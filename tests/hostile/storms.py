@@ -156,7 +156,9 @@ def argument_case(name: str, argument: str) -> Case:
             for body in bodies:
                 async with opened(target, COMMANDER) as socket:
                     socket.send(message(b'{"id":"1","type":"subscribe","payload":' + body + b"}"))
-                    socket.send(message({"id": "1", "type": "complete"}))
+                    # The answer to a query that is sent after it shows that it was looked at.
+                    socket.send(subscribe("2", {"query": "{ zones { id } }"}))
+                    await socket.until(lambda: any(one.get("id") == "2" for one in socket.messages))
                     outcome = await socket.outcome()
                     target.count(outcome)
                     # A lone surrogate and a number beyond JSON's libraries are no message at all.
