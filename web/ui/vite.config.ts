@@ -26,7 +26,15 @@ export default defineConfig({
     outDir: '../dist/pages',
     emptyOutDir: true,
     target: 'es2022',
-    rolldownOptions: { input: pages },
+    rolldownOptions: {
+      input: pages,
+      output: {
+        codeSplitting: {
+          // What at least three pages use is one chunk: a handful of files for each page, and the largest is cached.
+          groups: [{ name: 'shared', minShareCount: 3 }],
+        },
+      },
+    },
     // The policy of these pages allows no script but files of this server.
     assetsInlineLimit: 0,
   },

@@ -5,10 +5,14 @@ export type Role = 'COMMANDER' | 'INSPECTOR' | 'ENTERPRISE' | 'WALL' | 'INTEGRAT
 export type SignedIn = {
   account: number;
   name: string;
+  fullName: string;
   role: Role;
   totp: boolean;
+  /** Whether the account has a password, or only the identity provider knows the person. */
+  password: boolean;
+  /** Whether the password is a one-time one: until it is changed, nothing else is allowed. */
+  mustChange: boolean;
   expiresAt: string;
-  mustChange?: boolean;
 };
 
 export type SessionState = {
@@ -22,8 +26,8 @@ export type Login = {
   id: number;
   createdAt: string;
   lastSeenAt: string;
-  address: string;
-  agent: string;
+  address: string | null;
+  agent: string | null;
   current: boolean;
 };
 
@@ -54,7 +58,7 @@ export class AuthError extends Error {
 type Failure = { errors?: { message: string; extensions?: { code?: string } & Record<string, unknown> }[] };
 
 /** Send a request and return the answer's JSON, or undefined for an answer without a body. Throws AuthError. */
-async function send(method: string, path: string, body?: unknown, patience = PATIENCE): Promise<unknown> {
+export async function send(method: string, path: string, body?: unknown, patience = PATIENCE): Promise<unknown> {
   let response: Response;
   let text: string;
   try {
@@ -93,8 +97,8 @@ export const auth = {
   signIn: (name: string, password: string, code?: string) =>
     send('POST', 'sign-in', { name, password, ...(code === undefined ? {} : { code }) }) as Promise<SessionState>,
   signOut: () => send('POST', 'sign-out', {}) as Promise<void>,
-  setup: (key: string, name: string, password: string) =>
-    send('POST', 'setup', { key, name, password }) as Promise<SessionState>,
+  setup: (key: string, name: string, fullName: string, password: string) =>
+    send('POST', 'setup', { key, name, fullName, password }) as Promise<SessionState>,
 
   changePassword: (current: string, next: string) => send('POST', 'password', { current, new: next }) as Promise<void>,
   startTotp: (password: string) => send('POST', 'totp', { password }) as Promise<{ secret: string; uri: string }>,
@@ -105,5 +109,5 @@ export const auth = {
 
   startPairing: () => send('POST', 'pairings', {}) as Promise<Pairing>,
   pollPairing: (deviceCode: string) =>
-    send('POST', 'pairings/token', { deviceCode }) as Promise<{ token: string; expiresAt: string }>,
+    send('POST', 'pairings/token', { deviceCode }) as Promise<{ token: string; name: string; expiresAt: string }>,
 };

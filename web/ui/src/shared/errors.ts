@@ -10,8 +10,9 @@ const TEXTS: Record<string, () => string> = {
   UNAUTHENTICATED: m.error_unauthenticated,
   FORBIDDEN: m.error_forbidden,
   WEAK_PASSWORD: m.error_weak_password,
-  BAD_SETUP_KEY: m.error_setup_key,
-  EXPIRED: m.error_expired,
+  NOT_FOUND: m.error_not_found,
+  TOO_MANY: m.error_too_many,
+  BUSY: m.error_too_many,
   NAME_TAKEN: m.error_name_taken,
 };
 

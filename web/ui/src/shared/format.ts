@@ -4,20 +4,21 @@ import { locale } from './locale.svelte';
 import * as m from '#messages';
 
 export function timeOfDay(at: number): string {
-  return new Intl.DateTimeFormat(locale.tag, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(at);
+  return new Intl.DateTimeFormat(locale.format, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(at);
 }
 
 export function weekday(at: number): string {
-  return new Intl.DateTimeFormat(locale.tag, { weekday: 'short', day: 'numeric', month: locale.current === 'zh' ? 'long' : 'short' })
+  return new Intl.DateTimeFormat(locale.format, { weekday: 'short', day: 'numeric', month: locale.current === 'zh' ? 'long' : 'short' })
     .format(at)
-    .replace(/日(?=周)/, '日 ');
+    .replace(/日(?=周)/, '日 ')
+    .replace(',', '');
 }
 
 /** A day and a time to the minute. */
 export function moment(at: string | number): string {
   const date = new Date(at);
   const sameYear = date.getFullYear() === new Date().getFullYear();
-  return new Intl.DateTimeFormat(locale.tag, {
+  return new Intl.DateTimeFormat(locale.format, {
     ...(sameYear ? {} : { year: 'numeric' }),
     month: locale.current === 'zh' ? 'long' : 'short',
     day: 'numeric',

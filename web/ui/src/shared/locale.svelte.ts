@@ -5,6 +5,8 @@ import { getLocale, overwriteGetLocale, setLocale } from '#runtime';
 export type Locale = 'zh' | 'en';
 
 const LANGUAGE_TAGS: Record<Locale, string> = { zh: 'zh-CN', en: 'en' };
+// British dates: 27 Nov, as the rest of the world writes them.
+const FORMATS: Record<Locale, string> = { zh: 'zh-CN', en: 'en-GB' };
 
 let current = $state<Locale>(getLocale());
 
@@ -17,9 +19,14 @@ export const locale = {
     return current;
   },
 
-  /** The language tag for `lang` and for Intl. */
+  /** The language tag for `lang`. */
   get tag(): string {
     return LANGUAGE_TAGS[current];
+  },
+
+  /** The locale for Intl. */
+  get format(): string {
+    return FORMATS[current];
   },
 
   get other(): Locale {

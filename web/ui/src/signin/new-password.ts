@@ -4,8 +4,9 @@ import * as m from '#messages';
 
 const SHORTEST = 10;
 
-export function passwordFault(password: string): string | undefined {
-  return [...password].length < SHORTEST ? m.password_short({ count: SHORTEST }) : undefined;
+export function passwordFault(password: string, current = ''): string | undefined {
+  if ([...password].length < SHORTEST) return m.password_short({ count: SHORTEST });
+  return password === current ? m.password_same() : undefined;
 }
 
 export function repeatFault(password: string, repeat: string): string | undefined {

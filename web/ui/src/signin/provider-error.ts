@@ -3,11 +3,10 @@
 import * as m from '#messages';
 
 const TEXTS: Record<string, () => string> = {
-  ACCESS_DENIED: m.oidc_denied,
+  OIDC_DENIED: m.oidc_denied,
   NO_ROLE: m.oidc_no_role,
   DISABLED: m.oidc_disabled,
-  PROVIDER_SILENT: m.oidc_silent,
-  EXPIRED: m.oidc_expired,
+  OIDC_EXPIRED: m.oidc_expired,
 };
 
 export function providerError(code: string): string {

@@ -1,15 +1,20 @@
 // The pages that exist, in the order of the list. The wall, the desk and the field page come first once they exist.
 
-import type { SignedIn } from '../shared/auth';
 import * as m from '#messages';
+
+import type { SignedIn } from '../shared/auth';
 
 export type Entry = { path: string; name: string; about: string; detail: string };
 
+const signIn = (): Entry => ({ path: '/signin/', name: m.signin_title(), about: m.start_signin(), detail: m.start_signin_detail() });
+const api = (): Entry => ({ path: '/graphiql/', name: m.start_api(), about: m.start_api_about(), detail: m.start_api_detail() });
+const accounts = (): Entry => ({ path: '/signin/accounts/', name: m.accounts_title(), about: m.start_accounts(), detail: m.start_accounts_detail() });
+const pair = (): Entry => ({ path: '/signin/pair/', name: m.pair_title(), about: m.start_pair(), detail: m.start_pair_detail() });
+const account = (): Entry => ({ path: '/signin/account/', name: m.account_title(), about: m.start_account(), detail: m.start_account_detail() });
+const screen = (): Entry => ({ path: '/signin/screen/', name: m.start_screen_name(), about: m.start_screen(), detail: m.start_screen_detail() });
+
 export function entriesFor(viewer: SignedIn | null): Entry[] {
-  const entries: Entry[] = [];
-  if (viewer === null) {
-    entries.push({ path: '/signin/', name: m.signin_title(), about: m.start_signin(), detail: m.start_signin_detail() });
-  }
-  entries.push({ path: '/graphiql/', name: m.start_api(), about: m.start_api_about(), detail: m.start_api_detail() });
-  return entries;
+  if (viewer === null) return [signIn(), api(), screen()];
+  if (viewer.role === 'COMMANDER') return [api(), accounts(), pair(), account()];
+  return [api(), account()];
 }

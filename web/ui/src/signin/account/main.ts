@@ -1,0 +1,4 @@
+import { start } from '../../shared/start';
+import AccountPage from './AccountPage.svelte';
+
+start(AccountPage);

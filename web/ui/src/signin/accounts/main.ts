@@ -1,0 +1,4 @@
+import { start } from '../../shared/start';
+import AccountsPage from './AccountsPage.svelte';
+
+start(AccountsPage);

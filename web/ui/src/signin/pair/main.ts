@@ -1,0 +1,4 @@
+import { start } from '../../shared/start';
+import PairPage from './PairPage.svelte';
+
+start(PairPage);

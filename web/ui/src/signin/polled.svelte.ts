@@ -1,0 +1,37 @@
+// A list that is read again with every answer of the server's watch, and keeps its last value when a reading fails.
+
+import { errorText } from '../shared/errors';
+import type { ServerWatch } from '../shared/server-watch.svelte';
+
+export class Polled<T> {
+  value = $state.raw<T | null>(null);
+  failure = $state<string | undefined>();
+  readonly #read: () => Promise<T>;
+
+  /** Called while a component starts. */
+  constructor(watch: () => ServerWatch, read: () => Promise<T>) {
+    this.#read = read;
+    $effect(() => {
+      if (watch().session?.viewer && watch().answeredAt) void this.ask();
+    });
+  }
+
+  async ask(): Promise<void> {
+    try {
+      this.value = await this.#read();
+      this.failure = undefined;
+    } catch (error) {
+      this.failure = errorText(error);
+    }
+  }
+
+  /** Do something that changes the list, and read it again. */
+  async after(act: () => Promise<unknown>): Promise<void> {
+    try {
+      await act();
+      await this.ask();
+    } catch (error) {
+      this.failure = errorText(error);
+    }
+  }
+}

@@ -1,0 +1,4 @@
+import { start } from '../../shared/start';
+import ScreenPage from './ScreenPage.svelte';
+
+start(ScreenPage);
