@@ -1,7 +1,8 @@
 """What people do with their own accounts: sign in and out, change the password, use TOTP."""
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,14 +20,17 @@ WRONG_CODE = "The code is wrong, or was used already."
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A person who has proved who they are. `step` is the time step of their TOTP code."""
+    """A person who has proved who they are. `step` is the time step of their TOTP code.
+
+    `renewed` has columns of the account that are written anew: a better hash, a secret under a newer key.
+    """
 
     account_id: int
     client: Client
     detail: str
     attempt: Attempt | None = None
     step: int | None = None
-    password_hash: str | None = None
+    renewed: Mapping[str, str] = field(default_factory=dict)
 
 
 async def complete_sign_in(database: Database, sign_in: SignIn, now: dt.datetime) -> str:
@@ -43,9 +47,9 @@ async def complete_sign_in(database: Database, sign_in: SignIn, now: dt.datetime
             raise RequestError(ErrorCode.BAD_CREDENTIALS, "The account is disabled.")
         if sign_in.attempt is not None:
             await take_back(session, sign_in.attempt, now, forget_name=True)
-        if sign_in.password_hash is not None:
+        if sign_in.renewed:
             renewed = sa.update(account).where(account.c.id == sign_in.account_id)
-            await session.execute(renewed.values(password_hash=sign_in.password_hash))
+            await session.execute(renewed.values(**sign_in.renewed))
         actor = account_actor(sign_in.account_id, sign_in.client.address)
         record(session, AccountEventKind.SIGNED_IN, sign_in.account_id, actor, now, sign_in.detail)
         await purge(session, now)

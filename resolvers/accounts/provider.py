@@ -10,8 +10,8 @@ from resolvers.accounts.logins import Client
 from resolvers.accounts.own import SignIn, complete_sign_in
 from resolvers.accounts.records import (
     FULL_NAME_MAXIMUM,
+    AccountRole,
     Changes,
-    Holder,
     NewAccount,
     change_account,
     create_account,
@@ -31,7 +31,7 @@ class ProvidedPerson:
     subject: str
     names: list[str]
     full_name: str
-    holder: Holder
+    role: AccountRole
 
 
 async def sign_in_provided(database: Database, person: ProvidedPerson, client: Client, now: dt.datetime) -> str:
@@ -46,9 +46,7 @@ async def sign_in_provided(database: Database, person: ProvidedPerson, client: C
         account = await _create(database, person, actor, now)
     elif account.disabled_at is None:
         full_name = clean_full_name(person.full_name) or account.full_name
-        account = await change_account(
-            database, account.id, Changes(full_name=full_name, holder=person.holder), actor, now
-        )
+        account = await change_account(database, account.id, Changes(full_name=full_name, role=person.role), actor, now)
     return await complete_sign_in(database, SignIn(account.id, client, PROVIDER), now)
 
 
@@ -59,7 +57,7 @@ async def _create(database: Database, person: ProvidedPerson, actor: Actor, now:
             new = NewAccount(
                 name=fold_name(name),
                 full_name=clean_full_name(person.full_name) or name,
-                holder=person.holder,
+                role=person.role,
                 oidc=(person.issuer, person.subject),
             )
         except RequestError:  # no name that an account can have

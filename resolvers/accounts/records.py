@@ -22,10 +22,10 @@ ROLES = (Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE, Role.WALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class AccountRole:
     """What an account is in the bureau: a role, and the badge or code of the row that it needs."""
 
-    role: Role
+    kind: Role
     inspector: str | None = None
     enterprise: str | None = None
 
@@ -36,13 +36,13 @@ class NewAccount:
 
     name: str
     full_name: str
-    holder: Holder
+    role: AccountRole
     password_hash: str | None = None
     must_change: bool = False
     oidc: tuple[str, str] | None = None
 
 
-class HolderKeys(NamedTuple):
+class RowKeys(NamedTuple):
     """The keys of the rows that a role needs."""
 
     inspector_id: int | None
@@ -60,12 +60,11 @@ class ListedAccount:
 
 def fold_name(name: str) -> str:
     """A name as accounts have it: how it is typed does not matter. Raises RequestError for an unsuitable one."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
-    printable = all(unicodedata.category(character)[0] in "LNPSM" for character in folded)
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    folded = " ".join(folded.split())
+    printable = all(unicodedata.category(character)[0] in "LNPSM" or character == " " for character in folded)
     if not 0 < len(folded) <= NAME_MAXIMUM or not printable:
-        raise RequestError(
-            ErrorCode.BAD_INPUT, f"A name has 1 to {NAME_MAXIMUM} letters, digits and signs, without blanks."
-        )
+        raise RequestError(ErrorCode.BAD_INPUT, f"A name has 1 to {NAME_MAXIMUM} letters, digits, signs and blanks.")
     return folded
 
 
@@ -125,8 +124,8 @@ async def any_account(database: Database) -> bool:
 
 
 async def create_account(database: Database, new: NewAccount, actor: Actor, now: dt.datetime) -> Account:
-    """Raises RequestError for a name that is taken, or a holder who is not in the register."""
-    keys = await _holder_keys(database, new.holder)
+    """Raises RequestError for a name that is taken, or a role whose row the register does not have."""
+    keys = await _row_keys(database, new.role)
     try:
         async with database.write() as session:
             return await _insert(session, new, keys, actor, now)
@@ -136,7 +135,7 @@ async def create_account(database: Database, new: NewAccount, actor: Actor, now:
 
 async def create_first_account(database: Database, new: NewAccount, actor: Actor, now: dt.datetime) -> Account | None:
     """The first account, or None if there is one already. Of several requests at once one succeeds."""
-    account, keys = table_of(Account), await _holder_keys(database, new.holder)
+    account, keys = table_of(Account), await _row_keys(database, new.role)
     async with database.write() as session:
         if not database.sqlite:
             await session.execute(sa.text("LOCK TABLE account IN SHARE ROW EXCLUSIVE MODE"))
@@ -145,12 +144,12 @@ async def create_first_account(database: Database, new: NewAccount, actor: Actor
         return await _insert(session, new, keys, actor, now)
 
 
-async def _insert(session: AsyncSession, new: NewAccount, keys: HolderKeys, actor: Actor, now: dt.datetime) -> Account:
+async def _insert(session: AsyncSession, new: NewAccount, keys: RowKeys, actor: Actor, now: dt.datetime) -> Account:
     issuer, subject = new.oidc or (None, None)
     account = Account(
         name=new.name,
         full_name=new.full_name,
-        role=new.holder.role,
+        role=new.role.kind,
         inspector_id=keys.inspector_id,
         enterprise_id=keys.enterprise_id,
         password_hash=new.password_hash,
@@ -162,22 +161,22 @@ async def _insert(session: AsyncSession, new: NewAccount, keys: HolderKeys, acto
     )
     session.add(account)
     await session.flush()
-    record(session, AccountEventKind.CREATED, account.id, actor, now, new.holder.role.name)
+    record(session, AccountEventKind.CREATED, account.id, actor, now, new.role.kind.name)
     return account
 
 
-async def _holder_keys(database: Database, holder: Holder) -> HolderKeys:
+async def _row_keys(database: Database, role: AccountRole) -> RowKeys:
     """The keys of the rows that a role needs. Raises RequestError."""
-    wanted = (holder.role is Role.INSPECTOR, holder.role is Role.ENTERPRISE)
-    if holder.role not in ROLES or wanted != (holder.inspector is not None, holder.enterprise is not None):
+    wanted = (role.kind is Role.INSPECTOR, role.kind is Role.ENTERPRISE)
+    if role.kind not in ROLES or wanted != (role.inspector is not None, role.enterprise is not None):
         raise RequestError(
             ErrorCode.BAD_INPUT,
             "A role is COMMANDER, WALL, INSPECTOR with an inspector's badge, or ENTERPRISE with an enterprise's code.",
         )
-    holder_row = await find_holder(database, holder.role, holder.inspector, holder.enterprise)
-    if holder_row is None:
+    row = await find_holder(database, role.kind, role.inspector, role.enterprise)
+    if row is None:
         raise RequestError(ErrorCode.BAD_INPUT, "The register has no such inspector or enterprise.")
-    return HolderKeys(holder_row.inspector, holder_row.enterprise)
+    return RowKeys(row.inspector, row.enterprise)
 
 
 async def _locked(session: AsyncSession, account_id: int) -> Account:
@@ -192,7 +191,7 @@ class Changes:
     """What a commander changes of an account; None leaves a value as it is."""
 
     full_name: str | None = None
-    holder: Holder | None = None
+    role: AccountRole | None = None
     disabled: bool | None = None
 
 
@@ -203,16 +202,16 @@ async def change_account(
 
     Nobody takes their own rights away: so there is always a commander left who can give them back.
     """
-    keys = None if changes.holder is None else await _holder_keys(database, changes.holder)
-    if actor.identity == f"account:{account_id}" and (changes.holder is not None or changes.disabled):
+    keys = None if changes.role is None else await _row_keys(database, changes.role)
+    if actor.identity == f"account:{account_id}" and (changes.role is not None or changes.disabled):
         raise RequestError(ErrorCode.FORBIDDEN, "Another commander has to change your own role, or disable you.")
     async with database.write() as session:
         account = await _locked(session, account_id)
         if changes.full_name is not None and changes.full_name != account.full_name:
             account.full_name = changes.full_name
             record(session, AccountEventKind.CHANGED, account_id, actor, now, "full name")
-        if changes.holder is not None and keys is not None:
-            await _change_holder(session, account, changes.holder.role, keys, actor, now)
+        if changes.role is not None and keys is not None:
+            await _change_role(session, account, changes.role.kind, keys, actor, now)
         if changes.disabled is not None and changes.disabled != (account.disabled_at is not None):
             account.disabled_at = now if changes.disabled else None
             kind = AccountEventKind.DISABLED if changes.disabled else AccountEventKind.ENABLED
@@ -221,8 +220,8 @@ async def change_account(
     return account
 
 
-async def _change_holder(
-    session: AsyncSession, account: Account, role: Role, keys: HolderKeys, actor: Actor, now: dt.datetime
+async def _change_role(
+    session: AsyncSession, account: Account, role: Role, keys: RowKeys, actor: Actor, now: dt.datetime
 ) -> None:
     before = account.role
     if (before, account.inspector_id, account.enterprise_id) == (role, *keys):

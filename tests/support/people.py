@@ -14,7 +14,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from models import Account, Role
 from models.db.database import Database
 from resolvers.accounts.audit import CONSOLE
-from resolvers.accounts.records import Changes, Holder, NewAccount, change_account, create_account
+from resolvers.accounts.records import AccountRole, Changes, NewAccount, change_account, create_account
 from tests.conftest import NOW, Databases
 from tests.web.conftest import SECRET, talking
 from web.auth import passwords
@@ -53,7 +53,7 @@ class Bureau:
         new = NewAccount(
             name=name,
             full_name=more.pop("full_name", "张伟"),
-            holder=Holder(role=role, inspector=more.pop("inspector", None), enterprise=more.pop("enterprise", None)),
+            role=AccountRole(kind=role, inspector=more.pop("inspector", None), enterprise=more.pop("enterprise", None)),
             password_hash=QUICK.hash(PASSWORD),
             **more,
         )

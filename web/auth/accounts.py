@@ -12,8 +12,8 @@ from models import Account, Role, Viewer
 from models.db.database import Database
 from resolvers.accounts.audit import Actor
 from resolvers.accounts.records import (
+    AccountRole,
     Changes,
-    Holder,
     ListedAccount,
     NewAccount,
     change_account,
@@ -84,7 +84,7 @@ class AccountEndpoints:
         new = NewAccount(
             name=fold_name(body.name),
             full_name=check_full_name(body.full_name),
-            holder=holder_of(body.role, body.inspector, body.enterprise),
+            role=account_role(body.role, body.inspector, body.enterprise),
         )
         account, one_time = await self._sign_in.create(new, body.password, actor)
         return answer({**account_json(account), "password": one_time}, 201)
@@ -96,7 +96,7 @@ class AccountEndpoints:
             raise RequestError(ErrorCode.BAD_INPUT, "Send `role` too.")
         changes = Changes(
             full_name=None if body.full_name is None else check_full_name(body.full_name),
-            holder=None if body.role is None else holder_of(body.role, body.inspector, body.enterprise),
+            role=None if body.role is None else account_role(body.role, body.inspector, body.enterprise),
             disabled=body.disabled,
         )
         account = await change_account(self._database, key_of(request), changes, actor, self._clock())
@@ -117,10 +117,10 @@ def require_commander(viewer: Viewer | None) -> Viewer:
     return viewer
 
 
-def holder_of(role: str, inspector: str | None, enterprise: str | None) -> Holder:
+def account_role(role: str, inspector: str | None, enterprise: str | None) -> AccountRole:
     """Raises RequestError for a role that does not exist."""
     try:
-        return Holder(role=Role[role], inspector=inspector, enterprise=enterprise)
+        return AccountRole(kind=Role[role], inspector=inspector, enterprise=enterprise)
     except KeyError:
         raise RequestError(ErrorCode.BAD_INPUT, "`role` is COMMANDER, INSPECTOR, ENTERPRISE or WALL.") from None
 

@@ -35,6 +35,10 @@ class ProviderError(Exception):
     """The provider does not answer, or not as it should. The message has no value of its answer."""
 
 
+class ProviderSilent(ProviderError):
+    """The provider cannot be reached, or fails."""
+
+
 @dataclass(frozen=True, slots=True)
 class Flow:
     """What a browser keeps while its user is at the provider."""
@@ -162,8 +166,12 @@ class Provider:
         try:
             response = await self._http.request(method, url, **arguments)
             value = response.json() if response.status_code == 200 else None
-        except (httpx.HTTPError, ValueError) as error:
-            raise ProviderError(f"no answer: {type(error).__name__}") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ProviderSilent(f"no answer: {type(error).__name__}") from None
+        except ValueError:
+            raise ProviderError(f"{urlsplit(url).path} does not answer with JSON") from None
+        if response.status_code >= 500:
+            raise ProviderSilent(f"{urlsplit(url).path} answers {response.status_code}")
         if not isinstance(value, dict):
             raise ProviderError(f"{urlsplit(url).path} answers {response.status_code}")
         return value

@@ -15,20 +15,21 @@ from starlette.routing import Route
 from models import Role
 from models.db.database import Database
 from resolvers.accounts.provider import ProvidedPerson, sign_in_provided
-from resolvers.accounts.records import Holder
+from resolvers.accounts.records import AccountRole
 from resolvers.errors import ErrorCode, RequestError
 from web.auth.addresses import local_path
 from web.auth.cipher import Cipher
 from web.auth.cookies import FLOW_SECONDS, Cookies
 from web.auth.json_api import NO_STORE, endpoint
-from web.auth.oidc import Flow, Provider, ProviderError
+from web.auth.oidc import Flow, Provider, ProviderError, ProviderSilent
 from web.auth.own_account import client_of
 
 log = structlog.get_logger(__name__)
 
 START, CALLBACK = "/auth/oidc/start", "/auth/oidc/callback"
 # Codes that the sign-in page explains.
-DENIED, EXPIRED, FAILED, NO_ROLE, DISABLED = "OIDC_DENIED", "OIDC_EXPIRED", "OIDC_FAILED", "NO_ROLE", "DISABLED"
+DENIED, EXPIRED, SILENT, FAILED = "ACCESS_DENIED", "EXPIRED", "PROVIDER_SILENT", "PROVIDER_FAILED"
+NO_ROLE, DISABLED = "NO_ROLE", "DISABLED"
 
 
 class SignInFailed(Exception):
@@ -81,8 +82,7 @@ class OidcEndpoints:
         try:
             url = await self._provider.authorization_url(flow, self._redirect_uri(request))
         except ProviderError as error:
-            log.warning("identity provider failed", reason=str(error))
-            return redirect_to_sign_in(FAILED)
+            return redirect_to_sign_in(failure_of(error))
         response = RedirectResponse(url, 302, NO_STORE)
         kept = self._cipher.encrypt(orjson.dumps(flow).decode(), self._clock())
         self._cookies.begin_flow(request, response, kept)
@@ -121,8 +121,7 @@ class OidcEndpoints:
         try:
             claims = await self._provider.claims(flow, self._redirect_uri(request), str(request.url))
         except ProviderError as error:
-            log.warning("identity provider failed", reason=str(error))
-            raise SignInFailed(FAILED) from None
+            raise SignInFailed(failure_of(error)) from None
         try:
             return await sign_in_provided(self._database, self._person(claims), client_of(request), self._clock())
         except RequestError as error:
@@ -131,18 +130,24 @@ class OidcEndpoints:
 
     def _person(self, claims: dict[str, Any]) -> ProvidedPerson:
         values = texts(claim_at(claims, self._claims.role))
-        role = next((role for value, role in self._roles.items() if value in values), None)
-        if role is None:
+        kind = next((kind for value, kind in self._roles.items() if value in values), None)
+        if kind is None:
             raise SignInFailed(NO_ROLE)
         badge, code = (claim_at(claims, name) for name in (self._claims.inspector, self._claims.enterprise))
-        holder = Holder(
-            role=role,
-            inspector=one_text(badge) if role is Role.INSPECTOR else None,
-            enterprise=one_text(code) if role is Role.ENTERPRISE else None,
+        role = AccountRole(
+            kind=kind,
+            inspector=one_text(badge) if kind is Role.INSPECTOR else None,
+            enterprise=one_text(code) if kind is Role.ENTERPRISE else None,
         )
         names = [claims[name] for name in ("preferred_username", "email") if isinstance(claims.get(name), str)]
         full_name = one_text(claims.get("name")) or ""
-        return ProvidedPerson(self._provider.issuer, str(claims["sub"]), names, full_name, holder)
+        return ProvidedPerson(self._provider.issuer, str(claims["sub"]), names, full_name, role)
+
+
+def failure_of(error: ProviderError) -> str:
+    """The code for an error of the provider, which the log has in full."""
+    log.warning("identity provider failed", reason=str(error))
+    return SILENT if isinstance(error, ProviderSilent) else FAILED
 
 
 def claim_at(claims: dict[str, Any], name: str) -> Any:

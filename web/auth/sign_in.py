@@ -34,12 +34,13 @@ class PasswordSignIn:
         attempt = await begin_attempt(self._database, folded, client.address, now)
         account = await records.find_account_by_name(self._database, folded)
         usable = account if account is not None and account.disabled_at is None else None
-        renewed = await self._check_password(usable, account, password, client, attempt)
+        better_hash = await self._check_password(usable, account, password, client, attempt)
         assert usable is not None
         step = await self._check_code(usable, code, client, attempt)
-        signed_in = own.SignIn(
-            usable.id, client, "password" if step is None else "password and TOTP", attempt, step, renewed
-        )
+        renewed = {} if better_hash is None else {"password_hash": better_hash}
+        renewed |= self._renewed_totp(usable, now)
+        how = "password" if step is None else "password and TOTP"
+        signed_in = own.SignIn(usable.id, client, how, attempt, step, renewed)
         return await own.complete_sign_in(self._database, signed_in, now)
 
     async def _check_password(
@@ -72,6 +73,14 @@ class PasswordSignIn:
             await own.fail_sign_in(self._database, account.id, client.address, now, "TOTP")
             raise RequestError(ErrorCode.BAD_CODE, own.WRONG_CODE)
         return step
+
+    def _renewed_totp(self, account: Account, now: dt.datetime) -> dict[str, str]:
+        """The TOTP secret under the newest key, if it is under an older one."""
+        kept = account.totp_secret
+        if kept is None or self._cipher.is_current(kept):
+            return {}
+        secret = self._cipher.decrypt(kept, now)
+        return {} if secret is None else {"totp_secret": self._cipher.encrypt(secret, now)}
 
     async def _take_back(self, attempt: Attempt, *, forget_name: bool = False) -> None:
         async with self._database.write() as session:
@@ -156,7 +165,7 @@ class PasswordSignIn:
         new = records.NewAccount(
             name=records.fold_name(name),
             full_name=records.check_full_name(full_name),
-            holder=records.Holder(role=Role.COMMANDER),
+            role=records.AccountRole(kind=Role.COMMANDER),
         )
         check_strength(password, new.name)
         whole = _with_password(new, await self._passwords.hash(password), must_change=False)
@@ -175,7 +184,7 @@ def _with_password(new: records.NewAccount, password_hash: str, *, must_change: 
     return records.NewAccount(
         name=new.name,
         full_name=new.full_name,
-        holder=new.holder,
+        role=new.role,
         password_hash=password_hash,
         must_change=must_change,
     )

@@ -15,8 +15,8 @@ from models.db.database import Database
 from models.visibility import Role
 from resolvers.accounts.audit import CONSOLE
 from resolvers.accounts.records import (
+    AccountRole,
     Changes,
-    Holder,
     NewAccount,
     any_account,
     change_account,
@@ -31,6 +31,7 @@ from web.auth.keys import Purpose
 from web.auth.passwords import Passwords
 from web.auth.sign_in import PasswordSignIn, new_setup_key
 from web.cli.common import UNREACHABLE, console, fail, load_settings, with_database
+from web.logging import configure
 from web.settings import Settings, secrets
 
 SETUP_SECONDS = 5  # for the database to tell whether there are accounts
@@ -57,7 +58,7 @@ def add(
         new = NewAccount(
             name=fold_name(name),
             full_name=check_full_name(full_name or name),
-            holder=Holder(role=role, inspector=inspector, enterprise=enterprise),
+            role=AccountRole(kind=role, inspector=inspector, enterprise=enterprise),
         )
         _, printed = await sign_in.create(new, password, CONSOLE)
         console.print(f"Made the account {new.name}.", markup=False, highlight=False)
@@ -122,6 +123,7 @@ def password(
 def run(work: Callable[[Database, PasswordSignIn], Awaitable[None]]) -> None:
     """Do some work with accounts. Ends the command with the reason when it is refused."""
     settings = load_settings()
+    configure("warning")  # the command itself says what it did
 
     async def with_sign_in(database: Database) -> None:
         passwords = Passwords()

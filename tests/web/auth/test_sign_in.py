@@ -7,6 +7,7 @@ import pyotp
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from models import Account
 from models.db.tables import table_of
@@ -182,3 +183,22 @@ async def test_a_weak_password_makes_no_first_account(bureau: Bureau) -> None:
 async def test_a_demo_has_no_first_account(databases: Databases, migrated_url: str) -> None:
     async with bureau_of(databases, migrated_url, demo=True) as bureau:
         assert not (await bureau.browser.get("/auth/session")).json()["setup"]
+
+
+# -- after a change of the server's secret --
+
+
+async def test_totp_outlives_the_secret_that_encrypted_it(databases: Databases, migrated_url: str) -> None:
+    former, secrets = "a former secret of the tests, of no use elsewhere", SECRET.get_secret_value()
+    async with bureau_of(databases, migrated_url, old_secrets=SecretStr(former)) as bureau:
+        await bureau.add("zhang.wei")
+        app = pyotp.TOTP(pyotp.random_base32())
+        encrypted = Cipher(Secrets(former).keys(Purpose.ACCOUNTS)).encrypt(app.secret, bureau.clock())
+        account = table_of(Account)
+        async with bureau.database.write() as session:
+            await session.execute(sa.update(account).values(totp_secret=encrypted, totp_confirmed_at=bureau.clock()))
+        assert (await bureau.sign_in("zhang.wei", code=app.at(bureau.clock()))).status_code == 200
+        async with bureau.database.read() as connection:
+            kept = (await connection.execute(sa.select(account.c.totp_secret))).scalar()
+    assert kept is not None
+    assert Cipher(Secrets(secrets).keys(Purpose.ACCOUNTS)).decrypt(kept, bureau.clock()) == app.secret
