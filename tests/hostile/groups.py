@@ -3,11 +3,14 @@
 from collections import Counter
 
 from tests.hostile import (
+    abandoned,
     bounds,
     documents,
+    forged,
     http_headers,
     http_lines,
     json_bodies,
+    sign_in,
     sizes,
     sockets,
     storms,
@@ -16,7 +19,21 @@ from tests.hostile import (
 )
 from tests.hostile.case import Case
 
-MODULES = (http_lines, http_headers, json_bodies, documents, sizes, sockets, storms, streams, uploads, bounds)
+MODULES = (
+    http_lines,
+    http_headers,
+    json_bodies,
+    documents,
+    sizes,
+    abandoned,
+    sockets,
+    storms,
+    streams,
+    uploads,
+    forged,
+    sign_in,
+    bounds,
+)
 
 
 def corpus() -> dict[str, list[Case]]:

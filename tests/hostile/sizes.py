@@ -1,11 +1,10 @@
-"""Queries that ask for as much as the limits allow, and abandoned ones: work, time and answer stay bounded."""
+"""Queries that ask for as much as the limits allow, and more: they are answered in bounds or refused."""
 
-import asyncio
 from collections.abc import Iterator
 
 from schema.types import node_id
 from tests.hostile.case import COMMANDER, ENTERPRISE, NOBODY, WALL, Case, Target, faults_of, operation, request_case
-from tests.hostile.raw_http import NoAnswerError, connected
+from tests.hostile.raw_http import NoAnswerError
 from tests.hostile.texts import repeated
 
 GROUP = "sizes"
@@ -103,8 +102,6 @@ QUERIES = {
     "cases with everything": "{ cases(first: 1000) { nodes { inspection { hazards(first: 100) { nodes { enterprise {"
     " inspections(first: 100) { nodes { inspectors { fullName } } } } } } } } } }",
 }
-ABANDONED = ("three levels of 1,000", "the nearest of 1,000 enterprises", "100 portraits of four zones", "500 searches")
-AT_ONCE = 20
 
 
 def bounded_case(name: str, query: str) -> Case:
@@ -129,49 +126,9 @@ def bounded_case(name: str, query: str) -> Case:
     return Case(GROUP, name, attack)
 
 
-def abandoned_case(name: str, query: str) -> Case:
-    """So many clients send a heavy query at once and go before it is answered."""
-    request = operation(query)
-
-    async def attack(target: Target) -> list[str]:
-        async def ask_and_go() -> None:
-            async with connected(target.port) as connection:
-                connection.send(target.filled(request, WALL))
-                await asyncio.sleep(0.02)  # so that the request is at the server; it need not have begun
-
-        await asyncio.gather(*(ask_and_go() for _ in range(AT_ONCE)))
-        for _ in range(AT_ONCE):
-            target.count("abandoned")
-        answer = await target.ask(operation("{ district { name } }"), COMMANDER)
-        return faults_of(answer.outcome, "200 data", "another viewer's query afterwards")
-
-    return Case("abandoned", name, attack)
-
-
-def together_case(name: str, query: str) -> Case:
-    """One viewer sends a heavy query so many times at once; each is answered or refused."""
-    request = operation(query)
-
-    async def attack(target: Target) -> list[str]:
-        answers = await asyncio.gather(*(target.ask(request, WALL) for _ in range(AT_ONCE)), return_exceptions=True)
-        faults = []
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                faults.append(f"no answer: {answer!r}")
-            else:
-                target.count(answer.outcome)
-                faults += faults_of(answer.outcome, BOUNDED + "|429 TOO_MANY|429 BUSY|503 TOO_MANY")
-        return faults
-
-    return Case("abandoned", f"{name}, {AT_ONCE} at once", attack)
-
-
 def cases() -> Iterator[Case]:
     for name, query in QUERIES.items():
         yield bounded_case(name, query)
-    for name in ABANDONED:
-        yield abandoned_case(name, QUERIES[name])
-        yield together_case(name, QUERIES[name])
     for count in (100, 1_000):
         ids = ['"' + "a" * 1_000 + '"'] * count
         query = f"{{ nodes(ids: [{' '.join(ids)}]) {{ id }} }}"
