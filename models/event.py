@@ -124,7 +124,8 @@ class Event(Row, table=True):
 
     `zones`, `rings`, `venues` and `risk` are the enterprise's at the time of the event. If it moved, they include those
     from before and after, and `risk` is the higher of both. So a filter needs only this row. `changes` is a list of
-    {field, from, to, personal}. `actor` is the identity of the person or program that caused it.
+    {field, from, to, personal}. `actor` is the identity of the person or program that caused it. An `internal` event is
+    hidden from the enterprise that it concerns.
     """
 
     __table_args__ = (
@@ -152,6 +153,7 @@ class Event(Row, table=True):
     venues: frozenset[int] = Field(default=frozenset(), sa_type=KeySet)
     risk: RiskGrade | None = Field(default=None, sa_type=RankedEnum(RiskGrade))
     major: bool = False
+    internal: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     rows: int | None = None
     source: str | None = None
 

@@ -39,7 +39,10 @@ class InspectionResult(enum.Enum):
 
 
 class Inspection(Versioned, Registered, Row, table=True):
-    """A visit to an enterprise. `assistance_request_id` is the request for assistance that it serves."""
+    """A visit to an enterprise. `assistance_request_id` is the request for assistance that it serves.
+
+    `announced`: the enterprise has been told at the dispatch; otherwise it sees the visit from the arrival on.
+    """
 
     __table_args__ = (
         *order_indexes(
@@ -70,6 +73,7 @@ class Inspection(Versioned, Registered, Row, table=True):
     summary: str | None = None
     reinspection_of_id: int | None = Field(default=None, foreign_key="inspection.id")
     assistance_request_id: int | None = Field(default=None, foreign_key="assistance_request.id")
+    announced: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
 
 
 class InspectionInspector(Row, table=True):

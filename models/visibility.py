@@ -29,14 +29,19 @@ class Scope(enum.Enum):
 
 @dataclass(frozen=True)
 class Right:
-    """A right to see values of one kind. It depends on role and scopes only, so a plan can decide it once."""
+    """A right to see values of one kind. It depends on role and scopes only, so a plan can decide it once.
+
+    A program has it with the scope, or always where there is none.
+    """
 
     name: str
     roles: frozenset[Role]
-    scope: Scope
+    scope: Scope | None
 
 
 PERSONAL_DATA = Right("personal data", frozenset({Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE}), Scope.PERSONAL)
+# What would tell an enterprise that inspectors come, or why: everybody but an enterprise has it.
+INTERNALS = Right("internals of the bureau", frozenset(Role) - {Role.ENTERPRISE, Role.INTEGRATOR}, None)
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,9 @@ class Visibility:
     enterprise: int | None = None
 
     def allows(self, right: Right | None) -> bool:
-        return (
-            right is None or self.role in right.roles or (self.role is Role.INTEGRATOR and right.scope in self.scopes)
-        )
+        if right is None or self.role in right.roles:
+            return True
+        return self.role is Role.INTEGRATOR and (right.scope is None or right.scope in self.scopes)
 
 
 @dataclass(frozen=True)

@@ -42,11 +42,23 @@ graph itself.
 - **Enterprise**: sees its own file, the district's geography (zones, towns, venues, rings) and its warnings, the
   inspectors of its own inspections, and the dispatches to it. Rows of others do not exist for it, whichever way it
   asks: by id, in lists and counts, through filters, by distance, by search, in the log, in streams. It sees only its
-  own portrait.
+  own portrait. It is not warned (below).
 - **Wall**: a screen. Sees everything but personal data, and changes nothing.
 - **Integrator**: a program. With the scope `read` it sees what a wall sees, and with `personal` personal data too.
   The scopes `register`, `positions`, `readings` and `warnings` let it act. Without `read` it sees only the rows that it
   wrote, and no rows that they refer to.
+
+## Inspections come unannounced
+
+For an enterprise an inspection begins when the inspectors arrive (四不两直): before that neither the inspection nor
+its inspectors, its events or a count tell of it, and a visit that is cancelled earlier never existed. From the arrival
+on the enterprise sees the inspection with its inspectors, and of its events those from the arrival on, also in a stream
+that is resumed. Two exceptions are seen from the dispatch on: inspections of kind `ASSISTANCE`, for which it asked,
+and the kinds that the setting `HUHANG_ANNOUNCED` lists.
+
+A case exists for it once it is filed; it never sees one that was proposed and declined. An inspection after a complaint
+looks like a routine one, in filters too. It never sees where inspectors are, nor how far away. Everybody else sees all
+of this.
 
 Without a token a client gets the schema at most, where the settings allow that. In demo mode a client without a token
 is a wall.
@@ -179,7 +191,10 @@ class Page:
     def _filters(self) -> Iterator[str]:
         """The filters that some viewers may not use, or not in full."""
         yield "## Filters with limits\n"
-        yield "*part*: ignores personal data; *refused*: the error FORBIDDEN. Every viewer may use all other filters.\n"
+        yield (
+            "*part*: ignores what the viewer may not see; *refused*: the error FORBIDDEN. Every viewer may use all"
+            " other filters.\n"
+        )
         yield from head("filter")
         for name in sorted(NODES):
             for field, filter_field in getattr(NODES[name], "filters", {}).items():

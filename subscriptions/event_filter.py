@@ -18,7 +18,7 @@ class EventFilter:
     """None means no condition; an empty set matches nothing. Keys are primary keys.
 
     `zones`, `rings` and `venues` match an event whose subject was in any of them before or after the change. `own`
-    limits a viewer to the events of this enterprise.
+    limits a viewer to the events of this enterprise that are not internal.
     """
 
     zones: frozenset[int] | None = None
@@ -41,7 +41,7 @@ class EventFilter:
             and (self.subjects is None or event.subject in self.subjects)
             and (self.minimum_risk is None or (event.risk is not None and event.risk.value >= self.minimum_risk.value))
             and (not self.major_only or event.major)
-            and (self.own is None or event.enterprise_id == self.own)
+            and (self.own is None or (event.enterprise_id == self.own and not event.internal))
         )
 
     def conditions(self, sqlite: bool) -> list[ColumnElement[bool]]:
@@ -62,7 +62,7 @@ class EventFilter:
         if self.major_only:
             conditions.append(c.major.is_(sa.true()))
         if self.own is not None:
-            conditions.append(c.enterprise_id == self.own)
+            conditions += [c.enterprise_id == self.own, c.internal.is_(sa.false())]
         return conditions
 
 

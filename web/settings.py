@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models import InspectionKind
 from models.db.database import driver_url
+from models.notice import ANNOUNCEABLE
 from models.visibility import Role
 from web.auth.addresses import is_safe_url
 from web.auth.keys import SECRET_MINIMUM, Secrets
@@ -89,6 +91,11 @@ class Settings(BaseSettings):
         description="Origins of other sites whose pages may change data and open streams, separated by commas:"
         " `https://map.example.org`.",
     )
+    announced: str | None = Field(
+        default=None,
+        description="Kinds of inspections that an enterprise sees from the dispatch on, separated by commas, such as"
+        " `REINSPECTION`; it sees the others from the inspectors' arrival on.",
+    )
     introspection: bool = Field(default=True, description="Whether clients may query the schema.")
     evidence_url: str = Field(
         default=str(VAR / "evidence"), description="Store for evidence: a directory, or `s3://bucket/prefix`."
@@ -154,6 +161,12 @@ class Settings(BaseSettings):
         secrets_of(value)
         return value
 
+    @field_validator("announced")
+    @classmethod
+    def _check_announced(cls, value: str | None) -> str | None:
+        announced_kinds(value)
+        return value
+
     @field_validator("hosts")
     @classmethod
     def _check_hosts(cls, value: str | None) -> str | None:
@@ -207,6 +220,15 @@ def roles_of(value: str) -> dict[str, Role]:
         return {str(claimed): Role[str(role).upper()] for claimed, role in json.loads(value).items()}
     except (json.JSONDecodeError, AttributeError, KeyError):
         raise ValueError('this is not JSON such as {"duty": "COMMANDER"}') from None
+
+
+def announced_kinds(text: str | None) -> frozenset[InspectionKind]:
+    """The kinds of inspections in HUHANG_ANNOUNCED. Raises ValueError."""
+    names = {name.strip().upper() for name in (text or "").split(",") if name.strip()}
+    possible = {kind.name: kind for kind in ANNOUNCEABLE}
+    if unknown := names - possible.keys():
+        raise ValueError(f"{', '.join(sorted(unknown))}: only {', '.join(sorted(possible))} can be announced")
+    return frozenset(possible[name] for name in names)
 
 
 def secrets_of(value: SecretStr | None) -> tuple[str, ...]:

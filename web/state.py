@@ -19,7 +19,7 @@ from web.auth.endpoints import PeopleEndpoints
 from web.auth.keys import Purpose
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
-from web.settings import Settings, secrets
+from web.settings import Settings, announced_kinds, secrets
 from web.shares import Shares
 from web.uploads import EvidenceEndpoint
 
@@ -56,6 +56,7 @@ class AppState:
             introspection=settings.introspection,
             signer=signer,
             deadline=settings.deadline,
+            announced=announced_kinds(settings.announced),
         )
         retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
         self.live = LiveStreams(self.execution, self.database, event_log, self.feed, clock, retention=retention)

@@ -96,6 +96,7 @@ async def dispatch(
             planned_for=context.now,
             dispatched_at=context.now,
             assistance_request_id=row.id,
+            announced=True,
         )
     )
     await assign_inspectors(context, inspection, team)

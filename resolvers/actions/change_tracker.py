@@ -20,6 +20,7 @@ OWN_EVENT_MODELS: tuple[type[Any], ...] = tuple(
 UNTRACKED_COLUMNS: dict[Any, set[str]] = {
     models.Inspector: {"latitude", "longitude", "position_at"},
     models.Enterprise: {"open_hazards", "last_inspected_at", "updated_at"},
+    models.Inspection: {"announced"},
 }
 # Models whose rows may be written with any event: by an import, or by an action together with another row.
 ANY_EVENT_MODELS: tuple[type[Any], ...] = (

@@ -25,13 +25,17 @@ ActionResult = Mapping[str, Any]  # a row, or a list of rows, by name
 
 @dataclass(frozen=True)
 class ActionRequest:
-    """One call of a mutation. A repeat has the same `client_mutation_id`, and must have the same `fingerprint`."""
+    """One call of a mutation. A repeat has the same `client_mutation_id`, and must have the same `fingerprint`.
+
+    `announced` are the kinds of inspections that enterprises are told of at the dispatch.
+    """
 
     mutation: str
     arguments: dict[str, Any]
     expected_version: int | None = None
     client_mutation_id: str | None = None
     fingerprint: str = ""
+    announced: frozenset[models.InspectionKind] = frozenset()
 
 
 class OutcomeRow(NamedTuple):

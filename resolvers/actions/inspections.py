@@ -116,7 +116,7 @@ async def dispatch(context: ActionContext, *, inspection: int, inspectors: Seque
     if not inspectors:
         raise InvalidInput("inspectors", "Name at least one inspector: none was planned.")
     await assign_inspectors(context, row, await require_on_duty(context, inspectors))
-    row.dispatched_at = context.now
+    row.dispatched_at, row.announced = context.now, row.kind in context.request.announced
     return {"inspection": row}
 
 

@@ -17,6 +17,7 @@ import models
 from models import Viewer, lifecycle
 from models.db.database import Database
 from models.db.tables import table_of
+from models.notice import is_internal
 from resolvers.actions import idempotency
 from resolvers.actions.context import ActionContext, ActionRequest, ActionResult, Outcome, OutcomeRow, PendingEvent
 from resolvers.actions.errors import Forbidden
@@ -158,4 +159,5 @@ def _event_row(
         "venues": after.venues | before.venues | venue.venues,
         "risk": max(risks, key=lambda risk: risk.value) if risks else None,
         "major": event.major,
+        "internal": is_internal(getattr(event.row, "status", None), announced=getattr(event.row, "announced", False)),
     }

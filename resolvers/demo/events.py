@@ -11,6 +11,7 @@ from typing import Any
 import models
 from models import EventKind, RiskGrade, Role
 from models.lifecycle import LIFECYCLES, Status, Transition, Who
+from models.notice import is_internal
 from resolvers.demo import people
 from resolvers.demo.clock import Clock, later
 from resolvers.demo.draws import generator
@@ -124,7 +125,7 @@ class Log:
         """Add the event of a batch of `count` rows. It comes before all other events."""
         kind = EventKind.REGISTER_IMPORTED
         values = {"kind": kind, "subject": kind.subject, "rows": number, "source": SOURCE, "changes": []}
-        rows.add(models.Event, at=self._from, major=False, **values)
+        rows.add(models.Event, at=self._from, major=False, internal=False, **values)
 
     def tell(self, rows: Rows) -> None:
         """Add all recorded events in the order of time. Every enterprise must have its surroundings."""
@@ -153,6 +154,7 @@ class Log:
             "venues": around.venues | at_venue.venues,
             "risk": around.risk,
             "major": noted.major,
+            "internal": is_internal(noted.after, announced=noted.row.get("announced", False)),
         }
 
     def _name(self, noted: RecordedEvent, around: Surroundings) -> str | None:

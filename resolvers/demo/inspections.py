@@ -152,6 +152,7 @@ class Inspecting:
             kind=kind,
             status=InspectionStatus.PLANNED,
             version=1,
+            announced=kind is InspectionKind.ASSISTANCE,
             **columns,
         )
         visit = Visit(row, self._crew(row["id"], tonight))

@@ -214,7 +214,7 @@ async def _within(
     for model in tables:
         limits = [
             *(filter if model is models.Enterprise else ()),
-            *authorization.row_conditions(model, reader.viewer.visibility),
+            *authorization.place_conditions(model, reader.viewer.visibility),
         ]
         parts.append((model, tuple(c.predicate for c in limits)))
         conditions += limits

@@ -105,7 +105,7 @@ def _default(column: sa.Column[Any]) -> Any:
 # Columns without a field of their own: Huhang counts or derives them, or they are live. A point has two of them.
 DERIVED = frozenset(
     {"id", "version", "updated_at", "open_hazards", "last_inspected_at", "latitude", "longitude", "position_at"}
-    | {"district_id", "assistance_request_id", "reserved"}
+    | {"district_id", "assistance_request_id", "reserved", "announced"}
 )
 # The position of an inspector is live and never imported.
 WITHOUT_POINT = frozenset({"inspectors"})

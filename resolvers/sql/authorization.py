@@ -1,15 +1,17 @@
 """The rows that a viewer may see, one line a table. Every statement that reads rows applies them.
 
-Every role sees every row, with three exceptions: an enterprise sees only its own rows, a program without the scope
-`read` sees none, and some tables are personal data as a whole. The schema declares which fields are personal data.
+Every role sees every row, with three exceptions: an enterprise sees only its own rows, and of those none that would
+tell it beforehand that inspectors come (models/notice.py); a program without the scope `read` sees none; and some
+tables are personal data as a whole. The schema declares which fields are personal data.
 """
 
 from typing import Any
 
 import models
 from models.db.tables import table_of
-from models.visibility import PERSONAL_DATA, Right, Role, Scope, Visibility
-from resolvers.sql.predicates import AnyOf, Condition, Equal, IsTrue, Nothing, Predicate, Within
+from models.notice import ARRIVED, FILED
+from models.visibility import INTERNALS, PERSONAL_DATA, Right, Role, Scope, Visibility
+from resolvers.sql.predicates import AllOf, AnyOf, Condition, Equal, IsTrue, Not, Nothing, OneOf, Predicate, Within
 
 NOTHING = Nothing()
 EVERYTHING = None  # the district's geography and its warnings are visible to everyone
@@ -24,8 +26,15 @@ def _of_hazard(key: Any) -> Predicate:
     return Within(key, models.Hazard.id, Equal(models.Hazard.enterprise_id))
 
 
+# The same as models.notice.is_internal, in SQL.
+INSPECTIONS = AllOf(
+    Equal(models.Inspection.enterprise_id),
+    AnyOf(OneOf(models.Inspection.status, ARRIVED), IsTrue(models.Inspection.announced)),
+)
+
+
 def _of_inspection(key: Any) -> Predicate:
-    return Within(key, models.Inspection.id, Equal(models.Inspection.enterprise_id))
+    return Within(key, models.Inspection.id, INSPECTIONS)
 
 
 # The predicate for an enterprise's own rows. Its value is the enterprise's key.
@@ -42,8 +51,8 @@ OWNERSHIP: dict[Any, Predicate | None] = {
     models.Camera: Equal(models.Camera.enterprise_id),
     models.Hazard: Equal(models.Hazard.enterprise_id),
     models.DeadlineExtension: _of_hazard(models.DeadlineExtension.hazard_id),
-    models.Inspection: Equal(models.Inspection.enterprise_id),
-    models.Case: Equal(models.Case.enterprise_id),
+    models.Inspection: INSPECTIONS,
+    models.Case: AllOf(Equal(models.Case.enterprise_id), OneOf(models.Case.status, FILED)),
     models.Evidence: AnyOf(
         Within(models.Evidence.id, models.HazardEvidence.evidence_id, _of_hazard(models.HazardEvidence.hazard_id)),
         Within(
@@ -68,7 +77,7 @@ OWNERSHIP: dict[Any, Predicate | None] = {
     models.Dispatch: Equal(models.Dispatch.enterprise_id),
     models.DutyReport: Equal(models.DutyReport.enterprise_id),
     models.AssistanceRequest: Equal(models.AssistanceRequest.enterprise_id),
-    models.Event: Equal(models.Event.enterprise_id),
+    models.Event: AllOf(Equal(models.Event.enterprise_id), Not(IsTrue(models.Event.internal))),
 }
 
 # Tables whose rows need a right to be seen.
@@ -81,6 +90,16 @@ PUBLISHED: dict[Any, Predicate] = {models.Evidence: IsTrue(models.Evidence.attac
 def may_read(visibility: Visibility) -> bool:
     """Whether the viewer may read at all. A program that may not still sees the rows that its own mutations write."""
     return visibility.role is not Role.INTEGRATOR or Scope.READ in visibility.scopes
+
+
+def place_conditions(model: Any, visibility: Visibility) -> list[Condition]:
+    """The conditions for the rows of a model whose place the viewer may see.
+
+    The places of inspectors are internal: a distance to them tells an enterprise that they are on their way.
+    """
+    if model is models.Inspector and not visibility.allows(INTERNALS):
+        return [Condition(NOTHING)]
+    return row_conditions(model, visibility)
 
 
 def may_filter_by(predicate: Predicate, visibility: Visibility) -> bool:

@@ -6,7 +6,7 @@ A predicate takes at most one value. The value is a parameter of the SQL, so tha
 import datetime as dt
 import enum
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, TypeDecorator, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.db.column_types import JsonList, UtcTime
-from models.visibility import PERSONAL_DATA, Visibility
+from models.visibility import INTERNALS, PERSONAL_DATA, Visibility
 from resolvers.errors import ErrorCode, RequestError, checked_text
 
 TEXT_MAXIMUM = 1_000  # characters to search for; SQLite limits patterns to 50,000 bytes
@@ -143,6 +143,29 @@ class Among(Predicate):
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         return among(table_column(self.column), name, sqlite)
+
+
+class InternalMembers(Among):
+    """`Among` an enum's members, some of which look like others to an enterprise: `shown` has those."""
+
+    def __init__(self, column: Any, shown: Mapping[Any, Any]) -> None:
+        super().__init__(column)
+        self.outside = _ShownMembers(column, shown)
+
+    def visible_to(self, visibility: Visibility) -> Predicate:
+        return self if visibility.allows(INTERNALS) else self.outside
+
+
+class _ShownMembers(Among):
+    """`Among` the members that look like one of the given ones."""
+
+    def __init__(self, column: Any, shown: Mapping[Any, Any]) -> None:
+        super().__init__(column)
+        self._shown = shown
+
+    def convert(self, value: Any, request: RequestTime) -> Any:
+        internal = [member for member, shown in self._shown.items() if shown in value]
+        return [*(member for member in value if member not in self._shown), *internal]
 
 
 class Contains(Predicate):

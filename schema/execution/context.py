@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from strawberry.dataloader import DataLoader
 
+from models import InspectionKind
 from models.db.database import Database
 from models.visibility import Viewer
 from resolvers.sql import selects
@@ -53,10 +54,14 @@ class RowSet:
 
 @dataclass(frozen=True)
 class WriteAccess:
-    """The database that mutations write to, and the callback after a commit that appended events."""
+    """The database that mutations write to, and the callback after a commit that appended events.
+
+    `announced` are the kinds of inspections that enterprises are told of at the dispatch.
+    """
 
     database: Database
     notify: Callable[[], None]
+    announced: frozenset[InspectionKind] = frozenset()
 
 
 class Requester(Protocol):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from graphql import ExecutionResult, OperationType, execute
 
+from models import InspectionKind
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers.errors import ErrorCode
@@ -40,7 +41,7 @@ class Executor:
     `clock` gives the time in UTC, `zone` is the zone of the district's days. `notify` is called after a commit with
     events. `signer` signs the addresses of evidence; without it there are none. `planned` says whether operations are
     compiled; otherwise graphql-core executes all of them. `cost_limit` is the greatest cost of an operation, `deadline`
-    its longest time in seconds.
+    its longest time in seconds. `announced` are the kinds of inspections that enterprises are told of at the dispatch.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class Executor:
         planned: bool = True,
         cost_limit: int = COST_LIMIT,
         deadline: float | None = None,
+        announced: frozenset[InspectionKind] = frozenset(),
     ) -> None:
         self.graph, self._database, self.zone, self._clock = graph, database, zone, clock
-        self._write_access, self._signer = WriteAccess(database, notify), signer
+        self._write_access, self._signer = WriteAccess(database, notify, announced), signer
         self._cost_limit = cost_limit
         plan_cache = partial(PlanCache, graph, sqlite=database.sqlite)
         self._documents = Documents(graph, plan_cache, introspection=introspection)

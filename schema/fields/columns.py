@@ -1,15 +1,16 @@
 """Fields made of columns of their own row."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, TypeVar, TypeVarTuple
 
 import sqlalchemy as sa
 from graphql import GraphQLNonNull, get_named_type, is_leaf_type
 from sqlalchemy import ColumnElement, FromClause
 
-from models.visibility import Right
+from models.visibility import INTERNALS, Right
 from resolvers.sql.predicates import table_column
 from schema.execution.context import Context, Record
 from schema.fields.source import (
@@ -53,6 +54,28 @@ class Column(FieldSource):
         column = table_column(self.column)
         write = scalar_writer(column, selected.type)
         return None if write is None else column_json(column.key, write)
+
+
+@dataclass(eq=False)
+class InternalMembers(Column):
+    """A column of an enum, some of whose members look like others to an enterprise: `shown` has those."""
+
+    shown: Mapping[Enum, Enum]
+
+    def resolve(self, field: LoadField, parent: Record, context: Context, arguments: dict[str, Any]) -> Any:
+        member = parent.get(self.column)
+        return member if context.viewer.visibility.allows(INTERNALS) else self.shown.get(member, member)
+
+    def expression(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> str | None:
+        value = super().expression(selected, rows, planner)
+        if value is None or planner.visibility.allows(INTERNALS):
+            return value
+        names = {member.name: shown.name for member, shown in self.shown.items()}
+        return f"{rows.code.name(lambda name: names.get(name, name))}({value})"
+
+    def sql_json(self, selected: SelectedField, compiler: JsonCompiler) -> JsonWriter | None:
+        # An enterprise's pages are small; the steps write them.
+        return super().sql_json(selected, compiler) if compiler.visibility.allows(INTERNALS) else None
 
 
 @dataclass(eq=False)
@@ -190,6 +213,11 @@ def column(
     """A column as it is. `size` is the bytes of a usual value in JSON, where the type does not tell."""
     cost = FieldCost(size)
     return declare_field(Column(of), description, sees, name, cost)  # type: ignore[no-any-return]  # it stands for the value
+
+
+def internal_members(of: T, shown: Mapping[T, T], description: str) -> T:
+    """A column of an enum. To an enterprise the keys of `shown` look like their values."""
+    return declare_field(InternalMembers(of, shown), description)  # type: ignore[no-any-return, arg-type]  # as above
 
 
 def compute(

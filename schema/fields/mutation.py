@@ -112,8 +112,10 @@ class PerformAction(FieldSource):
         # Dataclasses, enums and times are serialised by their content, so equal inputs have equal fingerprints.
         text = orjson.dumps([self.name, expected, arguments], default=str, option=orjson.OPT_SORT_KEYS)
         fingerprint = hashlib.sha256(text).hexdigest()
-        request = ActionRequest(self.name, arguments, expected, mutation_id or None, fingerprint)
         writing, reader = context.writing, context.reader
+        request = ActionRequest(
+            self.name, arguments, expected, mutation_id or None, fingerprint, announced=writing.announced
+        )
         return await runner.run_action(
             writing.database, context.viewer, reader.now, reader.zone, request, self.action, writing.notify
         )

@@ -244,6 +244,7 @@ class JsonCompiler(Protocol):
     """What a source uses to write its field as JSON in SQL."""
 
     selections: Selections
+    visibility: Visibility
 
     @property
     def scopes(self) -> Sequence[QueryScope]:

@@ -40,7 +40,7 @@ class SqlJsonCompiler:
     def __init__(
         self, selections: Selections, visibility: Visibility, arguments: Callable[[SelectedField], ArgumentPlan]
     ) -> None:
-        self.selections, self._visibility, self.arguments = selections, visibility, arguments
+        self.selections, self.visibility, self.arguments = selections, visibility, arguments
         self.scopes: list[QueryScope] = []
         self._depth = 0
 
@@ -96,7 +96,7 @@ class SqlJsonCompiler:
         field = None if definition is None else definition.extensions["strawberry-definition"]
         if definition is None or not isinstance(field, LoadField):
             return None
-        if not field.visible_to(self._visibility):
+        if not field.visible_to(self.visibility):
             if isinstance(definition.type, GraphQLNonNull):
                 return None
             return constant_json("[]" if isinstance(definition.type, GraphQLList) else "null")

@@ -7,9 +7,10 @@ import strawberry
 
 import models
 from models import InspectionKind, InspectionResult, InspectionStatus
+from models.notice import SHOWN_KINDS
 from resolvers.sql.pagination import null_times_first
-from resolvers.sql.predicates import Among, Within, since, until
-from schema.fields.columns import column
+from resolvers.sql.predicates import Among, InternalMembers, Within, since, until
+from schema.fields.columns import column, internal_members
 from schema.fields.connections import Connection, to_list, to_many
 from schema.fields.filters import any_id, day, filter_field
 from schema.fields.nodes import node
@@ -78,7 +79,9 @@ class InspectionFilter:
     )
     inspectors: list[strawberry.ID] | None = any_id("Inspector", BY_INSPECTORS, "By any of these inspectors.")
     statuses: list[InspectionStatus] | None = filter_field(Among(models.Inspection.status), "In any of these states.")
-    kinds: list[InspectionKind] | None = filter_field(Among(models.Inspection.kind), "Of any of these kinds.")
+    kinds: list[InspectionKind] | None = filter_field(
+        InternalMembers(models.Inspection.kind, SHOWN_KINDS), "Of any of these kinds."
+    )
     results: list[InspectionResult] | None = filter_field(Among(models.Inspection.result), "With any of these results.")
     planned_since: dt.date | None = day(since(models.Inspection.planned_for), "Planned for this day or later.")
     planned_until: dt.date | None = day(until(models.Inspection.planned_for), "Planned for this day or earlier.")
@@ -112,7 +115,9 @@ class Inspection(Node):
     """An inspection of an enterprise, from the plan to the close (检查)."""
 
     enterprise: lazy.Enterprise = to_one(models.Inspection.enterprise_id, "The enterprise inspected.")
-    kind: InspectionKind = column(models.Inspection.kind, "Reason for it.")
+    kind: InspectionKind = internal_members(
+        models.Inspection.kind, SHOWN_KINDS, "Reason for it; to an enterprise COMPLAINT looks like ROUTINE."
+    )
     status: InspectionStatus = column(models.Inspection.status, "State in the life cycle.")
     result: InspectionResult | None = column(models.Inspection.result, "Result; null until submitted.")
     inspectors: list[lazy.Inspector] = to_list(

@@ -4,6 +4,7 @@ import datetime as dt
 
 import models
 from models import PERSONAL_DATA
+from models.visibility import INTERNALS
 from resolvers.availability import AVAILABLE
 from resolvers.sql.predicates import Among, Contains, Flag
 from schema.fields.columns import column, sub_object
@@ -39,12 +40,15 @@ class Inspector(Node):
     )
     on_duty: bool = column(models.Inspector.on_duty, "Whether on duty.")
     position: Point | None = sub_object(
-        "Latest position; null if none was reported.",
+        "Latest position; null if none was reported, or for an enterprise.",
+        sees=INTERNALS,
         latitude=models.Inspector.latitude,
         longitude=models.Inspector.longitude,
     )
     position_at: dt.datetime | None = column(
-        models.Inspector.position_at, "When the position was reported; null if none was."
+        models.Inspector.position_at,
+        "When the position was reported; null if none was, or for an enterprise.",
+        sees=INTERNALS,
     )
     inspections: Connection[lazy.Inspection] = to_many(
         models.InspectionInspector.inspector_id,

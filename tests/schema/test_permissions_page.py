@@ -54,6 +54,8 @@ NOT_FOR_ENTERPRISES = {
     "Zone.portrait",
     "Venue.portrait",
     "ControlRing.portrait",
+    "Inspector.position",
+    "Inspector.positionAt",
 }
 # The table of each list of Query.
 LISTS = {

@@ -27,6 +27,12 @@ ENTERPRISE_TABLES = (
     "assistance_request",
     "event",
 )
+# Inspections come unannounced: an enterprise sees one from the inspectors' arrival on, and one that it asked for from
+# the dispatch on. It sees a case once that is filed. What happened before it never sees.
+ARRIVED = ("ON_SITE", "SUBMITTED", "IN_REVIEW", "CLOSED")
+NEVER_FILED = ("PROPOSED", "NOT_FILED")
+BEFORE_ARRIVAL = ("PLANNED", "DISPATCHED", "ACKNOWLEDGED", "DEPARTED", "CANCELLED")
+BEFORE_FILING = ("CASE_PROPOSED", "CASE_DECLINED")
 # Tables that no client can see.
 INTERNAL_TABLES = (
     "event_log",
@@ -44,6 +50,11 @@ def table(name: str) -> sa.Table:
     return SQLModel.metadata.tables[name]
 
 
+def text(of: sa.Table, name: str) -> sa.ColumnElement[str]:
+    """A column of an enum as the name of its member."""
+    return sa.cast(of.c[name], sa.Text)
+
+
 class OwnedRows:
     """Reads which rows belong to one enterprise."""
 
@@ -59,9 +70,30 @@ class OwnedRows:
             self.keys[name] = frozenset()
         for name in ENTERPRISE_TABLES:
             self.keys[name] = await self._pick(table(name).c.id, enterprise_id=[self._enterprise])
+        await self._remove_what_would_give_notice()
         await self._add_hazard_and_inspection_details()
         await self._add_dispatched_resources()
         return self.keys
+
+    async def _remove_what_would_give_notice(self) -> None:
+        inspection, case, event = (table(name) for name in ("inspection", "case_filing", "event"))
+        asked = await self._matching(inspection.c.id, text(inspection, "kind") == "ASSISTANCE")
+        self.keys["inspection"] &= await self._matching(
+            inspection.c.id,
+            text(inspection, "status").in_(ARRIVED)
+            | (inspection.c.id.in_(sorted(asked)) & (text(inspection, "status") != "PLANNED")),
+        )
+        self.keys["case_filing"] &= await self._matching(case.c.id, text(case, "status").not_in(NEVER_FILED))
+        before = [f"INSPECTION_{step}" for step in BEFORE_ARRIVAL]
+        self.keys["event"] -= await self._matching(
+            event.c.id,
+            text(event, "kind").in_(BEFORE_FILING)
+            | (text(event, "kind").in_(before) & event.c.subject_id.not_in(sorted(asked))),
+        )
+
+    async def _matching(self, column: sa.Column[Any], condition: sa.ColumnElement[bool]) -> frozenset[int]:
+        rows = await self._connection.execute(sa.select(column).where(condition))
+        return frozenset(row[0] for row in rows)
 
     async def _add_hazard_and_inspection_details(self) -> None:
         hazards, inspections = self.keys["hazard"], self.keys["inspection"]
@@ -96,10 +128,17 @@ async def own_keys(database: Database, enterprise: int) -> Keys:
 
 
 async def delete_all_except(database: Database, keys: Keys) -> None:
-    """Delete all rows except those with these keys."""
+    """Delete all rows except those with these keys, and of those what an enterprise may not know.
+
+    That is where inspectors are, and that an inspection follows a complaint.
+    """
     async with database.write() as session:
         connection = await session.connection()
         await connection.execute(sa.delete(table("client_mutation")))
         for each in reversed(SQLModel.metadata.sorted_tables):
             if each.name not in INTERNAL_TABLES:
                 await connection.execute(sa.delete(each).where(each.c.id.not_in(sorted(keys[each.name]))))
+        inspection, inspector = table("inspection"), table("inspector")
+        complaints = text(inspection, "kind") == "COMPLAINT"
+        await connection.execute(sa.update(inspection).where(complaints).values(kind="ROUTINE"))
+        await connection.execute(sa.update(inspector).values(latitude=None, longitude=None, position_at=None))

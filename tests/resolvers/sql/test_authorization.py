@@ -119,6 +119,15 @@ async def test_a_program_without_the_scope_read_sees_no_rows(graph: Graph, demo:
 # -- an enterprise --
 
 
+def gives_notice(row: Any) -> bool:
+    """Whether a row would tell an enterprise that inspectors come, or that a case is being considered."""
+    status, kind = getattr(row, "status", None), getattr(row, "kind", None)
+    if isinstance(status, models.InspectionStatus):
+        asked = kind is models.InspectionKind.ASSISTANCE and row.dispatched_at is not None
+        return not asked and status.name not in ("ON_SITE", "SUBMITTED", "IN_REVIEW", "CLOSED")
+    return isinstance(status, models.CaseStatus) and status.name in ("PROPOSED", "NOT_FILED")
+
+
 class Own:
     """The rows that belong to an enterprise, determined in plain Python."""
 
@@ -126,7 +135,7 @@ class Own:
         self.viewer = Viewer(Visibility(Role.ENTERPRISE, enterprise=enterprise))
         sent = [d for d in rows[models.Dispatch] if d.enterprise_id == enterprise]
         self.keys: dict[Any, set[int]] = {
-            model: {r.id for r in model_rows if getattr(r, "enterprise_id", None) == enterprise}
+            model: {r.id for r in model_rows if getattr(r, "enterprise_id", None) == enterprise and not gives_notice(r)}
             for model, model_rows in rows.items()
         }
         self.keys |= {
@@ -160,7 +169,8 @@ async def own(demo: Database) -> Own:
     enterprise = max(
         sent, key=lambda e: (len({d.stock_item_id for d in rows[models.Dispatch] if d.enterprise_id == e}), e)
     )
-    inspections = sa.select(col(models.Inspection.id)).where(col(models.Inspection.enterprise_id) == enterprise)
+    seen = [r.id for r in rows[models.Inspection] if r.enterprise_id == enterprise and not gives_notice(r)]
+    inspections = sa.select(col(models.Inspection.id)).where(col(models.Inspection.id).in_(seen))
     hazards = sa.select(col(models.Hazard.id)).where(col(models.Hazard.enterprise_id) == enterprise)
     carried_out, of_inspection, of_hazard = models.InspectionInspector, models.InspectionEvidence, models.HazardEvidence
     async with demo.read() as connection:
