@@ -72,9 +72,16 @@ async def tokens(attacked_url: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def watch(attacked_url: str, tokens: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
-    log: Path = tmp_path_factory.mktemp("hostile") / "server.log"
-    with serving_without_demo(log, attacked_url, **SETTINGS) as server:
+def watch(
+    request: pytest.FixtureRequest,
+    attacked_url: str,
+    tokens: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Watch]:
+    """The server, watched. A module's SETTINGS replace those here."""
+    folder: Path = tmp_path_factory.mktemp("hostile")
+    settings = {**SETTINGS, "HUHANG_EVIDENCE_URL": str(folder / "evidence"), **getattr(request.module, "SETTINGS", {})}
+    with serving_without_demo(folder / "server.log", attacked_url, **settings) as server:
         watch = Watch(server, tokens[PROBE])
         with watch.running():
             yield watch

@@ -115,8 +115,10 @@ class Connection:
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Connection]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=READ_LIMIT)
+async def connected(port: int, source: str | None = None) -> AsyncIterator[Connection]:
+    """A connection, from this address of the machine if one is given."""
+    local = None if source is None else (source, 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=READ_LIMIT, local_addr=local)
     connection = Connection(reader, writer)
     try:
         yield connection
