@@ -35,6 +35,8 @@ PACKAGE_TESTS = {
     "web/test_http_audits.py",
     "web/test_serve.py",
     "web/test_zone.py",
+    "web/ui/test_build.py",
+    "web/ui/test_pages.py",
 }
 
 

@@ -1,5 +1,6 @@
 // A list that is read again with every answer of the server's watch, and keeps its last value when a reading fails.
 
+import type { Role } from '../shared/auth';
 import { errorText } from '../shared/errors';
 import type { ServerWatch } from '../shared/server-watch.svelte';
 
@@ -8,11 +9,12 @@ export class Polled<T> {
   failure = $state<string | undefined>();
   readonly #read: () => Promise<T>;
 
-  /** Called while a component starts. */
-  constructor(watch: () => ServerWatch, read: () => Promise<T>) {
+  /** Called while a component starts. With a role, only a viewer of that role reads it. */
+  constructor(watch: () => ServerWatch, read: () => Promise<T>, role?: Role) {
     this.#read = read;
     $effect(() => {
-      if (watch().session?.viewer && watch().answeredAt) void this.ask();
+      const viewer = watch().session?.viewer;
+      if (viewer && (role === undefined || viewer.role === role) && watch().answeredAt) void this.ask();
     });
   }
 
