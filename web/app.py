@@ -18,10 +18,11 @@ from web.application import Application, ShutdownMiddleware
 from web.auth.pairing import PairingEndpoints
 from web.auth.sessions import demo_viewers
 from web.auth.token_endpoints import TokenEndpoints
+from web.graphql.connection_limits import REFUSED
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.sse_single import ReservedEndpoint
 from web.graphql.websocket import SocketEndpoint
-from web.metrics import MEDIA, metrics
+from web.metrics import MEDIA, load_metrics, metrics
 from web.origins import OriginPolicy, host_names, origins
 from web.pages import page_routes
 from web.settings import Settings
@@ -65,7 +66,9 @@ class ServiceEndpoints:
         return JSONResponse({"status": "ok", "notifier": state, "doorbell": state})
 
     async def metrics(self, request: Request) -> Response:
-        return Response(metrics(self._state.execution.plans), headers={"content-type": MEDIA})
+        state = self._state
+        load = load_metrics(REFUSED + state.shares.refused, state.shares.waiting)
+        return Response(metrics(state.execution.plans) + load, headers={"content-type": MEDIA})
 
     async def viewers(self, request: Request) -> Response:
         """In demo mode a token for each role, which GraphiQL offers, for the server's own pages on this machine.

@@ -1,5 +1,7 @@
 """The counters of this process in Prometheus's text format (prometheus.io/docs/instrumenting/exposition_formats)."""
 
+from collections.abc import Mapping
+
 from schema.plan.cache import PlanRunner
 
 MEDIA = "text/plain; version=0.0.4; charset=utf-8"
@@ -16,6 +18,19 @@ def metrics(plans: PlanRunner | None) -> str:
         "# HELP huhang_plans_left_total Operations left to graphql-core, by reason.",
         "# TYPE huhang_plans_left_total counter",
         *(f'huhang_plans_left_total{{reason="{escape(why)}"}} {n}' for why, n in sorted(plans.left.items())),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def load_metrics(refused: Mapping[str, int], waiting: int) -> str:
+    """How many requests and connections were refused or cut, by reason, and how many operations wait now."""
+    lines = [
+        "# HELP huhang_refused_total Requests and connections that were refused or cut, by reason.",
+        "# TYPE huhang_refused_total counter",
+        *(f'huhang_refused_total{{reason="{escape(why)}"}} {n}' for why, n in sorted(refused.items())),
+        "# HELP huhang_waiting Operations that wait for their turn.",
+        "# TYPE huhang_waiting gauge",
+        f"huhang_waiting {waiting}",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,22 +1,30 @@
 """The process that serves: it binds its address first, says when it listens, and stops within seconds."""
 
+import contextlib
 import gc
 import os
+import resource
 import socket
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import cast
 
 import structlog
 import uvicorn
 
 from web.graphql import sse
 from web.graphql.close_codes import ALIVE_SECONDS
-from web.graphql.uvicorn_protocols import HttpProtocol, WebSocketProtocol
+from web.graphql.connection_limits import ConnectionLimits, Connections
+from web.graphql.http_protocol import HttpProtocol, http_protocol
+from web.graphql.uvicorn_protocols import WebSocketProtocol
+from web.proxies import trusted_by
+from web.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 MESSAGE_MAXIMUM = 1 << 20  # bytes of one WebSocket message
+FILES_WANTED, FILES_KEPT = 65_536, 100  # open files: as many as possible, and those that are not for connections
 GARBAGE = 10_000, 20, 50  # thresholds of the garbage collector, by generation
 DRAIN_SECONDS = 2  # requests may take this long to finish once the process was told to stop
 STOP_SECONDS = 4.0  # after this long a process that was told to stop is ended by force
@@ -86,10 +94,22 @@ def url_of(bound: socket.socket) -> str:
     return f"http://{host}:{port}"
 
 
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """The bounds of a process's connections, no more than it may have open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):  # some systems have a lower limit than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, FILES_WANTED) if hard > 0 else FILES_WANTED, hard))
+            soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    maximum = max(1, min(settings.connections, soft - FILES_KEPT))
+    return ConnectionLimits(maximum, settings.connections_per_address, trusted_by(settings.proxies))
+
+
 def run(
     bound: socket.socket, listening: Callable[[], None], *, log_level: str, hung: Callable[[], None] = lambda: None
 ) -> None:
     """Serve until Ctrl-C or SIGTERM. Calls `hung` and ends the process when something hangs for STOP_SECONDS."""
+    settings = Settings()
     config = uvicorn.Config(
         "web.app:create",
         factory=True,
@@ -98,7 +118,11 @@ def run(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        http=HttpProtocol,
+        # uvicorn takes any callable here.
+        http=cast(type[HttpProtocol], http_protocol(Connections(connection_limits(settings)))),
+        # Otherwise FORWARDED_ALLOW_IPS would count.
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies,
         ws=WebSocketProtocol,
         # Compression would be repeated for each of a thousand screens.
         ws_per_message_deflate=False,

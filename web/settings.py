@@ -15,6 +15,7 @@ from web.auth.addresses import is_safe_url
 from web.auth.keys import SECRET_MINIMUM, Secrets
 from web.auth.tokens import demo_secret
 from web.origins import host_names, origins
+from web.proxies import networks
 from web.shares import ShareLimits
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,6 +133,16 @@ class Settings(BaseSettings):
     live_documents: int = Field(
         default=2_000, ge=1, description="Different subscriptions of all viewers at once, in each process."
     )
+    connections: int = Field(
+        default=8_192, ge=1, description="Connections of one process, no more than it may have open files."
+    )
+    connections_per_address: int = Field(
+        default=1_000, ge=1, description="Connections of one address to one process; proxies are not counted."
+    )
+    proxies: str = Field(
+        default="127.0.0.1,::1",
+        description="Addresses and networks of proxies, whose `X-Forwarded-For` and `X-Forwarded-Proto` count.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level of messages that are logged."
     )
@@ -147,6 +158,12 @@ class Settings(BaseSettings):
             documents=self.live_documents_per_viewer,
             documents_maximum=self.live_documents,
         )
+
+    @field_validator("proxies")
+    @classmethod
+    def _check_networks(cls, value: str) -> str:
+        networks(value)
+        return value
 
     @field_validator("secret")
     @classmethod

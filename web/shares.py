@@ -268,7 +268,7 @@ class CountedMembership:
 
 def cost_of(operation: PreparedOperation) -> int:
     """The cost of an operation that is prepared."""
-    return int(getattr(operation, "cost", 1))
+    return operation.cost
 
 
 @lru_cache(maxsize=4_096)

@@ -39,7 +39,8 @@ from subscriptions.notifier import Notifier
 from web.admission import Admission, FailedTokens
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
-from web.graphql.uvicorn_protocols import HttpProtocol, WebSocketProtocol
+from web.graphql.http_protocol import HttpProtocol
+from web.graphql.uvicorn_protocols import WebSocketProtocol
 from web.graphql.websocket import SocketEndpoint
 from web.shares import ShareLimits, Shares
 

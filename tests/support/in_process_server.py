@@ -9,7 +9,9 @@ from typing import Any, Literal
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from web.graphql.uvicorn_protocols import EXTENSION, HttpProtocol, WebSocketProtocol
+from web.graphql.connection_limits import Connections
+from web.graphql.http_protocol import http_protocol
+from web.graphql.uvicorn_protocols import EXTENSION, WebSocketProtocol
 
 
 class Server(uvicorn.Server):
@@ -20,11 +22,14 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(app: Any, lifespan: Literal["on", "off"] = "off", **settings: Any) -> AsyncIterator[int]:
+async def serve(
+    app: Any, lifespan: Literal["on", "off"] = "off", connections: Connections | None = None, **settings: Any
+) -> AsyncIterator[int]:
     """Serve an application; yields the port."""
+    http: Any = http_protocol(connections or Connections())
     config = uvicorn.Config(
         app,
-        http=HttpProtocol,
+        http=http,
         ws=WebSocketProtocol,
         lifespan=lifespan,
         log_config=None,

@@ -4,7 +4,9 @@ Every request takes the same steps: negotiate the media type, admit the sender, 
 when it is the sender's turn, write. Nothing of a body is read before its sender is known.
 """
 
+import asyncio
 from functools import partial
+from typing import Any
 
 from graphql import GraphQLError, OperationType
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,9 +30,11 @@ from web.graphql.response import (
     refusal,
 )
 from web.graphql.sse import single_response, stream_response
+from web.graphql.uvicorn_protocols import CONNECTION
 from web.shares import cost_of
 
 UNKNOWN_BODY_LIMIT = 16 << 10  # bytes of a request by nobody known, which may be about the schema only
+NO_STATE: dict[str, Any] = {}
 ALLOW = {"allow": "GET, HEAD, POST, OPTIONS"}
 NOTHING_ACCEPTED = [coded_error(ErrorCode.BAD_REQUEST, f"Accept {GRAPHQL} or {JSON}.")]
 NEEDS_POST = [coded_error(ErrorCode.BAD_REQUEST, "A mutation is sent by POST.")]
@@ -72,8 +76,17 @@ class GraphQLEndpoint:
                 return await self._stream(prepared, admitted, scope, headers, accepted)
             if kind is OperationType.MUTATION and method != "POST":
                 return error_response(NEEDS_POST, media, 405, {"allow": "POST"})
-            answer = await self._shares.run(party, cost_of(prepared), self._executor.execute, prepared, viewer)
+            connection = scope.get("state", NO_STATE).get(CONNECTION) if kind is OperationType.QUERY else None
+            if connection is not None:
+                # A query whose client has gone ends. A mutation goes on, since the client may have meant it.
+                connection.task = asyncio.current_task()
+            try:
+                answer = await self._shares.run(party, cost_of(prepared), self._executor.execute, prepared, viewer)
+            finally:
+                if connection is not None:
+                    connection.task = None
             response = write(answer, media)
+            response.party = party
         except InvalidOperation as error:
             response = operation_refusal(error.errors, media)
         except RequestError as error:

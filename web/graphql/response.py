@@ -11,19 +11,22 @@ from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.errors import request_errors
 from web.graphql.negotiation import GRAPHQL, JSON
 from web.graphql.request import BadBody
+from web.shares import Party
 
+SLICE = 256 << 10  # bytes of a body that are written at once
 BEARER = {"www-authenticate": "Bearer"}
 
 
 class HttpResponse:
     """A complete HTTP response, as an ASGI application. Without a content type it has no body."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "party", "status")
 
     def __init__(
         self, status: int, body: bytes = b"", content_type: bytes | None = None, headers: dict[str, str] | None = None
     ) -> None:
         self.status, self.body = status, body
+        self.party: Party | None = None  # whose answer it is, if it was executed
         self.headers: list[tuple[bytes, bytes]] = []
         if content_type is not None:
             self.headers = [(b"content-length", b"%d" % len(body)), (b"content-type", content_type)]
@@ -32,7 +35,23 @@ class HttpResponse:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-        await send({"type": "http.response.body", "body": self.body})
+        if len(self.body) <= SLICE:
+            await send({"type": "http.response.body", "body": self.body})
+        else:
+            await self._send_slices(send)
+
+    async def _send_slices(self, send: Send) -> None:
+        """Send a large body at its reader's pace. Until it has gone, its bytes count as the party's."""
+        body, party = memoryview(self.body), self.party
+        if party is not None:
+            party.unsent += len(body)
+        try:
+            for start in range(0, len(body), SLICE):
+                more = start + SLICE < len(body)
+                await send({"type": "http.response.body", "body": body[start : start + SLICE], "more_body": more})
+        finally:
+            if party is not None:
+                party.unsent -= len(body)
 
 
 def error_response(

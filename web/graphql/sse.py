@@ -16,9 +16,10 @@ from schema.live.streams import LiveStreams
 from subscriptions.feed import Message, Sink
 from web.auth.sessions import Session
 from web.graphql.close_codes import DRAIN_SECONDS, PING_SECONDS, WAITING_BYTES, WAITING_MESSAGES
+from web.graphql.http_protocol import Connection
 from web.graphql.negotiation import EVENTS
 from web.graphql.response import HttpResponse
-from web.graphql.uvicorn_protocols import CUT, PREPARE
+from web.graphql.uvicorn_protocols import CONNECTION
 from web.shares import CountedMembership, Place
 
 BOUNDARY = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
@@ -140,12 +141,12 @@ class StreamResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         OPEN.add(self._queue)
-        connection = scope.get("state", {})
-        if PREPARE in connection:
-            connection[PREPARE]()
+        connection = scope.get("state", {}).get(CONNECTION)
+        if connection is not None:
+            connection.prepare()
         writing = asyncio.create_task(self._write(send))
         disconnected = asyncio.create_task(self._disconnected(receive))
-        watching = asyncio.create_task(self._cut_when_overfull(connection.get(CUT)))
+        watching = asyncio.create_task(self._cut_when_overfull(connection))
         timer = self._seconds and asyncio.get_running_loop().call_later(self._seconds, self._queue.end)
         try:
             await asyncio.wait({writing, disconnected}, return_when=asyncio.FIRST_COMPLETED)
@@ -172,11 +173,11 @@ class StreamResponse(Response):
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    async def _cut_when_overfull(self, cut: Callable[[], None] | None) -> None:
+    async def _cut_when_overfull(self, connection: Connection | None) -> None:
         """Cut the connection of a client that does not read. `send` would wait for it."""
         await self._queue.overfull.wait()
-        if cut is not None:
-            cut()
+        if connection is not None:
+            connection.cut()
 
 
 def event(kind: str, data: bytes, cursor: str | None = None) -> bytes:

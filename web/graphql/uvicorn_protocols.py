@@ -1,5 +1,6 @@
-"""uvicorn's protocols with what plain ASGI lacks: write a finished frame, know how many bytes wait, close in bounded
-time, abort a connection whose peer does not read, and let the kernel buffer less for it.
+"""uvicorn's WebSocket protocol with what plain ASGI lacks: write a finished frame, know how many bytes wait, close in
+bounded time, abort a connection whose peer does not read, and let the kernel buffer less for it. http_protocol.py has
+the one for HTTP.
 
 tests/web/graphql/test_uvicorn_protocols.py checks every undocumented name of uvicorn that is used here.
 """
@@ -10,19 +11,18 @@ import os
 import socket
 import struct
 from collections import deque
-from functools import partial
+from collections.abc import Callable
 from typing import Any, cast
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http import httptools_impl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
 
 from web.security_headers import SECURITY_HEADERS, SECURITY_LINES
 
 EXTENSION = "huhang.websocket"  # the key of a WebSocket's protocol in the extensions of its ASGI scope
-# The keys of an HTTP connection's functions in the state of its requests' ASGI scopes.
-CUT, PREPARE = "huhang.cut", "huhang.prepare"
+CONNECTION = "huhang.connection"  # the key of an HTTP connection in the state of its requests' ASGI scopes
 KERNEL_BUFFER = 64 << 10  # by default the kernel buffers megabytes before a stalled reader is noticed
 # With more bytes than this in its buffer the transport pauses writing. That is well before too many messages wait
 # (close_codes.WAITING_MESSAGES).
@@ -31,6 +31,9 @@ HIGH_WATER = 4 << 10
 # 12 seconds (close_codes.PING_SECONDS), so a dead peer is gone within 30.
 UNACKNOWLEDGED_MS = 17_000
 CLOSING_SECONDS = 3.0
+SLICE = 16 << 10  # bytes of a connection that are looked at before others have their turn
+FRAGMENTS_MAXIMUM = 1_024  # of one message
+UNREAD_MAXIMUM = 256 << 10  # bytes of pongs that may wait
 REASON_MAXIMUM = 123  # bytes (RFC 6455, section 5.5)
 
 # Every response of this process has the security headers, uvicorn's own errors included. As part of the status line
@@ -76,7 +79,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     # Slots, because these are read for each of thousands of subscribers, and uvicorn's protocols have too many
     # attributes for a fast instance dictionary.
-    __slots__ = ("_ahead", "_file", "_seen", "_total", "_waiting", "_written", "close_sent", "transport")
+    __slots__ = (
+        "_ahead",
+        "_file",
+        "_incoming",
+        "_refused",
+        "_seen",
+        "_total",
+        "_waiting",
+        "_written",
+        "close_sent",
+        "on_lost",
+        "transport",
+    )
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -86,6 +101,63 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._written = self._total = 0
         # How many bytes were ahead of the last ping, and how many the peer had taken at the last look.
         self._ahead = self._seen = 0
+        self._incoming = bytearray()  # what has arrived and is not looked at yet
+        self._refused = False
+        self.on_lost: Callable[[], None] = lambda: None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.on_lost()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Look at what has arrived, in slices: one slice may have hundreds of frames."""
+        if self._refused:
+            return
+        if not self._incoming and (len(data) <= SLICE or not self.handshake_initiated):
+            super().data_received(data)
+            return
+        if not self._incoming:
+            self.loop.call_soon(self._next_slice)
+        self._incoming += data
+        self.transport.pause_reading()
+
+    def _next_slice(self) -> None:
+        data = bytes(self._incoming[:SLICE])
+        del self._incoming[:SLICE]
+        if not (self._refused or self.disconnected):
+            super().data_received(data)
+        if self._incoming:
+            self.loop.call_soon(self._next_slice)
+        elif not (self.read_paused or self.transport.is_closing()):
+            self.transport.resume_reading()
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= FRAGMENTS_MAXIMUM:
+            self.conn.fail(CloseCode.MESSAGE_TOO_BIG, f"more than {FRAGMENTS_MAXIMUM} fragments")
+            self.handle_parser_exception()
+            return
+        super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > UNREAD_MAXIMUM:
+            cut(self.transport)  # it sends pings and does not read the pongs
+
+    def handle_parser_exception(self) -> None:
+        """Close a socket that broke the protocol. It may send for some time yet, so that it can read why."""
+        if self._refused or self.conn.close_sent is None:
+            self.transport.close()
+            return
+        self._refused = True
+        self._incoming.clear()
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.stop_keepalive()
+        self.read_paused = False
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(CLOSING_SECONDS, cut, self.transport)
 
     async def run_asgi(self) -> None:
         self._file: int = self.transport.get_extra_info("socket").fileno()
@@ -194,18 +266,3 @@ async def refuse_handshake(
     if (protocol := scope["extensions"].get(EXTENSION)) is not None:
         # uvicorn would log an error, as if the application had forgotten to answer.
         protocol.handshake_complete = True
-
-
-class HttpProtocol(HttpToolsProtocol):
-    """HTTP whose streams can be prepared and cut."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
-        # uvicorn copies this into the `state` of each request's scope.
-        self._shared_state = self.app_state
-        self.app_state = {**self.app_state, CUT: partial(cut, transport), PREPARE: partial(prepare, transport)}
-
-    def handle_websocket_upgrade(self) -> None:
-        # A WebSocket has no use for these functions, and would hold them for as long as it is open.
-        self.app_state = self._shared_state
-        super().handle_websocket_upgrade()

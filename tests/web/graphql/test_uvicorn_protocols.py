@@ -25,13 +25,13 @@ from tests.support.proof_mode import PROVING
 from tests.support.raw_websocket import HANDSHAKE, PING, TEXT, Raw, connected
 from tests.support.stream_clients import HURRIED, live_district, small_district
 from web.graphql import close_codes
+from web.graphql.http_protocol import HttpProtocol
 from web.graphql.negotiation import EVENTS as EVENT_STREAM
 from web.graphql.sse import SendQueue, StreamResponse
 from web.graphql.uvicorn_protocols import (
-    CUT,
+    CONNECTION,
     KERNEL_BUFFER,
     UNACKNOWLEDGED_MS,
-    HttpProtocol,
     WebSocketProtocol,
     text_frame,
 )
@@ -260,7 +260,7 @@ async def test_a_stream_over_http_can_be_cut(monkeypatch: pytest.MonkeyPatch) ->
 
         writing = asyncio.create_task(write())
         await full.wait()
-        scope["state"][CUT]()
+        scope["state"][CONNECTION].cut()
         assert (await receive())["type"] == "http.disconnect"
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
