@@ -103,8 +103,8 @@ async def test_a_page_meets_wcag_2_2_aa_and_fits_every_screen(
             if size not in ("desk", "phone"):
                 continue
             tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-            found = await page.evaluate("tags => axe.run({runOnly: tags})", tags)
-            broken = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
+            result = await page.evaluate("tags => axe.run({runOnly: tags})", tags)
+            broken = [(each["id"], [node["html"] for node in each["nodes"]]) for each in result["violations"]]
             assert broken == [], size
 
 

@@ -34,9 +34,9 @@ async def sign_in(page: Page, name: str, password: str) -> None:
 
 async def set_up(page: Page, bureau: Process) -> None:
     """The first account, by the address on the console."""
-    found = re.search(r"http://\S+/signin/\?setup=\S+", bureau.output.read_text())
-    assert found
-    await page.goto(found[0])
+    link = re.search(r"http://\S+/signin/\?setup=\S+", bureau.output.read_text())
+    assert link
+    await page.goto(link[0])
     await page.get_by_label("账号", exact=True).fill("gu.changgeng")
     await page.get_by_label("姓名").fill("顾长庚")
     await page.get_by_label("密码", exact=True).fill(PASSWORD)
