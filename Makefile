@@ -71,6 +71,7 @@ prove: setup browser ## Run the long proofs, several hours; the results go to do
 bench: $(BENCH) ## Measure speed, about two hours; the results go to bench/results/
 	@$(BIN)/python -m bench.speed
 	@$(BIN)/python -m bench.inside
+	@$(BIN)/python -m bench.documents
 	@$(BIN)/python -m bench.paging
 	@$(BIN)/python -m bench.portraits
 	@$(BIN)/python -m bench.fanout

@@ -8,69 +8,43 @@ Sizes of pages may be variables. The cost is therefore an expression: made once 
 request in time linear in the document.
 """
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphql import (
     DocumentNode,
     FieldNode,
     FragmentSpreadNode,
-    GraphQLEnumType,
-    GraphQLField,
-    GraphQLList,
     GraphQLObjectType,
-    IntValueNode,
-    ListValueNode,
+    ListTypeNode,
     NamedTypeNode,
-    ObjectValueNode,
+    NonNullTypeNode,
     OperationDefinitionNode,
-    SchemaMetaFieldDef,
     SelectionNode,
     SelectionSetNode,
-    StringValueNode,
-    TypeMetaFieldDef,
     ValueNode,
-    VariableNode,
-    get_named_type,
-    get_nullable_type,
-    is_leaf_type,
+    is_input_object_type,
     value_from_ast_untyped,
 )
 
-from resolvers.queries.portraits import DAYS_MAXIMUM
-from resolvers.sql.pagination import PAGE_DEFAULT, PAGE_MAXIMUM
 from schema.build import Graph
-from schema.execution.limits import LENGTHS
-from schema.fields.source import FieldCost, LoadField
+from schema.execution.field_costs import ONE, CountedField, Length, Sizes, ValueCount, counted_field
 from schema.plan.selections import SKIP, Fields, fragments_of, walk
+from schema.plan.variables import named_variables
 
 BYTES = 20  # of one value
-COUNTED = 50  # values read for a `totalCount`
-WINDOW_DAYS = 30  # of a portrait without a window
-SIZED = frozenset({"nodes", "edges", "trend"})  # lists whose length is given with the field of their parent
-# By scalar, the bytes of a value in JSON. Columns with long texts declare their own size.
-SCALAR_BYTES = {"Boolean": 5, "Date": 12, "DateTime": 28, "Float": 14, "GeoJSON": 4_000, "ID": 32, "Int": 6}
-STRING_BYTES = 40
 COST_LIMIT = 400_000  # of an operation: about 8 MB
 MAXIMUM = 10**15  # of a cost that is told to a client
-
-Length = tuple[int, tuple[Any, ...]]  # a factor, and the variables whose sizes multiply it
-ONE: Length = (1, ())
-PLAIN = FieldCost()  # of a field of a plain value
+NO_ARGUMENTS: Mapping[str, ValueNode] = {}
 
 
 @dataclass(slots=True, eq=False)
 class Amount:
-    """A number of bytes: `constant`, the `parts`, and the greatest of the `choices`.
-
-    A part is a factor, the variables whose sizes multiply it, and another amount.
-    """
+    """A number of bytes: `constant`, the `parts`, each times a length, and the greatest of the `choices`."""
 
     constant: int = 0
-    parts: list[tuple[int, tuple[Any, ...], "Amount"]] = field(default_factory=list)
+    parts: list[tuple[Length, "Amount"]] = field(default_factory=list)
     choices: list["Amount"] = field(default_factory=list)
 
     @property
@@ -78,11 +52,10 @@ class Amount:
         return not self.parts and not self.choices
 
     def add(self, amount: "Amount", length: Length = ONE) -> None:
-        times, names = length
-        if not names and amount.fixed:
-            self.constant += times * amount.constant
+        if amount.fixed and not length[1]:
+            self.constant += length[0] * amount.constant
         else:
-            self.parts.append((times, names, amount))
+            self.parts.append((length, amount))
 
     def add_greatest(self, amounts: Sequence["Amount"]) -> None:
         fixed = max((each.constant for each in amounts if each.fixed), default=0)
@@ -91,6 +64,27 @@ class Amount:
             self.choices = [Amount(fixed), *variable]
         else:
             self.constant += fixed
+
+
+def evaluate(amount: Amount, sizes: Sizes, known: dict[int, int]) -> int:
+    """The number of bytes. Amounts that several others share are evaluated once: `known` has them by identity."""
+    if amount.fixed:
+        return amount.constant
+    if id(amount) in known:
+        return known[id(amount)]
+    total = amount.constant
+    for (times, variables), inner in amount.parts:
+        for size in variables:
+            times *= sizes.of(size)
+        total += times * evaluate(inner, sizes, known)
+    total += max((evaluate(choice, sizes, known) for choice in amount.choices), default=0)
+    known[id(amount)] = total = min(total, MAXIMUM * BYTES)
+    return total
+
+
+def values(size: int) -> int:
+    """The number of values for a number of bytes."""
+    return min(1 + size // BYTES, MAXIMUM)
 
 
 class OperationCost:
@@ -107,49 +101,6 @@ class OperationCost:
         return values(evaluate(self._amount, Sizes(variables, self._defaults), {}))
 
 
-class Window(NamedTuple):
-    """A window of days whose ends are written in the document, or variables."""
-
-    first: ValueNode | None
-    last: ValueNode | None
-
-
-class Sizes:
-    """The sizes that variables give. Each is looked at once."""
-
-    def __init__(self, variables: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-        self._variables, self._defaults = variables, defaults
-        self._known: dict[Any, int] = {}
-
-    def of(self, size: str | Window) -> int:
-        if size not in self._known:
-            self._known[size] = page_size(self._value(size)) if isinstance(size, str) else self._days(size)
-        return self._known[size]
-
-    def _value(self, name: str) -> Any:
-        return self._variables.get(name, self._defaults.get(name))
-
-    def _days(self, window: Window) -> int:
-        first, last = (self._value(end.name.value) if isinstance(end, VariableNode) else end for end in window)
-        return days(getattr(first, "value", first), getattr(last, "value", last))
-
-
-def evaluate(amount: Amount, sizes: Sizes, known: dict[int, int]) -> int:
-    """The number of bytes. Shared amounts are evaluated once: `known` has them by identity."""
-    if amount.fixed:
-        return amount.constant
-    if id(amount) in known:
-        return known[id(amount)]
-    total = amount.constant
-    for times, names, inner in amount.parts:
-        for name in names:
-            times *= sizes.of(name)
-        total += times * evaluate(inner, sizes, known)
-    total += max((evaluate(choice, sizes, known) for choice in amount.choices), default=0)
-    known[id(amount)] = total = min(total, MAXIMUM * BYTES)
-    return total
-
-
 def cost_excess(cost: int, limit: int) -> str | None:
     """The message for a client whose operation costs more than the limit."""
     if cost <= limit:
@@ -160,43 +111,44 @@ def cost_excess(cost: int, limit: int) -> str | None:
     )
 
 
-def values(size: int) -> int:
-    return min(1 + size // BYTES, MAXIMUM)
-
-
-def page_size(size: Any) -> int:
-    """The number of items for a size. Invalid sizes count as the default; they are refused where they are used."""
-    if isinstance(size, list):
-        return len(size)
-    if isinstance(size, dict):
-        return days(size.get("from"), size.get("to"))
-    return min(max(size, 1), PAGE_MAXIMUM) if type(size) is int else PAGE_DEFAULT
-
-
-def days(first: Any, last: Any) -> int:
-    """The days of a window, both ends inclusive."""
-    try:
-        return min(max((dt.date.fromisoformat(last) - dt.date.fromisoformat(first)).days + 1, 1), DAYS_MAXIMUM)
-    except (TypeError, ValueError):
-        return WINDOW_DAYS
-
-
-def operation_cost(graph: Graph, document: DocumentNode, operation: OperationDefinitionNode) -> OperationCost:
-    """The cost of a valid operation, which is within the limits of schema/execution/limits.py when expanded."""
-    root = graph._schema.get_root_type(operation.operation)
-    defaults = {
-        definition.variable.name.value: value_from_ast_untyped(definition.default_value)
-        for definition in operation.variable_definitions or ()
-        if definition.default_value is not None
-    }
-    return OperationCost(CostCalculator(graph, document).objects(root, [operation.selection_set]), defaults)
-
-
 class CostCalculator:
-    """Adds up merged selections. Equal selections of one type are added up once."""
+    """Computes the costs of operations on one graph."""
 
-    def __init__(self, graph: Graph, document: DocumentNode) -> None:
-        self._types, self._fragments = graph._schema.type_map, fragments_of(document)
+    def __init__(self, graph: Graph) -> None:
+        self.schema = graph._schema
+        self._fields: dict[tuple[str, str], CountedField] = {}
+
+    def operation(self, document: DocumentNode, operation: OperationDefinitionNode) -> OperationCost:
+        """The cost of a valid operation, which is within the limits of schema/execution/limits.py when expanded."""
+        root, definitions = self.schema.get_root_type(operation.operation), operation.variable_definitions or ()
+        large = {d.variable.name.value for d in definitions if self._may_be_large(d.type)}
+        defaults = {
+            d.variable.name.value: value_from_ast_untyped(d.default_value) for d in definitions if d.default_value
+        }
+        amount = SelectionCosts(self, document, large).objects(root, [operation.selection_set])
+        return OperationCost(amount, defaults)
+
+    def field(self, parent: Any, name: str) -> CountedField:
+        key = parent.name, name
+        if key not in self._fields:
+            self._fields[key] = counted_field(parent, name)
+        return self._fields[key]
+
+    def _may_be_large(self, node: Any) -> bool:
+        """Whether the values of a type can be lists or objects."""
+        named = node.type if isinstance(node, NonNullTypeNode) else node
+        return isinstance(named, ListTypeNode) or is_input_object_type(self.schema.type_map[named.name.value])
+
+
+class SelectionCosts:
+    """Adds up merged selections. Equal selections of one type are added up once.
+
+    `large` has the variables that can be lists or objects.
+    """
+
+    def __init__(self, model: CostCalculator, document: DocumentNode, large: set[str]) -> None:
+        self._field, self._types, self._fragments = model.field, model.schema.type_map, fragments_of(document)
+        self._large = large
         self._known: dict[Any, Amount] = {}
 
     def objects(self, parent: Any, sets: Sequence[SelectionSetNode | None], length: Length = ONE) -> Amount:
@@ -208,9 +160,8 @@ class CostCalculator:
 
     def _objects(self, parent: Any, sets: Sequence[SelectionSetNode | None], length: Length) -> Amount:
         # An object of an interface or a union costs what all types have in common, and the most that one type adds.
-        parts = self._parts(parent, sets)
         amount, choices = Amount(3), []  # the braces and a comma
-        for named, fields in parts.items():
+        for named, fields in self._parts(parent, sets).items():
             added = amount
             if named is not parent and isinstance(named, GraphQLObjectType):
                 choices.append(added := Amount())
@@ -243,77 +194,25 @@ class CostCalculator:
         return parts
 
     def _add_field(self, amount: Amount, parent: Any, nodes: list[FieldNode], length: Length) -> None:
-        name = nodes[0].name.value
-        if name == "__typename":
+        node = nodes[0]
+        if node.name.value == "__typename":
             amount.constant += BYTES
             return
-        definition = self._field(parent, name)
-        declared = definition.extensions.get("strawberry-definition")
-        cost = declared.cost if isinstance(declared, LoadField) else PLAIN
-        arguments = {a.name.value: a.value for a in nodes[0].arguments or ()}
-        inner, own = get_named_type(definition.type), list_length(definition, cost.sizes, cost.length, arguments)
-        is_list = isinstance(get_nullable_type(definition.type), GraphQLList)
-        if is_leaf_type(inner):
-            value = Amount(cost.size or leaf_bytes(inner))
+        field = self._field(parent, node.name.value)
+        arguments = {a.name.value: a.value for a in node.arguments} if node.arguments else NO_ARGUMENTS
+        own = field.length(field.cost.sizes, field.cost.length, arguments)
+        if field.size is not None:
+            value = Amount(field.size)
         else:
-            value = self.objects(inner, [node.selection_set for node in nodes], ONE if is_list else own)
-        if parent.name.startswith("__") or name == "__type":
-            amount.add(value, (ceil(LENGTHS.get(name, 1)), ()))
-        elif is_list:
-            amount.add(value, length if name in SIZED and cost is PLAIN else own)
+            sets = [each.selection_set for each in nodes]
+            value = self.objects(field.type, sets, ONE if field.is_list else own)
+        if field.is_list:
+            amount.add(value, length if field.takes_length else own)
         else:
             amount.add(value)
-        if cost.read:
-            amount.add(Amount(cost.read * BYTES), list_length(definition, cost.read_for_each, 1, arguments))
-        elif name == "totalCount" and cost is PLAIN:
-            amount.constant += COUNTED * BYTES
-
-    def _field(self, parent: Any, name: str) -> GraphQLField:
-        if name == "__schema":
-            return SchemaMetaFieldDef
-        if name == "__type":
-            return TypeMetaFieldDef
-        field: GraphQLField = parent.fields[name]
-        return field
-
-
-def list_length(
-    definition: GraphQLField, sizes: Sequence[str], otherwise: int, arguments: Mapping[str, ValueNode]
-) -> Length:
-    """How many items a field has, by the arguments `sizes`; `otherwise` if it takes none of them."""
-    taken = [name for name in sizes if name in definition.args]
-    given = {name: size for name in taken if name in arguments and (size := factor(arguments[name])) is not None}
-    if "first" in taken and not given.keys() & {"first", "last"}:
-        default = definition.args["first"].default_value
-        given["first"] = page_size(default), ()
-    if "window" in taken and "window" not in given:
-        given["window"] = WINDOW_DAYS, ()
-    times, names = 1 if taken else otherwise, tuple[Any, ...]()
-    for number, variables in given.values():
-        times, names = times * number, (*names, *variables)
-    return times, names
-
-
-def factor(value: ValueNode) -> Length | None:
-    """What a size multiplies by; None for null."""
-    match value:
-        case VariableNode():
-            return 1, (value.name.value,)
-        case IntValueNode():
-            return page_size(int(value.value)), ()
-        case ListValueNode():
-            return len(value.values), ()
-        case ObjectValueNode():
-            ends = {f.name.value: f.value for f in value.fields}
-            first, last = (ends.get(name) for name in ("from", "to"))
-            if isinstance(first, StringValueNode) and isinstance(last, StringValueNode):
-                return days(first.value, last.value), ()
-            return 1, (Window(first, last),)
-    return None
-
-
-def leaf_bytes(named: Any) -> int:
-    """The bytes of a value of a leaf type."""
-    if isinstance(named, GraphQLEnumType):
-        return 2 + max(map(len, named.values))
-    return SCALAR_BYTES.get(named.name, STRING_BYTES)
+        if field.cost.read:
+            amount.add(Amount(field.cost.read * BYTES), field.length(field.cost.read_for_each, 1, arguments))
+        if self._large:
+            # Each use of a long list is read, compared with rows, and sent to the database.
+            for name in self._large & {name for each in arguments.values() for name in named_variables(each)}:
+                amount.add(Amount(BYTES), (1, (ValueCount(name),)))

@@ -7,26 +7,23 @@ from typing import Any
 from graphql import (
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
     GraphQLError,
-    InlineFragmentNode,
     OperationDefinitionNode,
-    SelectionSetNode,
     get_operation_ast,
     parse,
-    validate,
 )
 from graphql.validation import NoFragmentCyclesRule, NoSchemaIntrospectionCustomRule
 
 from resolvers.errors import ErrorCode
 from schema.build import Graph
 from schema.execution import limits
-from schema.execution.cost import operation_cost
+from schema.execution.cost import CostCalculator
 from schema.execution.errors import InvalidOperation, coded_error, format_error
 from schema.execution.operation import ParsedOperation
+from schema.execution.validation import validate
 from schema.execution.validation_rules import RULES
 from schema.plan.cache import PlanCache
+from schema.plan.selections import fragments_of, walk
 
 OPERATIONS_MAXIMUM = 1_000
 CHARACTERS_MAXIMUM = 2_000_000  # of all cached documents; each takes up to two hundred times as many bytes
@@ -47,7 +44,8 @@ class Documents:
         *,
         introspection: bool,
     ) -> None:
-        self._graph, self._plan_cache = graph, plan_cache
+        self._graph, self._plan_cache, self._costs = graph, plan_cache, CostCalculator(graph)
+        self._suggestions = introspection
         self._rules = RULES if introspection else [*RULES, NoSchemaIntrospectionCustomRule]
         self._cache: OrderedDict[tuple[str, str | None], ParsedOperation | Errors] = OrderedDict()
         self._characters = 0
@@ -86,7 +84,7 @@ class Documents:
             definition,
             definition.operation,
             name,
-            operation_cost(self._graph, document, definition),
+            self._costs.operation(document, definition),
             self._plan_cache(document, definition),
             is_introspection_only(document, definition),
         )
@@ -97,9 +95,8 @@ class Documents:
             document = parse(text, max_tokens=limits.TOKENS_MAXIMUM)
             if (excess := limits.document_excess(document)) is not None:
                 # A cycle of fragments is always excessive; naming the cycle helps more than naming the limit.
-                cycles = validate(schema, document, [NoFragmentCyclesRule], limits.ERRORS_MAXIMUM)
-                return cycles or [GraphQLError(excess)]
-            return validate(schema, document, self._rules, limits.ERRORS_MAXIMUM) or document
+                return validate(schema, document, [NoFragmentCyclesRule]) or [GraphQLError(excess)]
+            return validate(schema, document, self._rules, suggestions=self._suggestions) or document
         except GraphQLError as error:
             return [error]
         except RecursionError:
@@ -108,22 +105,5 @@ class Documents:
 
 def is_introspection_only(document: DocumentNode, operation: OperationDefinitionNode) -> bool:
     """Whether the root selects introspection fields alone, fragments included."""
-    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-    seen: set[str] = set()
-
-    def only(selections: SelectionSetNode) -> bool:
-        for node in selections.selections:
-            if isinstance(node, FieldNode):
-                if not node.name.value.startswith("__"):
-                    return False
-            elif isinstance(node, FragmentSpreadNode):
-                name = node.name.value
-                if name not in seen:
-                    seen.add(name)
-                    if not only(fragments[name].selection_set):
-                        return False
-            elif isinstance(node, InlineFragmentNode) and not only(node.selection_set):
-                return False
-        return True
-
-    return only(operation.selection_set)
+    selections = walk([operation.selection_set], fragments_of(document))
+    return all(node.name.value.startswith("__") for node, _ in selections if isinstance(node, FieldNode))

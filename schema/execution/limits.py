@@ -23,10 +23,13 @@ from graphql import (
 
 from schema.plan.selections import Fragments, fragments_of, walk
 
-CHARACTERS_MAXIMUM = 100_000
-TOKENS_MAXIMUM = 10_000
-LINES_MAXIMUM = 10_000  # each error counts the lines before its location
-EXTENT_MAXIMUM = 20_000  # selections of the expanded document, and comparisons of merged selections
+CHARACTERS_MAXIMUM = 50_000
+TOKENS_MAXIMUM = 2_000
+LINES_MAXIMUM = 5_000  # each error counts the lines before its location
+ESCAPES_MAXIMUM = 1_000  # backslashes: characters are fast to read, escaped ones are not
+DEPTH_MAXIMUM = 100  # of the expanded document, in fields; planning and execution nest function calls
+EXTENT_MAXIMUM = 9_000  # selections of the expanded document, and comparisons of merged selections
+VARIABLE_USES_MAXIMUM = 5_000  # in fragments, by all operations: each is checked for each operation
 SCHEMA_VALUES_MAXIMUM = 100_000  # of introspection, which needs no token and runs without yielding to other requests
 VALUES_MAXIMUM = 10_000  # in variables, including those in lists and objects
 ERRORS_MAXIMUM = 5  # reported for one document
@@ -53,6 +56,8 @@ def text_excess(text: str) -> str | None:
         return f"The document has more than {CHARACTERS_MAXIMUM:,} characters."
     if text.count("\n") + text.count("\r") - text.count("\r\n") >= LINES_MAXIMUM:
         return f"The document has more than {LINES_MAXIMUM:,} lines."
+    if text.count("\\") > ESCAPES_MAXIMUM:
+        return f"The document has more than {ESCAPES_MAXIMUM:,} backslashes. Send texts as variables."
     return None
 
 
@@ -61,6 +66,12 @@ def document_excess(document: DocumentNode) -> str | None:
     fragments = fragments_of(document)
     expansion = Expansion(fragments)
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    fragment_variables = sum(map(variable_uses, fragments.values()))
+    if len(operations) * fragment_variables > VARIABLE_USES_MAXIMUM:
+        return (
+            f"The operations of the document use the variables of its fragments more than {VARIABLE_USES_MAXIMUM:,}"
+            " times in all. Send fewer operations in one document."
+        )
     # Fragments come last: those that the operations reach have been expanded with them.
     for operation in operations:
         if excess := expansion.add(operation):
@@ -71,6 +82,12 @@ def document_excess(document: DocumentNode) -> str | None:
         if excess := expansion.add(definition):
             return excess
     return None
+
+
+def variable_uses(fragment: FragmentDefinitionNode) -> int:
+    """At least how many variables a fragment uses."""
+    where = fragment.loc
+    return where.source.body.count("$", where.start, where.end) if where else 0
 
 
 @dataclass
@@ -126,9 +143,9 @@ class Expansion:
     def add(self, definition: OperationDefinitionNode | FragmentDefinitionNode) -> str | None:
         """Which limit the definition exceeds, together with those added before."""
         schema_values = 0.0
-        waiting = [([definition.selection_set], 0.0)]
+        waiting = [([definition.selection_set], 0.0, 1)]
         while waiting:
-            merged, times = waiting.pop()
+            merged, times, depth = waiting.pop()
             expanded = position(merged, self._fragments)
             self._spread |= expanded.spread
             self.extent += expanded.selections + expanded.comparisons
@@ -138,12 +155,14 @@ class Expansion:
                     "The document selects too much at once: expanded with its fragments it has more than "
                     f"{EXTENT_MAXIMUM:,} selections and comparisons of selections."
                 )
+            if depth > DEPTH_MAXIMUM:
+                return f"The document selects fields more than {DEPTH_MAXIMUM:,} deep."
             if schema_values > SCHEMA_VALUES_MAXIMUM:
                 return f"The document selects more than {SCHEMA_VALUES_MAXIMUM:,} values of the schema itself."
             for nodes in expanded.fields.values():
                 inner = [node.selection_set for node in nodes if node.selection_set]
                 if inner:
-                    waiting.append((inner, introspection_factor(times, nodes[0].name.value)))
+                    waiting.append((inner, introspection_factor(times, nodes[0].name.value), depth + 1))
         return None
 
 

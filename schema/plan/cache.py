@@ -8,14 +8,11 @@ from typing import Any
 import orjson
 import structlog
 from graphql import (
-    DirectiveNode,
     DocumentNode,
     GraphQLError,
     OperationDefinitionNode,
     OperationType,
     VariableNode,
-    Visitor,
-    visit,
 )
 
 from models.db.read_pool import Fetch, MultipleStatements, ReadPool
@@ -81,11 +78,13 @@ class PlanCache:
         """The plan, compiled on first use. Raises FallbackRequired where the operation cannot be compiled."""
         coerced = variables.coerced
         key = (visibility.role, visibility.scopes, *[coerced.get(name) for name in self._conditions])
-        if key not in self._plans:
+        try:
+            plan = self._plans[key]
+        except KeyError:
+            plan = self._compile(variables, visibility)
             if len(self._plans) >= PLANS_MAXIMUM:
                 self._plans.clear()
-            self._plans[key] = self._compile(variables, visibility)
-        plan = self._plans[key]
+            self._plans[key] = plan
         if plan is None:
             raise FallbackRequired("not compiled")
         return plan
@@ -102,7 +101,7 @@ class PlanCache:
                 step = mutation_step(planner, root, operation)
             else:
                 step = planner.operation(root, operation)
-        except FallbackRequired as reason:
+        except (FallbackRequired, RecursionError) as reason:
             log.debug("not compiled", reason=str(reason))
             return None
         return Plan(step, True if step.statements <= 1 else None)
@@ -111,14 +110,15 @@ class PlanCache:
 def condition_variables(document: DocumentNode) -> tuple[str, ...]:
     """The variables that @skip and @include depend on."""
     names: dict[str, None] = {}
-
-    class Conditions(Visitor):
-        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-            for argument in node.arguments or ():
+    waiting: list[Any] = list(document.definitions)
+    while waiting:
+        node = waiting.pop()
+        for directive in node.directives or ():
+            for argument in directive.arguments or ():
                 if isinstance(argument.value, VariableNode):
                     names[argument.value.name.value] = None
-
-    visit(document, Conditions())
+        if (selected := getattr(node, "selection_set", None)) is not None:
+            waiting.extend(selected.selections)
     return tuple(names)
 
 

@@ -139,7 +139,7 @@ class SelectionPlanner:
         self._rows = ParentRows(layout, FunctionBuilder(), json_attributes)
         self._steps: list[Step] = []
         self._read: dict[tuple[int, ...], str] = {}  # by fingerprint, expressions for values that are read
-        planner.selections.count()
+        planner.selections.count(fields)
         self._entries = [(key, self._entry(nodes)) for key, nodes in fields.items()]
 
     def step(self) -> ObjectStep:

@@ -29,7 +29,8 @@ Fragments = Mapping[str, FragmentDefinitionNode]
 SKIP = object()
 # From the part around a fragment, the fragment and its type condition to the part of its fields, or SKIP.
 Enter = Callable[[Any, SelectionNode, NamedTypeNode | None], Any]
-SELECTIONS_MAXIMUM = 2_000  # of one plan; an interface or a union has one for each of its types
+WORK_MAXIMUM = 1_200  # of planning, in fields; those of an interface or a union count for each of its types
+OBJECT_WORK = 3  # of planning the objects themselves, in fields
 
 
 def fragments_of(document: DocumentNode) -> Fragments:
@@ -81,14 +82,14 @@ class Selections:
         self._fragments = fragments_of(document)
         self._interner, self._count = FieldInterner(), 0
 
-    def count(self) -> None:
-        """Count one more planned selection.
+    def count(self, fields: Fields) -> None:
+        """Count the fields of one more selection that is planned.
 
-        Raises FallbackRequired after SELECTIONS_MAXIMUM: selections of interfaces within interfaces multiply.
+        Raises FallbackRequired after WORK_MAXIMUM: selections of interfaces within interfaces multiply.
         """
-        self._count += 1
-        if self._count > SELECTIONS_MAXIMUM:
-            raise FallbackRequired("too many selections")
+        self._count += OBJECT_WORK + len(fields)
+        if self._count > WORK_MAXIMUM:
+            raise FallbackRequired("too many fields")
 
     def fields(self, parent: GraphQLObjectType, sets: Sequence[SelectionSetNode | None]) -> Fields:
         """The fields that merged selection sets ask of an object type."""

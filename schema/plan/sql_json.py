@@ -79,7 +79,7 @@ class SqlJsonCompiler:
             self._depth -= 1
 
     def entries(self, parent: GraphQLObjectType, fields: Fields) -> JsonEntries | None:
-        self.selections.count()
+        self.selections.count(fields)
         entries: JsonEntries = []
         for key, nodes in fields.items():
             writer = self._entry(parent, nodes)

@@ -20,6 +20,8 @@ INT_LIMIT = 2**31
 def named_variables(node: Any) -> set[str]:
     """The names of the variables in a part of a document."""
     names: set[str] = set()
+    if node.loc is not None and node.loc.source.body.find("$", node.loc.start, node.loc.end) < 0:
+        return names
 
     class Variables(Visitor):
         def enter_variable(self, node: VariableNode, *_: Any) -> None:

@@ -1,0 +1,136 @@
+"""Validates documents by graphql-core's rules, in a third of the time of its own `validate`.
+
+The rules are the same, and so are their errors, but that only the first error suggests names: a misspelt name is
+compared with all names of the schema, letter by letter, which takes as long as the rest of the validation. The walk
+leaves out nodes that no rule looks at, calls no rule that has nothing to do at a node, and looks for variables only
+where there are any. graphql-core's caches compare nodes by their content, which hashes whole documents; these compare
+them by identity.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    ParallelVisitor,
+    TypeInfo,
+    TypeInfoVisitor,
+    ValidationContext,
+    visit,
+)
+from graphql.language.ast import QUERY_DOCUMENT_KEYS
+from graphql.language.visitor import BREAK, EnterLeaveVisitor
+from graphql.pyutils import RefMap
+from graphql.validation.validate import FragmentNestingVisitor, ValidationAbortedError
+from graphql.validation.validation_context import VariableUsage, VariableUsageVisitor
+
+from schema.execution.limits import ERRORS_MAXIMUM
+
+# By kind of node, the children to visit. No rule looks at names; fragments have no variables of their own.
+KEYS = {
+    kind: tuple(key for key in keys if key not in ("alias", "description", "name"))
+    for kind, keys in QUERY_DOCUMENT_KEYS.items()
+}
+
+
+def validate(
+    schema: GraphQLSchema, document: DocumentNode, rules: Collection[Any], *, suggestions: bool = True
+) -> list[GraphQLError]:
+    """The errors of a document, at most ERRORS_MAXIMUM and one that says so. `suggestions` allows "Did you mean"."""
+    errors: list[GraphQLError] = []
+
+    def on_error(error: GraphQLError) -> None:
+        if len(errors) >= ERRORS_MAXIMUM:
+            raise ValidationAbortedError("Too many validation errors, error limit reached. Validation aborted.")
+        errors.append(error)
+
+    type_info = TypeInfo(schema)
+    context = Context(schema, document, type_info, on_error)
+    context.may_suggest = lambda: suggestions and not errors
+    visitors = [rule(context) for rule in rules]
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    if fragments:
+        visitors.insert(0, FragmentNestingVisitor(fragments))
+    try:
+        visit(document, TypeInfoVisitor(type_info, Rules(visitors)), KEYS)
+    except ValidationAbortedError as error:
+        error.__context__ = None  # which would keep the frames of the validation alive
+        errors.append(error.with_traceback(None))
+    except RecursionError:
+        errors.append(GraphQLError("The document is nested too deeply."))
+    return errors
+
+
+class Context(ValidationContext):
+    """What rules ask about a document."""
+
+    may_suggest: Callable[[], bool]
+
+    @property
+    def hide_suggestions(self) -> bool:
+        return not self.may_suggest()
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._fragment_spreads = RefMap()  # type: ignore[assignment]  # it is used as a dictionary
+        self._variable_usages = RefMap()  # type: ignore[assignment]  # as above
+        self._recursive_variable_usages = RefMap()  # type: ignore[assignment]  # as above
+
+    def get_variable_usages(self, node: Any) -> list[VariableUsage]:
+        usages: list[VariableUsage] | None = self._variable_usages.get(node)
+        if usages is None:
+            usages = self._variable_usages[node] = self._find_usages(node)
+        return usages
+
+    def _find_usages(self, node: Any) -> list[VariableUsage]:
+        where = node.loc
+        if where is not None and where.source.body.find("$", where.start, where.end) < 0:
+            return []
+        visitor = VariableUsageVisitor(self._type_info, node if isinstance(node, FragmentDefinitionNode) else None)
+        visit(node, TypeInfoVisitor(self._type_info, visitor), KEYS)
+        return visitor.usages
+
+
+class Rules(ParallelVisitor):
+    """Runs all rules in one walk. At each kind of node only those run that have something to do there."""
+
+    def get_enter_leave_for_kind(self, kind: str) -> EnterLeaveVisitor:
+        if kind not in self.enter_leave_map:
+            methods = [(i, visitor.get_enter_leave_for_kind(kind)) for i, visitor in enumerate(self.visitors)]
+            entering = [(i, each.enter) for i, each in methods if each.enter]
+            # A rule that skips a node must be woken when the node is left.
+            leaving = [(i, each.leave) for i, each in methods if each.enter or each.leave]
+            self.enter_leave_map[kind] = EnterLeaveVisitor(
+                self._entering(entering) if entering else None, self._leaving(leaving) if leaving else None
+            )
+        return self.enter_leave_map[kind]
+
+    def _entering(self, functions: list[tuple[int, Any]]) -> Any:
+        skipping = self.skipping
+
+        def enter(node: Any, *arguments: Any) -> None:
+            for i, function in functions:
+                if skipping[i] is None:
+                    result = function(node, *arguments)
+                    if result is not None:
+                        skipping[i] = BREAK if result is BREAK or result is True else node
+
+        return enter
+
+    def _leaving(self, functions: list[tuple[int, Any]]) -> Any:
+        skipping = self.skipping
+
+        def leave(node: Any, *arguments: Any) -> None:
+            for i, function in functions:
+                if skipping[i] is None:
+                    if function is not None:
+                        result = function(node, *arguments)
+                        if result is BREAK or result is True:
+                            skipping[i] = BREAK
+                elif skipping[i] is node:
+                    skipping[i] = None
+
+        return leave
