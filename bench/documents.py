@@ -97,7 +97,7 @@ def report(measured: list[Measured], rounds: int) -> str:
             "# The worst documents",
             "",
             "The CPU time of one process until a document that it sees for the first time is refused or planned, for a",
-            "commander: read, checked against the limits, validated, its cost computed, its plan compiled. Documents are",
+            "commander: read, checked against the limits, validated, its cost computed, its plan compiled. They are",
             f"as large as the limits allow ({limits.TOKENS_MAXIMUM:,} tokens). The least of {rounds} rounds is given, on",
             f"the database where that is more. No document may take more than {LIMIT} ms.",
             "",

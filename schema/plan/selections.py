@@ -29,7 +29,7 @@ Fragments = Mapping[str, FragmentDefinitionNode]
 SKIP = object()
 # From the part around a fragment, the fragment and its type condition to the part of its fields, or SKIP.
 Enter = Callable[[Any, SelectionNode, NamedTypeNode | None], Any]
-WORK_MAXIMUM = 1_200  # of planning, in fields; those of an interface or a union count for each of its types
+WORK_MAXIMUM = 1_000  # of planning, in fields; those of an interface or a union count for each of its types
 OBJECT_WORK = 3  # of planning the objects themselves, in fields
 
 
