@@ -87,6 +87,10 @@ class Authenticator:
             return None
         return max(0.0, (viewer.expires_at - self._clock()).total_seconds())
 
+    def knows(self, credentials: Credentials) -> bool:
+        """Whether these credentials counted a while ago. They may be out of date by now."""
+        return credentials in self._cache
+
     async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
         """The viewer with these credentials. Raises RequestError for credentials that do not count."""
         if credentials is None:

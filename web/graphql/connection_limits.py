@@ -22,7 +22,6 @@ BODY_RATE = 16 << 10  # bytes a second
 READER_SECONDS = 10.0  # in each span of this length, a response must go at this rate:
 READER_RATE = 4 << 10  # bytes a second
 HEADER_BYTES, HEADERS_MAXIMUM = 64 << 10, 200  # of one request, the request line included
-PIPELINED_MAXIMUM = 32  # requests that wait for the response to an earlier one
 LINGER_SECONDS = 2.0  # a refused client may read the answer for this long before the connection ends
 SWEEP_SECONDS = 1.0
 RETRY_SECONDS = 5

@@ -8,7 +8,7 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http import flow_control, httptools_impl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from web.graphql import connection_limits as limits
@@ -47,6 +47,16 @@ class Phase(enum.Enum):
     COMPLETE = enum.auto()
 
 
+class FlowControl(flow_control.FlowControl):
+    """uvicorn's flow control, which does not read on while the protocol has enough to look at."""
+
+    holding = False
+
+    def resume_reading(self) -> None:
+        if not self.holding:
+            super().resume_reading()
+
+
 class Refused(Exception):
     """Stops the parser, which then calls `send_400_response`."""
 
@@ -60,6 +70,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._phase = Phase.HEADERS
         self._since: float | None = None  # when `check` first saw this phase
         self._received = 0  # bytes since the last complete request
+        self._held = bytearray()  # what has arrived and is not looked at yet
         self._refused = False
         self._bad: Refusal = limits.BAD_HTTP
         self._excess: Refusal | None = None
@@ -67,6 +78,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        self.flow: FlowControl = FlowControl(transport)
         self._host = self.client[0] if self.client else ""
         self.connection = Connection(transport)
         # uvicorn copies this into the `state` of each request's scope.
@@ -90,11 +102,24 @@ class HttpProtocol(HttpToolsProtocol):
     # -- what arrives --
 
     def data_received(self, data: bytes) -> None:
-        if len(data) <= SLICE:
+        if len(data) <= SLICE and not self._held:
             self._feed(data)
             return
-        for start in range(0, len(data), SLICE):
-            self._feed(data[start : start + SLICE])
+        self._held += data
+        self._feed_held()
+
+    def _feed_held(self) -> None:
+        """Look at what has arrived, slice by slice, until there is a request that waits for an earlier response."""
+        while self._held and not self.pipeline and not self.transport.is_closing():
+            data = bytes(self._held[:SLICE])
+            del self._held[:SLICE]
+            self._feed(data)
+        if self._held:
+            self.flow.pause_reading()
+            self.flow.holding = True
+        elif self.flow.holding:
+            self.flow.holding = False
+            self.flow.resume_reading()
 
     def _feed(self, data: bytes) -> None:
         if self._refused:
@@ -112,9 +137,6 @@ class HttpProtocol(HttpToolsProtocol):
         ):
             self._bad = limits.LARGE_HEADERS
             raise Refused
-        if len(self.pipeline) >= limits.PIPELINED_MAXIMUM:
-            # The connection ends after the responses to these; the client sends the others again (RFC 9112, 9.3.2).
-            raise Refused
         self._phase, self._since = Phase.BODY, None
         super().on_headers_complete()
 
@@ -131,6 +153,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._phase is Phase.COMPLETE and self.cycle.response_complete:
             self._phase, self._since = Phase.HEADERS, None
+        if self._held:
+            self.loop.call_soon(self._feed_held)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._bad)
@@ -179,6 +203,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what is no request, or not one in time, and end the connection."""
         self._refused = True
+        self._held.clear()
+        self.flow.holding = False
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             if self._phase is not Phase.BODY or self.pipeline:
