@@ -102,12 +102,13 @@ def request_case(
     head: bool = False,
     long: bool = False,
 ) -> Case:
-    """A single request. `nobody` is what a client without a token gets where that may differ."""
+    """A single request. `nobody` is what a client without a token gets; by default the same, or a refusal."""
+    without = f"{expected}|{REFUSED}" if nobody is None else nobody
 
     async def attack(target: Target) -> list[str]:
         faults = []
         for viewer in viewers:
-            wanted = expected if nobody is None or viewer != NOBODY else nobody
+            wanted = without if viewer == NOBODY else expected
             faults += await send(target, request, wanted, viewer, head=head)
         return faults
 
