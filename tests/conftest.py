@@ -305,15 +305,23 @@ class StatementCounter:
 
     def __init__(self, database: Database) -> None:
         self.texts: list[str] = []
-        self._database, self._read = database, database.read_pool.read
+        self._pool, self._database = database.read_pool, database
+        self._read, self._read_much = self._pool.read, self._pool.read_much
         sa.event.listen(database.engine.sync_engine, "before_cursor_execute", self._count)
-        database.read_pool.read = self._counted_read  # type: ignore[method-assign]  # restored by __exit__
+        self._pool.read = self._counted_read  # type: ignore[method-assign]  # restored by __exit__
+        self._pool.read_much = self._counted_read_much  # type: ignore[method-assign]  # as above
 
     def _count(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith("BEGIN"):
             self.texts.append(statement)
 
     async def _counted_read(self, work: Any, *, single: bool = False) -> Any:
+        return await self._read(self._counted(work), single=single)
+
+    async def _counted_read_much(self, work: Any, limit: int) -> Any:
+        return await self._read_much(self._counted(work), limit)
+
+    def _counted(self, work: Any) -> Any:
         def counted(fetch: Any) -> Any:
             def count(text: str, *arguments: Any) -> Any:
                 self.texts.append(text)
@@ -321,11 +329,11 @@ class StatementCounter:
 
             return work(count)
 
-        return await self._read(counted, single=single)
+        return counted
 
     def __enter__(self) -> "StatementCounter":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.read_pool.read = self._read  # type: ignore[method-assign]  # as above
+        self._pool.read, self._pool.read_much = self._read, self._read_much  # type: ignore[method-assign]  # as above
         sa.event.remove(self._database.engine.sync_engine, "before_cursor_execute", self._count)

@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     deadline: float = Field(
         default=10, gt=0, description="Longest time for one operation, in seconds: then it is stopped."
     )
+    answer_limit: int = Field(
+        default=16_777_216, ge=1024, description="Maximum size of the response to an operation, in bytes."
+    )
     pool_size: int = Field(default=10, ge=1, description="Maximum number of database connections per process.")
     operations_per_minute: int = Field(
         default=12_000, ge=0, description="Operations of one viewer in a minute; 0 for no limit."

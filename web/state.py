@@ -57,6 +57,7 @@ class AppState:
             signer=signer,
             deadline=settings.deadline,
             announced=announced_kinds(settings.announced),
+            answer_limit=settings.answer_limit,
         )
         retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
         self.live = LiveStreams(self.execution, self.database, event_log, self.feed, clock, retention=retention)

@@ -147,6 +147,11 @@ def _prepare_sqlite(engine: AsyncEngine, prepare: Callable[[Any], None]) -> None
         connection.isolation_level = None
         prepare(connection)
 
+    @sa.event.listens_for(engine.sync_engine, "checkout")
+    def checkout(connection: Any, record: Any, proxy: Any) -> None:
+        if connection.driver_connection.abandoned:
+            raise sa.exc.DisconnectionError  # the pool then opens another one
+
     @sa.event.listens_for(engine.sync_engine, "begin")
     def begin(connection: sa.Connection) -> None:
         # A deferred transaction fails at once if another process has written; an immediate one waits for its turn.

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
 import structlog
 
-from models.db.read_pool import STATEMENTS_CACHED, Fetch, MultipleStatements, Work
+from models.db.read_pool import STATEMENTS_CACHED, Fetch, MultipleStatements, ReadSize, Work
+from models.db.threads import LoopFetch, run_to_end
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -30,6 +33,7 @@ class PostgresPool:
         self._options = {"server_settings": SETTINGS, **options}
         self._free: list[asyncpg.Connection[Any]] = []
         self._slots = asyncio.Semaphore(size)
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="postgresql")
         # By text and arguments without the keys.
         self._coalesced: dict[Any, CoalescedQuery] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -54,6 +58,26 @@ class PostgresPool:
             result = await work(fetch)
             if connection is not None:
                 await connection.execute("COMMIT")
+            succeeded = True
+            return result
+        finally:
+            self._release(connection, reusable=succeeded)
+
+    async def read_much(self, work: Work[T], limit: int) -> T:
+        size = ReadSize(limit)
+        await self._slots.acquire()
+        connection, succeeded = None, False
+        try:
+            connection = await self._acquire()
+            await connection.execute(BEGIN)
+            fetch = LoopFetch(partial(fetch_portions, connection, size))
+            try:
+                loop = asyncio.get_running_loop()
+                result = await loop.run_in_executor(self._threads, lambda: run_to_end(work(fetch)))
+            except asyncio.CancelledError:
+                await fetch.abandon()
+                raise
+            await connection.execute("COMMIT")
             succeeded = True
             return result
         finally:
@@ -176,6 +200,22 @@ class PostgresPool:
             await self._free.pop().close()
         if self._closing:
             await asyncio.wait(self._closing)
+        await asyncio.to_thread(self._threads.shutdown)
+
+
+async def fetch_portions(
+    connection: "asyncpg.Connection[Any]", size: ReadSize, text: str, arguments: list[Any]
+) -> list[Any]:
+    """All rows of a statement. Raises TooMuchRead."""
+    cursor = await connection.cursor(text, *arguments)
+    rows: list[Any] = []
+    while True:
+        wanted = size.portion
+        portion = await cursor.fetch(wanted)
+        size.add(portion)
+        rows += portion
+        if len(portion) < wanted:
+            return rows
 
 
 class CoalescedQuery:

@@ -9,10 +9,35 @@ T = TypeVar("T")
 Fetch = Callable[[str, list[Any], int | None], Awaitable[Sequence[Any]]]
 Work = Callable[[Fetch], Coroutine[Any, Any, T]]
 STATEMENTS_CACHED = 1_000  # prepared statements on each connection
+PORTION_FIRST, PORTION_MAXIMUM, PORTION_BYTES = 100, 1_000, 1 << 20
+VALUE_BYTES = 8  # of a value, besides its text
 
 
 class MultipleStatements(Exception):
     """The work ran a second statement, though it was announced as a single one."""
+
+
+class TooMuchRead(Exception):
+    """The work read more bytes than it may."""
+
+
+class ReadSize:
+    """Counts what one work reads. Raises TooMuchRead beyond `limit` bytes.
+
+    Rows are fetched in portions of about a megabyte, so that no more than that is read beyond the limit.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self.portion = PORTION_FIRST  # rows to fetch next
+
+    def add(self, rows: Sequence[Any]) -> None:
+        size = sum(VALUE_BYTES * len(row) for row in rows)
+        size += sum(len(value) for row in rows for value in row if isinstance(value, str | bytes))
+        self._left -= size
+        if self._left < 0:
+            raise TooMuchRead
+        self.portion = max(1, min(PORTION_MAXIMUM, PORTION_BYTES * len(rows) // max(1, size)))
 
 
 class ReadPool(Protocol):
@@ -23,6 +48,12 @@ class ReadPool(Protocol):
 
         `single` announces that it runs one statement at most, and so needs no transaction. If it runs another, the pool
         for PostgreSQL raises MultipleStatements; the caller then runs the work again without `single`.
+        """
+
+    async def read_much(self, work: Work[T], limit: int) -> T:
+        """Like `read`, for work that reads or computes much: it runs in a thread, and awaits nothing but its rows.
+
+        Raises TooMuchRead where its rows have more than `limit` bytes.
         """
 
     async def close(self) -> None:

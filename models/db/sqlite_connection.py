@@ -17,28 +17,32 @@ class SqliteConnection(aiosqlite.Connection):
     """
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        self._abandoned = False
+        self.abandoned = False
 
         def connector() -> sqlite3.Connection:
             connection = connect()
-            connection.set_progress_handler(lambda: self._abandoned, STEPS)
+            connection.set_progress_handler(lambda: self.abandoned, STEPS)
             return connection
 
         super().__init__(connector, iter_chunk_size=64)
         self._thread.daemon = True  # as SQLAlchemy sets it on those that it makes itself
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if self._abandoned:
+        if self.abandoned:
             raise ValueError("Connection closed")  # aiosqlite's own words, by which SQLAlchemy knows a dead connection
         try:
             return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]  # aiosqlite does not say
         except asyncio.CancelledError:
-            self._abandoned = True
+            self.abandoned = True
             raise
+
+    async def rollback(self) -> None:
+        if not self.abandoned:  # else it is rolled back when it is closed
+            await super().rollback()
 
     async def close(self) -> None:
         """Close it, but do not wait for an abandoned statement: it may be waiting for another process's lock."""
-        if self._abandoned:
+        if self.abandoned:
             # The thread does both once the statement has ended. Closing alone would leave the transaction open for as
             # long as something refers to one of its statements.
             self._tx.put_nowait((None, self._roll_back))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from models.db.read_pool import STATEMENTS_CACHED, Work
+from models.db.read_pool import STATEMENTS_CACHED, ReadSize, Work
+from models.db.threads import Abandoned, Call, run_to_end
 
 T = TypeVar("T")
 
@@ -15,17 +16,13 @@ T = TypeVar("T")
 STEPS = 50_000
 
 
-class Call:
-    """Something that runs in a thread. `abandoned` says that nobody waits for it any more."""
-
-    __slots__ = ("abandoned",)
-
-    def __init__(self) -> None:
-        self.abandoned = False
-
-
-class Abandoned(Exception):
-    """Nobody waits for this read any more."""
+def fetch_portions(cursor: sqlite3.Cursor, size: ReadSize) -> list[Any]:
+    """All rows of a cursor. Raises TooMuchRead."""
+    rows: list[Any] = []
+    while portion := cursor.fetchmany(size.portion):
+        size.add(portion)
+        rows += portion
+    return rows
 
 
 class SqlitePool:
@@ -41,33 +38,34 @@ class SqlitePool:
         self._connections: list[sqlite3.Connection] = []
 
     async def read(self, work: Work[T], *, single: bool = False) -> T:
+        return await self._read(work, None)
+
+    async def read_much(self, work: Work[T], limit: int) -> T:
+        return await self._read(work, ReadSize(limit))
+
+    async def _read(self, work: Work[T], size: ReadSize | None) -> T:
         call = Call()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, call)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, call, size)
         except asyncio.CancelledError:
             call.abandoned = True
             raise
 
-    def _run(self, work: Work[T], call: Call) -> T:
+    def _run(self, work: Work[T], call: Call, size: ReadSize | None) -> T:
         connection = self._connection()
         self._local.call = call
 
         async def fetch(text: str, arguments: list[Any], keys: int | None) -> Sequence[Any]:
             if call.abandoned:
                 raise Abandoned
-            return connection.execute(text, arguments).fetchall()
+            cursor = connection.execute(text, arguments)
+            return cursor.fetchall() if size is None else fetch_portions(cursor, size)
 
         connection.execute("BEGIN")
-        coroutine = work(fetch)
         try:
-            coroutine.send(None)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+            return run_to_end(work(fetch))
         finally:
-            coroutine.close()
             connection.execute("ROLLBACK")
-        raise TypeError("the work awaits something other than its rows")
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

@@ -18,6 +18,8 @@ from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.prepared import Statement, cached_statement
 from resolvers.sql.selects import ExtraSelect
 
+PORTION = 500  # rows that SQLAlchemy decodes at once
+
 
 class Reader(Protocol):
     """Reads for one operation of one viewer. All that it reads is from one moment, unless it is renewed.
@@ -133,7 +135,11 @@ class OperationReader:
             try:
                 if self._connection is None:
                     self._connection = await self._stack.enter_async_context(self._database.read())
-                rows: Sequence[Any] = (await self._connection.execute(select, parameters)).all()
+                result = await self._connection.execute(select, parameters)
+                rows = list(result.fetchmany(PORTION))
+                while portion := result.fetchmany(PORTION):
+                    await asyncio.sleep(0)  # SQLAlchemy takes some 10 µs for each row, on the event loop
+                    rows += portion
                 return rows
             finally:
                 self._reading = None

@@ -16,6 +16,7 @@ from resolvers.sql.predicates import Condition
 from resolvers.sql.readers import OperationReader, Reader
 from resolvers.sql.row_source import RowSource
 from resolvers.sql.selects import Relation
+from schema.execution.pace import Pace
 
 LoadMany = Callable[[list[Any]], Awaitable[Sequence[Any]]]  # from keys to one result each
 
@@ -74,10 +75,15 @@ class Requester(Protocol):
 
 
 class Context:
-    """One operation's viewer, reader and loaders. Equal loads are made once for all fields that ask for them."""
+    """One operation's viewer, reader and loaders. Equal loads are made once for all fields that ask for them.
 
-    def __init__(self, reader: OperationReader, writing: WriteAccess | None = None) -> None:
-        self.reader, self.writing = reader, writing
+    Operations with the same `pace` take turns.
+    """
+
+    def __init__(
+        self, reader: OperationReader, writing: WriteAccess | None = None, *, pace: Pace | None = None
+    ) -> None:
+        self.reader, self.writing, self.pace = reader, writing, pace or Pace()
         self.viewer = reader.viewer
         # The outcome of the operation's only mutation, where a plan performed it but could not write the response.
         self.performed: asyncio.Future[Any] | None = None
@@ -88,7 +94,8 @@ class Context:
     async def load(self, name: Hashable, load_many: LoadMany, key: Any) -> Any:
         """The result of `load_many` for one key. Calls with an equal `name` are collected into one."""
         if name not in self._loaders:
-            self._loaders[name] = DataLoader(load_many)
+            loop: Any = LoaderLoop(self)
+            self._loaders[name] = DataLoader(load_many, loop=loop)
         future: Any = self._loaders[name].load(key)
         try:
             # graphql-core cancels the siblings of a null; other fields may wait for the same future.
@@ -145,6 +152,17 @@ class Context:
 
         count: int = await self.load(("count", row_set.key), load_many, key)
         return count
+
+
+class LoaderLoop:
+    """What a loader uses of the event loop. It loads when every field of the operation has had its turn to ask."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.create_future = asyncio.get_running_loop().create_future
+
+    def call_soon(self, callback: Callable[[], Any]) -> None:
+        self._context.pace.when_quiet(self._context, callback)
 
 
 def ignore_outcome(future: "asyncio.Future[Any]") -> None:

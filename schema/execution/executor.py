@@ -1,14 +1,12 @@
 """Executes operations: by plan where there is one, else by graphql-core."""
 
-import asyncio
 import datetime as dt
 from collections.abc import Callable
 from functools import partial
-from inspect import isawaitable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from graphql import ExecutionResult, OperationType, execute
+from graphql import OperationType
 
 from models import InspectionKind
 from models.db.database import Database
@@ -18,12 +16,14 @@ from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.readers import OperationReader, RequestInfo
 from schema.build import Graph
 from schema.execution import limits
+from schema.execution.bounds import ANSWER_LIMIT, Bounds, OperationStopped, Run
 from schema.execution.context import Context, WriteAccess
 from schema.execution.cost import COST_LIMIT, cost_excess
-from schema.execution.deadline import Deadline
 from schema.execution.documents import Documents
 from schema.execution.errors import InvalidOperation, coded_error, format_error
 from schema.execution.operation import GraphQLResponse, Operation, PreparedOperation
+from schema.execution.pace import Pace
+from schema.execution.paced_executor import execute_by_graphql_core
 from schema.fields import mutation
 from schema.plan.cache import PlanCache, PlanRunner
 
@@ -41,7 +41,8 @@ class Executor:
     `clock` gives the time in UTC, `zone` is the zone of the district's days. `notify` is called after a commit with
     events. `signer` signs the addresses of evidence; without it there are none. `planned` says whether operations are
     compiled; otherwise graphql-core executes all of them. `cost_limit` is the greatest cost of an operation, `deadline`
-    its longest time in seconds. `announced` are the kinds of inspections that enterprises are told of at the dispatch.
+    its longest time in seconds, and `answer_limit` the greatest size of its response in bytes. `announced` are the
+    kinds of inspections that enterprises are told of at the dispatch.
     """
 
     def __init__(
@@ -58,14 +59,16 @@ class Executor:
         cost_limit: int = COST_LIMIT,
         deadline: float | None = None,
         announced: frozenset[InspectionKind] = frozenset(),
+        answer_limit: int = ANSWER_LIMIT,
     ) -> None:
         self.graph, self._database, self.zone, self._clock = graph, database, zone, clock
         self._write_access, self._signer = WriteAccess(database, notify, announced), signer
         self._cost_limit = cost_limit
         plan_cache = partial(PlanCache, graph, sqlite=database.sqlite)
         self._documents = Documents(graph, plan_cache, introspection=introspection)
-        self._deadline = Deadline(deadline)
-        self.plans = PlanRunner(database.read_pool, sqlite=database.sqlite) if planned else None
+        self.bounds, self._pace = Bounds(deadline, answer_limit), Pace()
+        runner = partial(PlanRunner, database.read_pool, sqlite=database.sqlite, answer_limit=answer_limit)
+        self.plans = runner() if planned else None
 
     def prepare(self, operation: Operation) -> PreparedOperation:
         """Parse, validate and classify an operation, or look that up.
@@ -91,28 +94,27 @@ class Executor:
             return refused([coded_error(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")])
         info = self.request_info(viewer or NOBODY)
         context = self._context(info) if operation.parsed.kind is OperationType.MUTATION else None
-        run = self._deadline.begin()
         try:
-            response = await self._execute(operation, info, context, planned=viewer is not None)
-        except asyncio.CancelledError:
-            if not run.stopped:
-                raise
-            response = timed_out(self._deadline.seconds, context)
-        finally:
-            run.end()
-        if run.stopped and await run.was_cancelled():
-            raise asyncio.CancelledError
-        return response
+            return await self.bounds.bound(self._execute, operation, info, context, planned=viewer is not None)
+        except OperationStopped as stopped:
+            error = self.bounds.error(stopped.code)
+            if context is not None:
+                error["extensions"]["mutationsFinished"] = context.mutations_finished
+            return GraphQLResponse(errors=[error])
 
     async def _execute(
-        self, operation: PreparedOperation, info: RequestInfo, context: Context | None, *, planned: bool
+        self, run: Run, operation: PreparedOperation, info: RequestInfo, context: Context | None, *, planned: bool
     ) -> GraphQLResponse:
         if planned and self.plans is not None:
             perform = None if context is None else partial(mutation.perform_once, context)
-            data = await self.plans.data(operation.parsed.plans, operation.variables, info, perform=perform)
+            data = await self.plans.data(operation, info, perform=perform)
             if data is not None:
                 return GraphQLResponse(written=data)
-        return await self._execute_by_graphql_core(operation, context or self._context(info))
+        result = await execute_by_graphql_core(self.graph, operation, context or self._context(info), run)
+        errors = result.errors or []
+        if result.data is None and not any(error.path for error in errors):
+            return refused([format_error(error, ErrorCode.BAD_VARIABLES) for error in errors])
+        return GraphQLResponse(result.data, [format_error(error) for error in errors])
 
     async def run(self, operation: Operation, viewer: Viewer | None) -> GraphQLResponse:
         """Prepare and execute. A refused request is a response that was not started."""
@@ -126,7 +128,7 @@ class Executor:
         """The `data` of a subscription for one root value, as JSON; None where graphql-core must execute it."""
         if self.plans is None:
             return None
-        return await self.plans.data(operation.parsed.plans, operation.variables, self.request_info(viewer), root)
+        return await self.plans.data(operation, self.request_info(viewer), root)
 
     def request_info(self, viewer: Viewer) -> RequestInfo:
         return RequestInfo(viewer, self._clock(), self.zone, self._signer)
@@ -139,32 +141,7 @@ class Executor:
         return OperationReader(self._database, info.viewer, info.now, info.zone, info.signer)
 
     def _context(self, info: RequestInfo) -> Context:
-        return Context(self._reader(info), self._write_access)
-
-    async def _execute_by_graphql_core(self, operation: PreparedOperation, context: Context) -> GraphQLResponse:
-        try:
-            execution = execute(
-                self.graph._schema,
-                operation.parsed.document,
-                context_value=context,
-                variable_values=operation.variables,
-                operation_name=operation.parsed.name,
-            )
-            result: ExecutionResult = await execution if isawaitable(execution) else execution
-        finally:
-            await context.reader.close()
-        errors = result.errors or []
-        if result.data is None and not any(error.path for error in errors):
-            return refused([format_error(error, ErrorCode.BAD_VARIABLES) for error in errors])
-        return GraphQLResponse(result.data, [format_error(error) for error in errors])
-
-
-def timed_out(seconds: float | None, context: Context | None) -> GraphQLResponse:
-    """The response to an operation that the deadline has stopped; for a mutation, with how much of it has ended."""
-    error = coded_error(ErrorCode.TIMEOUT, f"The operation took longer than {seconds:g} seconds, and was stopped.")
-    if context is not None:
-        error["extensions"]["mutationsFinished"] = context.mutations_finished
-    return GraphQLResponse(errors=[error])
+        return Context(self._reader(info), self._write_access, pace=self._pace)
 
 
 def refused(errors: list[dict[str, Any]]) -> GraphQLResponse:

@@ -3,18 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from inspect import isawaitable
 from typing import Any
 
 import orjson
-from graphql import ExecutionResult, execute
+from graphql import ExecutionResult
 
 import models
 from models.db.outages import is_outage
 from models.visibility import Visibility
 from schema.build import Graph
+from schema.execution.bounds import ANSWER_LIMIT, Bounds, OperationStopped, Run
 from schema.execution.context import Context, Record
 from schema.execution.errors import format_error
+from schema.execution.paced_executor import execute_by_graphql_core
 from schema.live.request import SubscriptionRequest
 from subscriptions.event_filter import EventFilter
 
@@ -25,6 +26,7 @@ Planned = Callable[[Any], Awaitable[bytes | None]]
 # How often a rendering is tried while the database is away, and so about how many seconds it waits.
 ATTEMPTS, PAUSE = 40, 0.5
 EXECUTE_SECONDS = 15.0
+BOUNDS = Bounds(None, ANSWER_LIMIT)
 
 
 class DatabaseAway(Exception):
@@ -52,8 +54,10 @@ class EventRenderer:
                     data = await self.planned(root)
                     if data is not None:
                         return payload(orjson.Fragment(data), [], cursor)
-                    result = await self._result(root)
+                    result = await BOUNDS.bound(self._result, root)
             except Exception as error:
+                if isinstance(error, OperationStopped):
+                    return payload(None, [BOUNDS.error(error.code)], cursor)
                 if not is_outage(error):
                     raise
             else:
@@ -62,20 +66,9 @@ class EventRenderer:
             await asyncio.sleep(PAUSE)
         raise DatabaseAway
 
-    async def _result(self, root: Any) -> ExecutionResult:
+    def _result(self, run: Run, root: Any) -> Awaitable[ExecutionResult]:
         context = self.contexts(self.request.visibility)
-        try:
-            running = execute(
-                self.graph._schema,
-                self.request.operation.parsed.document,
-                root_value=root,
-                context_value=context,
-                variable_values=self.request.operation.variables,
-                operation_name=self.request.operation.parsed.name,
-            )
-            return await running if isawaitable(running) else running
-        finally:
-            await context.reader.close()
+        return execute_by_graphql_core(self.graph, self.request.operation, context, run, root)
 
 
 def payload(data: Any, errors: list[dict[str, Any]], cursor: str | None) -> bytes:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import structlog
@@ -15,21 +15,28 @@ from graphql import (
     VariableNode,
 )
 
-from models.db.read_pool import Fetch, MultipleStatements, ReadPool
+from models.db.read_pool import Fetch, MultipleStatements, ReadPool, TooMuchRead
 from models.visibility import Visibility
-from resolvers.errors import RequestError
+from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql.readers import DriverReader, RequestInfo
 from schema.build import Graph
+from schema.execution.bounds import OperationStopped
 from schema.fields.source import LoadField
 from schema.plan.fallback import FallbackRequired
 from schema.plan.mutation_step import MutationStep, mutation_step
 from schema.plan.planner import Planner
-from schema.plan.steps import ExecutionState, ObjectStep
+from schema.plan.steps import AnswerSize, ExecutionState, ObjectStep
 from schema.plan.variables import NO_VARIABLES, VariableCoercion, Variables
+
+if TYPE_CHECKING:
+    from schema.execution.operation import PreparedOperation
 
 log = structlog.get_logger(__name__)
 
 PLANS_MAXIMUM = 40  # of one operation
+# An operation of a greater cost is computed in a thread: it would hold up the event loop for more than about 10 ms.
+HEAVY_COST = 10_000
+READ_FACTOR = 2  # an operation may read so many times more bytes than its response may have
 
 # Carries out a mutation: takes its field and arguments, and returns the field's value.
 PerformMutation = Callable[[LoadField, dict[str, Any]], Awaitable[Any]]
@@ -125,31 +132,32 @@ def condition_variables(document: DocumentNode) -> tuple[str, ...]:
 class PlanRunner:
     """Runs plans on one database. `served` counts operations answered by plan, `left` all others by reason."""
 
-    def __init__(self, pool: ReadPool, *, sqlite: bool) -> None:
-        self._pool, self._sqlite = pool, sqlite
+    def __init__(self, pool: ReadPool, *, sqlite: bool, answer_limit: int) -> None:
+        self._pool, self._sqlite, self._answer_limit = pool, sqlite, answer_limit
         self.served = 0
         self.left: Counter[str] = Counter()
 
     async def data(
         self,
-        plans: PlanCache,
-        variables: dict[str, Any],
+        operation: "PreparedOperation",
         info: RequestInfo,
         root: Any = None,
         perform: PerformMutation | None = None,
     ) -> bytes | None:
         """The operation's `data` as JSON; None where graphql-core must execute it, also after `perform` has run.
 
-        graphql-core executes whatever has an error, since its errors have paths.
+        graphql-core executes whatever has an error, since its errors have paths. Raises OperationStopped.
         """
         try:
-            data = await self._run(plans, variables, info, root, perform)
+            data = await self._run(operation, info, root, perform)
         except FallbackRequired as reason:
             self.left[str(reason)] += 1
             return None
         except (RequestError, GraphQLError) as error:
             self.left[type(error).__name__] += 1
             return None
+        except (OperationStopped, TooMuchRead):
+            raise OperationStopped(ErrorCode.TOO_LARGE) from None
         except Exception as error:
             self.left[type(error).__name__] += 1
             log.warning("a plan failed", error=type(error).__name__)
@@ -158,28 +166,32 @@ class PlanRunner:
         return data
 
     async def _run(
-        self,
-        plans: PlanCache,
-        variables: dict[str, Any],
-        info: RequestInfo,
-        root: Any,
-        perform: PerformMutation | None,
+        self, operation: "PreparedOperation", info: RequestInfo, root: Any, perform: PerformMutation | None
     ) -> bytes:
-        coerced = plans.variables(variables) if plans.variables else NO_VARIABLES
+        plans = operation.parsed.plans
+        coerced = plans.variables(operation.variables) if plans.variables else NO_VARIABLES
         plan = plans.plan(coerced, info.viewer.visibility)
         step = plan.root
         if isinstance(step, MutationStep):
             assert perform is not None
             arguments = step.arguments(ExecutionState(coerced, DriverReader(info, unread, sqlite=self._sqlite)))
             root = await perform(step.field, arguments)
+        heavy = operation.cost > HEAVY_COST
+        limit = self._answer_limit
+        size = AnswerSize(limit) if heavy else None
 
         async def work(fetch: Fetch) -> bytes:
             if plan.single is None:
                 fetch = plan.counting(fetch)
             reader = DriverReader(info, fetch, sqlite=self._sqlite)
-            [result] = await step.run(ExecutionState(coerced, reader), [root])
-            return orjson.dumps(result)
+            [result] = await step.run(ExecutionState(coerced, reader, limit, size), [root])
+            data = orjson.dumps(result)
+            if len(data) > limit:
+                raise OperationStopped(ErrorCode.TOO_LARGE)
+            return data
 
+        if heavy:
+            return await self._pool.read_much(work, READ_FACTOR * limit)
         try:
             return await self._pool.read(work, single=bool(plan.single))
         except MultipleStatements:

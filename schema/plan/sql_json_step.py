@@ -8,9 +8,11 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select, bindparam
 
+from resolvers.errors import ErrorCode
 from resolvers.sql.predicates import table_column
 from resolvers.sql.prepared import Statement
 from resolvers.sql.row_source import STATEMENTS_CACHED
+from schema.execution.bounds import OperationStopped
 from schema.fields.source import JsonCompiler, SelectedField
 from schema.plan.fallback import FallbackRequired
 from schema.plan.selections import row_model
@@ -42,10 +44,12 @@ class SqlJsonStep:
                 self._statements.clear()
             statement = Statement(self.write(requests.writer, key_name), sqlite=False)
             self._statements[key_name, requests.shape] = statement
-        fetched = await state.reader.fetch(statement, requests.values | {"key": key})
+        fetched = await state.reader.fetch(statement, requests.values | {"key": key, "limit": state.limit})
         if not fetched:
             return [None]
-        text: bytes = fetched[0][0]
+        text: bytes | None = fetched[0][0]
+        if text is None:
+            raise OperationStopped(ErrorCode.TOO_LARGE)
         if MISSING_BYTE in text:
             raise FallbackRequired("a null where none may be")
         return [orjson.Fragment(text)]
@@ -54,7 +58,11 @@ class SqlJsonStep:
 def list_step(compiler: JsonCompiler, write: JsonWriter, *, required: bool) -> SqlJsonStep:
     """The value of a root field that has no parent."""
     no_parent: Any = sa.select().subquery()
-    return SqlJsonStep(compiler.scopes, lambda writer, _: sa.select(as_bytes(write(writer, no_parent))), None, required)
+
+    def write_list(writer: ScopeWriter, _: Any) -> Select[Any]:
+        return bounded(sa.select(as_bytes(write(writer, no_parent)).label("text")))
+
+    return SqlJsonStep(compiler.scopes, write_list, None, required)
 
 
 def row_step(
@@ -77,9 +85,17 @@ def row_step(
         row = model.__table__.alias()
         column = table_column(columns[key_name])
         matches = row.c[column.key] == bindparam("key", type_=column.type)
-        return sa.select(as_bytes(json_object(entries, writer, row))).where(matches, *writer.where(scope, row))
+        text = as_bytes(json_object(entries, writer, row)).label("text")
+        return bounded(sa.select(text).where(matches, *writer.where(scope, row)))
 
     return SqlJsonStep(compiler.scopes, write, key, selected.required)
+
+
+def bounded(select: Select[Any]) -> Select[Any]:
+    """The text, or NULL where it is longer than the parameter `limit`: so that it is not sent."""
+    # With the offset PostgreSQL computes the text once, not once for each use.
+    text = select.offset(sa.literal_column("0")).subquery().c.text
+    return sa.select(sa.case((sa.func.octet_length(text) <= bindparam("limit", type_=sa.Integer), text)))
 
 
 def fragment(text: str) -> orjson.Fragment:

@@ -8,27 +8,54 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import orjson
 from graphql import GraphQLList, GraphQLNonNull
 
 from models.visibility import Viewer
+from resolvers.errors import ErrorCode
 from resolvers.sql import selects
 from resolvers.sql.readers import DriverReader
 from resolvers.sql.row_source import RowSource
 from resolvers.sql.selects import ExtraSelect, Relation
+from schema.execution.bounds import ANSWER_LIMIT, OperationStopped
 from schema.plan.fallback import FallbackRequired
 from schema.plan.row_codec import RowLayout
 from schema.plan.variables import Variables
 
 T = TypeVar("T")
 
+PORTION = 256  # objects that are built at once where the answer is large
+
+
+class AnswerSize:
+    """Bounds the JSON of a large answer: it is written object by object, and so never takes much more than `limit`."""
+
+    __slots__ = ("limit", "written")
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.written = limit, 0
+
+    def fragments(self, values: Sequence[Any], total: int) -> tuple[list[orjson.Fragment], int]:
+        """The values as JSON texts, and `total` with their sizes added. Raises OperationStopped."""
+        texts = [orjson.dumps(value) for value in values]
+        total += sum(map(len, texts))
+        if total > self.limit:
+            raise OperationStopped(ErrorCode.TOO_LARGE)
+        return [orjson.Fragment(text) for text in texts], total
+
 
 class ExecutionState:
-    """What one execution brings to a plan: its variables, and the reader with its viewer and clock."""
+    """What one execution brings to a plan: its variables, and the reader with its viewer and clock.
 
-    __slots__ = ("now", "reader", "variables", "viewer")
+    `limit` is the greatest size of the answer in bytes. `size` counts that of a large answer, and is None for others.
+    """
 
-    def __init__(self, variables: Variables, reader: DriverReader) -> None:
-        self.variables, self.reader = variables, reader
+    __slots__ = ("limit", "now", "reader", "size", "variables", "viewer")
+
+    def __init__(
+        self, variables: Variables, reader: DriverReader, limit: int = ANSWER_LIMIT, size: AnswerSize | None = None
+    ) -> None:
+        self.variables, self.reader, self.limit, self.size = variables, reader, limit, size
         self.viewer: Viewer = reader.viewer
         self.now = reader.now
 
@@ -92,13 +119,26 @@ class ObjectStep:
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         if not rows:
             return []
+        before = 0 if state.size is None else state.size.written
         columns: list[Sequence[Any]] = []
         for step in self._steps:
             values = await step.run(state, rows)
             if step.required and None in values:
                 raise FallbackRequired("a null where none may be")
             columns.append(values)
-        return self._build(rows, state.now, *columns)
+        if state.size is None:
+            return self._build(rows, state.now, *columns)
+        built: list[Any] = []
+        total = before
+        for start in range(0, len(rows), PORTION):
+            part = slice(start, start + PORTION)
+            objects = self._build(rows[part], state.now, *[values[part] for values in columns])
+            fragments, total = state.size.fragments(objects, total)
+            built += fragments
+        # The objects contain the values of the steps below. A value that is used in many objects makes them larger, and
+        # one that is used in none was written all the same.
+        state.size.written = max(state.size.written, total)
+        return built
 
 
 @dataclass(eq=False)

@@ -41,17 +41,24 @@ async def until_running(database: Database, number: int) -> None:
 def endless_reads(database: Database) -> Any:
     """Make every SELECT endless: those of the read pool, and those by SQLAlchemy. Yields a list that counts them."""
     begun: list[str] = []
-    read = database.read_pool.read
+    pool = database.read_pool
+    read, read_much = pool.read, pool.read_much
 
-    async def endless_read(work: Any, *, single: bool = False) -> Any:
-        def replaced(fetch: Any) -> Any:
+    def replaced(work: Any) -> Any:
+        def replaced_work(fetch: Any) -> Any:
             def replace(text: str, arguments: list[Any], keys: int | None) -> Any:
                 begun.append(text)
                 return fetch(endless(database), [], None)
 
             return work(replace)
 
-        return await read(replaced, single=single)
+        return replaced_work
+
+    async def endless_read(work: Any, *, single: bool = False) -> Any:
+        return await read(replaced(work), single=single)
+
+    async def endless_read_much(work: Any, limit: int) -> Any:
+        return await read_much(replaced(work), limit)
 
     def replace(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
         if not statement.startswith("SELECT"):
@@ -59,10 +66,10 @@ def endless_reads(database: Database) -> Any:
         begun.append(statement)
         return endless(database), ()
 
-    database.read_pool.read = endless_read  # type: ignore[method-assign]  # restored below
+    pool.read, pool.read_much = endless_read, endless_read_much  # type: ignore[method-assign]  # restored below
     sa.event.listen(database.engine.sync_engine, "before_cursor_execute", replace, retval=True)
     try:
         yield begun
     finally:
-        database.read_pool.read = read  # type: ignore[method-assign]  # as above
+        pool.read, pool.read_much = read, read_much  # type: ignore[method-assign]  # as above
         sa.event.remove(database.engine.sync_engine, "before_cursor_execute", replace)

@@ -111,7 +111,7 @@ async def test_statements_do_not_grow_with_the_parents(
 
 async def test_a_load_for_each_parent_is_noticed(graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """`test_statements_do_not_grow_with_the_parents` would fail if a loader did not batch."""
-    monkeypatch.setattr(context_module, "DataLoader", lambda read: DataLoader(read, max_batch_size=1))
+    monkeypatch.setattr(context_module, "DataLoader", lambda read, **options: DataLoader(read, max_batch_size=1))
     parents, query = await ids_of(demo, NODES["Enterprise"], MANY), (graph, demo, NODES["Enterprise"], "hazards")
     _, few = await FieldQuery(*query, planned=False).values(parents[:FEW])
     _, many = await FieldQuery(*query, planned=False).values(parents)

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.db.database import Database
+from resolvers.errors import ErrorCode
 from schema.build import Graph
-from schema.execution.deadline import Deadline
+from schema.execution.bounds import ANSWER_LIMIT, Bounds, OperationStopped, Run
 from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, Operation
 from tests.conftest import COMMANDER, NOW, SHANGHAI, Databases
@@ -42,8 +43,8 @@ def executor(graph: Graph, database: Database, seconds: float, *, planned: bool 
 
 def expire(running: Executor) -> None:
     """Stop the executor's operations now, as their deadline would."""
-    for run in list(running._deadline._runs):
-        run.stop()
+    for run in list(running.bounds._runs):
+        run.stop(ErrorCode.TIMEOUT)
 
 
 def warning(headline: str, **more: Any) -> dict[str, Any]:
@@ -176,68 +177,51 @@ async def test_the_response_says_how_many_mutations_have_ended(
 
 
 async def test_each_run_expires_after_its_own_time() -> None:
-    deadline = Deadline(0.05)
-    ended: list[int] = []
+    bounds = Bounds(0.05, ANSWER_LIMIT)
 
-    async def operate(number: int, *, for_ever: bool) -> None:
-        run = deadline.begin()
-        try:
-            if for_ever:
-                await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            assert run.stopped
-            assert not await run.was_cancelled()
-            ended.append(number)
-        finally:
-            run.end()
+    async def operate(run: Run, number: int) -> int:
+        if number % 2:
+            await asyncio.Event().wait()
+        return number
 
-    for round_ in range(3):
-        tasks = [asyncio.create_task(operate(i, for_ever=i % 2 == 0)) for i in range(10)]
+    for _ in range(3):
         async with asyncio.timeout(PATIENCE):
-            await asyncio.gather(*tasks)
-        assert ended == [0, 2, 4, 6, 8] * (round_ + 1)
-    assert deadline._runs == {}
+            works = (bounds.bound(operate, number) for number in range(10))
+            results = await asyncio.gather(*works, return_exceptions=True)
+        assert [0 if isinstance(result, OperationStopped) else 1 for result in results] == [1, 0] * 5
+    assert bounds._runs == {}
 
 
 async def test_a_task_that_is_cancelled_at_its_deadline_stays_cancelled() -> None:
-    deadline = Deadline(LATE)
+    runs: list[Run] = []
 
-    async def operate() -> None:
-        run = deadline.begin()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            assert run.stopped
-            if await run.was_cancelled():
-                raise
-        finally:
-            run.end()
+    async def operate(run: Run) -> None:
+        runs.append(run)
+        await asyncio.Event().wait()
 
-    task = asyncio.create_task(operate())
+    task = asyncio.create_task(Bounds(LATE, ANSWER_LIMIT).bound(operate))
     await asyncio.sleep(0)
-    [run] = deadline._runs
-    run.stop()
+    runs[0].stop(ErrorCode.TIMEOUT)
     task.cancel()
     await asyncio.wait({task}, timeout=PATIENCE)
     assert task.cancelled()
 
 
 async def test_a_cancellation_that_comes_as_the_operation_ends_does_not_outlive_it() -> None:
-    deadline = Deadline(LATE)
-
-    async def operate() -> str:
-        run = deadline.begin()
-        run.stop()  # this task does not wait before it ends
-        run.end()
-        assert not await run.was_cancelled()
-        await asyncio.sleep(0)
+    async def operate(run: Run) -> str:
+        run.stop(ErrorCode.TIMEOUT)  # this task does not wait before it ends
         return "ended"
 
-    assert await asyncio.create_task(operate()) == "ended"
+    async def rest() -> str:
+        result = await Bounds(LATE, ANSWER_LIMIT).bound(operate)
+        await asyncio.sleep(0)
+        return result
+
+    assert await asyncio.create_task(rest()) == "ended"
 
 
 @pytest.mark.database_independent
 async def test_without_a_deadline_nothing_is_bounded(graph: Graph, databases: Databases, demo: Database) -> None:
     running = Executor(graph, demo, SHANGHAI, lambda: NOW)
     assert (await running.run(Operation("{ zones { id } }"), COMMANDER)).errors == []
-    assert running._deadline._timer is None
+    assert running.bounds._timer is None
