@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 from tests.hostile.case import COMMANDER, NOBODY, WALL, Case, operation, request_case
 from tests.hostile.texts import fragment, joined, nest, repeated
+from tests.support import hostile_documents as worst
 
 GROUP = "documents"
 BAD = "400 BAD_DOCUMENT"
 NAMED = "400 BAD_DOCUMENT|400 BAD_REQUEST"
 ANSWERED = "200 data"
 CHEAP = "200 data|400 BAD_DOCUMENT|400 TOO_COSTLY"
+ANY = CHEAP + "|400 BAD_VARIABLES|400 BAD_REQUEST|400 BAD_ID|200 BAD_ID|200 BAD_INPUT|200 BAD_PAGE|200 FORBIDDEN"
 NOBODY_TOO = "|401 UNAUTHENTICATED|200 UNAUTHENTICATED|413 BAD_REQUEST"
 
 SYNTAX = {
@@ -252,10 +254,14 @@ def cases() -> Iterator[Case]:
                 GROUP,
                 f"{kind}: {name}",
                 operation(text),
-                CHEAP + "|400 BAD_ID|200 BAD_ID|200 BAD_INPUT|200 BAD_PAGE",
+                ANY,
                 nobody=CHEAP + NOBODY_TOO,
                 viewers=[NOBODY, WALL, COMMANDER],
             )
+    for kind, name, text in worst.documents():
+        # Some are refused and some answered; each is as large as the limits allow.
+        request = operation(text, variables={"v": True} if "$v:Boolean" in text else {})
+        yield request_case(GROUP, f"worst {kind}: {name}", request, ANY, nobody=CHEAP + NOBODY_TOO)
     yield request_case(
         GROUP, "an operation that is not there", operation("query A { __typename }", operationName="B"), NAMED
     )
