@@ -12,6 +12,7 @@ from models.db.database import driver_url
 from models.notice import ANNOUNCEABLE
 from models.visibility import Role
 from web.auth.addresses import is_safe_url
+from web.auth.claim_mapping import ClaimMapping
 from web.auth.keys import SECRET_MINIMUM, Secrets
 from web.auth.tokens import demo_secret
 from web.origins import host_names, origins
@@ -60,6 +61,15 @@ class Settings(BaseSettings):
     )
     oidc_client_secret: SecretStr | None = Field(
         default=None, description="Huhang's secret at the identity provider; a public client has none."
+    )
+    jwks_url: str | None = Field(
+        default=None, description="Address of an identity provider's keys, to accept its tokens as bearer tokens."
+    )
+    jwks_issuer: str | None = Field(
+        default=None, validate_default=True, description="Issuer that these tokens must name."
+    )
+    jwks_audience: str | None = Field(
+        default=None, validate_default=True, description="Audience that these tokens must name: this server's own."
     )
     oidc_label: str = Field(default="OpenID Connect", description="Name of the identity provider on the sign-in page.")
     oidc_scope: str = Field(default="openid profile", description="Scopes that Huhang asks the identity provider for.")
@@ -168,6 +178,12 @@ class Settings(BaseSettings):
         networks(value)
         return value
 
+    @property
+    def claim_mapping(self) -> ClaimMapping:
+        return ClaimMapping(
+            roles_of(self.oidc_roles), self.oidc_role_claim, self.oidc_inspector_claim, self.oidc_enterprise_claim
+        )
+
     @field_validator("secret")
     @classmethod
     def _check_length(cls, value: SecretStr | None) -> SecretStr | None:
@@ -206,17 +222,24 @@ class Settings(BaseSettings):
             raise ValueError("this is one address, such as https://huhang.example.org")
         return value
 
-    @field_validator("oidc_issuer")
+    @field_validator("oidc_issuer", "jwks_url")
     @classmethod
     def _check_issuer(cls, value: str | None) -> str | None:
         if value is not None and not is_safe_url(value):
             raise ValueError("this is an address of HTTPS, or of HTTP on this machine")
         return value
 
+    @field_validator("jwks_issuer", "jwks_audience")
+    @classmethod
+    def _check_jwks(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if not value and info.data.get("jwks_url") is not None:
+            raise ValueError("with HUHANG_JWKS_URL it is needed")
+        return value
+
     @field_validator("oidc_roles")
     @classmethod
     def _check_roles(cls, value: str, info: ValidationInfo) -> str:
-        if not roles_of(value) and info.data.get("oidc_issuer") is not None:
+        if not roles_of(value) and (info.data.get("oidc_issuer") or info.data.get("jwks_url")):
             raise ValueError("with an identity provider at least one role is needed")
         return value
 

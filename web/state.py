@@ -17,6 +17,7 @@ from subscriptions.notifier import Notifier
 from web.admission import Admission, FailedTokens
 from web.auth.endpoints import PeopleEndpoints
 from web.auth.keys import Purpose
+from web.auth.provider_tokens import ProviderTokens, TokenProvider
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
 from web.settings import Settings, announced_kinds, secrets
@@ -39,7 +40,9 @@ class AppState:
         self._zone_known = False
         # In demo mode a request without a token sees what a wall sees.
         anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
-        self.viewers = Authenticator(self.tokens, self.database, clock, anonymous, demo=settings.demo)
+        self.viewers = Authenticator(
+            self.tokens, self.database, clock, anonymous, demo=settings.demo, provider=self._token_provider(clock)
+        )
         self.shares = Shares(settings.share_limits, self.database.heavy_reads)
         failed = FailedTokens(settings.failed_tokens_per_minute, settings.bus_url)
         self.admission = Admission(self.viewers, self.shares, failed)
@@ -66,6 +69,14 @@ class AppState:
             self.admission, self.database, store, signer, clock, limit=settings.evidence_limit
         )
         self.people = PeopleEndpoints(settings, self.secrets, self.database, self.admission, clock)
+
+    def _token_provider(self, clock: Callable[[], dt.datetime]) -> TokenProvider | None:
+        """What reads the bearer tokens of an identity provider, if one is set."""
+        settings = self.settings
+        if settings.jwks_url is None:
+            return None
+        tokens = ProviderTokens(settings.jwks_url, settings.jwks_issuer or "", settings.jwks_audience or "", clock)
+        return TokenProvider(tokens, settings.claim_mapping, self.database, clock)
 
     async def _learn_zone(self) -> None:
         """Look for the district's time zone until there is a district. A district's zone never changes."""

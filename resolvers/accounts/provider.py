@@ -40,14 +40,25 @@ async def sign_in_provided(database: Database, person: ProvidedPerson, client: C
     Returns the secret for the cookie. Raises RequestError: BAD_INPUT when the register has no such inspector or
     enterprise, BAD_CREDENTIALS when the account is disabled.
     """
-    actor = Actor(PROVIDER, client.address)
+    account = await provided_account(database, person, client.address, now)
+    return await complete_sign_in(database, SignIn(account.id, client, PROVIDER), now)
+
+
+async def provided_account(
+    database: Database, person: ProvidedPerson, address: str | None, now: dt.datetime
+) -> Account:
+    """The person's account, which is made at first and follows the provider's role, unless it is disabled.
+
+    Raises RequestError when the register has no such inspector or enterprise.
+    """
+    actor = Actor(PROVIDER, address)
     account = await find_account_of_provider(database, person.issuer, person.subject)
     if account is None:
         account = await _create(database, person, actor, now)
     elif account.disabled_at is None:
         full_name = clean_full_name(person.full_name) or account.full_name
         account = await change_account(database, account.id, Changes(full_name=full_name, role=person.role), actor, now)
-    return await complete_sign_in(database, SignIn(account.id, client, PROVIDER), now)
+    return account
 
 
 async def _create(database: Database, person: ProvidedPerson, actor: Actor, now: dt.datetime) -> Account:

@@ -5,8 +5,8 @@ checked at once.
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,10 +25,11 @@ INSPECTOR, ENTERPRISE = table_of(models.Inspector), table_of(models.Enterprise)
 class Proof(NamedTuple):
     """What credentials rest on: a row that must stay as it is.
 
-    The key is a token's `jti`, the SHA-256 of a login's secret, a badge, or a credit code or external id.
+    The key is a token's `jti`, the SHA-256 of a login's secret, an account's own, a badge, or a credit code or
+    external id.
     """
 
-    kind: Literal["token", "login", "inspector", "enterprise"]
+    kind: Literal["token", "login", "account", "inspector", "enterprise"]
     key: str
 
 
@@ -112,18 +113,27 @@ async def _logins(connection: AsyncConnection, keys: list[str], now: dt.datetime
         *valid_conditions(LOGIN, now),
     )
     return {
-        row.secret_hash: Holder(
-            role=row.role,
-            identity=f"account:{row.id}",
-            name=row.full_name,
-            inspector=row.inspector_id,
-            enterprise=row.enterprise_id,
-            account=row.id,
-            expires_at=row.expires_at,
-            row=row.login_id,
-        )
+        row.secret_hash: replace(_of_account(row), expires_at=row.expires_at, row=row.login_id)
         for row in await connection.execute(statement, {"keys": keys})
     }
+
+
+async def _accounts(connection: AsyncConnection, keys: list[str], now: dt.datetime) -> dict[str, Holder]:
+    """By the account's own key, as text."""
+    enabled = (among(ACCOUNT.c.id, "keys", connection.dialect.name == "sqlite"), ACCOUNT.c.disabled_at.is_(None))
+    rows = await connection.execute(sa.select(ACCOUNT).where(*enabled), {"keys": [int(key) for key in keys]})
+    return {str(row.id): _of_account(row) for row in rows}
+
+
+def _of_account(row: Any) -> Holder:
+    return Holder(
+        role=row.role,
+        identity=f"account:{row.id}",
+        name=row.full_name,
+        inspector=row.inspector_id,
+        enterprise=row.enterprise_id,
+        account=row.id,
+    )
 
 
 async def _inspectors(connection: AsyncConnection, keys: list[str], now: dt.datetime) -> dict[str, Holder]:
@@ -154,6 +164,7 @@ Finder = Callable[[AsyncConnection, list[str], dt.datetime], Awaitable[dict[str,
 FINDERS: dict[str, Finder] = {
     "token": _tokens,
     "login": _logins,
+    "account": _accounts,
     "inspector": _inspectors,
     "enterprise": _enterprises,
 }

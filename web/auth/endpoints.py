@@ -12,11 +12,11 @@ from web.auth.cipher import Cipher
 from web.auth.cookies import Cookies
 from web.auth.keys import Purpose, Secrets
 from web.auth.oidc import Provider
-from web.auth.oidc_endpoints import ClaimNames, OidcEndpoints
+from web.auth.oidc_endpoints import OidcEndpoints
 from web.auth.own_account import OwnAccountEndpoints
 from web.auth.passwords import Passwords
 from web.auth.sign_in import PasswordSignIn
-from web.settings import Settings, roles_of
+from web.settings import Settings
 
 
 class PeopleEndpoints:
@@ -54,15 +54,13 @@ class PeopleEndpoints:
     ) -> None:
         client_secret = None if settings.oidc_client_secret is None else settings.oidc_client_secret.get_secret_value()
         provider = Provider(issuer, settings.oidc_client_id or "", client_secret, settings.oidc_scope, clock)
-        claims = ClaimNames(settings.oidc_role_claim, settings.oidc_inspector_claim, settings.oidc_enterprise_claim)
         endpoints = OidcEndpoints(
             provider,
             database,
             Cipher(secrets.keys(Purpose.OIDC_FLOWS)),
             cookies,
             clock,
-            roles=roles_of(settings.oidc_roles),
-            claims=claims,
+            mapping=settings.claim_mapping,
             public_url=settings.public_url,
         )
         self.routes += endpoints.routes

@@ -1,9 +1,8 @@
 """Signing in at an identity provider: to the provider, back with a code, and on to the page that was wanted."""
 
-import dataclasses
 import datetime as dt
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -12,13 +11,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from models import Role
 from models.db.database import Database
 from resolvers.accounts.provider import ProvidedPerson, sign_in_provided
-from resolvers.accounts.records import AccountRole
 from resolvers.errors import ErrorCode, RequestError
 from web.auth.addresses import local_path
 from web.auth.cipher import Cipher
+from web.auth.claim_mapping import ClaimMapping
 from web.auth.cookies import FLOW_SECONDS, Cookies
 from web.auth.json_api import NO_STORE, endpoint
 from web.auth.oidc import Flow, Provider, ProviderError, ProviderSilent
@@ -40,17 +38,8 @@ class SignInFailed(Exception):
         self.code = code
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ClaimNames:
-    """Which claims say what a person is in the bureau. A dot leads into an object: `realm_access.roles`."""
-
-    role: str
-    inspector: str
-    enterprise: str
-
-
 class OidcEndpoints:
-    """`roles` maps values of the role claim to roles; the first one that a person has counts."""
+    """Where the browser goes and comes back. `mapping` says what the provider's claims make of a person."""
 
     def __init__(
         self,
@@ -60,12 +49,11 @@ class OidcEndpoints:
         cookies: Cookies,
         clock: Callable[[], dt.datetime],
         *,
-        roles: Mapping[str, Role],
-        claims: ClaimNames,
+        mapping: ClaimMapping,
         public_url: str | None,
     ) -> None:
         self._provider, self._database, self._cipher, self._cookies = provider, database, cipher, cookies
-        self._clock, self._roles, self._claims, self._public_url = clock, roles, claims, public_url
+        self._clock, self._mapping, self._public_url = clock, mapping, public_url
 
     @property
     def routes(self) -> list[Route]:
@@ -129,45 +117,16 @@ class OidcEndpoints:
             raise SignInFailed(DISABLED if error.code is ErrorCode.BAD_CREDENTIALS else NO_ROLE) from None
 
     def _person(self, claims: dict[str, Any]) -> ProvidedPerson:
-        values = texts(claim_at(claims, self._claims.role))
-        kind = next((kind for value, kind in self._roles.items() if value in values), None)
-        if kind is None:
+        person = self._mapping.person(self._provider.issuer, claims)
+        if person is None:
             raise SignInFailed(NO_ROLE)
-        badge, code = (claim_at(claims, name) for name in (self._claims.inspector, self._claims.enterprise))
-        role = AccountRole(
-            kind=kind,
-            inspector=one_text(badge) if kind is Role.INSPECTOR else None,
-            enterprise=one_text(code) if kind is Role.ENTERPRISE else None,
-        )
-        names = [claims[name] for name in ("preferred_username", "email") if isinstance(claims.get(name), str)]
-        full_name = one_text(claims.get("name")) or ""
-        return ProvidedPerson(self._provider.issuer, str(claims["sub"]), names, full_name, role)
+        return person
 
 
 def failure_of(error: ProviderError) -> str:
     """The code for an error of the provider, which the log has in full."""
     log.warning("identity provider failed", reason=str(error))
     return SILENT if isinstance(error, ProviderSilent) else FAILED
-
-
-def claim_at(claims: dict[str, Any], name: str) -> Any:
-    """A claim by its name, or by a path of names with dots."""
-    if name in claims:
-        return claims[name]
-    value: Any = claims
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def texts(value: Any) -> list[str]:
-    """A claim that is one text or a list of texts."""
-    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
-
-
-def one_text(value: Any) -> str | None:
-    """A claim that is one text both databases can store."""
-    return value if isinstance(value, str) and value and "\0" not in value else None
 
 
 def redirect_to_sign_in(code: str) -> Response:

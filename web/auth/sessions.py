@@ -14,6 +14,7 @@ from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import viewers
 from resolvers.queries.holders import Proof, find_holders
 from web.auth.credentials import Credentials
+from web.auth.provider_tokens import TokenProvider
 from web.auth.tokens import Claims, Tokens
 from web.auth.viewers import Holders, Identified, KnownViewer, Usage, proofs_of, same
 
@@ -63,7 +64,8 @@ class Session:
 class Authenticator:
     """Turns credentials into viewers. `anonymous` is the viewer of a request without any, or None to refuse it.
 
-    `demo` accepts tokens that were signed with the server's secret but not issued.
+    `demo` accepts tokens that were signed with the server's secret but not issued. `provider` knows the tokens of an
+    identity provider.
     """
 
     def __init__(
@@ -74,8 +76,10 @@ class Authenticator:
         anonymous: Viewer | None,
         *,
         demo: bool = False,
+        provider: TokenProvider | None = None,
     ) -> None:
         self._tokens, self._database, self._clock, self.anonymous, self._demo = tokens, database, clock, anonymous, demo
+        self._provider = provider
         self._cache: OrderedDict[Credentials, KnownViewer] = OrderedDict()
         self.sessions: set[Session] = set()
         self._usage = Usage(database, clock)
@@ -99,7 +103,7 @@ class Authenticator:
         cached = self._cache.get(credentials)
         if cached is not None and now < cached.until:
             return cached.viewer
-        identified = self._identify(credentials, now)
+        identified = await self._identify(credentials, now)
         viewer = await self._find(identified, now)
         self._cache[credentials] = KnownViewer(viewer, identified, min(now + FRESH, viewer.expires_at or now))
         if len(self._cache) > CACHE_SIZE:
@@ -110,7 +114,7 @@ class Authenticator:
         """The viewer as the database has them now, for a stream. Raises RequestError like `authenticate`."""
         if credentials is None:
             return Session(self, self.anonymous)
-        identified = self._identify(credentials, self._clock())
+        identified = await self._identify(credentials, self._clock())
         session = Session(self, await self.authenticate(credentials), credentials, identified)
         # Added before the look-up: a removal before the look-up is seen by it, a later one by the next check.
         self.sessions.add(session)
@@ -123,10 +127,12 @@ class Authenticator:
             raise RequestError(ErrorCode.UNAUTHENTICATED, refusal(identified))
         return session
 
-    def _identify(self, credentials: Credentials, now: dt.datetime) -> Identified:
+    async def _identify(self, credentials: Credentials, now: dt.datetime) -> Identified:
         """Raises RequestError for a token that is invalid or expired."""
         if credentials.scheme == "cookie":
             return Identified(Proof("login", hash_secret(credentials.secret)))
+        if self._provider is not None and not self._tokens.signed(credentials.secret):
+            return await self._provider.identify(credentials.secret)
         claims = self._tokens.read(credentials.secret, now)
         if claims.id is not None:
             return Identified(Proof("token", claims.id), claims)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, OctKey
 
@@ -87,6 +87,13 @@ class Tokens:
         if now < not_before:
             raise RequestError(ErrorCode.UNAUTHENTICATED, "The token is not valid yet.")
         return claims
+
+    def signed(self, token: str) -> bool:
+        """Whether a token names one of this server's keys. That does not make it valid."""
+        try:
+            return jws.extract_compact(token.encode()).headers().get("kid") in self._keys
+        except (JoseError, ValueError, TypeError):
+            return False
 
     def _key(self, token: GuestProtocol) -> OctKey:
         """The key that a token names. Raises KeyError or TypeError."""

@@ -29,22 +29,22 @@ class Identified:
     def viewer(self, holders: Holders) -> Viewer | None:
         """The viewer; None if the database does not confirm them."""
         holder = None if self.proof is None else holders.get(self.proof)
-        if holder is not None and self.proof is not None and self.proof.kind in ("token", "login"):
-            return _of_holder(holder)
+        if holder is not None and holder.identity:
+            return _of_holder(holder, self.claims)
         if self.claims is None or (self.proof is not None and holder is None):
             return None
         return _of_claims(self.claims, holder or Holder(self.claims.role))
 
 
-def _of_holder(holder: Holder) -> Viewer:
+def _of_holder(holder: Holder, claims: Claims | None) -> Viewer:
+    scopes = holder.scopes if holder.role is Role.INTEGRATOR else frozenset()
+    expires_at = holder.expires_at if holder.expires_at is not None or claims is None else claims.expires_at
     return Viewer(
-        Visibility(
-            holder.role, holder.scopes if holder.role is Role.INTEGRATOR else frozenset(), enterprise=holder.enterprise
-        ),
+        Visibility(holder.role, scopes, holder.enterprise),
         inspector=holder.inspector,
         subject=holder.identity,
         name=holder.name,
-        expires_at=holder.expires_at,
+        expires_at=expires_at,
         account=holder.account,
         issued=True,
     )
