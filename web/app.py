@@ -68,7 +68,8 @@ class ServiceEndpoints:
     async def metrics(self, request: Request) -> Response:
         state = self._state
         load = load_metrics(REFUSED + state.shares.refused, state.shares.waiting)
-        return Response(metrics(state.execution.plans) + load, headers={"content-type": MEDIA})
+        text = metrics(state.execution.plans) + load + state.loop_delay.metrics()
+        return Response(text, headers={"content-type": MEDIA})
 
     async def viewers(self, request: Request) -> Response:
         """In demo mode a token for each role, which GraphiQL offers, for the server's own pages on this machine.

@@ -20,6 +20,7 @@ from web.auth.keys import Purpose
 from web.auth.provider_tokens import ProviderTokens, TokenProvider
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
+from web.loop_delay import LoopDelay
 from web.settings import Settings, announced_kinds, secrets
 from web.shares import Shares
 from web.uploads import EvidenceEndpoint
@@ -37,6 +38,7 @@ class AppState:
         self.tokens = Tokens(own.current, *own.old)
         signer = Signer(*own.keys(Purpose.EVIDENCE_ADDRESSES))
         self.database = Database(settings.database_url, pool_size=settings.pool_size, deadline=settings.deadline)
+        self.loop_delay = LoopDelay()
         self._zone_known = False
         # In demo mode a request without a token sees what a wall sees.
         anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
@@ -84,6 +86,7 @@ class AppState:
             self.execution.zone, self._zone_known = zone, True
 
     async def open(self) -> None:
+        self.loop_delay.start()
         await self.feed.start()
         self.notifier.start()
         self.viewers.start()
@@ -91,6 +94,7 @@ class AppState:
         await self._learn_zone()
 
     async def close(self) -> None:
+        self.loop_delay.stop()
         await self.notifier.stop()
         await self.live.stop()
         await self.viewers.stop()

@@ -14,7 +14,7 @@ from web.settings import Settings
 
 pytestmark = pytest.mark.database_independent
 
-LINE = re.compile(r'([a-z_]+)(?:\{reason="((?:[^"\\\n]|\\["\\n])*)"\})? (\d+)')
+LINE = re.compile(r'([a-z_]+)(?:\{(?:reason|le)="((?:[^"\\\n]|\\["\\n])*)"\})? (\d+(?:\.\d+)?)')
 
 
 async def counters(client: httpx.AsyncClient) -> Counter[tuple[str, str]]:
@@ -28,7 +28,7 @@ async def counters(client: httpx.AsyncClient) -> Counter[tuple[str, str]]:
         if not line.startswith("# "):
             sample = LINE.fullmatch(line.rstrip("\n"))
             assert sample is not None, line
-            values[sample[1], sample[2] or ""] = int(sample[3])
+            values[sample[1], sample[2] or ""] = int(float(sample[3]))
     return values
 
 
