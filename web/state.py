@@ -40,11 +40,7 @@ class AppState:
         self.database = Database(settings.database_url, pool_size=settings.pool_size, deadline=settings.deadline)
         self.loop_delay = LoopDelay()
         self._zone_known = False
-        # In demo mode a request without a token sees what a wall sees.
-        anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
-        self.viewers = Authenticator(
-            self.tokens, self.database, clock, anonymous, demo=settings.demo, provider=self._token_provider(clock)
-        )
+        self.viewers = self._authenticator(clock)
         self.shares = Shares(settings.share_limits, self.database.heavy_reads)
         failed = FailedTokens(settings.failed_tokens_per_minute, settings.bus_url)
         self.admission = Admission(self.viewers, self.shares, failed)
@@ -72,13 +68,14 @@ class AppState:
         )
         self.people = PeopleEndpoints(settings, self.secrets, self.database, self.admission, clock)
 
-    def _token_provider(self, clock: Callable[[], dt.datetime]) -> TokenProvider | None:
-        """What reads the bearer tokens of an identity provider, if one is set."""
-        settings = self.settings
-        if settings.jwks_url is None:
-            return None
-        tokens = ProviderTokens(settings.jwks_url, settings.jwks_issuer or "", settings.jwks_audience or "", clock)
-        return TokenProvider(tokens, settings.claim_mapping, self.database, clock)
+    def _authenticator(self, clock: Callable[[], dt.datetime]) -> Authenticator:
+        settings, provider = self.settings, None
+        # In demo mode a request without a token sees what a wall sees.
+        anonymous = Viewer(Visibility(Role.WALL)) if settings.demo else None
+        if settings.jwks_url is not None:
+            tokens = ProviderTokens(settings.jwks_url, settings.jwks_issuer or "", settings.jwks_audience or "", clock)
+            provider = TokenProvider(tokens, settings.claim_mapping, self.database, clock)
+        return Authenticator(self.tokens, self.database, clock, anonymous, demo=settings.demo, provider=provider)
 
     async def _learn_zone(self) -> None:
         """Look for the district's time zone until there is a district. A district's zone never changes."""

@@ -6,8 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import models
+from models.db.database import Database
+from models.visibility import Role, Viewer, Visibility
+from schema.build import Graph
 from tests.conftest import NOW
-from tests.support.actors import DAY, DUTY, Desk, contents, log_after
+from tests.support.actors import DAY, DUTY, Desk, contents, log_after, small_world
 from tests.support.district import Office
 from tests.support.lifecycle_table import valid_inputs
 
@@ -164,3 +167,15 @@ async def test_a_mutation_without_an_event_is_idempotent_too(office: Office) -> 
     await office.done(DUTY, "assistanceRequest", **arguments(office, "r"))
     assert await office.done(office.world.officer, "inspectorReportPosition", **position) == first
     assert office.notifications == notifications + 1
+
+
+async def test_people_with_the_same_role_have_keys_of_their_own(database: Database, graph: Graph) -> None:
+    world = await small_world(database)
+    desk = Desk(graph, database)
+    one, other = (Viewer(Visibility(Role.COMMANDER), account=key, issued=True) for key in (1, 2))
+    again = Viewer(Visibility(Role.COMMANDER), name="李伟", account=1, subject="account:1", issued=True)
+    given: dict[str, Any] = {"stockItem": world.id("stock_item"), "quantity": 1, "clientMutationId": "7"}
+    first, second, repeat = [await desk.done(viewer, "stockReceive", **given) for viewer in (one, other, again)]
+    assert first["stockItem"]["version"] < second["stockItem"]["version"]
+    assert first["cursor"] == repeat["cursor"] != second["cursor"]
+    assert [event.actor for event in await log_after(database)] == ["account:1", "account:2"]
