@@ -1,5 +1,6 @@
 """The bureau's rows, their enums, and the visibility of viewers."""
 
+from models.access import Access, AccessKind
 from models.account import Account, AccountEvent, AccountEventKind, Login, SignInDelay
 from models.assistance import AssistanceRequest, AssistanceStatus, DutyReport
 from models.camera import Camera
@@ -46,6 +47,8 @@ __all__ = [
     "HAZARD_SETTLED",
     "HAZARD_TERMINAL",
     "PERSONAL_DATA",
+    "Access",
+    "AccessKind",
     "Account",
     "AccountEvent",
     "AccountEventKind",

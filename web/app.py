@@ -68,7 +68,7 @@ class ServiceEndpoints:
     async def metrics(self, request: Request) -> Response:
         state = self._state
         load = load_metrics(REFUSED + state.shares.refused, state.shares.waiting)
-        text = metrics(state.execution.plans) + load + state.loop_delay.metrics()
+        text = metrics(state.execution.plans, state.access_log) + load + state.loop_delay.metrics()
         return Response(text, headers={"content-type": MEDIA})
 
     async def viewers(self, request: Request) -> Response:

@@ -2,16 +2,36 @@
 
 from collections.abc import Mapping
 
+from resolvers.access_log import AccessLog
 from schema.plan.cache import PlanRunner
 
 MEDIA = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def metrics(plans: PlanRunner | None) -> str:
-    """How many operations were answered by plan, and how many were not, by reason; empty without plans."""
+def metrics(plans: PlanRunner | None, access_log: AccessLog) -> str:
+    """How many operations were answered by plan, and how many were not, by reason; and what the access log did."""
+    lines = [*plan_metrics(plans), *access_metrics(access_log)]
+    return "\n".join(lines) + "\n"
+
+
+def access_metrics(access_log: AccessLog) -> list[str]:
+    return [
+        "# HELP huhang_accesses_written_total Accesses to personal data that were written.",
+        "# TYPE huhang_accesses_written_total counter",
+        f"huhang_accesses_written_total {access_log.written}",
+        "# HELP huhang_accesses_dropped_total Accesses to personal data that could not be kept: too many waited.",
+        "# TYPE huhang_accesses_dropped_total counter",
+        f"huhang_accesses_dropped_total {access_log.dropped}",
+        "# HELP huhang_accesses_pending Accesses to personal data that wait to be written.",
+        "# TYPE huhang_accesses_pending gauge",
+        f"huhang_accesses_pending {access_log.pending}",
+    ]
+
+
+def plan_metrics(plans: PlanRunner | None) -> list[str]:
     if plans is None:
-        return ""
-    lines = [
+        return []
+    return [
         "# HELP huhang_plans_served_total Operations answered by plan.",
         "# TYPE huhang_plans_served_total counter",
         f"huhang_plans_served_total {plans.served}",
@@ -19,7 +39,6 @@ def metrics(plans: PlanRunner | None) -> str:
         "# TYPE huhang_plans_left_total counter",
         *(f'huhang_plans_left_total{{reason="{escape(why)}"}} {n}' for why, n in sorted(plans.left.items())),
     ]
-    return "\n".join(lines) + "\n"
 
 
 def load_metrics(refused: Mapping[str, int], waiting: int) -> str:

@@ -107,6 +107,9 @@ class Settings(BaseSettings):
         description="Kinds of inspections that an enterprise sees from the dispatch on, separated by commas, such as"
         " `REINSPECTION`; it sees the others from the inspectors' arrival on.",
     )
+    access_days: int = Field(
+        default=183, ge=1, description="Days for which it is kept who read enterprises' personal data."
+    )
     introspection: bool = Field(default=True, description="Whether clients may query the schema.")
     evidence_url: str = Field(
         default=str(VAR / "evidence"), description="Store for evidence: a directory, or `s3://bucket/prefix`."

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers import geography
+from resolvers.access_log import AccessLog
 from resolvers.evidence import store as evidence_store
 from resolvers.evidence.signed_urls import Signer
 from schema.build import build
@@ -47,8 +48,20 @@ class AppState:
         event_log = DatabaseLog(self.database)
         self.feed = Feed(event_log, checks=(self._learn_zone, self.viewers.recheck))
         self.notifier = Notifier(settings.bus_url, self.feed.notify)
+        self.access_log = AccessLog(self.database, clock, days=settings.access_days)
         self.graph = build()
-        self.execution = Executor(
+        self.execution = self._executor(clock, signer)
+        retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
+        self.live = LiveStreams(self.execution, self.database, event_log, self.feed, clock, retention=retention)
+        store = evidence_store.open_store(settings.evidence_url)
+        self.evidence = EvidenceEndpoint(
+            self.admission, self.database, store, signer, clock, self.access_log, limit=settings.evidence_limit
+        )
+        self.people = PeopleEndpoints(settings, self.secrets, self.database, self.admission, clock)
+
+    def _executor(self, clock: Callable[[], dt.datetime], signer: Signer) -> Executor:
+        settings = self.settings
+        return Executor(
             self.graph,
             self.database,
             geography.DEFAULT_ZONE,
@@ -59,14 +72,8 @@ class AppState:
             deadline=settings.deadline,
             announced=announced_kinds(settings.announced),
             answer_limit=settings.answer_limit,
+            access_log=self.access_log,
         )
-        retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
-        self.live = LiveStreams(self.execution, self.database, event_log, self.feed, clock, retention=retention)
-        store = evidence_store.open_store(settings.evidence_url)
-        self.evidence = EvidenceEndpoint(
-            self.admission, self.database, store, signer, clock, limit=settings.evidence_limit
-        )
-        self.people = PeopleEndpoints(settings, self.secrets, self.database, self.admission, clock)
 
     def _authenticator(self, clock: Callable[[], dt.datetime]) -> Authenticator:
         settings, provider = self.settings, None
@@ -87,6 +94,7 @@ class AppState:
         await self.feed.start()
         self.notifier.start()
         self.viewers.start()
+        self.access_log.start()
         # After the feed has started: an event between the two might be the only one about a new district.
         await self._learn_zone()
 
@@ -94,6 +102,7 @@ class AppState:
         self.loop_delay.stop()
         await self.notifier.stop()
         await self.live.stop()
+        await self.access_log.stop()
         await self.viewers.stop()
         await self.people.close()
         await self.database.close()

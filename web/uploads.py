@@ -1,6 +1,7 @@
 """Evidence over plain HTTP: clients upload it by POST, and read it at signed URLs that they get from the graph."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import tempfile
 from collections.abc import Callable
@@ -11,8 +12,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from models.access import AccessKind
 from models.db.database import Database
 from models.visibility import Viewer
+from resolvers.access_log import EVIDENCE_OPERATION, AccessLog
+from resolvers.disclosures import is_kept
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from resolvers.evidence import uploads
 from resolvers.evidence.content_types import PDF, check_content
@@ -21,6 +25,7 @@ from resolvers.evidence.store import NAME, Store
 from schema.execution.errors import format_error, request_errors
 from schema.types import node_id
 from web.admission import Admission, host_of
+from web.auth.credentials import credentials
 from web.graphql.request import read_headers
 
 STATUS = {
@@ -50,11 +55,12 @@ class EvidenceEndpoint:
         store: Store,
         signer: Signer,
         clock: Callable[[], dt.datetime],
+        access_log: AccessLog,
         *,
         limit: int,
     ) -> None:
         self._admission, self._database, self._store = admission, database, store
-        self._signer, self._clock, self._limit = signer, clock, limit
+        self._signer, self._clock, self._access_log, self._limit = signer, clock, access_log, limit
         # One picture is decoded at a time, to bound the memory that many uploads take at once.
         self._turn = asyncio.Semaphore(1)
 
@@ -152,11 +158,22 @@ class EvidenceEndpoint:
         chunks = await self._store.read(name) if evidence is not None else None
         if evidence is None or chunks is None:
             raise RequestError(ErrorCode.NOT_FOUND, "This evidence no longer exists.")
+        await self._note(request, name)
         extension = evidence.media_type.rsplit("/", 1)[-1]
         disposition = "attachment" if evidence.media_type == PDF else "inline"
         headers["content-disposition"] = f'{disposition}; filename="evidence-{name[:12]}.{extension}"'
         headers["content-length"] = str(evidence.bytes)
         return StreamingResponse(chunks, media_type=evidence.media_type, headers=headers)
+
+    async def _note(self, request: Request, name: str) -> None:
+        """Note who reads the evidence. The address alone is enough, so it may be somebody without a token."""
+        viewer = None
+        with contextlib.suppress(RequestError):
+            headers = read_headers(request.scope)
+            if credentials(headers) is not None:
+                viewer, _ = await self._admission.admit(headers, host_of(request.scope))
+        if viewer is None or is_kept(viewer.visibility):
+            self._access_log.note(viewer, [(AccessKind.EVIDENCE, name)], EVIDENCE_OPERATION)
 
 
 def require_uploader(viewer: Viewer | None) -> Viewer:

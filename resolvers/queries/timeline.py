@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from models import PERSONAL_DATA, Role
+from models.access import AccessKind
+from resolvers.disclosures import is_kept, note_row
 from resolvers.sql.predicates import ValuelessPredicate, among
 from resolvers.sql.readers import Reader
 from subscriptions import event_log
@@ -59,16 +61,24 @@ async def cursors(reader: Reader, parents: Sequence[tuple[int]]) -> list[str]:
     return [log.cursor_of(number) for (number,) in parents]
 
 
-async def actors(reader: Reader, parents: Sequence[tuple[Role | None, str | None]]) -> list[Actor | None]:
-    """The actor from an event's role and name; None where nobody caused it, as when rain raises a warning."""
+async def actors(reader: Reader, parents: Sequence[tuple[Role | None, str | None, int | None]]) -> list[Actor | None]:
+    """The actor from an event's role, name and enterprise; None where nobody did it, as when rain raises a warning."""
     personal = reader.viewer.visibility.allows(PERSONAL_DATA)
-    return [None if role is None else Actor(role, name if personal else None) for role, name in parents]
+    if personal and is_kept(reader.viewer.visibility):
+        for role, name, enterprise in parents:
+            if role is Role.ENTERPRISE and name is not None:
+                note_row(reader.disclosures, AccessKind.CONTACTS, enterprise)
+    return [None if role is None else Actor(role, name if personal else None) for role, name, _ in parents]
 
 
 async def changes(reader: Reader, parents: Sequence[tuple[int]]) -> list[list[FieldChange]]:
     """The changes of each event, without personal data for a viewer who may not see them."""
     rows = await reader.rows(_changes(reader.sqlite), {"keys": [number for (number,) in parents]})
     personal = reader.viewer.visibility.allows(PERSONAL_DATA)
+    if personal and is_kept(reader.viewer.visibility):
+        for row in rows:
+            if any(c["personal"] for c in row.changes):
+                note_row(reader.disclosures, AccessKind.CONTACTS, row.enterprise_id)
     by_event = {
         row.id: [FieldChange(c["field"], c["from"], c["to"]) for c in row.changes if personal or not c["personal"]]
         for row in rows
@@ -78,4 +88,5 @@ async def changes(reader: Reader, parents: Sequence[tuple[int]]) -> list[list[Fi
 
 @lru_cache
 def _changes(sqlite: bool) -> sa.Select[Any]:
-    return sa.select(event_log.EVENT.c.id, event_log.EVENT.c.changes).where(among(event_log.EVENT.c.id, "keys", sqlite))
+    event = event_log.EVENT
+    return sa.select(event.c.id, event.c.changes, event.c.enterprise_id).where(among(event.c.id, "keys", sqlite))

@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.db.database import Database
 from models.db.read_pool import Fetch
 from models.visibility import Viewer
+from resolvers.disclosures import Disclosure
 from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.prepared import Statement, cached_statement
 from resolvers.sql.selects import ExtraSelect
@@ -47,6 +48,10 @@ class Reader(Protocol):
         """Signs the addresses of evidence; None where there is no store of evidence."""
 
     @property
+    def disclosures(self) -> set[Disclosure]:
+        """Gets what the operation shows of enterprises' personal data."""
+
+    @property
     def extra_select(self) -> ExtraSelect | None:
         """What a batch function is to select besides its own columns."""
 
@@ -66,25 +71,29 @@ class Reader(Protocol):
 
 @dataclass(slots=True)  # frozen would cost four times as much to make
 class RequestInfo:
-    """What an operation takes from its request: viewer, time, the district's zone, and the signer of addresses."""
+    """What an operation takes from its request: viewer, time, the district's zone, and the signer of addresses.
+
+    `disclosures` gets what the operation shows of enterprises' personal data.
+    """
 
     viewer: Viewer
     now: dt.datetime
     zone: ZoneInfo
     signer: Signer | None
+    disclosures: set[Disclosure] = field(default_factory=set)
 
 
 class DriverReader:
     """Reads through a pool's `fetch`. `fetch` gives the driver's own rows, with undecoded values."""
 
-    __slots__ = ("_fetch", "extra_select", "now", "request", "signer", "sqlite", "viewer", "zone")
+    __slots__ = ("_fetch", "disclosures", "extra_select", "now", "request", "signer", "sqlite", "viewer", "zone")
 
     def __init__(
         self, request: RequestInfo, fetch: Fetch, *, sqlite: bool, extra_select: ExtraSelect | None = None
     ) -> None:
         self.request, self.extra_select = request, extra_select
         self.viewer, self.now, self.zone, self.signer = request.viewer, request.now, request.zone, request.signer
-        self._fetch, self.sqlite = fetch, sqlite
+        self._fetch, self.sqlite, self.disclosures = fetch, sqlite, request.disclosures
 
     def with_extra_select(self, extra_select: ExtraSelect) -> "DriverReader":
         return DriverReader(self.request, self._fetch, sqlite=self.sqlite, extra_select=extra_select)
@@ -114,9 +123,16 @@ class OperationReader:
     extra_select = None  # under graphql-core, loaders read the rows that a batch function's results refer to
 
     def __init__(
-        self, database: Database, viewer: Viewer, now: dt.datetime, zone: ZoneInfo, signer: Signer | None = None
+        self,
+        database: Database,
+        viewer: Viewer,
+        now: dt.datetime,
+        zone: ZoneInfo,
+        signer: Signer | None = None,
+        disclosures: set[Disclosure] | None = None,
     ) -> None:
         self.viewer, self.now, self.zone, self.signer = viewer, now, zone, signer
+        self.disclosures: set[Disclosure] = set() if disclosures is None else disclosures
         self.sqlite = database.sqlite
         self._database = database
         self._stack = AsyncExitStack()

@@ -11,6 +11,8 @@ from graphql import OperationType
 from models import InspectionKind
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
+from resolvers.access_log import AccessLog
+from resolvers.disclosures import Disclosure
 from resolvers.errors import ErrorCode
 from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.readers import OperationReader, RequestInfo
@@ -42,7 +44,8 @@ class Executor:
     events. `signer` signs the addresses of evidence; without it there are none. `planned` says whether operations are
     compiled; otherwise graphql-core executes all of them. `cost_limit` is the greatest cost of an operation, `deadline`
     its longest time in seconds, and `answer_limit` the greatest size of its response in bytes. `announced` are the
-    kinds of inspections that enterprises are told of at the dispatch.
+    kinds of inspections that enterprises are told of at the dispatch. `access_log` keeps whose personal data viewers
+    read.
     """
 
     def __init__(
@@ -60,10 +63,11 @@ class Executor:
         deadline: float | None = None,
         announced: frozenset[InspectionKind] = frozenset(),
         answer_limit: int = ANSWER_LIMIT,
+        access_log: AccessLog | None = None,
     ) -> None:
         self.graph, self._database, self.zone, self._clock = graph, database, zone, clock
         self._write_access, self._signer = WriteAccess(database, notify, announced), signer
-        self._cost_limit = cost_limit
+        self._cost_limit, self.access_log = cost_limit, access_log
         plan_cache = partial(PlanCache, graph, sqlite=database.sqlite)
         self._documents = Documents(graph, plan_cache, introspection=introspection)
         self.bounds, self._pace = Bounds(deadline, answer_limit), Pace()
@@ -101,6 +105,9 @@ class Executor:
             if context is not None:
                 error["extensions"]["mutationsFinished"] = context.mutations_finished
             return GraphQLResponse(errors=[error])
+        finally:
+            if info.disclosures and self.access_log is not None:
+                self.access_log.note(info.viewer, info.disclosures, operation.parsed.label)
 
     async def _execute(
         self, run: Run, operation: PreparedOperation, info: RequestInfo, context: Context | None, *, planned: bool
@@ -124,11 +131,19 @@ class Executor:
             return refused(error.errors)
         return await self.execute(prepared, viewer)
 
-    async def event_data(self, operation: PreparedOperation, viewer: Viewer, root: Any) -> bytes | None:
-        """The `data` of a subscription for one root value, as JSON; None where graphql-core must execute it."""
+    async def event_data(
+        self, operation: PreparedOperation, viewer: Viewer, root: Any, disclosures: set[Disclosure] | None = None
+    ) -> bytes | None:
+        """The `data` of a subscription for one root value, as JSON; None where graphql-core must execute it.
+
+        `disclosures` gets what it shows of enterprises' personal data.
+        """
         if self.plans is None:
             return None
-        return await self.plans.data(operation, self.request_info(viewer), root)
+        info = self.request_info(viewer)
+        if disclosures is not None:
+            info.disclosures = disclosures
+        return await self.plans.data(operation, info, root)
 
     def request_info(self, viewer: Viewer) -> RequestInfo:
         return RequestInfo(viewer, self._clock(), self.zone, self._signer)
@@ -138,7 +153,7 @@ class Executor:
         return self._reader(self.request_info(viewer))
 
     def _reader(self, info: RequestInfo) -> OperationReader:
-        return OperationReader(self._database, info.viewer, info.now, info.zone, info.signer)
+        return OperationReader(self._database, info.viewer, info.now, info.zone, info.signer, info.disclosures)
 
     def _context(self, info: RequestInfo) -> Context:
         return Context(self._reader(info), self._write_access, pace=self._pace)

@@ -20,6 +20,9 @@ class Operation:
     extensions: dict[str, Any] = field(default_factory=dict)
 
 
+LABEL_MAXIMUM = 100  # characters
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedOperation:
     """One operation of a valid document. All requests with the same text and operation name share it."""
@@ -31,6 +34,11 @@ class ParsedOperation:
     cost: OperationCost
     plans: PlanCache
     introspection_only: bool
+
+    @property
+    def label(self) -> str | None:
+        """The operation's own name in the document, for logs; None if it has none."""
+        return None if self.definition.name is None else self.definition.name.value[:LABEL_MAXIMUM]
 
 
 @dataclass(slots=True, eq=False)

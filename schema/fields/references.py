@@ -94,7 +94,7 @@ class Ref(FieldSource):
     def expression(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> str | None:
         if self.attribute not in rows.json_attributes:
             return None
-        return f"{rows.code.name(fragment)}(r.{rows.json_attributes[self.attribute]})"
+        return f"{rows.code.name(fragment)}(r.{rows.json_attributes[self.attribute]}, disclosures)"
 
     def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
         return reference_step(lambda row: getattr(row, self.attribute), selected.type, selected.nodes, planner)

@@ -20,10 +20,11 @@ from strawberry.types.base import StrawberryContainer, StrawberryList
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
-from models.db.tables import is_personal
+from models.db.tables import is_personal, table_of
 from models.visibility import PERSONAL_DATA, Right, Visibility
+from resolvers.disclosures import disclosed_by, note_row
 from resolvers.sql.predicates import table_column
-from schema.execution.context import Context
+from schema.execution.context import Context, Record
 from schema.plan.row_codec import FunctionBuilder, RowLayout
 from schema.plan.selections import Fields, Selections
 from schema.plan.sql_json_scopes import JsonEntries, JsonWriter, QueryScope, RowsOf
@@ -128,6 +129,10 @@ class LoadField(StrawberryField):
         context: Context = info.context
         if not self.visible_to(context.viewer.visibility):
             return self.hidden
+        if self.sees is not None and isinstance(source, Record):
+            shown = disclosed_by(table_of(source.model), self.sees, context.viewer.visibility)
+            if shown is not None:
+                note_row(context.reader.disclosures, shown[0], getattr(source.row, shown[1]))
         return self.source.resolve(self, source, context, kwargs)
 
     @property

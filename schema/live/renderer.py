@@ -11,6 +11,7 @@ from graphql import ExecutionResult
 import models
 from models.db.outages import is_outage
 from models.visibility import Visibility
+from resolvers.disclosures import Disclosure
 from schema.build import Graph
 from schema.execution.bounds import ANSWER_LIMIT, Bounds, OperationStopped, Run
 from schema.execution.context import Context, Record
@@ -20,8 +21,8 @@ from schema.live.request import SubscriptionRequest
 from subscriptions.event_filter import EventFilter
 
 Contexts = Callable[[Visibility], Context]  # a fresh context for one execution
-# The data for a root value, by plan; None where graphql-core must execute the document.
-Planned = Callable[[Any], Awaitable[bytes | None]]
+# The data for a root value, by plan; None where graphql-core must execute the document. The set gets what it discloses.
+Planned = Callable[[Any, set[Disclosure]], Awaitable[bytes | None]]
 
 # How often a rendering is tried while the database is away, and so about how many seconds it waits.
 ATTEMPTS, PAUSE = 40, 0.5
@@ -42,19 +43,21 @@ class EventRenderer:
     contexts: Contexts
     planned: Planned
 
-    async def execute(self, root: Any, cursor: str | None) -> bytes:
+    async def execute(self, root: Any, cursor: str | None, disclosures: set[Disclosure] | None = None) -> bytes:
         """The result as JSON, with the cursor in `extensions`, whatever the document selects.
 
+        `disclosures` gets what it shows of enterprises' personal data.
         Waits for a database that is away, because a client would never get the data of this event again. Raises
         DatabaseAway when that takes too long.
         """
+        disclosures = set() if disclosures is None else disclosures
         for _ in range(ATTEMPTS):
             try:
                 async with asyncio.timeout(EXECUTE_SECONDS):
-                    data = await self.planned(root)
+                    data = await self.planned(root, disclosures)
                     if data is not None:
                         return payload(orjson.Fragment(data), [], cursor)
-                    result = await BOUNDS.bound(self._result, root)
+                    result = await BOUNDS.bound(self._result, root, disclosures)
             except Exception as error:
                 if isinstance(error, OperationStopped):
                     return payload(None, [BOUNDS.error(error.code)], cursor)
@@ -62,13 +65,17 @@ class EventRenderer:
                     raise
             else:
                 if not any(is_outage(error.original_error) for error in result.errors or ()):
-                    return payload(result.data, [format_error(error) for error in result.errors or ()], cursor)
+                    errors = [format_error(error) for error in result.errors or ()]
+                    return payload(result.data, errors, cursor)
             await asyncio.sleep(PAUSE)
         raise DatabaseAway
 
-    def _result(self, run: Run, root: Any) -> Awaitable[ExecutionResult]:
+    async def _result(self, run: Run, root: Any, disclosures: set[Disclosure]) -> ExecutionResult:
         context = self.contexts(self.request.visibility)
-        return execute_by_graphql_core(self.graph, self.request.operation, context, run, root)
+        try:
+            return await execute_by_graphql_core(self.graph, self.request.operation, context, run, root)
+        finally:
+            disclosures |= context.reader.disclosures
 
 
 def payload(data: Any, errors: list[dict[str, Any]], cursor: str | None) -> bytes:
@@ -83,15 +90,23 @@ def payload(data: Any, errors: list[dict[str, Any]], cursor: str | None) -> byte
 
 @dataclass(eq=False)
 class EventTopic:
-    """The events of one group, as the feed takes them. `epoch` is the log's, for the cursors."""
+    """The events of one group, as the feed takes them. `epoch` is the log's, for the cursors.
+
+    `disclosed` is called with the number of an event whose rendering shows enterprises' personal data.
+    """
 
     renderer: EventRenderer
     event_filter: EventFilter
     epoch: str
+    disclosed: Callable[[int, set[Disclosure]], None]
     matches: Callable[[Any], bool] = field(init=False)
 
     def __post_init__(self) -> None:
         self.matches = self.event_filter.matches
 
     async def render(self, event: Any) -> bytes:
-        return await self.renderer.execute(Record(models.Event, event), f"{self.epoch}-{event.id}")
+        disclosures: set[Disclosure] = set()
+        rendered = await self.renderer.execute(Record(models.Event, event), f"{self.epoch}-{event.id}", disclosures)
+        if disclosures:
+            self.disclosed(event.id, disclosures)
+        return rendered

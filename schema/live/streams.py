@@ -1,13 +1,15 @@
 """Live streams: subscriptions joined to the feed and the state streams of this process."""
 
 import datetime as dt
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, runtime_checkable
 
 from models.db.database import Database
-from models.visibility import Role, Scope, Viewer, Visibility
+from models.visibility import PERSONAL_DATA, Role, Scope, Viewer, Visibility
+from resolvers.disclosures import Disclosure, is_kept
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.context import Context
 from schema.execution.executor import Executor
@@ -18,8 +20,13 @@ from schema.live.sources import PortraitScope, PortraitSource, PositionSource, S
 from schema.subscription import EventStream, PortraitStream, PositionStream
 from subscriptions.event_filter import EventFilter
 from subscriptions.event_log import CursorRefused, DatabaseLog
-from subscriptions.feed import Feed, Sink
+from subscriptions.feed import Feed, Message, Sink
 from subscriptions.state_stream import Source, StateStreams
+
+# By the key of a group and the number of an event: whose personal data its rendering shows.
+Disclosed = OrderedDict[tuple[Hashable, int], frozenset[Disclosure]]
+# More than the renderings that the feed keeps (RENDERED_BYTES / OVERHEAD there), so that each of them is here.
+DISCLOSED_MAXIMUM = 20_000
 
 
 @runtime_checkable
@@ -51,7 +58,8 @@ class LiveStreams:
     ) -> None:
         """`feed` reads `log`. `retention` bounds how far back a client may resume; None is no bound."""
         self._executor, self._log, self.feed, self._clock = executor, log, feed, clock
-        self._retention = retention
+        self._retention, self.access_log = retention, executor.access_log
+        self.disclosed: Disclosed = OrderedDict()
         self.state_streams = StateStreams()
         self._sources = SourceContext(database, self.context, clock, feed.watch, self.state_streams.turns, pause)
 
@@ -86,7 +94,7 @@ class LiveStreams:
             case EventStream() as stream:
                 event_filter = stream.filter(visibility, request.arguments)
                 after = await self._start_number(resume or request.after)
-                return PreparedEventStream(self, request, viewer.identity, event_filter, after)
+                return PreparedEventStream(self, request, viewer.identity, event_filter, after, viewer)
             case PortraitStream() as stream:
                 scope = PortraitScope(*stream.scope(request.arguments))
                 await self._check_portrait(scope, visibility)
@@ -122,7 +130,13 @@ class LiveStreams:
         return EventRenderer(self._executor.graph, request, self.context, planned)
 
     def topic(self, request: SubscriptionRequest, event_filter: EventFilter) -> EventTopic:
-        return EventTopic(self.renderer(request), event_filter, self._log.epoch)
+        disclosed = partial(self._note_disclosures, request.key)
+        return EventTopic(self.renderer(request), event_filter, self._log.epoch, disclosed)
+
+    def _note_disclosures(self, key: Hashable, number: int, disclosures: set[Disclosure]) -> None:
+        self.disclosed[key, number] = frozenset(disclosures)
+        if len(self.disclosed) > DISCLOSED_MAXIMUM:
+            self.disclosed.popitem(last=False)
 
     def context(self, visibility: Visibility) -> Context:
         return Context(self._executor.reader(Viewer(visibility)))
@@ -144,10 +158,32 @@ class PreparedStream:
 class PreparedEventStream(PreparedStream):
     event_filter: EventFilter
     after: int | None
+    viewer: Viewer
 
     def join(self, sink: Sink) -> StreamMembership:
         topic = self.streams.topic(self.request, self.event_filter)
+        visibility, access_log = self.viewer.visibility, self.streams.access_log
+        if access_log is not None and visibility.allows(PERSONAL_DATA) and is_kept(visibility):
+            note = partial(access_log.note, self.viewer, operation=self.request.operation.parsed.label)
+            sink = NotingSink(sink, self.streams.disclosed, self.request.key, note)
         return self.streams.feed.join(self.request.key, topic, sink, self.after, self.party)
+
+
+class NotingSink:
+    """A sink of a viewer who may see personal data: `note` is called with what each message shows of it."""
+
+    __slots__ = ("_disclosed", "_key", "_note", "_sink", "drained", "fail")
+
+    def __init__(
+        self, sink: Sink, disclosed: Disclosed, key: Hashable, note: Callable[[Iterable[Disclosure]], None]
+    ) -> None:
+        self._sink, self._disclosed, self._key, self._note = sink, disclosed, key, note
+        self.drained, self.fail = sink.drained, sink.fail
+
+    def send(self, message: Message) -> None:
+        if (disclosures := self._disclosed.get((self._key, message.cursor))) is not None:
+            self._note(disclosures)
+        self._sink.send(message)
 
 
 @dataclass(eq=False)

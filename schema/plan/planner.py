@@ -18,7 +18,9 @@ from graphql import (
     is_leaf_type,
 )
 
+from models.access import AccessKind
 from models.visibility import Visibility
+from resolvers.disclosures import disclosed_by
 from resolvers.sql import authorization
 from schema.fields.source import NO_ATTRIBUTES, TYPE_OF_ROW, LoadField, ParentRows, SelectedField
 from schema.plan.arguments import ArgumentReader
@@ -138,17 +140,19 @@ class SelectionPlanner:
         self._planner, self._parent = planner, parent
         self._rows = ParentRows(layout, FunctionBuilder(), json_attributes)
         self._steps: list[Step] = []
+        self._discloses: dict[tuple[AccessKind, int], None] = {}
         self._read: dict[tuple[int, ...], str] = {}  # by fingerprint, expressions for values that are read
         planner.selections.count(fields)
         self._entries = [(key, self._entry(nodes)) for key, nodes in fields.items()]
 
     def step(self) -> ObjectStep:
         values = [f"k{i}" for i in range(len(self._steps))]
-        parameters = ", ".join(["rows", "now", *(f"{value}s" for value in values)])
+        parameters = ", ".join(["rows", "now", "disclosures", *(f"{value}s" for value in values)])
         each = ", ".join(["r", *values])
         among = f"zip({', '.join(['rows', *(f'{value}s' for value in values)])})" if values else "rows"
         body = ", ".join(f"{key!r}: {expression}" for key, expression in self._entries)
-        return ObjectStep(self._rows.code.function(parameters, f"[{{{body}}} for {each} in {among}]"), self._steps)
+        build = self._rows.code.function(parameters, f"[{{{body}}} for {each} in {among}]")
+        return ObjectStep(build, self._steps, list(self._discloses))
 
     def _entry(self, nodes: list[FieldNode]) -> str:
         name = nodes[0].name.value
@@ -162,9 +166,18 @@ class SelectionPlanner:
             return self._attribute(field.python_name, definition.type, nodes)
         if not field.visible_to(self._planner.visibility):
             return self._hidden(definition.type)
+        self._note(field)
         selected = SelectedField(field, self._parent, definition.type, nodes)
         expression = field.source.expression(selected, self._rows, self._planner)
         return self._value(selected) if expression is None else expression
+
+    def _note(self, field: LoadField) -> None:
+        """Have the rows' enterprises noted where the field shows their personal data."""
+        layout = self._rows.layout
+        shown = None if layout is None else disclosed_by(layout.table, field.sees, self._planner.visibility)
+        if layout is not None and shown is not None:
+            kind, key = shown
+            self._discloses[kind, layout.position(key)] = None
 
     def _attribute(self, name: str, graph_type: Any, nodes: list[FieldNode]) -> str:
         """An attribute of a plain value."""
@@ -196,7 +209,7 @@ class SelectionPlanner:
         if writer is None:
             return None
         layout.json = compiler
-        return f"{self._rows.code.name(fragment)}(r[{layout.add(writer)}])"
+        return f"{self._rows.code.name(fragment)}(r[{layout.add(writer)}], disclosures)"
 
     def _step(self, selected: SelectedField) -> str:
         step = selected.field.source.step(selected, self._rows, self._planner)

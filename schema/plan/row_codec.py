@@ -70,7 +70,11 @@ class RowLayout:
 
     def at(self, column: Any) -> int:
         """The position of a column of the table, given as a model's attribute."""
-        wanted = self.table.c[table_column(column).key]
+        return self.position(table_column(column).key)
+
+    def position(self, key: str) -> int:
+        """The position of a column of the table, by its name."""
+        wanted = self.table.c[key]
         if not any(wanted is one for one in self.all):
             self.all.append(wanted)
         return next(i for i, one in enumerate(self.all) if one is wanted)

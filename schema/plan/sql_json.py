@@ -14,15 +14,17 @@ import sqlalchemy as sa
 from graphql import FieldNode, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
 from sqlalchemy import ColumnElement, FromClause
 
+from models.access import AccessKind
 from models.db.column_types import RankedEnum, UtcTime
 from models.visibility import Visibility
+from resolvers.disclosures import BEGIN_SQL, END_SQL, disclosed_by
 from resolvers.sql.predicates import table_column
 from resolvers.sql.row_source import SelectedColumns
 from resolvers.sql.selects import Relation
 from schema.fields.source import LoadField, SelectedField
 from schema.plan.row_codec import RowLayout
 from schema.plan.row_steps import RowsRequest
-from schema.plan.selections import Fields, Selections
+from schema.plan.selections import Fields, Selections, row_model
 from schema.plan.sql_json_scalars import constant, in_order, joined
 from schema.plan.sql_json_scopes import JsonEntries, JsonWriter, QueryScope, RowsOf, ScopeWriter, scope_requests
 from schema.plan.steps import ArgumentPlan, ExecutionState
@@ -100,7 +102,9 @@ class SqlJsonCompiler:
             if isinstance(definition.type, GraphQLNonNull):
                 return None
             return constant_json("[]" if isinstance(definition.type, GraphQLList) else "null")
-        return field.source.sql_json(SelectedField(field, parent, definition.type, nodes), self)
+        write = field.source.sql_json(SelectedField(field, parent, definition.type, nodes), self)
+        shown = None if field.sees is None else disclosed_by(row_model(parent).__table__, field.sees, self.visibility)
+        return write if write is None or shown is None else marked(write, *shown)
 
 
 # -- JSON of rows --
@@ -218,6 +222,12 @@ def constant_json(text: str) -> JsonWriter:
 def column_json(key: str, write: Callable[[ColumnElement[Any]], ColumnElement[Any]]) -> JsonWriter:
     """The value of a column of the row."""
     return lambda writer, row: write(row.c[key])
+
+
+def marked(write: JsonWriter, kind: AccessKind, key: str) -> JsonWriter:
+    """The same value after a mark that says whose personal data it is."""
+    begin, end = sa.literal_column(BEGIN_SQL, sa.Text), sa.literal_column(END_SQL, sa.Text)
+    return lambda writer, row: joined([begin, kind.value, sa.cast(row.c[key], sa.Text), end, write(writer, row)])
 
 
 def as_text(value: ColumnElement[Any] | str) -> ColumnElement[Any]:

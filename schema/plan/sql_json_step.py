@@ -8,6 +8,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select, bindparam
 
+from resolvers.disclosures import BEGIN, Disclosure, unmarked, unmarked_bytes
 from resolvers.errors import ErrorCode
 from resolvers.sql.predicates import table_column
 from resolvers.sql.prepared import Statement
@@ -21,7 +22,7 @@ from schema.plan.sql_json_scalars import MISSING
 from schema.plan.sql_json_scopes import JsonWriter, QueryScope, ScopeWriter, scope_requests
 from schema.plan.steps import ExecutionState
 
-MISSING_BYTE = MISSING.encode()
+MISSING_BYTE, BEGIN_BYTE = MISSING.encode(), BEGIN.encode()
 
 
 @dataclass(eq=False)
@@ -52,6 +53,8 @@ class SqlJsonStep:
             raise OperationStopped(ErrorCode.TOO_LARGE)
         if MISSING_BYTE in text:
             raise FallbackRequired("a null where none may be")
+        if BEGIN_BYTE in text:
+            text = unmarked_bytes(text, state.reader.disclosures)
         return [orjson.Fragment(text)]
 
 
@@ -98,10 +101,12 @@ def bounded(select: Select[Any]) -> Select[Any]:
     return sa.select(sa.case((sa.func.octet_length(text) <= bindparam("limit", type_=sa.Integer), text)))
 
 
-def fragment(text: str) -> orjson.Fragment:
+def fragment(text: str, disclosures: set[Disclosure]) -> orjson.Fragment:
     """A JSON column's text as a part of the response. Raises FallbackRequired where a value is missing."""
     if MISSING in text:
         raise FallbackRequired("a null where none may be")
+    if BEGIN in text:
+        text = unmarked(text, disclosures)
     return orjson.Fragment(text)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 from graphql import GraphQLList, GraphQLNonNull
 
+from models.access import AccessKind
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode
 from resolvers.sql import selects
@@ -105,12 +106,18 @@ class Step(Protocol):
 
 
 class ObjectStep:
-    """Builds objects of one type. `build` takes the rows, the clock and the values of each step in `steps`."""
+    """Builds objects of one type.
+
+    `build` takes the rows, the clock, the operation's disclosures, and the values of each step in `steps`. For each
+    kind in `discloses`, an enterprise's key is at that position of the rows.
+    """
 
     required = False
 
-    def __init__(self, build: Callable[..., list[Any]], steps: Sequence[Step]) -> None:
-        self._build, self._steps = build, steps
+    def __init__(
+        self, build: Callable[..., list[Any]], steps: Sequence[Step], discloses: Sequence[tuple[AccessKind, int]] = ()
+    ) -> None:
+        self._build, self._steps, self._discloses = build, steps, discloses
 
     @property
     def statements(self) -> int:
@@ -126,13 +133,16 @@ class ObjectStep:
             if step.required and None in values:
                 raise FallbackRequired("a null where none may be")
             columns.append(values)
+        disclosures = state.reader.disclosures
+        for kind, at in self._discloses:
+            disclosures.update({(kind, row[at]) for row in rows if row[at] is not None})
         if state.size is None:
-            return self._build(rows, state.now, *columns)
+            return self._build(rows, state.now, disclosures, *columns)
         built: list[Any] = []
         total = before
         for start in range(0, len(rows), PORTION):
             part = slice(start, start + PORTION)
-            objects = self._build(rows[part], state.now, *[values[part] for values in columns])
+            objects = self._build(rows[part], state.now, disclosures, *[values[part] for values in columns])
             fragments, total = state.size.fragments(objects, total)
             built += fragments
         # The objects contain the values of the steps below. A value that is used in many objects makes them larger, and

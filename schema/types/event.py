@@ -116,6 +116,7 @@ class Event(Node):
         timeline.actors,
         models.Event.actor_role,
         models.Event.actor_name,
+        models.Event.enterprise_id,
         description="Who caused it; null where nobody did, as when rain raises a warning.",
     )
     enterprise: lazy.Enterprise | None = to_one(

@@ -17,6 +17,7 @@ import models
 from models.db.database import Database
 from models.db.tables import table_of
 from models.visibility import Role, Scope, Viewer
+from resolvers.access_log import AccessLog
 from resolvers.evidence.signed_urls import Signer
 from resolvers.evidence.store import DirectoryStore, Store
 from schema.build import Graph
@@ -43,7 +44,9 @@ class Desk:
         self.tokens, self.signer = Tokens(SECRET), Signer(SECRET.encode())
         self.viewers = Authenticator(self.tokens, database, self.clock, anonymous, demo=True)
         self.execution = Executor(graph, database, SHANGHAI, self.clock, signer=self.signer)
-        endpoint = EvidenceEndpoint(admission_of(self.viewers), database, store, self.signer, self.clock, limit=LIMIT)
+        self.access_log = AccessLog(database, self.clock, days=183)
+        admission = admission_of(self.viewers)
+        endpoint = EvidenceEndpoint(admission, database, store, self.signer, self.clock, self.access_log, limit=LIMIT)
         self.app = Starlette(routes=endpoint.routes)
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app, raise_app_exceptions=False), base_url="http://localhost"

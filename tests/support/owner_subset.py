@@ -35,6 +35,7 @@ BEFORE_ARRIVAL = ("PLANNED", "DISPATCHED", "ACKNOWLEDGED", "DEPARTED", "CANCELLE
 BEFORE_FILING = ("CASE_PROPOSED", "CASE_DECLINED")
 # Tables that no client can see.
 INTERNAL_TABLES = (
+    "access",
     "event_log",
     "client_mutation",
     "account",

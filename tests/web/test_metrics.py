@@ -6,8 +6,9 @@ from collections import Counter
 import httpx
 import pytest
 
+from resolvers.access_log import AccessLog
 from schema.plan.cache import PlanRunner
-from tests.conftest import Databases
+from tests.conftest import NOW, Databases
 from tests.web.conftest import SECRET, talking
 from web.metrics import escape, metrics
 from web.settings import Settings
@@ -46,7 +47,9 @@ async def test_operations_by_plan_and_by_graphql_core_are_counted(databases: Dat
 
 def test_a_reason_is_escaped_as_the_format_requires() -> None:
     assert escape('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
-    assert metrics(None) == ""
+    access_log = AccessLog(object(), lambda: NOW, days=1)  # type: ignore[arg-type]  # nothing is written
+    assert "plans" not in metrics(None, access_log)
+    assert "huhang_accesses_dropped_total 0\n" in metrics(None, access_log)
     plans = PlanRunner(object(), sqlite=True, answer_limit=1)  # type: ignore[arg-type]  # nothing is read
     plans.left['odd "one"\n'] += 1
-    assert 'huhang_plans_left_total{reason="odd \\"one\\"\\n"} 1\n' in metrics(plans)
+    assert 'huhang_plans_left_total{reason="odd \\"one\\"\\n"} 1\n' in metrics(plans, access_log)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from models.access import AccessKind
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from schema.build import Graph
@@ -89,6 +90,9 @@ async def test_every_media_type_can_be_read_back(office: Desk, data: bytes, medi
     assert response.headers["content-disposition"].startswith(f"{how}; filename=")
     assert response.headers["cache-control"].startswith("private, max-age=6")
     assert "sandbox" in response.headers["content-security-policy"]
+    assert (None, (AccessKind.EVIDENCE, answer["sha256"])) in {
+        (e.identity, e.disclosure) for e in office.access_log._pending
+    }
     head = await office.client.head(answer["url"])
     assert (head.status_code, head.headers["content-length"]) == (200, str(answer["bytes"]))
     again = await office.client.get(answer["url"], headers={"if-none-match": response.headers["etag"]})

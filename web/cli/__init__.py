@@ -2,6 +2,7 @@
 
 import typer
 
+from web.cli.access import access
 from web.cli.account import account
 from web.cli.collect import collect
 from web.cli.migrate import migrate
@@ -27,6 +28,7 @@ app.command()(export)
 app.command()(collect)
 app.command()(schema)
 
+app.add_typer(access, name="access")
 app.add_typer(account, name="account")
 
 seed = typer.Typer(no_args_is_help=True, help="Fill an empty database.")
