@@ -37,7 +37,7 @@ class ProvidedPerson:
 async def sign_in_provided(database: Database, person: ProvidedPerson, client: Client, now: dt.datetime) -> str:
     """Start a login of the person's account, which is made at the first sign-in and follows the provider's role.
 
-    Returns the secret for the cookie. Raises RequestError: BAD_INPUT when the register has no such inspector or
+    Returns the secret for the cookie. Raises RequestError: NOT_FOUND when the register has no such inspector or
     enterprise, BAD_CREDENTIALS when the account is disabled.
     """
     account = await provided_account(database, person, client.address, now)

@@ -175,7 +175,7 @@ async def _row_keys(database: Database, role: AccountRole) -> RowKeys:
         )
     row = await find_holder(database, role.kind, role.inspector, role.enterprise)
     if row is None:
-        raise RequestError(ErrorCode.BAD_INPUT, "The register has no such inspector or enterprise.")
+        raise RequestError(ErrorCode.NOT_FOUND, "The register has no such inspector or enterprise.")
     return RowKeys(row.inspector, row.enterprise)
 
 

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 START, CALLBACK = "/auth/oidc/start", "/auth/oidc/callback"
 # Codes that the sign-in page explains.
-DENIED, EXPIRED, SILENT, FAILED = "ACCESS_DENIED", "EXPIRED", "PROVIDER_SILENT", "PROVIDER_FAILED"
+DENIED, EXPIRED, SILENT, FAILED = "OIDC_DENIED", "OIDC_EXPIRED", "OIDC_SILENT", "OIDC_FAILED"
 NO_ROLE, DISABLED = "NO_ROLE", "DISABLED"
 
 

@@ -125,7 +125,7 @@ async def test_somebody_without_a_role_does_not_come_in(at_real: Bureau) -> None
 
 async def test_somebody_who_refuses_at_the_provider_does_not_come_in(at_real: Bureau) -> None:
     # This provider leaves the state out when somebody refuses.
-    assert await answer(at_real, {"action": "deny"}) in ("/signin/?error=ACCESS_DENIED", "/signin/?error=EXPIRED")
+    assert await answer(at_real, {"action": "deny"}) in ("/signin/?error=OIDC_DENIED", "/signin/?error=OIDC_EXPIRED")
     assert await viewer(at_real) is None
 
 
@@ -203,18 +203,18 @@ async def test_an_honest_response_signs_in(lying: Lying) -> None:
 )
 async def test_a_token_with_wrong_claims_is_refused(lying: Lying, claims: dict[str, Any]) -> None:
     lying.provider.claims |= claims
-    assert await lying.sign_in() == "/signin/?error=PROVIDER_FAILED"
+    assert await lying.sign_in() == "/signin/?error=OIDC_FAILED"
     assert (await viewer(lying.bureau), await accounts(lying.bureau.database)) == (None, [])
 
 
 async def test_a_token_of_another_key_is_refused(lying: Lying) -> None:
     lying.provider.key = RSAKey.generate_key(2048, {"kid": "first", "use": "sig"}, auto_kid=False)
-    assert await lying.sign_in() == "/signin/?error=PROVIDER_FAILED"
+    assert await lying.sign_in() == "/signin/?error=OIDC_FAILED"
 
 
 async def test_the_public_key_is_no_secret_to_sign_with(lying: Lying) -> None:
     lying.provider.sign = signed_with_public_key(lying.provider)
-    assert await lying.sign_in() == "/signin/?error=PROVIDER_FAILED"
+    assert await lying.sign_in() == "/signin/?error=OIDC_FAILED"
 
 
 @pytest.mark.parametrize(
@@ -232,17 +232,17 @@ async def test_the_public_key_is_no_secret_to_sign_with(lying: Lying) -> None:
 )
 async def test_what_is_no_signed_token_is_refused(lying: Lying, token: dict[str, Any]) -> None:
     lying.provider.token = token
-    assert await lying.sign_in() == "/signin/?error=PROVIDER_FAILED"
+    assert await lying.sign_in() == "/signin/?error=OIDC_FAILED"
 
 
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
-        ({"state": "another"}, "EXPIRED"),
-        ({"state": ""}, "EXPIRED"),
-        ({"code": ""}, "PROVIDER_FAILED"),
-        ({"iss": "https://another.test"}, "PROVIDER_FAILED"),
-        ({"error": "access_denied"}, "ACCESS_DENIED"),
+        ({"state": "another"}, "OIDC_EXPIRED"),
+        ({"state": ""}, "OIDC_EXPIRED"),
+        ({"code": ""}, "OIDC_FAILED"),
+        ({"iss": "https://another.test"}, "OIDC_FAILED"),
+        ({"error": "access_denied"}, "OIDC_DENIED"),
     ],
     ids=repr,
 )
@@ -254,18 +254,18 @@ async def test_a_changed_response_is_refused(lying: Lying, changed: dict[str, st
 async def test_a_response_is_for_the_browser_that_began(lying: Lying) -> None:
     parameters = lying.provider.authorize(await lying.start())
     lying.bureau.browser.cookies.clear()
-    assert await come_back(lying.bureau, parameters) == "/signin/?error=EXPIRED"
+    assert await come_back(lying.bureau, parameters) == "/signin/?error=OIDC_EXPIRED"
 
 
 async def test_a_response_is_accepted_once(lying: Lying) -> None:
     parameters = lying.provider.authorize(await lying.start())
     assert await come_back(lying.bureau, parameters) == "/"
     await lying.bureau.browser.post("/auth/sign-out")
-    assert await come_back(lying.bureau, parameters) == "/signin/?error=EXPIRED"
+    assert await come_back(lying.bureau, parameters) == "/signin/?error=OIDC_EXPIRED"
 
 
 async def test_a_person_has_ten_minutes_at_the_provider(lying: Lying) -> None:
-    for seconds, location in ((600, "/"), (601, "/signin/?error=EXPIRED")):
+    for seconds, location in ((600, "/"), (601, "/signin/?error=OIDC_EXPIRED")):
         parameters = lying.provider.authorize(await lying.start())
         lying.bureau.clock.pass_time(seconds=seconds)
         assert await come_back(lying.bureau, parameters) == location
@@ -292,7 +292,7 @@ async def test_the_next_page_is_one_of_this_server(lying: Lying, following: str 
 
 @pytest.mark.parametrize(
     ("failing", "code"),
-    [({"openid-configuration": 500}, "PROVIDER_SILENT"), ({"openid-configuration": 404}, "PROVIDER_FAILED")],
+    [({"openid-configuration": 500}, "OIDC_SILENT"), ({"openid-configuration": 404}, "OIDC_FAILED")],
     ids=repr,
 )
 async def test_without_the_provider_nothing_begins(lying: Lying, failing: dict[str, int], code: str) -> None:
@@ -312,13 +312,13 @@ async def test_without_the_provider_nothing_begins(lying: Lying, failing: dict[s
 )
 async def test_a_provider_that_describes_itself_wrongly_is_not_used(lying: Lying, metadata: dict[str, Any]) -> None:
     lying.provider.metadata |= metadata
-    assert await lying.start() == "/signin/?error=PROVIDER_FAILED"
+    assert await lying.start() == "/signin/?error=OIDC_FAILED"
 
 
 @pytest.mark.parametrize(("failing", "status"), [("token", 400), ("token", 503), ("keys", 500)])
 async def test_a_provider_that_fails_later_is_reported(lying: Lying, failing: str, status: int) -> None:
     lying.provider.failing = {failing: status}
-    assert await lying.sign_in() == f"/signin/?error=PROVIDER_{'FAILED' if status == 400 else 'SILENT'}"
+    assert await lying.sign_in() == f"/signin/?error=OIDC_{'FAILED' if status == 400 else 'SILENT'}"
 
 
 async def test_new_keys_of_the_provider_are_read_once_a_minute_at_most(lying: Lying) -> None:
@@ -329,7 +329,7 @@ async def test_new_keys_of_the_provider_are_read_once_a_minute_at_most(lying: Ly
     provider.key = RSAKey.generate_key(2048, {"kid": "second", "use": "sig"}, auto_kid=False)
     provider.header["kid"] = "second"
     provider.published.append(provider.key)
-    assert await lying.sign_in() == "/signin/?error=PROVIDER_FAILED"
+    assert await lying.sign_in() == "/signin/?error=OIDC_FAILED"
     lying.bureau.clock.pass_time(minutes=1)
     assert await lying.sign_in() == "/"
     assert provider.requests.count("keys") == 2
