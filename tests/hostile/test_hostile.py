@@ -20,6 +20,7 @@ from tests.support.proofs import RecordProof
 # One case in so many runs in `make test`, by group.
 SAMPLE = {"bounds": 16, "abandoned": 8}
 OTHERS = 4
+LONG = 3_000  # characters of a query; checking a longer one takes seconds
 LARGE = {**sizes.QUERIES, **{name: query.replace("SIZE", "10") for name, query in abandoned.QUERIES.items()}}
 
 
@@ -33,10 +34,14 @@ def test_there_are_at_least_300_cases() -> None:
     assert sum(map(len, CORPUS.values())) >= 300
 
 
-@pytest.mark.parametrize("query", LARGE.values(), ids=LARGE)
-def test_a_large_query_is_valid(query: str, graph: Graph) -> None:
-    """So it is refused for its size, and not for a mistake in the corpus."""
-    assert [error.message for error in validate(graph._schema, parse(query))] == []
+def test_the_large_queries_are_valid(graph: Graph) -> None:
+    """So they are refused for their size, and not for a mistake in the corpus."""
+    queries = {name: query for name, query in LARGE.items() if PROVING or len(query) < LONG}
+    errors = {
+        name: [error.message[:200] for error in validate(graph._schema, parse(query))]
+        for name, query in queries.items()
+    }
+    assert {name: messages for name, messages in errors.items() if messages} == {}
 
 
 @pytest.mark.parametrize("group", CORPUS)
