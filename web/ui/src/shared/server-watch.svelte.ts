@@ -1,6 +1,6 @@
 // Whether the server answers, who is signed in, and how far this machine's clock is from the server's.
 
-import { auth, type SessionState } from './auth';
+import { auth, AuthError, SILENT, type SessionState } from './auth';
 import { clock } from './clock.svelte';
 
 const INTERVAL = 5_000;
@@ -53,16 +53,20 @@ export class ServerWatch {
     const sent = Date.now();
     let next = INTERVAL;
     try {
-      this.take(await auth.session(PATIENCE), sent);
-    } catch {
+      this.#take(await auth.session(PATIENCE), sent);
+    } catch (error) {
       next = RETRY;
+      if (error instanceof AuthError && error.code !== SILENT) {
+        // A refusal is an answer, too: of a server that has enough of this address for now.
+        this.answeredAt = Date.now();
+        next = INTERVAL;
+      }
     }
     clearTimeout(this.#timer);
     if (document.visibilityState === 'visible') this.#timer = setTimeout(() => void this.ask(), next);
   }
 
-  /** Use an answer of the shape of /auth/session, whose request was sent at `sent`. */
-  take(session: SessionState, sent: number): void {
+  #take(session: SessionState, sent: number): void {
     const received = Date.now();
     this.session = session;
     this.answeredAt = received;
