@@ -28,6 +28,8 @@ export default defineConfig({
     target: 'es2022',
     rolldownOptions: {
       input: pages,
+      // A slow machine is no fault of the build.
+      checks: { pluginTimings: false },
       output: {
         codeSplitting: {
           // What at least three pages use is one chunk: a handful of files for each page, and the largest is cached.
