@@ -124,7 +124,9 @@ async def test_the_one_time_address_makes_the_first_account(visit: Open) -> None
         await page.get_by_label("密码", exact=True).fill("1234567890")
         await page.get_by_label("再输一次").fill("1234567890")
         await page.keyboard.press("Enter")
-        await expect(page.get_by_label("密码", exact=True)).to_have_accessible_description("太常见或含账号，请换一个")
+        await expect(page.get_by_label("密码", exact=True)).to_have_accessible_description(
+            "太常见、含账号或和旧的一样，请换一个"
+        )
         await page.keyboard.press("Enter")
         await arrived(page)
     assert auth.requests[-1] == ("POST setup", {"key": "abc", "name": NAME, "password": "1234567890"})
