@@ -129,7 +129,8 @@ async def test_the_one_time_address_makes_the_first_account(visit: Open) -> None
         )
         await page.keyboard.press("Enter")
         await arrived(page)
-    assert auth.requests[-1] == ("POST setup", {"key": "abc", "name": NAME, "password": "1234567890"})
+    body = {"key": "abc", "name": NAME, "fullName": NAME, "password": "1234567890"}
+    assert auth.requests[-1] == ("POST setup", body)
 
 
 async def test_the_identity_provider_is_offered_only_where_there_is_one(visit: Open) -> None:
