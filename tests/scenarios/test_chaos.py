@@ -31,7 +31,8 @@ from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
 from tests.support.redis_server import Redis, redis
 from tests.support.stream_clients import SECRET
-from web.auth.tokens import Claims, Tokens
+from tests.support.tokens import issue_at
+from web.auth.tokens import Tokens
 
 RUNS = 10 if PROVING else 1
 SUBSCRIBERS, EVENTS, WRITERS = (200, 5_000, 6) if PROVING else (24, 200, 3)
@@ -53,21 +54,24 @@ class Deployment:
     postgres: KillablePostgres | None = None
 
 
-def token(role: Role = Role.COMMANDER, enterprise: str | None = None) -> str:
-    until = dt.datetime.now(dt.UTC) + dt.timedelta(hours=10)
-    return Tokens(SECRET).make(Claims(role, until, subject=role.value, enterprise=enterprise))
+async def token(url: str, role: Role, **holder: str) -> str:
+    """A token of this role, which its database knows."""
+    until = dt.timedelta(hours=10)
+    return await issue_at(url, Tokens(SECRET), dt.datetime.now(dt.UTC), role=role, ttl=until, **holder)
 
 
-def clients_of(chaos: ChaosRun, world: World) -> list[ResumingClient]:
+async def clients_of(deployment: Deployment, commander: str) -> list[ResumingClient]:
     """Clients with all kinds of filters, roles and transports, in turn."""
-    commander, own = token(Role.COMMANDER), token(Role.ENTERPRISE, "e0")
+    chaos, world, url = deployment.chaos, deployment.world, deployment.url
+    own = await token(url, Role.ENTERPRISE, enterprise="e0")
+    wall = await token(url, Role.WALL, name="大屏")
     zone, other = world.id("zone"), world.id("other_enterprise")
     kinds: list[tuple[dict[str, Any] | None, Callable[[Any], bool], str]] = [
         (None, lambda event: True, commander),
         ({"zones": [zone]}, lambda event: world.zone in event.zones, commander),
         ({"enterprises": [other]}, lambda event: event.enterprise_id == world.other_enterprise, commander),
-        (None, lambda event: event.enterprise_id == world.enterprise, own),
-        ({"majorOnly": True}, lambda event: event.major, token(Role.WALL)),
+        (None, lambda event: event.enterprise_id == world.enterprise and not event.internal, own),
+        ({"majorOnly": True}, lambda event: event.major, wall),
     ]
     return [ResumingClient(chaos, *kinds[n % len(kinds)], sse=n % 4 == 3) for n in range(SUBSCRIBERS)]
 
@@ -127,10 +131,11 @@ async def kill_the_server(deployment: Deployment, progress: Progress) -> None:
 async def play(deployment: Deployment, inject_faults: Faults) -> dict[str, int | float]:
     """One run; its counts and delays."""
     chaos, world = deployment.chaos, deployment.world
-    clients, progress, began = clients_of(chaos, world), Progress(EVENTS), time.monotonic()
+    commander = await token(deployment.url, Role.COMMANDER, name="值班")
+    clients, progress, began = await clients_of(deployment, commander), Progress(EVENTS), time.monotonic()
     enterprises = [world.id("enterprise"), world.id("other_enterprise")]
     running = [asyncio.create_task(client.run()) for client in clients[: SUBSCRIBERS // 2]]
-    writers = [asyncio.create_task(write_inspections(chaos, token(), enterprises, progress)) for _ in range(WRITERS)]
+    writers = [asyncio.create_task(write_inspections(chaos, commander, enterprises, progress)) for _ in range(WRITERS)]
     dropping = asyncio.create_task(drop_connections(chaos, clients, progress))
     try:
         await progress.reach(0.1)
