@@ -63,8 +63,8 @@ class AccountEndpoints:
         return [
             Route("/auth/accounts", self.list, methods=["GET"]),
             Route("/auth/accounts", self.create, methods=["POST"]),
-            Route("/auth/accounts/{id:int}", self.change, methods=["PATCH"]),
-            Route("/auth/accounts/{id:int}/reset", self.reset, methods=["POST"]),
+            Route("/auth/accounts/{id:key}", self.change, methods=["PATCH"]),
+            Route("/auth/accounts/{id:key}/reset", self.reset, methods=["POST"]),
         ]
 
     async def _commander(self, request: Request) -> Actor:

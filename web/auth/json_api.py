@@ -8,6 +8,7 @@ import orjson
 from graphql import GraphQLError
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -32,7 +33,28 @@ STATUS = {
     ErrorCode.BUSY: 503,
 }
 
+KEY_MAXIMUM = 2**31 - 1
+
 Handler = Callable[[Any, Request], Awaitable[Response]]
+
+
+class KeyConvertor(Convertor[int]):
+    """A row's key in a path, as `{id:key}`. A larger number than any key becomes the largest, which no row has.
+
+    Starlette's own `int` raises for numbers of more than 4,300 digits.
+    """
+
+    regex = "[0-9]+"
+
+    def convert(self, value: str) -> int:
+        digits = value.lstrip("0")
+        return min(int(digits or "0"), KEY_MAXIMUM) if len(digits) <= len(str(KEY_MAXIMUM)) else KEY_MAXIMUM
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("key", KeyConvertor())
 
 
 def _storable(text: str) -> str:

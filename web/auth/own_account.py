@@ -74,7 +74,7 @@ class OwnAccountEndpoints:
             Route("/auth/sign-in", self.sign_in, methods=["POST"]),
             Route("/auth/sign-out", self.sign_out, methods=["POST"]),
             Route("/auth/logins", self.logins, methods=["GET"]),
-            Route("/auth/logins/{id:int}", self.end_login, methods=["DELETE"]),
+            Route("/auth/logins/{id:key}", self.end_login, methods=["DELETE"]),
             Route("/auth/password", self.change_password, methods=["POST"]),
             Route("/auth/totp", self.propose_totp, methods=["POST"]),
             Route("/auth/totp", self.remove_totp, methods=["DELETE"]),
@@ -232,6 +232,6 @@ def client_of(request: Request) -> Client:
 
 
 def key_of(request: Request) -> int:
-    """The key in the path. One that no row can have finds none."""
+    """The key in the path."""
     key: int = request.path_params["id"]
-    return min(key, 2**31 - 1)
+    return key

@@ -17,8 +17,6 @@ from web.auth.commander import commander
 from web.auth.json_api import Body, Text, answer, endpoint, no_content, read_body
 from web.auth.tokens import Tokens, duration
 
-KEY_MAXIMUM = 2**31 - 1
-
 
 class NewTokenBody(Body):
     name: Text | None = None
@@ -41,7 +39,7 @@ class TokenEndpoints:
         return [
             Route("/auth/tokens", self.list, methods=["GET"]),
             Route("/auth/tokens", self.issue, methods=["POST"]),
-            Route("/auth/tokens/{id:int}", self.revoke, methods=["DELETE"]),
+            Route("/auth/tokens/{id:key}", self.revoke, methods=["DELETE"]),
         ]
 
     @endpoint
@@ -62,7 +60,7 @@ class TokenEndpoints:
     @endpoint
     async def revoke(self, request: Request) -> Response:
         revoked_by, key = await commander(self._admission, request), request.path_params["id"]
-        if key > KEY_MAXIMUM or not await revoke_token(self._database, key, revoked_by.identity, self._clock()):
+        if not await revoke_token(self._database, key, revoked_by.identity, self._clock()):
             raise RequestError(ErrorCode.NOT_FOUND, "There is no such token, or it has ended already.")
         return no_content()
 

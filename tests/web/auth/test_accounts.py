@@ -150,8 +150,8 @@ async def test_a_wrong_change_is_refused(bureau: Bureau, body: dict[str, Any], e
     assert code(await bureau.browser.patch("/auth/accounts/1", json=body)) == expected
 
 
-@pytest.mark.parametrize("key", [99, 2**31, 10**40])
-async def test_an_account_that_does_not_exist_is_not_found(bureau: Bureau, key: int) -> None:
+@pytest.mark.parametrize("key", ["99", "2147483648", "9" * 5_000, "0" * 5_000])
+async def test_an_account_that_does_not_exist_is_not_found(bureau: Bureau, key: str) -> None:
     assert code(await bureau.browser.patch(f"/auth/accounts/{key}", json={"disabled": True})) == "NOT_FOUND"
     assert code(await bureau.browser.post(f"/auth/accounts/{key}/reset")) == "NOT_FOUND"
 
