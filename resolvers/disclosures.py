@@ -4,6 +4,7 @@ Both executors note it in the set of the operation (`RequestInfo.disclosures`) w
 JSON cannot note anything, so it puts a mark before the value, which is taken out of the text again.
 """
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +28,8 @@ ENTERPRISES: dict[sa.Table, tuple[AccessKind, str]] = {
 # A mark in a text of JSON: begin, kind, key, end. No JSON has these characters.
 BEGIN, END = "\x02", "\x03"
 BEGIN_SQL, END_SQL = "chr(2)", "chr(3)"
+MARK = re.compile(f"{BEGIN}([^{END}]*){END}")
+MARK_BYTES = re.compile(MARK.pattern.encode())
 KINDS = {kind.value: kind for kind in AccessKind}
 
 
@@ -48,23 +51,13 @@ def note_row(disclosures: set[Disclosure], kind: AccessKind, key: Any) -> None:
 
 def unmarked(text: str, disclosures: set[Disclosure]) -> str:
     """The text without its marks, which are noted."""
-    first, *marked = text.split(BEGIN)
-    parts = [first]
-    for part in marked:
-        mark, _, rest = part.partition(END)
-        if len(mark) > 1:
-            disclosures.add((KINDS[mark[0]], int(mark[1:])))
-        parts.append(rest)
-    return "".join(parts)
+    parts = MARK.split(text)
+    disclosures.update((KINDS[mark[0]], int(mark[1:])) for mark in set(parts[1::2]) if len(mark) > 1)
+    return "".join(parts[::2])
 
 
 def unmarked_bytes(text: bytes, disclosures: set[Disclosure]) -> bytes:
     """Like `unmarked`, for UTF-8."""
-    first, *marked = text.split(BEGIN.encode())
-    parts = [first]
-    for part in marked:
-        mark, _, rest = part.partition(END.encode())
-        if len(mark) > 1:
-            disclosures.add((KINDS[chr(mark[0])], int(mark[1:])))
-        parts.append(rest)
-    return b"".join(parts)
+    parts = MARK_BYTES.split(text)
+    disclosures.update((KINDS[chr(mark[0])], int(mark[1:])) for mark in set(parts[1::2]) if len(mark) > 1)
+    return b"".join(parts[::2])
