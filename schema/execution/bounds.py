@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from time import monotonic
+from typing import Any, TypeVar, TypeVarTuple
 
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
 
 ANSWER_LIMIT = 16 << 20  # bytes of a response
 
-P = ParamSpec("P")
+A = TypeVarTuple("A")
 T = TypeVar("T")
 
 
@@ -40,38 +41,37 @@ class Bounds:
             return coded_error(code, f"The operation took longer than {self.seconds:g} seconds, and was stopped.")
         return coded_error(code, f"The response would have more than {self.size:,} bytes. Ask for less.")
 
-    async def bound(self, work: Callable[Concatenate["Run", P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def bound(self, work: Callable[["Run", *A], Awaitable[T]], *arguments: *A) -> T:
         """The result of the work. Raises OperationStopped where it was cancelled because of a bound."""
-        run = self._begin()
+        task = asyncio.current_task()
+        assert task is not None
+        run = Run(task, self.size)
+        if self.seconds is not None:
+            self._runs[run] = monotonic() + self.seconds
+            if self._timer is None:
+                self._schedule(self.seconds)
         try:
-            result = await work(run, *args, **kwargs)
+            result = await work(run, *arguments)
         except asyncio.CancelledError:
             if run.code is None or await run.was_cancelled():
                 raise
             raise OperationStopped(run.code) from None
         finally:
-            self._runs.pop(run, None)
+            if self.seconds is not None:
+                self._runs.pop(run, None)
         if run.code is not None and await run.was_cancelled():
             raise asyncio.CancelledError
         return result
 
-    def _begin(self) -> "Run":
-        task = asyncio.current_task()
-        assert task is not None
-        run = Run(task, self.size)
-        if self.seconds is not None:
-            loop = task.get_loop()
-            self._runs[run] = loop.time() + self.seconds
-            if self._timer is None:
-                self._timer = loop.call_later(self.seconds, self._expire, loop)
-        return run
+    def _schedule(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
 
-    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _expire(self) -> None:
         self._timer = None
-        now = loop.time()
+        now = monotonic()
         for run, time in list(self._runs.items()):
             if time > now:
-                self._timer = loop.call_at(time, self._expire, loop)
+                self._schedule(time - now)
                 return
             del self._runs[run]
             run.stop(ErrorCode.TIMEOUT)
@@ -83,7 +83,7 @@ class Run:
     __slots__ = ("_cancelling", "_left", "_task", "code")
 
     def __init__(self, task: "asyncio.Task[object]", size: int) -> None:
-        self._task, self._left, self._cancelling = task, size, 0
+        self._task, self._left = task, size
         self.code: ErrorCode | None = None
 
     def add(self, size: int) -> None:

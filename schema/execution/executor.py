@@ -99,7 +99,7 @@ class Executor:
         info = self.request_info(viewer or NOBODY)
         context = self._context(info) if operation.parsed.kind is OperationType.MUTATION else None
         try:
-            return await self.bounds.bound(self._execute, operation, info, context, planned=viewer is not None)
+            return await self.bounds.bound(self._execute, operation, info, context, viewer is not None)
         except OperationStopped as stopped:
             error = self.bounds.error(stopped.code)
             if context is not None:
@@ -110,7 +110,7 @@ class Executor:
                 self.access_log.note(info.viewer, info.disclosures, operation.parsed.label)
 
     async def _execute(
-        self, run: Run, operation: PreparedOperation, info: RequestInfo, context: Context | None, *, planned: bool
+        self, run: Run, operation: PreparedOperation, info: RequestInfo, context: Context | None, planned: bool
     ) -> GraphQLResponse:
         if planned and self.plans is not None:
             perform = None if context is None else partial(mutation.perform_once, context)
