@@ -22,6 +22,9 @@ TOKEN, ACCOUNT, LOGIN = table_of(models.Token), table_of(models.Account), table_
 INSPECTOR, ENTERPRISE = table_of(models.Inspector), table_of(models.Enterprise)
 
 
+SLICE = 200  # keys in one statement
+
+
 class Proof(NamedTuple):
     """What credentials rest on: a row that must stay as it is.
 
@@ -56,8 +59,11 @@ async def find_holders(database: Database, proofs: Collection[Proof], now: dt.da
     holders: dict[Proof, Holder] = {}
     async with database.read() as connection:
         for kind, wanted in keys.items():
-            of_kind = await FINDERS[kind](connection, sorted(wanted), now)
-            holders |= {Proof(kind, key): holder for key, holder in of_kind.items()}  # type: ignore[arg-type]  # from proofs
+            ordered = sorted(wanted)
+            # In slices, because a thousand rows would hold up the event loop.
+            for start in range(0, len(ordered), SLICE):
+                of_kind = await FINDERS[kind](connection, ordered[start : start + SLICE], now)
+                holders |= {Proof(kind, key): holder for key, holder in of_kind.items()}  # type: ignore[arg-type]  # from proofs
     return holders
 
 

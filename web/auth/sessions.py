@@ -84,6 +84,7 @@ class Authenticator:
         self.sessions: set[Session] = set()
         self._usage = Usage(database, clock)
         self._polling: asyncio.Task[None] | None = None
+        self._stopped = False
 
     def seconds_left(self, viewer: Viewer | None) -> float | None:
         """How long a viewer's credentials are still valid; None when they do not expire."""
@@ -216,7 +217,7 @@ class Authenticator:
         self._polling = asyncio.create_task(self._poll_until_stopped())
 
     async def _poll_until_stopped(self) -> None:
-        while True:
+        while not self._stopped:
             await asyncio.sleep(POLL_SECONDS)
             try:
                 await self.poll()
@@ -224,6 +225,8 @@ class Authenticator:
                 log.warning("credentials cannot be checked", error=type(error).__name__)
 
     async def stop(self) -> None:
+        # A driver may answer a cancellation with an error of its own, which the loop would take for an outage.
+        self._stopped = True
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
