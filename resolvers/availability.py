@@ -20,10 +20,11 @@ class NotDispatched(ValuelessPredicate):
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         dispatch, key = table_of(models.Dispatch), table_column(self.key)
-        [resource] = [reference.column for reference in key.foreign_keys]
+        [reference] = key.foreign_keys
         over = [sa.literal(s, dispatch.c.status.type, literal_execute=True) for s in sorted(DISPATCH_OVER, key=str)]
-        going_on = sa.select(dispatch.c.id).where(key == resource, dispatch.c.status.not_in(over))
-        return ~sa.exists(going_on.correlate(resource.table))
+        # Not correlated, so that a statement which gives the resource's table another name can take it as it is.
+        going_on = sa.select(key).where(key.is_not(None), dispatch.c.status.not_in(over)).correlate(None)
+        return reference.column.not_in(going_on)
 
     def tables(self) -> frozenset[sa.Table]:
         # The resource's own: other enterprises' dispatches decide, so that an enterprise may not ask.

@@ -26,7 +26,7 @@ async def test_a_server_that_began_without_a_district_takes_the_zone_of_the_impo
     databases: Databases, migrated_url: str, tmp_path: Path
 ) -> None:
     url = await databases.new(migrated_url)
-    app = create(Settings(database_url=url, secret=SECRET), lambda: MOMENT)
+    app = create(Settings(database_url=url, demo=True, secret=SECRET), lambda: MOMENT)
     claims = Claims(Role.COMMANDER, MOMENT + dt.timedelta(hours=1), subject="commander")
     headers = {"authorization": f"Bearer {Tokens(SECRET.get_secret_value()).make(claims)}"}
     async with (

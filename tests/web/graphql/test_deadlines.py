@@ -31,7 +31,7 @@ MOMENT = 0.5  # seconds
 async def address(databases: Databases, migrated_url: str) -> AsyncIterator[str]:
     """Host and port of a server whose clock stands at NOW."""
     url, _ = await small_district(databases, migrated_url)
-    app = create(Settings(database_url=url, secret=SecretStr(SECRET)), lambda: NOW)
+    app = create(Settings(database_url=url, demo=True, secret=SecretStr(SECRET)), lambda: NOW)
     async with serve(app, lifespan="on", timeout_graceful_shutdown=1) as port:
         yield f"127.0.0.1:{port}"
 

@@ -76,7 +76,7 @@ class Endpoints:
 @pytest_asyncio.fixture
 async def endpoints(databases: Databases, migrated_url: str) -> AsyncIterator[Endpoints]:
     url, _ = await small_district(databases, migrated_url)
-    app = create(Settings(database_url=url, secret=SecretStr(SECRET)))
+    app = create(Settings(database_url=url, demo=True, secret=SecretStr(SECRET)))
     endpoint = app.graphql
     [reserved] = [route for route in app.routes if isinstance(route, Route) and route.path == "/graphql/stream"]
     reserved_endpoint = reserved.endpoint.__self__  # type: ignore[attr-defined]  # a method
