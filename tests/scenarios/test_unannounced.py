@@ -15,6 +15,7 @@ import models
 from models import InspectionKind
 from models.notice import ANNOUNCEABLE, SHOWN_KINDS
 from models.visibility import Viewer
+from schema.execution import limits
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from schema.live.streams import PreparedEventStream
@@ -53,6 +54,7 @@ class Outsider:
         for number, executor in enumerate(self.executors):
             for name, query in queries.items():
                 response = await executor.run(Operation(query), self.viewer)
+                assert response.started, response.errors
                 answers[f"{name} {number}"] = (without_head(response.data), response.errors)
         answers["stream"] = await self.stream()
         return answers
@@ -62,7 +64,7 @@ class Outsider:
         """By root field of Query, everything within two rows."""
         names = {"ZoneKey": "zone", "VenueKey": "venue", "EnterpriseKey": "enterprise"}
         keys = {key: f'{{id: "{self.office.world.id(name)}"}}' for key, name in names.items()}
-        queries = ExhaustiveQueries(self.office.graph, {"text": '"a"', **keys}, few=50).operations(2)
+        queries = ExhaustiveQueries(self.office.graph, {"text": '"a"', **keys}, few=12).operations(2)
         return {name: query for name, query in queries.items() if name not in ("cursor", "node", "nodes")}
 
     @cached_property
@@ -70,7 +72,7 @@ class Outsider:
         """With plans, and without."""
         office = self.office
         return [
-            Executor(office.graph, office.database, SHANGHAI, lambda: office.now, planned=planned)
+            Executor(office.graph, office.database, SHANGHAI, lambda: office.now, planned=planned, cost_limit=10**15)
             for planned in (True, False)
         ]
 
@@ -90,6 +92,13 @@ def without_head(data: Any) -> Any:
         moving = ("Query_cursor", "Portrait_cursor")
         return {name: without_head(value) for name, value in data.items() if name not in moving}
     return [without_head(value) for value in data] if isinstance(data, list) else data
+
+
+@pytest.fixture(autouse=True)
+def _roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits under which one document may select everything."""
+    for name in ("CHARACTERS_MAXIMUM", "TOKENS_MAXIMUM", "EXTENT_MAXIMUM"):
+        monkeypatch.setattr(limits, name, 10**7)
 
 
 @pytest.fixture
