@@ -58,7 +58,12 @@ def free_port() -> int:
 async def huhang_server(url: str, bus: str) -> AsyncIterator[str]:
     """Run a server. Yields its address."""
     port = free_port()
-    settings = {"HUHANG_DATABASE_URL": url, "HUHANG_BUS_URL": bus, "HUHANG_SECRET": SECRET}
+    settings = {
+        "HUHANG_DATABASE_URL": url,
+        "HUHANG_BUS_URL": bus,
+        "HUHANG_SECRET": SECRET,
+        "HUHANG_OPERATIONS_PER_MINUTE": "0",
+    }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "web", "serve", "--port", str(port)),
         cwd=ROOT,

@@ -113,6 +113,7 @@ def running(name: str, server: Server, url: str, folder: Path) -> Iterator[Runni
         "DATABASE_URL": url.replace("://", f"{server.driver}://", 1),
         "HUHANG_DATABASE_URL": url,
         "HUHANG_SECRET": SECRET,
+        "HUHANG_OPERATIONS_PER_MINUTE": "0",  # one viewer sends all of the load
         "HUHANG_EVIDENCE_URL": str(folder / "evidence"),
         "HUHANG_LOG_LEVEL": "warning",
     }
@@ -151,7 +152,7 @@ def wait(server: Running, process: "subprocess.Popen[bytes]", folder: Path) -> N
 
 def token(environment: dict[str, str]) -> str:
     """A commander's token."""
-    command = [sys.executable, "-m", "web", "token", "--role", "commander"]
+    command = [sys.executable, "-m", "web", "token", "--role", "commander", "--name", "bench"]
     result = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
     return result.stdout.splitlines()[-1]
 
