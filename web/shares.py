@@ -16,7 +16,8 @@ from typing import ParamSpec, TypeVar
 
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, ThrottledError
-from schema.execution.operation import PreparedOperation
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation, PreparedOperation
 from schema.live.streams import PreparedStream, StreamMembership
 from subscriptions.fair_queue import FairQueue, QueueFull
 from subscriptions.feed import Sink
@@ -30,6 +31,7 @@ LIGHT_SHARE, LIGHT_CAPACITY = 4_000, 16_000  # costs that run at once: of one pa
 LIGHT_WAITING, HEAVY_WAITING = 64, 16  # operations of one party that wait
 WAITING_MAXIMUM = 1_024  # operations of all parties that wait, in each lane
 WAIT_SECONDS = 10.0
+UNKNOWN_TOKENS = 9  # an operation whose document is unknown counts as so many more
 COST_PER_TOKEN = 10_000  # a heavy operation counts as several
 UNSENT_MAXIMUM = 32 << 20  # bytes of large answers that one party has not taken
 PARTIES = 10_000  # are looked through for idle ones when there are more
@@ -106,6 +108,7 @@ class Shares:
         self.light = FairQueue(
             LIGHT_CAPACITY, LIGHT_SHARE, waiting_share=LIGHT_WAITING, waiting_maximum=WAITING_MAXIMUM
         )
+        self.preparing = FairQueue(1, 1, waiting_share=LIGHT_WAITING, waiting_maximum=WAITING_MAXIMUM)
         # A party has at most half, so that another one's turn comes even while operations last long.
         self.heavy = FairQueue(
             connections, (connections + 1) // 2, waiting_share=HEAVY_WAITING, waiting_maximum=WAITING_MAXIMUM
@@ -134,6 +137,22 @@ class Shares:
         if party.bucket is not None and (seconds := party.bucket.take(number)):
             raise self.refuse(ErrorCode.TOO_MANY, "Too many operations: wait a little.", seconds, "rate")
 
+    async def prepare(self, party: Party, executor: Executor, operation: Operation) -> PreparedOperation:
+        """Prepare an operation; an unknown one when it is the party's turn. Raises RequestError.
+
+        One is prepared at a time, and then others have the event loop for as long as that took.
+        """
+        if executor.knows(operation):
+            return executor.prepare(operation)
+        self.count(party, UNKNOWN_TOKENS)
+        await self._wait(self.preparing, party.key, 1)
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        try:
+            return executor.prepare(operation)
+        finally:
+            loop.call_later(loop.time() - start, self.preparing.leave, party.key, 1)
+
     async def run(
         self, party: Party, cost: int, execute: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -145,17 +164,18 @@ class Shares:
                 raise self.busy("Read the answers that are on their way first.", "unsent")
         else:
             lane, weight = self.light, max(cost, LEAST)
-        if not lane.try_enter(party, weight):
-            await self._wait(lane, party, weight)
+        key = party.key
+        if not lane.try_enter(key, weight):
+            await self._wait(lane, key, weight)
         try:
             return await execute(*args, **kwargs)
         finally:
-            lane.leave(party, weight)
+            lane.leave(key, weight)
 
-    async def _wait(self, lane: FairQueue, party: Party, weight: int) -> None:
+    async def _wait(self, lane: FairQueue, key: str, weight: int) -> None:
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                await lane.enter(party, weight)
+                await lane.enter(key, weight)
         except QueueFull:
             raise self.busy("Too many operations at once: wait a little.", "queue") from None
         except TimeoutError:
@@ -216,7 +236,7 @@ class Shares:
     @property
     def waiting(self) -> int:
         """Operations that wait."""
-        return self.light.waiting + self.heavy.waiting
+        return self.light.waiting + self.heavy.waiting + self.preparing.waiting
 
 
 class Place:

@@ -50,6 +50,10 @@ class Documents:
         self._cache: OrderedDict[tuple[str, str | None], ParsedOperation | Errors] = OrderedDict()
         self._characters = 0
 
+    def knows(self, text: str, name: str | None) -> bool:
+        """Whether `operation` looks it up without parsing."""
+        return (text, name) in self._cache
+
     def operation(self, text: str, name: str | None) -> ParsedOperation:
         """Raises InvalidOperation for a document that is too large or invalid, or has no operation of this name."""
         key = text, name

@@ -70,7 +70,7 @@ class GraphQLEndpoint:
                 operation = await self._schema_question(scope, headers, receive)
             else:
                 operation = await read_operation(scope, headers, receive, body_limit=self._body_limit)
-            prepared = self._executor.prepare(operation)
+            prepared = await self._shares.prepare(party, self._executor, operation)
             kind = prepared.parsed.kind
             if kind is OperationType.SUBSCRIPTION:
                 return await self._stream(prepared, admitted, scope, headers, accepted)

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from resolvers.errors import ErrorCode, RequestError
-from schema.execution.errors import coded_error, format_error, request_errors
+from schema.execution.errors import InvalidOperation, coded_error, format_error, request_errors
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
 from schema.live.streams import LiveStreams, StreamMembership
@@ -159,6 +159,11 @@ class ReservedEndpoint:
         id = requested.extensions.get("operationId")
         if not isinstance(id, str) or not id:
             raise RequestError(ErrorCode.BAD_REQUEST, "`extensions.operationId` is needed, as a string.")
+        prepared: PreparedOperation | InvalidOperation
+        try:
+            prepared = await self._shares.prepare(stream.party, self._executor, requested)
+        except InvalidOperation as error:
+            prepared = error
         if stream.queue.ended:
             # It ended while the request arrived. Nothing would end an operation that began now.
             return no_such_stream()
@@ -166,13 +171,11 @@ class ReservedEndpoint:
             return coded_response(409, ErrorCode.BAD_REQUEST, "An operation with this id is running.")
         if len(stream.operations) >= OPERATIONS_MAXIMUM:
             return coded_response(429, ErrorCode.TOO_MANY, "Too many operations at once.")
-        try:
-            prepared = self._executor.prepare(requested)
-        except RequestError as error:
-            work = self._send(id, {"errors": request_errors(error)}, stream)
+        if not isinstance(prepared, PreparedOperation):
+            work = self._send(id, {"errors": request_errors(prepared)}, stream)
+        elif prepared.parsed.kind is OperationType.SUBSCRIPTION:
+            return await self._stream(id, prepared, stream)
         else:
-            if prepared.parsed.kind is OperationType.SUBSCRIPTION:
-                return await self._stream(id, prepared, stream)
             work = self._run(id, prepared, stream)
         stream.operations[id] = asyncio.create_task(work)
         return Response(status_code=202)

@@ -217,14 +217,21 @@ class Socket:
         except RequestError:
             return close_codes.FORBIDDEN
         try:
-            prepared = self._endpoint.executor.prepare(requested)
+            # Awaited before the next message is read, so that the client's messages take effect in their order.
+            prepared = await self._endpoint.shares.prepare(party, self._endpoint.executor, requested)
         except RequestError as error:
             await self._send_errors(id, request_errors(error))
             return None
-        run = self._stream if prepared.parsed.kind is OperationType.SUBSCRIPTION else self._run
-        task = self._tasks[id] = asyncio.create_task(run(id, prepared, viewer, party))
+        task = self._tasks[id] = asyncio.create_task(self._operate(id, prepared, viewer, party))
         task.add_done_callback(lambda done: self._done(id, done))
         return None
+
+    async def _operate(self, id: str, prepared: PreparedOperation, viewer: Viewer | None, party: Party) -> None:
+        run = self._stream if prepared.parsed.kind is OperationType.SUBSCRIPTION else self._run
+        try:
+            await run(id, prepared, viewer, party)
+        except RequestError as error:
+            await self._send_errors(id, request_errors(error))
 
     def _done(self, id: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(id) is task:
@@ -239,13 +246,8 @@ class Socket:
 
     async def _run(self, id: str, operation: PreparedOperation, viewer: Viewer | None, party: Party) -> None:
         endpoint = self._endpoint
-        try:
-            response = await endpoint.shares.run(
-                party, cost_of(operation), endpoint.executor.execute, operation, viewer
-            )
-        except RequestError as error:
-            await self._send_errors(id, request_errors(error))
-            return
+        cost, execute = cost_of(operation), endpoint.executor.execute
+        response = await endpoint.shares.run(party, cost, execute, operation, viewer)
         if not response.started:
             await self._send_errors(id, response.errors)
             return
@@ -256,13 +258,9 @@ class Socket:
 
     async def _stream(self, id: str, operation: PreparedOperation, viewer: Viewer | None, party: Party) -> None:
         endpoint = self._endpoint
-        try:
-            prepared = await endpoint.shares.run(party, cost_of(operation), endpoint.live.prepare, operation, viewer)
-            # No await from here on: a `complete` in the meantime would have cancelled this task.
-            self.memberships[id] = endpoint.shares.join(party, prepared, SocketSink(self, self._protocol, id))
-        except RequestError as error:
-            await self._send_errors(id, request_errors(error))
-            return
+        prepared = await endpoint.shares.run(party, cost_of(operation), endpoint.live.prepare, operation, viewer)
+        # No await from here on: a `complete` in the meantime would have cancelled this task.
+        self.memberships[id] = endpoint.shares.join(party, prepared, SocketSink(self, self._protocol, id))
         del self._tasks[id]
 
     async def _send_errors(self, id: str, errors: list[dict[str, Any]]) -> None:
