@@ -2,8 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,8 +85,9 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection whose statements all see the database as it was at the first one."""
-        async with self._reading.connect() as connection:
-            yield connection
+        with cancellation_first():
+            async with self._reading.connect() as connection:
+                yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
@@ -95,10 +96,11 @@ class Database:
         A commit that has begun is carried through, even if the task is cancelled: the block then ends as usual, and the
         task's next wait raises. Raises CommitUncertain, a CancelledError, where that takes too long.
         """
-        async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session:
-            yield session
-            await session.flush()
-            cancelled = await carry_through(session.commit())
+        with cancellation_first():
+            async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session:
+                yield session
+                await session.flush()
+                cancelled = await carry_through(session.commit())
         if cancelled and (task := asyncio.current_task()) is not None:
             task.uncancel()
             task.cancel()
@@ -106,6 +108,21 @@ class Database:
     async def close(self) -> None:
         await self.read_pool.close()
         await self.engine.dispose()
+
+
+@contextmanager
+def cancellation_first() -> Iterator[None]:
+    """Raises CancelledError in place of any other error if the task was cancelled.
+
+    A driver answers a cancellation with an error of its own where the connection is dead already. A loop that outlives
+    outages would take that for one, and go on for ever.
+    """
+    try:
+        yield
+    except Exception as error:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError from error
+        raise
 
 
 class CommitUncertain(asyncio.CancelledError):

@@ -154,6 +154,29 @@ async def test_a_cancelled_read_by_sqlalchemy_stops(database: Database) -> None:
     assert await towns(database) == []
 
 
+async def test_a_cancellation_is_not_taken_for_an_outage(database: Database) -> None:
+    """A driver may answer a cancellation with an error of its own. A loop that outlives outages must end all the same."""
+    begun = asyncio.Event()
+
+    async def follow(block: Callable[[], Any]) -> None:
+        while True:
+            try:
+                async with block():
+                    begun.set()
+                    try:
+                        await asyncio.Event().wait()
+                    except asyncio.CancelledError:
+                        raise sa.exc.OperationalError("SELECT 1", None, ValueError("Connection closed")) from None
+            except Exception:  # as if the database were away
+                await asyncio.sleep(0)
+
+    for block in (database.read, database.write):
+        begun.clear()
+        following = asyncio.create_task(follow(block))
+        await begun.wait()
+        await cancelled(following)
+
+
 async def test_a_cancelled_write_is_rolled_back(database: Database) -> None:
     written = asyncio.Event()
 
