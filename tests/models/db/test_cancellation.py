@@ -155,7 +155,7 @@ async def test_a_cancelled_read_by_sqlalchemy_stops(database: Database) -> None:
 
 
 async def test_a_cancellation_is_not_taken_for_an_outage(database: Database) -> None:
-    """A driver may answer a cancellation with an error of its own. A loop that outlives outages must end all the same."""
+    """A driver may answer a cancellation with an error of its own. A loop that outlives outages must end then too."""
     begun = asyncio.Event()
 
     async def follow(block: Callable[[], Any]) -> None:
