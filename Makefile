@@ -72,6 +72,7 @@ bench: $(BENCH) ## Measure speed, about two hours; the results go to bench/resul
 	@$(BIN)/python -m bench.speed
 	@$(BIN)/python -m bench.inside
 	@$(BIN)/python -m bench.documents
+	@$(BIN)/python -m bench.floods
 	@$(BIN)/python -m bench.paging
 	@$(BIN)/python -m bench.portraits
 	@$(BIN)/python -m bench.fanout

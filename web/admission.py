@@ -3,10 +3,11 @@
 import math
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any
 
 import structlog
 from limits import RateLimitItemPerMinute
+from limits.aio.storage import RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
 from limits.storage import storage_from_string
@@ -20,15 +21,11 @@ from web.shares import Party, Shares, address_key
 
 log = structlog.get_logger(__name__)
 
+# A request's viewer, and whose share it is part of.
+Admitted = tuple[Viewer | None, Party]
+
 REDIS_SECONDS = 0.5  # a bus that does not answer is not waited for longer
 BLOCKED_MAXIMUM = 10_000  # addresses
-
-
-class Admitted(NamedTuple):
-    """A request's viewer, and whose share it is part of."""
-
-    viewer: Viewer | None
-    party: Party
 
 
 class FailedTokens:
@@ -55,10 +52,13 @@ class FailedTokens:
         self._limit = RateLimitItemPerMinute(per_minute, namespace="HUHANG")
         self._until: dict[str, float] = {}
 
+    @property
+    def slowing(self) -> bool:
+        """Whether any address is slowed down."""
+        return bool(self._until)
+
     def check(self, host: str | None) -> None:
         """Raises ThrottledError for an address that sent too many invalid tokens."""
-        if not self._until:
-            return
         key, now = address_key(host), time.monotonic()
         until = self._until.get(key)
         if until is None:
@@ -68,6 +68,12 @@ class FailedTokens:
                 ErrorCode.TOO_MANY, "Too many invalid tokens from this address.", math.ceil(until - now)
             )
         del self._until[key]
+
+    async def close(self) -> None:
+        """End the connections to Redis."""
+        if isinstance(self._limiter.storage, RedisStorage):
+            client: Any = self._limiter.storage.bridge
+            await client.storage.aclose()
 
     async def count(self, host: str | None) -> None:
         """Count a failure."""
@@ -92,8 +98,8 @@ class Admission:
     def __init__(self, authenticator: Authenticator, shares: Shares, failed: FailedTokens) -> None:
         self.authenticator, self.shares, self.failed = authenticator, shares, failed
 
-    async def admit(self, headers: Mapping[bytes, bytes], host: str | None, number: int = 1) -> Admitted:
-        """The viewer of a request, which counts as so many operations.
+    async def admit(self, headers: Mapping[bytes, bytes], host: str | None) -> Admitted:
+        """Find out who sends a request, and count it.
 
         Raises RequestError for credentials that are not valid, and ThrottledError when too many requests came.
         """
@@ -102,24 +108,26 @@ class Admission:
         except RequestError:
             await self._failed(host)
             raise
-        return await self.admit_as(sent, host, number)
+        return await self.admit_as(sent, host)
 
-    async def admit_as(self, sent: Credentials | None, host: str | None, number: int = 1) -> Admitted:
+    async def admit_as(self, sent: Credentials | None, host: str | None) -> Admitted:
         """Like `admit`, for credentials that were read already."""
+        shares = self.shares
         if sent is None:
             viewer = self.authenticator.anonymous
-            party = self.shares.party(None, host)
+            party = shares.party(None, host)
         else:
-            self._check(host, sent)
+            if self.failed.slowing:
+                self._check(host, sent)
             try:
                 viewer = await self.authenticator.authenticate(sent)
             except RequestError as error:
                 if error.code is ErrorCode.UNAUTHENTICATED:
                     await self._failed(host)
                 raise
-            party = self.shares.party(viewer, host)
-        self.shares.count(party, number)
-        return Admitted(viewer, party)
+            party = shares.party(viewer, host)
+        shares.count(party)
+        return viewer, party
 
     def _check(self, host: str | None, sent: Credentials) -> None:
         """Others at an address that sends invalid tokens go on with those that were valid a while ago."""

@@ -105,4 +105,5 @@ class AppState:
         await self.access_log.stop()
         await self.viewers.stop()
         await self.people.close()
+        await self.admission.failed.close()
         await self.database.close()
