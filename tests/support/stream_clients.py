@@ -35,6 +35,7 @@ mutation($input: InspectionPlanInput!) {
 }
 """
 HURRIED = "tests.support.impatient_server"
+SUCCESSES = {"inspectionPlan": "InspectionPlanned", "controlMeasureAdd": "ControlMeasureAdded"}
 
 
 class Closed(Exception):
@@ -151,15 +152,25 @@ class LiveDistrict:
             yield socket
 
     async def plan_inspections(self, number: int = 1, enterprise: str = "enterprise") -> list[str]:
-        """Plan inspections, with one event each. Returns the cursors of the events."""
-        cursors = []
+        """Plan inspections, with one event each, which no enterprise sees. Returns the cursors of the events."""
+        more = {"kind": "ROUTINE", "plannedFor": "2099-01-01T00:00:00Z"}
+        return [await self._act("inspectionPlan", enterprise, more) for _ in range(number)]
+
+    async def add_measures(self, number: int = 1, enterprise: str = "enterprise") -> list[str]:
+        """Add control measures, with one event each, which the enterprise sees. Returns the cursors of the events."""
+        more = {"kind": "ENGINEERING", "description": "围堰"}
+        return [await self._act("controlMeasureAdd", enterprise, more) for _ in range(number)]
+
+    async def _act(self, mutation: str, enterprise: str, more: dict[str, str]) -> str:
+        """Call a mutation about an enterprise as a commander. Returns the cursor of its event."""
+        capital = mutation[0].upper() + mutation[1:]
+        selection = f"... on {SUCCESSES[mutation]} {{ cursor }}"
+        query = f"mutation($input: {capital}Input!) {{ {mutation}(input: $input) {{ {selection} }} }}"
+        body = {"query": query, "variables": {"input": {"enterprise": self.world.id(enterprise), **more}}}
         headers = {"authorization": f"Bearer {self.token()}"}
-        arguments = {"enterprise": self.world.id(enterprise), "kind": "ROUTINE", "plannedFor": "2099-01-01T00:00:00Z"}
         async with httpx.AsyncClient(base_url=self.address, headers=headers, timeout=PATIENCE) as client:
-            for _ in range(number):
-                response = await client.post("/graphql", json={"query": PLAN, "variables": {"input": arguments}})
-                cursors.append(response.json()["data"]["inspectionPlan"]["cursor"])
-        return cursors
+            cursor: str = (await client.post("/graphql", json=body)).json()["data"][mutation]["cursor"]
+        return cursor
 
     async def append_events(self, number: int, **columns: Any) -> list[int]:
         """Append events without a notification. Returns their numbers."""

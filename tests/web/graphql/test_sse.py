@@ -222,8 +222,9 @@ async def test_a_malformed_cursor_in_the_header_is_refused(live: LiveDistrict) -
 
 async def test_an_enterprise_gets_only_its_own_events(live: LiveDistrict) -> None:
     async with streaming(live, token=live.token(Role.ENTERPRISE, enterprise="e0")) as stream:
-        await live.plan_inspections(1, "other_enterprise")
-        [cursor] = await live.plan_inspections()
+        await live.add_measures(1, "other_enterprise")
+        await live.plan_inspections()
+        [cursor] = await live.add_measures()
         assert (await stream.event()).id == cursor
 
 

@@ -300,8 +300,9 @@ async def test_an_enterprise_gets_only_its_own_events(live: LiveDistrict) -> Non
             f={"enterprises": [live.world.id("other_enterprise")]},
         )
         await socket.expect_quiet()
-        await live.plan_inspections(2, "other_enterprise")
-        [cursor] = await live.plan_inspections()
+        await live.add_measures(2, "other_enterprise")
+        await live.plan_inspections()
+        [cursor] = await live.add_measures()
         assert (await socket.next("1"))["updates"]["enterprise"] == {"id": live.world.id("enterprise")}
         assert socket.cursor == cursor
         await socket.expect_quiet()
