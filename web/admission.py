@@ -130,7 +130,7 @@ class Admission:
         return viewer, party
 
     def _check(self, host: str | None, sent: Credentials) -> None:
-        """Others at an address that sends invalid tokens go on with those that were valid a while ago."""
+        """Others at an address that sends invalid tokens go on with those that this server gave them."""
         try:
             self.failed.check(host)
         except ThrottledError:

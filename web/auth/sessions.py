@@ -93,8 +93,19 @@ class Authenticator:
         return max(0.0, (viewer.expires_at - self._clock()).total_seconds())
 
     def knows(self, credentials: Credentials) -> bool:
-        """Whether these credentials counted a while ago. They may be out of date by now."""
-        return credentials in self._cache
+        """Whether these credentials counted a while ago, or are a token that this server signed.
+
+        It takes no look into the database, and they may be out of date by now.
+        """
+        if credentials in self._cache:
+            return True
+        if credentials.scheme == "cookie":
+            return False
+        try:
+            self._tokens.read(credentials.secret, self._clock())
+        except RequestError:
+            return False
+        return True
 
     async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
         """The viewer with these credentials. Raises RequestError for credentials that do not count."""

@@ -17,6 +17,7 @@ from web.graphql.uvicorn_protocols import CONNECTION, SLICE, WebSocketProtocol, 
 
 # The library that speaks WebSocket takes no more in a handshake, and does not answer one that has more.
 HANDSHAKE_FIELDS, HANDSHAKE_LINE = 120, 8_000
+BODY_FIELDS = (b"content-length", b"transfer-encoding")  # nor does it answer a handshake with a body
 
 
 class Connection:
@@ -137,8 +138,13 @@ class HttpProtocol(HttpToolsProtocol):
         ):
             self._bad = limits.LARGE_HEADERS
             raise Refused
+        if self.parser.should_upgrade() and self._should_upgrade() and self._has_body():
+            raise Refused  # as what is no request of HTTP
         self._phase, self._since = Phase.BODY, None
         super().on_headers_complete()
+
+    def _has_body(self) -> bool:
+        return any(name in BODY_FIELDS and value != b"0" for name, value in self.headers)
 
     def _header_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

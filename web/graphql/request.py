@@ -34,6 +34,11 @@ async def read_operation(scope: Scope, headers: Headers, receive: Receive, *, bo
         raise BadBody(415, f"Send the request as {JSON}, in UTF-8.")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise BadBody(415, "Send the request without compression.")
+    too_long = BadBody(413, f"The body is longer than {body_limit:,} bytes.")
+    length = headers.get(b"content-length", b"")
+    # Before anything of it is read, since a slow client may take long to send it all.
+    if length.isdigit() and int(length[:20]) > body_limit:
+        raise too_long
     body, more = bytearray(), True
     while more:
         message = await receive()
@@ -41,7 +46,7 @@ async def read_operation(scope: Scope, headers: Headers, receive: Receive, *, bo
             raise BadBody(400, "The body ended early.")
         body += message.get("body", b"")
         if len(body) > body_limit:
-            raise BadBody(413, f"The body is longer than {body_limit:,} bytes.")
+            raise too_long
         more = message.get("more_body", False)
     return operation(parse_json(body, "The body"))
 

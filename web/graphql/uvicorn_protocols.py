@@ -74,6 +74,15 @@ def prepare(transport: asyncio.Transport) -> None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
 
+def is_text(frames: list[bytes]) -> bool:
+    """Whether the fragments of a message are UTF-8."""
+    try:
+        b"".join(frames).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """A WebSocket that the application may write to without ASGI."""
 
@@ -132,11 +141,22 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     def handle_cont(self, event: Frame) -> None:
+        if self._refused:
+            return  # one slice has hundreds of fragments, and those after the last that was taken
         if len(self.frames) >= FRAGMENTS_MAXIMUM:
             self.conn.fail(CloseCode.MESSAGE_TOO_BIG, f"more than {FRAGMENTS_MAXIMUM} fragments")
             self.handle_parser_exception()
             return
         super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not is_text(self.frames):
+            # uvicorn would log an error, which any client could cause.
+            self.frames = []
+            self.conn.fail(CloseCode.INVALID_DATA, "not UTF-8")
+            self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
 
     def handle_ping(self) -> None:
         super().handle_ping()

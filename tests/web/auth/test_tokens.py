@@ -327,3 +327,12 @@ async def test_a_credit_code_takes_precedence_over_an_external_id(own_demo: Data
     viewer = await authenticator.authenticate(Credentials("bearer", token))
     assert viewer is not None
     assert viewer.visibility.enterprise == 2
+
+
+async def test_tokens_of_this_server_are_known_before_they_are_used(demo: Database) -> None:
+    """They pass where an address is slowed down because somebody else there sends invalid ones."""
+    authenticator = Authenticator(TOKENS, demo, lambda: NOW, None, demo=True)
+    assert authenticator.knows(Credentials("bearer", TOKENS.make(WALL)))
+    for token in (OTHER_TOKENS.make(WALL), "nonsense", TOKENS.make(replace(WALL, expires_at=NOW))):
+        assert not authenticator.knows(Credentials("bearer", token))
+    assert not authenticator.knows(Credentials("cookie", "guessed"))

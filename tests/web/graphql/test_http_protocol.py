@@ -165,6 +165,7 @@ def test_the_protocol_has_its_methods_and_attributes() -> None:
         "send_400_response",
         "handle_websocket_upgrade",
         "_unset_keepalive_if_required",
+        "_should_upgrade",
     ):
         assert callable(getattr(HttpToolsProtocol, name))
     assert {"disconnected", "message_event", "keep_alive"} <= set(vars(cycle()))
@@ -318,12 +319,15 @@ async def test_pipelined_requests_wait_for_those_before_without_being_looked_at(
         (b"".join(b"X%d: 1\r\n" % number for number in range(130)), 431),
         (b"X: " + b"x" * 8_500 + b"\r\n", 431),
         (b"X: " + b"x" * 7_000 + b"\r\n", 101),
+        (b"Content-Length: 5\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\n", 400),
+        (b"Content-Length: 0\r\n", 101),
     ],
 )
 async def test_a_handshake_is_answered(monkeypatch: pytest.MonkeyPatch, headers: bytes, status: int) -> None:
     async with served(monkeypatch) as server, client(server, UPGRADE + headers + b"\r\n") as (reader, _):
-        if status == 431:
-            assert await refusal(reader) == (431, "BAD_REQUEST")
+        if status != 101:
+            assert await refusal(reader) == (status, "BAD_REQUEST")
         else:
             line = await asyncio.wait_for(reader.readline(), PATIENCE)
             assert line.startswith(b"HTTP/1.1 101")

@@ -71,6 +71,10 @@ PREPARED = True, UNACKNOWLEDGED_MS if TIMEOUT else 0
         "connection_made",
         "pause_writing",
         "resume_writing",
+        "handle_cont",
+        "handle_ping",
+        "handle_parser_exception",
+        "send_receive_event_to_app",
     ],
 )
 def test_the_socket_protocol_has_the_method(name: str) -> None:
@@ -90,6 +94,7 @@ async def test_the_socket_protocol_has_its_attributes() -> None:
         assert protocol.handshake_complete is True
         assert protocol.close_sent is False
         assert protocol.disconnected is False
+        assert protocol.frames == []
         assert protocol.close_timer is None
         assert protocol.pong_timer is None
         assert protocol.ping_timeout == protocol.config.ws_ping_timeout

@@ -245,6 +245,18 @@ async def test_text_that_is_not_utf8_closes_with_1007(live: LiveDistrict) -> Non
         socket.connection.protocol.send_text(b'{"type":"ping","payload":{"a":"\xff"}}')
         socket.connection.transport.write(b"".join(socket.connection.protocol.data_to_send()))
         assert (await ended(socket))[0] == 1007
+    # A client's mistake is no error of the server.
+    assert '"level": "error"' not in live.process.log
+
+
+async def test_too_many_fragments_close_with_1009(live: LiveDistrict) -> None:
+    async with live.socket() as socket:
+        protocol, transport = socket.connection.protocol, socket.connection.transport
+        protocol.send_text(b'{"type":"ping"}', fin=False)
+        for _ in range(5_000):
+            protocol.send_continuation(b"", fin=False)
+        transport.write(b"".join(protocol.data_to_send()))
+        assert (await ended(socket))[0] == 1009
 
 
 async def test_too_long_a_message_closes_with_1009(live: LiveDistrict) -> None:
