@@ -29,7 +29,7 @@ from models.db.migrate import migrate
 from models.visibility import Role, Viewer, Visibility
 from resolvers.demo import seed
 from schema.build import Graph, build
-from schema.execution.cost import COST_LIMIT
+from schema.execution import limits
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from tests.support.proof_mode import COMMIT, PROVING
@@ -259,9 +259,21 @@ def graph() -> Graph:
 
 
 def make_executor(
-    graph: Graph, database: Database, now: dt.datetime = NOW, *, planned: bool = True, cost_limit: int = COST_LIMIT
+    graph: Graph,
+    database: Database,
+    now: dt.datetime = NOW,
+    *,
+    planned: bool = True,
+    cost_limit: int = limits.COST_LIMIT,
 ) -> Executor:
     return Executor(graph, database, SHANGHAI, lambda: now, planned=planned, cost_limit=cost_limit)
+
+
+@pytest.fixture
+def unlimited_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that select everything at once, which no client does."""
+    for name in ("CHARACTERS_MAXIMUM", "TOKENS_MAXIMUM", "EXTENT_MAXIMUM"):
+        monkeypatch.setattr(limits, name, 10**9)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The application: which path serves what."""
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from models.clock import now
+from resolvers.errors import ErrorCode
+from schema.execution.errors import coded_error
 from web import demo
 from web.application import Application, ShutdownMiddleware
 from web.auth.pairing import PairingEndpoints
@@ -36,6 +39,7 @@ class ServiceEndpoints:
 
     def __init__(self, state: AppState, clock: Callable[[], dt.datetime]) -> None:
         self._state, self._clock = state, clock
+        self._schema: str | None = None
 
     @property
     def routes(self) -> list[Route]:
@@ -48,7 +52,13 @@ class ServiceEndpoints:
         ]
 
     async def schema(self, request: Request) -> Response:
-        return PlainTextResponse(self._state.graph.as_str() + "\n", media_type="text/plain; charset=utf-8")
+        """The schema in GraphQL's own language, for clients that may query it."""
+        if not self._state.settings.introspection:
+            error = coded_error(ErrorCode.NOT_FOUND, "This server does not show its schema.")
+            return JSONResponse({"errors": [error]}, 404)
+        if self._schema is None:  # printing it takes longer than many queries
+            self._schema = await asyncio.to_thread(self._state.graph.as_str) + "\n"
+        return PlainTextResponse(self._schema, media_type="text/plain; charset=utf-8")
 
     async def healthz(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})

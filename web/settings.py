@@ -11,6 +11,7 @@ from models import InspectionKind
 from models.db.database import driver_url
 from models.notice import ANNOUNCEABLE
 from models.visibility import Role
+from schema.execution.limits import COST_LIMIT
 from web.auth.addresses import is_safe_url
 from web.auth.claim_mapping import ClaimMapping
 from web.auth.keys import SECRET_MINIMUM, Secrets
@@ -118,6 +119,12 @@ class Settings(BaseSettings):
         default=10_485_760, ge=1024, description="Maximum size of one piece of evidence, in bytes."
     )
     body_limit: int = Field(default=1_048_576, ge=1024, description="Maximum size of a request's body, in bytes.")
+    cost_limit: int = Field(
+        default=COST_LIMIT,
+        ge=1_000,
+        description="Greatest cost of one operation of a commander or a program; inspectors and walls have half of it,"
+        " enterprises a quarter.",
+    )
     deadline: float = Field(
         default=10, gt=0, description="Longest time for one operation, in seconds: then it is stopped."
     )

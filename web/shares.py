@@ -137,19 +137,21 @@ class Shares:
         if party.bucket is not None and (seconds := party.bucket.take(number)):
             raise self.refuse(ErrorCode.TOO_MANY, "Too many operations: wait a little.", seconds, "rate")
 
-    async def prepare(self, party: Party, executor: Executor, operation: Operation) -> PreparedOperation:
+    async def prepare(
+        self, party: Party, executor: Executor, operation: Operation, viewer: Viewer | None
+    ) -> PreparedOperation:
         """Prepare an operation; an unknown one when it is the party's turn. Raises RequestError.
 
         One is prepared at a time, and then others have the event loop for as long as that took.
         """
-        if executor.knows(operation):
-            return executor.prepare(operation)
+        if (known := executor.known(operation, viewer)) is not None:
+            return known
         self.count(party, UNKNOWN_TOKENS)
         await self._wait(self.preparing, party.key, 1)
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
-            return executor.prepare(operation)
+            return await executor.prepare(operation, viewer)
         finally:
             loop.call_later(loop.time() - start, self.preparing.leave, party.key, 1)
 

@@ -69,6 +69,7 @@ class AppState:
             notify=self.notifier.notify,
             introspection=settings.introspection,
             signer=signer,
+            cost_limit=settings.cost_limit,
             deadline=settings.deadline,
             announced=announced_kinds(settings.announced),
             answer_limit=settings.answer_limit,

@@ -28,13 +28,17 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from models.visibility import Role
+from resolvers.errors import ErrorCode
 from schema.build import Graph
+from schema.execution.errors import coded_error
 from schema.execution.field_costs import ONE, CountedField, Length, Sizes, ValueCount, counted_field
 from schema.plan.selections import SKIP, Fields, fragments_of, walk
 from schema.plan.variables import named_variables
 
 BYTES = 20  # of one value
-COST_LIMIT = 400_000  # of an operation: about 8 MB
+# By role, how many quarters of the limit an operation may cost.
+COST_QUARTERS = {Role.COMMANDER: 4, Role.INTEGRATOR: 4, Role.INSPECTOR: 2, Role.WALL: 2, Role.ENTERPRISE: 1}
 MAXIMUM = 10**15  # of a cost that is told to a client
 NO_ARGUMENTS: Mapping[str, ValueNode] = {}
 
@@ -43,7 +47,7 @@ NO_ARGUMENTS: Mapping[str, ValueNode] = {}
 class Amount:
     """A number of bytes: `constant`, the `parts`, each times a length, and the greatest of the `choices`."""
 
-    constant: int = 0
+    constant: float = 0
     parts: list[tuple[Length, "Amount"]] = field(default_factory=list)
     choices: list["Amount"] = field(default_factory=list)
 
@@ -66,7 +70,7 @@ class Amount:
             self.constant += fixed
 
 
-def evaluate(amount: Amount, sizes: Sizes, known: dict[int, int]) -> int:
+def evaluate(amount: Amount, sizes: Sizes, known: dict[int, float]) -> float:
     """The number of bytes. Amounts that several others share are evaluated once: `known` has them by identity."""
     if amount.fixed:
         return amount.constant
@@ -82,9 +86,9 @@ def evaluate(amount: Amount, sizes: Sizes, known: dict[int, int]) -> int:
     return total
 
 
-def values(size: int) -> int:
+def values(size: float) -> int:
     """The number of values for a number of bytes."""
-    return min(1 + size // BYTES, MAXIMUM)
+    return min(1 + int(size // BYTES), MAXIMUM)
 
 
 class OperationCost:
@@ -101,14 +105,15 @@ class OperationCost:
         return values(evaluate(self._amount, Sizes(variables, self._defaults), {}))
 
 
-def cost_excess(cost: int, limit: int) -> str | None:
-    """The message for a client whose operation costs more than the limit."""
-    if cost <= limit:
-        return None
-    return (
+def cost_error(cost: int, limit: int) -> dict[str, Any]:
+    """The error of an operation that costs more than the limit, as the client gets it."""
+    message = (
         f"The operation costs {cost:,}, because it may produce or read that many values. The limit is {limit:,}."
         " Ask for smaller pages, since nested ones multiply, or for fewer fields."
     )
+    error = coded_error(ErrorCode.TOO_COSTLY, message)
+    error["extensions"] |= {"cost": cost, "limit": limit}
+    return error
 
 
 class CostCalculator:

@@ -1,5 +1,6 @@
 """Parses and validates documents, and caches their operations."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -22,10 +23,12 @@ from schema.execution.errors import InvalidOperation, coded_error, format_error
 from schema.execution.operation import ParsedOperation
 from schema.execution.validation import validate
 from schema.execution.validation_rules import RULES
+from schema.plan.background import in_background
 from schema.plan.cache import PlanCache
 from schema.plan.selections import fragments_of, walk
 
 OPERATIONS_MAXIMUM = 1_000
+SHORT = 1_000  # characters: documents that are analysed without delay
 CHARACTERS_MAXIMUM = 2_000_000  # of all cached documents; each takes up to two hundred times as many bytes
 
 Errors = list[dict[str, Any]]
@@ -49,34 +52,59 @@ class Documents:
         self._rules = RULES if introspection else [*RULES, NoSchemaIntrospectionCustomRule]
         self._cache: OrderedDict[tuple[str, str | None], ParsedOperation | Errors] = OrderedDict()
         self._characters = 0
+        self._analyses: dict[tuple[str, str | None], asyncio.Future[ParsedOperation | Errors]] = {}
 
-    def knows(self, text: str, name: str | None) -> bool:
-        """Whether `operation` looks it up without parsing."""
-        return (text, name) in self._cache
-
-    def operation(self, text: str, name: str | None) -> ParsedOperation:
-        """Raises InvalidOperation for a document that is too large or invalid, or has no operation of this name."""
+    def known(self, text: str, name: str | None) -> ParsedOperation | None:
+        """The operation, if the document has been analysed. Raises InvalidOperation as `operation` does."""
         key = text, name
         cached = self._cache.get(key)
         if cached is None:
-            cached = self._add(text, name)
-        else:
-            self._cache.move_to_end(key)
+            return None
+        self._cache.move_to_end(key)
         if isinstance(cached, list):
             raise InvalidOperation(ErrorCode.BAD_DOCUMENT, cached)
         return cached
 
-    def _add(self, text: str, name: str | None) -> ParsedOperation | Errors:
-        if (excess := limits.text_excess(text)) is not None:
-            return [coded_error(ErrorCode.BAD_DOCUMENT, excess)]
-        parsed = self._cache[text, name] = self._parse(text, name)
-        self._characters += len(text)
+    async def operation(self, text: str, name: str | None) -> ParsedOperation:
+        """Analyses the document if it is not known: a short one at once, a longer one in the background.
+
+        Raises InvalidOperation for a document that is too large or invalid, or has no operation of this name.
+        """
+        if (known := self.known(text, name)) is not None:
+            return known
+        if (excess := limits.text_excess(text)) is not None:  # not cached: it may be of any length
+            raise InvalidOperation(ErrorCode.BAD_DOCUMENT, [coded_error(ErrorCode.BAD_DOCUMENT, excess)])
+        if len(text) <= SHORT:
+            parsed = self.analyse(text, name)
+        else:
+            parsed = await self._analysed_in_background(text, name)
+        self._add(text, name, parsed)
+        if isinstance(parsed, list):
+            raise InvalidOperation(ErrorCode.BAD_DOCUMENT, parsed)
+        return parsed
+
+    def _add(self, text: str, name: str | None, parsed: ParsedOperation | Errors) -> None:
+        key = text, name
+        if key not in self._cache:
+            self._characters += len(text)
+        self._cache[key] = parsed
         while len(self._cache) > OPERATIONS_MAXIMUM or self._characters > CHARACTERS_MAXIMUM:
             (oldest, _), _ = self._cache.popitem(last=False)
             self._characters -= len(oldest)
-        return parsed
 
-    def _parse(self, text: str, name: str | None) -> ParsedOperation | Errors:
+    async def _analysed_in_background(self, text: str, name: str | None) -> ParsedOperation | Errors:
+        """All who wait for the same document get the same analysis, and none of them ends it for the others."""
+        key = text, name
+        analysis = self._analyses.get(key)
+        if analysis is None:
+            analysis = self._analyses[key] = asyncio.ensure_future(in_background(self.analyse, text, name))
+            analysis.add_done_callback(lambda done: self._analyses.pop(key))
+        return await asyncio.shield(analysis)
+
+    def analyse(self, text: str, name: str | None) -> ParsedOperation | Errors:
+        """Parse and validate a document, and compute the cost of one operation. It runs in any thread."""
+        if (excess := limits.text_excess(text)) is not None:
+            return [coded_error(ErrorCode.BAD_DOCUMENT, excess)]
         document = self._validate(text)
         if isinstance(document, list):
             return [format_error(error, ErrorCode.BAD_DOCUMENT) for error in document]
@@ -91,6 +119,7 @@ class Documents:
             self._costs.operation(document, definition),
             self._plan_cache(document, definition),
             is_introspection_only(document, definition),
+            self._suggestions,
         )
 
     def _validate(self, text: str) -> DocumentNode | list[GraphQLError]:

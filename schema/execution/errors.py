@@ -12,11 +12,14 @@ log = structlog.get_logger(__name__)
 
 
 class InvalidOperation(RequestError):
-    """The document, or its variables, cannot be executed. `errors` are all of its errors, as clients get them."""
+    """The document, or its variables, cannot be executed.
 
-    def __init__(self, code: ErrorCode, errors: list[dict[str, Any]]) -> None:
+    `errors` are all of its errors and `extensions` those of the response, as clients get them.
+    """
+
+    def __init__(self, code: ErrorCode, errors: list[dict[str, Any]], extensions: dict[str, Any] | None = None) -> None:
         super().__init__(code, errors[0]["message"])
-        self.errors = errors
+        self.errors, self.extensions = errors, extensions
 
 
 def request_errors(error: RequestError) -> list[dict[str, Any]]:

@@ -20,10 +20,10 @@ from schema.build import Graph
 from schema.execution import limits
 from schema.execution.bounds import ANSWER_LIMIT, Bounds, OperationStopped, Run
 from schema.execution.context import Context, WriteAccess
-from schema.execution.cost import COST_LIMIT, cost_excess
+from schema.execution.cost import COST_QUARTERS, cost_error
 from schema.execution.documents import Documents
 from schema.execution.errors import InvalidOperation, coded_error, format_error
-from schema.execution.operation import GraphQLResponse, Operation, PreparedOperation
+from schema.execution.operation import GraphQLResponse, Operation, ParsedOperation, PreparedOperation
 from schema.execution.pace import Pace
 from schema.execution.paced_executor import execute_by_graphql_core
 from schema.fields import mutation
@@ -42,10 +42,10 @@ class Executor:
 
     `clock` gives the time in UTC, `zone` is the zone of the district's days. `notify` is called after a commit with
     events. `signer` signs the addresses of evidence; without it there are none. `planned` says whether operations are
-    compiled; otherwise graphql-core executes all of them. `cost_limit` is the greatest cost of an operation, `deadline`
-    its longest time in seconds, and `answer_limit` the greatest size of its response in bytes. `announced` are the
-    kinds of inspections that enterprises are told of at the dispatch. `access_log` keeps whose personal data viewers
-    read.
+    compiled; otherwise graphql-core executes all of them. `cost_limit` is the greatest cost of a commander's
+    operation, `deadline` an operation's longest time in seconds, and `answer_limit` the greatest size of its response
+    in bytes. `announced` are the kinds of inspections that enterprises are told of at the dispatch. `access_log` keeps
+    whose personal data viewers read.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Executor:
         introspection: bool = True,
         signer: Signer | None = None,
         planned: bool = True,
-        cost_limit: int = COST_LIMIT,
+        cost_limit: int = limits.COST_LIMIT,
         deadline: float | None = None,
         announced: frozenset[InspectionKind] = frozenset(),
         answer_limit: int = ANSWER_LIMIT,
@@ -67,30 +67,39 @@ class Executor:
     ) -> None:
         self.graph, self._database, self.zone, self._clock = graph, database, zone, clock
         self._write_access, self._signer = WriteAccess(database, notify, announced), signer
-        self._cost_limit, self.access_log = cost_limit, access_log
+        self._cost_limits = {role: cost_limit * quarters // 4 for role, quarters in COST_QUARTERS.items()}
+        self.access_log = access_log
         plan_cache = partial(PlanCache, graph, sqlite=database.sqlite)
         self._documents = Documents(graph, plan_cache, introspection=introspection)
         self.bounds, self._pace = Bounds(deadline, answer_limit), Pace()
         runner = partial(PlanRunner, database.read_pool, sqlite=database.sqlite, answer_limit=answer_limit)
         self.plans = runner() if planned else None
 
-    def knows(self, operation: Operation) -> bool:
-        """Whether `prepare` looks the operation up. Otherwise it takes up to some tens of milliseconds."""
-        return self._documents.knows(operation.query, operation.name)
+    def known(self, operation: Operation, viewer: Viewer | None) -> PreparedOperation | None:
+        """Like `prepare`, if the document has been analysed before; otherwise None."""
+        parsed = self._documents.known(operation.query, operation.name)
+        return None if parsed is None else self._prepared(parsed, operation, viewer)
 
-    def prepare(self, operation: Operation) -> PreparedOperation:
+    async def prepare(self, operation: Operation, viewer: Viewer | None) -> PreparedOperation:
         """Parse, validate and classify an operation, or look that up.
 
-        Raises InvalidOperation where the operation cannot be executed or exceeds a limit.
+        Raises InvalidOperation where the operation cannot be executed or exceeds a limit. The limit on cost depends on
+        the viewer's role; without a viewer it is that of a wall.
         """
-        parsed = self._documents.operation(operation.query, operation.name)
+        parsed = await self._documents.operation(operation.query, operation.name)
+        return self._prepared(parsed, operation, viewer)
+
+    def _prepared(self, parsed: ParsedOperation, operation: Operation, viewer: Viewer | None) -> PreparedOperation:
         variables = operation.variables
         if variables and (excess := limits.variables_excess(variables)) is not None:
             raise InvalidOperation(ErrorCode.BAD_VARIABLES, [coded_error(ErrorCode.BAD_VARIABLES, excess)])
-        cost = parsed.cost.of(variables)
-        if (excess := cost_excess(cost, self._cost_limit)) is not None:
-            raise InvalidOperation(ErrorCode.TOO_COSTLY, [coded_error(ErrorCode.TOO_COSTLY, excess)])
-        return PreparedOperation(parsed, variables, cost)
+        cost, limit = parsed.cost.of(variables), self._cost_limits[Role.WALL if viewer is None else viewer.role]
+        extensions = None
+        if operation.extensions and operation.extensions.get("cost") is True:
+            extensions = {"cost": {"operation": cost, "limit": limit}}
+        if cost > limit:
+            raise InvalidOperation(ErrorCode.TOO_COSTLY, [cost_error(cost, limit)], extensions)
+        return PreparedOperation(parsed, variables, cost, extensions)
 
     async def execute(self, operation: PreparedOperation, viewer: Viewer | None) -> GraphQLResponse:
         """Execute a query or mutation for a viewer. Without one, only introspection is executed.
@@ -103,15 +112,17 @@ class Executor:
         info = self.request_info(viewer or NOBODY)
         context = self._context(info) if operation.parsed.kind is OperationType.MUTATION else None
         try:
-            return await self.bounds.bound(self._execute, operation, info, context, viewer is not None)
+            response = await self.bounds.bound(self._execute, operation, info, context, viewer is not None)
         except OperationStopped as stopped:
             error = self.bounds.error(stopped.code)
             if context is not None:
                 error["extensions"]["mutationsFinished"] = context.mutations_finished
-            return GraphQLResponse(errors=[error])
+            response = GraphQLResponse(errors=[error])
         finally:
             if info.disclosures and self.access_log is not None:
                 self.access_log.note(info.viewer, info.disclosures, operation.parsed.label)
+        response.extensions = operation.extensions
+        return response
 
     async def _execute(
         self, run: Run, operation: PreparedOperation, info: RequestInfo, context: Context | None, planned: bool
@@ -130,9 +141,9 @@ class Executor:
     async def run(self, operation: Operation, viewer: Viewer | None) -> GraphQLResponse:
         """Prepare and execute. A refused request is a response that was not started."""
         try:
-            prepared = self.prepare(operation)
+            prepared = await self.prepare(operation, viewer)
         except InvalidOperation as error:
-            return refused(error.errors)
+            return refused(error.errors, error.extensions)
         return await self.execute(prepared, viewer)
 
     async def event_data(
@@ -163,5 +174,5 @@ class Executor:
         return Context(self._reader(info), self._write_access, pace=self._pace)
 
 
-def refused(errors: list[dict[str, Any]]) -> GraphQLResponse:
-    return GraphQLResponse(errors=errors, started=False)
+def refused(errors: list[dict[str, Any]], extensions: dict[str, Any] | None = None) -> GraphQLResponse:
+    return GraphQLResponse(errors=errors, started=False, extensions=extensions)

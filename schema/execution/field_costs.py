@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -51,7 +50,7 @@ class ValueCount(NamedTuple):
 
 
 Size = str | Window | ValueCount  # a variable that is a size, or what gives one
-Length = tuple[int, tuple[Size, ...]]  # a factor, and the sizes that multiply it
+Length = tuple[float, tuple[Size, ...]]  # a factor, and the sizes that multiply it
 ONE: Length = (1, ())
 
 
@@ -123,7 +122,7 @@ class CountedField:
     cost: FieldCost
     arguments: Mapping[str, GraphQLArgument]
 
-    def length(self, sizes: Sequence[str], otherwise: int, given: Mapping[str, ValueNode]) -> Length:
+    def length(self, sizes: Sequence[str], otherwise: float, given: Mapping[str, ValueNode]) -> Length:
         """How many items there are by the arguments `sizes`; `otherwise` if the field takes none of them."""
         taken = [name for name in sizes if name in self.arguments]
         if not taken:
@@ -133,7 +132,7 @@ class CountedField:
             factors["first"] = page_size(self.arguments["first"].default_value), ()
         if "window" in taken and "window" not in factors:
             factors["window"] = WINDOW_DAYS, ()
-        times, variables = 1, tuple[Size, ...]()
+        times, variables = 1.0, tuple[Size, ...]()
         for number, more in factors.values():
             times, variables = times * number, (*variables, *more)
         return times, variables
@@ -145,7 +144,7 @@ def counted_field(parent: Any, name: str) -> CountedField:
     is_list = isinstance(get_nullable_type(definition.type), GraphQLList)
     size, takes_length = leaf_bytes(inner) if is_leaf_type(inner) else None, False
     if name in META_FIELDS or parent.name.startswith("__"):
-        is_list, cost = is_list or name in LENGTHS, FieldCost(length=ceil(LENGTHS.get(name, 1)))
+        is_list, cost = is_list or name in LENGTHS, FieldCost(length=LENGTHS.get(name, 1))
     elif isinstance(declared, LoadField):
         cost = declared.cost
         size = size and (cost.size or size)

@@ -33,6 +33,7 @@ VARIABLE_USES_MAXIMUM = 5_000  # in fragments, by all operations: each is checke
 SCHEMA_VALUES_MAXIMUM = 100_000  # of introspection, which needs no token and runs without yielding to other requests
 VALUES_MAXIMUM = 10_000  # in variables, including those in lists and objects
 ERRORS_MAXIMUM = 5  # reported for one document
+COST_LIMIT = 400_000  # of a commander's operation (schema/execution/cost.py): about 8 MB
 
 # By introspection field: about how many objects it has for each parent, where that is not one.
 LENGTHS = {

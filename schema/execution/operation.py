@@ -23,9 +23,12 @@ class Operation:
 LABEL_MAXIMUM = 100  # characters
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ParsedOperation:
-    """One operation of a valid document. All requests with the same text and operation name share it."""
+    """One operation of a valid document. All requests with the same text and operation name share it.
+
+    `suggestions` lets errors in variables suggest names of the schema.
+    """
 
     document: DocumentNode
     definition: OperationDefinitionNode
@@ -34,6 +37,7 @@ class ParsedOperation:
     cost: OperationCost
     plans: PlanCache
     introspection_only: bool
+    suggestions: bool
 
     @property
     def label(self) -> str | None:
@@ -46,11 +50,13 @@ class PreparedOperation:
     """A parsed operation with the variables of one request. Both are within the limits.
 
     `cost` is how many values the operation produces and reads at most, a value being about 20 bytes of the answer.
+    `extensions` are those of the response.
     """
 
     parsed: ParsedOperation
     variables: dict[str, Any]
     cost: int
+    extensions: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -65,6 +71,7 @@ class GraphQLResponse:
     errors: list[dict[str, Any]] = field(default_factory=list)
     started: bool = True
     written: bytes | None = None
+    extensions: dict[str, Any] | None = None
 
     @property
     def data(self) -> dict[str, Any] | None:
@@ -73,10 +80,15 @@ class GraphQLResponse:
     def json(self) -> bytes:
         """The response map (GraphQL specification, section 7) as JSON."""
         # Rows have no float that JSON cannot write, and times are text before they come here.
-        return orjson.dumps(self.body()) if self.written is None else b'{"data":' + self.written + b"}"
+        if self.written is None or self.extensions is not None:
+            return orjson.dumps(self.body())
+        return b'{"data":' + self.written + b"}"
 
     def body(self) -> dict[str, Any]:
         """The response map, for orjson to serialize as a part of a message."""
-        errors = {"errors": self.errors} if self.errors else {}
-        data = self.executed if self.written is None else orjson.Fragment(self.written)
-        return {**errors, "data": data} if self.started else errors
+        body: dict[str, Any] = {"errors": self.errors} if self.errors else {}
+        if self.started:
+            body["data"] = self.executed if self.written is None else orjson.Fragment(self.written)
+        if self.extensions is not None:
+            body["extensions"] = self.extensions
+        return body

@@ -165,6 +165,7 @@ async def execute_by_graphql_core(
             context,
             operation.variables,
             operation.parsed.name,
+            hide_suggestions=not operation.parsed.suggestions,
             pace=context.pace,
             run=run,
         )

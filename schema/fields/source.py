@@ -52,7 +52,7 @@ class FieldCost:
     """
 
     size: int | None = None
-    length: int = 5
+    length: float = 5
     sizes: tuple[str, ...] = ("first", "last")
     read: int = 0
     read_for_each: tuple[str, ...] = ()

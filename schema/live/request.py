@@ -3,23 +3,17 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 from graphql import (
-    REMOVE,
-    ArgumentNode,
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    InlineFragmentNode,
+    Node,
     OperationDefinitionNode,
-    SelectionSetNode,
-    VariableDefinitionNode,
+    Token,
+    TokenKind,
     VariableNode,
-    Visitor,
-    print_ast,
-    visit,
 )
 from graphql.execution.values import get_argument_values, get_variable_values
 from strawberry.types.arguments import convert_arguments
@@ -29,8 +23,12 @@ from resolvers.errors import ErrorCode, RequestError
 from schema.build import Graph
 from schema.execution import limits
 from schema.execution.errors import InvalidOperation
-from schema.execution.operation import PreparedOperation
+from schema.execution.operation import ParsedOperation, PreparedOperation
+from schema.plan.selections import fragments_of, walk
 from schema.subscription import StreamSource
+
+# By parsed subscription, its text and the variables that its key leaves out.
+SHAPES: WeakKeyDictionary[ParsedOperation, tuple[str, frozenset[str]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,11 @@ def subscription_request(graph: Graph, operation: PreparedOperation, visibility:
     """Read a valid subscription. Raises RequestError."""
     document, definition, variables = operation.parsed.document, operation.parsed.definition, operation.variables
     values = get_variable_values(
-        graph._schema, definition.variable_definitions or (), variables, max_errors=limits.ERRORS_MAXIMUM
+        graph._schema,
+        definition.variable_definitions or (),
+        variables,
+        max_errors=limits.ERRORS_MAXIMUM,
+        hide_suggestions=not operation.parsed.suggestions,
     )
     if isinstance(values, list):
         code = {"extensions": {"code": ErrorCode.BAD_VARIABLES.value}}
@@ -71,7 +73,10 @@ def subscription_request(graph: Graph, operation: PreparedOperation, visibility:
         scalar_registry=graph.schema_converter.scalar_registry,
         config=graph.config,
     )
-    text, removed = without_after(document, definition, node)
+    shape = SHAPES.get(operation.parsed)
+    if shape is None:
+        shape = SHAPES[operation.parsed] = without_after(document, definition, node)
+    text, removed = shape
     others = {key: value for key, value in variables.items() if key not in removed}
     key = (text, operation.parsed.name, orjson.dumps(others, option=orjson.OPT_SORT_KEYS), visibility)
     return SubscriptionRequest(declaration.source, arguments, key, operation, visibility)
@@ -79,19 +84,8 @@ def subscription_request(graph: Graph, operation: PreparedOperation, visibility:
 
 def root_field(document: DocumentNode, operation: OperationDefinitionNode) -> FieldNode:
     """The one field of a subscription's root. Validation has ensured that there is at most one."""
-    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-
-    def first(selections: SelectionSetNode) -> FieldNode | None:
-        for node in selections.selections:
-            if isinstance(node, FieldNode):
-                return node
-            inner = fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
-            assert isinstance(inner, FragmentDefinitionNode | InlineFragmentNode)
-            if (field := first(inner.selection_set)) is not None:
-                return field
-        return None
-
-    root = first(operation.selection_set)
+    selections = walk([operation.selection_set], fragments_of(document))
+    root = next((node for node, _ in selections if isinstance(node, FieldNode)), None)
     if root is None or root.directives:
         raise RequestError(ErrorCode.BAD_DOCUMENT, "A subscription selects one stream, without directives on it.")
     return root
@@ -100,30 +94,48 @@ def root_field(document: DocumentNode, operation: OperationDefinitionNode) -> Fi
 def without_after(
     document: DocumentNode, operation: OperationDefinitionNode, root: FieldNode
 ) -> tuple[str, frozenset[str]]:
-    """The document without the root's argument `after`, and the variables that only this argument used.
+    """The document's tokens without the root's argument `after`, and the variables that only this argument used.
 
     Subscribers who differ only in `after` see the same events once they have caught up.
     """
     after = next((a for a in root.arguments or () if a.name.value == "after"), None)
     if after is None:
-        return print_ast(document), frozenset()
-    uses: list[str] = []
-
-    class Uses(Visitor):
-        def enter_variable(self, node: VariableNode, *_: Any) -> None:
-            uses.append(node.name.value)
-
-    visit(document, Uses())
+        return text_without(document, []), frozenset()
+    left_out: list[tuple[Node, bool]] = [(after, len(root.arguments or ()) == 1)]
     removed: frozenset[str] = frozenset()
-    # Two uses: the definition and this argument.
-    if isinstance(after.value, VariableNode) and uses.count(after.value.name.value) == 2:
-        removed = frozenset({after.value.name.value})
+    if isinstance(after.value, VariableNode):
+        name, definitions = after.value.name.value, operation.variable_definitions or ()
+        # Two uses: the definition and this argument.
+        if text_without(document, []).split(" ").count(f"${name}") == 2:
+            removed = frozenset({name})
+            left_out += [(d, len(definitions) == 1) for d in definitions if d.variable.name.value == name]
+    return text_without(document, left_out), removed
 
-    class Strip(Visitor):
-        def enter_argument(self, node: ArgumentNode, *_: Any) -> Any:
-            return REMOVE if node is after else None
 
-        def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> Any:
-            return REMOVE if node.variable.name.value in removed else None
+def text_without(document: DocumentNode, left_out: list[tuple[Node, bool]]) -> str:
+    """The tokens of a document, so that blanks and comments make no difference, without some of its nodes.
 
-    return print_ast(visit(document, Strip())), removed
+    Each is given with whether the brackets around it go as well.
+    """
+    ranges = []
+    for node, brackets in left_out:
+        assert node.loc is not None
+        first, last = node.loc.start_token, node.loc.end_token
+        if brackets:
+            assert first.prev is not None
+            assert last.next is not None
+            first, last = first.prev, last.next
+        ranges.append((first.start, last.end))
+    assert document.loc is not None
+    parts: list[str] = []
+    token: Token | None = document.loc.start_token
+    body = document.loc.source.body
+    while token is not None:
+        if token.kind is not TokenKind.COMMENT and not any(a <= token.start and token.end <= b for a, b in ranges):
+            text = body[token.start : token.end]
+            if parts and parts[-1] == "$":
+                parts[-1] = "$" + text
+            else:
+                parts.append(text)
+        token = token.next
+    return " ".join(parts)

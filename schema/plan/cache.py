@@ -22,6 +22,7 @@ from resolvers.sql.readers import DriverReader, RequestInfo
 from schema.build import Graph
 from schema.execution.bounds import OperationStopped
 from schema.fields.source import LoadField
+from schema.plan.background import in_background
 from schema.plan.fallback import FallbackRequired
 from schema.plan.mutation_step import MutationStep, mutation_step
 from schema.plan.planner import Planner
@@ -81,14 +82,15 @@ class PlanCache:
         self._conditions = condition_variables(document)
         self._plans: dict[Any, Plan | None] = {}  # None where the operation cannot be compiled
 
-    def plan(self, variables: Variables, visibility: Visibility) -> Plan:
+    async def plan(self, variables: Variables, visibility: Visibility) -> Plan:
         """The plan, compiled on first use. Raises FallbackRequired where the operation cannot be compiled."""
         coerced = variables.coerced
         key = (visibility.role, visibility.scopes, *[coerced.get(name) for name in self._conditions])
         try:
             plan = self._plans[key]
         except KeyError:
-            plan = self._compile(variables, visibility)
+            # However short the document is, an interface within an interface takes long to plan.
+            plan = await in_background(self._compile_unless_known, key, variables, visibility)
             if len(self._plans) >= PLANS_MAXIMUM:
                 self._plans.clear()
             self._plans[key] = plan
@@ -96,7 +98,15 @@ class PlanCache:
             raise FallbackRequired("not compiled")
         return plan
 
-    def _compile(self, variables: Variables, visibility: Visibility) -> Plan | None:
+    def _compile_unless_known(self, key: Any, variables: Variables, visibility: Visibility) -> Plan | None:
+        """Another request may have had it compiled in the meantime."""
+        try:
+            return self._plans[key]
+        except KeyError:
+            return self.compile(variables, visibility)
+
+    def compile(self, variables: Variables, visibility: Visibility) -> Plan | None:
+        """A new plan; None where the operation cannot be compiled."""
         conditions = {name: variables.coerced[name] for name in self._conditions if name in variables.coerced}
         planner = Planner(self._graph, self._document, conditions, visibility, sqlite=self._sqlite)
         operation = self._operation
@@ -170,7 +180,7 @@ class PlanRunner:
     ) -> bytes:
         plans = operation.parsed.plans
         coerced = plans.variables(operation.variables) if plans.variables else NO_VARIABLES
-        plan = plans.plan(coerced, info.viewer.visibility)
+        plan = await plans.plan(coerced, info.viewer.visibility)
         step = plan.root
         if isinstance(step, MutationStep):
             assert perform is not None

@@ -46,7 +46,7 @@ class Pair:
         # New executors each time, so that no cache fills up with documents that never come again.
         whole, alone = (make_executor(self.graph, each, cost_limit=10**15) for each in (self.whole, self.alone))
         # Prepared once: parsing and validating would take most of the time, and cannot depend on the database.
-        prepared = whole.prepare(operation)
+        prepared = await whole.prepare(operation, viewer)
         return await whole.execute(prepared, viewer), await alone.execute(prepared, viewer)
 
 

@@ -67,7 +67,7 @@ async def compare(comparison: Comparison, number: int, counts: Counter[str]) -> 
     """Run an operation both ways and count which executor answered; the size of the plan's data in bytes."""
     viewer = comparison.viewers[number % len(comparison.viewers)]
     query, variables = rewritten(comparison.graph._schema, comparison.queries.operation(number, roots=1), number)
-    prepared = comparison.planned.prepare(Operation(query, variables))
+    prepared = await comparison.planned.prepare(Operation(query, variables), viewer)
     plan = await comparison.planned.execute(prepared, viewer)
     core = await comparison.plain.execute(prepared, viewer)
     assert core.started, (core.errors, query)
@@ -117,7 +117,7 @@ async def test_an_event_is_rendered_the_same_with_and_without_a_plan(comparison:
             viewer = comparison.viewers[number % 6]
             selection = comparison.queries.selection(schema.type_map["Event"], number)
             query, variables = rewritten(schema, f"subscription {{ updates {{ {selection} }} }}", number)
-            operation = comparison.planned.prepare(Operation(query, variables))
+            operation = await comparison.planned.prepare(Operation(query, variables), viewer)
             request = subscription_request(comparison.graph, operation, viewer.visibility)
             before = plans.served
             rendered = [

@@ -135,7 +135,7 @@ async def test_each_reader_of_a_stream_is_noted_once_for_an_event(graph: Graph, 
     await live.feed.start()
     sinks = [Received() for _ in range(3)]
     for sink, viewer in zip(sinks, (COMMANDER, READER, WALL), strict=True):
-        prepared = await live.prepare(live._executor.prepare(Operation(query)), viewer)
+        prepared = await live.prepare(await live._executor.prepare(Operation(query), viewer), viewer)
         prepared.join(sink)
     for group in list(live.feed.groups.values()):
         message = await live.feed.rendered(group.key, group.topic, row)

@@ -79,7 +79,7 @@ class Outsider:
     async def stream(self) -> list[str]:
         """The kinds of all events that a stream would give that resumes from the beginning of the log."""
         live = make_streams(self.office.running, self.office.database, lambda: NOW)
-        prepared = await live.prepare(self.office.running.prepare(Operation(STREAM)), self.viewer)
+        prepared = await live.prepare(await self.office.running.prepare(Operation(STREAM), self.viewer), self.viewer)
         assert isinstance(prepared, PreparedEventStream)
         return [e.kind.name for e in await log_after(self.office.database) if prepared.event_filter.matches(e)]
 

@@ -22,6 +22,8 @@ from tests.support.personal_data import IMPERSONAL, KINDS, PERSONAL, own_marks
 from tests.support.viewer_reads import MarkedDemo, marked_demo
 from web.settings import ROOT
 
+pytestmark = pytest.mark.usefixtures("unlimited_documents")
+
 EVERYTHING = ("commander", "inspector", "read and personal")
 EVERYTHING_BUT_PERSONAL = ("wall", "read")
 NOTHING = ("no scope", "personal without read", "register")

@@ -112,7 +112,8 @@ class Scene:
 
     async def join(self, query: str, viewer: Viewer = DUTY, **variables: Any) -> tuple[Sink, StreamMembership]:
         sink = Sink()
-        prepared = await self.live.prepare(self.office.running.prepare(Operation(query, variables)), viewer)
+        operation = await self.office.running.prepare(Operation(query, variables), viewer)
+        prepared = await self.live.prepare(operation, viewer)
         return sink, prepared.join(sink)
 
     def notify(self) -> None:

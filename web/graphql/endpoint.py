@@ -70,7 +70,7 @@ class GraphQLEndpoint:
                 operation = await self._schema_question(scope, headers, receive)
             else:
                 operation = await read_operation(scope, headers, receive, body_limit=self._body_limit)
-            prepared = await self._shares.prepare(party, self._executor, operation)
+            prepared = await self._shares.prepare(party, self._executor, operation, viewer)
             kind = prepared.parsed.kind
             if kind is OperationType.SUBSCRIPTION:
                 return await self._stream(prepared, admitted, scope, headers, accepted)
@@ -88,7 +88,7 @@ class GraphQLEndpoint:
             response = write(answer, media)
             response.party = party
         except InvalidOperation as error:
-            response = operation_refusal(error.errors, media)
+            response = operation_refusal(error.errors, media, error.extensions)
         except RequestError as error:
             return refusal(error, media)
         except Exception as error:  # the last chance to respond as GraphQL, and to keep the error to the log
@@ -139,7 +139,7 @@ class GraphQLEndpoint:
 def write(response: GraphQLResponse, media: str) -> HttpResponse:
     """The response to an operation that is no subscription."""
     if not response.started:
-        return operation_refusal(response.errors, media)
+        return operation_refusal(response.errors, media, response.extensions)
     if media in (EVENTS, PARTS):
         return single_response(response, media)
     return HttpResponse(200, response.json(), content_type(media))

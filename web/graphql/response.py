@@ -55,10 +55,15 @@ class HttpResponse:
 
 
 def error_response(
-    errors: list[dict[str, Any]], media: str, status: int, headers: dict[str, str] | None = None
+    errors: list[dict[str, Any]],
+    media: str,
+    status: int,
+    headers: dict[str, str] | None = None,
+    extensions: dict[str, Any] | None = None,
 ) -> HttpResponse:
     """A request that was not executed."""
-    return HttpResponse(status, orjson.dumps({"errors": errors}), content_type(media), headers)
+    body = {"errors": errors} if extensions is None else {"errors": errors, "extensions": extensions}
+    return HttpResponse(status, orjson.dumps(body), content_type(media), headers)
 
 
 def refusal(error: RequestError, media: str) -> HttpResponse:
@@ -72,7 +77,9 @@ def refusal(error: RequestError, media: str) -> HttpResponse:
     return error_response(errors, media, error.status if isinstance(error, BadBody) else 400)
 
 
-def operation_refusal(errors: list[dict[str, Any]], media: str) -> HttpResponse:
+def operation_refusal(
+    errors: list[dict[str, Any]], media: str, extensions: dict[str, Any] | None = None
+) -> HttpResponse:
     """A GraphQL request whose operation cannot be executed.
 
     A client of plain JSON takes any status but 200 and 401 for an error of the network. The newer media type has the
@@ -81,8 +88,8 @@ def operation_refusal(errors: list[dict[str, Any]], media: str) -> HttpResponse:
     if errors[0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED.value:
         return error_response(errors, media, 401, BEARER)
     if media == JSON:
-        return error_response(errors, JSON, 200)
-    return error_response(errors, media if media == GRAPHQL else JSON, 400)
+        return error_response(errors, JSON, 200, extensions=extensions)
+    return error_response(errors, media if media == GRAPHQL else JSON, 400, extensions=extensions)
 
 
 @lru_cache(maxsize=10)

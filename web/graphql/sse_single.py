@@ -161,7 +161,7 @@ class ReservedEndpoint:
             raise RequestError(ErrorCode.BAD_REQUEST, "`extensions.operationId` is needed, as a string.")
         prepared: PreparedOperation | InvalidOperation
         try:
-            prepared = await self._shares.prepare(stream.party, self._executor, requested)
+            prepared = await self._shares.prepare(stream.party, self._executor, requested, stream.viewer)
         except InvalidOperation as error:
             prepared = error
         if stream.queue.ended:
@@ -172,7 +172,8 @@ class ReservedEndpoint:
         if len(stream.operations) >= OPERATIONS_MAXIMUM:
             return coded_response(429, ErrorCode.TOO_MANY, "Too many operations at once.")
         if not isinstance(prepared, PreparedOperation):
-            work = self._send(id, {"errors": request_errors(prepared)}, stream)
+            extensions = {} if prepared.extensions is None else {"extensions": prepared.extensions}
+            work = self._send(id, {"errors": prepared.errors, **extensions}, stream)
         elif prepared.parsed.kind is OperationType.SUBSCRIPTION:
             return await self._stream(id, prepared, stream)
         else:

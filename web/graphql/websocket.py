@@ -218,7 +218,7 @@ class Socket:
             return close_codes.FORBIDDEN
         try:
             # Awaited before the next message is read, so that the client's messages take effect in their order.
-            prepared = await self._endpoint.shares.prepare(party, self._endpoint.executor, requested)
+            prepared = await self._endpoint.shares.prepare(party, self._endpoint.executor, requested, viewer)
         except RequestError as error:
             await self._send_errors(id, request_errors(error))
             return None

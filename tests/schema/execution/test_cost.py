@@ -7,11 +7,16 @@ import pytest
 from graphql import OperationDefinitionNode, get_operation_ast, parse
 
 from models.db.database import Database
+from models.visibility import Role, Viewer, Visibility
+from resolvers.errors import ErrorCode, RequestError
 from schema.build import Graph
 from schema.execution import field_costs
-from schema.execution.cost import COST_LIMIT, CostCalculator, OperationCost
+from schema.execution.cost import COST_QUARTERS, CostCalculator, OperationCost
+from schema.execution.errors import InvalidOperation
+from schema.execution.limits import COST_LIMIT
 from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, make_executor
+from tests.support.large_documents import many
 from tests.support.proof_mode import examples
 from tests.support.query_variants import rewritten
 from tests.support.random_queries import ArgumentPool, QueryGenerator
@@ -228,13 +233,13 @@ async def test_an_operation_that_costs_too_much_is_refused(graph: Graph, demo: D
     assert f"The limit is {COST_LIMIT:,}." in error["message"]
 
 
-def test_the_cost_is_known_for_every_prepared_operation(graph: Graph, demo: Database) -> None:
+async def test_the_cost_is_known_for_every_prepared_operation(graph: Graph, demo: Database) -> None:
     running = make_executor(graph, demo)
     for query, variables in (
         ("{ zones { id } }", {}),
         ("query($n: Int) { venues(first: $n) { nodes { id } } }", {"n": 9}),
     ):
-        assert running.prepare(Operation(query, variables)).cost == values(graph, query, **variables)
+        assert (await running.prepare(Operation(query, variables), COMMANDER)).cost == values(graph, query, **variables)
 
 
 async def test_no_response_is_much_larger_than_its_cost(demo: Database, graph: Graph) -> None:
@@ -254,3 +259,43 @@ async def test_no_response_is_much_larger_than_its_cost(demo: Database, graph: G
             assert size <= 2 * 20 * computed, query
             largest = max(largest, size)
     assert largest > 20_000
+
+
+def viewer(role: Role) -> Viewer:
+    return Viewer(Visibility(role, enterprise=1 if role is Role.ENTERPRISE else None))
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_the_limit_on_cost_depends_on_the_role(graph: Graph, demo: Database, role: Role) -> None:
+    executor = make_executor(graph, demo, cost_limit=40_000)
+    query, limit = "query($n: Int!) { enterprises(first: $n) { nodes { name } } }", 10_000 * COST_QUARTERS[role]
+    assert (await executor.prepare(Operation(query, {"n": 1_000}), viewer(role))).cost <= limit
+    wide = query.replace("name", many("x#: name", 60))
+    with pytest.raises(InvalidOperation, match=f"The limit is {limit:,}.") as refused:
+        await executor.prepare(Operation(wide, {"n": 1_000}), viewer(role))
+    assert refused.value.code is ErrorCode.TOO_COSTLY
+
+
+async def test_without_a_viewer_the_limit_is_that_of_a_wall(graph: Graph, demo: Database) -> None:
+    executor = make_executor(graph, demo, cost_limit=40_000)
+    with pytest.raises(RequestError, match="The limit is 20,000"):
+        await executor.prepare(Operation("{ enterprises(first: 1000) { nodes { hazards { nodes { id } } } } }"), None)
+
+
+async def test_the_cost_is_reported_on_demand(graph: Graph, demo: Database) -> None:
+    executor = make_executor(graph, demo)
+    query = "query($n: Int!) { enterprises(first: $n) { nodes { hazards(first: $n) { nodes { id } } } } }"
+    asked = {"cost": True}
+    response = await executor.run(Operation(query, {"n": 3}, extensions=asked), COMMANDER)
+    cost = (await executor.prepare(Operation(query, {"n": 3}), COMMANDER)).cost
+    assert orjson.loads(response.json())["extensions"] == {"cost": {"operation": cost, "limit": 400_000}}
+    assert orjson.loads(response.json())["data"] == response.data
+    assert list(orjson.loads((await executor.run(Operation(query, {"n": 3}), COMMANDER)).json())) == ["data"]
+    refused = await executor.run(Operation(query, {"n": 900}, extensions=asked), COMMANDER)
+    reported = refused.body()["extensions"]["cost"]
+    assert reported["operation"] > reported["limit"] == 400_000
+    [error] = refused.errors
+    assert error["extensions"] == {"code": "TOO_COSTLY", "cost": reported["operation"], "limit": 400_000}
+    for other in ({"cost": False}, {"cost": 1}, {"cost": "true"}, {}):
+        response = await executor.run(Operation(query, {"n": 3}, extensions=other), COMMANDER)
+        assert "extensions" not in response.body()

@@ -303,13 +303,13 @@ async def test_too_many_values_are_refused(executor: Executor, query: str, varia
     assert not response.started
     assert response.errors[0]["message"] == "The variables have more than 10,000 values."
     with pytest.raises(RequestError, match="more than 10,000"):
-        executor.prepare(Operation(query, variables))
+        await executor.prepare(Operation(query, variables), COMMANDER)
 
 
 async def test_too_many_values_are_refused_for_a_cached_query_too(executor: Executor) -> None:
     assert codes(await executor.run(Operation(IDS, {"ids": []}), COMMANDER)) == []
     with pytest.raises(RequestError, match="more than 10,000"):
-        executor.prepare(Operation(IDS, {"ids": ["x"] * limits.VALUES_MAXIMUM}))
+        await executor.prepare(Operation(IDS, {"ids": ["x"] * limits.VALUES_MAXIMUM}), COMMANDER)
 
 
 async def test_variables_at_the_limit_are_accepted(executor: Executor) -> None:

@@ -58,7 +58,7 @@ def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_time")
 async def test_results_are_the_same_as_graphql_core_gives(graph: Graph, demo: Database, query: str) -> None:
     executor = make_executor(graph, demo, planned=False, cost_limit=10**12)
-    prepared = executor.prepare(Operation(query, variables(query)))
+    prepared = await executor.prepare(Operation(query, variables(query)), COMMANDER)
     context = Context(executor.reader(COMMANDER))
     document = prepared.parsed.document
     running: Any = execute(graph._schema, document, context_value=context, variable_values=variables(query))
@@ -93,7 +93,7 @@ async def longest_hold(running: "asyncio.Task[Any]") -> float:
 @pytest.mark.parametrize("query", [*LARGE.values(), *WITH_ERRORS.values()], ids=[*LARGE, *WITH_ERRORS])
 async def test_no_operation_holds_up_others(graph: Graph, demo: Database, query: str, planned: bool) -> None:
     executor = make_executor(graph, demo, planned=planned, cost_limit=10**12)
-    prepared = executor.prepare(Operation(query, variables(query)))
+    prepared = await executor.prepare(Operation(query, variables(query)), COMMANDER)
     await executor.execute(prepared, COMMANDER)  # compiles plan and statements
     holds = []
     for _ in range(3):  # garbage is collected in one of them at most

@@ -7,10 +7,14 @@ import pytest
 from graphql import GraphQLError, GraphQLSyntaxError, NameNode, parse, visit
 from graphql import validate as validate_by_graphql_core
 
+from models.db.database import Database
 from schema.build import Graph
 from schema.execution import limits, validation
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
 from schema.execution.validation import validate
 from schema.execution.validation_rules import RULES
+from tests.conftest import COMMANDER, NOW, SHANGHAI
 from tests.support.hostile_documents import documents
 from tests.support.large_documents import ORDINARY, document
 from tests.support.proof_mode import examples
@@ -120,3 +124,26 @@ def test_a_rule_that_skips_a_node_goes_on_after_it(graph: Graph) -> None:
         "{ a: hazards(filter: {statuses: [X]}) { totalCount } b: hazards(filter: {statuses: [Y]}) { totalCount } }"
     )
     assert len(validate(graph._schema, query, RULES)) == 2
+
+
+MISSPELT: list[tuple[str, dict[str, Any]]] = [
+    ("{ zonse { id } }", {}),
+    ("{ zones { nme } }", {}),
+    ("{ zones { id ... on Zonne { id } } }", {}),
+    ("{ enterprises(frist: 1) { totalCount } }", {}),
+    ("{ hazards(filter: {statuses: [FUOND]}) { totalCount } }", {}),
+    ("query($f: HazardFilter) { hazards(filter: $f) { totalCount } }", {"f": {"statuses": ["FUOND"]}}),
+    ("query($f: HazardFilter) { hazards(filter: $f) { totalCount } }", {"f": {"status": 1}}),
+]
+
+
+@pytest.mark.parametrize("introspection", [True, False])
+@pytest.mark.parametrize(("query", "variables"), MISSPELT)
+@pytest.mark.database_independent
+async def test_names_are_suggested_where_clients_may_query_the_schema(
+    graph: Graph, demo: Database, query: str, variables: dict[str, Any], introspection: bool
+) -> None:
+    executor = Executor(graph, demo, SHANGHAI, lambda: NOW, introspection=introspection)
+    response = await executor.run(Operation(query, variables), COMMANDER)
+    assert response.errors
+    assert ("Did you mean" in response.errors[0]["message"]) is introspection

@@ -30,7 +30,7 @@ SPARE = EVENTS  # weak references that come and go; what graphql-core keeps of e
 @pytest.mark.parametrize("planned", [True, False])
 async def test_an_event_leaves_nothing_behind(demo: Database, graph: Graph, planned: bool) -> None:
     running = make_executor(graph, demo, planned=planned)
-    operation = running.prepare(Operation(QUERY))
+    operation = await running.prepare(Operation(QUERY), COMMANDER)
     opening = subscription_request(graph, operation, COMMANDER.visibility)
     rendering = EventRenderer(
         graph,

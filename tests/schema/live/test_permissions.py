@@ -27,6 +27,8 @@ from tests.support.personal_data import marks as marks_in
 from tests.support.personal_data import own_marks
 from tests.support.viewer_reads import MarkedDemo, marked_demo, program
 
+pytestmark = pytest.mark.usefixtures("unlimited_documents")
+
 STREAMS = {
     "inspectionUpdates": {Subject.INSPECTION},
     "hazardUpdates": {Subject.HAZARD},
@@ -53,13 +55,15 @@ def live(scene: MarkedDemo) -> LiveStreams:
     return make_streams(scene.executor, scene.database, lambda: NOW)
 
 
-def stream(scene: MarkedDemo, name: str, arguments: str = "") -> PreparedOperation:
+async def stream(scene: MarkedDemo, name: str, arguments: str = "") -> PreparedOperation:
     """A subscription that selects every field of its events' rows and of the rows around them."""
     root = scene.graph._schema.subscription_type
     assert root is not None
     depth = 1 if name == "updates" else 2
     inner = scene.walk().selection(get_named_type(root.fields[name].type), depth)
-    return scene.executor.prepare(Operation(f"subscription {{ {name}{arguments} {{ {inner} }} }}"))
+    return await scene.executor.prepare(
+        Operation(f"subscription {{ {name}{arguments} {{ {inner} }} }}"), scene.viewers["commander"]
+    )
 
 
 async def events(scene: MarkedDemo, subjects: set[Subject]) -> list[Any]:
@@ -76,7 +80,7 @@ async def test_a_stream_shows_each_viewer_what_they_may_see(scene: MarkedDemo, l
     payloads_of: dict[str, list[bytes]] = {}
     happened = await events(scene, STREAMS[name])
     for who in MAY_READ:
-        prepared = await live.prepare(stream(scene, name), scene.viewers[who])
+        prepared = await live.prepare(await stream(scene, name), scene.viewers[who])
         assert isinstance(prepared, PreparedEventStream)
         topic = live.topic(prepared.request, prepared.event_filter)
         wanted = [event for event in happened if topic.matches(event)]
@@ -99,16 +103,16 @@ async def test_a_program_without_the_scope_read_has_no_stream(
     scene: MarkedDemo, live: LiveStreams, name: str, who: str
 ) -> None:
     with pytest.raises(RequestError) as refused:
-        await live.prepare(stream(scene, name), scene.viewers[who])
+        await live.prepare(await stream(scene, name), scene.viewers[who])
     assert refused.value.code is ErrorCode.FORBIDDEN
 
 
 async def test_positions_hide_personal_data_and_are_not_for_enterprises(scene: MarkedDemo, live: LiveStreams) -> None:
     with pytest.raises(RequestError) as refused:
-        await live.prepare(stream(scene, "positions"), scene.viewers["enterprise"])
+        await live.prepare(await stream(scene, "positions"), scene.viewers["enterprise"])
     assert refused.value.code is ErrorCode.FORBIDDEN
     for who in set(MAY_READ) - {"enterprise"}:
-        prepared = await live.prepare(stream(scene, "positions"), scene.viewers[who])
+        prepared = await live.prepare(await stream(scene, "positions"), scene.viewers[who])
         place = Position((Inspector, 1), Point(latitude=30.2, longitude=120.3), NOW)
         payload = await live.renderer(prepared.request).execute(place, None)
         assert orjson.loads(payload)["data"]["positions"]["InspectorPosition_position"] is not None
@@ -122,7 +126,7 @@ async def test_an_enterprise_sees_only_its_own_portrait(
 ) -> None:
     others = sorted(set(scene.all_ids["Enterprise"]) - set(scene.own_ids["Enterprise"]))
     given = others[0] if of == "other enterprise" else scene.ids[of][0]
-    asked = stream(scene, "portrait", f'(of: "{given}")')
+    asked = await stream(scene, "portrait", f'(of: "{given}")')
     if who == "enterprise" and of != "Enterprise":
         with pytest.raises(RequestError) as refused:
             await live.prepare(asked, scene.viewers[who])

@@ -397,7 +397,7 @@ async def test_many_positions_come_at_the_readers_pace(town: Scene) -> None:
 
     for _ in range(2):
         sink = Slow()
-        prepared = await town.live.prepare(town.office.running.prepare(Operation(POSITIONS)), DUTY)
+        prepared = await town.live.prepare(await town.office.running.prepare(Operation(POSITIONS), DUTY), DUTY)
         prepared.join(sink)
         assert len({(await where(sink))[0] for _ in range(300)}) == 300
         assert sink.most <= MANY

@@ -45,6 +45,26 @@ async def test_a_query_is_answered_by_post_and_by_get(client: httpx.AsyncClient)
     assert "errors" not in posted.json()
 
 
+async def test_the_cost_is_reported_on_demand(client: httpx.AsyncClient) -> None:
+    asked = {**NAME, "extensions": {"cost": True}}
+    for response in (
+        await client.post("/graphql", json=asked),
+        await client.get("/graphql", params={**NAME, "extensions": '{"cost": true}'}),
+    ):
+        reported = response.json()["extensions"]["cost"]
+        assert 0 < reported["operation"] < reported["limit"]
+        assert response.json()["data"]["district"]["name"]
+    costly = {"query": "{ enterprises(first: 1000) { nodes { hazards(first: 1000) { nodes { id } } } } }"}
+    for accept in (JSON, GRAPHQL):
+        refused = await client.post(
+            "/graphql", json={**costly, "extensions": {"cost": True}}, headers={"accept": accept}
+        )
+        reported = refused.json()["extensions"]["cost"]
+        assert reported["operation"] > reported["limit"]
+        [error] = errors_of(refused)
+        assert error["extensions"] == {"code": "TOO_COSTLY", "cost": reported["operation"], "limit": reported["limit"]}
+
+
 async def test_a_matching_etag_gets_304(client: httpx.AsyncClient) -> None:
     got = await client.get("/graphql", params=NAME)
     tag = got.headers["etag"]
