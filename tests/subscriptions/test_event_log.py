@@ -69,6 +69,8 @@ async def test_a_row_is_read_as_it_was_written(database: Database) -> None:
         "subject_id": 7,
         "actor_role": Role.COMMANDER,
         "actor_name": "值班长",
+        "actor": "account:7",
+        "internal": True,
         "from_status": "OPEN",
         "to_status": "CLOSED",
         "changes": [{"field": "level", "from": None, "to": "RED", "personal": False}],

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from models.db.database import Database
 from tests.conftest import Databases
@@ -19,6 +20,7 @@ def _restored() -> object:
     handlers, level = list(root.handlers), root.level
     yield
     root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning"])

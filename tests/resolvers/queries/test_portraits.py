@@ -77,7 +77,7 @@ async def district(
 ) -> Any:
     """The portrait of the district."""
     query = f"{{ district {{ portrait{window} {{ ...P }} }} }} {PORTRAIT}"
-    answer = await make_executor(graph, database, now).run(Operation(query), viewer)
+    answer = await make_executor(graph, database, now, cost_limit=10**9).run(Operation(query), viewer)
     assert answer.errors == []
     assert answer.data is not None
     return answer.data["district"]["portrait"]
@@ -161,7 +161,7 @@ async def test_portraits_of_the_demo_equal_counting_its_rows(graph: Graph, demo:
       zones {{ id portrait(window: {{ from: "{days[0]}", to: "{days[1]}" }}) {{ ...P }} }}
       venues {{ nodes {{ rings {{ id portrait(window: {{ from: "{days[0]}", to: "{days[1]}" }}) {{ ...P }} }} }} }}
     }} {PORTRAIT}"""
-    answer = await make_executor(graph, demo).run(Operation(query), COMMANDER)
+    answer = await make_executor(graph, demo, cost_limit=10**9).run(Operation(query), COMMANDER)
     assert answer.errors == []
     assert answer.data is not None
     rings = [ring for venue in answer.data["venues"]["nodes"] for ring in venue["rings"]]
@@ -240,7 +240,7 @@ async def test_each_indicator_begins_and_ends_at_midnight(graph: Graph, database
 )
 async def test_an_impossible_window_is_refused(graph: Graph, demo: Database, window: str) -> None:
     query = f"{{ zones {{ portrait(window: {window}) {{ inspections }} }} }}"
-    answer = await make_executor(graph, demo).run(Operation(query), COMMANDER)
+    answer = await make_executor(graph, demo, cost_limit=10**9).run(Operation(query), COMMANDER)
     assert [error["extensions"]["code"] for error in answer.errors] == ["BAD_INPUT"] * 4
 
 
@@ -255,7 +255,7 @@ async def test_windows_at_the_edges_of_the_calendar_are_accepted(graph: Graph, d
 
 async def test_the_longest_window_is_accepted(graph: Graph, demo: Database) -> None:
     query = '{ district { portrait(window: { from: "2016-06-09", to: "2026-06-15" }) { hazardsFound trend { day } } } }'
-    answer = await make_executor(graph, demo).run(Operation(query), COMMANDER)
+    answer = await make_executor(graph, demo, cost_limit=10**9).run(Operation(query), COMMANDER)
     assert answer.data is not None
     assert len(answer.data["district"]["portrait"]["trend"]) == 3_659
 
@@ -265,7 +265,7 @@ async def test_too_many_long_portraits_in_one_list_are_refused(graph: Graph, dem
     for first, whole in ((27, True), (28, False)):
         window = 'window: { from: "2016-06-09", to: "2026-06-15" }'
         query = f"{{ enterprises(first: {first}) {{ nodes {{ portrait({window}) {{ hazardsFound }} }} }} }}"
-        answer = await make_executor(graph, demo).run(Operation(query), COMMANDER)
+        answer = await make_executor(graph, demo, cost_limit=10**9).run(Operation(query), COMMANDER)
         assert {error["extensions"]["code"] for error in answer.errors} == (set() if whole else {"BAD_INPUT"})
 
 
@@ -289,7 +289,9 @@ async def test_many_parents_need_as_many_statements_as_one(graph: Graph, demo: D
     taken = []
     for selection in PARENTS[kind]:
         with StatementCounter(demo) as statements:
-            answer = await make_executor(graph, demo).run(Operation(f"{{ {selection} }} {PORTRAIT}"), COMMANDER)
+            answer = await make_executor(graph, demo, cost_limit=10**9).run(
+                Operation(f"{{ {selection} }} {PORTRAIT}"), COMMANDER
+            )
         assert answer.errors == []
         taken.append(len(statements.texts))
     assert taken[0] == taken[1] <= 3
@@ -300,8 +302,8 @@ async def test_portraits_contain_no_personal_data(graph: Graph, demo: Database, 
     """Every viewer who may read sees them."""
     viewer = Viewer(Visibility(Role.INTEGRATOR, frozenset(scopes)))
     query = "{ zones { portrait { enterprises } } }"
-    answer = await make_executor(graph, demo).run(Operation(query), viewer)
-    wall = await make_executor(graph, demo).run(Operation(query), Viewer(Visibility(Role.WALL)))
+    answer = await make_executor(graph, demo, cost_limit=10**9).run(Operation(query), viewer)
+    wall = await make_executor(graph, demo, cost_limit=10**9).run(Operation(query), Viewer(Visibility(Role.WALL)))
     assert wall.data is not None
     assert len(wall.data["zones"]) == 4
     assert answer.data == (wall.data if scopes else {"zones": []})
@@ -321,7 +323,7 @@ async def test_an_enterprise_sees_only_its_own_portrait(graph: Graph, demo: Data
       enterprises { nodes { id portrait { hazardsOpen } } }
     }"""
     variables = {"own": own["id"], "other": other["id"]}
-    answer = await make_executor(graph, demo).run(Operation(query, variables), viewer)
+    answer = await make_executor(graph, demo, cost_limit=10**9).run(Operation(query, variables), viewer)
     assert answer.errors == []
     assert answer.data is not None
     seen = answer.data

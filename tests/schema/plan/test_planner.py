@@ -67,12 +67,12 @@ async def test_each_selection_is_numbered_once(graph: Graph, demo: Database, mon
 
     monkeypatch.setattr(FieldInterner, "_selection", record)
     executor = make_executor(graph, demo)
-    query = deep(20, 500)
+    query = deep(20, 100)
     response = await executor.run(Operation(query), COMMANDER)
     assert response.written is not None
     assert executor.plans is not None
     assert executor.plans.served == 1
-    assert 500 < len(numbered) <= len(fields(parse(query)))
+    assert 100 < len(numbered) <= len(fields(parse(query)))
 
 
 def nested_events(depth: int) -> str:
