@@ -67,7 +67,7 @@ async def test_each_selection_is_numbered_once(graph: Graph, demo: Database, mon
 
     monkeypatch.setattr(FieldInterner, "_selection", record)
     executor = make_executor(graph, demo)
-    query = deep(20, 100)
+    query = deep(5, 100)
     response = await executor.run(Operation(query), COMMANDER)
     assert response.written is not None
     assert executor.plans is not None
