@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import orjson
+import pytest
 import pytest_asyncio
 
 import models
@@ -79,6 +80,7 @@ async def compare(comparison: Comparison, number: int, counts: Counter[str]) -> 
     return len(plan.written)
 
 
+@pytest.mark.usefixtures("unlimited_documents")
 async def test_a_plan_gives_the_same_bytes_as_graphql_core(
     comparison: Comparison, demo: Database, record_proof: RecordProof
 ) -> None:
