@@ -103,6 +103,7 @@ class Shares:
         self._parties: dict[str, Party] = {}
         self._sweep_at = PARTIES
         self._documents: Counter[Hashable] = Counter()
+        self._unknown: dict[Hashable, asyncio.Future[None]] = {}
         self._addresses: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.light = FairQueue(
@@ -142,10 +143,25 @@ class Shares:
     ) -> PreparedOperation:
         """Prepare an operation; an unknown one when it is the party's turn. Raises RequestError.
 
-        One is prepared at a time, and then others have the event loop for as long as that took.
+        Of requests with the same unknown document the first one prepares it for all.
         """
-        if (known := executor.known(operation, viewer)) is not None:
-            return known
+        document, loop = (operation.query, operation.name), asyncio.get_running_loop()
+        while (known := executor.known(operation, viewer)) is None:
+            if document not in self._unknown:
+                first = self._unknown[document] = loop.create_future()
+                try:
+                    return await self._prepare(party, executor, operation, viewer)
+                finally:
+                    del self._unknown[document]
+                    first.set_result(None)
+            # Waits for the end of the first one, whatever it is.
+            await asyncio.wait([self._unknown[document]])
+        return known
+
+    async def _prepare(
+        self, party: Party, executor: Executor, operation: Operation, viewer: Viewer | None
+    ) -> PreparedOperation:
+        """One is prepared at a time, and then others have the event loop for as long as that took."""
         self.count(party, UNKNOWN_TOKENS)
         await self._wait(self.preparing, party.key, 1)
         loop = asyncio.get_running_loop()

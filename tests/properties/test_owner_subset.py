@@ -24,6 +24,8 @@ from tests.support.proofs import RecordProof
 from tests.support.random_queries import ArgumentPool, QueryGenerator, without_volatile
 from tests.support.sample_values import cursors, ignore_unawaited, names, richest, texts
 
+pytestmark = pytest.mark.usefixtures("unlimited_documents")
+
 OPERATIONS = 5_000 if PROVING else 150
 BATCH = 50
 ENTERPRISES = 3

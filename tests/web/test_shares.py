@@ -5,8 +5,13 @@ from typing import Any
 
 import pytest
 
+from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers.errors import ErrorCode, ThrottledError
+from schema.build import Graph
+from schema.execution.documents import SHORT, Documents
+from schema.execution.operation import Operation
+from tests.conftest import make_executor
 from web import shares as module
 from web.shares import HEAVY, HEAVY_WAITING, LIGHT_SHARE, LIGHT_WAITING, ShareLimits, Shares, TokenBucket, address_key
 
@@ -198,3 +203,54 @@ def test_streams_are_counted_by_viewer_and_by_address() -> None:
         place.leave()
     assert shares.party(A, None).streams == 0
     assert not shares._addresses
+
+
+# -- documents --
+
+
+def long_document(number: int) -> str:
+    text = f"{{ z{number}: zones {{ {' '.join(f'x{n}: name' for n in range(150))} }} }}"
+    assert len(text) > SHORT
+    return text
+
+
+async def test_many_requests_of_one_unknown_document_wait_for_the_first(
+    graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred screens of one viewer that come back at once ask for the same documents."""
+    analysed: list[str] = []
+    analyse = Documents.analyse
+
+    def record(self: Documents, text: str, name: str | None) -> Any:
+        analysed.append(text)
+        return analyse(self, text, name)
+
+    monkeypatch.setattr(Documents, "analyse", record)
+    shares, executor = Shares(ShareLimits(), 2), make_executor(graph, demo)
+    party = shares.party(A, None)
+    requests = [Operation(long_document(number % 3)) for number in range(3 * (LIGHT_WAITING + 10))]
+    prepared = await asyncio.gather(*(shares.prepare(party, executor, each, A) for each in requests))
+    assert len({id(each.parsed) for each in prepared}) == 3
+    assert len(analysed) == 3
+
+
+async def test_when_the_first_one_is_cancelled_another_prepares_the_document(graph: Graph, demo: Database) -> None:
+    shares, executor = Shares(ShareLimits(), 2), make_executor(graph, demo)
+    party, operation = shares.party(A, None), Operation(long_document(0))
+    first = asyncio.create_task(shares.prepare(party, executor, operation, A))
+    second = asyncio.create_task(shares.prepare(party, executor, operation, A))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).variables == {}
+    assert first.cancelled()
+
+
+async def test_many_unknown_documents_of_one_viewer_are_refused_at_last(graph: Graph, demo: Database) -> None:
+    shares, executor = Shares(ShareLimits(), 2), make_executor(graph, demo)
+    party = shares.party(A, None)
+    requests = [
+        asyncio.create_task(shares.prepare(party, executor, Operation(long_document(number)), A))
+        for number in range(LIGHT_WAITING + 10)
+    ]
+    await asyncio.wait(requests)
+    assert [refused(task) for task in requests].count("BUSY") == 9  # one is prepared, and the others wait
