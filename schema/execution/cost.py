@@ -32,7 +32,7 @@ from models.visibility import Role
 from resolvers.errors import ErrorCode
 from schema.build import Graph
 from schema.execution.errors import coded_error
-from schema.execution.field_costs import ONE, CountedField, Length, Sizes, ValueCount, counted_field
+from schema.execution.field_costs import ONE, CountedField, Length, Size, Sizes, ValueCount, counted_field
 from schema.plan.selections import SKIP, Fields, fragments_of, walk
 from schema.plan.variables import named_variables
 
@@ -40,6 +40,7 @@ BYTES = 20  # of one value
 # By role, how many quarters of the limit an operation may cost.
 COST_QUARTERS = {Role.COMMANDER: 4, Role.INTEGRATOR: 4, Role.INSPECTOR: 2, Role.WALL: 2, Role.ENTERPRISE: 1}
 MAXIMUM = 10**15  # of a cost that is told to a client
+KNOWN_MAXIMUM = 20  # costs of one operation that are remembered, by its variables
 NO_ARGUMENTS: Mapping[str, ValueNode] = {}
 
 
@@ -86,22 +87,57 @@ def evaluate(amount: Amount, sizes: Sizes, known: dict[int, float]) -> float:
     return total
 
 
+def sizes_of(amount: Amount) -> dict[Size, None]:
+    """The sizes on which an amount depends."""
+    sizes: dict[Size, None] = {}
+    known, waiting = {id(amount)}, [amount]
+    while waiting:
+        each = waiting.pop()
+        for (_, more), _ in each.parts:
+            sizes |= dict.fromkeys(more)
+        for inner in [*(part for _, part in each.parts), *each.choices]:
+            if id(inner) not in known:
+                known.add(id(inner))
+                waiting.append(inner)
+    return sizes
+
+
 def values(size: float) -> int:
     """The number of values for a number of bytes."""
     return min(1 + int(size // BYTES), MAXIMUM)
 
 
 class OperationCost:
-    """The cost of an operation. `constant` is None where it depends on variables."""
+    """The cost of an operation. `constant` is None where it depends on variables.
+
+    `defaults` has the default values of the variables.
+    """
 
     def __init__(self, amount: Amount, defaults: Mapping[str, Any]) -> None:
         self._amount, self._defaults = amount, defaults
         self.constant = values(amount.constant) if amount.fixed else None
+        sizes = sizes_of(amount)
+        # The variables, where all of them are plain sizes: the costs of the last ones are remembered.
+        self._names = (
+            [size for size in sizes if isinstance(size, str)] if all(isinstance(s, str) for s in sizes) else []
+        )
+        self._known: dict[Any, int] = {}
 
     def of(self, variables: Mapping[str, Any]) -> int:
         """The cost for these variables."""
         if self.constant is not None:
             return self.constant
+        key = tuple([variables.get(name) for name in self._names])
+        if key and all(type(size) is int for size in key):
+            if key in self._known:
+                return self._known[key]
+            if len(self._known) >= KNOWN_MAXIMUM:
+                self._known.clear()
+            cost = self._known[key] = self._of(variables)
+            return cost
+        return self._of(variables)
+
+    def _of(self, variables: Mapping[str, Any]) -> int:
         return values(evaluate(self._amount, Sizes(variables, self._defaults), {}))
 
 

@@ -86,6 +86,8 @@ def page_size(size: Any) -> int:
         return len(size)
     if isinstance(size, dict):
         return days(size.get("from"), size.get("to"))
+    if isinstance(size, float) and size.is_integer():
+        size = int(size)  # 1,000.0 is an Int as well
     return min(max(size, 1), PAGE_MAXIMUM) if type(size) is int else PAGE_DEFAULT
 
 

@@ -1,15 +1,20 @@
 """An operation is parsed once and cached, valid or not. The least recently used ones are removed, long ones sooner."""
 
+import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from graphql import parse
 
+from bench.documents import Analysis
 from models.db.database import Database
 from schema.build import Graph
 from schema.execution import documents
 from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, make_executor
+from tests.support.hostile_documents import GROUPS, chain
 
 pytestmark = pytest.mark.database_independent
 
@@ -72,3 +77,43 @@ async def test_fewer_long_documents_are_cached(graph: Graph, demo: Database, mon
         assert (await running.run(Operation(query), COMMANDER)).errors == []
     assert [query for query, _ in running._documents._cache] == queries[-3:]
     assert running._documents._characters == sum(map(len, queries[-3:]))
+
+
+# -- the work --
+
+CALLS_MAXIMUM = 350_000  # of functions, until a document is refused or planned; about 50 ms
+
+
+def calls(function: Callable[[], Any]) -> int:
+    """The number of calls that a function makes, those of C functions included."""
+    count = 0
+
+    def profile(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(profile)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("sqlite", [True, False])
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_work_for_any_document_is_bounded(graph: Graph, group: str, sqlite: bool) -> None:
+    """Counts calls instead of time. The milliseconds are in bench/results/documents.md."""
+    analysis = Analysis(graph, sqlite=sqlite)
+    analysis.outcome("{ zones { id } }")  # fills the caches of the schema
+    counts = {name: calls(partial(analysis.outcome, text)) for name, text in GROUPS[group]()}
+    assert {name: count for name, count in counts.items() if count > CALLS_MAXIMUM} == {}
+
+
+@pytest.mark.parametrize(
+    "shape", ["@ @", "a:command{zone{@}} b:command{zone{@}}", "...on Zone{@} ...on Node{...on Zone{@}}"]
+)
+def test_the_work_for_a_fan_out_does_not_grow_with_its_paths(graph: Graph, shape: str) -> None:
+    analysis = Analysis(graph, sqlite=True)
+    few, many = (calls(partial(analysis.outcome, "{zones{...F0}}" + chain(depth, shape))) for depth in (10, 30))
+    assert many < 6 * few
