@@ -115,7 +115,7 @@ class Query:
             "point": BatchArgument("The point.", lambda: PointInput, point),
             "kinds": "Kinds of rows to look for.",
             "within_metres": "Greatest distance in metres along the ground; unlimited without it.",
-            "first": "Number of rows of each kind, 1 to 1,000.",
+            "first": "Number of rows of each kind, 0 to 1,000.",
             "filter": filtered("Enterprise", "Filter for the enterprises."),
         },
         cost=NEARBY_COST,
@@ -126,7 +126,7 @@ class Query:
         arguments={
             "text": "The text, 1 to 200 characters.",
             "kinds": "Kinds of rows to search; by default all.",
-            "first": "Number of hits in all, 1 to 1,000.",
+            "first": "Number of hits in all, 0 to 1,000.",
         },
         cost=SEARCH_COST,
     )

@@ -32,12 +32,13 @@ class InvalidInput(ActionError):
 
 
 class IllegalTransition(ActionError):
-    """The life cycle has no transition from `current` to `wanted`; `legal` are the states that can follow."""
+    """The life cycle has no transition from `current_status` to `wanted`; `legal` are the states that can follow."""
 
     def __init__(self, current: str, wanted: str, legal: list[str]) -> None:
         following = f"it can become {', '.join(legal)}" if legal else "that state is final"
         super().__init__(f"From {current} it cannot become {wanted}; {following}.")
-        self.current, self.wanted, self.legal = current, wanted, legal
+        self.current_status, self.wanted, self.legal = current, wanted, legal
+        self.current = current  # the field's old name
 
 
 class Conflict(ActionError):

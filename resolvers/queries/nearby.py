@@ -22,7 +22,7 @@ import models
 from models.db.sqlite_functions import EARTH_RADIUS_METRES
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
-from resolvers.sql.pagination import PAGE_MAXIMUM
+from resolvers.sql.pagination import check_size
 from resolvers.sql.predicates import Condition, Conditions, Predicate
 from resolvers.sql.readers import Reader
 from resolvers.sql.selects import ExtraSelect
@@ -138,8 +138,7 @@ async def _around(
     first: int,
     filter: Conditions,
 ) -> list[list[Near]]:
-    if not 1 <= first <= PAGE_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_PAGE, f"`first` must be from 1 to {PAGE_MAXIMUM:,}.")
+    check_size("first", first)
     if within_metres is not None and within_metres < 0:
         raise RequestError(ErrorCode.BAD_INPUT, "`withinMetres` must not be negative.")
     known = {i: (lat, lon, own) for i, (lat, lon, own) in enumerate(places) if lat is not None and lon is not None}

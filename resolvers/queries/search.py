@@ -15,7 +15,7 @@ from models.db.column_types import JsonList
 from models.visibility import PERSONAL_DATA, Visibility
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
-from resolvers.sql.pagination import PAGE_MAXIMUM
+from resolvers.sql.pagination import check_size
 from resolvers.sql.predicates import Predicate, fold, like_part, table_column, text_matches
 from resolvers.sql.readers import Reader
 
@@ -74,8 +74,7 @@ async def find(
     wanted = text.strip()
     if not 1 <= len(wanted) <= TEXT_MAXIMUM:
         raise RequestError(ErrorCode.BAD_INPUT, f"`text` must have from 1 to {TEXT_MAXIMUM} characters besides blanks.")
-    if not 1 <= first <= PAGE_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_PAGE, f"`first` must be from 1 to {PAGE_MAXIMUM:,}.")
+    check_size("first", first)
     hits: list[tuple[Any, Hit]] = []
     for order, kind in enumerate(dict.fromkeys(kinds if kinds is not None else SearchKind)):
         searched = SEARCHED_TABLES[kind]

@@ -198,6 +198,12 @@ class Page:
         return {f"{p}{i}": value for p, bound in bounds.items() for i, value in enumerate(bound)}
 
 
+def check_size(name: str, size: int) -> None:
+    """Raises RequestError (BAD_PAGE) for a size that no page can have. A page of no rows tells of those beyond it."""
+    if not 0 <= size <= PAGE_MAXIMUM:
+        raise RequestError(ErrorCode.BAD_PAGE, f"`{name}` must be from 0 to {PAGE_MAXIMUM:,}.")
+
+
 def make_page(
     order: Order, first: int | None = None, after: str | None = None, last: int | None = None, before: str | None = None
 ) -> Page:
@@ -205,8 +211,7 @@ def make_page(
     if first is not None and last is not None:
         raise RequestError(ErrorCode.BAD_PAGE, "Give either `first` or `last`, not both.")
     name, size = ("last", last) if last is not None else ("first", PAGE_DEFAULT if first is None else first)
-    if not 1 <= size <= PAGE_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_PAGE, f"`{name}` must be from 1 to {PAGE_MAXIMUM:,}.")
+    check_size(name, size)
     bounds = [None if cursor is None else tuple(order.decode(cursor)) for cursor in (after, before)]
     return Page(order, size, last is not None, *bounds)
 

@@ -249,12 +249,12 @@ def page_arguments() -> list[StrawberryArgument]:
     return [
         argument(
             "first",
-            "Number of rows from the beginning, or after `after`: 1 to 1,000; 20 without `last`.",
+            "Number of rows from the beginning, or after `after`: 0 to 1,000; 20 without `last`.",
             int | None,
             strawberry.UNSET,
         ),
         argument("after", "Only rows after this cursor.", str | None, strawberry.UNSET),
-        argument("last", "Number of rows from the end, or before `before`: 1 to 1,000.", int | None, strawberry.UNSET),
+        argument("last", "Number of rows from the end, or before `before`: 0 to 1,000.", int | None, strawberry.UNSET),
         argument("before", "Only rows before this cursor.", str | None, strawberry.UNSET),
     ]
 

@@ -167,7 +167,7 @@ class Enterprise(Node):
         models.Enterprise.longitude,
         description="The nearest rows of each kind, at any distance; empty where it has no location.",
         json_attributes=nearby.JSON_ATTRIBUTES,
-        arguments={"kinds": "Kinds of rows to look for.", "first": "Number of rows of each kind, 1 to 1,000."},
+        arguments={"kinds": "Kinds of rows to look for.", "first": "Number of rows of each kind, 0 to 1,000."},
         cost=NEARBY_COST,
     )
     timeline: Connection[lazy.Event] = log_of(models.Event.enterprise_id, "Events about it, newest first.")

@@ -94,7 +94,12 @@ class InvalidInput(Problem):
 class IllegalTransition(Problem):
     """The life cycle has no such transition."""
 
-    current: str = strawberry.field(description="Current status.")
+    current_status: str = strawberry.field(description="Current status.")
+    current: str = strawberry.field(
+        description="Current status.",
+        deprecation_reason="Use `currentStatus`: one selection cannot hold this text beside the row `Conflict.current`."
+        " It goes in 0.3.0.",
+    )
     wanted: str = strawberry.field(description="Status that the mutation leads to.")
     legal: list[str] = strawberry.field(description="Statuses that can follow; empty for a final status.")
 

@@ -60,7 +60,7 @@ class Venue(Node):
         arguments={
             "kinds": "Kinds of rows to look for.",
             "within_metres": "Greatest distance in metres along the ground; unlimited without it.",
-            "first": "Number of rows of each kind, 1 to 1,000.",
+            "first": "Number of rows of each kind, 0 to 1,000.",
             "filter": filtered("Enterprise", "Filter for the enterprises."),
         },
         cost=NEARBY_COST,

@@ -95,7 +95,7 @@ QUERIES = {
     + repeated("a#: name", 100)
     + " } } }",
     "a bad cursor in each of 1,000 rows": '{ enterprises(first: 1000) { nodes { hazards(first: 5, after: "x") { totalCount } } } }',
-    "a bad page in each of 1,000 rows": "{ enterprises(first: 1000) { nodes { hazards(first: 0) { totalCount } } } }",
+    "a bad page in each of 1,000 rows": "{ enterprises(first: 1000) { nodes { hazards(first: -1) { totalCount } } } }",
     "a hidden field in each of 1,000 rows": "{ enterprises(first: 1000) { nodes { safetyContact { name phone } } } }",
     "all kinds of resources": "{ experts(first: 1000) { nodes { id } } teams(first: 1000) { nodes { id } }"
     " warehouses(first: 1000) { nodes { id stock(first: 1000) { nodes { quantity } } } } inspectors(first: 1000) { nodes { id } } }",

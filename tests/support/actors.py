@@ -27,7 +27,7 @@ PROBLEMS = {
     "NotFound": "missing",
     "Forbidden": "",
     "InvalidInput": "field",
-    "IllegalTransition": "current wanted legal",
+    "IllegalTransition": "currentStatus wanted legal",
     "Conflict": "currentVersion row: current { __typename id }",
     "StockExhausted": "available item { id }",
 }

@@ -231,3 +231,14 @@ async def test_random_input_gives_a_success_or_a_failure(playground: Playground,
     if result is None or result in PROBLEMS:
         assert after == playground.before
     playground.before = after
+
+
+@pytest.mark.database_independent
+async def test_the_statuses_of_a_refused_step_stand_beside_the_row_of_a_conflict(office: Office) -> None:
+    """The old name `current` stays selectable where nothing else has it."""
+    there = await furnish(office)
+    failures = "... on Conflict { current { id } } ... on IllegalTransition { currentStatus"
+    for selection in (f"{failures} }}", "... on IllegalTransition { currentStatus current }"):
+        query = f"mutation($input: CaseCloseInput!) {{ caseClose(input: $input) {{ {selection} }} }}"
+        data = await office.ask(query, input={"case": there["Case"][0]})
+        assert set(data["caseClose"].values()) == {"PROPOSED"}

@@ -86,7 +86,7 @@ class Trial:
             return {"__typename": "NotFound", "missing": node_id.encode(node, self.key)}
         if self.state not in self.line.sources:
             wanted = self.line.to or self.line.sources[0]
-            answer = {"current": self.state, "wanted": wanted, "legal": legal(self.noun, self.state)}
+            answer = {"currentStatus": self.state, "wanted": wanted, "legal": legal(self.noun, self.state)}
             return {"__typename": "IllegalTransition", **answer}
         status = self.line.to or self.state
         shown = {"id": node_id.encode(node, self.key), "status": status, "version": 2}

@@ -252,7 +252,7 @@ async def test_nothing_is_near_a_row_without_a_location(globe: Database) -> None
         ((math.nan, 0.0), {}, ErrorCode.BAD_INPUT),
         ((0.0, math.inf), {}, ErrorCode.BAD_INPUT),
         ((0.0, 0.0), {"within_metres": -1}, ErrorCode.BAD_INPUT),
-        ((0.0, 0.0), {"first": 0}, ErrorCode.BAD_PAGE),
+        ((0.0, 0.0), {"first": -1}, ErrorCode.BAD_PAGE),
         ((0.0, 0.0), {"first": 1001}, ErrorCode.BAD_PAGE),
     ],
 )
