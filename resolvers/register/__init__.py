@@ -6,8 +6,9 @@ An import runs through these modules in this order:
    checks it against `tables`.
 2. `run` goes through the files in a stream, in one transaction a batch. `readers` yield the records of a file.
 3. `batch` imports one batch: `rows` converts records to rows (`convert` does the cells, `datum` the coordinates),
-   `references` finds the rows that they refer to, `match` finds the rows that exist already, `placement` sets zone,
-   town and rings, and `write` with `linked_rows` writes the difference.
+   `key_index` tells which of several rows with one key counts, `references` finds the rows that they refer to, `match`
+   finds the rows that exist already, `placement` sets zone, town and rings, and `write` with `linked_rows` writes the
+   difference.
 4. `report` lists what is wrong with which row.
 
 `export` writes files that `run` can import. The guide for mapping authors is docs/guides/register.md.

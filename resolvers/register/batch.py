@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import HazardStatus
 from resolvers.register import linked_rows, write
+from resolvers.register.key_index import KeyIndex, mark_superseded
 from resolvers.register.linked_rows import Links, Radii
-from resolvers.register.match import ExistingRows, KeyIndex, changed_columns, mark_superseded, match_rows
+from resolvers.register.match import ExistingRows, changed_columns, match_rows
 from resolvers.register.placement import Geography, place_row
 from resolvers.register.readers.record import Record
 from resolvers.register.references import RowValues, resolve_references, resolve_within_batch
@@ -20,20 +21,29 @@ from resolvers.register.rows import DraftRow, RowConverter
 
 @dataclass(frozen=True)
 class BatchContext:
-    """What all batches of a file share."""
+    """What all batches of a file share. `file` is its number among the files of its table, `converters` are of all."""
 
-    converter: RowConverter
+    file: int
+    converters: Sequence[RowConverter]
     key_index: KeyIndex
     geography: Geography
     district_id: int
 
+    @property
+    def converter(self) -> RowConverter:
+        return self.converters[self.file]
+
 
 @dataclass
 class BatchResult:
-    """The counts of a batch and the issues of its rows."""
+    """The counts of a batch and its rows, with their issues."""
 
     counts: Counts
-    issues: list[Issue]
+    drafts: list[DraftRow]
+
+    @property
+    def issues(self) -> list[Issue]:
+        return [issue for draft in self.drafts for issue in draft.issues]
 
     @property
     def written(self) -> int:
@@ -55,25 +65,34 @@ class _Comparison:
 
 
 async def import_batch(
-    connection: AsyncConnection, context: BatchContext, records: Sequence[Record], now: dt.datetime
+    connection: AsyncConnection, context: BatchContext, records: Sequence[tuple[int, Record]], now: dt.datetime
 ) -> BatchResult:
-    """Write the new and changed rows among the records. Raises StaleRows if the batch must be repeated."""
+    """Write the new and changed rows among the records, which come with their numbers.
+
+    Raises StaleRows if the batch must be repeated.
+    """
     comparison = await _compare(connection, context, records)
     await _write(connection, context.converter, comparison, now)
     drafts = comparison.drafts
+    for draft in (*comparison.new, *comparison.changed):
+        draft.written = True
+    for draft in comparison.new:
+        draft.created = True
     bad = sum(draft.is_bad() for draft in drafts)
     new, changed = len(comparison.new), len(comparison.changed)
     warnings = sum(not draft.is_bad() and any(i.severity == WARNING for i in draft.issues) for draft in drafts)
     counts = Counts(len(drafts), new, changed, len(drafts) - bad - new - changed, bad, warnings)
-    return BatchResult(counts, [issue for draft in drafts for issue in draft.issues])
+    return BatchResult(counts, drafts)
 
 
-async def _compare(connection: AsyncConnection, context: BatchContext, records: Sequence[Record]) -> _Comparison:
+async def _compare(
+    connection: AsyncConnection, context: BatchContext, records: Sequence[tuple[int, Record]]
+) -> _Comparison:
     converter = context.converter
-    drafts = [converter.convert(record) for record in records]
+    drafts = [converter.convert(record, number) for number, record in records]
     valid = [draft for draft in drafts if not draft.is_bad()]
     for draft in valid:
-        mark_superseded(converter, draft, context.key_index.last_line(draft.keys[0]))
+        mark_superseded(draft, context.key_index, context.converters, context.file)
     await resolve_references(connection, converter, valid)
     valid = [draft for draft in valid if not draft.is_bad()]
     if converter.table.name == "zones":
@@ -87,16 +106,30 @@ async def _compare(connection: AsyncConnection, context: BatchContext, records: 
         draft.id = row_id
     comparison = _Comparison(drafts, existing)
     await _read_linked_rows(connection, converter, comparison, candidates)
+    _check_and_classify(context, comparison, candidates, valid)
+    return comparison
+
+
+def _check_and_classify(
+    context: BatchContext, comparison: _Comparison, candidates: Sequence[DraftRow], valid: Sequence[DraftRow]
+) -> None:
+    converter, existing = context.converter, comparison.existing
     earlier: dict[str, DraftRow] = {}
     for draft in candidates:
         resolve_within_batch(converter, draft, earlier)
         row = existing.rows.get(draft.id or 0)
+        if row is not None:
+            draft.keep(row, converter.table, draft.overridden)
         rings = place_row(converter, context.geography, draft, row)
         if not draft.is_bad():
             _check_row(converter, draft, row)
         if not draft.is_bad():
             _classify(converter, comparison, draft, row, rings)
-    return comparison
+    # A row that is not written counts after all if a later one of its key proves bad.
+    chosen = set(map(id, candidates))
+    for draft in valid:
+        if id(draft) not in chosen and not draft.is_bad():
+            _check_row(converter, draft, existing.rows.get(draft.id or 0))
 
 
 async def _read_linked_rows(

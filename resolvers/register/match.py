@@ -1,55 +1,15 @@
-"""Matches the rows of a batch with existing rows by their natural keys, and finds keys that occur more than once."""
+"""Matches the rows of a batch with existing rows by their natural keys."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
-from types import TracebackType
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from resolvers.register.references import RowValues, fetch_rows
-from resolvers.register.report import WARNING, Issue
+from resolvers.register.report import Issue
 from resolvers.register.rows import DraftRow, Key, RowConverter
 
 KEY_TAKEN = "belongs to another row"
-
-
-class KeyIndex:
-    """The line of the last row of each key in one file. It is on disk, because a file may have any number of rows."""
-
-    def __init__(self) -> None:
-        # SQLite puts a database without a name into a temporary file and deletes it with the connection.
-        self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=OFF")
-        self._connection.execute("CREATE TABLE last_line (key TEXT PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID")
-        self._connection.execute("BEGIN")
-
-    def add(self, keys: Iterable[tuple[Key, int]]) -> None:
-        """Add keys with their lines, in the order of the file."""
-        self._connection.executemany(
-            "INSERT INTO last_line VALUES (?, ?) ON CONFLICT DO UPDATE SET line = excluded.line",
-            (("\0".join(key), line) for key, line in keys),
-        )
-
-    def last_line(self, key: Key) -> int | None:
-        """The last line of a key; None if the file does not have it."""
-        row = self._connection.execute("SELECT line FROM last_line WHERE key = ?", ("\0".join(key),)).fetchone()
-        return None if row is None else int(row[0])
-
-    def __enter__(self) -> "KeyIndex":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._connection.close()
-
-
-def mark_superseded(converter: RowConverter, draft: DraftRow, last_line: int | None) -> None:
-    """Mark a row whose key the file has again in a later line, and add a warning."""
-    if last_line is not None and last_line > draft.line and draft.keys:
-        draft.superseded = True
-        shown = " / ".join(draft.keys[0] if converter.table.composite else draft.keys[0][1:])
-        reason = f"line {last_line} has the same key, and that row counts"
-        draft.issues.append(Issue(draft.line, converter.label(*converter.keys), shown, reason, WARNING))
 
 
 class ExistingRows:

@@ -68,7 +68,7 @@ def place_row(
     if "latitude" not in values:
         return None
     if table.name != "enterprises":
-        if table.has_column("zone_id") and "zone" not in converter.file.fields:
+        if table.has_column("zone_id") and "zone" not in converter.mapped | draft.overridden:
             values["zone_id"] = geography.zone_of(values)
         return None
     zone = values["zone_id"] = geography.zone_of(values)

@@ -1,7 +1,7 @@
 """Converts records of a file to rows of a table, as far as that is possible without the database."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,10 +26,14 @@ class DraftRow:
 
     `values` are keyed by column. `references` are the texts by which it refers to other rows, keyed by field; the
     columns that hold the ids of those rows are filled in later. `radii` are those of a venue's rings in metres.
-    `superseded`: the file has a later row with the same key. `id`: of the row in the database, once it is known.
+    `number`: 1 for the first row of the file. `id`: of the row in the database, once it is known.
+    `superseded`: the file has a later row with the same key. `overridden`: the fields that later files have for that
+    key. `created_in_run`: the row in the database is new in this run. `written`: this draft was written, and `created`:
+    as a new row.
     """
 
     line: int
+    number: int = 0
     values: dict[str, Any] = field(default_factory=dict)
     references: dict[str, Any] = field(default_factory=dict)
     radii: dict[ControlGrade, int | None] = field(default_factory=dict)
@@ -37,7 +41,22 @@ class DraftRow:
     keys: tuple[Key, ...] = ()
     issues: list[Issue] = field(default_factory=list)
     superseded: bool = False
+    overridden: frozenset[str] = frozenset()
+    created_in_run: bool = False
+    written: bool = False
+    created: bool = False
     id: int | None = None
+
+    def keep(self, row: dict[str, Any], table: Table, fields: Iterable[str]) -> None:
+        """Take the values of these fields from the existing row."""
+        for name in fields:
+            field = table.fields[name]
+            if field.kind is Kind.REFERENCES:
+                self.inspectors = None
+            elif name in RADIUS_FIELDS:
+                self.radii.pop(RADIUS_FIELDS[name], None)
+            columns = ("latitude", "longitude") if field.kind is Kind.POINT else (field.column or "",)
+            self.values.update({column: row[column] for column in columns if column in self.values})
 
     def is_bad(self) -> bool:  # not a property, because type checkers assume that a property does not change
         return any(issue.severity == ERROR for issue in self.issues)
@@ -99,6 +118,11 @@ class RowConverter:
         mapped_keys = [name for name in table.keys if name in file.fields]
         self.keys: tuple[str, ...] = table.keys if table.composite else tuple(file.key or mapped_keys)
         self._key_converters = [one for one in self._converters if one.field.name in self.keys]
+
+    @property
+    def mapped(self) -> frozenset[str]:
+        """The fields that the file has."""
+        return frozenset(self.file.fields)
 
     @property
     def references(self) -> dict[str, tuple[str, tuple[str, ...] | None]]:
@@ -168,19 +192,18 @@ class RowConverter:
 
     # -- conversion --
 
-    def key_of(self, record: Record) -> Key | None:
-        """The first valid key of a record; None if it has none."""
+    def keys_of(self, record: Record) -> tuple[Key, ...]:
+        """The valid keys of a record."""
         if record.reason:
-            return None
+            return ()
         draft = DraftRow(record.line)
         for one in self._key_converters:
             self._fill(one, record, draft)
-        keys = self._keys(draft)
-        return keys[0] if keys else None
+        return self._keys(draft)
 
-    def convert(self, record: Record) -> DraftRow:
-        """The row of a record, with its issues."""
-        draft = DraftRow(record.line)
+    def convert(self, record: Record, number: int) -> DraftRow:
+        """The row of a record, which is the `number`th of its file, with its issues."""
+        draft = DraftRow(record.line, number)
         if record.reason:
             draft.issues.append(Issue(record.line, "", record.raw, record.reason))
             return draft

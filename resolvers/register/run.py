@@ -26,18 +26,19 @@ from resolvers.actions.runner import ATTEMPTS_MAXIMUM, RETRYABLE_SQLSTATES
 from resolvers.register.batch import BatchContext, BatchResult, import_batch
 from resolvers.register.district import ensure_district, find_district, plausible_area, read_boundary
 from resolvers.register.errors import RegisterError
+from resolvers.register.key_index import KeyIndex
 from resolvers.register.mapping import Mapping
-from resolvers.register.match import KeyIndex
 from resolvers.register.placement import Geography, relocate_enterprises
 from resolvers.register.readers.files import read_records
 from resolvers.register.readers.record import Record
-from resolvers.register.report import Counts, Outcome, Report
+from resolvers.register.report import ERROR, Counts, Outcome, Report
 from resolvers.register.rows import Area, Key, RowConverter
 from resolvers.register.tables import GEOGRAPHY, TABLES
 from resolvers.register.write import StaleRows
 from subscriptions import event_log
 
 Result = TypeVar("Result")
+NumberedRecord = tuple[int, Record]
 
 BATCH_ROWS = 2_000
 RELOCATION = "places of enterprises"  # the source of events about enterprises that new geography moves
@@ -55,20 +56,12 @@ class Progress:
 
 
 @dataclass
-class _FileImport:
-    """One file of the run, with its row converter, the index of its keys and the number of its rows."""
+class _TableImport:
+    """One table of the run: the row converters of its files, and the index of their keys."""
 
-    converter: RowConverter
+    name: str
+    converters: list[RowConverter]
     key_index: KeyIndex
-    rows: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.converter.file.file
-
-    @property
-    def table(self) -> str:
-        return self.converter.table.name
 
 
 class ImportRun:
@@ -101,64 +94,90 @@ class ImportRun:
                 await find_district(connection, district)
                 area = await plausible_area(connection, district, boundary)
             with ExitStack() as stack:
-                files = list(self._files(stack, area))
-                for file in files:
-                    self._scan(file)
-                self._total = sum(file.rows for file in files)
+                tables = list(self._tables(stack, area))
+                for table in tables:
+                    self._scan(table)
                 self._started = time.monotonic()
                 async with self._transaction() as session:
                     district_id = await ensure_district(await session.connection(), district, boundary)
-                return await self._import_files(files, district_id)
+                return await self._import_tables(tables, district_id)
 
-    def _files(self, stack: ExitStack, area: Area | None) -> Iterator[_FileImport]:
+    def _tables(self, stack: ExitStack, area: Area | None) -> Iterator[_TableImport]:
         mapping, now = self._mapping, self._now()
         for name, table in TABLES.items():
-            for file in mapping.files.get(name, ()):
-                converter = RowConverter(table, file, mapping.escaped, now, area)
-                yield _FileImport(converter, stack.enter_context(KeyIndex()))
+            converters = [RowConverter(table, f, mapping.escaped, now, area) for f in mapping.files.get(name, ())]
+            if converters:
+                yield _TableImport(name, converters, stack.enter_context(KeyIndex()))
 
-    def _scan(self, file: _FileImport) -> None:
-        """Read a whole file before anything is written: a damaged file is refused, and repeated keys become known."""
+    def _scan(self, table: _TableImport) -> None:
+        """Read whole files before anything is written: a damaged one is refused, and repeated keys become known."""
 
-        def keys() -> Iterator[tuple[Key, int]]:
-            for record in read_records(file.converter, self._directory):
-                file.rows += 1
-                key = file.converter.key_of(record)
-                if key is not None:
-                    yield key, record.line
+        def keys(converter: RowConverter) -> Iterator[tuple[tuple[Key, ...], int, int]]:
+            for number, record in self._records(converter):
+                self._total += 1
+                yield converter.keys_of(record), number, record.line
 
-        file.key_index.add(keys())
+        for file, converter in enumerate(table.converters):
+            table.key_index.add(file, keys(converter))
+        table.key_index.find_repeated()
 
-    async def _import_files(self, files: Sequence[_FileImport], district_id: int) -> Outcome:
+    def _records(self, converter: RowConverter) -> Iterator[NumberedRecord]:
+        return enumerate(read_records(converter, self._directory), start=1)
+
+    async def _import_tables(self, tables: Sequence[_TableImport], district_id: int) -> Outcome:
         outcome = Outcome()
         geography = await self._geography()
-        for number, file in enumerate(files):
-            table = file.table
-            counts = await self._import_file(file, BatchContext(file.converter, file.key_index, geography, district_id))
-            outcome.tables[table] = outcome.tables.get(table, Counts()) + counts
-            if table in GEOGRAPHY:
+        for number, table in enumerate(tables):
+            contexts = [
+                BatchContext(file, table.converters, table.key_index, geography, district_id)
+                for file in range(len(table.converters))
+            ]
+            outcome.tables[table.name] = await self._import_table(contexts)
+            if table.name in GEOGRAPHY:
                 geography = await self._geography()
-                if not any(later.table in GEOGRAPHY for later in files[number + 1 :]):
+                if not any(later.name in GEOGRAPHY for later in tables[number + 1 :]):
                     outcome.moved = await self._relocate_enterprises(geography)
         return outcome
 
-    async def _import_file(self, file: _FileImport, context: BatchContext) -> Counts:
+    async def _import_table(self, contexts: Sequence[BatchContext]) -> Counts:
         counts = Counts()
-        stream = read_records(file.converter, self._directory)
-        while batch := list(islice(stream, self._batch)):
-            result = await self._import_batch(file, context, batch)
-            counts += result.counts
-            self._report.add(file.name, result.issues)
-            self._show_progress(file.table, len(batch))
+        for context in contexts:
+            async for result in self._import_records(context, self._records(context.converter)):
+                counts += result.counts
+                context.key_index.mark(context.file, result.drafts)
+                self._report.add(context.converter.file.file, result.issues)
+                self._show_progress(context.converter.table.name, len(result.drafts))
+        if contexts[0].key_index.begin_correction():
+            for context in contexts:
+                counts += await self._correct(context)
         return counts
 
-    async def _import_batch(self, file: _FileImport, context: BatchContext, batch: Sequence[Record]) -> BatchResult:
-        async def work(session: AsyncSession) -> tuple[BatchResult, int]:
-            result = await import_batch(await session.connection(), context, batch, self._now())
-            return result, result.written
+    async def _correct(self, context: BatchContext) -> Counts:
+        """Import the last good row of each key whose last row proved bad. Returns what changes in the counts."""
+        counting = dict(context.key_index.counting_rows(context.file))
+        records = (one for one in self._records(context.converter) if one[0] in counting)
+        change = Counts()
+        async for result in self._import_records(context, records if counting else iter(())):
+            for draft in result.drafts:
+                if not counting[draft.number] and (draft.written or draft.is_bad()):
+                    change += Counts(changed=int(draft.written), bad=int(draft.is_bad()), unchanged=-1)
+            errors = [issue for issue in result.issues if issue.severity == ERROR]
+            self._report.add(context.converter.file.file, errors)
+        return change
 
-        where = f"{file.name}, lines {batch[0].line} to {batch[-1].line}"
-        return await self._commit(work, f"{file.table} from {file.name}", where)
+    async def _import_records(
+        self, context: BatchContext, records: Iterator[NumberedRecord]
+    ) -> AsyncIterator[BatchResult]:
+        converter = context.converter
+        table, name = converter.table.name, converter.file.file
+        while batch := list(islice(records, self._batch)):
+
+            async def work(session: AsyncSession, batch: Sequence[NumberedRecord] = batch) -> tuple[BatchResult, int]:
+                result = await import_batch(await session.connection(), context, batch, self._now())
+                return result, result.written
+
+            where = f"{name}, lines {batch[0][1].line} to {batch[-1][1].line}"
+            yield await self._commit(work, f"{table} from {name}", where)
 
     async def _geography(self) -> Geography:
         async with self._reading() as connection:

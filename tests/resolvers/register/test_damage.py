@@ -75,7 +75,9 @@ class Damage:
 
 
 LONG = "x" * 501
-AGAIN = Damage("id", "line {last} has the same key, and that row counts", {0: b"E0"}, severity="warning")
+AGAIN = Damage(
+    "id", "line {last} has the same key; of such rows the last good one counts", {0: b"E0"}, severity="warning"
+)
 OF_ENTERPRISES = (
     Damage("name", "has no value", {2: b" "}),
     Damage("name", "longer than 500 characters", {2: LONG.encode()}),

@@ -182,7 +182,7 @@ async def test_stock_cannot_fall_below_what_is_reserved(database: Database, tmp_
     )
     _, report = await run_import(database, TOP + STOCK, tmp_path)
     assert [(r["line"], r["column"], r["reason"]) for r in report] == [
-        ("2", "warehouse, code", "line 5 has the same key, and that row counts"),
+        ("2", "warehouse, code", "line 5 has the same key; of such rows the last good one counts"),
         ("4", "warehouse", "none of the warehouses has this external_id"),
         ("5", "n", "not between 0 and 2,147,483,647"),
     ]
