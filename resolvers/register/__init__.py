@@ -5,7 +5,8 @@ An import runs through these modules in this order:
 1. `check_mapping` reads the mapping, the TOML file that describes the bureau's files, into the shapes of `mapping` and
    checks it against `tables`.
 2. `run` goes through the files in a stream, in one transaction a batch. `readers` yield the records of a file.
-3. `batch` imports one batch: `rows` converts records to rows (`convert` does the cells, `datum` the coordinates),
+3. `batch` imports one batch: `rows` converts records to rows (`cell_sources` picks the cells, `convert` converts
+   them, `datum` the coordinates; `row_filter` leaves rows out),
    `key_index` tells which of several rows with one key counts, `references` finds the rows that they refer to, `match`
    finds the rows that exist already, `placement` sets zone, town and rings, and `write` with `linked_rows` writes the
    difference.

@@ -120,6 +120,8 @@ def _check_and_classify(
         row = existing.rows.get(draft.id or 0)
         if row is not None:
             draft.keep(row, converter.table, draft.overridden)
+            if not draft.created_in_run:
+                draft.keep(row, converter.table, converter.mapped if converter.file.only_new else converter.only_new)
         rings = place_row(converter, context.geography, draft, row)
         if not draft.is_bad():
             _check_row(converter, draft, row)

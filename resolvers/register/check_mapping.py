@@ -2,16 +2,18 @@
 
 import tomllib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from resolvers.register.cell_sources import compile_pattern, interval
 from resolvers.register.convert import CellFormat, converter
 from resolvers.register.errors import InvalidValue, MappingError, Mistake
 from resolvers.register.line_numbers import LineNumbers
-from resolvers.register.mapping import GEOMETRY, SUFFIXES, FieldMapping, FileMapping, Mapping
+from resolvers.register.mapping import GEOMETRY, ROW, SUFFIXES, FieldMapping, FileMapping, Mapping
 from resolvers.register.tables import TABLES, Field, Kind, Table
 
 KeyPath = tuple[str | int, ...]
@@ -24,9 +26,14 @@ KINDS_OF_OPTION: dict[str, tuple[Kind, ...]] = {
     "time_zone": (Kind.TIME,),
     "datum": (Kind.POINT, Kind.GEOMETRY),
     "values": (Kind.ENUM, Kind.ENUMS, Kind.BOOLEAN, Kind.TEXT, Kind.TEXTS, Kind.INTEGER),
+    "ranges": (Kind.ENUM, Kind.BOOLEAN, Kind.TEXT, Kind.INTEGER),
+    "factor": (Kind.INTEGER,),
+    "round": (Kind.INTEGER,),
+    "pattern": tuple(kind for kind in Kind if kind not in (Kind.POINT, Kind.GEOMETRY)),
     "split": (Kind.TEXTS, Kind.ENUMS, Kind.REFERENCES),
     "default": tuple(kind for kind in Kind if kind not in (Kind.POINT, Kind.GEOMETRY)),
 }
+SOURCES = "column, columns, first_of, template, constant, from, or a pair of coordinates"
 # Pydantic's error types with a text of ours.
 REASONS = {
     "missing": "is missing",
@@ -94,6 +101,9 @@ def _file_faults(table: Table, file: FileMapping, path: KeyPath) -> Faults:
         if field.required and field.name not in file.fields:
             yield fields, f"{table.name} need {field.name}"
     yield from _key_faults(table, file, path)
+    for option, rules in (("only", file.only), ("skip", file.skip)):
+        for column in {ROW, GEOMETRY} & rules.keys():
+            yield (*path, option, column), "applies to columns, not to this"
     if file.format != "xlsx" and (file.sheet or file.header_rows > 1):
         yield (*path, "sheet" if file.sheet else "header_rows"), "applies only to xlsx files"
 
@@ -109,15 +119,15 @@ def _key_faults(table: Table, file: FileMapping, path: KeyPath) -> Faults:
         keys = " or ".join(table.keys)
         yield (*path, "fields"), f"{table.name} are identified by {keys}, which is not among the fields"
     for name in mapped:
-        if file.fields[name].from_ is not None or file.fields[name].when:
-            yield (*path, "fields", name), "is a key, which can have neither from nor when"
+        if file.fields[name].from_ is not None or file.fields[name].when or file.fields[name].only_new:
+            yield (*path, "fields", name), "is a key, which can have none of from, when and only_new"
 
 
 def _field_faults(table: Table, file: FileMapping, field: Field, mapped: FieldMapping, path: KeyPath) -> Faults:
     options = mapped.source_options
     if len(options) != 1:
         count = " and ".join(options) or "none"
-        yield path, f"needs exactly one of column, columns, constant, from, or a pair of coordinates; it has {count}"
+        yield path, f"needs exactly one of {SOURCES}; it has {count}"
         return
     for option in sorted(mapped.model_fields_set & KINDS_OF_OPTION.keys()):
         if field.kind not in KINDS_OF_OPTION[option]:
@@ -128,12 +138,35 @@ def _field_faults(table: Table, file: FileMapping, field: Field, mapped: FieldMa
         yield path, f"coordinates do not apply to {field.kind.value}"
     elif GEOMETRY in mapped.source_columns:
         yield path, f"{GEOMETRY} does not apply to {field.kind.value}"
+    yield from _source_faults(mapped, path)
     if mapped.from_ is not None:
         yield from _from_faults(table, file, field, mapped.from_, (*path, "from"))
     yield from _when_faults(table, file, field, mapped, path)
     if field.kind in (Kind.REFERENCE, Kind.REFERENCES):
         yield from _by_faults(field, mapped, path)
     yield from _value_faults(field, mapped, path)
+
+
+def _source_faults(mapped: FieldMapping, path: KeyPath) -> Faults:
+    if mapped.template is not None and not mapped.source_columns:
+        yield (*path, "template"), "names no column, such as {编号}; a constant needs none"
+    if mapped.pattern is not None:
+        try:
+            compile_pattern(mapped.pattern)
+        except ValueError as error:
+            yield (*path, "pattern"), str(error)
+    for option in ("pattern", "factor", "round", "ranges"):
+        if getattr(mapped, option) is not None and (mapped.constant is not None or mapped.from_ is not None):
+            yield (*path, option), "applies only to a value that comes from columns"
+    intervals = []
+    for text in mapped.ranges or ():
+        try:
+            intervals.append(interval(text))
+        except ValueError as error:
+            yield (*path, "ranges", text), str(error)
+    intervals.sort()
+    if any(one[1] > other[0] for one, other in pairwise(intervals)):
+        yield (*path, "ranges"), "overlap"
 
 
 def _geometry_faults(file: FileMapping, field: Field, mapped: FieldMapping, path: KeyPath) -> Faults:
@@ -148,7 +181,7 @@ def _geometry_faults(file: FileMapping, field: Field, mapped: FieldMapping, path
             yield path, f"a point needs latitude and longitude, easting and northing, or {GEOMETRY}"
         if mapped.column == GEOMETRY and file.format != "geojson":
             yield path, f"{GEOMETRY} applies only to GeoJSON files"
-    elif field.kind is Kind.GEOMETRY or option in ("columns", "constant", "from"):
+    elif field.kind is Kind.GEOMETRY or option not in ("latitude and longitude", "easting and northing"):
         yield path, f"{option} does not apply to {field.kind.value}"
     elif (mapped.datum or file.datum or "").startswith("EPSG") != (mapped.easting is not None):
         yield (*path, "datum"), "easting and northing need EPSG:…, latitude and longitude need another datum"
@@ -202,11 +235,12 @@ def _value_faults(field: Field, mapped: FieldMapping, path: KeyPath) -> Faults:
     for option, value in options.items():
         if value is not None and (reason := _rejection(field, cell_format, value)):
             yield (*path, option), reason
-    for code, value in (mapped.values or {}).items():
-        try:
-            converter(field, CellFormat(values={code: value}))
-        except InvalidValue as invalid:
-            yield (*path, "values", code), invalid.reason
+    for option, meanings in (("values", mapped.values), ("ranges", mapped.ranges)):
+        for code, value in (meanings or {}).items():
+            try:
+                converter(field, CellFormat(values={code: value}))
+            except InvalidValue as invalid:
+                yield (*path, option, code), invalid.reason
 
 
 def _rejection(field: Field, cell_format: CellFormat, value: Any) -> str:

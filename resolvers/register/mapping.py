@@ -4,6 +4,7 @@ docs/guides/register.md explains every key. `check_mapping` checks a mapping aga
 """
 
 import datetime as dt
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -15,6 +16,8 @@ from resolvers.register.convert import EXCEL, ISO
 from resolvers.register.tables import TABLES
 
 GEOMETRY = "$geometry"  # stands for the geometry of a GeoJSON feature, which is not one of its properties
+ROW = "$row"  # stands for the number of the row in its file, from 1
+PLACE = re.compile(r"\{([^{}]+)\}")  # of a column in a template
 SUFFIXES = {".csv": "csv", ".csv.gz": "csv.gz", ".xlsx": "xlsx", ".geojson": "geojson"}
 
 Format = Literal["csv", "csv.gz", "xlsx", "geojson"]
@@ -26,7 +29,13 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)]  # the empty one is of a blank cell
 OneOrMore = Annotated[tuple[Text, ...], BeforeValidator(_as_list), Field(min_length=1)]
+
+
+def template_columns(template: str) -> tuple[str, ...]:
+    """The columns that a template names."""
+    return tuple(PLACE.findall(template))
 
 
 class _Section(BaseModel):
@@ -76,6 +85,8 @@ class FieldMapping(_Section):
     column: Text | None = None
     columns: tuple[Text, ...] = ()
     separator: str = " "
+    first_of: tuple[Text, ...] = ()
+    template: Text | None = None
     constant: Any = None
     from_: Text | None = Field(default=None, alias="from")
     latitude: Text | None = None
@@ -83,6 +94,10 @@ class FieldMapping(_Section):
     easting: Text | None = None
     northing: Text | None = None
     by: OneOrMore | None = None
+    pattern: Text | None = None
+    factor: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    round: Literal["nearest", "up", "down"] | None = None
+    ranges: dict[str, str | int | bool] | None = None
     values: dict[str, str | int | bool] | None = None
     default: Any = None
     format: OneOrMore | None = None
@@ -91,6 +106,7 @@ class FieldMapping(_Section):
     no_value: tuple[str, ...] = ()
     split: Text | None = None
     when: dict[str, OneOrMore] = Field(default_factory=dict)
+    only_new: bool = False
 
     check_format = field_validator("format")(_formats)
 
@@ -98,7 +114,8 @@ class FieldMapping(_Section):
     def source_columns(self) -> tuple[str, ...]:
         """The columns that the value is read from. Of a point, the column of x comes before that of y."""
         pairs = (self.longitude, self.latitude, self.easting, self.northing)
-        return tuple(name for name in (self.column, *self.columns, *pairs) if name is not None)
+        several = (*self.columns, *self.first_of, *template_columns(self.template or ""))
+        return tuple(name for name in (self.column, *several, *pairs) if name is not None)
 
     @property
     def source_options(self) -> list[str]:
@@ -106,6 +123,8 @@ class FieldMapping(_Section):
         in_use = {
             "column": self.column is not None,
             "columns": bool(self.columns),
+            "first_of": bool(self.first_of),
+            "template": self.template is not None,
             "constant": self.constant is not None,
             "from": self.from_ is not None,
             "latitude and longitude": self.latitude is not None or self.longitude is not None,
@@ -133,6 +152,9 @@ class FileMapping(_Section):
     time_zone: Zone = None
     no_value: tuple[str, ...] = ()
     dates: OneOrMore | None = None
+    only: dict[str, Texts] = Field(default_factory=dict)
+    skip: dict[str, Texts] = Field(default_factory=dict)
+    only_new: bool = False
     fields: dict[str, Annotated[FieldMapping, BeforeValidator(_field)]] = Field(min_length=1)
 
     check_dates = field_validator("dates")(_formats)

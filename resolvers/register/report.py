@@ -27,7 +27,10 @@ class Issue:
 
 @dataclass
 class Counts:
-    """Rows of one table. read = new + changed + unchanged + bad. `warnings` counts imported rows that have warnings."""
+    """Rows of one table. read = new + changed + unchanged + bad.
+
+    `warnings` counts imported rows that have warnings, `skipped` those that the mapping leaves out, which are not read.
+    """
 
     read: int = 0
     new: int = 0
@@ -35,6 +38,7 @@ class Counts:
     unchanged: int = 0
     bad: int = 0
     warnings: int = 0
+    skipped: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))

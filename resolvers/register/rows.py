@@ -1,18 +1,20 @@
 """Converts records of a file to rows of a table, as far as that is possible without the database."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from models import ControlGrade
 from resolvers.register import datum
-from resolvers.register.convert import CellFormat, converter, point_coordinates, to_number, to_text
+from resolvers.register.cell_sources import by_interval, cell_source
+from resolvers.register.convert import CellFormat, Convert, converter, point_coordinates, to_number, to_text
 from resolvers.register.errors import InvalidValue
-from resolvers.register.mapping import GEOMETRY, FieldMapping, FileMapping
+from resolvers.register.mapping import GEOMETRY, ROW, FieldMapping, FileMapping
 from resolvers.register.readers.record import Record
 from resolvers.register.report import ERROR, WARNING, Issue
+from resolvers.register.row_filter import row_filter
 from resolvers.register.tables import RADIUS_FIELDS, TABLES, Field, Kind, Table
 
 Key = tuple[str, ...]  # the name of a field and its text; of a composite key the texts of all its fields
@@ -110,12 +112,16 @@ class RowConverter:
         self._escaped, self._now, self._area = escaped, now, area
         self._today = now.date() + dt.timedelta(days=1)  # the latest date that it is anywhere on the Earth
         self._defaults = table.defaults
-        self.columns = list(dict.fromkeys(name for mapped in file.fields.values() for name in mapped.source_columns))
+        sources = [name for mapped in file.fields.values() for name in mapped.source_columns]
+        self.columns = [name for name in dict.fromkeys((*sources, *file.only, *file.skip)) if name != ROW]
+        self._numbered = ROW in sources
+        self._wanted = row_filter(file.only, file.skip, self.columns.index)
         own = [name for name, mapped in file.fields.items() if mapped.from_ is None]
         # Fields with a condition come last, because the condition looks at the values of others.
         self._converters = sorted(map(self._field_converter, own), key=lambda one: bool(one.when))
         self.copied = [self._copied_field(name) for name in file.fields if name not in own]
         mapped_keys = [name for name in table.keys if name in file.fields]
+        self.only_new = frozenset(name for name, mapped in file.fields.items() if mapped.only_new)
         self.keys: tuple[str, ...] = table.keys if table.composite else tuple(file.key or mapped_keys)
         self._key_converters = [one for one in self._converters if one.field.name in self.keys]
 
@@ -142,7 +148,7 @@ class RowConverter:
 
     def _field_converter(self, name: str) -> FieldConverter:
         target, mapped = self.table.fields[name], self.file.fields[name]
-        positions = tuple(map(self.columns.index, mapped.source_columns))
+        positions = tuple(map([*self.columns, ROW].index, mapped.source_columns))
         when = _condition(mapped)
         # A list may be empty, and a condition may leave any field without a value.
         required = target.required and not when and target.kind not in (Kind.TEXTS, Kind.ENUMS)
@@ -179,23 +185,30 @@ class RowConverter:
             return lambda cells: constant
         default = None if mapped.default is None else literal(mapped.default)
         convert = converter(target, cell_format)
-        if len(positions) > 1 or mapped.columns:
-            return _extract_joined(cell_format, convert, positions, mapped.separator, default)
-        [position] = positions
-        clean = cell_format.clean
+        if mapped.ranges is not None:
+            convert = _ranged(by_interval(mapped.ranges, literal), convert, mapped.values)
+        source = cell_source(mapped, cell_format, positions)
 
         def extract(cells: Sequence[Any]) -> Any:
-            value = clean(cells[position])
+            value = source(cells)
             return default if value is None else convert(value)
 
         return extract
 
     # -- conversion --
 
-    def keys_of(self, record: Record) -> tuple[Key, ...]:
-        """The valid keys of a record."""
+    def wants(self, record: Record) -> bool:
+        """Whether a record is part of the register, by the mapping's `only` and `skip`."""
+        return self._wanted is None or bool(record.reason) or self._wanted(record.cells)
+
+    def _with_number(self, record: Record, number: int) -> Record:
+        return replace(record, cells=[*record.cells, number]) if self._numbered and not record.reason else record
+
+    def keys_of(self, record: Record, number: int) -> tuple[Key, ...]:
+        """The valid keys of a record, which is the `number`th of its file."""
         if record.reason:
             return ()
+        record = self._with_number(record, number)
         draft = DraftRow(record.line)
         for one in self._key_converters:
             self._fill(one, record, draft)
@@ -204,6 +217,7 @@ class RowConverter:
     def convert(self, record: Record, number: int) -> DraftRow:
         """The row of a record, which is the `number`th of its file, with its issues."""
         draft = DraftRow(record.line, number)
+        record = self._with_number(record, number)
         if record.reason:
             draft.issues.append(Issue(record.line, "", record.raw, record.reason))
             return draft
@@ -275,14 +289,9 @@ def condition_holds(when: Condition, values: dict[str, Any]) -> bool:
     return True
 
 
-def _extract_joined(
-    cell_format: CellFormat, convert: Callable[[Any], Any], positions: Sequence[int], separator: str, default: Any
-) -> Extract:
-    def extract(cells: Sequence[Any]) -> Any:
-        parts = [to_text(part) for at in positions if (part := cell_format.clean(cells[at])) is not None]
-        return convert(separator.join(parts)) if parts else default
-
-    return extract
+def _ranged(in_range: Convert, by_code: Convert, codes: Mapping[str, Any] | None) -> Convert:
+    """Codes of the mapping's `values` come before its `ranges`."""
+    return lambda value: by_code(value) if codes and to_text(value) in codes else in_range(value)
 
 
 def _extract_point(mapped: FieldMapping, cell_format: CellFormat, positions: Sequence[int]) -> Extract:

@@ -62,6 +62,7 @@ class _TableImport:
     name: str
     converters: list[RowConverter]
     key_index: KeyIndex
+    skipped: int = 0
 
 
 class ImportRun:
@@ -113,16 +114,20 @@ class ImportRun:
         """Read whole files before anything is written: a damaged one is refused, and repeated keys become known."""
 
         def keys(converter: RowConverter) -> Iterator[tuple[tuple[Key, ...], int, int]]:
-            for number, record in self._records(converter):
+            for number, record in enumerate(read_records(converter, self._directory), start=1):
+                if not converter.wants(record):
+                    table.skipped += 1
+                    continue
                 self._total += 1
-                yield converter.keys_of(record), number, record.line
+                yield converter.keys_of(record, number), number, record.line
 
         for file, converter in enumerate(table.converters):
             table.key_index.add(file, keys(converter))
         table.key_index.find_repeated()
 
     def _records(self, converter: RowConverter) -> Iterator[NumberedRecord]:
-        return enumerate(read_records(converter, self._directory), start=1)
+        numbered = enumerate(read_records(converter, self._directory), start=1)
+        return (one for one in numbered if converter.wants(one[1]))
 
     async def _import_tables(self, tables: Sequence[_TableImport], district_id: int) -> Outcome:
         outcome = Outcome()
@@ -132,7 +137,7 @@ class ImportRun:
                 BatchContext(file, table.converters, table.key_index, geography, district_id)
                 for file in range(len(table.converters))
             ]
-            outcome.tables[table.name] = await self._import_table(contexts)
+            outcome.tables[table.name] = await self._import_table(contexts) + Counts(skipped=table.skipped)
             if table.name in GEOGRAPHY:
                 geography = await self._geography()
                 if not any(later.name in GEOGRAPHY for later in tables[number + 1 :]):

@@ -63,7 +63,8 @@ def print_outcome(outcome: Outcome, report: Path, *, dry_run: bool) -> None:
     for table, counts in [*outcome.tables.items(), ("all", outcome.total)]:
         console.print(
             f"{table}: {counts.read:,} read = {counts.new:,} new + {counts.changed:,} changed"
-            f" + {counts.unchanged:,} unchanged + {counts.bad:,} bad",
+            f" + {counts.unchanged:,} unchanged + {counts.bad:,} bad"
+            + (f"; {counts.skipped:,} skipped" if counts.skipped else ""),
             highlight=False,
         )
     if outcome.moved:
