@@ -19,7 +19,8 @@ from resolvers.register.check_mapping import load_mapping, parse_mapping
 from resolvers.register.errors import DistrictMismatch, FileError, MappingError, RegisterError
 from resolvers.register.export import export
 from resolvers.register.mapping import Mapping
-from resolvers.register.report import Counts, Issue, Outcome, Report
+from resolvers.register.preview import PreviewRow, preview
+from resolvers.register.report import Counts, Issue, IssueGroup, Outcome, Report
 from resolvers.register.run import ImportRun, Progress
 
 __all__ = [
@@ -28,13 +29,16 @@ __all__ = [
     "FileError",
     "ImportRun",
     "Issue",
+    "IssueGroup",
     "Mapping",
     "MappingError",
     "Outcome",
+    "PreviewRow",
     "Progress",
     "RegisterError",
     "Report",
     "export",
     "load_mapping",
     "parse_mapping",
+    "preview",
 ]

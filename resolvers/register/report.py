@@ -11,6 +11,8 @@ from resolvers.register.convert import UNDECODABLE
 
 ERROR, WARNING = "error", "warning"
 COLUMNS = ("file", "line", "column", "value", "reason", "severity")
+NUMBER = re.compile(r"[0-9][0-9,.]*")
+KINDS_MAXIMUM = 1_000  # kinds of issues that the summary tells apart
 VALUE_LENGTH = 200  # characters of a value that are shown
 
 
@@ -59,10 +61,24 @@ class Outcome:
         return sum(self.tables.values(), Counts())
 
 
+@dataclass
+class IssueGroup:
+    """Issues of one kind: how many there are, and the first of them with its file."""
+
+    file: str
+    first: Issue
+    count: int = 0
+
+
 class Report:
-    """Writes issues as CSV in UTF-8. The byte order mark lets Excel recognise the encoding. Values are as read."""
+    """Writes issues as CSV in UTF-8. The byte order mark lets Excel recognise the encoding. Values are as read.
+
+    `count` is the number of issues so far.
+    """
 
     def __init__(self, file: IO[str]) -> None:
+        self.count = 0
+        self._groups: dict[tuple[str, ...], IssueGroup] = {}
         self._file = file
         self._writer = csv.writer(file)
         file.write("\ufeff")
@@ -71,8 +87,21 @@ class Report:
     def add(self, file_name: str, issues: Iterable[Issue]) -> None:
         """Write the issues of rows of one file."""
         for issue in issues:
+            self._summarise(file_name, issue)
             value = UNDECODABLE.sub(_escaped_byte, issue.value[:VALUE_LENGTH]).replace("\0", "\\x00")
             self._writer.writerow((file_name, issue.line, issue.column, value, issue.reason, issue.severity))
+
+    def _summarise(self, file_name: str, issue: Issue) -> None:
+        self.count += 1
+        # Reasons that differ in a number, such as that of a line, are of one kind.
+        kind = (file_name, issue.column, NUMBER.sub("0", issue.reason), issue.severity)
+        if kind not in self._groups and len(self._groups) >= KINDS_MAXIMUM:
+            kind = (file_name, "", "", issue.severity)
+        self._groups.setdefault(kind, IssueGroup(file_name, issue)).count += 1
+
+    def summary(self) -> list[IssueGroup]:
+        """The issues by file, column and reason: errors first, then by how many there are."""
+        return sorted(self._groups.values(), key=lambda group: (group.first.severity != ERROR, -group.count))
 
     def __enter__(self) -> "Report":
         return self

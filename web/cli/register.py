@@ -1,6 +1,6 @@
 """The commands that import and export the register."""
 
-import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -8,19 +8,35 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from models.clock import now
 from models.db.database import Database
 from models.db.migrate import migrate
-from resolvers.register import ImportRun, MappingError, Outcome, Progress, RegisterError, Report, load_mapping
+from resolvers.register import (
+    ImportRun,
+    IssueGroup,
+    MappingError,
+    Outcome,
+    Progress,
+    RegisterError,
+    Report,
+    load_mapping,
+    preview,
+)
 from resolvers.register import export as export_register
 from web.cli.common import console, fail, load_settings, with_database
 
 ROWS_FAILED, NOT_BEGUN = 1, 2  # exit statuses
+KINDS_SHOWN = 20  # kinds of issues in the summary of a run
 
 
 def import_(
     mapping: Annotated[Path, typer.Argument(help="TOML file that describes the files: docs/guides/register.md.")],
     directory: Annotated[Path, typer.Argument(help="Directory with the files.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but write.")] = False,
+    rows: Annotated[
+        int | None,
+        typer.Option("--preview", min=1, help="Only show the first rows of each file as they would be stored."),
+    ] = None,
     report: Annotated[Path, typer.Option(help="CSV file for bad and doubtful rows.")] = Path("import-report.csv"),
 ) -> None:
     """Import a register from CSV, XLSX or GeoJSON files. Safe to repeat."""
@@ -29,19 +45,26 @@ def import_(
         await migrate(database)
         outcomes.append(await import_files(database, mapping, directory, report, dry_run=dry_run))
 
-    outcomes: list[Outcome] = []
+    outcomes: list[tuple[Outcome, Report]] = []
     try:
         load_mapping(mapping)  # a wrong mapping is reported before the database is opened
+        if rows is not None:
+            for line in preview_lines(mapping, directory, rows):
+                typer.echo(line)
+            return
         with_database(load_settings(), work)
     except MappingError as error:
         fail("\n".join(f"{mapping}: {mistake}" for mistake in error.mistakes), NOT_BEGUN)
     except (RegisterError, OSError) as error:
         fail(str(error), NOT_BEGUN)
-    print_outcome(outcomes[0], report, dry_run=dry_run)
-    raise typer.Exit(ROWS_FAILED if outcomes[0].total.bad else 0)
+    outcome, issues = outcomes[0]
+    print_outcome(outcome, issues, report, dry_run=dry_run)
+    raise typer.Exit(ROWS_FAILED if outcome.total.bad else 0)
 
 
-async def import_files(database: Database, mapping: Path, directory: Path, report: Path, *, dry_run: bool) -> Outcome:
+async def import_files(
+    database: Database, mapping: Path, directory: Path, report: Path, *, dry_run: bool
+) -> tuple[Outcome, Report]:
     """Import with a progress bar. Raises RegisterError when the import cannot begin."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # The report repeats values from the files, people's names among them: it is for the bureau alone.
@@ -56,10 +79,10 @@ async def import_files(database: Database, mapping: Path, directory: Path, repor
             bar.update(task, description=f"{at.table} ({at.rate:,.0f}/s)", completed=at.done, total=at.total)
 
         run = ImportRun(database, load_mapping(mapping), directory, rows, dry_run=dry_run, progress=progress)
-        return await run.execute()
+        return await run.execute(), rows
 
 
-def print_outcome(outcome: Outcome, report: Path, *, dry_run: bool) -> None:
+def print_outcome(outcome: Outcome, issues: Report, report: Path, *, dry_run: bool) -> None:
     for table, counts in [*outcome.tables.items(), ("all", outcome.total)]:
         console.print(
             f"{table}: {counts.read:,} read = {counts.new:,} new + {counts.changed:,} changed"
@@ -69,12 +92,42 @@ def print_outcome(outcome: Outcome, report: Path, *, dry_run: bool) -> None:
         )
     if outcome.moved:
         console.print(f"{outcome.moved:,} enterprises were put into other zones, towns or rings.", highlight=False)
-    with report.open(encoding="utf-8-sig", newline="") as file:
-        issues = sum(1 for _ in csv.reader(file)) - 1
-    if issues:
-        console.print(f"{issues:,} rows to look at: {report}", soft_wrap=True, markup=False, highlight=False)
+    if issues.count:
+        console.print(f"{issues.count:,} rows to look at: {report}", soft_wrap=True, markup=False, highlight=False)
+        for line in summary_lines(issues.summary()):
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
     if dry_run:
         console.print("A dry run: nothing was written.")
+
+
+def summary_lines(groups: list[IssueGroup]) -> Iterator[str]:
+    """One line for each kind of issue, with the first of its kind."""
+    for group in groups[:KINDS_SHOWN]:
+        first = group.first
+        kind = first.severity if group.count == 1 else f"{first.severity}s"
+        where = f"{group.file}, {first.column}" if first.column else group.file
+        value = f", {_printable(first.value)}" if first.value else ""
+        yield f"  {group.count:,} {kind}: {where}: {first.reason} (line {first.line}{value})"
+    if len(groups) > KINDS_SHOWN:
+        rest = sum(group.count for group in groups[KINDS_SHOWN:])
+        yield f"  {rest:,} of {len(groups) - KINDS_SHOWN:,} other kinds"
+
+
+def preview_lines(mapping: Path, directory: Path, rows: int) -> Iterator[str]:
+    """The first rows of each file: a line for each field, and one for each issue."""
+    for row in preview(load_mapping(mapping), directory, rows, now()):
+        yield f"{row.table}: {row.file}, line {row.line}"
+        for name, text in row.values.items():
+            yield f"  {name} = {'(no value)' if text is None else _printable(text)}"
+        for issue in row.issues:
+            value = f" {_printable(issue.value)}" if issue.value else ""
+            yield f"  {issue.severity}: {issue.column}{value}: {issue.reason}"
+
+
+def _printable(value: str) -> str:
+    """A value on one line, without characters that would control the terminal."""
+    text = "".join(c if c.isprintable() else " " for c in value[:100])
+    return f"{text}…" if len(value) > 100 else text
 
 
 def export(directory: Annotated[Path, typer.Argument(help="Directory for the files.")]) -> None:
