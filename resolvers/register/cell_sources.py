@@ -7,9 +7,10 @@ from typing import Any
 
 import re2
 
-from resolvers.register.convert import CellFormat, to_number, to_text
+from resolvers.register.convert import CellFormat, to_text
 from resolvers.register.errors import InvalidValue
 from resolvers.register.mapping import PLACE, FieldMapping
+from resolvers.register.numerals import to_number
 
 Source = Callable[[Sequence[Any]], Any]  # from the cells of a row to a cleaned value, or None for no value
 Step = Callable[[Any], Any]  # from a value to a value

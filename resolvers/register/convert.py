@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from openpyxl.utils.datetime import from_excel
-from shapely.errors import ShapelyError
-from shapely.geometry import shape
+from openpyxl.utils.datetime import WINDOWS_EPOCH, from_excel
 
-from resolvers.register import datum
+from resolvers.register import geometry
 from resolvers.register.errors import InvalidValue
+from resolvers.register.numerals import IDENTIFIER, plain, to_number, to_whole_number
+from resolvers.register.readers.record import SheetNumber, UnknownCell
 from resolvers.register.tables import YEARS, Field, Kind
 
-WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
-NUMBER = re.compile(r"[+-]?([0-9]{1,18}([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 UNDECODABLE = re.compile("[\ud800-\udfff]")  # lone surrogates stand for bytes that are not valid in the encoding
 BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "是"), True),
@@ -27,6 +25,7 @@ BOOLEANS = {
 }
 ISO, EXCEL = "iso", "excel"
 TIME_DIRECTIVE = re.compile("%[HIMSfpcX]")  # in a format of strptime: it has a time of day
+MIDNIGHT = re.compile(r"(.*[T \u65e5])24([:\u65f6\u70b9].*)")  # 24:00, or the same with 时 or 点: the end of a day
 CACHE_SIZE = 5_000  # values of one field
 UTC = ZoneInfo("UTC")
 ESCAPE = "\\"
@@ -53,6 +52,12 @@ class CellFormat:
 
     def clean(self, cell: Any) -> Any:
         """The value of a cell (a text that is not blank, a number, a date, …), or None for no value."""
+        if isinstance(cell, UnknownCell):
+            if cell.shown in self.no_value:
+                return None
+            raise InvalidValue(cell.reason)
+        if isinstance(cell, SheetNumber):
+            return None if {cell.text, str(cell.number)} & self.no_value else cell
         if isinstance(cell, str):
             if "\0" in cell:
                 raise InvalidValue("contains a NUL character")
@@ -82,17 +87,9 @@ def to_text(value: Any) -> str:
         return value.date().isoformat()
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | SheetNumber):
         return str(value)
     raise InvalidValue("not a text")
-
-
-def to_number(value: Any) -> float:
-    if type(value) in (int, float):
-        return float(value)
-    if isinstance(value, str) and NUMBER.fullmatch(value) and math.isfinite(float(value)):
-        return float(value)
-    raise InvalidValue("not a number")
 
 
 def converter(field: Field, cell_format: CellFormat) -> Convert:
@@ -111,9 +108,13 @@ def _converter(field: Field, cell_format: CellFormat) -> Convert:
         case Kind.DATE:
             return lambda value: _date(_moment(value, cell_format))
         case Kind.GEOMETRY:
-            return lambda value: _polygon(value, cell_format)
+            return lambda value: geometry.polygon(value, cell_format.datum)
         case Kind.TEXTS | Kind.ENUMS | Kind.REFERENCES:
-            one = _mapped(field, cell_format, _to_member(field) if field.kind is Kind.ENUMS else _to_valid_text(field))
+            one = _mapped(
+                field,
+                cell_format,
+                _to_member(field) if field.kind is Kind.ENUMS else _to_valid_text(field, cell_format),
+            )
             return lambda value: [one(part) for part in _parts(value, cell_format)]
         case Kind.ENUM:
             return _mapped(field, cell_format, _to_member(field))
@@ -121,7 +122,7 @@ def _converter(field: Field, cell_format: CellFormat) -> Convert:
             return _mapped(field, cell_format, _to_boolean)
         case Kind.INTEGER:
             return _mapped(field, cell_format, _to_integer(field))
-    return _mapped(field, cell_format, _to_valid_text(field))
+    return _mapped(field, cell_format, _to_valid_text(field, cell_format))
 
 
 def _cached(convert: Convert) -> Convert:
@@ -158,9 +159,13 @@ def _mapped(field: Field, cell_format: CellFormat, convert: Convert) -> Convert:
     return mapped
 
 
-def _to_valid_text(field: Field) -> Convert:
+def _to_valid_text(field: Field, cell_format: CellFormat) -> Convert:
     def convert(value: Any) -> str:
         text = to_text(value)
+        if field.identifier and not cell_format.escaped and not text.isascii():
+            text = text.translate(IDENTIFIER).strip()
+            if not text:
+                raise InvalidValue("has no visible character")
         if len(text) > field.max_length:
             raise InvalidValue(f"longer than {field.max_length:,} characters")
         if not field.check(text) and field.format:
@@ -186,7 +191,7 @@ def _to_member(field: Field) -> Convert:
 def _to_boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    boolean = BOOLEANS.get(to_text(value).lower())
+    boolean = BOOLEANS.get(plain(to_text(value)).lower())
     if boolean is None:
         raise InvalidValue("neither true nor false")
     return boolean
@@ -196,13 +201,10 @@ def _to_integer(field: Field) -> Convert:
     least, greatest = field.bounds
 
     def convert(value: Any) -> int:
-        if type(value) is not int:
-            if not isinstance(value, str) or not WHOLE.fullmatch(value):
-                raise InvalidValue("not a whole number")
-            value = int(value)
-        if not least <= value <= greatest:
+        whole = to_whole_number(value)
+        if not least <= whole <= greatest:
             raise InvalidValue(f"not between {least:,} and {greatest:,}")
-        return int(value)
+        return whole
 
     return convert
 
@@ -230,13 +232,8 @@ def _moment(value: Any, cell_format: CellFormat) -> dt.datetime:
         return _in_years(value)
     if isinstance(value, dt.date):
         return _in_years(dt.datetime.combine(value, dt.time()))
-    if isinstance(value, str):
-        for name in cell_format.formats:
-            try:
-                return _in_years(_parsed(value, name))
-            except (ValueError, OverflowError):
-                continue
-        raise InvalidValue(f"not a date or time in the format {' or '.join(cell_format.formats)}")
+    if isinstance(value, str | SheetNumber):
+        return _in_years(_parsed(value, cell_format)[0])
     raise InvalidValue("not a date or time")
 
 
@@ -247,30 +244,40 @@ def _limit(value: Any, cell_format: CellFormat) -> dt.datetime:
     last instant. A spreadsheet stores such a date as midnight.
     """
     moment = _moment(value, cell_format)
-    whole_day = moment.time() == dt.time() and (not isinstance(value, str) or not _has_time(value, cell_format))
+    has_time = isinstance(value, str | SheetNumber) and _parsed(value, cell_format)[1]
+    whole_day = moment.time() == dt.time() and not has_time
     return dt.datetime.combine(moment.date(), dt.time.max, moment.tzinfo) if whole_day else moment
 
 
-def _has_time(value: str, cell_format: CellFormat) -> bool:
-    """Whether a text that is a valid moment has a time of day."""
+def _parsed(value: str | SheetNumber, cell_format: CellFormat) -> tuple[dt.datetime, bool]:
+    """The date and time in the first of the formats that fits, and whether the text gives a time of day."""
+    if isinstance(value, str):
+        value = plain(value)
     for name in cell_format.formats:
         with contextlib.suppress(ValueError, OverflowError, InvalidValue):
-            _parsed(value, name)
-            if name == ISO:
-                return len(value) > len("2026-W01-1")
-            return name != EXCEL and TIME_DIRECTIVE.search(name) is not None
-    return False
+            return _parsed_as(value, name)
+    if (midnight := MIDNIGHT.fullmatch(str(value))) is not None:
+        for name in cell_format.formats:
+            with contextlib.suppress(ValueError, OverflowError, InvalidValue):
+                moment, has_time = _parsed_as(f"{midnight[1]}00{midnight[2]}", name)
+                if has_time and moment.time() == dt.time():
+                    return moment + dt.timedelta(days=1), True
+    reason = f"not a date or time in the format {' or '.join(cell_format.formats)}"
+    if isinstance(value, SheetNumber) and EXCEL not in cell_format.formats:
+        reason += f"; for numbers that count days, the mapping's dates need {EXCEL}"
+    raise InvalidValue(reason)
 
 
-def _parsed(value: str, format_name: str) -> dt.datetime:
-    if format_name == ISO:
-        return dt.datetime.fromisoformat(value)
-    if format_name == EXCEL:
-        moment = from_excel(to_number(value))
+def _parsed_as(value: str | SheetNumber, name: str) -> tuple[dt.datetime, bool]:
+    if name == EXCEL:
+        moment = from_excel(to_number(value), value.epoch if isinstance(value, SheetNumber) else WINDOWS_EPOCH)
         if not isinstance(moment, dt.datetime):
             raise ValueError("a time of day")
-        return moment
-    return dt.datetime.strptime(value, format_name)
+        return moment, False
+    text = str(value)
+    if name == ISO:
+        return dt.datetime.fromisoformat(text), len(text) > len("2026-W01-1")
+    return dt.datetime.strptime(text, name), TIME_DIRECTIVE.search(name) is not None
 
 
 def _in_years(value: dt.datetime) -> dt.datetime:
@@ -288,39 +295,3 @@ def _date(value: dt.datetime) -> dt.date:
     if value.time() != dt.time():
         raise InvalidValue("a time where only a date is expected")
     return value.date()
-
-
-# -- points and polygons --
-
-
-def _polygon(value: Any, cell_format: CellFormat) -> dict[str, Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise InvalidValue("not JSON") from None
-    if not isinstance(value, dict) or value.get("type") not in ("Polygon", "MultiPolygon"):
-        raise InvalidValue("not a GeoJSON polygon")
-    convert = datum.to_wgs84(cell_format.datum)
-    assert convert is not None
-    try:
-        polygon = {"type": value["type"], "coordinates": datum.convert_geometry(convert, value.get("coordinates"))}
-        if shape(polygon).is_empty:
-            raise InvalidValue("an empty polygon")
-    except (ValueError, TypeError, IndexError, AttributeError, ShapelyError, RecursionError):
-        raise InvalidValue("not the rings of a polygon") from None
-    return polygon
-
-
-def point_coordinates(value: Any) -> tuple[float, float] | None:
-    """The x and y of a GeoJSON point; None if there is no geometry."""
-    if value is None:
-        return None
-    if not isinstance(value, dict) or value.get("type") != "Point":
-        raise InvalidValue("not a GeoJSON point")
-    coordinates = value.get("coordinates")
-    if coordinates == []:
-        return None
-    if not isinstance(coordinates, list) or len(coordinates) < 2:
-        raise InvalidValue("not a GeoJSON point")
-    return to_number(coordinates[0]), to_number(coordinates[1])

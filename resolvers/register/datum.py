@@ -1,6 +1,7 @@
 """Converts coordinates of other datums to WGS-84.
 
-GCJ-02 (火星坐标) is the datum of Chinese consumer maps; it is off by some 500 m. CGCS2000 (国家大地坐标系) and WGS-84
+GCJ-02 (火星坐标) is the datum of Chinese consumer maps; it is off by some 500 m. BD-09 is that of Baidu's maps, which
+shifts GCJ-02 once more; its inverse is exact to a quarter of a metre. CGCS2000 (国家大地坐标系) and WGS-84
 agree to a decimetre and are treated as one. The projected forms of CGCS2000 (高斯-克吕格) are named by their EPSG code.
 """
 
@@ -10,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import pyproj
-from coord_convert.transform import gcj2wgs
+from coord_convert.transform import bd2gcj, gcj2wgs
 
 from resolvers.register.errors import InvalidValue
 
@@ -30,6 +31,8 @@ def to_wgs84(datum: str) -> Conversion | None:
     """
     if datum in ("wgs84", "cgcs2000"):
         return _unchanged
+    if datum == "bd09":
+        return _bd09_to_wgs84
     return _gcj02_to_wgs84 if datum == "gcj02" else projected_to_wgs84(datum)
 
 
@@ -43,6 +46,13 @@ def _gcj02_to_wgs84(longitude: float, latitude: float) -> Point:
         return longitude, latitude
     converted: Point = gcj2wgs(longitude, latitude)
     return converted
+
+
+def _bd09_to_wgs84(longitude: float, latitude: float) -> Point:
+    west, south, east, north = CHINA
+    if not (west <= longitude <= east and south <= latitude <= north):
+        return longitude, latitude
+    return _gcj02_to_wgs84(*bd2gcj(longitude, latitude))
 
 
 @lru_cache
@@ -76,10 +86,16 @@ def convert_point(convert: Conversion, x: float, y: float) -> Point:
 
 
 def convert_geometry(convert: Conversion, coordinates: Any) -> Any:
-    """The converted coordinates of an RFC 7946 geometry, nested to any depth. Raises InvalidValue."""
+    """The converted coordinates of an RFC 7946 geometry, nested to any depth.
+
+    Raises InvalidValue, which shows the coordinates at fault.
+    """
     if isinstance(coordinates, list) and coordinates and all(isinstance(c, list) for c in coordinates):
         return [convert_geometry(convert, inner) for inner in coordinates]
     numeric = isinstance(coordinates, list) and all(type(c) in (int, float) for c in coordinates)
     if not numeric or len(coordinates) < 2:
-        raise InvalidValue("not the coordinates of a geometry")
-    return list(convert_point(convert, coordinates[0], coordinates[1]))
+        raise InvalidValue("not the coordinates of a geometry", str(coordinates))
+    try:
+        return list(convert_point(convert, coordinates[0], coordinates[1]))
+    except InvalidValue as invalid:
+        raise InvalidValue(invalid.reason, str(coordinates)) from None

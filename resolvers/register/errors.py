@@ -37,8 +37,11 @@ class MappingError(RegisterError):
 
 
 class InvalidValue(Exception):
-    """A field does not accept a value. `reason` is the text for the report."""
+    """A field does not accept a value. `reason` is the text for the report.
 
-    def __init__(self, reason: str) -> None:
+    `shown` is the part of the value that is at fault; empty if it is the whole value.
+    """
+
+    def __init__(self, reason: str, shown: str = "") -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.shown = reason, shown

@@ -51,7 +51,7 @@ def _zone(name: str | None) -> str | None:
 
 def _datum(name: str | None) -> str | None:
     if name is not None and datum.to_wgs84(name) is None:
-        raise ValueError("must be wgs84, gcj02, cgcs2000, or EPSG:… of a projected CGCS2000 system")
+        raise ValueError("must be wgs84, gcj02, bd09, cgcs2000, or EPSG:… of a projected CGCS2000 system")
     return name
 
 

@@ -7,11 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from models import ControlGrade
-from resolvers.register import datum
+from resolvers.register import datum, geometry
 from resolvers.register.cell_sources import by_interval, cell_source
-from resolvers.register.convert import CellFormat, Convert, converter, point_coordinates, to_number, to_text
+from resolvers.register.convert import CellFormat, Convert, converter, to_text
 from resolvers.register.errors import InvalidValue
 from resolvers.register.mapping import GEOMETRY, ROW, FieldMapping, FileMapping
+from resolvers.register.numerals import to_number
 from resolvers.register.readers.record import Record
 from resolvers.register.report import ERROR, WARNING, Issue
 from resolvers.register.row_filter import row_filter
@@ -184,6 +185,8 @@ class RowConverter:
             constant = literal(mapped.constant)
             return lambda cells: constant
         default = None if mapped.default is None else literal(mapped.default)
+        if mapped.by and "name" in mapped.by:
+            target = replace(target, identifier=False)  # names are compared as they are
         convert = converter(target, cell_format)
         if mapped.ranges is not None:
             convert = _ranged(by_interval(mapped.ranges, literal), convert, mapped.values)
@@ -238,9 +241,9 @@ class RowConverter:
                 raise InvalidValue("has no value")
             self._set(draft, one.field, value)
         except InvalidValue as invalid:
-            draft.issues.append(Issue(record.line, one.label, _shown(one, record), invalid.reason))
+            draft.issues.append(Issue(record.line, one.label, invalid.shown or _shown(one, record), invalid.reason))
             return
-        if value is not None and (reason := self._doubt(one.field, value)):
+        if value is not None and (reason := self._doubt(one, record, value)):
             draft.issues.append(Issue(record.line, one.label, _shown(one, record), reason, WARNING))
 
     def _set(self, draft: DraftRow, target: Field, value: Any) -> None:
@@ -257,8 +260,11 @@ class RowConverter:
         elif target.column:
             draft.values[target.column] = value
 
-    def _doubt(self, target: Field, value: Any) -> str:
+    def _doubt(self, one: FieldConverter, record: Record, value: Any) -> str:
         """The reason for a warning about a value; empty if there is none."""
+        target = one.field
+        if target.kind is Kind.GEOMETRY:
+            return geometry.doubt(record.cells[one.positions[0]], value)
         if target.kind is Kind.TIME and not target.future and value > self._now:
             return "is in the future"
         if target.kind is Kind.DATE and not target.future and value > self._today:
@@ -301,7 +307,7 @@ def _extract_point(mapped: FieldMapping, cell_format: CellFormat, positions: Seq
 
     def extract(cells: Sequence[Any]) -> tuple[float, float] | None:
         if mapped.column == GEOMETRY:
-            point = point_coordinates(cells[positions[0]])
+            point = geometry.point_coordinates(cells[positions[0]])
         else:
             x, y = (cell_format.clean(cells[at]) for at in positions)
             if (x is None) != (y is None):

@@ -49,6 +49,7 @@ class Field:
     `bounds` of a whole number are inclusive. `max_length` is in characters.
     `check` returns something false for a text that is not valid, and `format` describes a valid one.
     `future`: the time may be in the future, so that it needs no warning.
+    `identifier`: rows are found by it, so characters that cannot be seen or are wide forms of others do not count.
     `limit`: something must be done by this time, so that a date without a time of day means the end of that day.
     """
 
@@ -64,6 +65,7 @@ class Field:
     format: str = ""
     future: bool = False
     limit: bool = False
+    identifier: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ DERIVED = frozenset(
 # The position of an inspector is live and never imported.
 WITHOUT_POINT = frozenset({"inspectors"})
 SHORT_FIELDS = frozenset({"external_id", "code", "number", "badge", "device_id", "name", "full_name", "phone"})
+IDENTIFIERS = frozenset({"external_id", "code", "number", "badge", "device_id", "credit_code"})
 LIMIT_FIELDS = frozenset({"deadline", "fix_deadline"})
 FUTURE_FIELDS = frozenset({"planned_for", *LIMIT_FIELDS})
 BOUNDS = {
@@ -143,7 +146,7 @@ def _field(table: str, column: sa.Column[Any]) -> Field | None:
     if column.foreign_keys and column.name not in DERIVED and name in TARGETS:
         if (table, name) == ("enterprises", "zone"):
             return None  # derived from the point
-        return Field(name, Kind.REFERENCE, not column.nullable, column.name, target=TARGETS[name])
+        return Field(name, Kind.REFERENCE, not column.nullable, column.name, target=TARGETS[name], identifier=True)
     if column.name in DERIVED:
         return None
     check, format_ = FORMATS.get((table, column.name), (bool, ""))
@@ -159,6 +162,7 @@ def _field(table: str, column: sa.Column[Any]) -> Field | None:
         format=format_,
         future=column.name in FUTURE_FIELDS,
         limit=column.name in LIMIT_FIELDS,
+        identifier=column.name in IDENTIFIERS,
     )
 
 
@@ -225,7 +229,7 @@ TABLES: dict[str, Table] = {
             "inspections",
             models.Inspection,
             "external_id",
-            more=(Field("inspectors", Kind.REFERENCES, target="inspectors"),),
+            more=(Field("inspectors", Kind.REFERENCES, target="inspectors", identifier=True),),
         ),
         _table("hazards", models.Hazard, "external_id"),
         _table("measures", models.ControlMeasure, "external_id"),

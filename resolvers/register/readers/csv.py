@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from resolvers.register.errors import FileError
+from resolvers.register.readers.columns import column_positions
 from resolvers.register.readers.record import LONGEST, Record
 
 QUOTE_BYTES = 1024 * 1024  # within which an open quotation mark must be closed
@@ -134,14 +135,3 @@ def read(
                 yield Record(number, reason=reason, raw=delimiter.join(fields)[:SHOWN])
             else:
                 yield Record(number, [fields[at] for at in positions])
-
-
-def column_positions(file_name: str, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """The positions of the wanted columns. Raises FileError if one is missing or occurs twice."""
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        raise FileError(f"{file_name}: has no column {', '.join(missing)}; it has {', '.join(n for n in names if n)}")
-    repeated = [name for name in wanted if names.count(name) > 1]
-    if repeated:
-        raise FileError(f"{file_name}: has several columns named {', '.join(repeated)}")
-    return [names.index(name) for name in wanted]

@@ -7,7 +7,6 @@ from resolvers.register.errors import FileError
 from resolvers.register.readers import csv, geojson, xlsx
 from resolvers.register.readers.record import Record
 from resolvers.register.rows import RowConverter
-from resolvers.register.tables import Kind
 
 
 def read_records(converter: RowConverter, directory: Path) -> Iterator[Record]:
@@ -18,20 +17,8 @@ def read_records(converter: RowConverter, directory: Path) -> Iterator[Record]:
         raise FileError(f"{file.file}: is not in {directory}")
     match file.format:
         case "xlsx":
-            dates = {
-                column
-                for name, mapped in file.fields.items()
-                for column in mapped.source_columns
-                if converter.table.fields[name].kind in (Kind.TIME, Kind.DATE)
-            }
-            return xlsx.read(
-                path,
-                converter.columns,
-                sheet=file.sheet,
-                header=file.header,
-                header_rows=file.header_rows,
-                dates=frozenset(dates),
-            )
+            columns = converter.columns
+            return xlsx.read(path, columns, sheet=file.sheet, header=file.header, header_rows=file.header_rows)
         case "geojson":
             return geojson.read(path, converter.columns)
         case _:

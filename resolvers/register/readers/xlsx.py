@@ -1,41 +1,52 @@
 """Reads Excel workbooks (XLSX) row by row. Only the workbook's table of shared texts is in memory as a whole.
 
-A header can have several rows. The name of a column is then made of the texts above it, joined by "/", and needs the
-merged cells, which are at the end of a worksheet and which openpyxl's reader for large files does not give.
+openpyxl's reader for large files gives a formula without a result as a blank cell, and no merged cells, so a worksheet
+is parsed here with the parser that this reader uses. python-calamine would be faster, but gives errors and formulas
+without a result as blank cells, and no number formats.
 """
 
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import Element, ParseError, iterparse
 
 from openpyxl import load_workbook
+from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
 from openpyxl.utils.datetime import from_excel
+from openpyxl.utils.escape import unescape
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet._reader import WorkSheetParser
 from openpyxl.worksheet.cell_range import CellRange
 from openpyxl.xml.constants import SHEET_MAIN_NS
-from openpyxl.xml.functions import iterparse
 
 from resolvers.register.errors import FileError
-from resolvers.register.readers.csv import column_positions
-from resolvers.register.readers.record import Record
+from resolvers.register.readers import sheet as sheets
+from resolvers.register.readers.record import Record, UnknownCell
 
-MERGED_CELL, ROW = f"{{{SHEET_MAIN_NS}}}mergeCell", f"{{{SHEET_MAIN_NS}}}row"
-DAMAGED = (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, EOFError, OSError)
+MERGED_CELL, ROW, DATA, FORMULA, VALUE = (
+    f"{{{SHEET_MAIN_NS}}}{name}" for name in ("mergeCell", "row", "sheetData", "f", "v")
+)
+# What zipfile, the parser of XML and openpyxl raise for files that are not as they expect.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError),
+    *(AttributeError, LookupError, TypeError, ValueError, EOFError, OSError, NotImplementedError),
+)
+# A file is refused if a part of it expands more than this. Apache POI has the same limit; spreadsheets stay below 50.
+MOST_EXPANSION, ALWAYS_ACCEPTED = 100, 1024 * 1024
+MOST_SHARED_TEXTS = 512 * 1024 * 1024  # bytes of every part but the worksheets, which are in memory as a whole
+CHUNK = 1 << 16
 
-Bounds = tuple[int, int, int, int]  # left, top, right and bottom of a range of cells; the first column and row are 1
 
-
-def read(
-    path: Path, wanted: Sequence[str], *, sheet: str | None, header: int, header_rows: int, dates: frozenset[str]
-) -> Iterator[Record]:
-    """The wanted columns of every row that is not blank. Numbers in the columns of `dates` become dates and times.
+def read(path: Path, wanted: Sequence[str], *, sheet: str | None, header: int, header_rows: int) -> Iterator[Record]:
+    """The wanted columns of every row that is not blank.
 
     Raises FileError, before the first row if the header is wrong.
     """
     try:
+        _check_expansion(path)
         with warnings.catch_warnings():
             # openpyxl warns of what it would not write back, such as some styles. Nothing is written back.
             warnings.simplefilter("ignore", UserWarning)
@@ -44,63 +55,119 @@ def read(
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not an XLSX workbook"
         raise FileError(f"{path.name}: {reason}") from None
     try:
-        if sheet is not None and sheet not in book.sheetnames:
-            raise FileError(f"{path.name}: has no sheet {sheet}; it has {', '.join(book.sheetnames)}")
-        page: Any = book[sheet] if sheet is not None else book.worksheets[0]
-        page.reset_dimensions()  # the size that a file gives for itself is often wrong
-        rows = page.iter_rows(values_only=True)
-        head = [next(rows, ()) for _ in range(header - 1 + header_rows)][header - 1 :]
-        merged = _merged_cells(page) if header_rows > 1 else []
-        positions = column_positions(path.name, _column_names(head, header, merged), wanted)
-        is_date = [name in dates for name in wanted]
-        for number, row in enumerate(rows, start=header + header_rows):
-            if all(cell is None or cell == "" for cell in row):
-                continue
-            cells = [
-                _cell(row[at] if at < len(row) else None, date, book.epoch)
-                for at, date in zip(positions, is_date, strict=True)
-            ]
-            yield Record(number, cells)
+        page = _page(path.name, book, sheet)
+        rows = _rows(book, page)
+        yield from sheets.records(path.name, rows, _merged_cells(page), wanted, header=header, header_rows=header_rows)
     except DAMAGED:
         raise FileError(f"{path.name}: the workbook is damaged") from None
     finally:
         book.close()
 
 
-def _cell(value: Any, is_date: bool, epoch: Any) -> Any:
-    """A value, converted if it is the serial number of a date."""
-    if is_date and type(value) in (int, float):
-        try:
-            return from_excel(value, epoch)
-        except (ValueError, OverflowError):
-            return value
-    return value
+def _check_expansion(path: Path) -> None:
+    """Refuse a file that would fill the memory or the disk. A part cannot be longer than the file says."""
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.infolist():
+            expansion = part.file_size / max(part.compress_size, 1)
+            held = "/worksheets/" not in part.filename and part.file_size > MOST_SHARED_TEXTS
+            if held or (part.file_size > ALWAYS_ACCEPTED and expansion > MOST_EXPANSION):
+                raise FileError(f"{path.name}: {part.filename} in it is too large: {part.file_size:,} bytes")
 
 
-def _merged_cells(page: Any) -> list[Bounds]:
-    """The merged cells of a worksheet."""
-    merged: list[Bounds] = []
+def _page(file_name: str, book: Any, sheet: str | None) -> Any:
+    """The named worksheet, or the first."""
+    pages = {page.title: page for page in book.worksheets}
+    if not pages:
+        raise FileError(f"{file_name}: has no worksheet")
+    if sheet is not None and sheet not in pages:
+        raise FileError(f"{file_name}: has no sheet {sheet}; it has {', '.join(pages)}")
+    return pages[sheet] if sheet is not None else next(iter(pages.values()))
+
+
+def _rows(book: Any, page: Any) -> Iterator[sheets.Row]:
     with page._get_source() as source:
-        for _, element in iterparse(source):
-            if element.tag == MERGED_CELL:
-                merged.append(CellRange(element.get("ref")).bounds)
+        parser = _CellParser(book, source, page._shared_strings)
+        data: Element | None = None
+        for event, element in iterparse(source, ("start", "end")):
+            if event == "start":
+                data = element if element.tag == DATA else data
             elif element.tag == ROW:
-                element.clear()
+                number, cells = parser.parse_row(element)
+                yield number, {cell["column"]: cell["value"] for cell in cells if cell["value"] not in (None, "")}
+                if data is not None:
+                    data.clear()
+
+
+class _CellParser(WorkSheetParser):
+    """Parses cells to the values of records."""
+
+    def __init__(self, book: Any, source: Any, texts: Any) -> None:
+        super().__init__(source, texts, data_only=True, epoch=book.epoch)
+        self._formats = [_number_format(book, style.numFmtId) for style in book._cell_styles]
+        self._dates, self._durations = book._date_formats, book._timedelta_formats
+
+    def parse_cell(self, element: Element) -> dict[str, Any]:
+        cell: dict[str, Any] = super().parse_cell(element)
+        cell["value"] = self._value(cell, element)
+        return cell
+
+    def _value(self, cell: dict[str, Any], element: Element) -> Any:
+        value, style = cell["value"], cell["style_id"]
+        if value is None:
+            return _missing_result(element)
+        match cell["data_type"]:
+            case "e":
+                return UnknownCell(sheets.IS_ERROR, str(value))
+            case "n" if style in self._dates:
+                try:
+                    return from_excel(value, self.epoch, timedelta=style in self._durations)
+                except (OverflowError, ValueError):
+                    return UnknownCell("a date that no calendar has", str(value))
+            case "n":
+                return sheets.sheet_number(value, self._formats[style], self.epoch)
+            case "s" if "_x" in value:
+                return unescape(value)
+        return value
+
+
+def _missing_result(element: Element) -> UnknownCell | None:
+    """The cell of a formula of which the file has no result. An empty text is a result."""
+    formula = element.find(FORMULA)
+    if formula is None or (element.get("t") == "str" and element.find(VALUE) is not None):
+        return None
+    return UnknownCell(sheets.NO_RESULT, f"={formula.text or ''}")
+
+
+def _number_format(book: Any, number: int) -> str:
+    if number < BUILTIN_FORMATS_MAX_SIZE:
+        return BUILTIN_FORMATS.get(number, "General")
+    return str(book._number_formats[number - BUILTIN_FORMATS_MAX_SIZE])
+
+
+def _merged_cells(page: Any) -> list[sheets.Bounds]:
+    """The merged cells of a worksheet, which are at its end."""
+    if not _mentions_merged_cells(page):
+        return []
+    merged: list[sheets.Bounds] = []
+    with page._get_source() as source:
+        data: Element | None = None
+        for event, element in iterparse(source, ("start", "end")):
+            if event == "start":
+                data = element if element.tag == DATA else data
+            elif element.tag == MERGED_CELL:
+                merged.append(CellRange(element.get("ref")).bounds)
+            elif element.tag == ROW and data is not None:
+                data.clear()
     return merged
 
 
-def _column_names(head: Sequence[Sequence[Any]], header: int, merged: Sequence[Bounds]) -> list[str]:
-    """The names of the columns. `head` are the rows of the header, of which `header` is the number of the first."""
-    width = max((len(row) for row in head), default=0)
-    grid = [[*row, *[None] * (width - len(row))] for row in head]
-    for left, top, right, bottom in merged:
-        if header <= top < header + len(grid) and left <= width:
-            value = grid[top - header][left - 1]
-            for row in range(top - header, min(bottom - header + 1, len(grid))):
-                for column in range(left - 1, min(right, width)):
-                    grid[row][column] = value
-    names = []
-    for column in range(width):
-        parts = [str(row[column]).strip() for row in grid if row[column] is not None]
-        names.append("/".join(part for i, part in enumerate(parts) if part and part not in parts[:i]))
-    return names
+def _mentions_merged_cells(page: Any) -> bool:
+    """Whether a worksheet may have merged cells: to search its text is much faster than to parse it."""
+    with page._get_source() as source:
+        before = b""
+        while chunk := source.read(CHUNK):
+            text = before + chunk
+            if b"mergeCell" in text or b"\0" in text:  # UTF-16 has a zero byte in each of these letters
+                return True
+            before = chunk[-len(b"mergeCell") :]
+    return False

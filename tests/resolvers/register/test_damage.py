@@ -84,7 +84,7 @@ OF_ENTERPRISES = (
     Damage("name", "contains a NUL character", {2: b"a\0b"}),
     Damage("name", "not valid in the mapping's encoding", {2: b"\xb3\xa7"}),
     Damage("lon + lat", "not a number", {3: b"thirty"}),
-    Damage("lon + lat", "not a number", {3: "３０".encode()}),
+    Damage("lon + lat", "not a number", {3: b"30.2N"}),
     Damage("lon + lat", "not a point on the Earth", {3: b"95.5"}),
     Damage("lon + lat", "has one coordinate without the other", {4: b"N/A"}),
     Damage("risk", "not among the mapping's values", {5: "高".encode()}),
