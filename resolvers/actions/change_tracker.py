@@ -42,7 +42,7 @@ class ChangeTracker:
     """The changes of one action by row: which columns, from what to what. A new or deleted row has no such list."""
 
     def __init__(self) -> None:
-        # All by id(row). The rows are held, so that no id is used twice.
+        # All by id(row). The rows are held in `_written`, so that no id is used twice.
         self._rows: dict[int, Any] = {}
         self._new_or_deleted: set[int] = set()
         self._columns: dict[int, dict[str, tuple[Any, Any]]] = {}
@@ -97,6 +97,14 @@ class ChangeTracker:
     def add_entry(self, row: Any, field: str, new: Any, old: Any = None) -> None:
         """Add to the log's entries what no column holds, such as a reason."""
         self._extra.setdefault(id(row), {})[field] = (old, new)
+
+    def settle(self, row: Any) -> list[dict[str, Any]]:
+        """The row's changes so far. From now on changes of the row are counted anew."""
+        entries = self.entries(row)
+        self._new_or_deleted.discard(id(row))
+        for changes in (self._rows, self._columns, self._extra):
+            changes.pop(id(row), None)
+        return entries
 
     def require_events(self, rows: set[int]) -> None:
         """Raises RuntimeError where a row was written that needs an event and has none; `rows` are those with one.

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ import models
 from models import EventKind, HazardLevel, Role, Viewer, lifecycle
 from models.db.tables import table_of
 from resolvers.actions.change_tracker import ChangeTracker
-from resolvers.actions.errors import Conflict, IllegalTransition, NotFound
+from resolvers.actions.errors import ActionError, Conflict, IllegalTransition, NotFound
 from resolvers.actions.event_context import EventContext, enterprise_contexts
 from resolvers.sql import authorization, selects
 
@@ -27,7 +27,8 @@ ActionResult = Mapping[str, Any]  # a row, or a list of rows, by name
 class ActionRequest:
     """One call of a mutation. A repeat has the same `client_mutation_id`, and must have the same `fingerprint`.
 
-    `announced` are the kinds of inspections that enterprises are told of at the dispatch.
+    `announced` are the kinds of inspections that enterprises are told of at the dispatch. `done` has the successes of
+    an earlier call with the same id, for a mutation of many rows: None for a row that failed then.
     """
 
     mutation: str
@@ -36,6 +37,7 @@ class ActionRequest:
     client_mutation_id: str | None = None
     fingerprint: str = ""
     announced: frozenset[models.InspectionKind] = frozenset()
+    done: "list[Outcome | ActionError | None] | None" = None
 
 
 class OutcomeRow(NamedTuple):
@@ -48,10 +50,14 @@ class OutcomeRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A success: its rows by name, and the cursor of its last event."""
+    """A success: its rows by name, and the cursor of its last event.
+
+    `results` has one of each row for a mutation of many rows, and is None for others.
+    """
 
     rows: dict[str, OutcomeRow | list[OutcomeRow]]
     cursor: str
+    results: "list[Outcome | ActionError | None] | None" = None
 
 
 @dataclass(eq=False)
@@ -67,6 +73,7 @@ class PendingEvent:
     venue_id: int | None
     major: bool
     automatic: bool
+    changes: list[dict[str, Any]] | None = None  # None until they are final
 
 
 @dataclass(eq=False)
@@ -101,31 +108,40 @@ class ActionContext:
 
     async def get(self, model: type[R], key: int) -> R:
         """The row, locked until the transaction ends. Raises NotFound, also where the viewer may not see the row."""
+        row = (await self.find(model, [key])).get(key)
+        if row is None:
+            raise NotFound(model, key)
+        return row
+
+    async def find(self, model: type[R], keys: Iterable[int]) -> dict[int, R]:
+        """By key, the rows that there are and that the viewer may see, locked until the transaction ends.
+
+        Locks in ascending order, so that two actions cannot deadlock.
+        """
+        if not (wanted := sorted(set(keys))):
+            return {}
         # A program needs only the scope that was checked for the mutation: `read` is for reading.
         program = self.viewer.role is Role.INTEGRATOR
         conditions = [] if program else authorization.row_conditions(model, self.viewer.visibility)
         table = table_of(model)
         where = selects.where([c.predicate for c in conditions], self.sqlite)
         # FOR NO KEY UPDATE, because others' events refer to the enterprise and must not wait for this transaction.
-        statement = sa.select(model).where(table.c.id == key, *where).with_for_update(key_share=True)
+        statement = sa.select(model).where(table.c.id.in_(wanted), *where).order_by(table.c.id)
         values = selects.parameters(conditions, self)
-        row: R | None = (await self.session.execute(statement, values)).scalar_one_or_none()
-        if row is None:
-            raise NotFound(model, key)
-        return row
+        rows = (await self.session.execute(statement.with_for_update(key_share=True), values)).scalars()
+        return {row.id: row for row in rows}
 
     async def get_all(self, model: type[R], keys: Sequence[int]) -> list[R]:
-        """The rows in the order of the keys, each once. Locks in ascending order: two actions cannot deadlock."""
-        rows = {key: await self.get(model, key) for key in sorted(set(keys))}
+        """The rows in the order of the keys, each once. Raises NotFound."""
+        rows = await self.find(model, keys)
+        if missing := set(keys) - rows.keys():
+            raise NotFound(model, min(missing))
         return [rows[key] for key in dict.fromkeys(keys)]
 
     async def get_subject(self, model: type[R], key: int) -> R:
         """The row that the mutation is about. Raises Conflict where it is not at the version the client expects."""
         row = await self.get(model, key)
-        expected = self.request.expected_version
-        version: int | None = getattr(row, "version", None)
-        if None not in (expected, version) and version != expected:
-            raise Conflict(model, key, version or 0)
+        require_version(row, self.request.expected_version)
         return row
 
     async def add(self, row: R) -> R:
@@ -196,6 +212,20 @@ class ActionContext:
         venue = getattr(row, "venue_id", None)
         self.pending_events.append(PendingEvent(kind, row, before, after, enterprise, zone, venue, major, automatic))
 
-    async def snapshot(self, enterprise: models.Enterprise) -> None:
-        """Remember the enterprise's zone, rings and grade. To be called before the enterprise is moved or graded."""
-        self.contexts_before.update(await enterprise_contexts(self.session, [enterprise.id]))
+    async def settle(self) -> None:
+        """Make the changes of the events so far final. A row that changes again gets another version and event."""
+        await self.session.flush()
+        for event in self.pending_events:
+            if event.changes is None:
+                event.changes = self.changes.settle(event.row)
+
+    async def snapshot(self, *enterprises: int) -> None:
+        """Remember the enterprises' zones, rings and grades. To be called before they are moved or graded."""
+        self.contexts_before.update(await enterprise_contexts(self.session, enterprises))
+
+
+def require_version(row: Any, expected: int | None) -> None:
+    """Raises Conflict where the row is not at the version that the client expects, if it expects one."""
+    version: int | None = getattr(row, "version", None)
+    if None not in (expected, version) and version != expected:
+        raise Conflict(type(row), row.id, version or 0)

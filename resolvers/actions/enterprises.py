@@ -1,6 +1,8 @@
 """Actions on enterprises: their registration, risk grades and control measures."""
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,132 +12,206 @@ import models
 from models import ControlMeasure, Enterprise, EnterpriseRing, EventKind, MeasureKind, RiskGrade
 from models.credit_code import is_valid
 from models.db.tables import table_of
-from resolvers.actions.context import ActionContext, ActionResult
-from resolvers.actions.errors import InvalidInput
+from resolvers.actions.batch import RowResult, batch_action, portions
+from resolvers.actions.context import ActionContext, ActionResult, require_version
+from resolvers.actions.errors import ActionError, InvalidInput
 from resolvers.actions.inputs import UNCHANGED, Person, Place, check_length
 from resolvers.geography import Places
 
 
-async def upsert(
-    context: ActionContext,
-    *,
-    credit_code: str | None = None,
-    external_id: str | None = None,
-    name: str | None = UNCHANGED,
-    address: str | None = UNCHANGED,
-    location: Place | None = UNCHANGED,
-    industry: str | None = UNCHANGED,
-    hazardous_chemicals: bool | None = UNCHANGED,
-    major_hazard_level: int | None = UNCHANGED,
-    legal_representative: Person | None = UNCHANGED,
-    safety_contact: Person | None = UNCHANGED,
-) -> ActionResult:
-    """Register the enterprise with this key, or change its columns that are given. None clears a column."""
-    arguments: dict[str, Any] = {
-        "name": name,
-        "address": address,
-        "location": location,
-        "industry": industry,
-        "hazardous_chemicals": hazardous_chemicals,
-        "major_hazard_level": major_hazard_level,
-        "legal_representative": legal_representative,
-        "safety_contact": safety_contact,
-    }
-    values = {key: value for key, value in arguments.items() if value is not UNCHANGED}
-    check_length("externalId", external_id)
+@dataclass(frozen=True)
+class EnterpriseRow:
+    """An enterprise as a register knows it. UNCHANGED leaves columns as they are, None clears them."""
+
+    credit_code: str | None = None
+    external_id: str | None = None
+    name: str | None = UNCHANGED
+    address: str | None = UNCHANGED
+    location: Place | None = UNCHANGED
+    industry: str | None = UNCHANGED
+    hazardous_chemicals: bool | None = UNCHANGED
+    major_hazard_level: int | None = UNCHANGED
+    legal_representative: Person | None = UNCHANGED
+    safety_contact: Person | None = UNCHANGED
+    expected_version: int | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What is given, besides the keys."""
+        names = [field.name for field in fields(self) if field.name not in {*KEYS, "expected_version"}]
+        return {name: value for name in names if (value := getattr(self, name)) is not UNCHANGED}
+
+    @property
+    def keys(self) -> set[tuple[str, str]]:
+        """The keys that are given, with their columns."""
+        return {(name, key) for name in KEYS if (key := getattr(self, name)) is not None}
+
+
+# By column, the field of the input.
+KEYS = {"credit_code": "creditCode", "external_id": "externalId"}
+
+
+@batch_action(EnterpriseRow)
+async def upsert(context: ActionContext, rows: Sequence[EnterpriseRow]) -> list[RowResult]:
+    """Register the enterprises with these keys, or change their columns that are given. None clears a column.
+
+    Of several rows about the same enterprise the first good one counts, and the others fail.
+    """
+    registration = await Registration.read(context, rows)
+    results: list[RowResult] = []
+    for portion in portions(rows):
+        written = [registration.write(row) for row in portion]
+        await context.session.flush()  # gives new enterprises their keys
+        for row, enterprise in zip(portion, written, strict=True):
+            if isinstance(enterprise, ActionError):
+                results.append(enterprise)
+                continue
+            moved = await registration.place(enterprise, row)
+            if enterprise.id not in registration.rings:
+                context.record(EventKind.ENTERPRISE_REGISTERED, enterprise)
+            elif moved or context.changes.entries(enterprise):
+                context.record(EventKind.ENTERPRISE_CHANGED, enterprise)
+            results.append({"enterprise": enterprise})
+        await registration.write_links()
+    return results
+
+
+class Registration:
+    """The enterprises that some rows are about, locked, and what is needed to write them.
+
+    `rings` has the keys of the rings around each enterprise that there was before.
+    """
+
+    def __init__(self, context: ActionContext, places: Places, enterprises: dict[int, Enterprise]) -> None:
+        self._context, self._places, self._enterprises = context, places, enterprises
+        self._keys = {
+            (name, key): enterprise.id
+            for enterprise in enterprises.values()
+            for name in KEYS
+            if (key := getattr(enterprise, name)) is not None
+        }
+        self._used: set[tuple[str, str] | int | None] = set()  # keys and enterprises of earlier rows
+        self._links: list[dict[str, int]] = []
+        self.rings: dict[int, set[int]] = {key: set() for key in enterprises}
+
+    @classmethod
+    async def read(cls, context: ActionContext, rows: Sequence[EnterpriseRow]) -> "Registration":
+        columns = {"credit_code": col(Enterprise.credit_code), "external_id": col(Enterprise.external_id)}
+        given = sorted({key for row in rows for key in row.keys})
+        keys = sa.or_(*(column.in_([key for of, key in given if of == name]) for name, column in columns.items()))
+        existing = (await context.session.execute(sa.select(col(Enterprise.id)).where(keys))).scalars().all()
+        enterprises = await context.find(Enterprise, existing)
+        await context.snapshot(*enterprises)
+        registration = cls(context, await Places.read(await context.session.connection()), enterprises)
+        link = table_of(EnterpriseRing)
+        around = sa.select(link.c.enterprise_id, link.c.ring_id).where(link.c.enterprise_id.in_(enterprises))
+        for enterprise, ring in await context.session.execute(around) if enterprises else ():
+            registration.rings[enterprise].add(ring)
+        return registration
+
+    def write(self, row: EnterpriseRow) -> Enterprise | ActionError:
+        """The row's enterprise with the row's values, or why the row is not good; nothing has changed then."""
+        values = row.values
+        try:
+            check_values(row, values)
+            enterprise = self._enterprise_of(row)
+            if enterprise is None and not values.get("name"):
+                raise InvalidInput("name", "A new enterprise needs a name.")
+        except ActionError as error:
+            return error
+        if enterprise is None:
+            enterprise = Enterprise(name=values["name"])
+            self._context.session.add(enterprise)
+        self._used |= row.keys | {enterprise.id}
+        enterprise.credit_code = row.credit_code or enterprise.credit_code
+        enterprise.external_id = row.external_id or enterprise.external_id
+        set_values(enterprise, values)
+        if enterprise.id is None or "location" in values:
+            set_area(enterprise, self._places)
+        return enterprise
+
+    def _enterprise_of(self, row: EnterpriseRow) -> Enterprise | None:
+        """The enterprise with either key, or None. Raises InvalidInput, and Conflict for another version."""
+        matching = {self._keys[key] for key in row.keys if key in self._keys}
+        if len(matching) > 1:
+            raise InvalidInput("externalId", "The credit code and the external id belong to different enterprises.")
+        if not self._used.isdisjoint(row.keys | matching):
+            name = next(field for name, field in KEYS.items() if getattr(row, name) is not None)
+            raise InvalidInput(name, "An earlier row is about the same enterprise.")
+        enterprise = self._enterprises[matching.pop()] if matching else None
+        if enterprise is not None:
+            require_version(enterprise, row.expected_version)
+        return enterprise
+
+    async def place(self, enterprise: Enterprise, row: EnterpriseRow) -> bool:
+        """Write which rings the enterprise lies in, if it is new or has been given a place. Returns if they changed."""
+        before = self.rings.get(enterprise.id)
+        if before is not None and row.location is UNCHANGED:
+            return False
+        before, rings = before or set(), set[int]()
+        if enterprise.latitude is not None and enterprise.longitude is not None:
+            rings = set(self._places.rings_of(enterprise.latitude, enterprise.longitude))
+        if rings == before:
+            return False
+        # Even at the same location: an interrupted import may have left the rings of another one.
+        self._context.changes.touch(enterprise)
+        enterprise.updated_at = self._context.now
+        if before - rings:
+            link = table_of(EnterpriseRing)
+            gone = link.c.ring_id.in_(before - rings)
+            await self._context.session.execute(sa.delete(link).where(link.c.enterprise_id == enterprise.id, gone))
+        self._links += [{"ring_id": ring, "enterprise_id": enterprise.id} for ring in sorted(rings - before)]
+        return True
+
+    async def write_links(self) -> None:
+        """Write the rings of the enterprises that were placed."""
+        links, self._links = self._links, []
+        if links:
+            await self._context.session.execute(sa.insert(table_of(EnterpriseRing)), links)
+
+
+def check_values(row: EnterpriseRow, values: dict[str, Any]) -> None:
+    """Raises InvalidInput for what no enterprise can have."""
+    check_length("externalId", row.external_id)
     check_length("name", values.get("name"))
-    row, new = await _find_or_register(context, credit_code, external_id, values.get("name"))
-    _set_values(row, values)
-    moved = (new or "location" in values) and await _place(context, row)
-    await context.session.flush()
-    if new or moved or context.changes.entries(row):
-        context.record(EventKind.ENTERPRISE_REGISTERED if new else EventKind.ENTERPRISE_CHANGED, row)
-    return {"enterprise": row}
-
-
-async def _find_or_register(
-    context: ActionContext, credit_code: str | None, external_id: str | None, name: str | None
-) -> tuple[Enterprise, bool]:
-    """The enterprise with either key, with both keys set, and whether it is new. Raises InvalidInput."""
-    row = await _find_enterprise(context, credit_code, external_id)
-    if row is None:
-        if not name:
-            raise InvalidInput("name", "A new enterprise needs a name.")
-        return await context.add(Enterprise(name=name, credit_code=credit_code, external_id=external_id)), True
-    await context.snapshot(row)
-    row.credit_code, row.external_id = credit_code or row.credit_code, external_id or row.external_id
-    return row, False
-
-
-async def _find_enterprise(
-    context: ActionContext, credit_code: str | None, external_id: str | None
-) -> Enterprise | None:
-    """The enterprise with either key, or None. Raises InvalidInput for a bad key, or keys of two enterprises."""
-    if credit_code is not None and not is_valid(credit_code):
+    if row.credit_code is not None and not is_valid(row.credit_code):
         raise InvalidInput("creditCode", "Not a valid unified social credit code (GB 32100-2015).")
-    if credit_code is None and external_id is None:
+    if row.credit_code is None and row.external_id is None:
         raise InvalidInput("creditCode", "Give a credit code or an external id.")
-    keys = sa.or_(
-        *(
-            column == key
-            for column, key in (
-                (col(Enterprise.credit_code), credit_code),
-                (col(Enterprise.external_id), external_id),
-            )
-            if key is not None
-        )
-    )
-    rows = (await context.session.execute(sa.select(col(Enterprise.id)).where(keys))).scalars().all()
-    if len(rows) > 1:
-        raise InvalidInput("externalId", "The credit code and the external id belong to different enterprises.")
-    return await context.get_subject(Enterprise, rows[0]) if rows else None
-
-
-def _set_values(row: Enterprise, values: dict[str, Any]) -> None:
     if "name" in values and not values["name"]:
         raise InvalidInput("name", "A name cannot be cleared.")
     if "hazardous_chemicals" in values and values["hazardous_chemicals"] is None:
         raise InvalidInput("hazardousChemicals", "Must be true or false.")
     if values.get("major_hazard_level") not in (None, 1, 2, 3, 4):
         raise InvalidInput("majorHazardLevel", "From 1 to 4.")
+
+
+def set_values(enterprise: Enterprise, values: dict[str, Any]) -> None:
     for name in values.keys() & Enterprise.model_fields.keys():
-        setattr(row, name, values[name])
+        setattr(enterprise, name, values[name])
     people = {"legal_representative": "legal", "safety_contact": "safety"}
     for name, prefix in people.items():
         if name in values:
             person: Person | None = values[name]
-            setattr(row, f"{prefix}_name", person and person.name)
-            setattr(row, f"{prefix}_phone", person and person.phone)
+            setattr(enterprise, f"{prefix}_name", person and person.name)
+            setattr(enterprise, f"{prefix}_phone", person and person.phone)
     if "location" in values:
         place: Place | None = values["location"]
-        row.latitude, row.longitude = (None, None) if place is None else (place.latitude, place.longitude)
+        latitude, longitude = (None, None) if place is None else (place.latitude, place.longitude)
+        enterprise.latitude, enterprise.longitude = latitude, longitude
 
 
-async def _place(context: ActionContext, row: Enterprise) -> bool:
-    """Find the enterprise's zone, town and rings by its location. Returns whether its rings changed."""
-    places = await Places.read(await context.session.connection())
-    link = table_of(EnterpriseRing)
-    own_links = link.c.enterprise_id == row.id
-    before = set((await context.session.execute(sa.select(link.c.ring_id).where(own_links))).scalars())
-    rings: set[int] = set()
-    row.zone_id = row.town_id = None
-    if row.latitude is not None and row.longitude is not None:
-        row.zone_id = places.zone_of(row.latitude, row.longitude)
-        row.town_id = places.town_of(row.latitude, row.longitude)
-        rings = set(places.rings_of(row.latitude, row.longitude))
-    if rings == before:
-        return False
-    # Even at the same location: an interrupted import may have left the rings of another one.
-    context.changes.touch(row)
-    row.updated_at = context.now
-    await context.session.execute(sa.delete(link).where(own_links, link.c.ring_id.in_(before - rings)))
-    context.session.add_all(EnterpriseRing(ring_id=ring, enterprise_id=row.id) for ring in sorted(rings - before))
-    return True
+def set_area(enterprise: Enterprise, places: Places) -> None:
+    """Set the zone and town by the location."""
+    enterprise.zone_id = enterprise.town_id = None
+    if enterprise.latitude is not None and enterprise.longitude is not None:
+        enterprise.zone_id = places.zone_of(enterprise.latitude, enterprise.longitude)
+        enterprise.town_id = places.town_of(enterprise.latitude, enterprise.longitude)
 
 
 async def grade(context: ActionContext, *, enterprise: int, risk_grade: RiskGrade) -> ActionResult:
     row = await context.get_subject(Enterprise, enterprise)
-    await context.snapshot(row)
+    await context.snapshot(row.id)
     row.risk_grade = risk_grade
     context.record(EventKind.ENTERPRISE_GRADED, row)
     return {"enterprise": row}

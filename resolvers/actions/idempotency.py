@@ -1,4 +1,7 @@
-"""Idempotency of mutations: a repeat with the same clientMutationId gets the first success, for seven days."""
+"""Idempotency of mutations: a repeat with the same clientMutationId gets the first success, for seven days.
+
+Of a mutation of many rows, a repeat gets the first success of each row, and tries again those that failed.
+"""
 
 import datetime as dt
 import hashlib
@@ -40,16 +43,42 @@ async def find_outcome(session: AsyncSession, key: Key, fingerprint: str, now: d
         return None
     if saved.fingerprint != fingerprint:
         raise InvalidInput("clientMutationId", "You used this clientMutationId before, with another input.")
-    rows = {name: _from_json(value) for name, value in saved.outcome["rows"].items()}
-    return Outcome(rows, saved.outcome["cursor"])
+    return _outcome_from_json(saved.outcome)
+
+
+def is_partial(outcome: Outcome) -> bool:
+    """Whether some rows of a mutation of many failed. A repeat tries these again."""
+    return outcome.results is not None and None in outcome.results
+
+
+def has_failed(outcome: Outcome) -> bool:
+    """Whether no row of a mutation of many succeeded."""
+    return outcome.results is not None and not any(isinstance(row, Outcome) for row in outcome.results)
 
 
 async def save_outcome(session: AsyncSession, key: Key, fingerprint: str, outcome: Outcome, now: dt.datetime) -> None:
     """Save a success in the transaction that made it, and delete what is older than seven days."""
-    await session.execute(sa.delete(TABLE).where(TABLE.c.at <= now - RETENTION))
-    saved = {"rows": {name: _to_json(rows) for name, rows in outcome.rows.items()}, "cursor": outcome.cursor}
+    own = sa.and_(TABLE.c.viewer == key[0], TABLE.c.client_mutation_id == key[1])
+    await session.execute(sa.delete(TABLE).where(sa.or_(TABLE.c.at <= now - RETENTION, own)))
+    saved = _outcome_to_json(outcome)
     values = {"viewer": key[0], "client_mutation_id": key[1], "fingerprint": fingerprint, "outcome": saved, "at": now}
     await session.execute(sa.insert(TABLE).values(values))
+
+
+def _outcome_to_json(outcome: Outcome) -> dict[str, Any]:
+    """Of a mutation of many rows, with null for each that failed."""
+    saved: dict[str, Any] = {"rows": {name: _to_json(rows) for name, rows in outcome.rows.items()}}
+    if outcome.results is not None:
+        saved["results"] = [_outcome_to_json(row) if isinstance(row, Outcome) else None for row in outcome.results]
+    return {**saved, "cursor": outcome.cursor}
+
+
+def _outcome_from_json(saved: dict[str, Any]) -> Outcome:
+    rows = {name: _from_json(value) for name, value in saved["rows"].items()}
+    results = saved.get("results")
+    if results is not None:
+        results = [row and _outcome_from_json(row) for row in results]
+    return Outcome(rows, saved["cursor"], results)
 
 
 def _to_json(rows: Any) -> list[Any]:

@@ -1,10 +1,13 @@
 """Actions on resources: duty, standby, positions of inspectors, and stock that is received."""
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from models import EventKind, Expert, Inspector, Role, StockItem, Team, Warehouse
+from resolvers.actions.batch import RowResult, attempt, batch_action, portions
 from resolvers.actions.context import ActionContext, ActionResult
-from resolvers.actions.errors import Forbidden, InvalidInput
+from resolvers.actions.errors import Forbidden, InvalidInput, NotFound
 from resolvers.actions.inputs import Place
 from resolvers.sql.pagination import INTEGER_MAXIMUM
 
@@ -15,30 +18,51 @@ async def record_stock(context: ActionContext, kind: EventKind, item: StockItem)
     context.record(kind, item, zone=warehouse.zone_id)
 
 
-async def _get_inspector(context: ActionContext, key: int) -> Inspector:
-    if context.viewer.role is Role.INSPECTOR and context.viewer.inspector != key:
+def _require_own(context: ActionContext, inspector: int) -> None:
+    if context.viewer.role is Role.INSPECTOR and context.viewer.inspector != inspector:
         raise Forbidden("An inspector can report only for themselves.")
-    return await context.get_subject(Inspector, key)
 
 
 async def set_duty(context: ActionContext, *, inspector: int, on_duty: bool) -> ActionResult:
-    row = await _get_inspector(context, inspector)
+    _require_own(context, inspector)
+    row = await context.get_subject(Inspector, inspector)
     row.on_duty = on_duty
     context.record(EventKind.INSPECTOR_DUTY_SET, row, zone=row.zone_id)
     return {"inspector": row}
 
 
-async def report_position(
-    context: ActionContext, *, inspector: int, position: Place, at: dt.datetime | None = None
-) -> ActionResult:
-    """Overwrite the latest position unless a later one is known. Records no event."""
-    row = await _get_inspector(context, inspector)
-    moment = at or context.now
-    if moment > context.now + dt.timedelta(minutes=1):
-        raise InvalidInput("at", "The time must not be in the future.")
-    if row.position_at is None or moment >= row.position_at:
-        row.latitude, row.longitude, row.position_at = position.latitude, position.longitude, moment
-    return {"inspector": row}
+@dataclass(frozen=True)
+class PositionRow:
+    """A position of an inspector, `at` a time or now."""
+
+    inspector: int
+    position: Place
+    at: dt.datetime | None = None
+
+
+@batch_action(PositionRow)
+async def report_positions(context: ActionContext, rows: Sequence[PositionRow]) -> list[RowResult]:
+    """Overwrite an inspector's latest position unless a later one is known. Records no event."""
+    inspectors = await context.find(Inspector, [row.inspector for row in rows])
+
+    def report(row: PositionRow) -> ActionResult:
+        _require_own(context, row.inspector)
+        inspector = inspectors.get(row.inspector)
+        if inspector is None:
+            raise NotFound(Inspector, row.inspector)
+        moment = row.at or context.now
+        if moment > context.now + dt.timedelta(minutes=1):
+            raise InvalidInput("at", "The time must not be in the future.")
+        if inspector.position_at is None or moment >= inspector.position_at:
+            place = row.position
+            inspector.latitude, inspector.longitude, inspector.position_at = place.latitude, place.longitude, moment
+        return {"inspector": inspector}
+
+    results: list[RowResult] = []
+    for portion in portions(rows):
+        results += [attempt(report, row) for row in portion]
+        await context.session.flush()
+    return results
 
 
 async def set_team_standby(context: ActionContext, *, team: int, on_standby: bool) -> ActionResult:

@@ -1,12 +1,13 @@
 """Runs a mutation's action in one transaction: the rows change first, then the events about them are appended.
 
 An action is an async function `(context, *, arguments)` that returns its rows by name. It raises an ActionError to roll
-everything back.
+everything back. One on many rows (resolvers/actions/batch.py) returns a list, with the result or failure of each.
 """
 
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,12 +20,12 @@ from models.db.database import Database
 from models.db.tables import table_of
 from models.notice import is_internal
 from resolvers.actions import idempotency
-from resolvers.actions.context import ActionContext, ActionRequest, ActionResult, Outcome, OutcomeRow, PendingEvent
-from resolvers.actions.errors import Forbidden
+from resolvers.actions.context import ActionContext, ActionRequest, Outcome, OutcomeRow, PendingEvent
+from resolvers.actions.errors import ActionError, Forbidden
 from resolvers.actions.event_context import EventContext, enterprise_contexts, venue_contexts
 from subscriptions import event_log
 
-Action = Callable[..., Awaitable[ActionResult]]
+Action = Callable[..., Awaitable[Any]]
 
 ATTEMPTS_MAXIMUM = 6
 # PostgreSQL: serialization failure, deadlock, and a unique key that another transaction inserted first.
@@ -69,16 +70,14 @@ async def _run_once(
         key = idempotency.key_of(viewer, request.client_mutation_id)
         if key is not None:
             saved = await idempotency.find_outcome(session, key, request.fingerprint, now)
-            if saved is not None:
+            if saved is not None and not idempotency.is_partial(saved):
                 return saved, False
+            request = replace(request, done=None if saved is None else saved.results)
         context = ActionContext(session, viewer, now, zone, request)
 
         @sa.event.listens_for(session.sync_session, "before_flush")
         def before_flush(session: Session, flush_context: UOWTransaction, instances: Any) -> None:
             context.changes.collect(session, now)
-
-        def outcome_row(row: models.Row) -> OutcomeRow:
-            return OutcomeRow(type(row), row.id, context.changes.wrote(row))
 
         result = await action(context, **request.arguments)
         await session.flush()
@@ -86,16 +85,28 @@ async def _run_once(
         await _update_enterprises(context)
         numbers = await _append_events(context)
         state = await event_log.state(await session.connection())
-        outcome = Outcome(
-            {
-                name: [outcome_row(row) for row in rows] if isinstance(rows, list) else outcome_row(rows)
-                for name, rows in result.items()
-            },
-            state.cursor_of(numbers[-1]) if numbers else state.cursor,
-        )
-        if key is not None:
+        outcome = _outcome(context, result, state.cursor_of(numbers[-1]) if numbers else state.cursor)
+        if key is not None and not idempotency.has_failed(outcome):
             await idempotency.save_outcome(session, key, request.fingerprint, outcome, now)
         return outcome, bool(numbers)
+
+
+def _outcome(context: ActionContext, result: Any, cursor: str) -> Outcome:
+    """The outcome of an action. Of a batch action each row has its own, or its failure."""
+
+    def outcome_row(row: models.Row) -> OutcomeRow:
+        return OutcomeRow(type(row), row.id, context.changes.wrote(row))
+
+    def of_one(result: Any) -> Any:
+        if isinstance(result, ActionError | Outcome):
+            return result
+        rows = {
+            name: [outcome_row(row) for row in rows] if isinstance(rows, list) else outcome_row(rows)
+            for name, rows in result.items()
+        }
+        return Outcome(rows, cursor)
+
+    return Outcome({}, cursor, [of_one(each) for each in result]) if isinstance(result, list) else of_one(result)
 
 
 async def _update_enterprises(context: ActionContext) -> None:
@@ -151,7 +162,7 @@ def _event_row(
         "actor_name": None if event.automatic else viewer.name,
         "from_status": event.from_status,
         "to_status": event.to_status,
-        "changes": context.changes.entries(event.row),
+        "changes": context.changes.entries(event.row) if event.changes is None else event.changes,
         "enterprise_id": event.enterprise_id,
         "zone_id": after.zone_id,
         "zones": frozenset(c.zone_id for c in contexts if c.zone_id is not None),

@@ -5,17 +5,22 @@ The thresholds of a rainstorm warning are the published ones: BLUE 50 mm in 12 h
 thresholds was reached.
 """
 
+import asyncio
+import bisect
 import datetime as dt
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 import sqlalchemy as sa
 from sqlmodel import col
 
 from models import EventKind, RainfallReading, Warning, WarningKind, WarningLevel, Zone
 from models.db.tables import table_of
+from resolvers.actions.batch import RowResult, attempt, batch_action
 from resolvers.actions.context import ActionContext, ActionResult
-from resolvers.actions.errors import InvalidInput
+from resolvers.actions.errors import ActionError, InvalidInput, NotFound
 
 # Level, hours, millimetres; the gravest first.
 THRESHOLDS = (
@@ -25,6 +30,8 @@ THRESHOLDS = (
     (WarningLevel.BLUE, 12, 50.0),
 )
 CALM = dt.timedelta(hours=6)
+PERIOD = dt.timedelta(hours=24)  # before the latest reading, beyond which no reading counts
+MILLIONTHS = 1_000_000
 MILLIMETRES_MAXIMUM = 2_000.0  # above the record for a day: 1,825 mm, La Réunion 1966 (WMO)
 
 
@@ -47,93 +54,132 @@ async def lift(context: ActionContext, *, warning: int) -> ActionResult:
     return {"warning": row}
 
 
-async def report_rainfall(
-    context: ActionContext, *, zone: int, millimetres: float, at: dt.datetime | None = None
-) -> ActionResult:
-    """Store the rain since the zone's last reading, in mm. A second report for one time replaces the first."""
-    row = await context.get(Zone, zone)
-    moment = at or context.now
-    if not (math.isfinite(millimetres) and 0 <= millimetres <= MILLIMETRES_MAXIMUM):
-        raise InvalidInput("millimetres", f"From 0 to {MILLIMETRES_MAXIMUM:,.0f}.")
-    if moment > context.now + dt.timedelta(minutes=1):
-        raise InvalidInput("at", "The time must not be in the future.")
-    existing = sa.select(RainfallReading).where(col(RainfallReading.zone_id) == zone, col(RainfallReading.at) == moment)
-    reading = (await context.session.execute(existing)).scalar_one_or_none()
-    if reading is None:
-        await context.add(RainfallReading(zone_id=zone, at=moment, millimetres=millimetres))
-    else:
-        reading.millimetres = millimetres
-        await context.session.flush()
-    changed = await _update_rainstorm_warning(context, row)
-    return {"zone": row, "warnings": [changed] if changed else []}
+@dataclass(frozen=True)
+class ReadingRow:
+    """The rain in a zone since its last reading, in mm; `at` a time or now."""
+
+    zone: int
+    millimetres: float
+    at: dt.datetime | None = None
 
 
-async def _update_rainstorm_warning(context: ActionContext, zone: Zone) -> Warning | None:
-    """Raise, aggravate or lift the zone's automatic rainstorm warning. Returns the warning if it changed."""
-    readings = await _readings(context, zone.id)
-    latest = readings[-1][0]
-    level = level_at(readings, latest)
-    in_force = await _in_force(context, zone.id)
-    if level is not None and in_force is None:
-        warning = await context.add(
-            Warning(
-                zone_id=zone.id,
-                kind=WarningKind.RAINSTORM,
-                level=level,
-                headline=f"{zone.name}: {level.name} rainstorm warning from readings",
-                issued_at=context.now,
-                automatic=True,
-            )
-        )
-        context.record(EventKind.WARNING_RAISED, warning, zone=zone.id, automatic=True)
-        return warning
-    if in_force is None:
-        return None
-    if level is not None:
-        if level.value <= in_force.level.value:
+@batch_action(ReadingRow)
+async def report_rainfall(context: ActionContext, rows: Sequence[ReadingRow]) -> list[RowResult]:
+    """Store readings. A second report for one time replaces the first. Each may raise or lift its zone's warning."""
+    zones = await context.find(Zone, [row.zone for row in rows])
+    gauges = {key: await Gauge.read(context, zone) for key, zone in zones.items()}
+    stored = await _readings_at(context, zones, {row.at or context.now for row in rows})
+
+    def store(row: ReadingRow) -> ActionResult:
+        if row.zone not in zones:
+            raise NotFound(Zone, row.zone)
+        moment = row.at or context.now
+        if not (math.isfinite(row.millimetres) and 0 <= row.millimetres <= MILLIMETRES_MAXIMUM):
+            raise InvalidInput("millimetres", f"From 0 to {MILLIMETRES_MAXIMUM:,.0f}.")
+        if moment > context.now + dt.timedelta(minutes=1):
+            raise InvalidInput("at", "The time must not be in the future.")
+        reading = stored.get((row.zone, moment))
+        if reading is None:
+            reading = stored[row.zone, moment] = RainfallReading(zone_id=row.zone, at=moment, millimetres=0)
+            context.session.add(reading)
+        reading.millimetres = row.millimetres
+        return {"zone": zones[row.zone], "warnings": []}
+
+    results: list[RowResult] = []
+    for row in rows:
+        result = attempt(store, row)
+        if not isinstance(result, ActionError):
+            gauges[row.zone].put(row.at or context.now, row.millimetres)
+            changed = await gauges[row.zone].update_warning(context)
+            result = {**result, "warnings": [changed] if changed else []}
+        results.append(result)
+        await asyncio.sleep(0)  # others are served between two rows
+    return results
+
+
+async def _readings_at(
+    context: ActionContext, zones: Iterable[int], moments: set[dt.datetime]
+) -> dict[tuple[int, dt.datetime], RainfallReading]:
+    """The readings of these moments that are stored already."""
+    reading = sa.select(RainfallReading).where(col(RainfallReading.zone_id).in_(zones))
+    rows = await context.session.execute(reading.where(col(RainfallReading.at).in_(sorted(moments))))
+    return {(row.zone_id, row.at): row for row in rows.scalars()}
+
+
+@dataclass(eq=False)
+class Gauge:
+    """A zone's rain in the 24 hours up to its latest reading, and its automatic rainstorm warning in force.
+
+    `rain` is by time in millionths of a millimetre: sums of whole numbers are exact, so that ten times 0.1 mm is 1 mm.
+    """
+
+    zone: Zone
+    rain: dict[dt.datetime, int]
+    in_force: Warning | None
+
+    @classmethod
+    async def read(cls, context: ActionContext, zone: Zone) -> "Gauge":
+        gauge = cls(zone, {}, await _in_force(context, zone.id))
+        table = table_of(RainfallReading)
+        own = table.c.zone_id == zone.id
+        latest = sa.select(sa.func.max(table.c.at)).where(own)
+        if (last := (await context.session.execute(latest)).scalar_one()) is not None:
+            recent = sa.select(table.c.at, table.c.millimetres).where(own, table.c.at > last - PERIOD)
+            for row in await context.session.execute(recent):
+                gauge.put(row.at, row.millimetres)
+        return gauge
+
+    def put(self, at: dt.datetime, millimetres: float) -> None:
+        self.rain[at] = round(millimetres * MILLIONTHS)
+
+    def curve(self) -> tuple[list[dt.datetime], list[int]]:
+        """The times of the readings, oldest first, and the sums of all rain before each and at the end."""
+        latest = max(self.rain)
+        times = sorted(time for time in self.rain if time > latest - PERIOD)
+        return times, [*accumulate((self.rain[time] for time in times), initial=0)]
+
+    async def update_warning(self, context: ActionContext) -> Warning | None:
+        """Raise, aggravate or lift the zone's warning. Returns the warning if it changed."""
+        times, sums = self.curve()
+        level, warning, zone = level_of(times, sums), self.in_force, self.zone
+        if level is not None:
+            if warning is not None and level.value <= warning.level.value:
+                return None
+            if warning is None:
+                kind = WarningKind.RAINSTORM
+                warning = Warning(zone_id=zone.id, kind=kind, level=level, headline="", issued_at=context.now)
+                warning.automatic = True
+            warning.level, warning.headline = level, f"{zone.name}: {level.name} rainstorm warning from readings"
+            event, self.in_force = EventKind.WARNING_RAISED, warning
+        elif warning is not None and times[-1] - (threshold_reached_until(times, sums) or warning.issued_at) >= CALM:
+            warning.lifted_at = context.now
+            event, self.in_force = EventKind.WARNING_LIFTED, None
+        else:
             return None
-        in_force.level, in_force.headline = level, f"{zone.name}: {level.name} rainstorm warning from readings"
-        context.record(EventKind.WARNING_RAISED, in_force, zone=zone.id, automatic=True)
-        return in_force
-    if latest - (threshold_reached_until(readings) or in_force.issued_at) < CALM:
-        return None
-    in_force.lifted_at = context.now
-    context.record(EventKind.WARNING_LIFTED, in_force, zone=zone.id, automatic=True)
-    return in_force
+        context.session.add(warning)
+        await context.session.flush()
+        context.record(event, warning, zone=zone.id, automatic=True)
+        await context.settle()
+        return warning
 
 
-def level_at(readings: list[tuple[dt.datetime, float]], at: dt.datetime) -> WarningLevel | None:
-    """The gravest level whose threshold the readings in the hours up to `at` reach, or None."""
+def level_of(times: list[dt.datetime], sums: list[int]) -> WarningLevel | None:
+    """The gravest level whose threshold the readings in the hours up to the last one reach, or None."""
     for level, hours, millimetres in THRESHOLDS:
-        start = at - dt.timedelta(hours=hours)
-        if total(rain for time, rain in readings if start < time <= at) >= millimetres:
+        start = bisect.bisect_right(times, times[-1] - dt.timedelta(hours=hours))
+        if sums[-1] - sums[start] >= millimetres * MILLIONTHS:
             return level
     return None
 
 
-def threshold_reached_until(readings: list[tuple[dt.datetime, float]]) -> dt.datetime | None:
-    """Until when the lowest threshold counts as reached: 12 hours after the first of the readings that reach it."""
+def threshold_reached_until(times: list[dt.datetime], sums: list[int]) -> dt.datetime | None:
+    """Until when the lowest threshold counts as reached: 12 hours after the last of the readings that begin it."""
     _, hours, millimetres = THRESHOLDS[-1]
-    ends = []
-    for first, _ in readings:
-        end = first + dt.timedelta(hours=hours)
-        if total(rain for time, rain in readings if first <= time < end) >= millimetres:
-            ends.append(end)
-    return max(ends, default=None)
-
-
-def total(millimetres: Iterable[float]) -> float:
-    """The sum rounded to six decimals, so that ten times 0.1 mm is 1 mm."""
-    return round(math.fsum(millimetres), 6)
-
-
-async def _readings(context: ActionContext, zone: int) -> list[tuple[dt.datetime, float]]:
-    """The zone's readings in the 24 hours up to its latest, oldest first."""
-    table = table_of(RainfallReading)
-    in_zone = table.c.zone_id == zone
-    latest = (await context.session.execute(sa.select(sa.func.max(table.c.at)).where(in_zone))).scalar_one()
-    rows = sa.select(table.c.at, table.c.millimetres).where(in_zone, table.c.at > latest - dt.timedelta(hours=24))
-    return [(row.at, row.millimetres) for row in await context.session.execute(rows.order_by(table.c.at))]
+    for start in reversed(range(len(times))):
+        end = times[start] + dt.timedelta(hours=hours)
+        if sums[bisect.bisect_left(times, end)] - sums[start] >= millimetres * MILLIONTHS:
+            return end
+    return None
 
 
 async def _in_force(context: ActionContext, zone: int) -> Warning | None:

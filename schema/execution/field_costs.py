@@ -29,7 +29,7 @@ from schema.fields.source import FieldCost, LoadField
 
 COUNTED = 50  # values read for a `totalCount`
 WINDOW_DAYS = 30  # of a portrait without a window
-SIZED = frozenset({"nodes", "edges", "trend"})  # lists whose length is given with the field of their parent
+SIZED = frozenset({"nodes", "edges", "trend", "results"})  # lists whose length is given with the field of their parent
 META_FIELDS = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 # By scalar, the bytes of a value in JSON. Columns with long texts declare their own size.
 SCALAR_BYTES = {"Boolean": 5, "Date": 12, "DateTime": 28, "Float": 14, "GeoJSON": 4_000, "ID": 32, "Int": 6}
@@ -85,6 +85,8 @@ def page_size(size: Any) -> int:
     if isinstance(size, list):
         return len(size)
     if isinstance(size, dict):
+        if isinstance(rows := size.get("rows"), list):
+            return len(rows)
         return days(size.get("from"), size.get("to"))
     if isinstance(size, float) and size.is_integer():
         size = int(size)  # 1,000.0 is an Int as well
@@ -166,6 +168,8 @@ def factor(value: ValueNode) -> Length | None:
             return len(value.values), ()
         case ObjectValueNode():
             ends = {f.name.value: f.value for f in value.fields}
+            if "rows" in ends:
+                return factor(ends["rows"])
             first, last = (ends.get(name) for name in ("from", "to"))
             if isinstance(first, StringValueNode) and isinstance(last, StringValueNode):
                 return days(first.value, last.value), ()

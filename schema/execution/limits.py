@@ -31,7 +31,7 @@ DEPTH_MAXIMUM = 100  # of the expanded document, in fields; planning and executi
 EXTENT_MAXIMUM = 9_000  # selections of the expanded document, and comparisons of merged selections
 VARIABLE_USES_MAXIMUM = 5_000  # in fragments, by all operations: each is checked for each operation
 SCHEMA_VALUES_MAXIMUM = 100_000  # of introspection, which needs no token and runs without yielding to other requests
-VALUES_MAXIMUM = 10_000  # in variables, including those in lists and objects
+VALUES_MAXIMUM = 20_000  # in variables, including those in lists and objects
 ERRORS_MAXIMUM = 5  # reported for one document
 COST_LIMIT = 400_000  # of a commander's operation (schema/execution/cost.py): about 8 MB
 

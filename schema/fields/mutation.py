@@ -8,8 +8,9 @@ import asyncio
 import hashlib
 import inspect
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, is_dataclass
-from functools import partial
+from functools import cache, partial
 from operator import itemgetter
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -22,6 +23,7 @@ from strawberry.types.arguments import StrawberryArgument
 from models import lifecycle
 from models.db.database import CommitUncertain
 from resolvers.actions import runner
+from resolvers.actions.batch import BatchAction
 from resolvers.actions.context import ActionRequest, Outcome, OutcomeRow
 from resolvers.actions.errors import ActionError, InvalidInput
 from resolvers.actions.inputs import UNCHANGED
@@ -85,10 +87,9 @@ class PerformAction(FieldSource):
 
     async def perform(self, context: Context, arguments: dict[str, Any]) -> Any:
         """Run the action. Returns a Success, or a Failure for an ActionError."""
-        result: Success | errors.Failure
+        result: Any
         try:
-            outcome = await self._run(arguments["input"], context)
-            result = Success(self.success, outcome.rows, outcome.cursor)
+            result = self._success(await self._run(arguments["input"], context))
         except ActionError as error:
             result = errors.Failure(error)
         except CommitUncertain:
@@ -99,11 +100,13 @@ class PerformAction(FieldSource):
         await context.renew()
         return result
 
+    def _success(self, outcome: Outcome) -> Any:
+        return Success(self.success, outcome.rows, outcome.cursor)
+
     async def _run(self, values: Any, context: Context) -> Outcome:
         if context.writing is None:
             raise RuntimeError("a mutation without write access")
-        arguments = {name: self._argument(name, getattr(values, name)) for name in self.declared}
-        arguments = {name: value for name, value in arguments.items() if value is not strawberry.UNSET}
+        arguments = await self._arguments(values)
         expected = getattr(values, "expected_version", None)
         expected = None if expected is strawberry.UNSET else expected
         mutation_id = self._argument("client_mutation_id", values.client_mutation_id)
@@ -119,6 +122,14 @@ class PerformAction(FieldSource):
         return await runner.run_action(
             writing.database, context.viewer, reader.now, reader.zone, request, self.action, writing.notify
         )
+
+    async def _arguments(self, values: Any) -> dict[str, Any]:
+        return self.given(values)
+
+    def given(self, values: Any) -> dict[str, Any]:
+        """The action's arguments that the client has given. Raises InvalidInput."""
+        arguments = {name: self._argument(name, getattr(values, name)) for name in self.declared}
+        return {name: value for name, value in arguments.items() if value is not strawberry.UNSET}
 
     def _argument(self, name: str, value: Any) -> Any:
         """An argument of the action; UNSET if the action's default applies. Raises InvalidInput."""
@@ -140,8 +151,16 @@ async def perform_once(context: Context, field: LoadField, arguments: dict[str, 
 
 def null_clears(action: Action, name: str) -> bool:
     """Whether null clears the argument's column, because the default leaves it unchanged."""
-    parameter = inspect.signature(action).parameters.get(name)
+    parameter = parameters_of(action).get(name)
     return parameter is not None and parameter.default is UNCHANGED
+
+
+@cache
+def parameters_of(action: Action) -> Mapping[str, inspect.Parameter]:
+    """The action's arguments by name, in their order."""
+    if isinstance(action, BatchAction):
+        return inspect.signature(action.row).parameters
+    return dict(list(inspect.signature(action).parameters.items())[1:])
 
 
 @dataclass(eq=False)
@@ -201,7 +220,7 @@ def mutation(
     an existing row, and takes the version that the client expects. `problems` are failures besides those that follow
     from the life cycle. Raises TypeError for a declaration that does not fit the action or has no permission.
     """
-    parameters = list(inspect.signature(action).parameters)[1:]
+    parameters = [parameter for parameter in parameters_of(action) if parameter != "expected_version"]
     if parameters != list(declared):
         raise TypeError(f"{name}: describe {parameters}, in that order")
     if name not in lifecycle.PERMITTED:
@@ -222,27 +241,39 @@ def mutation(
 
 def input_type(capital: str, action: Action, declared: Mapping[str, str | RowId], subject: bool) -> Any:
     """The input `{capital}Input` of an action."""
-    hints = get_type_hints(action)
-    parameters = inspect.signature(action).parameters
-    annotations: dict[str, Any] = {}
-    values: dict[str, Any] = {}
+    fields = {**input_fields(action, declared), "client_mutation_id": (str | None, CLIENT_MUTATION_ID)}
+    if subject:
+        fields["expected_version"] = int | None, EXPECTED_VERSION
+    name = capital[0].lower() + capital[1:]
+    return make_input(f"{capital}Input", fields, f"Input of {name}.")
+
+
+InputFields = Mapping[str, tuple[Any, Any]]  # by name, the annotation and the field
+CLIENT_MUTATION_ID = strawberry.field(
+    default=strawberry.UNSET,
+    description="The client's own id of this call: a repeat with it within seven days gets the first success.",
+)
+EXPECTED_VERSION = strawberry.field(
+    default=strawberry.UNSET, description="The version that the client has seen; any other is a Conflict."
+)
+
+
+def input_fields(action: Action, declared: Mapping[str, str | RowId]) -> dict[str, tuple[Any, Any]]:
+    """The fields of an input, for the arguments of an action."""
+    hints = get_type_hints(action.row if isinstance(action, BatchAction) else action)
+    parameters, fields = parameters_of(action), {}
     for name, described in declared.items():
         description = described.description if isinstance(described, RowId) else described
-        annotations[name] = input_annotation(hints[name], isinstance(described, RowId))
-        values[name] = input_field(parameters[name].default, description)
-    annotations["client_mutation_id"] = str | None
-    values["client_mutation_id"] = strawberry.field(
-        default=strawberry.UNSET,
-        description="The client's own id of this call: a repeat with it within seven days gets the first success.",
-    )
-    if subject:
-        annotations["expected_version"] = int | None
-        values["expected_version"] = strawberry.field(
-            default=strawberry.UNSET, description="The version that the client has seen; any other is a Conflict."
-        )
-    body = {"__annotations__": annotations, "__module__": __name__, **values}
-    name = capital[0].lower() + capital[1:]
-    return strawberry.input(type(f"{capital}Input", (), body), description=f"Input of {name}.")
+        annotation = input_annotation(hints[name], isinstance(described, RowId))
+        fields[name] = annotation, input_field(parameters[name].default, description)
+    return fields
+
+
+def make_input(name: str, fields: InputFields, description: str) -> Any:
+    body = {field: copy(declared) for field, (_, declared) in fields.items()}
+    annotations = {field: annotation for field, (annotation, _) in fields.items()}
+    made = type(name, (), {"__annotations__": annotations, "__module__": __name__, **body})
+    return strawberry.input(made, description=description)
 
 
 def input_field(default: Any, description: str) -> Any:

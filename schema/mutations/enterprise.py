@@ -1,29 +1,37 @@
 """Mutations of enterprises and their control measures."""
 
 from resolvers.actions import enterprises
+from schema.fields.bulk_mutation import bulk_mutation
 from schema.fields.mutation import RowId, mutation
 from schema.types.enterprise import Enterprise
 from schema.types.measure import ControlMeasure
 
+UPSERT = mutation(
+    "enterpriseUpsert",
+    enterprises.upsert,
+    "Register an enterprise, or change the fields given; null clears a field (登记).",
+    {
+        "credit_code": "Unified social credit code; required without an external id.",
+        "external_id": "Key in another register; required without a credit code.",
+        "name": "Registered name; required for a new enterprise.",
+        "address": "Street address.",
+        "location": "Location; determines zone, town and rings.",
+        "industry": "Industry.",
+        "hazardous_chemicals": "Whether it handles hazardous chemicals.",
+        "major_hazard_level": "Level of its major hazard installation, 1 to 4.",
+        "legal_representative": "Legal representative.",
+        "safety_contact": "Person responsible for safety.",
+    },
+    {"enterprise": Enterprise | None},
+    success="EnterpriseUpserted",
+)
 MUTATIONS = (
-    mutation(
-        "enterpriseUpsert",
-        enterprises.upsert,
-        "Register an enterprise, or change the fields given; null clears a field (登记).",
-        {
-            "credit_code": "Unified social credit code; required without an external id.",
-            "external_id": "Key in another register; required without a credit code.",
-            "name": "Registered name; required for a new enterprise.",
-            "address": "Street address.",
-            "location": "Location; determines zone, town and rings.",
-            "industry": "Industry.",
-            "hazardous_chemicals": "Whether it handles hazardous chemicals.",
-            "major_hazard_level": "Level of its major hazard installation, 1 to 4.",
-            "legal_representative": "Legal representative.",
-            "safety_contact": "Person responsible for safety.",
-        },
-        {"enterprise": Enterprise | None},
-        success="EnterpriseUpserted",
+    UPSERT,
+    bulk_mutation(
+        "enterprisesUpsert",
+        UPSERT,
+        "Register or change up to 1,000 enterprises, each as enterpriseUpsert does (批量登记).",
+        success="EnterprisesUpserted",
     ),
     mutation(
         "enterpriseGrade",

@@ -1,12 +1,26 @@
 """Mutations of duty, standby, positions and stock."""
 
 from resolvers.actions import resources
+from schema.fields.bulk_mutation import bulk_mutation
 from schema.fields.mutation import RowId, mutation
 from schema.types.expert import Expert
 from schema.types.inspector import Inspector
 from schema.types.team import Team
 from schema.types.warehouse import StockItem
 
+REPORT = mutation(
+    "inspectorReportPosition",
+    resources.report_positions,
+    "Report an inspector's position; only the latest is stored, and no event is logged (位置上报).",
+    {
+        "inspector": RowId("Inspector", "The inspector."),
+        "position": "The position.",
+        "at": "Time of the position; by default now.",
+    },
+    {"inspector": Inspector | None},
+    success="InspectorPositionReported",
+    subject=False,
+)
 MUTATIONS = (
     mutation(
         "inspectorSetDuty",
@@ -17,18 +31,12 @@ MUTATIONS = (
         success="InspectorDutySet",
         subject=False,
     ),
-    mutation(
-        "inspectorReportPosition",
-        resources.report_position,
-        "Report an inspector's position; only the latest is stored, and no event is logged (位置上报).",
-        {
-            "inspector": RowId("Inspector", "The inspector."),
-            "position": "The position.",
-            "at": "Time of the position; by default now.",
-        },
-        {"inspector": Inspector | None},
-        success="InspectorPositionReported",
-        subject=False,
+    REPORT,
+    bulk_mutation(
+        "positionsReport",
+        REPORT,
+        "Report up to 1,000 positions of inspectors, each as inspectorReportPosition does (批量位置上报).",
+        success="PositionsReported",
     ),
     mutation(
         "teamSetStandby",

@@ -1,23 +1,31 @@
 """Mutations of warnings and rainfall readings."""
 
 from resolvers.actions import warnings
+from schema.fields.bulk_mutation import bulk_mutation
 from schema.fields.mutation import RowId, mutation
 from schema.types.warning import Warning
 from schema.types.zone import Zone
 
+REPORT = mutation(
+    "rainfallReport",
+    warnings.report_rainfall,
+    "Report the rain in a zone since its last reading; raises and lifts warnings automatically (雨量上报).",
+    {
+        "zone": RowId("Zone", "The zone."),
+        "millimetres": "Rain in millimetres, 0 to 2,000.",
+        "at": "Time of the reading; by default now.",
+    },
+    {"zone": Zone | None, "warnings": list[Warning]},
+    success="RainfallReported",
+    subject=False,
+)
 MUTATIONS = (
-    mutation(
-        "rainfallReport",
-        warnings.report_rainfall,
-        "Report the rain in a zone since its last reading; raises and lifts warnings automatically (雨量上报).",
-        {
-            "zone": RowId("Zone", "The zone."),
-            "millimetres": "Rain in millimetres, 0 to 2,000.",
-            "at": "Time of the reading; by default now.",
-        },
-        {"zone": Zone | None, "warnings": list[Warning]},
-        success="RainfallReported",
-        subject=False,
+    REPORT,
+    bulk_mutation(
+        "readingsReport",
+        REPORT,
+        "Report up to 1,000 readings of rain, in their order and each as rainfallReport does (批量雨量上报).",
+        success="ReadingsReported",
     ),
     mutation(
         "warningIssue",

@@ -1,4 +1,4 @@
-"""Work on documents outside the event loop, so that a new document never holds up other requests for long."""
+"""Work on documents and long inputs outside the event loop, so that they never hold up other requests for long."""
 
 import asyncio
 from collections.abc import Callable

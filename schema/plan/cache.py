@@ -181,12 +181,13 @@ class PlanRunner:
         plans = operation.parsed.plans
         coerced = plans.variables(operation.variables) if plans.variables else NO_VARIABLES
         plan = await plans.plan(coerced, info.viewer.visibility)
-        step = plan.root
+        step, heavy = plan.root, operation.cost > HEAVY_COST
         if isinstance(step, MutationStep):
             assert perform is not None
-            arguments = step.arguments(ExecutionState(coerced, DriverReader(info, unread, sqlite=self._sqlite)))
+            state = ExecutionState(coerced, DriverReader(info, unread, sqlite=self._sqlite))
+            # Those of a thousand rows take longer than others may wait.
+            arguments = await in_background(step.arguments, state) if heavy else step.arguments(state)
             root = await perform(step.field, arguments)
-        heavy = operation.cost > HEAVY_COST
         limit = self._answer_limit
         size = AnswerSize(limit) if heavy else None
 

@@ -26,7 +26,11 @@ from web.simulation import Day
 from web.simulation.day import Summary
 
 # Mutations that an ordinary day does not need. It needs every step of the life cycles.
-NOT_PLAYED = {"enterpriseUpsert", "inspectorSetDuty", "teamSetStandby", "expertSetStandby"}
+NOT_PLAYED = {"enterpriseUpsert", "inspectorSetDuty", "teamSetStandby", "expertSetStandby"} | {
+    "enterprisesUpsert",
+    "positionsReport",
+    "readingsReport",
+}
 CYCLES: dict[Subject, Any] = {
     Subject.HAZARD: models.Hazard,
     Subject.INSPECTION: models.Inspection,

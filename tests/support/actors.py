@@ -31,7 +31,7 @@ PROBLEMS = {
     "Conflict": "currentVersion row: current { __typename id }",
     "StockExhausted": "available item { id }",
 }
-SHOWN = ("id", "status", "version")
+SHOWN = ("id", "status", "version", "index")
 
 
 def inspector(key: int, name: str = "检查员") -> Viewer:

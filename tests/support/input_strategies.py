@@ -61,15 +61,16 @@ TIMES = [
 ]  # fmt: skip
 
 
-def root_fields(graph: Graph) -> dict[str, GraphQLInputObjectType]:
-    """The input type of each mutation."""
+def root_fields(graph: Graph, *, bulk: bool = False) -> dict[str, GraphQLInputObjectType]:
+    """The input type of each mutation; with `bulk` also of those of many rows."""
     root = graph._schema.mutation_type
     assert root is not None
     input_types = {}
     for name, field in root.fields.items():
         of = get_named_type(field.args["input"].type)
         assert isinstance(of, GraphQLInputObjectType)
-        input_types[name] = of
+        if bulk or "rows" not in of.fields:
+            input_types[name] = of
     return input_types
 
 

@@ -76,15 +76,18 @@ dutyReportSubmit | E |
 assistanceRequest | E |
 dispatchRequest | C |
 enterpriseUpsert | C | register
+enterprisesUpsert | C | register
 enterpriseGrade | C |
 controlMeasureAdd | C E |
 controlMeasureLift | C E |
 inspectorSetDuty | I C | positions
 inspectorReportPosition | I C | positions
+positionsReport | I C | positions
 teamSetStandby | C |
 expertSetStandby | C |
 stockReceive | C |
 rainfallReport | C | readings
+readingsReport | C | readings
 warningIssue | C | warnings
 warningLift | C | warnings
 """
@@ -201,6 +204,9 @@ def _besides(world: World, now: dt.datetime) -> dict[str, dict[str, Any]]:
         "expertSetStandby": {"expert": world.id("expert"), "onStandby": True},
         "stockReceive": {"stockItem": world.id("stock_item"), "quantity": 5},
         "rainfallReport": {"zone": world.id("zone"), "millimetres": 1.0},
+        "enterprisesUpsert": {"rows": [{"externalId": f"e0{world.mark}", "industry": "化工"}]},
+        "positionsReport": {"rows": []},
+        "readingsReport": {"rows": [{"zone": world.id("zone"), "millimetres": 1.0}]},
         "warningIssue": {"kind": "HEAT", "level": "BLUE", "headline": "高温", "zone": world.id("zone")},
         "warningLift": {},
     }
