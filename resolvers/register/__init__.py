@@ -12,7 +12,8 @@ An import runs through these modules in this order:
    difference.
 4. `report` lists what is wrong with which row.
 
-`export` writes files that `run` can import. The guide for mapping authors is docs/guides/register.md.
+`suggestion` writes a first mapping for files, and `preview` shows their first rows as they would be stored. `export`
+writes files that `run` can import. The guide for mapping authors is docs/guides/register.md.
 """
 
 from resolvers.register.check_mapping import load_mapping, parse_mapping

@@ -15,7 +15,7 @@ from resolvers.register.convert import CellFormat, converter
 from resolvers.register.errors import DistrictMismatch, FileError, InvalidValue
 from resolvers.register.mapping import DistrictMapping
 from resolvers.register.rows import Area
-from resolvers.register.tables import Field, Kind
+from resolvers.register.tables import TABLES, Field, Kind
 
 DISTRICT = table_of(models.District)
 ZONE = table_of(models.Zone)
@@ -38,6 +38,17 @@ async def find_district(connection: AsyncConnection, mapping: DistrictMapping) -
         )
         raise DistrictMismatch(f"The database is that of {database}, the mapping that of {wanted}. Nothing was read.")
     return int(row.id)
+
+
+async def contents(connection: AsyncConnection) -> tuple[tuple[str, str | None] | None, list[str]]:
+    """Name and area code of the database's district, None if it has none, and the tables that have rows."""
+    row = (await connection.execute(sa.select(DISTRICT.c.name, DISTRICT.c.area_code).limit(1))).one_or_none()
+    filled = [
+        table.name
+        for table in TABLES.values()
+        if (await connection.execute(sa.select(table.sql_table.c.id).limit(1))).first() is not None
+    ]
+    return None if row is None else (row.name, row.area_code), filled
 
 
 async def ensure_district(

@@ -1,12 +1,15 @@
 """The commands that import and export the register."""
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from sqlalchemy.engine import make_url
 
 from models.clock import now
 from models.db.database import Database
@@ -23,43 +26,98 @@ from resolvers.register import (
     preview,
 )
 from resolvers.register import export as export_register
-from web.cli.common import console, fail, load_settings, with_database
+from resolvers.register.district import contents
+from resolvers.register.suggestion import common_folder
+from resolvers.register.suggestion import suggest as suggest_mapping
+from web.cli.common import UNREACHABLE, console, fail, load_settings, with_database
 
 ROWS_FAILED, NOT_BEGUN = 1, 2  # exit statuses
 KINDS_SHOWN = 20  # kinds of issues in the summary of a run
 
 
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="MAPPING DIRECTORY",
+        help="TOML file that describes the files (docs/guides/register.md), and the directory with the files."
+        " With --suggest the files themselves.",
+    ),
+]
+PreviewRows = Annotated[
+    int | None, typer.Option("--preview", min=1, help="Only show the first rows of each file as they would be stored.")
+]
+
+
 def import_(
-    mapping: Annotated[Path, typer.Argument(help="TOML file that describes the files: docs/guides/register.md.")],
-    directory: Annotated[Path, typer.Argument(help="Directory with the files.")],
+    paths: Paths,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but write.")] = False,
-    rows: Annotated[
-        int | None,
-        typer.Option("--preview", min=1, help="Only show the first rows of each file as they would be stored."),
-    ] = None,
+    rows: PreviewRows = None,
     report: Annotated[Path, typer.Option(help="CSV file for bad and doubtful rows.")] = Path("import-report.csv"),
+    suggest: Annotated[bool, typer.Option("--suggest", help="Only print a first mapping for these files.")] = False,
 ) -> None:
     """Import a register from CSV, XLSX or GeoJSON files. Safe to repeat."""
-
-    async def work(database: Database) -> None:
-        await migrate(database)
-        outcomes.append(await import_files(database, mapping, directory, report, dry_run=dry_run))
-
-    outcomes: list[tuple[Outcome, Report]] = []
+    if suggest:
+        print_suggestion(paths)
+        return
+    if len(paths) != 2:
+        raise typer.BadParameter(
+            "needs a mapping and a directory, or --suggest and files", param_hint="MAPPING DIRECTORY"
+        )
+    mapping, directory = paths
     try:
         load_mapping(mapping)  # a wrong mapping is reported before the database is opened
         if rows is not None:
             for line in preview_lines(mapping, directory, rows):
                 typer.echo(line)
             return
-        with_database(load_settings(), work)
+        outcome = import_and_print(mapping, directory, report, dry_run=dry_run)
     except MappingError as error:
         fail("\n".join(f"{mapping}: {mistake}" for mistake in error.mistakes), NOT_BEGUN)
     except (RegisterError, OSError) as error:
         fail(str(error), NOT_BEGUN)
+    raise typer.Exit(ROWS_FAILED if outcome.total.bad else 0)
+
+
+def import_and_print(mapping: Path, directory: Path, report: Path, *, dry_run: bool) -> Outcome:
+    """Import into the database of the settings, and print the outcome."""
+
+    async def work(database: Database) -> None:
+        await migrate(database)
+        outcomes.append(await import_files(database, mapping, directory, report, dry_run=dry_run))
+
+    outcomes: list[tuple[Outcome, Report]] = []
+    with_database(load_settings(), work)
     outcome, issues = outcomes[0]
     print_outcome(outcome, issues, report, dry_run=dry_run)
-    raise typer.Exit(ROWS_FAILED if outcome.total.bad else 0)
+    return outcome
+
+
+def print_suggestion(files: list[Path]) -> None:
+    """Print a mapping for the files. It names the district of the database, if there is one."""
+    district: tuple[str, str | None] | None = None
+    filled: list[str] = []
+    url = make_url(load_settings().database_url)
+    if url.get_backend_name() != "sqlite" or Path(url.database or "").exists():
+        with suppress(*UNREACHABLE):  # without a database, or in an empty one, there is no district to name
+            district, filled = asyncio.run(database_contents(load_settings().database_url))
+    try:
+        typer.echo(suggest_mapping(files, district, filled), nl=False)
+    except RegisterError as error:
+        fail(str(error), NOT_BEGUN)
+    if district is None:
+        console.print("Write the name of the district into the mapping.", highlight=False)
+    folder = common_folder(files)
+    console.print(f"The files are in {folder}.", soft_wrap=True, markup=False, highlight=False)
+
+
+async def database_contents(url: str) -> tuple[tuple[str, str | None] | None, list[str]]:
+    """The district of a database, and its tables that have rows."""
+    database = Database(url)
+    try:
+        async with database.read() as connection:
+            return await contents(connection)
+    finally:
+        await database.close()
 
 
 async def import_files(

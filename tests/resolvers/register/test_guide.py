@@ -43,4 +43,4 @@ def test_the_guide_can_be_followed_step_by_step(tmp_path: Path, monkeypatch: pyt
             [name] = block.words
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(block.text, "utf-8")
-    assert sum(block.language == "console" for block in steps) == 5
+    assert sum(block.language == "console" for block in steps) == 6
