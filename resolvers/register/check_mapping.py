@@ -13,7 +13,7 @@ from resolvers.register.cell_sources import compile_pattern, interval
 from resolvers.register.convert import CellFormat, converter
 from resolvers.register.errors import InvalidValue, MappingError, Mistake
 from resolvers.register.line_numbers import LineNumbers
-from resolvers.register.mapping import GEOMETRY, ROW, SUFFIXES, FieldMapping, FileMapping, Mapping
+from resolvers.register.mapping import FEATURE_ID, GEOMETRY, ROW, SUFFIXES, FieldMapping, FileMapping, Mapping
 from resolvers.register.tables import TABLES, Field, Kind, Table
 
 KeyPath = tuple[str | int, ...]
@@ -138,6 +138,8 @@ def _field_faults(table: Table, file: FileMapping, field: Field, mapped: FieldMa
         yield path, f"coordinates do not apply to {field.kind.value}"
     elif GEOMETRY in mapped.source_columns:
         yield path, f"{GEOMETRY} does not apply to {field.kind.value}"
+    if FEATURE_ID in mapped.source_columns and file.format != "geojson":
+        yield path, f"{FEATURE_ID} applies only to GeoJSON files"
     yield from _source_faults(mapped, path)
     if mapped.from_ is not None:
         yield from _from_faults(table, file, field, mapped.from_, (*path, "from"))

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import models
 from models.db.sqlite_functions import EARTH_RADIUS_METRES
 from models.db.tables import table_of
-from resolvers.register.convert import CellFormat, converter
 from resolvers.register.errors import DistrictMismatch, FileError, InvalidValue
+from resolvers.register.geometry import polygon
 from resolvers.register.mapping import DistrictMapping
+from resolvers.register.readers.crs import WGS84, UnusableCrs, converted_geometry, crs_conversion
 from resolvers.register.rows import Area
-from resolvers.register.tables import TABLES, Field, Kind
+from resolvers.register.tables import TABLES
 
 DISTRICT = table_of(models.District)
 ZONE = table_of(models.Zone)
@@ -75,11 +76,16 @@ def read_boundary(mapping: DistrictMapping, directory: Path) -> dict[str, Any] |
         features = value.get("features", [value]) if isinstance(value, dict) else []
         feature = features[0] if len(features) == 1 else None
         geometry = feature.get("geometry", feature) if isinstance(feature, dict) else None
-        polygon: dict[str, Any] = converter(Field("boundary", Kind.GEOMETRY), CellFormat())(geometry)
-        return polygon
+        conversion = crs_conversion(value.get("crs") if isinstance(value, dict) else None, WGS84)
+        return polygon(converted_geometry(conversion, geometry) if conversion else geometry, WGS84)
     except OSError as error:
         raise FileError(f"{mapping.boundary}: {error.strerror or 'cannot be read'}") from None
-    except (ValueError, InvalidValue):
+    except UnusableCrs as error:
+        raise FileError(f"{mapping.boundary}: {error}") from None
+    except InvalidValue as invalid:
+        at = f": {invalid.shown}" if invalid.shown else ""
+        raise FileError(f"{mapping.boundary}: not one GeoJSON polygon: {invalid.reason}{at}") from None
+    except (ValueError, RecursionError):
         raise FileError(f"{mapping.boundary}: not one GeoJSON polygon") from None
 
 

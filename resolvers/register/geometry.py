@@ -26,6 +26,8 @@ def polygon(value: Any, datum_name: str) -> dict[str, Any]:
         for ring in _rings(closed):
             if ring[0] != ring[-1]:
                 ring.append(ring[0])
+            if len(ring) < 4:
+                raise InvalidValue("a ring of fewer than three points", str(ring))
         if shape(closed).is_empty:
             raise InvalidValue("an empty polygon")
     except (ValueError, TypeError, IndexError, AttributeError, ShapelyError, RecursionError):

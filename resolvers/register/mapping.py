@@ -16,12 +16,13 @@ from resolvers.register.convert import EXCEL, ISO
 from resolvers.register.tables import TABLES
 
 GEOMETRY = "$geometry"  # stands for the geometry of a GeoJSON feature, which is not one of its properties
+FEATURE_ID = "$id"  # stands for the id of a GeoJSON feature, which is not one of its properties either
 ROW = "$row"  # stands for the number of the row in its file, from 1
 PLACE = re.compile(r"\{([^{}]+)\}")  # of a column in a template
 SUFFIXES = {".csv": "csv", ".csv.gz": "csv.gz", ".xlsx": "xlsx", ".geojson": "geojson"}
 
 Format = Literal["csv", "csv.gz", "xlsx", "geojson"]
-Encoding = Literal["utf-8", "utf-8-sig", "gb18030"]
+Encoding = Literal["utf-8", "utf-8-sig", "gb18030", "utf-16", "windows-1252"]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -193,7 +194,7 @@ class Mapping(_Section):
     """A whole mapping. Its options apply to every file that does not have its own. `files` are keyed by table."""
 
     district: DistrictMapping
-    encoding: Encoding = "utf-8"
+    encoding: Encoding | None = None
     datum: Annotated[str, BeforeValidator(_datum)] = "wgs84"
     time_zone: Zone = None
     no_value: tuple[str, ...] = ()
@@ -214,7 +215,7 @@ class Mapping(_Section):
         return {**options, "files": files}
 
     def with_defaults(self) -> "Mapping":
-        """A copy in which every file has all options."""
+        """A copy in which every file has all options. A file without an encoding is read in the one that it is in."""
         common = {"encoding": self.encoding, "datum": self.datum, "dates": self.dates}
         common["time_zone"] = self.time_zone or self.district.time_zone
 

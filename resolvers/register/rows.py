@@ -307,7 +307,7 @@ def _extract_point(mapped: FieldMapping, cell_format: CellFormat, positions: Seq
 
     def extract(cells: Sequence[Any]) -> tuple[float, float] | None:
         if mapped.column == GEOMETRY:
-            point = geometry.point_coordinates(cells[positions[0]])
+            point = geometry.point_coordinates(cell_format.clean(cells[positions[0]]))
         else:
             x, y = (cell_format.clean(cells[at]) for at in positions)
             if (x is None) != (y is None):

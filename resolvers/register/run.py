@@ -29,9 +29,9 @@ from resolvers.register.errors import RegisterError
 from resolvers.register.key_index import KeyIndex
 from resolvers.register.mapping import Mapping
 from resolvers.register.placement import Geography, relocate_enterprises
-from resolvers.register.readers.files import read_records
+from resolvers.register.readers.files import file_notices, read_records
 from resolvers.register.readers.record import Record
-from resolvers.register.report import ERROR, Counts, Outcome, Report
+from resolvers.register.report import ERROR, WARNING, Counts, Issue, Outcome, Report
 from resolvers.register.rows import Area, Key, RowConverter
 from resolvers.register.tables import GEOGRAPHY, TABLES
 from resolvers.register.write import StaleRows
@@ -147,6 +147,9 @@ class ImportRun:
     async def _import_table(self, contexts: Sequence[BatchContext]) -> Counts:
         counts = Counts()
         for context in contexts:
+            file = context.converter.file
+            notices = [Issue(1, "", "", notice, WARNING) for notice in file_notices(file, self._directory)]
+            self._report.add(file.file, notices)
             async for result in self._import_records(context, self._records(context.converter)):
                 counts += result.counts
                 context.key_index.mark(context.file, result.drafts)

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from resolvers.register.errors import FileError
+from resolvers.register.mapping import GEOMETRY, FileMapping
 from resolvers.register.readers import csv, geojson, xlsx
+from resolvers.register.readers.encodings import GB_18030, detect
 from resolvers.register.readers.record import Record
 from resolvers.register.rows import RowConverter
 
@@ -20,13 +22,23 @@ def read_records(converter: RowConverter, directory: Path) -> Iterator[Record]:
             columns = converter.columns
             return xlsx.read(path, columns, sheet=file.sheet, header=file.header, header_rows=file.header_rows)
         case "geojson":
-            return geojson.read(path, converter.columns)
+            datums = [mapped.datum or file.datum for mapped in file.fields.values() if mapped.column == GEOMETRY]
+            return geojson.read(path, converter.columns, datum=next(filter(None, datums), None) or "wgs84")
         case _:
             return csv.read(
                 path,
                 converter.columns,
-                encoding=file.encoding or "utf-8",
+                encoding=file.encoding,
                 delimiter=file.delimiter,
                 header=file.header,
                 gzipped=file.format == "csv.gz",
             )
+
+
+def file_notices(file: FileMapping, directory: Path) -> list[str]:
+    """What the report says of a file as a whole."""
+    if file.format in ("csv", "csv.gz") and file.encoding is None:
+        encoding = detect(directory / file.file, file.format == "csv.gz")
+        if encoding == GB_18030:
+            return [f'is not UTF-8 and was read as GB 18030; encoding = "{encoding}" in the mapping says so']
+    return []

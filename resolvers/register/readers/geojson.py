@@ -3,13 +3,16 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-from resolvers.register.errors import FileError
-from resolvers.register.mapping import GEOMETRY
-from resolvers.register.readers.csv import open_file
-from resolvers.register.readers.record import LONGEST, Record
+from resolvers.register.datum import Conversion
+from resolvers.register.errors import FileError, InvalidValue
+from resolvers.register.mapping import FEATURE_ID, GEOMETRY
+from resolvers.register.readers.crs import UnusableCrs, converted_geometry, crs_conversion
+from resolvers.register.readers.encodings import open_file
+from resolvers.register.readers.record import LONGEST, Record, UnknownCell
 
 CHUNK = 1 << 16
 SPACE = re.compile(r"[ \t\r\n]*")
@@ -82,39 +85,66 @@ class _Parser:
                     return value
 
 
-def read(path: Path, wanted: Sequence[str]) -> Iterator[Record]:
-    """The wanted properties of each feature, and its geometry if that is wanted. Raises FileError."""
+def read(path: Path, wanted: Sequence[str], *, datum: str) -> Iterator[Record]:
+    """The wanted properties of each feature, and its id and geometry if those are wanted. Raises FileError.
+
+    The line of a record is the number of its feature, because programs write all features into one line. Coordinates
+    are those of the mapping's datum; a `crs` that is another is converted, or refused.
+    """
     with open_file(path, path.suffix == ".gz") as file:
         parser = _Parser(file, path.name)
         if parser.peek() == "\ufeff":
             parser.expect("\ufeff")
         parser.expect("{")
-        has_features = False
+        has_features, conversion = False, None
         while parser.peek() != "}":
             name = parser.value()
             parser.expect(":")
             if name == "features" and parser.peek() == "[":
                 has_features = True
-                yield from _features(parser, wanted)
+                yield from _features(parser, wanted, conversion)
+            elif name == "crs":
+                conversion = _conversion(parser, datum)
+                if has_features and conversion is not None:
+                    parser.fail("crs comes after the features, and must come before them")
             else:
                 parser.value()
             if parser.peek() != "}":
                 parser.expect(",")
+        parser.expect("}")
+        if parser.peek():
+            parser.fail("text after the end of the collection")
         if not has_features:
             parser.fail("not a collection of features")
 
 
-def _features(parser: _Parser, wanted: Sequence[str]) -> Iterator[Record]:
+def _conversion(parser: _Parser, datum: str) -> Conversion | None:
+    try:
+        return crs_conversion(parser.value(), datum)
+    except UnusableCrs as error:
+        parser.fail(str(error))
+
+
+def _features(parser: _Parser, wanted: Sequence[str], conversion: Conversion | None) -> Iterator[Record]:
     parser.expect("[")
-    while parser.peek() != "]":
-        line = parser.line
-        feature = parser.value()
-        properties = feature.get("properties") if isinstance(feature, dict) else None
-        if not isinstance(feature, dict) or not isinstance(properties, dict | None):
-            yield Record(line, reason="not a feature")
-        else:
-            cells = {**(properties or {}), GEOMETRY: feature.get("geometry")}
-            yield Record(line, [cells.get(name) for name in wanted])
+    for number in count(1):
+        if parser.peek() == "]":
+            break
+        yield _record(number, parser.value(), wanted, conversion)
         if parser.peek() != "]":
             parser.expect(",")
     parser.expect("]")
+
+
+def _record(number: int, feature: Any, wanted: Sequence[str], conversion: Conversion | None) -> Record:
+    properties = feature.get("properties") if isinstance(feature, dict) else None
+    if not isinstance(feature, dict) or not isinstance(properties, dict | None):
+        return Record(number, reason="not a feature")
+    geometry = feature.get("geometry")
+    if conversion is not None:
+        try:
+            geometry = converted_geometry(conversion, geometry)
+        except InvalidValue as invalid:
+            geometry = UnknownCell(invalid.reason, invalid.shown)
+    cells = {**(properties or {}), GEOMETRY: geometry, FEATURE_ID: feature.get("id")}
+    return Record(number, [cells.get(name) for name in wanted])

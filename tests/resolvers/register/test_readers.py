@@ -62,7 +62,7 @@ risk_grade = {{ column = "风险等级", values = {{ "较大" = "ORANGE" }} }}
 async def test_a_file_in_another_encoding_than_that_of_the_mapping(database: Database, tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_bytes("id,name\n1,plain\n2,萧山\n".encode("gb18030"))
     mapping = f'{DISTRICT}[enterprises]\nfile = "e.csv"\nfields = {{ external_id = "id", name = "name" }}\n'
-    _, report = await run_import(database, mapping, tmp_path)
+    _, report = await run_import(database, 'encoding = "utf-8"\n' + mapping, tmp_path)
     assert [(r["line"], r["column"], r["reason"]) for r in report] == [
         ("3", "name", "not valid in the mapping's encoding")
     ]
@@ -306,16 +306,16 @@ def collection(path: Path, features: list[dict[str, Any]]) -> None:
 # -- streams --
 
 
-def test_features_are_read_one_by_one_with_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_are_read_one_by_one_with_their_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Chunks may end anywhere, even in the middle of a character or a number.
-    text = '\ufeff{"crs": {"a": [1, {}]},\n"features" : [\n' + ",\n".join(
+    text = '\ufeff{"properties": {"a": [1, {}]},\n"features" : [\n' + ",\n".join(
         json.dumps(feature({"名": "名" * i, "n": i * 10**i}, None), ensure_ascii=False) for i in range(12)
     )
     (tmp_path / "f.geojson").write_text(text + '\n], "bbox": [1.5]}\n', "utf-8")
     for size in (1, 2, 3, 7, 64, 1 << 16):
         monkeypatch.setattr(geojson, "CHUNK", size)
-        records = list(geojson.read(tmp_path / "f.geojson", ["名", "n"]))
-        assert [(r.line, r.cells) for r in records] == [(i + 3, ["名" * i, i * 10**i]) for i in range(12)]
+        records = list(geojson.read(tmp_path / "f.geojson", ["名", "n"], datum="wgs84"))
+        assert [(r.line, r.cells) for r in records] == [(i + 1, ["名" * i, i * 10**i]) for i in range(12)]
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_features_are_read_one_by_one_with_their_lines(tmp_path: Path, monkeypat
 def test_invalid_geojson_is_refused_with_its_line(tmp_path: Path, text: str, line: int) -> None:
     (tmp_path / "f.geojson").write_text(text)
     with pytest.raises(RegisterError, match=rf"f.geojson: line {line}: "):
-        list(geojson.read(tmp_path / "f.geojson", ["a"]))
+        list(geojson.read(tmp_path / "f.geojson", ["a"], datum="wgs84"))
 
 
 async def test_a_truncated_gzip_file_is_refused_before_anything_is_written(database: Database, tmp_path: Path) -> None:
