@@ -26,7 +26,7 @@ from tests.support.sample_values import cursors, ignore_unawaited, names, riches
 
 pytestmark = pytest.mark.usefixtures("unlimited_documents")
 
-OPERATIONS = 5_000 if PROVING else 150
+OPERATIONS = 5_000 if PROVING else 60
 BATCH = 50
 ENTERPRISES = 3
 
@@ -122,7 +122,7 @@ async def test_an_enterprise_gets_the_same_answers_from_its_own_rows_alone(
     assert {name for pair in pairs for name in pair.pool.own} <= set(seen)
     root = graph._schema.query_type
     assert root is not None
-    assert {name for of, name in pairs[0].queries.selected if of == "Query"} == set(root.fields)
+    assert {name for pair in pairs for of, name in pair.queries.selected if of == "Query"} == set(root.fields)
     record_proof(
         "own_file",
         "Random queries by an enterprise: the district's database and its own rows alone give the same answers",

@@ -29,9 +29,9 @@ from tests.support.query_variants import rewritten
 from tests.support.random_queries import ArgumentPool, QueryGenerator
 from tests.support.sample_values import cursors, ignore_unawaited, names, richest, texts
 
-OPERATIONS = 10_000 if PROVING else 200
+OPERATIONS = 10_000 if PROVING else 100
 BATCH = 50
-EVENTS = 1_000 if PROVING else 60
+EVENTS = 1_000 if PROVING else 36
 
 
 @dataclass

@@ -41,7 +41,7 @@ from tests.support.random_actions import (
     table_name,
 )
 
-MACHINES, STEPS = (20, 150) if PROVING else (3, 30)
+MACHINES, STEPS = (20, 150) if PROVING else (2, 20)
 # The steps that one rule takes a row along, at most. With one at a time few rows would reach the end of a life cycle.
 WALK_STEPS = 8
 

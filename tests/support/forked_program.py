@@ -27,6 +27,10 @@ class ForkedProgram:
         self, program: str, arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path | None = None
     ) -> None:
         """Its output goes to the file `out`, and its errors to `err` or else to the same file."""
+        # Now, and not when the program starts: nobody may take what an earlier program wrote there for its output.
+        for file in (out, err):
+            if file is not None:
+                file.write_bytes(b"")
         words = (program, list(arguments), dict(environment), str(out), None if err is None else str(err))
         self._process = FORK_SERVER.Process(target=_run, args=words)
         self._process.start()
@@ -60,10 +64,10 @@ def _run(program: str, arguments: list[str], environment: dict[str, str], out: s
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    flags = os.O_WRONLY | os.O_APPEND
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(os.open(out, flags, 0o644), 1)
-    os.dup2(1 if err is None else os.open(err, flags, 0o644), 2)
+    os.dup2(os.open(out, flags), 1)
+    os.dup2(1 if err is None else os.open(err, flags), 2)
     # As a new interpreter would open them. They stay open to the end of the process.
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", 1 if environment.get("PYTHONUNBUFFERED") else -1, closefd=False)  # noqa: SIM115

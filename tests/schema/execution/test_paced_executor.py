@@ -95,10 +95,11 @@ async def test_no_operation_holds_up_others(graph: Graph, demo: Database, query:
     executor = make_executor(graph, demo, planned=planned, cost_limit=10**12)
     prepared = await executor.prepare(Operation(query, variables(query)), COMMANDER)
     await executor.execute(prepared, COMMANDER)  # compiles plan and statements
-    holds = []
     for _ in range(3):  # garbage is collected in one of them at most
-        holds.append(await longest_hold(asyncio.create_task(executor.execute(prepared, COMMANDER))))
-    assert min(holds) < HOLD_SECONDS
+        hold = await longest_hold(asyncio.create_task(executor.execute(prepared, COMMANDER)))
+        if hold < HOLD_SECONDS:
+            return
+    pytest.fail(f"others waited for {hold:.3f} s")
 
 
 # -- the size of an answer --

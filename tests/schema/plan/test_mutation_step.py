@@ -37,7 +37,7 @@ BATCH = 100
 MISSING = node_id.encode("Hazard", 2**31 - 1)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def collected_between_operations() -> Iterator[None]:
     """Those coroutines are collected between operations: during one, the filter of their warning may not apply."""
     with ignore_unawaited():
@@ -112,7 +112,7 @@ async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncI
 
 @given(data=st.data())
 @settings(
-    max_examples=examples(60, proof=15_000),
+    max_examples=examples(30, proof=15_000),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -25,7 +25,7 @@ from tests.support.query_variants import rewritten
 from tests.support.random_queries import ArgumentPool, QueryGenerator
 from tests.support.sample_values import cursors, ignore_unawaited, names, texts
 
-OPERATIONS = 10_000 if PROVING else 150
+OPERATIONS = 10_000 if PROVING else 60
 ROOTS = ("zone", "venue", "enterprise", "district", "enterprises", "hazards", "inspections", "cases", "venues", "teams")
 
 # Texts with characters that JSON escapes (quotes, backslashes, control characters), and with others that it does not.

@@ -52,15 +52,17 @@ class Fleet:
 
     async def ask(self, token: str, path: str, body: Any, number: int = 0) -> httpx.Response:
         """The response of process `number`, or of the one that has taken its place meanwhile."""
-        while True:
-            process = self.processes[number % PROCESSES]
-            try:
-                headers = {"authorization": f"Bearer {token}"}
-                answer = await self.client.post(process.address + path, json=body, headers=headers)
-            except httpx.TransportError:
-                continue
-            if answer.status_code != 503:
-                return answer
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                process = self.processes[number % PROCESSES]
+                try:
+                    headers = {"authorization": f"Bearer {token}"}
+                    answer = await self.client.post(process.address + path, json=body, headers=headers)
+                except httpx.TransportError:
+                    await asyncio.sleep(0.01)
+                    continue
+                if answer.status_code != 503:
+                    return answer
 
 
 class Load:
