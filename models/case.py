@@ -6,8 +6,8 @@ import enum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.db.column_types import JsonList, UtcTime, named_enum
-from models.db.tables import Registered, Row, Versioned
+from models.db.column_types import EARLIEST, JsonList, UtcTime, named_enum
+from models.db.tables import Registered, Row, Versioned, order_indexes
 
 
 class CaseStatus(enum.Enum):
@@ -43,6 +43,14 @@ class Case(Versioned, Registered, Row, table=True):
         sa.Index(None, "enterprise_id", "id"),
         sa.Index(None, "status", "id"),
         sa.Index(None, "filed_at"),
+        *order_indexes(
+            {"case_": [], "case_enterprise_": ["enterprise_id"]},
+            {
+                "filed": sa.text(f"coalesce(filed_at, {EARLIEST})"),
+                "decided": sa.text(f"coalesce(decided_at, {EARLIEST})"),
+                "fine": sa.text("coalesce(fine_yuan, -1)"),
+            },
+        ),
     )
 
     number: str | None = Field(default=None, unique=True)

@@ -15,7 +15,8 @@ from schema.fields.event_log import whole_log
 from schema.fields.filters import filtered
 from schema.fields.lookups import NodeById, NodesByIds, RowByKey, Singleton
 from schema.fields.source import Node, declare_field
-from schema.types.assistance import AssistanceRequest
+from schema.types.assistance import AssistanceRequest, DutyReport
+from schema.types.camera import Camera
 from schema.types.case import Case
 from schema.types.dispatch import Dispatch
 from schema.types.district import District
@@ -25,10 +26,12 @@ from schema.types.expert import Expert
 from schema.types.hazard import Hazard
 from schema.types.inspection import Inspection
 from schema.types.inspector import Inspector
+from schema.types.measure import ControlMeasure
 from schema.types.nearby import NEARBY_COST, Nearby
 from schema.types.scalars import PointInput
 from schema.types.search import SEARCH_COST, SearchHit
 from schema.types.team import Team
+from schema.types.town import Town
 from schema.types.venue import Venue
 from schema.types.viewer import Viewer
 from schema.types.warehouse import Warehouse
@@ -106,6 +109,10 @@ class Query:
     teams: Connection[Team] = to_many(None, "The teams.")
     warehouses: Connection[Warehouse] = to_many(None, "The warehouses.")
     inspectors: Connection[Inspector] = to_many(None, "The inspectors.")
+    cameras: Connection[Camera] = to_many(None, "The cameras.")
+    towns: Connection[Town] = to_many(None, "The towns and streets.")
+    control_measures: Connection[ControlMeasure] = to_many(None, "The control measures.")
+    duty_reports: Connection[DutyReport] = to_many(None, "The duty reports, newest first.")
     events: Connection[Event] = whole_log("Events of the log, oldest first; an edge's cursor is that of its event.")
     nearby: list[Nearby] = batch(
         nearby.near_point,
@@ -122,7 +129,7 @@ class Query:
     )
     search: list[SearchHit] = batch(
         search.find,
-        description="Rows whose name, address, credit code or specialty contains a text, best first.",
+        description="Rows whose name, address, credit code, specialty or badge contains a text, best first.",
         arguments={
             "text": "The text, 1 to 200 characters.",
             "kinds": "Kinds of rows to search; by default all.",

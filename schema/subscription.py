@@ -14,10 +14,12 @@ from strawberry.types.arguments import StrawberryArgument
 import models
 from models import Subject
 from models.db.tables import table_of
-from models.visibility import Role, Visibility
+from models.visibility import Role
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import portraits
 from resolvers.queries.portrait_counts import Days
+from resolvers.sql.named_rows import NamedRows, id_key, require_rows
+from resolvers.sql.readers import Reader
 from schema.execution.context import Context
 from schema.fields.references import ref
 from schema.fields.source import (
@@ -40,7 +42,7 @@ from schema.types.event import (
     HazardUpdate,
     InspectionUpdate,
     UpdateFilter,
-    event_filter,
+    requested_events,
 )
 from schema.types.inspector import Inspector
 from schema.types.portrait import SCOPE_COST, Portrait, Window
@@ -77,10 +79,12 @@ class EventStream(StreamSource):
         names = [column.key for column in layout.all]
         return value_step(selected.type, lambda event: tuple(getattr(event.row, name) for name in names), objects)
 
-    def filter(self, visibility: Visibility, arguments: dict[str, Any]) -> EventFilter:
-        """Selects the stream's events for this viewer. Raises RequestError."""
+    async def filter(self, reader: Reader, arguments: dict[str, Any]) -> EventFilter:
+        """Selects the stream's events for the reader's viewer. Raises RequestError."""
+        visibility = reader.viewer.visibility
         own = visibility.enterprise if visibility.role is Role.ENTERPRISE else None
-        return replace(event_filter(arguments.get("filter") or None), subjects=self.subjects, own=own)
+        requested = requested_events(arguments.get("filter") or None)
+        return replace(await requested.event_filter(reader), subjects=self.subjects, own=own)
 
 
 PORTRAITS = {
@@ -138,9 +142,13 @@ class PositionStream(StreamSource):
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         return [argument("zone", "Only inspectors assigned to this zone.", strawberry.ID | None, strawberry.UNSET)]
 
-    def zone(self, arguments: dict[str, Any]) -> int | None:
+    async def zone(self, reader: Reader, arguments: dict[str, Any]) -> int | None:
         """The zone's key. Raises RequestError."""
-        return node_id.key_of(arguments["zone"], "Zone") if arguments.get("zone") else None
+        if not arguments.get("zone"):
+            return None
+        zone = node_id.key_of(arguments["zone"], "Zone")
+        await require_rows(reader, [NamedRows(id_key(models.Zone), (zone,))])
+        return zone
 
 
 @strawberry.type(description="Root of subscriptions.")

@@ -22,6 +22,7 @@ import models
 from models.db.sqlite_functions import EARTH_RADIUS_METRES
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
+from resolvers.sql.named_rows import require_rows
 from resolvers.sql.pagination import check_size
 from resolvers.sql.predicates import Condition, Conditions, Predicate
 from resolvers.sql.readers import Reader
@@ -208,6 +209,9 @@ async def _within(
     filter: Conditions,
 ) -> dict[tuple[Any, int], list[RowAt]]:
     """The nearest rows within the circle, for each model and point, in one statement."""
+    named = [*(reader.extra_select.named if reader.extra_select else ()), *(n for c in filter for n in c.named)]
+    if named:
+        await require_rows(reader, named)
     parts: list[tuple[Any, tuple[Predicate, ...]]] = []
     conditions: list[Condition] = []
     for model in tables:

@@ -28,6 +28,7 @@ class SearchKind(enum.Enum):
     EXPERT = "expert"
     TEAM = "team"
     WAREHOUSE = "warehouse"
+    INSPECTOR = "inspector"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ SEARCHED_TABLES: dict[SearchKind, SearchedTable] = {
     SearchKind.EXPERT: SearchedTable(models.Expert, (models.Expert.specialties,), personal=(models.Expert.full_name,)),
     SearchKind.TEAM: SearchedTable(models.Team, (models.Team.name,)),
     SearchKind.WAREHOUSE: SearchedTable(models.Warehouse, (models.Warehouse.name,)),
+    SearchKind.INSPECTOR: SearchedTable(
+        models.Inspector, (models.Inspector.badge,), personal=(models.Inspector.full_name,)
+    ),
 }
 
 

@@ -81,6 +81,11 @@ def null_times_last(column: Any) -> SortKey:
     return SortKey(column, LATEST)
 
 
+def null_numbers_first(column: Any) -> SortKey:
+    """A key on a number of 0 or more: rows without one sort before all others."""
+    return SortKey(column, "-1")
+
+
 def null_grades_first(column: Any) -> SortKey:
     """A key on a grade: rows without one sort before all others."""
     return SortKey(column, "0")

@@ -106,6 +106,10 @@ class Predicate:
         """The parameter for a filter's value. Raises RequestError (BAD_INPUT) for an impossible value."""
         return value
 
+    def parameters(self, name: str, value: Any, request: RequestTime) -> dict[str, Any]:
+        """The values of the parameters that `sql` uses. Raises RequestError (BAD_INPUT) for an impossible value."""
+        return {name: self.convert(value, request)} if self.takes_value else {}
+
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         """The condition in SQL, with its value as the parameter `name` and the time as the parameter `now`."""
         raise NotImplementedError
@@ -143,6 +147,13 @@ class Among(Predicate):
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         return among(table_column(self.column), name, sqlite)
+
+
+class Texts(Among):
+    """`Among` texts that clients give."""
+
+    def convert(self, value: Any, request: RequestTime) -> Any:
+        return [checked_text(text) for text in value]
 
 
 class InternalMembers(Among):
@@ -374,10 +385,11 @@ class Flag(Predicate):
 
 @dataclass(frozen=True)
 class Condition:
-    """A predicate with its value."""
+    """A predicate with its value. `named` are the rows that the value names (resolvers/sql/named_rows.py)."""
 
     predicate: Predicate
     value: Any = None
+    named: tuple[Any, ...] = ()
 
 
 Conditions = Sequence[Condition]

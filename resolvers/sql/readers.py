@@ -52,6 +52,10 @@ class Reader(Protocol):
         """Gets what the operation shows of enterprises' personal data."""
 
     @property
+    def known(self) -> "KnownRows":
+        """Rows that are known to exist."""
+
+    @property
     def extra_select(self) -> ExtraSelect | None:
         """What a batch function is to select besides its own columns."""
 
@@ -69,6 +73,20 @@ class Reader(Protocol):
         """
 
 
+class KnownRows:
+    """Rows that everybody may see and that are known to exist, by how clients named them (resolvers/sql/named_rows.py).
+
+    The operations of a process share the set `rows`. `checked` says that this operation looked for rows: then it runs
+    more statements than its plan.
+    """
+
+    __slots__ = ("checked", "rows")
+
+    def __init__(self, rows: set[Any] | None = None) -> None:
+        self.rows: set[Any] = set() if rows is None else rows
+        self.checked = False
+
+
 @dataclass(slots=True)  # frozen would cost four times as much to make
 class RequestInfo:
     """What an operation takes from its request: viewer, time, the district's zone, and the signer of addresses.
@@ -81,19 +99,32 @@ class RequestInfo:
     zone: ZoneInfo
     signer: Signer | None
     disclosures: set[Disclosure] = field(default_factory=set)
+    known: KnownRows = field(default_factory=KnownRows)
 
 
 class DriverReader:
     """Reads through a pool's `fetch`. `fetch` gives the driver's own rows, with undecoded values."""
 
-    __slots__ = ("_fetch", "disclosures", "extra_select", "now", "request", "signer", "sqlite", "viewer", "zone")
+    __slots__ = (
+        "_fetch",
+        "disclosures",
+        "extra_select",
+        "known",
+        "now",
+        "request",
+        "signer",
+        "sqlite",
+        "viewer",
+        "zone",
+    )
 
     def __init__(
         self, request: RequestInfo, fetch: Fetch, *, sqlite: bool, extra_select: ExtraSelect | None = None
     ) -> None:
         self.request, self.extra_select = request, extra_select
         self.viewer, self.now, self.zone, self.signer = request.viewer, request.now, request.zone, request.signer
-        self._fetch, self.sqlite, self.disclosures = fetch, sqlite, request.disclosures
+        self._fetch, self.sqlite = fetch, sqlite
+        self.disclosures, self.known = request.disclosures, request.known
 
     def with_extra_select(self, extra_select: ExtraSelect) -> "DriverReader":
         return DriverReader(self.request, self._fetch, sqlite=self.sqlite, extra_select=extra_select)
@@ -130,8 +161,10 @@ class OperationReader:
         zone: ZoneInfo,
         signer: Signer | None = None,
         disclosures: set[Disclosure] | None = None,
+        known: KnownRows | None = None,
     ) -> None:
         self.viewer, self.now, self.zone, self.signer = viewer, now, zone, signer
+        self.known = known or KnownRows()
         self.disclosures: set[Disclosure] = set() if disclosures is None else disclosures
         self.sqlite = database.sqlite
         self._database = database

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select
 
 from models.db.tables import table_of
 from resolvers.sql import authorization, selects
+from resolvers.sql.named_rows import NamedRows, require_rows
 from resolvers.sql.pagination import Page, Slice, cut_page
 from resolvers.sql.predicates import Condition, Predicate
 from resolvers.sql.readers import Reader
@@ -22,12 +23,14 @@ STATEMENTS_CACHED = 64  # of one source, by shape
 class SelectedColumns(NamedTuple):
     """What is selected of each row.
 
-    Columns of equal `shape` are written with the same text; only the `values` of their parameters differ.
+    Columns of equal `shape` are written with the same text; only the `values` of their parameters differ. `named` are
+    the rows that the values name (resolvers/sql/named_rows.py).
     """
 
     write: Callable[[], Sequence[ColumnElement[Any]]]
     shape: Hashable = ()
     values: dict[str, Any] | None = None
+    named: tuple[NamedRows, ...] = ()
 
 
 class RowSource:
@@ -38,7 +41,8 @@ class RowSource:
     has just written. Without `selected` all columns of the table are read. Rows are as the reader's `fetch` gives them;
     where they belong to parents, the last value of each row is its parent's key.
 
-    Prepared statements are cached, so one source must always get the same kind of reader.
+    Prepared statements are cached, so one source must always get the same kind of reader. All methods raise
+    RequestError (NOT_FOUND) where a condition names a row that the viewer does not see.
     """
 
     def __init__(self, model: Any, relation: Relation, *, scoped: bool = True) -> None:
@@ -53,7 +57,7 @@ class RowSource:
         if not keys:
             return {}
         selected = selected or self._all_columns
-        predicates, values = self._filter(reader, (), selected)
+        predicates, values = await self._filter(reader, (), selected)
         shape = "key", predicates, selected.shape
         statement = self._statements.get(shape)
         if statement is None:
@@ -77,7 +81,7 @@ class RowSource:
     ) -> dict[Any, Slice]:
         """By key, the page of the parent's rows. Without `ends`, whether there are rows beyond it stays unknown."""
         selected = selected or self._all_columns
-        predicates, values = self._filter(reader, conditions, selected)
+        predicates, values = await self._filter(reader, conditions, selected)
         values |= page.parameters
         single = self.relation.key is None or len(keys) == 1
         write = selects.one_page if single else selects.pages
@@ -104,7 +108,7 @@ class RowSource:
     ) -> dict[Any, list[Any]]:
         """By key, all rows of the parent, sorted by `order`. For relations that are short by nature."""
         selected = selected or self._all_columns
-        predicates, values = self._filter(reader, conditions, selected)
+        predicates, values = await self._filter(reader, conditions, selected)
         write = selects.all_rows if self.relation.key is None else selects.by_key
         shape = "all", predicates, selected.shape
         statement = self._statements.get(shape)
@@ -117,7 +121,7 @@ class RowSource:
 
     async def counts(self, reader: Reader, keys: list[Any], conditions: Sequence[Condition] = ()) -> dict[Any, int]:
         """By key, how many rows the parent has."""
-        predicates, values = self._filter(reader, conditions, self._all_columns)
+        predicates, values = await self._filter(reader, conditions, self._all_columns)
         shape = "count", predicates
         statement = self._statements.get(shape)
         if statement is None:
@@ -128,10 +132,13 @@ class RowSource:
             return {keys[0]: rows[0][0]}
         return dict.fromkeys(keys, 0) | {row[0]: row[1] for row in rows}
 
-    def _filter(
+    async def _filter(
         self, reader: Reader, conditions: Sequence[Condition], selected: SelectedColumns
     ) -> tuple[tuple[Predicate, ...], dict[str, Any]]:
         """The predicates of the statement, the viewer's scope included, and the values of its parameters."""
+        named = [*selected.named, *(each for condition in conditions for each in condition.named)]
+        if named:
+            await require_rows(reader, named)
         if self._scoped:
             conditions = [*conditions, *authorization.row_conditions(self.model, reader.viewer.visibility)]
         values = selects.parameters(conditions, reader) if conditions else {"now": reader.now}

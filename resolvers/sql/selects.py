@@ -26,13 +26,14 @@ class ExtraSelect:
     """A JSON text that a batch function selects for each row it finds, in the same statement.
 
     `write` gives the expression for a model's rows. Expressions of equal `owner` and `shape` have equal texts; only the
-    `values` of their parameters differ.
+    `values` of their parameters differ. `named` are the rows that they name (resolvers/sql/named_rows.py).
     """
 
     owner: Hashable
     shape: Hashable
     write: Callable[[Any], ColumnElement[Any]] = field(compare=False)
     values: dict[str, Any] = field(compare=False)
+    named: tuple[Any, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +59,10 @@ class Relation:
 
 def parameters(conditions: Conditions, reader: RequestTime) -> dict[str, Any]:
     """The values of the conditions and the time, by the names that `where` gives the parameters."""
-    values = {
-        f"w{i}": condition.predicate.convert(condition.value, reader)
-        for i, condition in enumerate(conditions)
-        if condition.predicate.takes_value
-    }
-    return {"now": reader.now, **values}
+    values = {"now": reader.now}
+    for i, condition in enumerate(conditions):
+        values |= condition.predicate.parameters(f"w{i}", condition.value, reader)
+    return values
 
 
 def where(predicates: Sequence[Predicate], sqlite: bool) -> list[ColumnElement[bool]]:

@@ -32,7 +32,17 @@ from models.visibility import Role
 from resolvers.errors import ErrorCode
 from schema.build import Graph
 from schema.execution.errors import coded_error
-from schema.execution.field_costs import ONE, CountedField, Length, Size, Sizes, ValueCount, counted_field
+from schema.execution.field_costs import (
+    COUNTED,
+    ONE,
+    CountedField,
+    Length,
+    Size,
+    Sizes,
+    ValueCount,
+    branches,
+    counted_field,
+)
 from schema.plan.selections import SKIP, Fields, fragments_of, walk
 from schema.plan.variables import named_variables
 
@@ -253,6 +263,13 @@ class SelectionCosts:
             amount.add(value)
         if field.cost.read:
             amount.add(Amount(field.cost.read * BYTES), field.length(field.cost.read_for_each, 1, arguments))
+        if "filter" in arguments:
+            # Each filter in `or` and `not` is one more condition on every row that is read.
+            count, sizes = branches(arguments["filter"])
+            amount.constant += count * COUNTED * BYTES
+            for size in sizes:
+                if size.variable in self._large:
+                    amount.add(Amount(COUNTED * BYTES), (1, (size,)))
         if self._large:
             # Each use of a long list is read, compared with rows, and sent to the database.
             for name in self._large & {name for each in arguments.values() for name in named_variables(each)}:

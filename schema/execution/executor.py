@@ -15,7 +15,7 @@ from resolvers.access_log import AccessLog
 from resolvers.disclosures import Disclosure
 from resolvers.errors import ErrorCode
 from resolvers.evidence.signed_urls import Signer
-from resolvers.sql.readers import OperationReader, RequestInfo
+from resolvers.sql.readers import KnownRows, OperationReader, RequestInfo
 from schema.build import Graph
 from schema.execution import limits
 from schema.execution.bounds import ANSWER_LIMIT, Bounds, OperationStopped, Run
@@ -69,6 +69,7 @@ class Executor:
         self._write_access, self._signer = WriteAccess(database, notify, announced), signer
         self._cost_limits = {role: cost_limit * quarters // 4 for role, quarters in COST_QUARTERS.items()}
         self.access_log = access_log
+        self._known: set[Any] = set()  # see KnownRows
         plan_cache = partial(PlanCache, graph, sqlite=database.sqlite)
         self._documents = Documents(graph, plan_cache, introspection=introspection)
         self.bounds, self._pace = Bounds(deadline, answer_limit), Pace()
@@ -161,14 +162,16 @@ class Executor:
         return await self.plans.data(operation, info, root)
 
     def request_info(self, viewer: Viewer) -> RequestInfo:
-        return RequestInfo(viewer, self._clock(), self.zone, self._signer)
+        return RequestInfo(viewer, self._clock(), self.zone, self._signer, known=KnownRows(self._known))
 
     def reader(self, viewer: Viewer) -> OperationReader:
         """Reads for this viewer, at this time."""
         return self._reader(self.request_info(viewer))
 
     def _reader(self, info: RequestInfo) -> OperationReader:
-        return OperationReader(self._database, info.viewer, info.now, info.zone, info.signer, info.disclosures)
+        return OperationReader(
+            self._database, info.viewer, info.now, info.zone, info.signer, info.disclosures, info.known
+        )
 
     def _context(self, info: RequestInfo) -> Context:
         return Context(self._reader(info), self._write_access, pace=self._pace)

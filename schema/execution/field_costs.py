@@ -49,7 +49,14 @@ class ValueCount(NamedTuple):
     variable: str
 
 
-Size = str | Window | ValueCount  # a variable that is a size, or what gives one
+class BranchCount(NamedTuple):
+    """How many filters are in the `or` and `not` of a variable that is a filter, or with `inner` one of them."""
+
+    variable: str
+    inner: bool
+
+
+Size = str | Window | ValueCount | BranchCount  # a variable that is a size, or what gives one
 Length = tuple[float, tuple[Size, ...]]  # a factor, and the sizes that multiply it
 ONE: Length = (1, ())
 
@@ -72,6 +79,8 @@ class Sizes:
                 return page_size(self._value(size))
             case ValueCount(variable=name):
                 return count_values(self._value(name))
+            case BranchCount(variable=name, inner=inner):
+                return max(count_objects(self._value(name)) - (not inner), 0)
             case Window():
                 first, last = (self._value(end.name.value) if isinstance(end, VariableNode) else end for end in size)
                 return days(getattr(first, "value", first), getattr(last, "value", last))
@@ -102,6 +111,35 @@ def count_values(value: Any) -> int:
         if isinstance(value, list | dict):
             waiting.extend(value.values() if isinstance(value, dict) else value)
     return count
+
+
+def count_objects(value: Any) -> int:
+    """The number of objects in lists and objects, itself included."""
+    count, waiting = 0, [value]
+    while waiting:
+        value = waiting.pop()
+        count += isinstance(value, dict)
+        if isinstance(value, list | dict):
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+    return count
+
+
+def branches(filter: ValueNode) -> tuple[int, list[BranchCount]]:
+    """How many filters a filter has in its `or` and `not`: so many, and those of variables."""
+    count, sizes = -1, list[BranchCount]()  # the filter itself is none
+    waiting: list[tuple[ValueNode, bool]] = [(filter, False)]
+    while waiting:
+        value, inner = waiting.pop()
+        match value:
+            case VariableNode():
+                count += not inner
+                sizes.append(BranchCount(value.name.value, inner))
+            case ListValueNode():
+                waiting += [(each, True) for each in value.values]
+            case ObjectValueNode():
+                count += 1
+                waiting += [(f.value, True) for f in value.fields if f.name.value in ("or", "not")]
+    return max(count, 0), sizes
 
 
 def days(first: Any, last: Any) -> int:

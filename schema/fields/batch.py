@@ -157,7 +157,7 @@ class Batch(FieldSource):
             def write(model: Any) -> ColumnElement[Any]:
                 return json_object(entries[model], requests.writer, model.__table__)
 
-            return ExtraSelect(owner, requests.shape, write, requests.values)
+            return ExtraSelect(owner, requests.shape, write, requests.values, requests.named)
 
         return extra_select
 

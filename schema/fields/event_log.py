@@ -10,6 +10,7 @@ import models
 from resolvers.queries import timeline
 from resolvers.sql.pagination import Order, Slice, SortKey, make_page
 from resolvers.sql.predicates import Condition
+from resolvers.sql.readers import Reader
 from schema.execution.context import Context, Record, RowSet
 from schema.fields.connections import Connection, LazyConnection, ToMany, page_arguments
 from schema.fields.source import (
@@ -24,7 +25,7 @@ from schema.fields.source import (
 from schema.plan.root_steps import EventLogStep, LogRequest
 from schema.plan.sql_json_scopes import JsonWriter
 from schema.plan.steps import Step
-from schema.types.event import Event, UpdateFilter, event_filter
+from schema.types.event import Event, UpdateFilter, requested_events
 
 
 class LogConnection(LazyConnection):
@@ -67,18 +68,22 @@ class Log(ToMany):
             *page_arguments(),
         ]
 
-    def log_request(self, arguments: dict[str, Any]) -> LogRequest:
+    async def log_request(self, reader: Reader, arguments: dict[str, Any]) -> LogRequest:
         """The events that the arguments ask for, and the page of them. Raises RequestError."""
+        requested = requested_events(arguments.get("filter"))
         names = ("first", "after", "last", "before")
         bounds: dict[str, Any] = {name: arguments[name] for name in names if arguments.get(name) is not None}
         cursors: dict[str, str] = {name: bounds.pop(name) for name in ("after", "before") if name in bounds}
-        condition = Condition(timeline.EventsMatching(event_filter(arguments.get("filter"))))
-        return LogRequest(
-            (condition,), make_page(NEWEST_FIRST if self.newest_first else OLDEST_FIRST, **bounds), cursors
-        )
+        page = make_page(NEWEST_FIRST if self.newest_first else OLDEST_FIRST, **bounds)
+        condition = Condition(timeline.EventsMatching(await requested.event_filter(reader)))
+        return LogRequest((condition,), page, cursors)
 
-    def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
-        request = self.log_request(arguments)
+    async def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
+        async def load(keys: list[Any]) -> list[Any]:
+            return [await self.log_request(context.reader, arguments)] * len(keys)
+
+        # Once for the lists of many parents.
+        request = await context.load(("log request", self, repr(sorted(arguments.items()))), load, ())
         rows = RowSet(models.Event, self.relation(field), request.conditions)
         return LogConnection(context, rows, request, None if self.key is None else parent.row.id)
 
@@ -87,7 +92,7 @@ class Log(ToMany):
             return None
         related, selection = self.selection(selected, rows, planner)
         arguments = planner.arguments(selected)
-        return EventLogStep(related, selection, lambda state: self.log_request(arguments(state)))
+        return EventLogStep(related, selection, lambda state: self.log_request(state.reader, arguments(state)))
 
     def sql_json(self, selected: SelectedField, compiler: JsonCompiler) -> JsonWriter | None:
         return None

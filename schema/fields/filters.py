@@ -7,40 +7,94 @@ from typing import Any
 
 import strawberry
 
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import ErrorCode, RequestError, checked_text
 from resolvers.sql import authorization
+from resolvers.sql.composition import Join, composed
+from resolvers.sql.named_rows import NamedRows, RowKey, id_key
 from resolvers.sql.predicates import Condition, Contains, Flag, Predicate
 from schema.execution.context import Requester
 from schema.fields.batch import BatchArgument
 from schema.fields.source import NODES
 from schema.types import node_id
 
+DEPTH_MAXIMUM = 4  # of filters within `or` and `not`
+BRANCHES_MAXIMUM = 32  # of filters within `or` and `not`, in all
+
 
 @dataclass(frozen=True)
 class FilterField:
-    """The predicate of a filter's field. If the field takes global ids, `node` is their type."""
+    """The predicate of a filter's field.
+
+    If the field takes global ids, `node` is their type; if it takes other keys of rows, `by` is what they are. `within`
+    are the whole numbers that it takes.
+    """
 
     predicate: Predicate
     node: str | None = None
+    by: RowKey | None = None
+    within: range | None = None
 
-    def plain(self, value: Any) -> Any:
-        """The value that the predicate takes: global ids become keys. Raises RequestError for a bad id."""
-        if self.node is None:
-            return value
-        if isinstance(value, list):
-            return [node_id.key_of(text, self.node) for text in value]
-        return node_id.key_of(value, self.node)
+    def condition(self, name: str, predicate: Predicate, value: Any) -> Condition:
+        """The predicate with the value that it takes. Raises RequestError for a bad id or an unknown number."""
+        if self.within is not None and (unknown := [number for number in value if number not in self.within]):
+            first, last = self.within[0], self.within[-1]
+            raise RequestError(
+                ErrorCode.BAD_INPUT,
+                f"The filter's `{camel(name)}` takes numbers from {first} to {last}, not {unknown[0]}.",
+            )
+        by = self.by
+        values = value if isinstance(value, list) else [value]
+        if self.node is not None:
+            by, values = id_key(NODES[self.node].row), [node_id.key_of(text, self.node) for text in values]
+        elif by is not None:
+            values = [checked_text(text) for text in values]
+        if by is None:
+            return Condition(predicate, value)
+        named = NamedRows(by, tuple(values))
+        return Condition(predicate, values if isinstance(value, list) else values[0], (named,))
 
 
 def filter_field(predicate: Predicate, description: str, node: str | None = None) -> Any:
     """A field of a filter input."""
-    metadata = {"filter": FilterField(predicate, node)}
-    return strawberry.field(default=strawberry.UNSET, description=description, metadata=metadata)
+    return field_with(FilterField(predicate, node), description)
+
+
+def field_with(field: FilterField, description: str) -> Any:
+    return strawberry.field(default=strawberry.UNSET, description=description, metadata={"filter": field})
 
 
 def any_id(node: str, predicate: Predicate, description: str) -> list[strawberry.ID] | None:
     """Global ids of the type `node`, any of which may match."""
     return filter_field(predicate, description, node)  # type: ignore[no-any-return]  # it stands for the value
+
+
+def any_code(by: RowKey, predicate: Predicate, description: str) -> list[str] | None:
+    """Codes of rows, any of which may match."""
+    return field_with(FilterField(predicate, by=by), description)  # type: ignore[no-any-return]  # as above
+
+
+def any_number(numbers: range, predicate: Predicate, description: str) -> list[int] | None:
+    """Whole numbers, any of which may match."""
+    return field_with(FilterField(predicate, within=numbers), description)  # type: ignore[no-any-return]  # as above
+
+
+def alternatives() -> Any:
+    """The field `or` of a filter input."""
+    return strawberry.field(
+        name="or",
+        default=strawberry.UNSET,
+        description="At least one of these filters holds as well; none of an empty list does. With `not` at most"
+        f" {BRANCHES_MAXIMUM} filters in all, {DEPTH_MAXIMUM} deep.",
+    )
+
+
+def opposite() -> Any:
+    """The field `not` of a filter input."""
+    return strawberry.field(
+        name="not",
+        default=strawberry.UNSET,
+        description="This filter does not hold, as where a condition is on what the row does not have.",
+    )
 
 
 def one_id(node: str, predicate: Predicate, description: str) -> strawberry.ID | None:
@@ -66,19 +120,44 @@ def part_of(description: str, *columns: Any, personal: tuple[Any, ...] = ()) -> 
 def conditions(node: Any, filter: Any, requester: Requester) -> tuple[Condition, ...]:
     """The conditions of a filter on rows of a node type; `filter` is its input, or a mapping by field.
 
-    Raises RequestError for a field that the type does not have or the viewer may not use, and for a bad id.
+    Raises RequestError for a field that the type does not have or the viewer may not use, for a bad id, and for too
+    many filters in `or` and `not`.
     """
     if filter is None or filter is strawberry.UNSET:
         return ()
+    values = given(filter)
+    if "or_" in values or "not_" in values:
+        check_branches(filter)
+    return tuple(condition(node, name, value, requester) for name, value in values.items())
+
+
+def given(filter: Any) -> dict[str, Any]:
+    """The fields of a filter that have a value."""
     values = filter if isinstance(filter, Mapping) else filter.__dict__
-    return tuple(
-        condition(node, name, value, requester)
-        for name, value in values.items()
-        if value is not None and value is not strawberry.UNSET
-    )
+    return {name: value for name, value in values.items() if value is not None and value is not strawberry.UNSET}
+
+
+def check_branches(filter: Any) -> None:
+    """Raises RequestError for too many or too deep filters in `or` and `not`."""
+    count, level, branches = 0, 0, [filter]
+    while branches:
+        inner = [given(branch) for branch in branches]
+        branches = [
+            one for each in inner for one in (*each.get("or_", ()), *([each["not_"]] if "not_" in each else ()))
+        ]
+        count, level = count + len(branches), level + bool(branches)
+        if count > BRANCHES_MAXIMUM or level > DEPTH_MAXIMUM:
+            raise RequestError(
+                ErrorCode.BAD_INPUT,
+                f"A filter's `or` and `not` may have {BRANCHES_MAXIMUM} filters in all, {DEPTH_MAXIMUM} deep.",
+            )
 
 
 def condition(node: Any, name: str, value: Any, requester: Requester) -> Condition:
+    if name in ("or_", "not_"):
+        branches = value if name == "or_" else [value]
+        parts = [composed(Join.ALL, (condition(node, *each, requester) for each in given(b).items())) for b in branches]
+        return composed(Join.ANY if name == "or_" else Join.NONE, parts)
     field: FilterField | None = node.filters.get(name)
     if field is None:
         raise RequestError(ErrorCode.BAD_INPUT, f"The filter's `{camel(name)}` does not apply to {node.__name__}.")
@@ -88,7 +167,7 @@ def condition(node: Any, name: str, value: Any, requester: Requester) -> Conditi
         raise RequestError(ErrorCode.FORBIDDEN, f"The filter's `{camel(name)}` needs the right to see personal data.")
     if not authorization.may_filter_by(predicate, visibility):
         raise RequestError(ErrorCode.FORBIDDEN, f"The filter's `{camel(name)}` looks into rows that you may not see.")
-    return Condition(predicate.for_value(value), field.plain(value))
+    return field.condition(name, predicate.for_value(value), value)
 
 
 def camel(name: str) -> str:
@@ -108,4 +187,5 @@ def filtered(node: str, description: str) -> BatchArgument:
 def filter_fields(filter: Any) -> dict[str, FilterField]:
     """By name, the fields that a filter input declares with a predicate of their own; none without an input."""
     definition = getattr(filter, "__strawberry_definition__", None)
-    return {f.python_name: f.metadata["filter"] for f in definition.fields} if definition else {}
+    fields = definition.fields if definition else ()
+    return {f.python_name: f.metadata["filter"] for f in fields if "filter" in f.metadata}

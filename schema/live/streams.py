@@ -2,15 +2,16 @@
 
 import datetime as dt
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from models.db.database import Database
 from models.visibility import PERSONAL_DATA, Role, Scope, Viewer, Visibility
 from resolvers.disclosures import Disclosure, is_kept
 from resolvers.errors import ErrorCode, RequestError
+from resolvers.sql.readers import OperationReader
 from schema.execution.context import Context
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
@@ -23,6 +24,8 @@ from subscriptions.event_log import CursorRefused, DatabaseLog
 from subscriptions.feed import Feed, Message, Sink
 from subscriptions.state_stream import Source, StateStreams
 
+T = TypeVar("T")
+Arguments = dict[str, Any]  # of a subscription's root
 # By the key of a group and the number of an event: whose personal data its rendering shows.
 Disclosed = OrderedDict[tuple[Hashable, int], frozenset[Disclosure]]
 # More than the renderings that the feed keeps (RENDERED_BYTES / OVERHEAD there), so that each of them is here.
@@ -92,29 +95,32 @@ class LiveStreams:
         request = subscription_request(self._executor.graph, operation, visibility)
         match request.stream:
             case EventStream() as stream:
-                event_filter = stream.filter(visibility, request.arguments)
+                event_filter = await self._read(visibility, stream.filter, request.arguments)
                 after = await self._start_number(resume or request.after)
                 return PreparedEventStream(self, request, viewer.identity, event_filter, after, viewer)
             case PortraitStream() as stream:
                 scope = PortraitScope(*stream.scope(request.arguments))
-                await self._check_portrait(scope, visibility)
+                if not await self._read(visibility, lambda reader, _: scope.visible(Context(reader)), {}):
+                    raise RequestError(ErrorCode.FORBIDDEN, "The portrait does not exist, or you may not see it.")
                 portrait = PortraitSource(self._sources, self.renderer(request), scope, viewer.identity)
                 return PreparedStateStream(self, request, viewer.identity, portrait)
             case PositionStream() as stream:
                 if visibility.role is Role.ENTERPRISE:
                     raise RequestError(ErrorCode.FORBIDDEN, "Enterprises may not see positions.")
-                zone = stream.zone(request.arguments)
+                zone = await self._read(visibility, stream.zone, request.arguments)
                 positions = PositionSource(self._sources, self.renderer(request), zone, viewer.identity)
                 return PreparedStateStream(self, request, viewer.identity, positions)
         raise RequestError(ErrorCode.BAD_DOCUMENT, "Ask for one of the streams of Subscription.")
 
-    async def _check_portrait(self, scope: PortraitScope, visibility: Visibility) -> None:
-        context = self.context(visibility)
+    async def _read(
+        self, visibility: Visibility, read: Callable[[OperationReader, Arguments], Awaitable[T]], arguments: Arguments
+    ) -> T:
+        """What a stream reads of its arguments. Raises RequestError."""
+        reader = self._executor.reader(Viewer(visibility))
         try:
-            if not await scope.visible(context):
-                raise RequestError(ErrorCode.FORBIDDEN, "The portrait does not exist, or you may not see it.")
+            return await read(reader, arguments)
         finally:
-            await context.reader.close()
+            await reader.close()
 
     async def _start_number(self, cursor: str | None) -> int | None:
         """The number of the event to resume after; None for what happens from now on. Raises RequestError."""

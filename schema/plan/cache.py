@@ -196,6 +196,8 @@ class PlanRunner:
                 fetch = plan.counting(fetch)
             reader = DriverReader(info, fetch, sqlite=self._sqlite)
             [result] = await step.run(ExecutionState(coerced, reader, limit, size), [root])
+            if info.known.checked and not plan.single:
+                plan.single = None
             data = orjson.dumps(result)
             if len(data) > limit:
                 raise OperationStopped(ErrorCode.TOO_LARGE)
@@ -206,7 +208,8 @@ class PlanRunner:
         try:
             return await self._pool.read(work, single=bool(plan.single))
         except MultipleStatements:
-            plan.single = False
+            # A statement that looked for named rows does not count: the next execution does without it.
+            plan.single = plan.single if info.known.checked else False
             return await self._pool.read(work)
 
 

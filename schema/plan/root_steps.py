@@ -1,6 +1,6 @@
 """Steps of the root: rows by global id, the only row of a table, and the event log."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,7 +104,7 @@ class EventLogStep:
 
     related: RelatedRows
     selection: ConnectionSelection
-    make_request: Callable[[ExecutionState], LogRequest]
+    make_request: Callable[[ExecutionState], Awaitable[LogRequest]]
     required = True
 
     @property
@@ -112,7 +112,7 @@ class EventLogStep:
         return self.selection.statements + 1
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
-        request = self.make_request(state)
+        request = await self.make_request(state)
         page, epoch = request.page, ""
         if self.selection.rows:
             log = await timeline.state(state.reader)

@@ -68,7 +68,7 @@ class SqlJsonCompiler:
                 for i, one in enumerate(layout.all)
             ]
 
-        return SelectedColumns(columns, requests.shape, requests.values)
+        return SelectedColumns(columns, requests.shape, requests.values, requests.named)
 
     def objects(self, graph_type: Any, nodes: Sequence[FieldNode]) -> JsonEntries | None:
         named = get_named_type(graph_type)

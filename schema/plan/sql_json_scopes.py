@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, bindparam
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from resolvers.sql import authorization, selects
+from resolvers.sql.named_rows import NamedRows
 from resolvers.sql.pagination import Page
 from resolvers.sql.predicates import Predicate
 from schema.plan.row_steps import RowsRequest
@@ -76,19 +77,22 @@ class ScopeRequests(NamedTuple):
     writer: ScopeWriter
     shape: Hashable
     values: dict[str, Any]
+    named: tuple[NamedRows, ...]
 
 
 def scope_requests(scopes: Sequence[QueryScope], state: ExecutionState) -> ScopeRequests:
     requests: list[tuple[tuple[Predicate, ...], Page | None]] = []
     shape: list[Hashable] = []
     values: dict[str, Any] = {"now": state.now}
+    named: list[NamedRows] = []
     for scope in scopes:
         rows = scope.rows(state)
         conditions = [*rows.conditions, *authorization.row_conditions(scope.model, state.viewer.visibility)]
         predicates = tuple(c.predicate for c in conditions)
+        named += [each for condition in conditions for each in condition.named]
         requests.append((predicates, rows.page))
         shape.append((predicates, rows.page and rows.page.shape))
         parameters = selects.parameters(conditions, state.reader)
         parameters |= {} if rows.page is None else rows.page.parameters
         values |= {f"l{scope.number}{name}": value for name, value in parameters.items()}
-    return ScopeRequests(ScopeWriter(requests), tuple(shape), values)
+    return ScopeRequests(ScopeWriter(requests), tuple(shape), values, tuple(named))

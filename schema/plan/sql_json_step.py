@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, bindparam
 
 from resolvers.disclosures import BEGIN, Disclosure, unmarked, unmarked_bytes
 from resolvers.errors import ErrorCode
+from resolvers.sql.named_rows import require_rows
 from resolvers.sql.predicates import table_column
 from resolvers.sql.prepared import Statement
 from resolvers.sql.row_source import STATEMENTS_CACHED
@@ -38,6 +39,8 @@ class SqlJsonStep:
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         requests = scope_requests(self.scopes, state)
+        if requests.named:
+            await require_rows(state.reader, requests.named)
         key_name, key = (None, None) if self.key is None else self.key(state)
         statement = self._statements.get((key_name, requests.shape))
         if statement is None:

@@ -6,14 +6,16 @@ import strawberry
 
 import models
 from models import AssistanceStatus, InspectionStatus
-from resolvers.sql.predicates import Among, Not, OneOf, Within
+from resolvers.sql.named_rows import ZONE_CODE
+from resolvers.sql.predicates import Among, Not, OneOf, Within, since, until
 from schema.fields.columns import column
 from schema.fields.connections import last_to_one, to_list
-from schema.fields.filters import any_id, filter_field
+from schema.fields.filters import alternatives, any_code, any_id, day, filter_field, opposite
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import TEXT, Node
 from schema.types import lazy
+from schema.types.enterprise import IN_ZONE_CODES
 from schema.types.enums import describe
 
 describe(
@@ -26,7 +28,28 @@ describe(
 )
 
 
-@node(models.DutyReport, default=(models.DutyReport.id, True))
+@strawberry.input(description="Conditions on duty reports.")
+class DutyReportFilter:
+    enterprises: list[strawberry.ID] | None = any_id(
+        "Enterprise", Among(models.DutyReport.enterprise_id), "Of any of these enterprises."
+    )
+    zones: list[strawberry.ID] | None = any_id(
+        "Zone",
+        Within(models.DutyReport.enterprise_id, models.Enterprise.id, Among(models.Enterprise.zone_id)),
+        "Of enterprises in any of these zones.",
+    )
+    zone_codes: list[str] | None = any_code(
+        ZONE_CODE,
+        Within(models.DutyReport.enterprise_id, models.Enterprise.id, IN_ZONE_CODES),
+        "Of enterprises in a zone with any of these codes.",
+    )
+    since: dt.date | None = day(since(models.DutyReport.at), "Reported on this day or later.")
+    until: dt.date | None = day(until(models.DutyReport.at), "Reported on this day or earlier.")
+    or_: list["DutyReportFilter"] | None = alternatives()
+    not_: "DutyReportFilter | None" = opposite()
+
+
+@node(models.DutyReport, filter=DutyReportFilter, default=(models.DutyReport.id, True))
 class DutyReport(Node):
     """A report of an enterprise on duty to the command centre (值守报告)."""
 
@@ -50,9 +73,16 @@ class AssistanceFilter:
         Within(models.AssistanceRequest.enterprise_id, models.Enterprise.id, Among(models.Enterprise.zone_id)),
         "Of enterprises in any of these zones.",
     )
+    zone_codes: list[str] | None = any_code(
+        ZONE_CODE,
+        Within(models.AssistanceRequest.enterprise_id, models.Enterprise.id, IN_ZONE_CODES),
+        "Of enterprises in a zone with any of these codes.",
+    )
     enterprises: list[strawberry.ID] | None = any_id(
         "Enterprise", Among(models.AssistanceRequest.enterprise_id), "Of any of these enterprises."
     )
+    or_: list["AssistanceFilter"] | None = alternatives()
+    not_: "AssistanceFilter | None" = opposite()
 
 
 @node(models.AssistanceRequest, filter=AssistanceFilter, default=(models.AssistanceRequest.id, True))

@@ -1,8 +1,13 @@
 """Cameras."""
 
+import strawberry
+
 import models
 from models import PERSONAL_DATA
+from resolvers.sql.named_rows import VENUE_CODE, HasKey
+from resolvers.sql.predicates import Among, IsTrue
 from schema.fields.columns import column, sub_object
+from schema.fields.filters import alternatives, any_code, any_id, flag, opposite, part_of
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
@@ -10,7 +15,22 @@ from schema.types import lazy
 from schema.types.scalars import Point
 
 
-@node(models.Camera)
+@strawberry.input(description="Conditions on cameras.")
+class CameraFilter:
+    enterprises: list[strawberry.ID] | None = any_id(
+        "Enterprise", Among(models.Camera.enterprise_id), "At any of these enterprises."
+    )
+    venues: list[strawberry.ID] | None = any_id("Venue", Among(models.Camera.venue_id), "At any of these venues.")
+    venue_codes: list[str] | None = any_code(
+        VENUE_CODE, HasKey(models.Camera.venue_id, VENUE_CODE), "At a venue with any of these codes."
+    )
+    online: bool | None = flag(IsTrue(models.Camera.online), "Those that answered the last check, or the others.")
+    text: str | None = part_of("Name contains this text.", models.Camera.name)
+    or_: list["CameraFilter"] | None = alternatives()
+    not_: "CameraFilter | None" = opposite()
+
+
+@node(models.Camera, filter=CameraFilter)
 class Camera(Node):
     """A camera at an enterprise or a venue (摄像头)."""
 

@@ -1,19 +1,23 @@
 """Cases."""
 
 import datetime as dt
+import enum
 
 import strawberry
 
 import models
-from models import CaseStatus, PenaltyKind
-from resolvers.sql.predicates import Among, Within, since, until
+from models import CaseStatus, PenaltyKind, RiskGrade
+from resolvers.sql.named_rows import ZONE_CODE
+from resolvers.sql.pagination import null_numbers_first, null_times_first
+from resolvers.sql.predicates import Among, Predicate, Within, since, until
 from schema.fields.columns import column, sub_object
-from schema.fields.filters import any_id, day, filter_field
+from schema.fields.filters import alternatives, any_code, any_id, day, filter_field, opposite
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import TEXT, Node
 from schema.types import lazy
-from schema.types.enums import describe
+from schema.types.enterprise import IN_ZONE_CODES, OF_GRADES
+from schema.types.enums import Direction, describe
 
 describe(
     CaseStatus,
@@ -42,6 +46,11 @@ describe(
 )
 
 
+def at_enterprise(predicate: Predicate) -> Within:
+    """Cases against enterprises that match the predicate."""
+    return Within(models.Case.enterprise_id, models.Enterprise.id, predicate)
+
+
 @strawberry.input(description="Conditions on cases.")
 class CaseFilter:
     enterprises: list[strawberry.ID] | None = any_id(
@@ -49,12 +58,33 @@ class CaseFilter:
     )
     zones: list[strawberry.ID] | None = any_id(
         "Zone",
-        Within(models.Case.enterprise_id, models.Enterprise.id, Among(models.Enterprise.zone_id)),
+        at_enterprise(Among(models.Enterprise.zone_id)),
         "Against enterprises in any of these zones.",
+    )
+    zone_codes: list[str] | None = any_code(
+        ZONE_CODE, at_enterprise(IN_ZONE_CODES), "Against enterprises in a zone with any of these codes."
+    )
+    risk_grades: list[RiskGrade] | None = filter_field(
+        at_enterprise(OF_GRADES), "Against enterprises of any of these risk grades."
     )
     statuses: list[CaseStatus] | None = filter_field(Among(models.Case.status), "In any of these states.")
     filed_since: dt.date | None = day(since(models.Case.filed_at), "Filed on this day or later.")
     filed_until: dt.date | None = day(until(models.Case.filed_at), "Filed on this day or earlier.")
+    or_: list["CaseFilter"] | None = alternatives()
+    not_: "CaseFilter | None" = opposite()
+
+
+@strawberry.enum(description="Fields that cases can be sorted by.")
+class CaseOrderField(enum.Enum):
+    FILED_AT = strawberry.enum_value("filed", description="By the time of filing; not filed counts as earliest.")
+    DECIDED_AT = strawberry.enum_value("decided", description="By the time of the decision; none counts as earliest.")
+    FINE = strawberry.enum_value("fine", description="By the fine in yuan; none counts as lowest.")
+
+
+@strawberry.input(description="Order of cases.")
+class CaseOrder:
+    field: CaseOrderField = strawberry.field(description="The field to sort by.")
+    direction: Direction = strawberry.field(default=Direction.DESCENDING, description="Direction of the order.")
 
 
 @strawberry.type(description="A penalty against an enterprise (行政处罚).")
@@ -63,7 +93,17 @@ class Penalty:
     fine_yuan: int | None = strawberry.field(description="The fine in yuan (CNY); null without one.")
 
 
-@node(models.Case, filter=CaseFilter, default=(models.Case.id, True))
+@node(
+    models.Case,
+    filter=CaseFilter,
+    ordering=CaseOrder,
+    sort={
+        CaseOrderField.FILED_AT: null_times_first(models.Case.filed_at),
+        CaseOrderField.DECIDED_AT: null_times_first(models.Case.decided_at),
+        CaseOrderField.FINE: null_numbers_first(models.Case.fine_yuan),
+    },
+    default=(models.Case.id, True),
+)
 class Case(Node):
     """A case against an enterprise, from the proposal to its close (案件)."""
 

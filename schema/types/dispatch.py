@@ -7,9 +7,10 @@ import strawberry
 
 import models
 from models import DISPATCH_OVER, DispatchStatus
+from resolvers.sql.named_rows import VENUE_CODE, HasKey
 from resolvers.sql.predicates import Among, Not, OneOf
 from schema.fields.columns import column, sub_object
-from schema.fields.filters import any_id, filter_field, flag
+from schema.fields.filters import alternatives, any_code, any_id, filter_field, flag, opposite
 from schema.fields.nodes import node
 from schema.fields.references import to_one, to_one_of
 from schema.fields.source import TEXT, Node
@@ -48,6 +49,11 @@ class DispatchFilter:
         "Enterprise", Among(models.Dispatch.enterprise_id), "To any of these enterprises."
     )
     venues: list[strawberry.ID] | None = any_id("Venue", Among(models.Dispatch.venue_id), "To any of these venues.")
+    venue_codes: list[str] | None = any_code(
+        VENUE_CODE, HasKey(models.Dispatch.venue_id, VENUE_CODE), "To a venue with any of these codes."
+    )
+    or_: list["DispatchFilter"] | None = alternatives()
+    not_: "DispatchFilter | None" = opposite()
 
 
 @node(models.Dispatch, filter=DispatchFilter, default=(models.Dispatch.id, True))

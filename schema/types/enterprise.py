@@ -8,6 +8,7 @@ import strawberry
 import models
 from models import HAZARD_SETTLED, PERSONAL_DATA, RiskGrade
 from resolvers.queries import nearby, portraits
+from resolvers.sql.named_rows import CREDIT_CODE, RING_CODE, TOWN_CODE, VENUE_CODE, ZONE_CODE, HasKey
 from resolvers.sql.pagination import null_grades_first, null_times_first
 from resolvers.sql.predicates import AllOf, Among, AnyOf, Equal, Exceeds, IsNull, OneOf, Past, Within, before, since
 from resolvers.sql.predicates import Not as NotClause
@@ -15,7 +16,7 @@ from schema.fields.batch import batch
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_list, to_many
 from schema.fields.event_log import log_of
-from schema.fields.filters import any_id, day, filter_field, flag, part_of
+from schema.fields.filters import alternatives, any_code, any_id, any_number, day, filter_field, flag, opposite, part_of
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
@@ -40,22 +41,47 @@ IN_VENUES = Within(
     models.EnterpriseRing.enterprise_id,
     Within(models.EnterpriseRing.ring_id, models.ControlRing.id, Among(models.ControlRing.venue_id)),
 )
+IN_ZONE_CODES = HasKey(models.Enterprise.zone_id, ZONE_CODE)
+IN_RING_CODES = Within(
+    models.Enterprise.id, models.EnterpriseRing.enterprise_id, HasKey(models.EnterpriseRing.ring_id, RING_CODE)
+)
+IN_VENUE_CODES = Within(
+    models.Enterprise.id,
+    models.EnterpriseRing.enterprise_id,
+    Within(models.EnterpriseRing.ring_id, models.ControlRing.id, HasKey(models.ControlRing.venue_id, VENUE_CODE)),
+)
+OF_GRADES = Among(models.Enterprise.risk_grade)
 OVERDUE = AllOf(NotClause(OneOf(models.Hazard.status, HAZARD_SETTLED)), Past(models.Hazard.deadline))
 
 
 @strawberry.input(description="Conditions on enterprises.")
 class EnterpriseFilter:
     ids: list[strawberry.ID] | None = any_id("Enterprise", Among(models.Enterprise.id), "Any of these.")
+    credit_codes: list[str] | None = any_code(
+        CREDIT_CODE, Among(models.Enterprise.credit_code), "With any of these unified social credit codes."
+    )
     zones: list[strawberry.ID] | None = any_id("Zone", Among(models.Enterprise.zone_id), "In any of these zones.")
+    zone_codes: list[str] | None = any_code(ZONE_CODE, IN_ZONE_CODES, "In a zone with any of these codes.")
     towns: list[strawberry.ID] | None = any_id("Town", Among(models.Enterprise.town_id), "In any of these towns.")
+    town_codes: list[str] | None = any_code(
+        TOWN_CODE, HasKey(models.Enterprise.town_id, TOWN_CODE), "In a town with any of these codes of 9 digits."
+    )
     rings: list[strawberry.ID] | None = any_id("ControlRing", IN_RINGS, "Inside any of these rings.")
+    ring_codes: list[str] | None = any_code(
+        RING_CODE, IN_RING_CODES, "Inside any of these rings, by the code of the venue and the grade: `HOSC-STADIUM/STRICT`."
+    )
     venues: list[strawberry.ID] | None = any_id("Venue", IN_VENUES, "Inside any ring of any of these venues.")
-    risk_grades: list[RiskGrade] | None = filter_field(Among(models.Enterprise.risk_grade), "Of any of these grades.")
+    venue_codes: list[str] | None = any_code(
+        VENUE_CODE, IN_VENUE_CODES, "Inside any ring of a venue with any of these codes."
+    )
+    risk_grades: list[RiskGrade] | None = filter_field(OF_GRADES, "Of any of these grades.")
     hazardous_chemicals: bool | None = filter_field(
         Equal(models.Enterprise.hazardous_chemicals), "Those that handle hazardous chemicals, or those that do not."
     )
-    major_hazard_levels: list[int] | None = filter_field(
-        Among(models.Enterprise.major_hazard_level), "With a major hazard installation of any of these levels, 1 to 4."
+    major_hazard_levels: list[int] | None = any_number(
+        range(1, 5),
+        Among(models.Enterprise.major_hazard_level),
+        "With a major hazard installation of any of these levels, 1 to 4.",
     )
     industry: str | None = filter_field(Equal(models.Enterprise.industry), "Of exactly this industry.")
     text: str | None = part_of(
@@ -77,6 +103,8 @@ class EnterpriseFilter:
         AnyOf(IsNull(models.Enterprise.last_inspected_at), before(models.Enterprise.last_inspected_at)),
         "Without an inspection submitted on this day or later.",
     )
+    or_: list["EnterpriseFilter"] | None = alternatives()
+    not_: "EnterpriseFilter | None" = opposite()
 
 
 @strawberry.enum(description="Fields that enterprises can be sorted by.")

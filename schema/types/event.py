@@ -1,13 +1,25 @@
 """Events: the log as clients see it."""
 
 import datetime as dt
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import strawberry
 
 import models
 from models import EventKind, RiskGrade, Role, Subject
+from resolvers.errors import ErrorCode, RequestError, checked_text
 from resolvers.queries import timeline
+from resolvers.sql.named_rows import (
+    RING_CODE,
+    VENUE_CODE,
+    ZONE_CODE,
+    NamedRows,
+    find_rows,
+    id_key,
+    require_rows,
+)
+from resolvers.sql.readers import Reader
 from schema.execution.context import Record
 from schema.fields.batch import batch
 from schema.fields.columns import column
@@ -238,11 +250,21 @@ class UpdateFilter:
     zones: list[strawberry.ID] | None = strawberry.field(
         default=strawberry.UNSET, description="In any of these zones, before or after the change."
     )
+    zone_codes: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="The same by the zones' codes, instead of `zones`."
+    )
     rings: list[strawberry.ID] | None = strawberry.field(
         default=strawberry.UNSET, description="Inside any of these rings, before or after the change."
     )
+    ring_codes: list[str] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The same by the code of the venue and the grade, as in `HOSC-STADIUM/STRICT`, instead of `rings`.",
+    )
     venues: list[strawberry.ID] | None = strawberry.field(
         default=strawberry.UNSET, description="Inside any ring of any of these venues, before or after the change."
+    )
+    venue_codes: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="The same by the venues' codes, instead of `venues`."
     )
     enterprises: list[strawberry.ID] | None = strawberry.field(
         default=strawberry.UNSET, description="About any of these enterprises."
@@ -257,23 +279,47 @@ class UpdateFilter:
     )
 
 
-def event_filter(update_filter: UpdateFilter | None) -> EventFilter:
-    """The filter as the log takes it. Raises RequestError for a bad id."""
+@dataclass(frozen=True)
+class RequestedEvents:
+    """The events that a client asks for: `filter` but for the rows that it names, and those by field of the filter."""
+
+    filter: EventFilter
+    named: tuple[tuple[str, NamedRows], ...] = ()
+
+    async def event_filter(self, reader: Reader) -> EventFilter:
+        """The filter as the log takes it. Raises RequestError where it names a row that the viewer does not see."""
+        by_id = [rows for _, rows in self.named if not rows.by.coded]
+        await require_rows(reader, by_id)
+        ids = await find_rows(reader, [rows for _, rows in self.named if rows.by.coded])
+        keys: dict[str, Any] = {
+            field: frozenset(ids[rows.by][name] for name in rows.names) if rows.by.coded else frozenset(rows.names)
+            for field, rows in self.named
+        }
+        return replace(self.filter, **keys)
+
+
+def requested_events(update_filter: UpdateFilter | None) -> RequestedEvents:
+    """The events that match a client's filter. Raises RequestError for a bad id, or both ids and codes of one kind."""
     if not update_filter:
-        return EventFilter()
-
-    def keys(values: list[strawberry.ID] | None, name: str) -> frozenset[int] | None:
-        return frozenset(node_id.key_of(v, name) for v in values) if values or values == [] else None
-
-    return EventFilter(
-        zones=keys(update_filter.zones, "Zone"),
-        rings=keys(update_filter.rings, "ControlRing"),
-        venues=keys(update_filter.venues, "Venue"),
-        enterprises=keys(update_filter.enterprises, "Enterprise"),
+        return RequestedEvents(EventFilter())
+    named: dict[str, NamedRows] = {}
+    for field, node in EVENT_PLACES.items():
+        if (values := getattr(update_filter, field)) or values == []:
+            keys = tuple(node_id.key_of(value, node) for value in values)
+            named[field] = NamedRows(id_key(NODES[node].row), keys)
+    for field, by in EVENT_CODES.items():
+        if (codes := getattr(update_filter, f"{field[:-1]}_codes")) or codes == []:
+            if field in named:
+                raise RequestError(ErrorCode.BAD_INPUT, f"Give either `{field}` or `{field[:-1]}Codes`, not both.")
+            named[field] = NamedRows(by, tuple(checked_text(code) for code in codes))
+    event_filter = EventFilter(
         kinds=frozenset(update_filter.kinds) if update_filter.kinds or update_filter.kinds == [] else None,
         minimum_risk=update_filter.minimum_risk or None,
         major_only=bool(update_filter.major_only),
     )
+    return RequestedEvents(event_filter, tuple(named.items()))
 
 
+EVENT_PLACES = {"zones": "Zone", "rings": "ControlRing", "venues": "Venue", "enterprises": "Enterprise"}
+EVENT_CODES = {"zones": ZONE_CODE, "rings": RING_CODE, "venues": VENUE_CODE}
 Event.row = models.Event  # type: ignore[attr-defined]  # lists of events are read as lists of rows

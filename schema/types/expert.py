@@ -3,6 +3,7 @@
 import models
 from models import PERSONAL_DATA
 from resolvers.availability import AVAILABLE
+from resolvers.sql.named_rows import ZONE_CODE, HasKey
 from resolvers.sql.predicates import Among, Contains, Flag
 from schema.fields.columns import column, sub_object
 from schema.fields.filters import FilterField
@@ -19,6 +20,7 @@ from schema.types.scalars import Point
     filter=ResourceFilter,
     predicates={
         "zones": FilterField(Among(models.Expert.zone_id), "Zone"),
+        "zone_codes": FilterField(HasKey(models.Expert.zone_id, ZONE_CODE), by=ZONE_CODE),
         "available": FilterField(Flag(AVAILABLE[models.Expert])),
         "text": FilterField(Contains(models.Expert.specialties, personal=[models.Expert.full_name])),
         "specialty": FilterField(Contains(models.Expert.specialties)),

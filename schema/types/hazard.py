@@ -6,18 +6,27 @@ import enum
 import strawberry
 
 import models
-from models import HAZARD_TERMINAL, PERSONAL_DATA, ExtensionStatus, HazardLevel, HazardStatus
+from models import HAZARD_TERMINAL, PERSONAL_DATA, ExtensionStatus, HazardLevel, HazardStatus, RiskGrade
 from resolvers.actions.hazards import is_overdue
+from resolvers.sql.named_rows import RING_CODE, VENUE_CODE, ZONE_CODE
 from resolvers.sql.pagination import null_times_last
-from resolvers.sql.predicates import Among, Not, OneOf, Within, before, since, until
+from resolvers.sql.predicates import Among, Not, OneOf, Predicate, Texts, Within, before, since, until
 from schema.fields.columns import column, compute_now, sub_object
 from schema.fields.connections import to_list
-from schema.fields.filters import any_id, day, filter_field, flag, part_of
+from schema.fields.filters import alternatives, any_code, any_id, day, filter_field, flag, opposite, part_of
 from schema.fields.nodes import node, row_type
 from schema.fields.references import to_one
 from schema.fields.source import TEXT, Node
 from schema.types import lazy
-from schema.types.enterprise import IN_RINGS, IN_VENUES, OVERDUE
+from schema.types.enterprise import (
+    IN_RING_CODES,
+    IN_RINGS,
+    IN_VENUE_CODES,
+    IN_VENUES,
+    IN_ZONE_CODES,
+    OF_GRADES,
+    OVERDUE,
+)
 from schema.types.enums import Direction, describe
 from schema.types.scalars import Contact
 
@@ -48,7 +57,7 @@ describe(
 )
 
 
-def at_enterprise(predicate: Within | Among) -> Within:
+def at_enterprise(predicate: Predicate) -> Within:
     """Hazards at enterprises that match the predicate."""
     return Within(models.Hazard.enterprise_id, models.Enterprise.id, predicate)
 
@@ -61,14 +70,31 @@ class HazardFilter:
     zones: list[strawberry.ID] | None = any_id(
         "Zone", at_enterprise(Among(models.Enterprise.zone_id)), "At enterprises in any of these zones."
     )
+    zone_codes: list[str] | None = any_code(
+        ZONE_CODE, at_enterprise(IN_ZONE_CODES), "At enterprises in a zone with any of these codes."
+    )
     rings: list[strawberry.ID] | None = any_id(
         "ControlRing", at_enterprise(IN_RINGS), "At enterprises inside any of these rings."
     )
     venues: list[strawberry.ID] | None = any_id(
         "Venue", at_enterprise(IN_VENUES), "At enterprises inside any ring of any of these venues."
     )
+    ring_codes: list[str] | None = any_code(
+        RING_CODE,
+        at_enterprise(IN_RING_CODES),
+        "At enterprises inside any of these rings, by the code of the venue and the grade: `HOSC-STADIUM/STRICT`.",
+    )
+    venue_codes: list[str] | None = any_code(
+        VENUE_CODE,
+        at_enterprise(IN_VENUE_CODES),
+        "At enterprises inside any ring of a venue with any of these codes.",
+    )
+    risk_grades: list[RiskGrade] | None = filter_field(
+        at_enterprise(OF_GRADES), "At enterprises of any of these risk grades."
+    )
     statuses: list[HazardStatus] | None = filter_field(Among(models.Hazard.status), "In any of these states.")
     levels: list[HazardLevel] | None = filter_field(Among(models.Hazard.level), "Of any of these levels.")
+    categories: list[str] | None = filter_field(Texts(models.Hazard.category), "Of exactly any of these categories.")
     open: bool | None = flag(
         Not(OneOf(models.Hazard.status, HAZARD_TERMINAL)), "Those neither closed nor dismissed, or the others."
     )
@@ -81,6 +107,8 @@ class HazardFilter:
     text: str | None = part_of(
         "Description or category contains this text.", models.Hazard.description, models.Hazard.category
     )
+    or_: list["HazardFilter"] | None = alternatives()
+    not_: "HazardFilter | None" = opposite()
 
 
 @strawberry.enum(description="Fields that hazards can be sorted by.")

@@ -6,18 +6,19 @@ import enum
 import strawberry
 
 import models
-from models import InspectionKind, InspectionResult, InspectionStatus
+from models import InspectionKind, InspectionResult, InspectionStatus, RiskGrade
 from models.notice import SHOWN_KINDS
+from resolvers.sql.named_rows import BADGE, RING_CODE, VENUE_CODE, ZONE_CODE, HasKey
 from resolvers.sql.pagination import null_times_first
-from resolvers.sql.predicates import Among, InternalMembers, Within, since, until
+from resolvers.sql.predicates import Among, InternalMembers, Predicate, Within, since, until
 from schema.fields.columns import column, internal_members
 from schema.fields.connections import Connection, to_list, to_many
-from schema.fields.filters import any_id, day, filter_field
+from schema.fields.filters import alternatives, any_code, any_id, day, filter_field, opposite
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import TEXT, Node
 from schema.types import lazy
-from schema.types.enterprise import IN_RINGS, IN_VENUES
+from schema.types.enterprise import IN_RING_CODES, IN_RINGS, IN_VENUE_CODES, IN_VENUES, IN_ZONE_CODES, OF_GRADES
 from schema.types.enums import Direction, describe
 
 describe(
@@ -53,13 +54,20 @@ describe(
 )
 
 
-def at_enterprise(predicate: Within | Among) -> Within:
+def at_enterprise(predicate: Predicate) -> Within:
     """Inspections of enterprises that match the predicate."""
     return Within(models.Inspection.enterprise_id, models.Enterprise.id, predicate)
 
 
 BY_INSPECTORS = Within(
     models.Inspection.id, models.InspectionInspector.inspection_id, Among(models.InspectionInspector.inspector_id)
+)
+
+
+BY_BADGES = Within(
+    models.Inspection.id,
+    models.InspectionInspector.inspection_id,
+    HasKey(models.InspectionInspector.inspector_id, BADGE),
 )
 
 
@@ -71,6 +79,9 @@ class InspectionFilter:
     zones: list[strawberry.ID] | None = any_id(
         "Zone", at_enterprise(Among(models.Enterprise.zone_id)), "Of enterprises in any of these zones."
     )
+    zone_codes: list[str] | None = any_code(
+        ZONE_CODE, at_enterprise(IN_ZONE_CODES), "Of enterprises in a zone with any of these codes."
+    )
     rings: list[strawberry.ID] | None = any_id(
         "ControlRing", at_enterprise(IN_RINGS), "Of enterprises inside any of these rings."
     )
@@ -78,6 +89,20 @@ class InspectionFilter:
         "Venue", at_enterprise(IN_VENUES), "Of enterprises inside any ring of any of these venues."
     )
     inspectors: list[strawberry.ID] | None = any_id("Inspector", BY_INSPECTORS, "By any of these inspectors.")
+    ring_codes: list[str] | None = any_code(
+        RING_CODE,
+        at_enterprise(IN_RING_CODES),
+        "Of enterprises inside any of these rings, by the code of the venue and the grade: `HOSC-STADIUM/STRICT`.",
+    )
+    venue_codes: list[str] | None = any_code(
+        VENUE_CODE,
+        at_enterprise(IN_VENUE_CODES),
+        "Of enterprises inside any ring of a venue with any of these codes.",
+    )
+    risk_grades: list[RiskGrade] | None = filter_field(
+        at_enterprise(OF_GRADES), "Of enterprises of any of these risk grades."
+    )
+    inspector_badges: list[str] | None = any_code(BADGE, BY_BADGES, "By inspectors with any of these badges.")
     statuses: list[InspectionStatus] | None = filter_field(Among(models.Inspection.status), "In any of these states.")
     kinds: list[InspectionKind] | None = filter_field(
         InternalMembers(models.Inspection.kind, SHOWN_KINDS), "Of any of these kinds."
@@ -87,6 +112,8 @@ class InspectionFilter:
     planned_until: dt.date | None = day(until(models.Inspection.planned_for), "Planned for this day or earlier.")
     submitted_since: dt.date | None = day(since(models.Inspection.submitted_at), "Submitted on this day or later.")
     submitted_until: dt.date | None = day(until(models.Inspection.submitted_at), "Submitted on this day or earlier.")
+    or_: list["InspectionFilter"] | None = alternatives()
+    not_: "InspectionFilter | None" = opposite()
 
 
 @strawberry.enum(description="Fields that inspections can be sorted by.")

@@ -6,6 +6,7 @@ import models
 from models import PERSONAL_DATA
 from models.visibility import INTERNALS
 from resolvers.availability import AVAILABLE
+from resolvers.sql.named_rows import ZONE_CODE, HasKey
 from resolvers.sql.predicates import Among, Contains, Flag
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_many
@@ -22,6 +23,7 @@ from schema.types.scalars import Point
     filter=ResourceFilter,
     predicates={
         "zones": FilterField(Among(models.Inspector.zone_id), "Zone"),
+        "zone_codes": FilterField(HasKey(models.Inspector.zone_id, ZONE_CODE), by=ZONE_CODE),
         "available": FilterField(Flag(AVAILABLE[models.Inspector])),
         "text": FilterField(Contains(models.Inspector.badge, personal=[models.Inspector.full_name])),
     },

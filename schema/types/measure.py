@@ -6,13 +6,15 @@ import strawberry
 
 import models
 from models import PERSONAL_DATA, MeasureKind
-from resolvers.sql.predicates import Among, IsNull
+from resolvers.sql.named_rows import ZONE_CODE
+from resolvers.sql.predicates import Among, IsNull, Within
 from schema.fields.columns import column, sub_object
-from schema.fields.filters import filter_field, flag
+from schema.fields.filters import alternatives, any_code, any_id, filter_field, flag, opposite
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import TEXT, Node
 from schema.types import lazy
+from schema.types.enterprise import IN_ZONE_CODES
 from schema.types.enums import describe
 from schema.types.scalars import Contact
 
@@ -30,8 +32,23 @@ describe(
 
 @strawberry.input(description="Conditions on control measures.")
 class MeasureFilter:
+    enterprises: list[strawberry.ID] | None = any_id(
+        "Enterprise", Among(models.ControlMeasure.enterprise_id), "At any of these enterprises."
+    )
+    zones: list[strawberry.ID] | None = any_id(
+        "Zone",
+        Within(models.ControlMeasure.enterprise_id, models.Enterprise.id, Among(models.Enterprise.zone_id)),
+        "At enterprises in any of these zones.",
+    )
+    zone_codes: list[str] | None = any_code(
+        ZONE_CODE,
+        Within(models.ControlMeasure.enterprise_id, models.Enterprise.id, IN_ZONE_CODES),
+        "At enterprises in a zone with any of these codes.",
+    )
     kinds: list[MeasureKind] | None = filter_field(Among(models.ControlMeasure.kind), "Of any of these kinds.")
     in_force: bool | None = flag(IsNull(models.ControlMeasure.lifted_at), "Those in force, or those lifted.")
+    or_: list["MeasureFilter"] | None = alternatives()
+    not_: "MeasureFilter | None" = opposite()
 
 
 @node(models.ControlMeasure, filter=MeasureFilter)

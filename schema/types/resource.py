@@ -3,12 +3,16 @@
 import strawberry
 
 from models import TeamKind
+from schema.fields.filters import alternatives, opposite
 
 
 @strawberry.input(description="Conditions on experts, teams, warehouses or inspectors.")
 class ResourceFilter:
     zones: list[strawberry.ID] | None = strawberry.field(
         default=strawberry.UNSET, description="In any of these zones; inspectors by the zone that they are assigned to."
+    )
+    zone_codes: list[str] | None = strawberry.field(
+        default=strawberry.UNSET, description="In a zone with any of these codes; inspectors as with `zones`."
     )
     available: bool | None = strawberry.field(
         default=strawberry.UNSET,
@@ -29,3 +33,5 @@ class ResourceFilter:
     stock_code: str | None = strawberry.field(
         default=strawberry.UNSET, description="Warehouses with any stock of this supply (GB/T 38565 code, 7 digits)."
     )
+    or_: list["ResourceFilter"] | None = alternatives()
+    not_: "ResourceFilter | None" = opposite()

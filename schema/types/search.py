@@ -20,10 +20,11 @@ describe(
     EXPERT="Experts, by specialty; by name for a viewer who may see personal data.",
     TEAM="Teams, by name.",
     WAREHOUSE="Warehouses, by name.",
+    INSPECTOR="Inspectors, by badge; by name for a viewer who may see personal data.",
 )
 
 SearchItem = Annotated[
-    lazy.Enterprise | lazy.Venue | lazy.Expert | lazy.Team | lazy.Warehouse,
+    lazy.Enterprise | lazy.Venue | lazy.Expert | lazy.Team | lazy.Warehouse | lazy.Inspector,
     strawberry.union("SearchItem", description="A row that a search can find."),
 ]
 

@@ -3,6 +3,7 @@
 import models
 from models import PERSONAL_DATA, TeamKind
 from resolvers.availability import AVAILABLE
+from resolvers.sql.named_rows import ZONE_CODE, HasKey
 from resolvers.sql.predicates import Among, Contains, Flag
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_many
@@ -34,6 +35,7 @@ describe(
     filter=ResourceFilter,
     predicates={
         "zones": FilterField(Among(models.Team.zone_id), "Zone"),
+        "zone_codes": FilterField(HasKey(models.Team.zone_id, ZONE_CODE), by=ZONE_CODE),
         "available": FilterField(Flag(AVAILABLE[models.Team])),
         "text": FilterField(Contains(models.Team.name)),
         "team_kinds": FilterField(Among(models.Team.kind)),

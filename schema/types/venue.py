@@ -5,11 +5,12 @@ import strawberry
 import models
 from models import VenueKind
 from resolvers.queries import nearby, portraits
-from resolvers.sql.predicates import Equal
+from resolvers.sql.named_rows import ZONE_CODE, HasKey
+from resolvers.sql.predicates import Among, Equal
 from schema.fields.batch import batch
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_list, to_many
-from schema.fields.filters import filtered, one_id
+from schema.fields.filters import any_code, filter_field, filtered, one_id
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
@@ -32,6 +33,10 @@ describe(
 @strawberry.input
 class VenueArguments:
     zone: strawberry.ID | None = one_id("Zone", Equal(models.Venue.zone_id), "Only those in this zone.")
+    zone_codes: list[str] | None = any_code(
+        ZONE_CODE, HasKey(models.Venue.zone_id, ZONE_CODE), "Only those in a zone with any of these codes."
+    )
+    kinds: list[VenueKind] | None = filter_field(Among(models.Venue.kind), "Only those of any of these kinds.")
 
 
 @node(models.Venue, filter=VenueArguments, inline=True)

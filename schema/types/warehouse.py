@@ -5,6 +5,7 @@ import strawberry
 import models
 from models import PERSONAL_DATA
 from resolvers.availability import AVAILABLE
+from resolvers.sql.named_rows import ZONE_CODE, HasKey
 from resolvers.sql.predicates import AllOf, Among, Contains, Equal, Exceeds, Flag, Within
 from schema.fields.columns import column, compute, sub_object
 from schema.fields.connections import Connection, to_many
@@ -22,6 +23,7 @@ from schema.types.scalars import Contact, Point
     filter=ResourceFilter,
     predicates={
         "zones": FilterField(Among(models.Warehouse.zone_id), "Zone"),
+        "zone_codes": FilterField(HasKey(models.Warehouse.zone_id, ZONE_CODE), by=ZONE_CODE),
         "available": FilterField(Flag(AVAILABLE[models.Warehouse])),
         "text": FilterField(Contains(models.Warehouse.name)),
         "stock_code": FilterField(

@@ -6,9 +6,10 @@ import strawberry
 
 import models
 from models import WarningKind, WarningLevel
+from resolvers.sql.named_rows import ZONE_CODE, HasKey
 from resolvers.sql.predicates import Among, IsNull
 from schema.fields.columns import column
-from schema.fields.filters import any_id, filter_field, flag
+from schema.fields.filters import alternatives, any_code, any_id, filter_field, flag, opposite
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import TEXT, Node
@@ -38,8 +39,14 @@ describe(
 @strawberry.input(description="Conditions on warnings.")
 class WarningFilter:
     zones: list[strawberry.ID] | None = any_id("Zone", Among(models.Warning.zone_id), "For any of these zones.")
+    zone_codes: list[str] | None = any_code(
+        ZONE_CODE, HasKey(models.Warning.zone_id, ZONE_CODE), "For a zone with any of these codes."
+    )
     in_force: bool | None = flag(IsNull(models.Warning.lifted_at), "Those in force, or those lifted.")
     kinds: list[WarningKind] | None = filter_field(Among(models.Warning.kind), "Of any of these kinds.")
+    levels: list[WarningLevel] | None = filter_field(Among(models.Warning.level), "Of any of these levels.")
+    or_: list["WarningFilter"] | None = alternatives()
+    not_: "WarningFilter | None" = opposite()
 
 
 @node(models.Warning, filter=WarningFilter, default=(models.Warning.issued_at, True))

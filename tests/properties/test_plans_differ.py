@@ -27,7 +27,7 @@ from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
 from tests.support.query_variants import rewritten
 from tests.support.random_queries import ArgumentPool, QueryGenerator
-from tests.support.sample_values import cursors, ignore_unawaited, names, richest, texts
+from tests.support.sample_values import codes, cursors, ignore_unawaited, names, richest, texts
 
 OPERATIONS = 10_000 if PROVING else 100
 BATCH = 50
@@ -49,7 +49,7 @@ class Comparison:
 async def comparison(demo: Database, graph: Graph) -> AsyncIterator[Comparison]:
     plain = Executor(graph, demo, SHANGHAI, lambda: NOW, planned=False)
     every = await names(demo, None)
-    pool = ArgumentPool(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
+    pool = ArgumentPool(every, every, await texts(demo), await cursors(plain, COMMANDER, graph), await codes(demo))
     [rich] = await richest(demo, 1)
     programs = (frozenset({Scope.READ}), frozenset({Scope.READ, Scope.PERSONAL}), frozenset({Scope.POSITIONS}))
     viewers = [
@@ -106,6 +106,7 @@ async def test_a_plan_gives_the_same_bytes_as_graphql_core(
     )
 
 
+@pytest.mark.usefixtures("unlimited_documents")
 async def test_an_event_is_rendered_the_same_with_and_without_a_plan(comparison: Comparison, demo: Database) -> None:
     """The root value is an event's record, which was read before."""
     schema = comparison.graph._schema

@@ -73,6 +73,11 @@ HAZARDS: dict[str, By] = {
     "LEVEL": lambda row: row.level.value,
 }
 INSPECTIONS: dict[str, By] = {"PLANNED_FOR": or_first("planned_for"), "SUBMITTED_AT": or_first("submitted_at")}
+CASES: dict[str, By] = {
+    "FILED_AT": or_first("filed_at"),
+    "DECIDED_AT": or_first("decided_at"),
+    "FINE": lambda row: -1 if row.fine_yuan is None else row.fine_yuan,
+}
 
 ORDERED = [
     Listing(field, node, model, by, descending, order)
@@ -80,6 +85,7 @@ ORDERED = [
         ("enterprises", "Enterprise", models.Enterprise, ENTERPRISES),
         ("hazards", "Hazard", models.Hazard, HAZARDS),
         ("inspections", "Inspection", models.Inspection, INSPECTIONS),
+        ("cases", "Case", models.Case, CASES),
     )
     for order, by in orders.items()
     for descending in (False, True)
@@ -98,6 +104,10 @@ LISTINGS = [
     Listing("teams", "Team", models.Team, plain),
     Listing("warehouses", "Warehouse", models.Warehouse, plain),
     Listing("inspectors", "Inspector", models.Inspector, plain),
+    Listing("cameras", "Camera", models.Camera, plain),
+    Listing("towns", "Town", models.Town, plain),
+    Listing("controlMeasures", "ControlMeasure", models.ControlMeasure, plain),
+    Listing("dutyReports", "DutyReport", models.DutyReport, plain, True),
 ]
 
 

@@ -27,7 +27,18 @@ TABLES: dict[str, Any] = {
     "Warehouse": models.Warehouse,
     "Inspector": models.Inspector,
     "Venue": models.Venue,
+    "Town": models.Town,
+    "Camera": models.Camera,
+    "ControlMeasure": models.ControlMeasure,
+    "DutyReport": models.DutyReport,
 }
+JOINED: tuple[Any, ...] = (
+    models.Zone,
+    models.ControlRing,
+    models.EnterpriseRing,
+    models.InspectionInspector,
+    models.StockItem,
+)
 # Texts with a meaning in LIKE, JSON or SQL, and ordinary ones.
 TEXTS = [
     "萧山",
@@ -82,6 +93,7 @@ EDGE_CASES = [
     sa.update(models.Expert).where(col(models.Expert.id) == 2).values(specialties=[]),
     sa.update(models.Team).where(col(models.Team.id) == 1).values(name="%_\\Team", zone_id=None),
     sa.update(models.Inspector).where(col(models.Inspector.id) == 1).values(zone_id=None),
+    sa.update(models.Camera).where(col(models.Camera.id) == 1).values(enterprise_id=2, venue_id=None, online=False),
 ]
 
 
@@ -103,6 +115,15 @@ class World:
 
     def __init__(self, rows: dict[Any, list[Any]]) -> None:
         self.rows = rows
+        # By kind of code, the row of each.
+        self.coded: dict[str, dict[str, int]] = {
+            model.__name__: {row.code: row.id for row in rows[model]}
+            for model in (models.Zone, models.Town, models.Venue)
+        }
+        codes = {v.id: v.code for v in rows[models.Venue]}
+        self.coded["ControlRing"] = {f"{codes[r.venue_id]}/{r.grade.name}": r.id for r in rows[models.ControlRing]}
+        self.coded["Inspector"] = {i.badge: i.id for i in rows[models.Inspector]}
+        self.coded["Enterprise"] = {e.credit_code: e.id for e in rows[models.Enterprise] if e.credit_code}
         self.enterprise = {e.id: e for e in rows[models.Enterprise]}
         self.rings: dict[int, set[int]] = {e: set() for e in self.enterprise}
         self.venues: dict[int, set[int]] = {e: set() for e in self.enterprise}
@@ -138,28 +159,47 @@ class Case:
     values: list[Any]
     holds: Callable[[World, Any, Any], bool]
     of: str | None = None
+    coded: str | None = None
 
     def __str__(self) -> str:
         return f"{self.field}-{self.name}"
 
-    def argument(self, value: Any) -> Any:
-        """The value as a client sends it."""
+    def argument(self, world: World, value: Any) -> Any:
+        """The value as a client sends it. Rows that it names have keys in `value`."""
+        if self.coded is not None:
+            return [code for code, key in world.coded[self.coded].items() if key in value]
         if self.of is None:
             return [v.name for v in value] if isinstance(value, list) and value and hasattr(value[0], "name") else value
         return [node_id.encode(self.of, key) for key in value]
 
 
-KEYS: list[Any] = [[1], [2, 3], [], [2**31 - 1], [1, 2, 3, 4]]
+KEYS: list[Any] = [[1], [2, 3], [], [1, 2, 3, 4]]
+Holds = Callable[[World, Any, list[int]], bool]
 
 
-def keyed(listing: str, name: str, of: str, holds: Callable[[World, Any, list[int]], bool]) -> Case:
+def keyed(listing: str, name: str, of: str, holds: Holds) -> Case:
     return Case(listing, name, KEYS, holds, of)
+
+
+def by_code(listing: str, name: str, of: str, holds: Holds) -> Case:
+    return Case(listing, name, KEYS, holds, coded=of)
+
+
+def named(listing: str, name: str, of: str, holds: Holds) -> list[Case]:
+    """The rows named by id, in `{name}s`, and by code, in `{name}Codes`."""
+    return [keyed(listing, f"{name}s", of, holds), by_code(listing, f"{name}Codes", of, holds)]
 
 
 def among(listing: str, name: str, members: Any, column: str) -> Case:
     every = list(members)
     values = [[], *([m] for m in every), every[:2], every]
     return Case(listing, name, values, lambda w, r, v: getattr(r, column) in v)
+
+
+def graded(listing: str) -> Case:
+    grades = list(models.RiskGrade)
+    values = [[], grades[:1], grades[2:], grades]
+    return Case(listing, "riskGrades", values, lambda w, r, v: w.enterprise[r.enterprise_id].risk_grade in v)
 
 
 def days(listing: str, name: str, holds: Callable[[World, Any, str], bool]) -> Case:
@@ -180,16 +220,17 @@ def overlap(keys: set[int], value: list[int]) -> bool:
 
 CASES = [
     keyed("enterprises", "ids", "Enterprise", lambda w, r, v: r.id in v),
-    keyed("enterprises", "zones", "Zone", lambda w, r, v: r.zone_id in v),
-    keyed("enterprises", "towns", "Town", lambda w, r, v: r.town_id in v),
-    keyed("enterprises", "rings", "ControlRing", lambda w, r, v: overlap(w.rings[r.id], v)),
-    keyed("enterprises", "venues", "Venue", lambda w, r, v: overlap(w.venues[r.id], v)),
+    by_code("enterprises", "creditCodes", "Enterprise", lambda w, r, v: r.credit_code is not None and r.id in v),
+    *named("enterprises", "zone", "Zone", lambda w, r, v: r.zone_id in v),
+    *named("enterprises", "town", "Town", lambda w, r, v: r.town_id in v),
+    *named("enterprises", "ring", "ControlRing", lambda w, r, v: overlap(w.rings[r.id], v)),
+    *named("enterprises", "venue", "Venue", lambda w, r, v: overlap(w.venues[r.id], v)),
     among("enterprises", "riskGrades", models.RiskGrade, "risk_grade"),
     flag("enterprises", "hazardousChemicals", lambda w, r: r.hazardous_chemicals),
     Case(
         "enterprises",
         "majorHazardLevels",
-        [[1], [2, 4], [], [0], [100_000], [-(2**31), 2**31 - 1]],
+        [[1], [2, 4], [], [1, 2, 3, 4]],
         lambda w, r, v: r.major_hazard_level in v,
     ),
     Case("enterprises", "industry", ["", "印染", "%", "不存在"], lambda w, r, v: r.industry == v),
@@ -199,9 +240,16 @@ CASES = [
     days("enterprises", "inspectedSince", lambda w, r, v: day(r.last_inspected_at) >= v),
     days("enterprises", "notInspectedSince", lambda w, r, v: day(r.last_inspected_at) < v),
     keyed("hazards", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
-    keyed("hazards", "zones", "Zone", lambda w, r, v: w.zone(r) in v),
-    keyed("hazards", "rings", "ControlRing", lambda w, r, v: overlap(w.rings[r.enterprise_id], v)),
-    keyed("hazards", "venues", "Venue", lambda w, r, v: overlap(w.venues[r.enterprise_id], v)),
+    *named("hazards", "zone", "Zone", lambda w, r, v: w.zone(r) in v),
+    *named("hazards", "ring", "ControlRing", lambda w, r, v: overlap(w.rings[r.enterprise_id], v)),
+    *named("hazards", "venue", "Venue", lambda w, r, v: overlap(w.venues[r.enterprise_id], v)),
+    graded("hazards"),
+    Case(
+        "hazards",
+        "categories",
+        [[], ["消防安全"], ["消防安全", "储存安全"], ["%"], ["不存在"]],
+        lambda w, r, v: r.category in v,
+    ),
     among("hazards", "statuses", models.HazardStatus, "status"),
     among("hazards", "levels", models.HazardLevel, "level"),
     flag("hazards", "open", lambda w, r: r.status not in HAZARD_TERMINAL),
@@ -211,10 +259,12 @@ CASES = [
     days("hazards", "deadlineBefore", lambda w, r, v: "" < day(r.deadline) < v),
     text("hazards", lambda w, r, v: has(v, r.description, r.category)),
     keyed("inspections", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
-    keyed("inspections", "zones", "Zone", lambda w, r, v: w.zone(r) in v),
-    keyed("inspections", "rings", "ControlRing", lambda w, r, v: overlap(w.rings[r.enterprise_id], v)),
-    keyed("inspections", "venues", "Venue", lambda w, r, v: overlap(w.venues[r.enterprise_id], v)),
+    *named("inspections", "zone", "Zone", lambda w, r, v: w.zone(r) in v),
+    *named("inspections", "ring", "ControlRing", lambda w, r, v: overlap(w.rings[r.enterprise_id], v)),
+    *named("inspections", "venue", "Venue", lambda w, r, v: overlap(w.venues[r.enterprise_id], v)),
     keyed("inspections", "inspectors", "Inspector", lambda w, r, v: overlap(w.inspectors.get(r.id, set()), v)),
+    graded("inspections"),
+    by_code("inspections", "inspectorBadges", "Inspector", lambda w, r, v: overlap(w.inspectors.get(r.id, set()), v)),
     among("inspections", "statuses", models.InspectionStatus, "status"),
     among("inspections", "kinds", models.InspectionKind, "kind"),
     among("inspections", "results", models.InspectionResult, "result"),
@@ -223,24 +273,45 @@ CASES = [
     days("inspections", "submittedSince", lambda w, r, v: day(r.submitted_at) >= v),
     days("inspections", "submittedUntil", lambda w, r, v: "" < day(r.submitted_at) <= v),
     keyed("cases", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
-    keyed("cases", "zones", "Zone", lambda w, r, v: w.zone(r) in v),
+    *named("cases", "zone", "Zone", lambda w, r, v: w.zone(r) in v),
+    graded("cases"),
     among("cases", "statuses", models.CaseStatus, "status"),
     days("cases", "filedSince", lambda w, r, v: day(r.filed_at) >= v),
     days("cases", "filedUntil", lambda w, r, v: "" < day(r.filed_at) <= v),
     among("dispatches", "statuses", models.DispatchStatus, "status"),
     flag("dispatches", "active", lambda w, r: r.status not in DISPATCH_OVER),
     keyed("dispatches", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
-    keyed("dispatches", "venues", "Venue", lambda w, r, v: r.venue_id in v),
+    *named("dispatches", "venue", "Venue", lambda w, r, v: r.venue_id in v),
     among("assistanceRequests", "statuses", models.AssistanceStatus, "status"),
-    keyed("assistanceRequests", "zones", "Zone", lambda w, r, v: w.zone(r) in v),
+    *named("assistanceRequests", "zone", "Zone", lambda w, r, v: w.zone(r) in v),
     keyed("assistanceRequests", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
-    keyed("warnings", "zones", "Zone", lambda w, r, v: r.zone_id in v),
+    *named("warnings", "zone", "Zone", lambda w, r, v: r.zone_id in v),
     flag("warnings", "inForce", lambda w, r: r.lifted_at is None),
     among("warnings", "kinds", models.WarningKind, "kind"),
+    among("warnings", "levels", models.WarningLevel, "level"),
     *(
-        keyed(listing, "zones", "Zone", lambda w, r, v: r.zone_id in v)
-        for listing in ("experts", "teams", "warehouses", "inspectors")
+        case
+        for listing in ("experts", "teams", "warehouses", "inspectors", "towns")
+        for case in named(listing, "zone", "Zone", lambda w, r, v: r.zone_id in v)
     ),
+    *(
+        case
+        for listing in ("dutyReports", "controlMeasures")
+        for case in (
+            keyed(listing, "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
+            *named(listing, "zone", "Zone", lambda w, r, v: w.zone(r) in v),
+        )
+    ),
+    days("dutyReports", "since", lambda w, r, v: day(r.at) >= v),
+    days("dutyReports", "until", lambda w, r, v: day(r.at) <= v),
+    among("controlMeasures", "kinds", models.MeasureKind, "kind"),
+    flag("controlMeasures", "inForce", lambda w, r: r.lifted_at is None),
+    keyed("cameras", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
+    *named("cameras", "venue", "Venue", lambda w, r, v: r.venue_id in v),
+    flag("cameras", "online", lambda w, r: r.online),
+    text("cameras", lambda w, r, v: has(v, r.name)),
+    by_code("towns", "codes", "Town", lambda w, r, v: r.id in v),
+    text("towns", lambda w, r, v: has(v, r.name, r.name_en)),
     flag("experts", "available", lambda w, r: r.on_standby and (models.Expert, r.id) not in w.away),
     flag("teams", "available", lambda w, r: r.on_standby and (models.Team, r.id) not in w.away),
     flag("inspectors", "available", lambda w, r: r.on_duty),
@@ -259,8 +330,8 @@ CASES = [
     ),
 ]
 APPLIES = {
-    "experts": {"zones", "available", "text", "specialty"},
-    "teams": {"zones", "available", "text", "teamKinds"},
-    "warehouses": {"zones", "available", "text", "stockCode"},
-    "inspectors": {"zones", "available", "text"},
+    "experts": {"zones", "zoneCodes", "available", "text", "specialty"},
+    "teams": {"zones", "zoneCodes", "available", "text", "teamKinds"},
+    "warehouses": {"zones", "zoneCodes", "available", "text", "stockCode"},
+    "inspectors": {"zones", "zoneCodes", "available", "text"},
 }

@@ -44,17 +44,21 @@ ID_TYPES = {
 VOLATILE_FIELDS = frozenset({("Query", "cursor"), ("Portrait", "cursor"), ("Portrait", "asOf")})
 # Fields of a filter shared by several types that apply to only one of them, with its connection.
 FIELD_CONNECTIONS = {"teamKinds": "TeamConnection", "specialty": "ExpertConnection", "stockCode": "WarehouseConnection"}
+BRANCHES = 2  # filters within `or` and `not`, one within the other
 DISTANCES = (0, 300, 2_500, 20_000)
 
 
 @dataclass
 class ArgumentPool:
-    """The values of arguments: by type, ids of the viewer's own rows and of all rows; by connection, its cursors."""
+    """The values of arguments: by type, ids of the viewer's own rows and of all rows; by connection, its cursors; by
+    argument, codes.
+    """
 
     own: Mapping[str, Sequence[str]]
     every: Mapping[str, Sequence[str]]
     texts: Sequence[str]
     cursors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    codes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class QueryGenerator:
@@ -63,7 +67,7 @@ class QueryGenerator:
     def __init__(self, graph: Graph, pool: ArgumentPool) -> None:
         self.selected: Counter[tuple[str, str]] = Counter()
         self._schema, self._pool = graph._schema, pool
-        self._rng, self._number = Random(), 0
+        self._rng, self._number, self._branches = Random(), 0, 0
 
     def operation(self, seed: object, roots: int = ROOTS) -> str:
         self._rng, self._number = Random(repr(seed)), 0
@@ -155,9 +159,15 @@ class QueryGenerator:
             names = [self._rng.choice(list(of.fields))]
         else:
             names = [n for n, f in of.fields.items() if isinstance(f.type, GraphQLNonNull) or self._rng.random() < 0.2]
+        if self._branches == BRANCHES:
+            names = [name for name in names if name not in ("or", "not")]
         if self._rng.random() < 0.95:
             names = [name for name in names if context == FIELD_CONNECTIONS.get(name, context)]
-        values = {name: self._value(of.fields[name].type, of.name, name) for name in names}
+        values = {}
+        for name in names:
+            self._branches += name in ("or", "not")
+            values[name] = self._value(of.fields[name].type, of.name, name)
+            self._branches -= name in ("or", "not")
         if of.name == "Window":
             values = dict(zip(values, sorted(values.values()), strict=True))
         return f"{{{', '.join(f'{name}: {value}' for name, value in values.items())}}}"
@@ -172,6 +182,8 @@ class QueryGenerator:
     def _string(self, context: str, name: str) -> str:
         if name in ("after", "before"):
             return f'"{self._rng.choice(self._pool.cursors.get(context) or ("none",))}"'
+        if name in self._pool.codes and self._rng.random() < 0.98:
+            return orjson.dumps(self._rng.choice(self._pool.codes[name])).decode()
         text = self._rng.choice(self._pool.texts)
         if name not in ("code", "creditCode", "externalId", "stockCode", "industry") and self._rng.random() < 0.6:
             start = self._rng.randrange(len(text))
@@ -181,8 +193,10 @@ class QueryGenerator:
     def _int(self, context: str, name: str) -> str:
         if name == "withinMetres":
             return str(self._rng.choice(DISTANCES))
+        if name == "majorHazardLevels":
+            return str(self._rng.randint(1, 4))
         # Rarely a size that is not allowed.
-        return str(self._rng.choice((1, 2, 3, 4, 5, 50) if self._rng.random() < 0.99 else (0, 1_001)))
+        return str(self._rng.choice((0, 1, 2, 3, 4, 5, 50) if self._rng.random() < 0.99 else (-1, 1_001)))
 
     def _float(self, context: str, name: str) -> str:
         return str(round((30.2 if name == "latitude" else 120.3) + self._rng.uniform(-0.2, 0.2), 5))

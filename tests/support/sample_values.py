@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from models.db.database import Database
 from models.db.tables import table_of
 from models.visibility import Viewer
+from resolvers.sql.named_rows import BADGE, CREDIT_CODE, RING_CODE, TOWN_CODE, VENUE_CODE, ZONE_CODE
 from schema.build import Graph
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
@@ -30,6 +31,16 @@ SEARCHED_COLUMNS = {
     "team": ("name", "leader_name"),
     "warehouse": ("name", "keeper_name"),
     "stock_item": ("name", "code"),
+}
+# By argument, what it names rows by.
+CODES = {
+    "zoneCodes": ZONE_CODE,
+    "townCodes": TOWN_CODE,
+    "venueCodes": VENUE_CODE,
+    "ringCodes": RING_CODE,
+    "codes": TOWN_CODE,
+    "creditCodes": CREDIT_CODE,
+    "inspectorBadges": BADGE,
 }
 
 
@@ -73,6 +84,19 @@ async def texts(database: Database) -> list[str]:
             for column in columns:
                 rows = await connection.execute(sa.select(table(name).c[column]).limit(40))
                 samples += [str(value) for (value,) in rows if value]
+    return samples
+
+
+async def codes(database: Database) -> dict[str, list[str]]:
+    """By argument, codes that exist."""
+    samples: dict[str, list[str]] = {}
+    async with database.read() as connection:
+        for name, by in CODES.items():
+            rows = await connection.execute(by.keys.where(by.expression.is_not(None)).limit(40))
+            samples[name] = [row.name for row in rows]
+        column = table("hazard").c.category
+        rows = await connection.execute(sa.select(column).where(column.is_not(None)).distinct())
+        samples["categories"] = [category for (category,) in rows]
     return samples
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import models
 from models.db.database import Database
-from models.visibility import Viewer
+from models.visibility import Role, Scope, Viewer, Visibility
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries.search import TEXT_MAXIMUM, SearchKind, find
 from resolvers.sql.readers import OperationReader
@@ -48,6 +48,7 @@ async def library(databases: Databases, migrated_url: str) -> AsyncIterator[Data
         )
         session.add(models.Team(id=1, name="Alpha 队", kind=models.TeamKind.FIRE, strength=3))
         session.add(models.Warehouse(id=1, name="alpha 仓库"))
+        session.add(models.Inspector(id=1, badge="XS017", full_name="赵检"))
         session.add(models.Venue(id=1, code="alphabet", name="体育馆", kind=models.VenueKind.OTHER))
     yield made
     await made.close()
@@ -139,6 +140,18 @@ async def test_each_specialty_of_an_expert_is_searched_separately(
 ) -> None:
     hits = await search(library, text, kinds=[SearchKind.EXPERT])
     assert sorted((key, matched) for matched, _, key in hits) == sorted((key, matched) for matched, key in expected)
+
+
+async def test_inspectors_are_found_by_badge_and_by_name_where_it_may_be_seen(library: Database) -> None:
+    program = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.READ})))
+    for viewer, text, matched in (
+        (COMMANDER, "xs01", ["XS017"]),
+        (COMMANDER, "赵检", ["赵检"]),
+        (program, "xs01", ["XS017"]),
+        (program, "赵检", []),
+        (Viewer(Visibility(Role.ENTERPRISE, enterprise=1)), "xs01", []),
+    ):
+        assert [hit for hit, _, _ in await search(library, text, viewer=viewer)] == matched
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\u3000", "x" * (TEXT_MAXIMUM + 1), "a\0b", "\0", "\ud800"])

@@ -267,13 +267,13 @@ async def test_an_enterprise_reaches_no_other_rows_by_any_path(graph: Graph, dem
 
 async def test_an_enterprise_filters_only_its_own_rows(graph: Graph, demo: Database, own: Own) -> None:
     other = next(e for e in await ids_of(demo, NODES["Enterprise"], 10) if e not in own.ids("Enterprise"))
-    query = """query($other: [ID!]) {
-      enterprises(filter: {ids: $other}) { totalCount }
-      hazards(filter: {enterprises: $other}) { totalCount }
-      inspections(filter: {enterprises: $other}) { totalCount }
-      cases(filter: {enterprises: $other}) { totalCount }
-      dispatches(filter: {enterprises: $other}) { totalCount }
-      assistanceRequests(filter: {enterprises: $other}) { totalCount }
-    }"""
-    data = await data_of(graph, demo, own.viewer, query, other=[other])
-    assert {name: listing["totalCount"] for name, listing in data.items()} == dict.fromkeys(data, 0)
+    nowhere, executor = node_id.encode("Enterprise", 2**31 - 1), make_executor(graph, demo)
+    lists = ("hazards", "inspections", "cases", "dispatches", "assistanceRequests", "controlMeasures", "dutyReports")
+    for listing, name in (("enterprises", "ids"), *((listing, "enterprises") for listing in lists)):
+        query = f"query($other: [ID!]) {{ {listing}(filter: {{{name}: $other}}) {{ totalCount }} }}"
+        messages = []
+        for key in (other, nowhere):
+            response = await executor.run(Operation(query, {"other": [key]}), own.viewer)
+            assert [error["extensions"]["code"] for error in response.errors] == ["NOT_FOUND"], listing
+            messages.append(response.errors[0]["message"].split(":")[0])
+        assert messages[0] == messages[1]

@@ -20,7 +20,7 @@ from tests.support.large_documents import many
 from tests.support.proof_mode import examples
 from tests.support.query_variants import rewritten
 from tests.support.random_queries import ArgumentPool, QueryGenerator
-from tests.support.sample_values import cursors, ignore_unawaited, names, texts
+from tests.support.sample_values import codes, cursors, ignore_unawaited, names, texts
 
 pytestmark = pytest.mark.database_independent
 
@@ -39,6 +39,17 @@ def values(graph: Graph, query: str, **variables: Any) -> int:
 # -- what is counted --
 
 
+def test_the_filters_in_or_and_not_are_counted_in_variables_too(graph: Graph) -> None:
+    """As the whole filter, and as a part of one."""
+    whole = "query($f: EnterpriseFilter) { enterprises(filter: $f) { totalCount } }"
+    part = "query($f: EnterpriseFilter) { enterprises(filter: {or: [$f], not: $f}) { totalCount } }"
+    empty: dict[str, Any] = {}
+    for query, counts in ((whole, (0, 1, 3)), (part, (2, 4, 8))):
+        base = values(graph, whole)
+        costs = [values(graph, query, f=f) - base for f in (empty, {"or": [empty]}, {"or": [empty, {"not": empty}]})]
+        assert [cost // field_costs.COUNTED for cost in costs] == list(counts)
+
+
 @pytest.mark.parametrize(
     ("query", "cost"),
     [
@@ -52,6 +63,14 @@ def values(graph: Graph, query: str, **variables: Any) -> int:
         ("{ enterprises { nodes { id } } }", 3 + 15 + (3 + 9 + 20 * (3 + 6 + 32))),
         ("{ enterprises { totalCount } }", 3 + 15 + (3 + 14 + 6 + 20 * field_costs.COUNTED)),
         ("{ enterprises(first: 7) { pageInfo { hasNextPage } } }", 3 + 15 + (3 + 12 + (3 + 15 + 5))),
+        *(
+            (f"{{ enterprises(filter: {filter}) {{ totalCount }} }}", 3 + 15 + 17 + 6 + 20 * field_costs.COUNTED * n)
+            for filter, n in (
+                ("{}", 1),
+                ("{not: {}}", 2),
+                ("{or: [{}, {not: {}}], not: {or: {}}}", 6),
+            )
+        ),
     ],
 )
 def test_keys_and_values_are_added_up(graph: Graph, query: str, cost: int) -> None:
@@ -250,7 +269,7 @@ async def test_the_cost_is_known_for_every_prepared_operation(graph: Graph, demo
 async def test_no_response_is_much_larger_than_its_cost(demo: Database, graph: Graph) -> None:
     plain = make_executor(graph, demo, planned=False)
     every = await names(demo, None)
-    pool = ArgumentPool(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
+    pool = ArgumentPool(every, every, await texts(demo), await cursors(plain, COMMANDER, graph), await codes(demo))
     queries = QueryGenerator(graph, pool)
     planned, largest = make_executor(graph, demo), 0
     with ignore_unawaited():

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,11 +13,24 @@ import models
 from models import HAZARD_SETTLED, HAZARD_TERMINAL
 from models.db.database import Database
 from schema.build import Graph, build
+from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from schema.types import node_id
-from tests.conftest import COMMANDER, Databases, make_executor
+from tests.conftest import COMMANDER, Databases, StatementCounter, make_executor
 from tests.support.connection_reference import rows_of
-from tests.support.filter_reference import APPLIES, CASES, EDGE_CASES, EDGES, SECOND, TABLES, TEXTS, Case, World, has
+from tests.support.filter_reference import (
+    APPLIES,
+    CASES,
+    EDGE_CASES,
+    EDGES,
+    JOINED,
+    SECOND,
+    TABLES,
+    TEXTS,
+    Case,
+    World,
+    has,
+)
 
 CORE = build()._schema
 
@@ -38,25 +52,30 @@ async def edged(databases: Databases, demo_url: str) -> AsyncIterator[Database]:
 
 @pytest_asyncio.fixture(scope="module")
 async def world(edged: Database) -> World:
-    joined = (models.ControlRing, models.EnterpriseRing, models.InspectionInspector, models.StockItem)
-    return World({model: await rows_of(edged, model) for model in (*TABLES.values(), *joined)})
+    return World({model: await rows_of(edged, model) for model in (*TABLES.values(), *JOINED)})
 
 
-async def filtered_ids(graph: Graph, database: Database, listing: str, filter: dict[str, Any]) -> set[str]:
+@pytest.fixture(scope="module")
+def executor(graph: Graph, edged: Database) -> Executor:
+    """One for all cases: they differ in variables only, so that each list's plan is made once."""
+    return make_executor(graph, edged)
+
+
+async def filtered_ids(executor: Executor, listing: str, filter: dict[str, Any]) -> set[str]:
     """The ids of the rows that the filter returns. Their number must equal `totalCount`."""
     name = type_of_filter(listing)
     query = (
         f"query($filter: {name}) {{ {listing}(first: 1000, filter: $filter) {{ totalCount nodes {{ id }}"
         " pageInfo { hasNextPage endCursor } } }"
     )
-    response = await make_executor(graph, database).run(Operation(query, {"filter": filter}), COMMANDER)
+    response = await executor.run(Operation(query, {"filter": filter}), COMMANDER)
     assert response.errors == []
     assert response.data is not None
     page = response.data[listing]
     nodes = [node["id"] for node in page["nodes"]]
     if page["pageInfo"]["hasNextPage"]:
         rest = query.replace("first: 1000", f'first: 1000, after: "{page["pageInfo"]["endCursor"]}"')
-        more = await make_executor(graph, database).run(Operation(rest, {"filter": filter}), COMMANDER)
+        more = await executor.run(Operation(rest, {"filter": filter}), COMMANDER)
         assert more.data is not None
         nodes += [node["id"] for node in more.data[listing]["nodes"]]
     assert page["totalCount"] == len(nodes) == len(set(nodes))
@@ -69,12 +88,12 @@ def type_of_filter(listing: str) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-async def test_a_filter_returns_the_matching_rows(graph: Graph, edged: Database, world: World, case: Case) -> None:
+async def test_a_filter_returns_the_matching_rows(executor: Executor, world: World, case: Case) -> None:
     node = node_of(case.field)
     outcomes = []
     for value in case.values:
         expected = {node_id.encode(node, r.id) for r in world.rows[TABLES[node]] if case.holds(world, r, value)}
-        assert await filtered_ids(graph, edged, case.field, {case.name: case.argument(value)}) == expected, value
+        assert await filtered_ids(executor, case.field, {case.name: case.argument(world, value)}) == expected, value
         outcomes.append(bool(expected))
     assert any(outcomes), "none of the values matches any row"
 
@@ -83,11 +102,11 @@ def test_every_field_of_every_filter_has_a_case() -> None:
     assert CORE.query_type is not None
     for listing, of in CORE.query_type.fields.items():
         if "filter" in of.args and listing not in ("nearby", "events"):
-            fields = set(get_named_type(of.args["filter"].type).fields)
+            fields = set(get_named_type(of.args["filter"].type).fields) - {"or", "not"}
             assert {case.name for case in CASES if case.field == listing} == APPLIES.get(listing, fields)
 
 
-async def test_the_fields_of_a_filter_are_combined_with_and(graph: Graph, edged: Database, world: World) -> None:
+async def test_the_fields_of_a_filter_are_combined_with_and(executor: Executor, world: World) -> None:
     expected = {
         node_id.encode("Hazard", r.id)
         for r in world.rows[models.Hazard]
@@ -95,23 +114,46 @@ async def test_the_fields_of_a_filter_are_combined_with_and(graph: Graph, edged:
     }
     zones = [node_id.encode("Zone", 1), node_id.encode("Zone", 2)]
     assert expected
-    assert await filtered_ids(graph, edged, "hazards", {"open": True, "levels": ["MAJOR"], "zones": zones}) == expected
+    assert await filtered_ids(executor, "hazards", {"open": True, "levels": ["MAJOR"], "zones": zones}) == expected
 
 
 @pytest.mark.parametrize("listing", sorted({case.field for case in CASES}))
-async def test_null_and_missing_fields_match_all(graph: Graph, edged: Database, world: World, listing: str) -> None:
+async def test_null_and_missing_fields_match_all(executor: Executor, world: World, listing: str) -> None:
     every = {node_id.encode(node_of(listing), r.id) for r in world.rows[TABLES[node_of(listing)]]}
-    assert await filtered_ids(graph, edged, listing, {}) == every
+    assert await filtered_ids(executor, listing, {}) == every
     nulls = {case.name: None for case in CASES if case.field == listing}
-    assert await filtered_ids(graph, edged, listing, nulls) == every
+    assert await filtered_ids(executor, listing, nulls) == every
 
 
-@pytest.mark.parametrize("zone", [1, 2, 3, 4, 99])
-async def test_venues_of_a_zone(graph: Graph, edged: Database, world: World, zone: int) -> None:
+@pytest.mark.parametrize("listing", sorted({case.field for case in CASES}))
+async def test_or_and_not_combine_filters(executor: Executor, world: World, listing: str) -> None:
+    """By two of the listing's filters, drawn at random from the cases above, and what each of them matches alone."""
+    node, rng = node_of(listing), Random(listing)
+    cases = [case for case in CASES if case.field == listing]
+    rows = {node_id.encode(node, r.id): r for r in world.rows[TABLES[node]]}
+
+    def draw() -> tuple[dict[str, Any], set[str]]:
+        case = rng.choice(cases)
+        value = rng.choice(case.values)
+        return {case.name: case.argument(world, value)}, {i for i, r in rows.items() if case.holds(world, r, value)}
+
+    for _ in range(4):
+        (a, in_a), (b, in_b) = draw(), draw()
+        for filter, expected in (
+            ({"or": [a, b]}, in_a | in_b),
+            ({"or": [a, {}]}, set(rows)),
+            ({"or": []}, set()),
+            ({"not": a}, rows.keys() - in_a),
+            ({"not": {"or": [a, b]}}, rows.keys() - in_a - in_b),
+            ({"or": [{"not": {"not": a}}, {"not": {}}], "not": b}, in_a - in_b),
+        ):
+            assert await filtered_ids(executor, listing, filter) == expected, filter
+
+
+@pytest.mark.parametrize("zone", [1, 2, 3, 4])
+async def test_venues_of_a_zone(executor: Executor, world: World, zone: int) -> None:
     query = "query($zone: ID) { venues(first: 1000, zone: $zone) { totalCount nodes { id } } }"
-    response = await make_executor(graph, edged).run(
-        Operation(query, {"zone": node_id.encode("Zone", zone)}), COMMANDER
-    )
+    response = await executor.run(Operation(query, {"zone": node_id.encode("Zone", zone)}), COMMANDER)
     assert response.data is not None
     expected = {node_id.encode("Venue", v.id) for v in world.rows[models.Venue] if v.zone_id == zone}
     assert {n["id"] for n in response.data["venues"]["nodes"]} == expected
@@ -119,10 +161,10 @@ async def test_venues_of_a_zone(graph: Graph, edged: Database, world: World, zon
 
 
 @pytest.mark.parametrize("text", [*TEXTS, "2"])
-async def test_stock_by_a_part_of_name_or_code(graph: Graph, edged: Database, world: World, text: str) -> None:
+async def test_stock_by_a_part_of_name_or_code(executor: Executor, world: World, text: str) -> None:
     stock = "stock(first: 1000, text: $text) { nodes { id } }"
     query = f"query($text: String) {{ warehouses(first: 100) {{ nodes {{ id {stock} }} }} }}"
-    response = await make_executor(graph, edged).run(Operation(query, {"text": text}), COMMANDER)
+    response = await executor.run(Operation(query, {"text": text}), COMMANDER)
     assert response.data is not None
     for warehouse in response.data["warehouses"]["nodes"]:
         items = world.stock.get(node_id.key_of(warehouse["id"], "Warehouse"), [])
@@ -174,6 +216,12 @@ REFUSED = [
     ("hazards", {"foundUntil": "2026-06-15T00:00:00Z"}, "BAD_VARIABLES"),
     ("hazards", {"statuses": ["LOST"]}, "BAD_VARIABLES"),
     ("enterprises", {"majorHazardLevels": [2**31]}, "BAD_VARIABLES"),
+    *(("enterprises", {"majorHazardLevels": [level]}, "BAD_INPUT") for level in (0, 5, 2**31 - 1)),
+    ("enterprises", {"zoneCodes": ["a\0b"]}, "BAD_INPUT"),
+    ("hazards", {"categories": ["\ud800"]}, "BAD_INPUT"),
+    ("hazards", {"or": [{"open": True}] * 33}, "BAD_INPUT"),
+    ("hazards", {"not": {"not": {"not": {"not": {"not": {}}}}}}, "BAD_INPUT"),
+    ("teams", {"or": [{"specialty": "a"}]}, "BAD_INPUT"),
     *(
         (listing, {name: value}, "BAD_INPUT")
         for listing in APPLIES
@@ -192,3 +240,33 @@ async def test_an_invalid_filter_is_refused(
     response = await make_executor(graph, demo).run(Operation(query, {"filter": filter}), COMMANDER)
     assert [error["extensions"]["code"] for error in response.errors] == [code]
     assert "SELECT" not in json.dumps(response.errors)
+
+
+@pytest.mark.parametrize("planned", [True, False])
+async def test_a_row_that_does_not_exist_is_an_error(graph: Graph, demo: Database, planned: bool) -> None:
+    executor = make_executor(graph, demo, planned=planned)
+    unknown: list[tuple[str, dict[str, Any], str]] = []
+    for case in CASES:
+        if case.of is not None or case.coded is not None:
+            name = "NOWHERE" if case.of is None else node_id.encode(case.of, 2**31 - 1)
+            unknown += [(case.field, {case.name: [name]}, case.of or case.coded or "")]
+    unknown += [("hazards", {combined: value}, "Zone") for combined, value in COMBINED.items()]
+    for listing, filter, noun in unknown:
+        query = f"query($filter: {type_of_filter(listing)}) {{ {listing}(filter: $filter) {{ nodes {{ id }} }} }}"
+        response = await executor.run(Operation(query, {"filter": filter}), COMMANDER)
+        assert [error["extensions"]["code"] for error in response.errors] == ["NOT_FOUND"], (listing, filter)
+        assert f"a {noun} that does not exist" in response.errors[0]["message"]
+
+
+COMBINED = {"or": [{"open": True}, {"zoneCodes": ["NOWHERE"]}], "not": {"zones": [node_id.encode("Zone", 99)]}}
+
+
+async def test_a_named_row_is_looked_for_once(graph: Graph, demo: Database) -> None:
+    executor = make_executor(graph, demo)
+    operation = Operation(f'{{ hazards(filter: {{zones: ["{node_id.encode("Zone", 1)}"]}}) {{ nodes {{ id }} }} }}')
+    counts = []
+    for _ in range(3):
+        with StatementCounter(demo) as statements:
+            assert (await executor.run(operation, COMMANDER)).errors == []
+        counts.append(len(statements.texts))
+    assert counts[0] > counts[1] == counts[2] == 1

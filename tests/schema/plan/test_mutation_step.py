@@ -29,7 +29,7 @@ from tests.support.lifecycle_table import valid_inputs as needs
 from tests.support.proof_mode import examples
 from tests.support.proofs import RecordProof
 from tests.support.random_queries import ArgumentPool, QueryGenerator
-from tests.support.sample_values import ignore_unawaited, names, texts
+from tests.support.sample_values import codes, ignore_unawaited, names, texts
 
 # graphql-core drops the coroutines of a failed field's siblings (tests/support/sample_values.py).
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
@@ -105,7 +105,14 @@ async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncI
         program(Scope.POSITIONS, Scope.READINGS, Scope.WARNINGS, Scope.PERSONAL),
         program(),
     ]
-    yield Twins(planned, plain, copies, ids, viewers, QueryGenerator(graph, ArgumentPool(every, every, words)))
+    yield Twins(
+        planned,
+        plain,
+        copies,
+        ids,
+        viewers,
+        QueryGenerator(graph, ArgumentPool(every, every, words, codes=await codes(first))),
+    )
     for copy in copies:
         await copy.close()
 

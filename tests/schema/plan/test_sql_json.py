@@ -23,7 +23,7 @@ from tests.conftest import COMMANDER, StatementCounter, make_executor
 from tests.support.proof_mode import PROVING
 from tests.support.query_variants import rewritten
 from tests.support.random_queries import ArgumentPool, QueryGenerator
-from tests.support.sample_values import cursors, ignore_unawaited, names, texts
+from tests.support.sample_values import codes, cursors, ignore_unawaited, names, texts
 
 OPERATIONS = 10_000 if PROVING else 60
 ROOTS = ("zone", "venue", "enterprise", "district", "enterprises", "hazards", "inspections", "cases", "venues", "teams")
@@ -186,7 +186,7 @@ class SqlJsonQueries(QueryGenerator):
 async def test_random_queries_are_the_same_in_sql(demo: Database, graph: Graph, json_steps: Counter[str]) -> None:
     plain, planned = make_executor(graph, demo, planned=False), make_executor(graph, demo)
     every = await names(demo, None)
-    pool = ArgumentPool(every, every, await texts(demo), await cursors(plain, COMMANDER, graph))
+    pool = ArgumentPool(every, every, await texts(demo), await cursors(plain, COMMANDER, graph), await codes(demo))
     queries = SqlJsonQueries(graph, pool)
     enterprise = Viewer(Visibility(Role.ENTERPRISE, enterprise=7))
     program = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.READ})))
