@@ -68,7 +68,9 @@ class EnterpriseFilter:
     )
     rings: list[strawberry.ID] | None = any_id("ControlRing", IN_RINGS, "Inside any of these rings.")
     ring_codes: list[str] | None = any_code(
-        RING_CODE, IN_RING_CODES, "Inside any of these rings, by the code of the venue and the grade: `HOSC-STADIUM/STRICT`."
+        RING_CODE,
+        IN_RING_CODES,
+        "Inside any of these rings, by the code of the venue and the grade: `HOSC-STADIUM/STRICT`.",
     )
     venues: list[strawberry.ID] | None = any_id("Venue", IN_VENUES, "Inside any ring of any of these venues.")
     venue_codes: list[str] | None = any_code(
