@@ -8,6 +8,9 @@ class ErrorCode(enum.Enum):
 
     BAD_REQUEST = "BAD_REQUEST"  # the request does not follow the GraphQL over HTTP specification
     BAD_DOCUMENT = "BAD_DOCUMENT"  # the document does not parse or is not valid for this schema
+    UNKNOWN_DOCUMENT = "UNKNOWN_DOCUMENT"  # no trusted document has this id
+    UNTRUSTED_DOCUMENT = "UNTRUSTED_DOCUMENT"  # this server runs trusted documents only
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"  # at which clients send the whole document
     BAD_VARIABLES = "BAD_VARIABLES"  # the variables do not fit the document
     BAD_ID = "BAD_ID"
     BAD_CURSOR = "BAD_CURSOR"

@@ -28,7 +28,7 @@ from web.graphql.websocket import SocketEndpoint
 from web.metrics import MEDIA, load_metrics, metrics
 from web.origins import OriginPolicy, host_names, origins
 from web.pages import page_routes
-from web.settings import Settings
+from web.settings import Settings, trusted_documents
 from web.state import AppState
 
 log = structlog.get_logger(__name__)
@@ -97,8 +97,8 @@ class ServiceEndpoints:
 def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = now) -> Application:
     """The application, for a server to run. `clock` gives the time in UTC."""
     state = AppState(settings or Settings(), clock)
-    limit = state.settings.body_limit
-    reserved = ReservedEndpoint(state.execution, state.live, state.admission, body_limit=limit)
+    limit, trusted = state.settings.body_limit, trusted_documents(state.settings)
+    reserved = ReservedEndpoint(state.execution, state.live, state.admission, trusted, body_limit=limit)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -108,11 +108,16 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
 
     return Application(
         GraphQLEndpoint(
-            state.execution, state.live, state.admission, body_limit=limit, introspection=state.settings.introspection
+            state.execution,
+            state.live,
+            state.admission,
+            trusted,
+            body_limit=limit,
+            introspection=state.settings.introspection,
         ),
         OriginPolicy(host_names(state.settings.hosts), origins(state.settings.origins)),
         routes=[
-            WebSocketRoute("/graphql", SocketEndpoint(state.execution, state.live, state.admission)),
+            WebSocketRoute("/graphql", SocketEndpoint(state.execution, state.live, state.admission, trusted)),
             Route("/graphql/stream", reserved.respond, methods=["PUT", "GET", "POST", "DELETE"]),
             *state.evidence.routes,
             *state.people.routes,

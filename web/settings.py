@@ -16,6 +16,7 @@ from web.auth.addresses import is_safe_url
 from web.auth.claim_mapping import ClaimMapping
 from web.auth.keys import SECRET_MINIMUM, Secrets
 from web.auth.tokens import demo_secret
+from web.graphql.trusted_documents import TrustedDocuments, read_manifest
 from web.origins import host_names, origins
 from web.proxies import networks
 from web.shares import ShareLimits
@@ -110,6 +111,12 @@ class Settings(BaseSettings):
     )
     access_days: int = Field(
         default=183, ge=1, description="Days for which it is kept who read enterprises' personal data."
+    )
+    documents: str | None = Field(
+        default=None, description="Manifest of trusted documents: a JSON file of documents by id."
+    )
+    documents_only: bool = Field(
+        default=False, validate_default=True, description="Whether no document runs that is not in the manifest."
     )
     introspection: bool = Field(default=True, description="Whether clients may query the schema.")
     evidence_url: str = Field(
@@ -225,6 +232,20 @@ class Settings(BaseSettings):
         origins(value)
         return value
 
+    @field_validator("documents")
+    @classmethod
+    def _check_documents(cls, value: str | None) -> str | None:
+        if value is not None:
+            read_manifest(Path(value))
+        return value
+
+    @field_validator("documents_only")
+    @classmethod
+    def _check_only(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("documents") is None:
+            raise ValueError("this needs HUHANG_DOCUMENTS")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _check_public_url(cls, value: str | None) -> str | None:
@@ -265,6 +286,12 @@ class Settings(BaseSettings):
     def _check_kind(cls, value: str) -> str:
         driver_url(value)
         return value
+
+
+def trusted_documents(settings: Settings) -> TrustedDocuments:
+    """The documents of the manifest, if there is one."""
+    documents = {} if settings.documents is None else read_manifest(Path(settings.documents))
+    return TrustedDocuments(documents, only=settings.documents_only)
 
 
 def roles_of(value: str) -> dict[str, Role]:

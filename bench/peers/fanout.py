@@ -40,6 +40,7 @@ from web.admission import Admission, FailedTokens
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
 from web.graphql.http_protocol import HttpProtocol
+from web.graphql.trusted_documents import TrustedDocuments
 from web.graphql.uvicorn_protocols import WebSocketProtocol
 from web.graphql.websocket import SocketEndpoint
 from web.shares import ShareLimits, Shares
@@ -143,7 +144,10 @@ def _application(
         await live.stop()
         await database.close()
 
-    routes = [Route("/publish", published), WebSocketRoute("/graphql", SocketEndpoint(executor, live, admission))]
+    routes = [
+        Route("/publish", published),
+        WebSocketRoute("/graphql", SocketEndpoint(executor, live, admission, TrustedDocuments())),
+    ]
     return Starlette(routes=routes, lifespan=asynccontextmanager(life))
 
 

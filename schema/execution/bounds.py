@@ -35,6 +35,11 @@ class Bounds:
         self._runs: dict[Run, float] = {}  # by when each expires
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def of_one_request(self) -> dict[str, Any]:
+        """What a client is told on demand."""
+        return {"seconds": self.seconds, "answerBytes": self.size}
+
     def error(self, code: ErrorCode) -> dict[str, Any]:
         """The error of an operation that was stopped with this code."""
         if code is ErrorCode.TIMEOUT:

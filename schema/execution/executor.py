@@ -95,12 +95,14 @@ class Executor:
         if variables and (excess := limits.variables_excess(variables)) is not None:
             raise InvalidOperation(ErrorCode.BAD_VARIABLES, [coded_error(ErrorCode.BAD_VARIABLES, excess)])
         cost, limit = parsed.cost.of(variables), self._cost_limits[Role.WALL if viewer is None else viewer.role]
-        extensions = None
-        if operation.extensions and operation.extensions.get("cost") is True:
-            extensions = {"cost": {"operation": cost, "limit": limit}}
+        asked, extensions = operation.extensions, {}
+        if asked and asked.get("cost") is True:
+            extensions["cost"] = {"operation": cost, "limit": limit}
+        if asked and asked.get("limits") is True:
+            extensions["limits"] = {**limits.OF_ONE_REQUEST, "cost": limit, **self.bounds.of_one_request}
         if cost > limit:
-            raise InvalidOperation(ErrorCode.TOO_COSTLY, [cost_error(cost, limit)], extensions)
-        return PreparedOperation(parsed, variables, cost, extensions)
+            raise InvalidOperation(ErrorCode.TOO_COSTLY, [cost_error(cost, limit)], extensions or None)
+        return PreparedOperation(parsed, variables, cost, extensions or None)
 
     async def execute(self, operation: PreparedOperation, viewer: Viewer | None) -> GraphQLResponse:
         """Execute a query or mutation for a viewer. Without one, only introspection is executed.

@@ -34,6 +34,14 @@ SCHEMA_VALUES_MAXIMUM = 100_000  # of introspection, which needs no token and ru
 VALUES_MAXIMUM = 20_000  # in variables, including those in lists and objects
 ERRORS_MAXIMUM = 5  # reported for one document
 COST_LIMIT = 400_000  # of a commander's operation (schema/execution/cost.py): about 8 MB
+# What a client is told of them on demand.
+OF_ONE_REQUEST = {
+    "characters": CHARACTERS_MAXIMUM,
+    "tokens": TOKENS_MAXIMUM,
+    "depth": DEPTH_MAXIMUM,
+    "extent": EXTENT_MAXIMUM,
+    "variableValues": VALUES_MAXIMUM,
+}
 
 # By introspection field: about how many objects it has for each parent, where that is not one.
 LENGTHS = {

@@ -1,8 +1,11 @@
 """Values that several types share: contacts, points and geometry."""
 
+import datetime as dt
+from dataclasses import replace
 from typing import Any, NewType
 
 import strawberry
+from strawberry.schema.types.base_scalars import DateDefinition, DateTimeDefinition
 
 GeoJSON = NewType("GeoJSON", dict[str, Any])
 """An RFC 7946 geometry: longitude first, WGS-84."""
@@ -12,7 +15,17 @@ SCALARS: dict[object, Any] = {
         name="GeoJSON",
         description="An RFC 7946 geometry: longitude first, WGS-84.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc7946",
-    )
+    ),
+    dt.date: replace(
+        DateDefinition,
+        description="A day in the district's time zone, as a full-date of RFC 3339: `2026-06-15`.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+    ),
+    dt.datetime: replace(
+        DateTimeDefinition,
+        description="A moment, as a date-time of RFC 3339 with its offset: `2026-06-15T12:00:00+08:00`.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+    ),
 }
 
 

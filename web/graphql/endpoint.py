@@ -30,6 +30,7 @@ from web.graphql.response import (
     refusal,
 )
 from web.graphql.sse import single_response, stream_response
+from web.graphql.trusted_documents import TrustedDocuments
 from web.graphql.uvicorn_protocols import CONNECTION
 from web.shares import cost_of
 
@@ -46,10 +47,17 @@ class GraphQLEndpoint:
     """An ASGI application, without Starlette's routing, Request and Response: those take longer than a small query."""
 
     def __init__(
-        self, executor: Executor, live: LiveStreams, admission: Admission, *, body_limit: int, introspection: bool
+        self,
+        executor: Executor,
+        live: LiveStreams,
+        admission: Admission,
+        trusted: TrustedDocuments,
+        *,
+        body_limit: int,
+        introspection: bool,
     ) -> None:
         self._executor, self._live, self._admission, self._body_limit = executor, live, admission, body_limit
-        self._shares, self._introspection = admission.shares, introspection
+        self._shares, self._trusted, self._introspection = admission.shares, trusted, introspection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.respond(scope, receive)
@@ -69,7 +77,7 @@ class GraphQLEndpoint:
             if viewer is None:
                 operation = await self._schema_question(scope, headers, receive)
             else:
-                operation = await read_operation(scope, headers, receive, body_limit=self._body_limit)
+                operation = await self._read(scope, headers, receive, self._body_limit)
             prepared = await self._shares.prepare(party, self._executor, operation, viewer)
             kind = prepared.parsed.kind
             if kind is OperationType.SUBSCRIPTION:
@@ -95,13 +103,16 @@ class GraphQLEndpoint:
             return error_response([format_error(GraphQLError("", original_error=error))], media, 500)
         return response if method == "POST" else conditional(response, headers.get(b"if-none-match"))
 
+    async def _read(self, scope: Scope, headers: Headers, receive: Receive, body_limit: int) -> Operation:
+        return await read_operation(scope, headers, receive, self._trusted, body_limit=body_limit)
+
     async def _schema_question(self, scope: Scope, headers: Headers, receive: Receive) -> Operation:
         """The operation of a request without a token. Raises RequestError if it is not about the schema."""
         error = RequestError(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")
         if not self._introspection:
             raise error
         try:
-            operation = await read_operation(scope, headers, receive, body_limit=UNKNOWN_BODY_LIMIT)
+            operation = await self._read(scope, headers, receive, UNKNOWN_BODY_LIMIT)
         except BadBody as bad:
             raise error if bad.status == 413 else bad from None
         if "__" not in operation.query:  # with which the names of introspection begin

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.operation import Operation
 from web.graphql.negotiation import JSON, is_json
+from web.graphql.trusted_documents import TrustedDocuments
 
 Headers = dict[bytes, bytes]  # by lower-case name
 
@@ -26,10 +27,12 @@ def read_headers(scope: Scope) -> Headers:
     return dict(reversed(scope["headers"]))
 
 
-async def read_operation(scope: Scope, headers: Headers, receive: Receive, *, body_limit: int) -> Operation:
+async def read_operation(
+    scope: Scope, headers: Headers, receive: Receive, trusted: TrustedDocuments, *, body_limit: int
+) -> Operation:
     """The operation in a body, of at most `body_limit` bytes, or in the query string. Raises RequestError."""
     if scope["method"] != "POST":
-        return operation(query_parameters(scope["query_string"]))
+        return operation(query_parameters(scope["query_string"]), trusted)
     if not is_json(headers.get(b"content-type")):
         raise BadBody(415, f"Send the request as {JSON}, in UTF-8.")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
@@ -48,7 +51,7 @@ async def read_operation(scope: Scope, headers: Headers, receive: Receive, *, bo
         if len(body) > body_limit:
             raise too_long
         more = message.get("more_body", False)
-    return operation(parse_json(body, "The body"))
+    return operation(parse_json(body, "The body"), trusted)
 
 
 def query_parameters(query_string: bytes) -> dict[str, Any]:
@@ -73,18 +76,16 @@ def parse_json(text: bytes | bytearray, name: str) -> Any:
         raise RequestError(ErrorCode.BAD_REQUEST, f"{name} is not JSON in UTF-8.") from None
 
 
-def operation(parameters: Any) -> Operation:
-    """Raises RequestError for a parameter of the wrong type."""
+def operation(parameters: Any, trusted: TrustedDocuments) -> Operation:
+    """Raises RequestError for a parameter of the wrong type, and for a document that does not run here."""
     if not isinstance(parameters, dict):
         raise RequestError(ErrorCode.BAD_REQUEST, "A request is a JSON object; batches are not taken.")
-    query, name, variables = parameters.get("query"), parameters.get("operationName"), parameters.get("variables")
+    name, variables = parameters.get("operationName"), parameters.get("variables")
     extensions = parameters.get("extensions")
-    if not isinstance(query, str):
-        raise RequestError(ErrorCode.BAD_REQUEST, "`query` must be there, as a string.")
     if name is not None and not isinstance(name, str):
         raise RequestError(ErrorCode.BAD_REQUEST, "`operationName` must be a string.")
     if variables is not None and not isinstance(variables, dict):
         raise RequestError(ErrorCode.BAD_REQUEST, "`variables` must be an object.")
     if extensions is not None and not isinstance(extensions, dict):
         raise RequestError(ErrorCode.BAD_REQUEST, "`extensions` must be an object.")
-    return Operation(query, variables or {}, name, extensions or {})
+    return Operation(trusted.text(parameters), variables or {}, name, extensions or {})

@@ -27,6 +27,7 @@ from web.graphql.negotiation import EVENTS, JSON
 from web.graphql.request import read_headers, read_operation
 from web.graphql.response import error_response, refusal
 from web.graphql.sse import SendQueue, StreamResponse, StreamSink, event
+from web.graphql.trusted_documents import TrustedDocuments
 from web.shares import CountedMembership, Party, Place, cost_of
 
 TOKEN = "x-graphql-event-stream-token"
@@ -76,9 +77,11 @@ class ReservedStream:
 class ReservedEndpoint:
     """Handles the four methods at one path."""
 
-    def __init__(self, executor: Executor, live: LiveStreams, admission: Admission, *, body_limit: int) -> None:
+    def __init__(
+        self, executor: Executor, live: LiveStreams, admission: Admission, trusted: TrustedDocuments, *, body_limit: int
+    ) -> None:
         self._executor, self._live, self._admission, self._body_limit = executor, live, admission, body_limit
-        self._authenticator, self._shares = admission.authenticator, admission.shares
+        self._authenticator, self._shares, self._trusted = admission.authenticator, admission.shares, trusted
         self._streams: dict[str, ReservedStream] = {}
 
     async def respond(self, request: Request) -> ASGIApp:
@@ -155,7 +158,9 @@ class ReservedEndpoint:
 
     async def _start(self, request: Request, stream: ReservedStream) -> ASGIApp:
         headers = read_headers(request.scope)
-        requested = await read_operation(request.scope, headers, request.receive, body_limit=self._body_limit)
+        requested = await read_operation(
+            request.scope, headers, request.receive, self._trusted, body_limit=self._body_limit
+        )
         id = requested.extensions.get("operationId")
         if not isinstance(id, str) or not id:
             raise RequestError(ErrorCode.BAD_REQUEST, "`extensions.operationId` is needed, as a string.")

@@ -36,6 +36,7 @@ from web.graphql.close_codes import (
     WAITING_MESSAGES,
 )
 from web.graphql.request import operation, read_headers
+from web.graphql.trusted_documents import TrustedDocuments
 from web.graphql.uvicorn_protocols import EXTENSION, WebSocketProtocol, text_frame
 from web.shares import CountedMembership, Party, Place, cost_of
 
@@ -204,7 +205,7 @@ class Socket:
             await self._send_errors(id, [error])
             return None
         try:
-            requested = operation(payload)
+            requested = operation(payload, self._endpoint.trusted)
         except RequestError as error:
             await self._send_errors(id, [coded_error(error.code, error.message)])
             return None
@@ -280,8 +281,8 @@ class Socket:
 class SocketEndpoint:
     """Accepts sockets at one path."""
 
-    def __init__(self, executor: Executor, live: LiveStreams, admission: Admission) -> None:
-        self.executor, self.live, self.admission = executor, live, admission
+    def __init__(self, executor: Executor, live: LiveStreams, admission: Admission, trusted: TrustedDocuments) -> None:
+        self.executor, self.live, self.admission, self.trusted = executor, live, admission, trusted
         self.authenticator, self.shares = admission.authenticator, admission.shares
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,0 +1,76 @@
+"""Trusted documents: those of a manifest run by their ids, and where the operator wants it, nothing else does.
+
+A manifest is what the build of a front end writes: relay-compiler's persisted queries and the client preset's
+`persisted-documents.json` are objects of documents by id, Apollo's manifest is a list of operations.
+
+Automatic persisted queries are refused with the error at which Apollo and urql send whole documents from then on: a
+store that every client may fill needs bounds for each, and would save what a manifest saves without one. A hash that is
+an id of the manifest runs, because Apollo sends the ids of its manifest in that place.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from resolvers.errors import ErrorCode, RequestError
+from schema.execution.errors import InvalidOperation, coded_error
+
+SHA256 = "sha256:"  # may stand before an id that is a hash, by the appendix on persisted documents of GraphQL over HTTP
+
+
+def refusal(code: ErrorCode, message: str) -> InvalidOperation:
+    return InvalidOperation(code, [coded_error(code, message)])
+
+
+def read_manifest(path: Path) -> dict[str, str]:
+    """The documents by id. Raises ValueError for a file that is no manifest."""
+    try:
+        content = orjson.loads(path.read_bytes())
+        if isinstance(content, dict) and isinstance(content.get("operations"), list):
+            content = {operation["id"]: operation["body"] for operation in content["operations"]}
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except (orjson.JSONDecodeError, TypeError, KeyError):
+        content = None
+    if not isinstance(content, dict) or not all(isinstance(each, str) for pair in content.items() for each in pair):
+        raise ValueError(f"{path} is not a JSON object of documents by id")
+    return content
+
+
+class TrustedDocuments:
+    """The documents by id. With `only`, no other document runs."""
+
+    def __init__(self, documents: Mapping[str, str] | None = None, *, only: bool = False) -> None:
+        self._documents = {id.removeprefix(SHA256): text for id, text in (documents or {}).items()}
+        self._texts = frozenset(self._documents.values()) if only else None
+
+    def text(self, parameters: Mapping[str, Any]) -> str:
+        """The document of a request. Raises RequestError."""
+        query, id = parameters.get("query"), parameters.get("documentId")
+        extensions = parameters.get("extensions")
+        persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
+        if query is None and id is not None:
+            return self._by_id(id)
+        if query is None and isinstance(persisted, dict):
+            hash = persisted.get("sha256Hash")
+            if not isinstance(hash, str) or hash not in self._documents:
+                # The message that Apollo and urql look for.
+                raise refusal(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
+            return self._documents[hash]
+        if not isinstance(query, str):
+            raise RequestError(ErrorCode.BAD_REQUEST, "`query` must be there, as a string, or `documentId`.")
+        if id is not None:
+            raise RequestError(ErrorCode.BAD_REQUEST, "Send `query` or `documentId`, not both.")
+        if self._texts is not None and query not in self._texts:
+            raise refusal(ErrorCode.UNTRUSTED_DOCUMENT, "This server runs trusted documents only: send a `documentId`.")
+        return query
+
+    def _by_id(self, id: Any) -> str:
+        if not isinstance(id, str):
+            raise RequestError(ErrorCode.BAD_REQUEST, "`documentId` must be a string.")
+        text = self._documents.get(id.removeprefix(SHA256))
+        if text is None:
+            raise refusal(ErrorCode.UNKNOWN_DOCUMENT, "The server knows no document with this `documentId`.")
+        return text
