@@ -9,7 +9,7 @@ from models.command import CommandKind, CommandUnit
 from models.db.tables import Row
 from models.dispatch import DISPATCH_OVER, Dispatch, DispatchStatus
 from models.district import District
-from models.enterprise import Enterprise, RiskGrade
+from models.enterprise import ENTERPRISE_MAP_KEY, Enterprise, RiskGrade
 from models.event import ClientMutation, Event, EventKind, EventLog, KeySet, Subject
 from models.evidence import Evidence, EvidenceUpload, HazardEvidence, InspectionEvidence
 from models.expert import Expert
@@ -44,6 +44,7 @@ from models.zone import Zone, ZoneFocus
 
 __all__ = [
     "DISPATCH_OVER",
+    "ENTERPRISE_MAP_KEY",
     "HAZARD_SETTLED",
     "HAZARD_TERMINAL",
     "PERSONAL_DATA",

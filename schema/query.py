@@ -7,7 +7,7 @@ import strawberry
 
 import models
 from resolvers.errors import ErrorCode, RequestError
-from resolvers.queries import nearby, search, timeline, viewers
+from resolvers.queries import district_map, group_counts, nearby, search, timeline, viewers
 from schema.execution.context import Requester
 from schema.fields.batch import BatchArgument, batch
 from schema.fields.connections import Connection, to_list, to_many
@@ -15,6 +15,8 @@ from schema.fields.event_log import whole_log
 from schema.fields.filters import filtered
 from schema.fields.lookups import NodeById, NodesByIds, RowByKey, Singleton
 from schema.fields.source import Node, declare_field
+from schema.types import district_map as maps
+from schema.types import group_counts as counts
 from schema.types.assistance import AssistanceRequest, DutyReport
 from schema.types.camera import Camera
 from schema.types.case import Case
@@ -136,4 +138,46 @@ class Query:
             "first": "Number of hits in all, 0 to 1,000.",
         },
         cost=SEARCH_COST,
+    )
+    enterprise_map: maps.EnterpriseMap = batch(
+        district_map.enterprises,
+        description="The enterprises of a part of the map, as points or as clusters.",
+        arguments=maps.ENTERPRISES,
+        cost=maps.MAP_COST,
+    )
+    hazard_map: maps.HazardMap = batch(
+        district_map.hazards,
+        description="The hazards of a part of the map, as points or as clusters.",
+        arguments=maps.HAZARDS,
+        cost=maps.MAP_COST,
+    )
+    resource_map: maps.ResourceMap = batch(
+        district_map.resources,
+        description="The resources of a part of the map, as points or as clusters.",
+        arguments=maps.RESOURCES,
+        cost=maps.MAP_COST,
+    )
+    hazard_counts: list[counts.HazardCount] = batch(
+        group_counts.hazards,
+        description="Numbers of hazards by their fields and over time; what is unknown is a group of its own.",
+        arguments=counts.count_arguments("Hazard"),
+        cost=counts.COUNTS_COST,
+    )
+    inspection_counts: list[counts.InspectionCount] = batch(
+        group_counts.inspections,
+        description="Numbers of inspections by their fields and over time; what is unknown is a group of its own.",
+        arguments=counts.count_arguments("Inspection"),
+        cost=counts.COUNTS_COST,
+    )
+    case_counts: list[counts.CaseCount] = batch(
+        group_counts.cases,
+        description="Numbers of cases by their fields and over time; what is unknown is a group of its own.",
+        arguments=counts.count_arguments("Case"),
+        cost=counts.COUNTS_COST,
+    )
+    enterprise_counts: list[counts.EnterpriseCount] = batch(
+        group_counts.enterprises,
+        description="Numbers of enterprises by their fields and over time; what is unknown is a group of its own.",
+        arguments=counts.count_arguments("Enterprise"),
+        cost=counts.COUNTS_COST,
     )

@@ -22,7 +22,18 @@ from tests.conftest import TODAY
 
 FEW = 3
 # Values of arguments by name or type. A required list of enum members gets all of them; other arguments are left out.
-ARGUMENTS = {"point": "{latitude: 30.2, longitude: 120.3}", "Window": f'{{from: "{TODAY}", to: "{TODAY}"}}'}
+ARGUMENTS = {
+    "point": "{latitude: 30.2, longitude: 120.3}",
+    "Window": f'{{from: "{TODAY}", to: "{TODAY}"}}',
+    "BoxInput": "{west: 119, south: 29, east: 121, north: 31}",
+    "zoom": "9",
+    "points": "60",
+    "HazardDimension": "[CATEGORY ENTERPRISE MONTH]",
+    "InspectionDimension": "[KIND ENTERPRISE MONTH]",
+    "CaseDimension": "[STATUS ENTERPRISE MONTH]",
+    "EnterpriseDimension": "[INDUSTRY TOWN MONTH]",
+    "CountOrder": "COUNT",
+}
 
 
 class ExhaustiveQueries:

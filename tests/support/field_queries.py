@@ -17,6 +17,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 import models
 from models.db.database import Database
+from resolvers.queries.group_counts import DIMENSIONS_MAXIMUM
 from schema.fields.events import MODELS, TYPES
 from schema.types import node_id
 from tests.conftest import NOW
@@ -53,6 +54,8 @@ def example(of: Any) -> str:
     if hasattr(of, "of_type"):
         inner = get_named_type(of)
         values = list(inner.values) if isinstance(inner, GraphQLEnumType) else [example(inner)]
+        if inner.name.endswith("Dimension"):
+            values = values[:DIMENSIONS_MAXIMUM]
         return f"[{', '.join(values)}]"
     if isinstance(of, GraphQLInputObjectType):
         return "{ " + ", ".join(f"{n}: {example(f.type)}" for n, f in of.fields.items()) + " }"

@@ -45,7 +45,9 @@ VOLATILE_FIELDS = frozenset({("Query", "cursor"), ("Portrait", "cursor"), ("Port
 # Fields of a filter shared by several types that apply to only one of them, with its connection.
 FIELD_CONNECTIONS = {"teamKinds": "TeamConnection", "specialty": "ExpertConnection", "stockCode": "WarehouseConnection"}
 BRANCHES = 2  # filters within `or` and `not`, one within the other
-DISTANCES = (0, 300, 2_500, 20_000)
+LATITUDES = frozenset({"latitude", "south", "north"})
+# Integers that are no size of a page.
+INTEGERS = {"withinMetres": (0, 300, 2_500, 20_000), "zoom": (0, 8, 11, 14, 17, 24), "points": (0, 1, 3, 20, 2_000)}
 
 
 @dataclass
@@ -170,6 +172,9 @@ class QueryGenerator:
             self._branches -= name in ("or", "not")
         if of.name == "Window":
             values = dict(zip(values, sorted(values.values()), strict=True))
+        if of.name == "BoxInput":
+            for pair in (("south", "north"), ("west", "east")):
+                values |= zip(pair, sorted((values[name] for name in pair), key=float), strict=True)
         return f"{{{', '.join(f'{name}: {value}' for name, value in values.items())}}}"
 
     def _id(self, context: str, name: str) -> str:
@@ -191,15 +196,15 @@ class QueryGenerator:
         return orjson.dumps(text).decode()
 
     def _int(self, context: str, name: str) -> str:
-        if name == "withinMetres":
-            return str(self._rng.choice(DISTANCES))
         if name == "majorHazardLevels":
             return str(self._rng.randint(1, 4))
+        if name in INTEGERS:
+            return str(self._rng.choice(INTEGERS[name]))
         # Rarely a size that is not allowed.
         return str(self._rng.choice((0, 1, 2, 3, 4, 5, 50) if self._rng.random() < 0.99 else (-1, 1_001)))
 
     def _float(self, context: str, name: str) -> str:
-        return str(round((30.2 if name == "latitude" else 120.3) + self._rng.uniform(-0.2, 0.2), 5))
+        return str(round((30.2 if name in LATITUDES else 120.3) + self._rng.uniform(-0.2, 0.2), 5))
 
 
 def without_volatile(data: Any) -> Any:
