@@ -21,6 +21,7 @@ from web.application import Application, ShutdownMiddleware
 from web.auth.pairing import PairingEndpoints
 from web.auth.sessions import demo_viewers
 from web.auth.token_endpoints import TokenEndpoints
+from web.compression import CompressionMiddleware
 from web.graphql.connection_limits import REFUSED
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.sse_single import ReservedEndpoint
@@ -126,6 +127,6 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             *PairingEndpoints(state.database, state.tokens, state.admission, clock).routes,
             *page_routes(),
         ],
-        middleware=[Middleware(ShutdownMiddleware)],
+        middleware=[Middleware(ShutdownMiddleware), Middleware(CompressionMiddleware)],
         lifespan=lifespan,
     )

@@ -1,12 +1,17 @@
 """The built pages of web/ui, and which path serves which."""
 
-from starlette.responses import JSONResponse, Response
+import asyncio
+from functools import lru_cache
+from pathlib import Path
+
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
+from web.compression import MINIMUM, accepted_encoding, accepts_gzip, gzipped, is_text, weak
 from web.settings import ROOT
 
 PAGES = ROOT / "web" / "ui" / "dist"
@@ -27,6 +32,21 @@ SECURITY = {
 class Pages(StaticFiles):
     """The built pages. Browsers cache files with a hash in their names, and revalidate the page itself."""
 
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if not isinstance(response, FileResponse) or int(response.headers["content-length"]) < MINIMUM:
+            return response
+        if not is_text(response.headers.get("content-type", "")):
+            return response
+        response.headers.add_vary_header("Accept-Encoding")
+        if not accepts_gzip(accepted_encoding(scope)):
+            return response
+        body = await asyncio.to_thread(compressed_file, str(response.path), response.headers["etag"])
+        names = ("etag", "last-modified", "cache-control", "content-type", "vary", *SECURITY)
+        headers = {name: response.headers[name] for name in names}
+        headers |= {"content-encoding": "gzip", "etag": weak(headers["etag"])}
+        return Response(body, headers=headers)
+
     def file_response(self, *args: object, **kwargs: object) -> Response:
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed on unchanged
         immutable = "/assets/" in str(args[0])
@@ -34,6 +54,12 @@ class Pages(StaticFiles):
         for name, value in SECURITY.items():
             response.headers[name] = value
         return response
+
+
+@lru_cache(maxsize=256)
+def compressed_file(path: str, etag: str) -> bytes:
+    """The file compressed; `etag` tells its versions apart."""
+    return gzipped(Path(path).read_bytes())
 
 
 def page_routes() -> list[BaseRoute]:

@@ -5,10 +5,11 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.errors import request_errors
+from web.compression import MINIMUM, accepted_encoding, compressed, is_text
 from web.graphql.negotiation import GRAPHQL, JSON
 from web.graphql.request import BadBody
 from web.shares import Party
@@ -34,15 +35,25 @@ class HttpResponse:
             self.headers += [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-        if len(self.body) <= SLICE:
-            await send({"type": "http.response.body", "body": self.body})
+        start: Message = {"type": "http.response.start", "status": self.status, "headers": self.headers}
+        body = self.body
+        if len(body) >= MINIMUM and self.compressible:
+            start["headers"] = list(self.headers)  # a response may be sent again
+            body = await compressed(start, body, accepted_encoding(scope))
+        await send(start)
+        if len(body) <= SLICE:
+            await send({"type": "http.response.body", "body": body})
         else:
-            await self._send_slices(send)
+            await self._send_slices(body, send)
 
-    async def _send_slices(self, send: Send) -> None:
+    @property
+    def compressible(self) -> bool:
+        """Whether it is no stream."""
+        return any(name == b"content-type" and is_text(value.decode()) for name, value in self.headers)
+
+    async def _send_slices(self, whole: bytes, send: Send) -> None:
         """Send a large body at its reader's pace. Until it has gone, its bytes count as the party's."""
-        body, party = memoryview(self.body), self.party
+        body, party = memoryview(whole), self.party
         if party is not None:
             party.unsent += len(body)
         try:
@@ -103,9 +114,12 @@ def conditional(response: HttpResponse, if_none_match: bytes | None) -> HttpResp
         return response
     tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "accept, authorization"}
-    tags = {one.strip().removeprefix("W/") for one in (if_none_match or b"").decode("latin-1").split(",")}
-    if tags & {tag, "*"}:
-        return HttpResponse(304, headers=headers)
+    for given in map(str.strip, (if_none_match or b"").decode("latin-1").split(",")):
+        if given == "*":
+            return HttpResponse(304, headers=headers)
+        if given.removeprefix("W/") == tag:
+            # A weak one came with a compressed response.
+            return HttpResponse(304, headers=headers if len(response.body) < MINIMUM else {**headers, "etag": given})
     replaced = {name.encode() for name in headers}
     response.headers = [header for header in response.headers if header[0] not in replaced]
     response.headers += [(name.encode(), value.encode()) for name, value in headers.items()]
