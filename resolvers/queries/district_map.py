@@ -23,6 +23,7 @@ from models.db.tables import table_of
 from models.grid import Cell
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
+from resolvers.sql.named_rows import require_rows
 from resolvers.sql.predicates import Among, Conditions, Predicate, table_column
 from resolvers.sql.readers import Reader
 
@@ -183,6 +184,8 @@ async def _read(reader: Reader, layers: LayerConditions, box: Box, zoom: int, po
         raise RequestError(ErrorCode.BAD_INPUT, f"`points` must be from 0 to {POINTS_MAXIMUM:,}.")
     if not 0 <= zoom <= ZOOM_MAXIMUM:
         raise RequestError(ErrorCode.BAD_INPUT, f"`zoom` must be from 0 to {ZOOM_MAXIMUM}.")
+    if named := [rows for _, conditions in layers for c in conditions for rows in c.named]:
+        await require_rows(reader, named)
     visibility = reader.viewer.visibility
     layers = [(layer, [*c, *authorization.place_conditions(layer.model, visibility)]) for layer, c in layers]
     rows: list[tuple[Any, int, float, float]] = []

@@ -21,6 +21,7 @@ from models.notice import SHOWN_KINDS
 from models.visibility import INTERNALS
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
+from resolvers.sql.named_rows import require_rows
 from resolvers.sql.pagination import PAGE_MAXIMUM
 from resolvers.sql.predicates import Conditions, Predicate
 from resolvers.sql.readers import Reader
@@ -220,6 +221,8 @@ async def _count(
 ) -> list[Group]:
     names = tuple(str(dimension.value) for dimension in by)
     _check(names, first)
+    if named := [rows for condition in filter for rows in condition.named]:
+        await require_rows(reader, named)
     visibility = reader.viewer.visibility
     conditions = [*filter, *authorization.row_conditions(model, visibility)]
     question = Question(model, names, str(date.value), order, first, visibility.allows(INTERNALS))

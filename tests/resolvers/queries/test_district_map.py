@@ -293,6 +293,9 @@ async def test_impossible_arguments_are_refused(district: Database, graph: Graph
         )
         [error] = (await executor.run(Operation(query), COMMANDER)).errors
         assert error["extensions"]["code"] == "BAD_INPUT"
+        nowhere = query.replace('specialty: "x"', 'zoneCodes: ["NOWHERE"]')
+        [error] = (await executor.run(Operation(nowhere), COMMANDER)).errors
+        assert error["extensions"]["code"] == "NOT_FOUND", error
 
 
 async def test_answers_are_compact(databases: Databases, migrated_url: str, graph: Graph) -> None:

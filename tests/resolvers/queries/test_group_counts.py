@@ -208,6 +208,7 @@ async def test_bad_requests_are_refused(demo: Database, graph: Graph) -> None:
         ("by: [LEVEL] first: 1001", "BAD_PAGE"),
         ("by: [ENTERPRISE CATEGORY DAY]", "TOO_LARGE"),
         ("by: [STATUS] first: 2", "TOO_LARGE"),
+        ('by: [STATUS] filter: {zoneCodes: ["NOWHERE"]}', "NOT_FOUND"),
     ):
         [error] = (await asker.ask(f"{{ hazardCounts({arguments}) {{ count }} }}"))["errors"]
         assert error["extensions"]["code"] == code, arguments
