@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 from typing import Any
 
 from graphql import GraphQLError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -81,15 +83,19 @@ class Application(Starlette):
         super().__init__(exception_handlers=handlers, **options)
         self.graphql, self._direct = graphql, ShutdownMiddleware(graphql)
         self._refusal = policy.check
+        self._admitted = with_cross_origin_sharing(self._route, policy.allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind, path = scope["type"], scope.get("path")
-        if kind != "lifespan":
+        if scope["type"] != "lifespan":
             if scope.get("scheme") == "https":
                 send = with_strict_transport(send)
             if (refused := self._refusal(scope)) is not None:
                 await refuse(refused, scope, receive, send)
                 return
+        await self._admitted(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind, path = scope["type"], scope.get("path")
         if kind == "http" and path == "/graphql":
             await self._direct(scope, receive, send)
         elif kind == "websocket" and path != "/graphql":
@@ -100,6 +106,20 @@ class Application(Starlette):
                 await super().__call__(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def with_cross_origin_sharing(app: ASGIApp, allowed: Collection[bytes]) -> ASGIApp:
+    """The application, with CORS for pages of these origins."""
+    if not allowed:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=sorted(origin.decode() for origin in allowed),
+        allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
+        allow_headers=("*",),
+        allow_credentials=True,
+        expose_headers=("ETag", "Retry-After", "WWW-Authenticate"),
+    )
 
 
 async def refuse(error: RequestError, scope: Scope, receive: Receive, send: Send) -> None:

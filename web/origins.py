@@ -101,12 +101,15 @@ def host_of(value: bytes | None) -> str | None:
 
 
 class OriginPolicy:
-    """Which hosts and origins are accepted. `hosts` are names besides this machine's own and IP addresses."""
+    """Which hosts and origins are accepted. `hosts` are names besides this machine's own and IP addresses.
+
+    `allowed` are the origins of other sites whose pages may do what the server's own may.
+    """
 
     def __init__(self, hosts: Iterable[str] = (), allowed: Iterable[bytes] = ()) -> None:
         own = socket.gethostname().lower()
         self._names = frozenset({*hosts, own, f"{own}.local"})
-        self._allowed = frozenset(allowed)
+        self.allowed = frozenset(allowed)
         self._accepted: set[bytes] = set()
 
     def check(self, scope: Scope) -> RequestError | None:
@@ -140,7 +143,7 @@ class OriginPolicy:
         if given:
             secure = scope.get("scheme") in ("https", "wss")
             own = own_origins(headers[b"host"], secure=secure)
-            return None if all(origin in own or origin in self._allowed for origin in given) else FOREIGN_ORIGIN
+            return None if all(origin in own or origin in self.allowed for origin in given) else FOREIGN_ORIGIN
         # A browser sends no Origin when its page opens a stream of its own server by GET, but it says so here.
         if headers.get(b"sec-fetch-site") == b"same-origin" or not has_session_cookie(scope):
             return None

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     )
     origins: str | None = Field(
         default=None,
-        description="Origins of other sites whose pages may change data and open streams, separated by commas:"
+        description="Origins of other sites whose pages may use this server as its own may, separated by commas:"
         " `https://map.example.org`.",
     )
     announced: str | None = Field(

@@ -68,6 +68,8 @@ class GraphQLEndpoint:
         method, headers = scope["method"], read_headers(scope)
         if method not in ("GET", "HEAD", "POST"):
             return other_method(method)
+        if method != "POST" and b"text/html" in headers.get(b"accept", b""):
+            return to_graphiql(scope["query_string"])
         accepted = negotiate(headers.get(b"accept"))
         if accepted is None:
             return error_response(NOTHING_ACCEPTED, GRAPHQL, 406)
@@ -154,6 +156,13 @@ def write(response: GraphQLResponse, media: str) -> HttpResponse:
     if media in (EVENTS, PARTS):
         return single_response(response, media)
     return HttpResponse(200, response.json(), content_type(media))
+
+
+def to_graphiql(query_string: bytes) -> HttpResponse:
+    """Sends a browser that opens this address as a page to GraphiQL, which shows the query of the address."""
+    # The bytes were percent-encoded by the browser; whatever is no text for a header is left out.
+    query = query_string.decode("ascii", "ignore")
+    return HttpResponse(303, headers={"location": f"/graphiql/?{query}" if query else "/graphiql/", "vary": "accept"})
 
 
 def other_method(method: str) -> HttpResponse:
