@@ -66,10 +66,8 @@ class GraphQLEndpoint:
     async def respond(self, scope: Scope, receive: Receive) -> ASGIApp:
         """The response to a request, or the stream that answers it."""
         method, headers = scope["method"], read_headers(scope)
-        if method not in ("GET", "HEAD", "POST"):
-            return other_method(method)
-        if method != "POST" and b"text/html" in headers.get(b"accept", b""):
-            return to_graphiql(scope["query_string"])
+        if method not in ("GET", "HEAD", "POST") or asks_for_page(method, headers):
+            return no_operation(method, scope["query_string"])
         accepted = negotiate(headers.get(b"accept"))
         if accepted is None:
             return error_response(NOTHING_ACCEPTED, GRAPHQL, 406)
@@ -158,14 +156,17 @@ def write(response: GraphQLResponse, media: str) -> HttpResponse:
     return HttpResponse(200, response.json(), content_type(media))
 
 
-def to_graphiql(query_string: bytes) -> HttpResponse:
-    """Sends a browser that opens this address as a page to GraphiQL, which shows the query of the address."""
-    # The bytes were percent-encoded by the browser; whatever is no text for a header is left out.
-    query = query_string.decode("ascii", "ignore")
-    return HttpResponse(303, headers={"location": f"/graphiql/?{query}" if query else "/graphiql/", "vary": "accept"})
+def asks_for_page(method: str, headers: Headers) -> bool:
+    """Whether a browser opens the address as a page."""
+    return method != "POST" and b"text/html" in headers.get(b"accept", b"")
 
 
-def other_method(method: str) -> HttpResponse:
+def no_operation(method: str, query_string: bytes) -> HttpResponse:
+    """The response to a request that is not one of GraphQL; a page's is GraphiQL with the query of the address."""
     if method == "OPTIONS":
         return HttpResponse(204, headers=ALLOW)
-    return error_response(OTHER_METHOD, JSON, 405, ALLOW)
+    if method not in ("GET", "HEAD"):
+        return error_response(OTHER_METHOD, JSON, 405, ALLOW)
+    # Browsers send what is not ASCII percent-encoded.
+    query = query_string.decode("ascii", "ignore")
+    return HttpResponse(303, headers={"location": f"/graphiql/?{query}" if query else "/graphiql/", "vary": "accept"})
