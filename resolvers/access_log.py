@@ -22,6 +22,7 @@ from models.db.database import Database
 from models.db.tables import table_of
 from models.visibility import Role, Viewer
 from resolvers.disclosures import Disclosure
+from resolvers.spreadsheet_cells import inert
 from resolvers.sql.predicates import among
 
 log = structlog.get_logger(__name__)
@@ -202,5 +203,6 @@ async def export(
             file.write(orjson.dumps(row).decode() + "\n")
         else:
             at = row["at"]
-            writer.writerow(row | {"at": at.isoformat() if isinstance(at, dt.datetime) else at})
+            texts = {name: inert(value) if isinstance(value, str) else value for name, value in row.items()}
+            writer.writerow(texts | {"at": at.isoformat() if isinstance(at, dt.datetime) else at})
     return number

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import models
 from models.db.sqlite_functions import EARTH_RADIUS_METRES
 from models.db.tables import table_of
+from resolvers.geography import DEFAULT_ZONE
 from resolvers.register.errors import DistrictMismatch, FileError, InvalidValue
 from resolvers.register.geometry import polygon
 from resolvers.register.mapping import DistrictMapping
@@ -22,23 +23,24 @@ DISTRICT = table_of(models.District)
 ZONE = table_of(models.Zone)
 
 
-async def find_district(connection: AsyncConnection, mapping: DistrictMapping) -> int | None:
-    """The id of the mapping's district, or None if the database has no district.
+async def find_district(connection: AsyncConnection, mapping: DistrictMapping) -> Any | None:
+    """The row of the mapping's district, or None if the database has no district.
 
     Districts are compared by area code or, if one of them has none, by name. Raises DistrictMismatch if the database
-    has another district.
+    has another district, or one with another time zone: servers count days in it and never change it.
     """
-    columns = (DISTRICT.c.id, DISTRICT.c.name, DISTRICT.c.area_code)
-    row = (await connection.execute(sa.select(*columns).order_by(DISTRICT.c.id).limit(1))).one_or_none()
+    row = (await connection.execute(sa.select(DISTRICT).order_by(DISTRICT.c.id).limit(1))).one_or_none()
     if row is None:
         return None
     by_code = mapping.area_code is not None and row.area_code is not None
     if mapping.area_code != row.area_code if by_code else mapping.name != row.name:
-        database, wanted = (
-            f"{name} ({code or 'no area code'})" for name, code in (row[1:], (mapping.name, mapping.area_code))
-        )
+        database, wanted = (f"{one.name} ({one.area_code or 'no area code'})" for one in (row, mapping))
         raise DistrictMismatch(f"The database is that of {database}, the mapping that of {wanted}. Nothing was read.")
-    return int(row.id)
+    if mapping.time_zone not in (None, row.time_zone):
+        raise DistrictMismatch(
+            f"The district's time zone is {row.time_zone} and cannot become {mapping.time_zone}. Nothing was read."
+        )
+    return row
 
 
 async def contents(connection: AsyncConnection) -> tuple[tuple[str, str | None] | None, list[str]]:
@@ -54,17 +56,23 @@ async def contents(connection: AsyncConnection) -> tuple[tuple[str, str | None] 
 
 async def ensure_district(
     connection: AsyncConnection, mapping: DistrictMapping, boundary: dict[str, Any] | None
-) -> int:
-    """The id of the mapping's district, which is created if the database has none. Raises DistrictMismatch."""
+) -> tuple[int, bool]:
+    """The id of the mapping's district, and whether a row that was there has changed. Raises DistrictMismatch.
+
+    The district is created if the database has none. Otherwise it gets what the mapping says of it.
+    """
     if connection.dialect.name == "postgresql":
         # Another import may be about to create it.
         await connection.execute(sa.text("LOCK TABLE district IN SHARE ROW EXCLUSIVE MODE"))
     existing = await find_district(connection, mapping)
-    if existing is not None:
-        return existing
-    values = {"name": mapping.name, "name_en": mapping.name_en, "area_code": mapping.area_code}
-    insert = sa.insert(DISTRICT).values(**values, time_zone=mapping.time_zone, boundary=boundary)
-    return int((await connection.execute(insert.returning(DISTRICT.c.id))).scalar_one())
+    values = {"name": mapping.name, "name_en": mapping.name_en, "area_code": mapping.area_code, "boundary": boundary}
+    if existing is None:
+        insert = sa.insert(DISTRICT).values(**values, time_zone=mapping.time_zone or DEFAULT_ZONE.key)
+        return int((await connection.execute(insert.returning(DISTRICT.c.id))).scalar_one()), False
+    changed = {key: value for key, value in values.items() if value not in (None, existing._mapping[key])}
+    if changed:
+        await connection.execute(sa.update(DISTRICT).where(DISTRICT.c.id == existing.id).values(**changed))
+    return int(existing.id), bool(changed)
 
 
 def read_boundary(mapping: DistrictMapping, directory: Path) -> dict[str, Any] | None:
@@ -99,7 +107,8 @@ async def plausible_area(
     box = mapping.bounds
     if box is None:
         polygons = [row[0] for row in await connection.execute(sa.select(ZONE.c.boundary))]
-        polygons += [row[0] for row in await connection.execute(sa.select(DISTRICT.c.boundary)) if row[0]]
+        if boundary is None:
+            boundary = (await connection.execute(sa.select(DISTRICT.c.boundary).limit(1))).scalar()
         points = [point for polygon in (*polygons, *([boundary] if boundary else ())) for point in _points(polygon)]
         if not points:
             return None

@@ -1,8 +1,8 @@
 """Exports the register: every table as CSV, the map as GeoJSON, and the mapping with which to import them again.
 
 Importing an export into the same database changes nothing, and exporting an imported export gives the same bytes. So
-cells are escaped: an empty cell means no value, and a text that is empty or begins with a backslash gets a backslash in
-front.
+cells are escaped: an empty cell means no value, and a text gets a backslash in front if it is empty, begins with a
+backslash, or would be a formula for a spreadsheet program.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from resolvers.register.convert import ESCAPE
 from resolvers.register.errors import RegisterError
 from resolvers.register.references import RowValues, fetch_rows
 from resolvers.register.tables import RADIUS_FIELDS, TABLES, Field, Kind, Table
+from resolvers.spreadsheet_cells import starts_formula
 from subscriptions import event_log
 
 PAGE = 2_000  # rows
@@ -162,7 +163,7 @@ def _cell(kind: Kind, value: Any) -> str:
     match kind:
         case Kind.TEXT | Kind.REFERENCE:
             text = str(value)
-            return ESCAPE + text if not text or text[0] == ESCAPE else text
+            return ESCAPE + text if not text or text[0] == ESCAPE or starts_formula(text) else text
         case Kind.BOOLEAN:
             return "true" if value else "false"
         case Kind.DATE | Kind.TIME:

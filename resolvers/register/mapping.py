@@ -177,7 +177,7 @@ class DistrictMapping(_Section):
     name: Text
     name_en: Text | None = None
     area_code: Text | None = None
-    time_zone: Annotated[str, BeforeValidator(_zone)] = "Asia/Shanghai"
+    time_zone: Zone = None
     boundary: File | None = None
     bounds: tuple[float, float, float, float] | None = None
     far_metres: Annotated[int, Field(ge=0)] = 10_000
@@ -217,11 +217,20 @@ class Mapping(_Section):
     def with_defaults(self) -> "Mapping":
         """A copy in which every file has all options. A file without an encoding is read in the one that it is in."""
         common = {"encoding": self.encoding, "datum": self.datum, "dates": self.dates}
-        common["time_zone"] = self.time_zone or self.district.time_zone
+        common["time_zone"] = self.time_zone
 
         def completed(file: FileMapping) -> FileMapping:
             missing = {key: value for key, value in common.items() if getattr(file, key) is None}
             return file.model_copy(update={**missing, "no_value": (*self.no_value, *file.no_value)})
+
+        files = {table: tuple(map(completed, mappings)) for table, mappings in self.files.items()}
+        return self.model_copy(update={"files": files})
+
+    def in_zone(self, name: str) -> "Mapping":
+        """A copy in which files without a time zone have this one."""
+
+        def completed(file: FileMapping) -> FileMapping:
+            return file if file.time_zone else file.model_copy(update={"time_zone": name})
 
         files = {table: tuple(map(completed, mappings)) for table, mappings in self.files.items()}
         return self.model_copy(update={"files": files})

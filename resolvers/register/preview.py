@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from resolvers.geography import DEFAULT_ZONE
 from resolvers.register.mapping import Mapping
 from resolvers.register.readers.files import read_records
 from resolvers.register.report import Issue
@@ -31,7 +32,8 @@ class PreviewRow:
 
 def preview(mapping: Mapping, directory: Path, rows: int, now: dt.datetime) -> Iterator[PreviewRow]:
     """The first rows of each file. Raises FileError."""
-    zone = ZoneInfo(mapping.district.time_zone)
+    zone = ZoneInfo(mapping.district.time_zone) if mapping.district.time_zone else DEFAULT_ZONE
+    mapping = mapping.in_zone(zone.key)
     for name, table in TABLES.items():
         for file in mapping.files.get(name, ()):
             converter = RowConverter(table, file, mapping.escaped, now)

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import IO
 
 from resolvers.register.convert import UNDECODABLE
+from resolvers.spreadsheet_cells import inert
 
 ERROR, WARNING = "error", "warning"
 COLUMNS = ("file", "line", "column", "value", "reason", "severity")
@@ -71,7 +72,8 @@ class IssueGroup:
 
 
 class Report:
-    """Writes issues as CSV in UTF-8. The byte order mark lets Excel recognise the encoding. Values are as read.
+    """Writes issues as CSV in UTF-8. The byte order mark lets Excel recognise the encoding. Values are as read, but one
+    that a spreadsheet program would take for a formula has an apostrophe in front.
 
     `count` is the number of issues so far.
     """
@@ -89,7 +91,8 @@ class Report:
         for issue in issues:
             self._summarise(file_name, issue)
             value = UNDECODABLE.sub(_escaped_byte, issue.value[:VALUE_LENGTH]).replace("\0", "\\x00")
-            self._writer.writerow((file_name, issue.line, issue.column, value, issue.reason, issue.severity))
+            texts = map(inert, (issue.column, value, issue.reason))
+            self._writer.writerow((inert(file_name), issue.line, *texts, issue.severity))
 
     def _summarise(self, file_name: str, issue: Issue) -> None:
         self.count += 1

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,11 +24,12 @@ from models import EventKind
 from models.clock import now as clock
 from models.db.database import Database
 from resolvers.actions.runner import ATTEMPTS_MAXIMUM, RETRYABLE_SQLSTATES
+from resolvers.geography import DEFAULT_ZONE
 from resolvers.register.batch import BatchContext, BatchResult, import_batch
 from resolvers.register.district import ensure_district, find_district, plausible_area, read_boundary
 from resolvers.register.errors import RegisterError
 from resolvers.register.key_index import KeyIndex
-from resolvers.register.mapping import Mapping
+from resolvers.register.mapping import DistrictMapping, Mapping
 from resolvers.register.placement import Geography, relocate_enterprises
 from resolvers.register.readers.files import file_notices, read_records
 from resolvers.register.readers.record import Record
@@ -92,15 +94,16 @@ class ImportRun:
             district, directory = self._mapping.district, self._directory
             boundary = read_boundary(district, directory)
             async with self._reading() as connection:
-                await find_district(connection, district)
+                existing = await find_district(connection, district)
                 area = await plausible_area(connection, district, boundary)
+            zone = existing.time_zone if existing is not None else district.time_zone or DEFAULT_ZONE.key
+            self._mapping = self._mapping.in_zone(zone)
             with ExitStack() as stack:
                 tables = list(self._tables(stack, area))
                 for table in tables:
                     self._scan(table)
                 self._started = time.monotonic()
-                async with self._transaction() as session:
-                    district_id = await ensure_district(await session.connection(), district, boundary)
+                district_id = await self._commit(partial(_write_district, district, boundary), "district", "district")
                 return await self._import_tables(tables, district_id)
 
     def _tables(self, stack: ExitStack, area: Area | None) -> Iterator[_TableImport]:
@@ -284,6 +287,13 @@ class ImportRun:
             rate = self._done / elapsed if elapsed else 0.0
             left = (self._total - self._done) / rate if rate else None
             self._progress(Progress(table, self._done, self._total, rate, left))
+
+
+async def _write_district(
+    mapping: DistrictMapping, boundary: dict[str, Any] | None, session: AsyncSession
+) -> tuple[int, int]:
+    district_id, changed = await ensure_district(await session.connection(), mapping, boundary)
+    return district_id, int(changed)
 
 
 def _copy_sqlite(source: str, target: Path) -> None:

@@ -223,6 +223,19 @@ async def test_old_accesses_are_removed_once_a_day(own_demo: Database) -> None:
     assert [row.at for row in await written(own_demo)] == [NOW + dt.timedelta(days=6), NOW + dt.timedelta(days=12)]
 
 
+async def test_no_code_in_an_export_is_a_formula(own_demo: Database) -> None:
+    log = AccessLog(own_demo, lambda: NOW, days=183)
+    log.note(COMMANDER, [(AccessKind.CONTACTS, 1)], "File")
+    await log.flush()
+    first = table_of(models.Enterprise)
+    async with own_demo.write() as session:
+        await session.execute(sa.update(first).where(first.c.id == 1).values(credit_code=None, external_id="=1+1"))
+    text = io.StringIO()
+    await access_log.export(own_demo, None, None, text, lines_of_json=False)
+    [row] = csv.DictReader(io.StringIO(text.getvalue()))
+    assert row["enterprise"] == "'=1+1"
+
+
 async def test_an_export_names_enterprises_by_their_codes_alone(own_demo: Database) -> None:
     log = AccessLog(own_demo, lambda: NOW, days=183)
     log.note(COMMANDER, [(AccessKind.CONTACTS, 1)], "File")

@@ -1,6 +1,8 @@
 """Importing an export changes nothing, and exporting an imported export gives the same bytes."""
 
+import csv
 import datetime as dt
+import io
 from pathlib import Path
 
 import orjson
@@ -12,6 +14,7 @@ from models.db.database import Database
 from models.db.tables import table_of
 from resolvers.register import RegisterError, export
 from resolvers.register.tables import TABLES
+from resolvers.spreadsheet_cells import starts_formula
 from tests.conftest import DEMO_ENTERPRISES, Databases
 from tests.support.register_runs import digest, file_bytes, run_import, slice_real
 
@@ -36,6 +39,12 @@ ODD = (
     "N/A",
     "0",
     "=1+1",
+    " =1+1",
+    "-1+1",
+    "-5",
+    "+86 571",
+    "@a",
+    "＝1+1",
     "\ufeffx",
     "漏电\t保护",
     "😀",
@@ -85,6 +94,12 @@ async def test_exporting_the_imported_real_register_gives_the_same_bytes(
     await other.close()
 
 
+def formulas(directory: Path) -> set[str]:
+    """The cells that a spreadsheet program would execute."""
+    texts = [content.decode() for name, content in file_bytes(directory).items() if name.endswith(".csv")]
+    return {cell for text in texts for row in csv.reader(io.StringIO(text)) for cell in row if starts_formula(cell)}
+
+
 async def test_an_export_preserves_every_text(own_demo: Database, database: Database, tmp_path: Path) -> None:
     hazard = table_of(models.Hazard)
     expert = table_of(models.Expert)
@@ -99,6 +114,7 @@ async def test_an_export_preserves_every_text(own_demo: Database, database: Data
         await session.execute(sa.update(expert).values(specialties=list(ODD)))
     await export(own_demo, tmp_path)
     await run_import(database, tmp_path / "mapping.toml", tmp_path)
+    assert formulas(tmp_path) == set()
     async with database.read() as connection:
         hazards = (await connection.execute(sa.select(hazard).order_by(hazard.c.id).limit(len(ODD)))).all()
         specialties = (await connection.execute(sa.select(expert.c.specialties).limit(1))).scalar()

@@ -237,5 +237,38 @@ async def test_the_district_is_created_once_and_another_is_refused(database: Dat
     with pytest.raises(DistrictMismatch, match=r"that of D \(330109\), the mapping that of D \(330110\)"):
         await run_import(database, mapping.replace("330109", "330110"), tmp_path)
     assert await digest(database) == before
-    outcome, _ = await run_import(database, mapping.replace('name = "D"', 'name = "D 区"'), tmp_path)
+    for named in ("Asia/Shanghai", "Europe/Paris"):
+        with pytest.raises(DistrictMismatch, match=f"time zone is Asia/Urumqi and cannot become {named}"):
+            await run_import(database, mapping.replace("Asia/Urumqi", named), tmp_path)
+    assert await digest(database) == before
+    # Without a time zone the mapping means the district's, also for times without an offset.
+    silent = mapping.replace('time_zone = "Asia/Urumqi"\n', "")
+    outcome, _ = await run_import(database, silent, tmp_path)
     assert (outcome.total.new, await digest(database)) == (0, before)
+    write_files(tmp_path, m=[{"id": "1", "at": "2026-06-01T08:00"}])
+    hazard = HAZARDS.replace("hazards.csv", "m.csv").replace('"status"', '{ constant = "FOUND" }', 1)
+    hazard = hazard.replace('"enterprise"', '{ constant = "A" }').split("closed_at")[0]
+    await run_import(database, silent + hazard, tmp_path)
+    [row] = (await all_rows(database))["hazard"]
+    assert row.found_at.isoformat() == "2026-06-01T02:00:00+00:00"
+
+
+async def test_what_a_mapping_says_of_the_district_is_applied(database: Database, tmp_path: Path) -> None:
+    write_files(tmp_path, enterprises=PLACES)
+    mapping = TOP.replace('area_code = "330109"\n', "") + ENTERPRISES.replace('town = "town"\n', "")
+    await run_import(database, mapping, tmp_path)
+    (tmp_path / "d.geojson").write_text(SQUARE)
+    more = 'name = "D"\nname_en = "E"\narea_code = "330109"\nboundary = "d.geojson"\n'
+    before = await digest(database)
+    await run_import(database, mapping.replace('name = "D"', more), tmp_path, dry_run=True)
+    assert await digest(database) == before
+    await run_import(database, mapping.replace('name = "D"', more), tmp_path)
+    renamed = mapping.replace('name = "D"', 'name = "D 区"\narea_code = "330109"')
+    await run_import(database, renamed, tmp_path)
+    [district] = (await all_rows(database))["district"]
+    assert (district.name, district.name_en, district.area_code) == ("D 区", "E", "330109")
+    assert (district.time_zone, district.boundary) == ("Asia/Shanghai", json.loads(SQUARE))
+    assert await import_events(database) == [("enterprises from enterprises.csv", 4), ("district", 1), ("district", 1)]
+    before = await digest(database)
+    await run_import(database, renamed, tmp_path)
+    assert await digest(database) == before
