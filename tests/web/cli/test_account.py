@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import httpx
@@ -13,11 +14,18 @@ from tests.web.conftest import SECRET
 PASSWORD = "a long pass phrase"
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database, to be copied."""
+    path = tmp_path_factory.mktemp("account") / "huhang.db"
+    assert web("migrate", url=f"sqlite:///{path}").returncode == 0
+    return path
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'huhang.db'}"
-    assert web("migrate", url=url).returncode == 0
-    return url
+def url(tmp_path: Path, migrated: Path) -> str:
+    shutil.copy(migrated, tmp_path)
+    return f"sqlite:///{tmp_path / 'huhang.db'}"
 
 
 def test_accounts_are_managed_from_the_console(url: str) -> None:

@@ -7,8 +7,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.support.source_files import ROOT
 from web.pages import PAGES
 
@@ -57,29 +55,27 @@ def test_the_lock_file_names_no_registry() -> None:
     assert "resolved" not in (UI / "package-lock.json").read_text("utf-8")
 
 
-@pytest.mark.parametrize(
-    ("file", "code", "complaint"),
-    [
-        ("Planted.svelte", "<script lang='ts'>const n: number = 'text'; void n;</script>", "not assignable to type"),
-        (
-            "Planted.svelte",
-            "<script lang='ts'>import * as m from '#messages'; void m.not_there();</script>",
-            "not_there",
-        ),
-        ("Planted.svelte", "<img src='a.png'>", "a11y_missing_attribute"),
-        ("Planted.svelte", "<style>.unused { color: red }</style>", "Unused CSS selector"),
-        ("planted.ts", "export const n: number = 'text';", "not assignable to type"),
-    ],
-)
-def test_the_check_of_types_finds_faults(tmp_path: Path, file: str, code: str, complaint: str) -> None:
+FAULTS = {
+    "Type.svelte": ("<script lang='ts'>const n: number = 'text'; void n;</script>", "not assignable to type 'number'"),
+    "Message.svelte": ("<script lang='ts'>import * as m from '#messages'; void m.not_there();</script>", "not_there"),
+    "Picture.svelte": ("<img src='a.png'>", "a11y_missing_attribute"),
+    "Style.svelte": ("<style>.unused { color: red }</style>", "Unused CSS selector"),
+    "module.ts": ("export const b: boolean = 'text';", "not assignable to type 'boolean'"),
+}
+
+
+def test_the_check_of_types_finds_faults(tmp_path: Path) -> None:
     """svelte-check has passed without looking at anything, so errors are planted for it."""
     for name in ("package.json", "tsconfig.json", "vite.config.ts", "vite.graphiql.config.ts"):
         shutil.copy(UI / name, tmp_path / name)
     for name in ("node_modules", "generated"):
         (tmp_path / name).symlink_to(UI / name)
     (tmp_path / "src").mkdir()
-    (tmp_path / "src" / file).write_text(code)
+    for file, (code, _) in FAULTS.items():
+        (tmp_path / "src" / file).write_text(code)
     npm = ["npm", "run", "--silent", "check:svelte"]
     done = subprocess.run(npm, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
-    assert complaint in done.stdout
+    for file, (_, complaint) in FAULTS.items():
+        assert file in done.stdout
+        assert complaint in done.stdout
