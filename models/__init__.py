@@ -32,6 +32,7 @@ from models.inspection import (
 from models.inspector import Inspector
 from models.measure import ControlMeasure, MeasureKind
 from models.rainfall import RainfallReading
+from models.register_entry import RegisterEntry
 from models.ring import ControlGrade, ControlRing, EnterpriseRing
 from models.team import Team, TeamKind
 from models.token import Pairing, Token, TokenKind
@@ -95,6 +96,7 @@ __all__ = [
     "Pairing",
     "PenaltyKind",
     "RainfallReading",
+    "RegisterEntry",
     "Right",
     "RiskGrade",
     "Role",

@@ -21,8 +21,9 @@ class RiskGrade(enum.Enum):
     RED = 4
 
 
-# By grade, 0 for none, and then by cell of the grid; null without a place.
-ENTERPRISE_MAP_KEY = grid.key_sql("coalesce(risk_grade, 0)")
+RETIRED = sa.text("retired_at IS NOT NULL")
+# By grade, 0 for none, and then by cell of the grid; null without a place, and of a retired one.
+ENTERPRISE_MAP_KEY = grid.key_sql("CASE WHEN retired_at IS NULL THEN coalesce(risk_grade, 0) END")
 
 
 class Enterprise(Versioned, Located, Row, table=True):
@@ -30,7 +31,7 @@ class Enterprise(Versioned, Located, Row, table=True):
 
     `open_hazards` counts the hazards that are neither CLOSED nor DISMISSED. `last_inspected_at` is the time of the
     latest submitted inspection. Every action that changes those rows updates both, so that enterprises can be sorted by
-    them.
+    them. `retired_at`: since when no register has it; such an enterprise is in no list.
     """
 
     __table_args__ = (
@@ -41,7 +42,8 @@ class Enterprise(Versioned, Located, Row, table=True):
         sa.Index(None, "town_id", "id"),
         sa.Index(None, "latitude", "longitude"),
         # Covers the counts of the map, which then read no rows of the table.
-        sa.Index("ix_enterprise_map", sa.text(ENTERPRISE_MAP_KEY), "longitude", "latitude", "risk_grade"),
+        sa.Index("ix_enterprise_map", sa.text(ENTERPRISE_MAP_KEY), "longitude", "latitude", "risk_grade", "retired_at"),
+        sa.Index("ix_enterprise_retired", "id", sqlite_where=RETIRED, postgresql_where=RETIRED),
         *order_indexes(
             {"enterprise_": [], "enterprise_zone_": ["zone_id"]},
             {
@@ -71,4 +73,5 @@ class Enterprise(Versioned, Located, Row, table=True):
     safety_phone: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
     open_hazards: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     last_inspected_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
+    retired_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
     updated_at: dt.datetime = Field(default_factory=now, sa_type=UtcTime)

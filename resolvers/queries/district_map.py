@@ -22,6 +22,7 @@ from models import RiskGrade, grid
 from models.db.tables import table_of
 from models.grid import Cell
 from resolvers.errors import ErrorCode, RequestError
+from resolvers.retired import IS_CURRENT
 from resolvers.sql import authorization, selects
 from resolvers.sql.named_rows import require_rows
 from resolvers.sql.predicates import Among, Conditions, Predicate, table_column
@@ -251,12 +252,17 @@ async def _tallies(
 
 
 def _ranks(layer: Layer, conditions: Conditions) -> list[int] | None:
-    """The grades, 0 for none, of the enterprises that the conditions allow; None if they are about anything else."""
-    if layer is not ENTERPRISES:
+    """The grades, 0 for none, of the enterprises that the conditions allow.
+
+    None if they are about anything else, or not about current enterprises alone, which are all that the index has.
+    """
+    if layer is not ENTERPRISES or all(condition.predicate is not IS_CURRENT for condition in conditions):
         return None
     ranks = set(range(len(RiskGrade) + 1))
     for condition in conditions:
         predicate = condition.predicate
+        if predicate is IS_CURRENT:
+            continue
         if type(predicate) is not Among or predicate.column is not models.Enterprise.risk_grade:
             return None
         ranks &= {grade.value for grade in condition.value}

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 import models
 from models.db.sqlite_functions import EARTH_RADIUS_METRES
 from resolvers.errors import ErrorCode, RequestError
+from resolvers.retired import CURRENT
 from resolvers.sql import authorization, selects
 from resolvers.sql.named_rows import require_rows
 from resolvers.sql.pagination import check_size
@@ -110,7 +111,7 @@ async def nearest_to(
     first: int = 3,
 ) -> list[list[Near]]:
     """For each enterprise (key, latitude, longitude) the nearest rows of each kind, itself excluded."""
-    return await _around(reader, [(lat, lon, key) for key, lat, lon in parents], kinds, None, first, ())
+    return await _around(reader, [(lat, lon, key) for key, lat, lon in parents], kinds, None, first, CURRENT)
 
 
 async def near_point(

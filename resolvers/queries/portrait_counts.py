@@ -242,7 +242,14 @@ def _by_risk(scope: EnterpriseScope) -> sa.Select[Any]:
     grade = sa.type_coerce(ENTERPRISE.c.risk_grade, sa.SmallInteger).label("grade")
     count = sa.select(parent, grade, sa.func.count().label("count"))
     in_scope = sa.true() if scope.whole else ENTERPRISE.c.id == scope.rows.c.enterprise
-    return count.join_from(scope.rows, ENTERPRISE, in_scope).group_by(parent, ENTERPRISE.c.risk_grade)
+    joined = count.join_from(scope.rows, ENTERPRISE, in_scope).where(_is_current(ENTERPRISE.c.id))
+    return joined.group_by(parent, ENTERPRISE.c.risk_grade)
+
+
+def _is_current(enterprise: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The enterprise is not retired. Few are, and an index has them, so the other indexes still have all columns."""
+    retired = ENTERPRISE.alias("retired")
+    return enterprise.not_in(sa.select(retired.c.id).where(retired.c.retired_at.is_not(None)))
 
 
 def _per_parent(scope: EnterpriseScope, table: sa.Table, *columns: ColumnElement[Any]) -> sa.Select[Any]:
@@ -284,9 +291,10 @@ def _due(scope: EnterpriseScope) -> sa.Select[Any]:
 
 
 def _inspected(scope: EnterpriseScope) -> sa.Select[Any]:
-    """The enterprises inspected in the window."""
+    """The enterprises inspected in the window that are in scope now."""
     inspected = sa.func.count(INSPECTION.c.enterprise_id.distinct()).label("enterprises_inspected")
-    return _per_parent(scope, INSPECTION, inspected).where(*_submitted_in_window())
+    current = _is_current(INSPECTION.c.enterprise_id)
+    return _per_parent(scope, INSPECTION, inspected).where(*_submitted_in_window(), current)
 
 
 def _cases(scope: EnterpriseScope) -> sa.Select[Any]:

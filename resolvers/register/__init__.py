@@ -9,7 +9,7 @@ An import runs through these modules in this order:
    them, `datum` the coordinates; `row_filter` leaves rows out),
    `key_index` tells which of several rows with one key counts, `references` finds the rows that they refer to, `match`
    finds the rows that exist already, `placement` sets zone, town and rings, and `write` with `linked_rows` writes the
-   difference.
+   difference. `retirement` retires what has vanished.
 4. `report` lists what is wrong with which row.
 
 `suggestion` writes a first mapping for files, and `preview` shows their first rows as they would be stored. `export`

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import HazardStatus
-from resolvers.register import linked_rows, write
+from models import EventKind, HazardStatus
+from resolvers.register import linked_rows, retirement, write
 from resolvers.register.key_index import KeyIndex, mark_superseded
 from resolvers.register.linked_rows import Links, Radii
 from resolvers.register.match import ExistingRows, changed_columns, match_rows
@@ -36,10 +36,11 @@ class BatchContext:
 
 @dataclass
 class BatchResult:
-    """The counts of a batch and its rows, with their issues."""
+    """The counts of a batch and its rows, with their issues. `kinds` are the events of rows that need one, by id."""
 
     counts: Counts
     drafts: list[DraftRow]
+    kinds: dict[int, EventKind]
 
     @property
     def issues(self) -> list[Issue]:
@@ -82,7 +83,13 @@ async def import_batch(
     new, changed = len(comparison.new), len(comparison.changed)
     warnings = sum(not draft.is_bad() and any(i.severity == WARNING for i in draft.issues) for draft in drafts)
     counts = Counts(len(drafts), new, changed, len(drafts) - bad - new - changed, bad, warnings)
-    return BatchResult(counts, drafts)
+    kinds = {}
+    if context.converter.table.name == "enterprises":
+        kinds = retirement.changes(comparison.changed, comparison.existing.rows)
+        if register := context.converter.file.register_:
+            good = {draft.id for draft in drafts if not draft.is_bad() and draft.id is not None}
+            await retirement.add_entries(connection, register, good)
+    return BatchResult(counts, drafts, kinds)
 
 
 async def _compare(
@@ -98,6 +105,9 @@ async def _compare(
     if converter.table.name == "zones":
         for draft in valid:
             draft.values["district_id"] = context.district_id
+    if converter.table.name == "enterprises":
+        for draft in valid:
+            draft.values.setdefault("retired_at", None)  # what is in a register is not retired
     existing = await ExistingRows.read(connection, converter, valid)
     candidates = match_rows(converter, existing, valid)
     without_id = [draft for draft in candidates if draft.id is None]

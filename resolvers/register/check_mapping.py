@@ -101,11 +101,22 @@ def _file_faults(table: Table, file: FileMapping, path: KeyPath) -> Faults:
         if field.required and field.name not in file.fields:
             yield fields, f"{table.name} need {field.name}"
     yield from _key_faults(table, file, path)
+    yield from _missing_faults(table, file, path)
     for option, rules in (("only", file.only), ("skip", file.skip)):
         for column in {ROW, GEOMETRY} & rules.keys():
             yield (*path, option, column), "applies to columns, not to this"
     if file.format != "xlsx" and (file.sheet or file.header_rows > 1):
         yield (*path, "sheet" if file.sheet else "header_rows"), "applies only to xlsx files"
+
+
+def _missing_faults(table: Table, file: FileMapping, path: KeyPath) -> Faults:
+    if file.missing == "keep":
+        for option in sorted(file.model_fields_set & {"register_", "retire_most"}):
+            yield (*path, option.removesuffix("_")), 'applies only with missing = "retire"'
+    elif table.name != "enterprises":
+        yield (*path, "missing"), "only enterprises can be retired"
+    elif file.register_ is None:
+        yield (*path, "missing"), "needs register, a name by which the register is known from one import to the next"
 
 
 def _key_faults(table: Table, file: FileMapping, path: KeyPath) -> Faults:

@@ -68,6 +68,12 @@ class KeyIndex:
         """Find the keys that occur more than once. Call it when all files have been added."""
         self._connection.execute(FIND_REPEATED)
 
+    def has(self, key: Key, files: Sequence[int]) -> bool:
+        """Whether any row of these files has the key, be it good or not."""
+        marks = ", ".join("?" * len(files))
+        statement = f"SELECT 1 FROM seen WHERE key = ? AND file IN ({marks})"
+        return self._connection.execute(statement, (_text(key), *files)).fetchone() is not None
+
     def occurrences(self, key: Key) -> list[Occurrence]:
         """Where a key occurs, by file; empty if it occurs once.
 

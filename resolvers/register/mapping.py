@@ -156,6 +156,9 @@ class FileMapping(_Section):
     only: dict[str, Texts] = Field(default_factory=dict)
     skip: dict[str, Texts] = Field(default_factory=dict)
     only_new: bool = False
+    missing: Literal["keep", "retire"] = "keep"
+    register_: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(default=None, alias="register")
+    retire_most: Annotated[int, Field(ge=1, le=100)] = 10
     fields: dict[str, Annotated[FieldMapping, BeforeValidator(_field)]] = Field(min_length=1)
 
     check_dates = field_validator("dates")(_formats)

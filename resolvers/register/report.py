@@ -51,11 +51,14 @@ class Counts:
 class Outcome:
     """The counts of an import by table, in the order of the import.
 
-    `moved`: enterprises that new geography put into another zone, town or ring.
+    `moved`: enterprises that new geography put into another zone, town or ring. `retired`: those that vanished from
+    their register. `missing`: those that vanished, but were not retired, because the file may not be whole.
     """
 
     tables: dict[str, Counts] = field(default_factory=dict)
     moved: int = 0
+    retired: int = 0
+    missing: int = 0
 
     @property
     def total(self) -> Counts:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
@@ -34,6 +34,7 @@ from resolvers.register.placement import Geography, relocate_enterprises
 from resolvers.register.readers.files import file_notices, read_records
 from resolvers.register.readers.record import Record
 from resolvers.register.report import ERROR, WARNING, Counts, Issue, Outcome, Report
+from resolvers.register.retirement import events, obstacle, retire, vanished
 from resolvers.register.rows import Area, Key, RowConverter
 from resolvers.register.tables import GEOGRAPHY, TABLES
 from resolvers.register.write import StaleRows
@@ -57,6 +58,15 @@ class Progress:
     seconds_left: float | None
 
 
+@dataclass(frozen=True)
+class Work(Generic[Result]):
+    """What a transaction did: how many rows it wrote, and the kinds of events of single enterprises, by id."""
+
+    result: Result
+    rows: int
+    kinds: dict[int, EventKind]
+
+
 @dataclass
 class _TableImport:
     """One table of the run: the row converters of its files, and the index of their keys."""
@@ -65,6 +75,8 @@ class _TableImport:
     converters: list[RowConverter]
     key_index: KeyIndex
     skipped: int = 0
+    read: int = 0
+    without_key: int = 0
 
 
 class ImportRun:
@@ -121,12 +133,15 @@ class ImportRun:
                 if not converter.wants(record):
                     table.skipped += 1
                     continue
-                self._total += 1
-                yield converter.keys_of(record, number), number, record.line
+                table.read += 1
+                row_keys = converter.keys_of(record, number)
+                table.without_key += not row_keys
+                yield row_keys, number, record.line
 
         for file, converter in enumerate(table.converters):
             table.key_index.add(file, keys(converter))
         table.key_index.find_repeated()
+        self._total += table.read
 
     def _records(self, converter: RowConverter) -> Iterator[NumberedRecord]:
         numbered = enumerate(read_records(converter, self._directory), start=1)
@@ -141,6 +156,7 @@ class ImportRun:
                 for file in range(len(table.converters))
             ]
             outcome.tables[table.name] = await self._import_table(contexts) + Counts(skipped=table.skipped)
+            await self._retire_missing(table, outcome)
             if table.name in GEOGRAPHY:
                 geography = await self._geography()
                 if not any(later.name in GEOGRAPHY for later in tables[number + 1 :]):
@@ -183,12 +199,36 @@ class ImportRun:
         table, name = converter.table.name, converter.file.file
         while batch := list(islice(records, self._batch)):
 
-            async def work(session: AsyncSession, batch: Sequence[NumberedRecord] = batch) -> tuple[BatchResult, int]:
+            async def work(session: AsyncSession, batch: Sequence[NumberedRecord] = batch) -> Work[BatchResult]:
                 result = await import_batch(await session.connection(), context, batch, self._now())
-                return result, result.written
+                return Work(result, result.written, result.kinds)
 
             where = f"{name}, lines {batch[0][1].line} to {batch[-1][1].line}"
             yield await self._commit(work, f"{table} from {name}", where)
+
+    async def _retire_missing(self, table: _TableImport, outcome: Outcome) -> None:
+        """Retire the enterprises that have vanished from a register, unless its files may not be whole."""
+        registers = {file.register_: file.file for file in (c.file for c in table.converters) if file.register_}
+        for register, name in registers.items():
+            async with self._reading() as connection:
+                gone, had = await vanished(connection, register, table.converters, table.key_index)
+            issue = obstacle(table.converters[0], len(gone), had, table.read, table.without_key)
+            if issue is not None:
+                outcome.missing += len(gone)
+                self._report.add(name, [issue])
+                continue
+            for start in range(0, len(gone), self._batch):
+
+                async def work(
+                    session: AsyncSession,
+                    register: str = register,
+                    ids: Sequence[int] = gone[start : start + self._batch],
+                ) -> Work[int]:
+                    retired = await retire(session, register, ids, self._now())
+                    kinds = dict.fromkeys(retired, EventKind.ENTERPRISE_RETIRED)
+                    return Work(len(retired), len(retired), kinds)
+
+                outcome.retired += await self._commit(work, f"retired from {register}", name)
 
     async def _geography(self) -> Geography:
         async with self._reading() as connection:
@@ -200,10 +240,10 @@ class ImportRun:
         total = 0
         while last is not None:
 
-            async def work(session: AsyncSession, after: int = last) -> tuple[tuple[int | None, int], int]:
+            async def work(session: AsyncSession, after: int = last) -> Work[tuple[int | None, int]]:
                 connection = await session.connection()
                 moved = await relocate_enterprises(connection, geography, after, self._batch, self._now())
-                return moved, moved[1]
+                return Work(moved, moved[1], {})
 
             last, count = await self._commit(work, RELOCATION, RELOCATION)
             total += count
@@ -211,19 +251,18 @@ class ImportRun:
 
     # -- transactions --
 
-    async def _commit(
-        self, work: Callable[[AsyncSession], Awaitable[tuple[Result, int]]], source: str, where: str
-    ) -> Result:
+    async def _commit(self, work: Callable[[AsyncSession], Awaitable[Work[Result]]], source: str, where: str) -> Result:
         """Do the work in one transaction, and repeat it if it conflicts with another.
 
-        `work` returns its result and how many rows it wrote. If it wrote any, the last statement appends an event.
+        If it wrote any rows, the last statement appends its events.
         """
         for attempt in range(1, ATTEMPTS_MAXIMUM + 1):
             try:
                 async with self._transaction() as session:
-                    result, rows = await work(session)
-                    if rows and not self._dry_run:
-                        await event_log.append(session, [_import_event(self._now(), rows, source)])
+                    done = await work(session)
+                    if done.rows and not self._dry_run:
+                        single = await events(session, done.kinds, self._now())
+                        await event_log.append(session, [_import_event(self._now(), done.rows, source), *single])
             except StaleRows:
                 if attempt == ATTEMPTS_MAXIMUM:
                     raise RegisterError(f"{where}: others keep changing the same rows.") from None
@@ -234,9 +273,9 @@ class ImportRun:
                     reason = f"{type(error.orig).__name__}{f' {state}' if state else ''}"
                     raise RegisterError(f"{where}: the database refuses the rows: {reason}.") from None
             else:
-                if rows and not self._dry_run and self._notify is not None:
+                if done.rows and not self._dry_run and self._notify is not None:
                     await self._notify()
-                return result
+                return done.result
         raise AssertionError("the last attempt returns or raises")
 
     @asynccontextmanager
@@ -291,9 +330,9 @@ class ImportRun:
 
 async def _write_district(
     mapping: DistrictMapping, boundary: dict[str, Any] | None, session: AsyncSession
-) -> tuple[int, int]:
+) -> Work[int]:
     district_id, changed = await ensure_district(await session.connection(), mapping, boundary)
-    return district_id, int(changed)
+    return Work(district_id, int(changed), {})
 
 
 def _copy_sqlite(source: str, target: Path) -> None:
@@ -308,6 +347,10 @@ def _import_event(now: dt.datetime, rows: int, source: str) -> dict[str, Any]:
         "at": now,
         "kind": kind,
         "subject": kind.subject,
+        "subject_id": None,
+        "enterprise_id": None,
+        "zone_id": None,
+        "risk": None,
         "changes": [],
         "zones": frozenset(),
         "rings": frozenset(),

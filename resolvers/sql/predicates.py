@@ -369,12 +369,12 @@ class Not(Predicate):
 
 
 class Flag(Predicate):
-    """A Boolean filter: true asks for the predicate, false for its opposite."""
+    """A Boolean filter: true asks for the predicate, false for its opposite, which may be written in its own way."""
 
     takes_value = False
 
-    def __init__(self, when: Predicate) -> None:
-        self.when, self.otherwise = when, Not(when)
+    def __init__(self, when: Predicate, otherwise: Predicate | None = None) -> None:
+        self.when, self.otherwise = when, otherwise or Not(when)
 
     def for_value(self, value: Any) -> Predicate:
         return self.when if value else self.otherwise

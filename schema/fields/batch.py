@@ -39,11 +39,15 @@ N = TypeVarTuple("N")
 
 @dataclass(frozen=True)
 class BatchArgument:
-    """An argument whose type is not that of the function's parameter; `convert` makes the parameter of its value."""
+    """An argument whose type is not that of the function's parameter; `convert` makes the parameter of its value.
+
+    `always`: also of an argument that is left out.
+    """
 
     description: str
     annotation: Callable[[], Any]
     convert: Callable[[Any, Requester], Any]
+    always: bool = False
 
 
 @dataclass(eq=False)
@@ -88,11 +92,13 @@ class Batch(FieldSource):
     def keywords(self, arguments: dict[str, Any], requester: Requester) -> dict[str, Any]:
         """The function's keyword arguments, without those that the client left out or gave as null."""
         keywords: dict[str, Any] = {}
-        for name, value in arguments.items():
-            if value is None or value is strawberry.UNSET:
-                continue
-            declared = self.declared[name]
-            keywords[name] = declared.convert(value, requester) if isinstance(declared, BatchArgument) else value
+        for name, declared in self.declared.items():
+            value = arguments.get(name)
+            if isinstance(declared, BatchArgument):
+                if declared.always or not (value is None or value is strawberry.UNSET):
+                    keywords[name] = declared.convert(value, requester)
+            elif not (value is None or value is strawberry.UNSET):
+                keywords[name] = value
         return keywords
 
     def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:

@@ -26,13 +26,14 @@ class FilterField:
     """The predicate of a filter's field.
 
     If the field takes global ids, `node` is their type; if it takes other keys of rows, `by` is what they are. `within`
-    are the whole numbers that it takes.
+    are the whole numbers that it takes. `standing` is the value that applies to lists whose filter does not have it.
     """
 
     predicate: Predicate
     node: str | None = None
     by: RowKey | None = None
     within: range | None = None
+    standing: Any = None
 
     def condition(self, name: str, predicate: Predicate, value: Any) -> Condition:
         """The predicate with the value that it takes. Raises RequestError for a bad id or an unknown number."""
@@ -54,9 +55,9 @@ class FilterField:
         return Condition(predicate, values if isinstance(value, list) else values[0], (named,))
 
 
-def filter_field(predicate: Predicate, description: str, node: str | None = None) -> Any:
+def filter_field(predicate: Predicate, description: str, node: str | None = None, standing: Any = None) -> Any:
     """A field of a filter input."""
-    return field_with(FilterField(predicate, node), description)
+    return field_with(FilterField(predicate, node, standing=standing), description)
 
 
 def field_with(field: FilterField, description: str) -> Any:
@@ -120,15 +121,24 @@ def part_of(description: str, *columns: Any, personal: tuple[Any, ...] = ()) -> 
 def conditions(node: Any, filter: Any, requester: Requester) -> tuple[Condition, ...]:
     """The conditions of a filter on rows of a node type; `filter` is its input, or a mapping by field.
 
+    Fields that it does not have count with their standing values; null asks for rows with any value.
+
     Raises RequestError for a field that the type does not have or the viewer may not use, for a bad id, and for too
     many filters in `or` and `not`.
     """
     if filter is None or filter is strawberry.UNSET:
-        return ()
-    values = given(filter)
-    if "or_" in values or "not_" in values:
-        check_branches(filter)
+        values = node.standing
+    else:
+        values = {**given(filter), **standing(node, filter)}
+        if "or_" in values or "not_" in values:
+            check_branches(filter)
     return tuple(condition(node, name, value, requester) for name, value in values.items())
+
+
+def standing(node: Any, filter: Any) -> dict[str, Any]:
+    """The standing values of the fields that a filter does not have, not even as null."""
+    values = filter if isinstance(filter, Mapping) else filter.__dict__
+    return {n: v for n, v in node.standing.items() if values.get(n, strawberry.UNSET) is strawberry.UNSET}
 
 
 def given(filter: Any) -> dict[str, Any]:
@@ -176,11 +186,12 @@ def camel(name: str) -> str:
 
 
 def filtered(node: str, description: str) -> BatchArgument:
-    """An argument of a batch field: the filter of the type `node`."""
+    """An argument of a batch field: the filter of the type `node`. Without it the standing values apply."""
     return BatchArgument(
         description,
         lambda: NODES[node].filter | None,
         lambda value, requester: conditions(NODES[node], value, requester),
+        always=True,
     )
 
 

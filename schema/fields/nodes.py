@@ -47,6 +47,7 @@ def node(
         graph_type: Any = row_type(model)(cls)
         graph_type.filter, graph_type.inline, graph_type.order_input = filter, inline, ordering
         graph_type.filters = predicates if predicates is not None else filter_fields(filter)
+        graph_type.standing = {n: f.standing for n, f in graph_type.filters.items() if f.standing is not None}
         primary = SortKey(model.id)
         graph_type.orders = {
             (member, descending): Order(f"{name}.{member.name}", sort_key(key), primary, descending)

@@ -8,6 +8,7 @@ import strawberry
 import models
 from models import HAZARD_SETTLED, PERSONAL_DATA, RiskGrade
 from resolvers.queries import nearby, portraits
+from resolvers.retired import RETIRED
 from resolvers.sql.named_rows import CREDIT_CODE, RING_CODE, TOWN_CODE, VENUE_CODE, ZONE_CODE, HasKey
 from resolvers.sql.pagination import null_grades_first, null_times_first
 from resolvers.sql.predicates import AllOf, Among, AnyOf, Equal, Exceeds, IsNull, OneOf, Past, Within, before, since
@@ -86,6 +87,12 @@ class EnterpriseFilter:
         "With a major hazard installation of any of these levels, 1 to 4.",
     )
     industry: str | None = filter_field(Equal(models.Enterprise.industry), "Of exactly this industry.")
+    retired: bool | None = filter_field(
+        RETIRED,
+        "Those that are retired, or those that are not. A filter without this field, not counting `or` and `not`, gives"
+        " only those that are not; null asks for both.",
+        standing=False,
+    )
     text: str | None = part_of(
         "Name, address or credit code contains this text.",
         models.Enterprise.name,
@@ -165,6 +172,11 @@ class Enterprise(Node):
     major_hazard_level: int | None = column(
         models.Enterprise.major_hazard_level,
         "Level of its major hazard installation (重大危险源), 1 the gravest to 4; null if it has none.",
+    )
+    retired_at: dt.datetime | None = column(
+        models.Enterprise.retired_at,
+        "When it was retired, because it had vanished from all registers; null if it is not. No list has a retired"
+        " enterprise unless its filter asks for it. It returns when a register has it again.",
     )
     legal_representative: Contact | None = sub_object(
         "Legal representative (法定代表人); null if not known, or for a viewer who may not see personal data.",

@@ -83,6 +83,8 @@ describe(
     ENTERPRISE_REGISTERED="An enterprise was registered.",
     ENTERPRISE_CHANGED="An enterprise's own data changed.",
     ENTERPRISE_GRADED="An enterprise's risk was graded.",
+    ENTERPRISE_RETIRED="An enterprise vanished from its registers and was retired.",
+    ENTERPRISE_RESTORED="A retired enterprise is in a register again.",
     CONTROL_MEASURE_ADDED="A control measure was added.",
     CONTROL_MEASURE_LIFTED="A control measure was lifted.",
     INSPECTOR_DUTY_SET="An inspector went on or off duty.",

@@ -68,7 +68,9 @@ class Portrait:
     hazards_rectified: int = strawberry.field(description="Hazards found in the window and accepted or closed now.")
     hazards_closed: int = strawberry.field(description="Hazards found in the window and closed now.")
     inspections: int = strawberry.field(description="Inspections submitted in the window.")
-    enterprises_inspected: int = strawberry.field(description="Distinct enterprises of those inspections.")
+    enterprises_inspected: int = strawberry.field(
+        description="Distinct enterprises of those inspections that are in scope now."
+    )
     cases_filed: int = strawberry.field(description="Cases filed in the window.")
     inspections_penalised: int = strawberry.field(description="Inspections of the window that led to a penalty.")
     rectification_rate: float | None = strawberry.field(

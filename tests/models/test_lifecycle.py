@@ -35,7 +35,7 @@ OTHER_EVENTS = {
     "WARNING_LIFTED": "warningLift",
 }
 # No mutation appends these.
-WITHOUT_MUTATION = {"REGISTER_IMPORTED"}
+WITHOUT_MUTATION = {"REGISTER_IMPORTED", "ENTERPRISE_RETIRED", "ENTERPRISE_RESTORED"}
 
 
 def transitions() -> list[Transition]:

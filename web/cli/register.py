@@ -75,7 +75,7 @@ def import_(
         fail("\n".join(f"{mapping}: {mistake}" for mistake in error.mistakes), NOT_BEGUN)
     except (RegisterError, OSError) as error:
         fail(str(error), NOT_BEGUN)
-    raise typer.Exit(ROWS_FAILED if outcome.total.bad else 0)
+    raise typer.Exit(ROWS_FAILED if outcome.total.bad or outcome.missing else 0)
 
 
 def import_and_print(mapping: Path, directory: Path, report: Path, *, dry_run: bool) -> Outcome:
@@ -150,6 +150,8 @@ def print_outcome(outcome: Outcome, issues: Report, report: Path, *, dry_run: bo
         )
     if outcome.moved:
         console.print(f"{outcome.moved:,} enterprises were put into other zones, towns or rings.", highlight=False)
+    if outcome.retired:
+        console.print(f"{outcome.retired:,} enterprises are in no register any more and were retired.", highlight=False)
     if issues.count:
         console.print(f"{issues.count:,} rows to look at: {report}", soft_wrap=True, markup=False, highlight=False)
         for line in summary_lines(issues.summary()):

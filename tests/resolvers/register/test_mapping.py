@@ -116,6 +116,9 @@ BAD = [
         "is a key, which can have none of from, when and only_new",
     ),
     ('file = "e.csv"', 'file = "e.csv"\nskip = { "$row" = "1" }', 6, "skip.$row: applies to columns, not to this"),
+    ('file = "e.csv"', 'file = "e.csv"\nmissing = "retire"', 6, "missing: needs register, a name by which"),
+    ('file = "e.csv"', 'file = "e.csv"\nregister = "r"', 6, 'register: applies only with missing = "retire"'),
+    ('file = "i.csv"', 'file = "i.csv"\nmissing = "retire"', 13, "missing: only enterprises can be retired"),
     ('values = { high = "RED" }', 'default = "red"', 9, "default: not one of BLUE"),
     ('constant = "ROUTINE"', 'constant = "ROUTIN"', 16, "kind.constant: not one of ROUTINE"),
     ('enterprise = "enterprise"\nkind', 'enterprise = { column = "e", by = "name" }\nkind', 15, "not by name"),
@@ -209,6 +212,7 @@ def test_the_guide_names_every_table_field_and_option() -> None:
         *Mapping.model_fields,
     } - {
         "from_",
+        "register_",
         "files",
     }
     assert {name for name in options if f"`{name}`" not in text and f"`[{name}]`" not in text} == {"fields"}
