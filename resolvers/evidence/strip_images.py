@@ -18,6 +18,9 @@ JFIF, ICC, ADOBE, EXIF = b"JFIF\0", b"ICC_PROFILE\0", b"Adobe", b"Exif\0\0"
 SCANS_MAXIMUM = 64  # a progressive image has about ten; for each, a decoder goes through the whole image
 # In the data of a scan 0xFF is followed by 0, by a restart marker or by itself. Anything else ends the scan.
 SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# Any number of 0xFF may precede a marker. ITU-T T.81 allows nothing else between segments, but cameras pad with zeros,
+# and decoders pass over them.
+MARKER = re.compile(rb"\xff([^\x00\xff])")
 
 # PNG (W3C, third edition)
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -57,16 +60,14 @@ def jpeg(data: bytes) -> bytes:
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """For each segment its marker, its content and all its bytes, which for a scan include its data.
 
-    Stops at the end of the first image. Raises BrokenImage.
+    Bytes between segments are left out. Stops at the end of the first image. Raises BrokenImage.
     """
     at, scans = 2, 0
     while True:
-        if data[at : at + 1] != b"\xff":
-            raise BrokenImage("a marker is missing")
-        while data[at : at + 1] == b"\xff":
-            at += 1
-        if at + 1 > len(data):
+        start = MARKER.search(data, at)
+        if start is None:
             raise BrokenImage("it ends early")
+        at = start.start(1)
         marker = data[at]
         if marker == EOI:
             yield EOI, b"", bytes([0xFF, EOI])
@@ -176,13 +177,14 @@ def read_orientation(exif: bytes) -> int:
     if order is None or len(exif) < 8:
         return UPRIGHT
     (first,) = struct.unpack(f"{order}I", exif[4:8])
-    entries = exif[first + 2 :]
-    for at in range(0, len(entries) - 11, 12):
-        tag, kind, _, value = struct.unpack(f"{order}HHIH", entries[at : at + 10])
+    if first + 2 > len(exif):
+        return UPRIGHT
+    (count,) = struct.unpack(f"{order}H", exif[first : first + 2])
+    # Entries should be sorted by tag, but some cameras do not sort them.
+    for at in range(first + 2, min(first + 2 + 12 * count, len(exif) - 11), 12):
+        tag, kind, _, value = struct.unpack(f"{order}HHIH", exif[at : at + 10])
         if tag == ORIENTATION:
             return value if kind == 3 and 1 <= value <= 8 else UPRIGHT
-        if tag > ORIENTATION:
-            break
     return UPRIGHT
 
 

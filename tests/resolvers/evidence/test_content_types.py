@@ -6,11 +6,12 @@ import struct
 import time
 from random import Random
 
+import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from resolvers.errors import ErrorCode, RequestError
-from resolvers.evidence import strip_images
+from resolvers.evidence import content_types, strip_images
 from resolvers.evidence.content_types import (
     DECODE,
     JPEG,
@@ -296,3 +297,90 @@ def test_the_orientation_is_read_in_either_byte_order(turned: int) -> None:
     little = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes([turned, 0, 0, 0])
     assert strip_images.read_orientation(little) == turned
     assert strip_images.read_orientation(strip_images.orientation_exif(turned)) == turned
+
+
+def test_the_orientation_is_read_from_unsorted_entries() -> None:
+    """Public bug reports tell of cameras that write the orientation after greater tags."""
+    entries = [(0x0213, 3, 1, 1), (ORIENTATION, 3, 1, 6), (0x010F, 3, 1, 2)]
+    for order, mark in ((">", b"MM\0*"), ("<", b"II*\0")):
+        head = mark + struct.pack(f"{order}IH", 8, len(entries))
+        unsorted = head + b"".join(struct.pack(f"{order}HHIHH", *entry, 0) for entry in entries)
+        assert strip_images.read_orientation(unsorted) == 6
+        # What follows the last entry is no entry.
+        short = unsorted[:8] + struct.pack(f"{order}H", 1) + unsorted[10:]
+        assert strip_images.read_orientation(short) == strip_images.UPRIGHT
+    stripped = check_content(photograph("JPEG", exif=b"Exif\0\0" + unsorted), JPEG).data
+    assert opened(stripped).getexif()[ORIENTATION] == 6
+
+
+def padded(data: bytes, padding: bytes) -> bytes:
+    """A JPEG with bytes between all its segments, except after the data of a scan, whose end they would be."""
+    parts = [
+        whole if marker == strip_images.SOS else whole + padding for marker, _, whole in strip_images._segments(data)
+    ]
+    return b"\xff\xd8" + b"".join(parts)
+
+
+@pytest.mark.parametrize("padding", [b"\0" * 12, b"\xff" * 5, b"\0\xff\xff", b"any \xff\0 bytes", SECRET])
+def test_bytes_between_the_segments_of_a_jpeg_are_passed_over(padding: bytes) -> None:
+    """As libjpeg, Pillow and browsers do: cameras pad segments (public bug reports of two applications)."""
+    data = photograph("JPEG", progressive=True)
+    stripped = check_content(padded(data, padding), JPEG).data
+    assert stripped == check_content(data, JPEG).data
+    # Nothing is searched twice.
+    assert refusal(b"\xff\xd8\xff\xe0\0\4ab" + b"\xff\0" * 500_000) is ErrorCode.BAD_INPUT
+
+
+@pytest.mark.parametrize("declared", ["image/jpg", "image/pjpeg"])
+def test_other_names_of_jpeg_are_accepted(declared: str) -> None:
+    assert check_content(photograph("JPEG"), declared).media_type == JPEG
+    assert refusal(photograph("PNG"), declared) is ErrorCode.UNSUPPORTED_TYPE
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(b"\xef\xbb\xbf", b""), (b"\r\n\0 ", b"\0" * 5_000), (b"\xef\xbb\xbf\n", b"\r\n" * 3_000)]
+)
+def test_a_mark_or_padding_around_a_document_is_accepted(before: bytes, after: bytes) -> None:
+    data = before + illustrated(photograph("JPEG")) + after
+    content = check_content(data, "application/x-pdf")
+    assert (content.media_type, len(content.data)) == (PDF, len(data))
+    assert b"Exif" not in content.data
+    assert detect_type(b" " * 2_000 + paper()) is None
+    assert detect_type(b"text " + paper()) is None
+
+
+def heic(width: int = 64, height: int = 48, **more: object) -> bytes:
+    file = io.BytesIO()
+    pillow_heif.from_pillow(picture(width, height)).save(file, quality=90, **more)
+    return file.getvalue()
+
+
+def test_a_heic_becomes_an_upright_jpeg_without_metadata() -> None:
+    data = heic(exif=exif(6).tobytes(), icc_profile=bytes(range(128)) * 3)
+    assert SECRET in data
+    for declared in ("image/heic", "image/heif", UNKNOWN_TYPE):
+        content = check_content(data, declared)
+        assert content.media_type == JPEG
+        assert SECRET not in content.data
+    image = opened(content.data)
+    assert (image.size, dict(image.getexif())) == ((48, 64), {})
+    turned = picture().rotate(-90, expand=True)
+    differences = ImageChops.difference(image.convert("RGB"), turned).tobytes()
+    assert sum(differences) / len(differences) < 20
+    kept = opened(check_content(data, "image/heic", keep_positions=True).data)
+    assert kept.getexif().get_ifd(GPS)
+    assert kept.getexif().get(ORIENTATION, 1) == 1
+
+
+def test_a_damaged_or_enormous_heic_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, rng = heic(), Random(1)
+    for end in range(12, len(data), max(len(data) // 40, 1)):
+        assert refusal(data[:end]) is ErrorCode.BAD_INPUT
+    for _ in range(examples(60)):
+        damaged = bytearray(data)
+        damaged[rng.randrange(12, len(data))] = rng.randrange(256)
+        with contextlib.suppress(RequestError):
+            opened(check_content(bytes(damaged), UNKNOWN_TYPE).data)
+    monkeypatch.setattr(content_types, "HEIC_PIXELS_MAXIMUM", 64 * 48 - 1)
+    assert refusal(data) is ErrorCode.TOO_LARGE
+    assert refusal(photograph("JPEG"), "image/heic") is ErrorCode.UNSUPPORTED_TYPE
