@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from models.db.postgres_pool import SETTINGS, PostgresPool
 from models.db.read_pool import ReadPool
 from models.db.sqlite_connection import SqliteConnection
-from models.db.sqlite_functions import great_circle_metres, local_day
+from models.db.sqlite_functions import great_circle_metres, inside_polygon, local_day
 from models.db.sqlite_pool import SqlitePool
 from models.private_files import private_sqlite_file
 
@@ -184,4 +184,5 @@ def prepare_sqlite_connection(connection: "sqlite3.Connection | Any", *, lock_se
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
     connection.create_function("great_circle_metres", 4, great_circle_metres, deterministic=True)
+    connection.create_function("inside_polygon", 3, inside_polygon, deterministic=True)
     connection.create_function("local_day", 2, local_day, deterministic=True)

@@ -5,6 +5,8 @@ import functools
 import math
 from zoneinfo import ZoneInfo
 
+import shapely
+
 EARTH_RADIUS_METRES = 6_371_008.8  # the mean radius R1 of the WGS-84 ellipsoid (IUGG)
 
 
@@ -27,3 +29,17 @@ def local_day(time: str | None, zone: str) -> str | None:
 @functools.lru_cache(maxsize=100_000)
 def _day(time: str, zone: str) -> str:
     return dt.datetime.fromisoformat(time).astimezone(ZoneInfo(zone)).date().isoformat()
+
+
+def inside_polygon(polygon: str, longitude: float | None, latitude: float | None) -> int | None:
+    """1 if a GeoJSON polygon covers the place, else 0; NULL without a place."""
+    if longitude is None or latitude is None:
+        return None
+    return int(shapely.intersects_xy(_prepared(polygon), longitude, latitude))
+
+
+@functools.lru_cache(maxsize=64)
+def _prepared(polygon: str) -> shapely.Geometry:
+    area = shapely.from_geojson(polygon)
+    shapely.prepare(area)
+    return area

@@ -11,6 +11,7 @@ from resolvers.queries import nearby, portraits
 from resolvers.retired import RETIRED
 from resolvers.sql.named_rows import CREDIT_CODE, RING_CODE, TOWN_CODE, VENUE_CODE, ZONE_CODE, HasKey
 from resolvers.sql.pagination import null_grades_first, null_times_first
+from resolvers.sql.polygons import POSITIONS_MAXIMUM, InsidePolygon
 from resolvers.sql.predicates import AllOf, Among, AnyOf, Equal, Exceeds, IsNull, OneOf, Past, Within, before, since
 from resolvers.sql.predicates import Not as NotClause
 from schema.fields.batch import batch
@@ -25,7 +26,7 @@ from schema.types import lazy
 from schema.types.enums import Direction, describe
 from schema.types.nearby import NEARBY_COST, Nearby
 from schema.types.portrait import ENTERPRISE_COST, WINDOW, Portrait
-from schema.types.scalars import Contact, Point
+from schema.types.scalars import Contact, GeoJSON, Point
 
 describe(
     RiskGrade,
@@ -76,6 +77,10 @@ class EnterpriseFilter:
     venues: list[strawberry.ID] | None = any_id("Venue", IN_VENUES, "Inside any ring of any of these venues.")
     venue_codes: list[str] | None = any_code(
         VENUE_CODE, IN_VENUE_CODES, "Inside any ring of a venue with any of these codes."
+    )
+    within: GeoJSON | None = filter_field(
+        InsidePolygon(models.Enterprise.longitude, models.Enterprise.latitude),
+        f"Inside this polygon: an RFC 7946 geometry of the type Polygon with at most {POSITIONS_MAXIMUM} positions.",
     )
     risk_grades: list[RiskGrade] | None = filter_field(OF_GRADES, "Of any of these grades.")
     hazardous_chemicals: bool | None = filter_field(

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
+from shapely.geometry import Point, shape
 from sqlmodel import col
 
 import models
@@ -174,6 +175,22 @@ class Case:
         return [node_id.encode(self.of, key) for key in value]
 
 
+def square(half: float) -> list[list[float]]:
+    """A ring around the middle of the district."""
+    corners = [(-half, -half), (half, -half), (half, half), (-half, half), (-half, -half)]
+    return [[120.3 + x, 30.2 + y] for x, y in corners]
+
+
+POLYGONS: list[Any] = [
+    {"type": "Polygon", "coordinates": rings}
+    for rings in ([square(0.1)], [square(0.2), square(0.05)], [square(0.0001)], [square(5)])
+]
+
+
+def inside(polygon: Any, row: Any) -> bool:
+    return bool(shape(polygon).intersects(Point(row.longitude, row.latitude)))
+
+
 KEYS: list[Any] = [[1], [2, 3], [], [1, 2, 3, 4]]
 Holds = Callable[[World, Any, list[int]], bool]
 
@@ -226,6 +243,7 @@ CASES = [
     *named("enterprises", "town", "Town", lambda w, r, v: r.town_id in v),
     *named("enterprises", "ring", "ControlRing", lambda w, r, v: overlap(w.rings[r.id], v)),
     *named("enterprises", "venue", "Venue", lambda w, r, v: overlap(w.venues[r.id], v)),
+    Case("enterprises", "within", POLYGONS, lambda w, r, v: r.latitude is not None and inside(v, r)),
     among("enterprises", "riskGrades", models.RiskGrade, "risk_grade"),
     flag("enterprises", "hazardousChemicals", lambda w, r: r.hazardous_chemicals),
     Case(

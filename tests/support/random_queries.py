@@ -152,6 +152,7 @@ class QueryGenerator:
             "Int": self._int,
             "Float": self._float,
             "Boolean": lambda *_: self._rng.choice(("true", "false")),
+            "GeoJSON": lambda *_: self._polygon(),
             "Date": lambda *_: f'"{TODAY - dt.timedelta(days=self._rng.randint(-20, 400))}"',
         }
         return makers[of.name](context, name)
@@ -202,6 +203,12 @@ class QueryGenerator:
             return str(self._rng.choice(INTEGERS[name]))
         # Rarely a size that is not allowed.
         return str(self._rng.choice((0, 1, 2, 3, 4, 5, 50) if self._rng.random() < 0.99 else (-1, 1_001)))
+
+    def _polygon(self) -> str:
+        """A triangle around the middle of the district."""
+        corners = [(self._float("", "longitude"), self._float("", "latitude")) for _ in range(3)]
+        positions = ", ".join(f"[{x}, {y}]" for x, y in [*corners, corners[0]])
+        return f'{{type: "Polygon", coordinates: [[{positions}]]}}'
 
     def _float(self, context: str, name: str) -> str:
         return str(round((30.2 if name in LATITUDES else 120.3) + self._rng.uniform(-0.2, 0.2), 5))
