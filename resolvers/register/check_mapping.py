@@ -13,7 +13,7 @@ from resolvers.register.cell_sources import compile_pattern, interval
 from resolvers.register.convert import CellFormat, converter
 from resolvers.register.errors import InvalidValue, MappingError, Mistake
 from resolvers.register.line_numbers import LineNumbers
-from resolvers.register.mapping import FEATURE_ID, GEOMETRY, ROW, SUFFIXES, FieldMapping, FileMapping, Mapping
+from resolvers.register.mapping import FEATURE_ID, GEOMETRY, ROW, SHEETS, SUFFIXES, FieldMapping, FileMapping, Mapping
 from resolvers.register.tables import TABLES, Field, Kind, Table
 
 KeyPath = tuple[str | int, ...]
@@ -105,8 +105,8 @@ def _file_faults(table: Table, file: FileMapping, path: KeyPath) -> Faults:
     for option, rules in (("only", file.only), ("skip", file.skip)):
         for column in {ROW, GEOMETRY} & rules.keys():
             yield (*path, option, column), "applies to columns, not to this"
-    if file.format != "xlsx" and (file.sheet or file.header_rows > 1):
-        yield (*path, "sheet" if file.sheet else "header_rows"), "applies only to xlsx files"
+    if file.format not in SHEETS and (file.sheet or file.header_rows > 1):
+        yield (*path, "sheet" if file.sheet else "header_rows"), "applies only to spreadsheets"
 
 
 def _missing_faults(table: Table, file: FileMapping, path: KeyPath) -> Faults:

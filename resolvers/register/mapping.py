@@ -19,9 +19,10 @@ GEOMETRY = "$geometry"  # stands for the geometry of a GeoJSON feature, which is
 FEATURE_ID = "$id"  # stands for the id of a GeoJSON feature, which is not one of its properties either
 ROW = "$row"  # stands for the number of the row in its file, from 1
 PLACE = re.compile(r"\{([^{}]+)\}")  # of a column in a template
-SUFFIXES = {".csv": "csv", ".csv.gz": "csv.gz", ".xlsx": "xlsx", ".geojson": "geojson"}
+SHEETS = ("xlsx", "xls", "ods")
+SUFFIXES = {".csv": "csv", ".csv.gz": "csv.gz", **{f".{name}": name for name in SHEETS}, ".geojson": "geojson"}
 
-Format = Literal["csv", "csv.gz", "xlsx", "geojson"]
+Format = Literal["csv", "csv.gz", "xlsx", "xls", "ods", "geojson"]
 Encoding = Literal["utf-8", "utf-8-sig", "gb18030", "utf-16", "windows-1252"]
 Text = Annotated[str, Field(min_length=1)]
 

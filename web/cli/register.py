@@ -55,7 +55,7 @@ def import_(
     report: Annotated[Path, typer.Option(help="CSV file for bad and doubtful rows.")] = Path("import-report.csv"),
     suggest: Annotated[bool, typer.Option("--suggest", help="Only print a first mapping for these files.")] = False,
 ) -> None:
-    """Import a register from CSV, XLSX or GeoJSON files. Safe to repeat."""
+    """Import a register from CSV files, spreadsheets or GeoJSON files. Safe to repeat."""
     if suggest:
         print_suggestion(paths)
         return

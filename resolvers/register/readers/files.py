@@ -5,10 +5,12 @@ from pathlib import Path
 
 from resolvers.register.errors import FileError
 from resolvers.register.mapping import GEOMETRY, FileMapping
-from resolvers.register.readers import csv, geojson, xlsx
+from resolvers.register.readers import csv, geojson, ods, sheet, xls, xlsx
 from resolvers.register.readers.encodings import GB_18030, detect
 from resolvers.register.readers.record import Record
 from resolvers.register.rows import RowConverter
+
+SHEETS: dict[str, sheet.Opener] = {"xlsx": xlsx.open_sheet, "xls": xls.open_sheet, "ods": ods.open_sheet}
 
 
 def read_records(converter: RowConverter, directory: Path) -> Iterator[Record]:
@@ -18,9 +20,9 @@ def read_records(converter: RowConverter, directory: Path) -> Iterator[Record]:
     if not path.is_file():
         raise FileError(f"{file.file}: is not in {directory}")
     match file.format:
-        case "xlsx":
-            columns = converter.columns
-            return xlsx.read(path, columns, sheet=file.sheet, header=file.header, header_rows=file.header_rows)
+        case "xlsx" | "xls" | "ods":
+            options = {"header": file.header, "header_rows": file.header_rows}
+            return sheet.read(SHEETS[file.format], path, converter.columns, sheet=file.sheet, **options)
         case "geojson":
             datums = [mapped.datum or file.datum for mapped in file.fields.values() if mapped.column == GEOMETRY]
             return geojson.read(path, converter.columns, datum=next(filter(None, datums), None) or "wgs84")

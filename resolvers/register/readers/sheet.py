@@ -5,10 +5,14 @@ A header can have several rows. The name of a column is then made of the texts a
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+from resolvers.register.errors import FileError
 from resolvers.register.readers.columns import column_positions
 from resolvers.register.readers.record import Record, SheetNumber, UnknownCell
 
@@ -16,6 +20,7 @@ MOST_DIGITS = 10**15  # Excel keeps the first 15 digits of a number
 TOO_LONG = UnknownCell("a number of more than 15 digits, of which spreadsheets keep 15: the column must be text")
 NO_RESULT = "a formula without a result: open the file in a spreadsheet program and save it"
 IS_ERROR = "an error in the spreadsheet"
+NO_DATE = "a date that no calendar has"
 COVERED = UnknownCell("inside a merged cell that begins in another column or in the header")
 # The parts of a number format that only pads and separates digits, such as 000-0000 or "A"00.
 PARTS = re.compile(r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|(?P<digit>0)|(?P<plain>[-+ ()/:])|[_*].')
@@ -23,6 +28,43 @@ IGNORED = re.compile(r"\[(?![<>=])[^\]]*\]")  # a colour or a language
 
 Bounds = tuple[int, int, int, int]  # left, top, right and bottom of a range of cells; the first column and row are 1
 Row = tuple[int, dict[int, Any]]  # the number of a row, and by column its cells that are not blank
+Page = TypeVar("Page")
+# The first bytes of files that are often given the name of another format, and what to do about it.
+DISGUISES = {
+    b"PK\x03\x04": 'perhaps it is XLSX or ODS under another name: set format = "xlsx" or "ods"',
+    b"\xd0\xcf\x11\xe0": 'perhaps it is XLS under another name (set format = "xls"), or has a password',
+    b"<": "perhaps it is a web page under another name: open it in a spreadsheet program and save it as XLSX",
+}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet of a workbook: its rows in order, and its merged cells."""
+
+    rows: Iterable[Row]
+    merged: Sequence[Bounds]
+
+
+Opener = Callable[[Path, str | None], AbstractContextManager[Sheet]]  # opens the named sheet of a file, or the first
+
+
+def choose(file_name: str, pages: Mapping[str, Page], name: str | None) -> Page:
+    """The named page, or the first. Raises FileError."""
+    if not pages:
+        raise FileError(f"{file_name}: has no worksheet")
+    if name is not None and name not in pages:
+        raise FileError(f"{file_name}: has no sheet {name}; it has {', '.join(pages)}")
+    return pages[name] if name is not None else next(iter(pages.values()))
+
+
+def reason(path: Path, error: BaseException, wanted: str) -> str:
+    """Why a file cannot be opened: the system's reason, or that it is not what is wanted and what it may be."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    with path.open("rb") as file:
+        start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+    hints = [hint for mark, hint in DISGUISES.items() if start.startswith(mark)]
+    return f"not {wanted}{'; ' if hints else ''}{''.join(hints)}"
 
 
 def sheet_number(number: int | float, number_format: str, epoch: dt.datetime) -> SheetNumber | UnknownCell:
@@ -56,26 +98,28 @@ def _formatted(digits: str, number_format: str) -> str:
     return "".join(shown).strip()
 
 
-def records(
-    file_name: str,
-    rows: Iterable[Row],
-    merged: Sequence[Bounds],
-    wanted: Sequence[str],
-    *,
-    header: int,
-    header_rows: int,
+def read(
+    open_sheet: Opener, path: Path, wanted: Sequence[str], *, sheet: str | None, header: int, header_rows: int
 ) -> Iterator[Record]:
-    """The wanted columns of every row of a sheet that is not blank. Raises FileError if the header is wrong."""
-    stream, head, first = iter(rows), {}, header + header_rows
+    """The wanted columns of every row of a sheet that is not blank.
+
+    Raises FileError, before the first row if the header is wrong.
+    """
+    with open_sheet(path, sheet) as page:
+        yield from _records(path.name, page, wanted, header, header_rows)
+
+
+def _records(file_name: str, page: Sheet, wanted: Sequence[str], header: int, header_rows: int) -> Iterator[Record]:
+    stream, head, first = iter(page.rows), {}, header + header_rows
     body: Iterator[Row] = iter(())
     for number, cells in stream:
         if number >= first:
             body = chain([(number, cells)], stream)
             break
         head[number] = cells
-    names = _column_names([head.get(number, {}) for number in range(header, first)], header, merged)
+    names = _column_names([head.get(number, {}) for number in range(header, first)], header, page.merged)
     columns = [position + 1 for position in column_positions(file_name, names, wanted)]
-    covers = _Covers(merged, columns, first)
+    covers = _Covers(page.merged, columns, first)
     for number, cells in body:
         own = dict(cells)
         covers.fill(number, own)

@@ -8,7 +8,8 @@ without a result as blank cells, and no number formats.
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, iterparse
@@ -24,7 +25,7 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from resolvers.register.errors import FileError
 from resolvers.register.readers import sheet as sheets
-from resolvers.register.readers.record import Record, UnknownCell
+from resolvers.register.readers.record import UnknownCell
 
 MERGED_CELL, ROW, DATA, FORMULA, VALUE = (
     f"{{{SHEET_MAIN_NS}}}{name}" for name in ("mergeCell", "row", "sheetData", "f", "v")
@@ -40,48 +41,37 @@ MOST_SHARED_TEXTS = 512 * 1024 * 1024  # bytes of every part but the worksheets,
 CHUNK = 1 << 16
 
 
-def read(path: Path, wanted: Sequence[str], *, sheet: str | None, header: int, header_rows: int) -> Iterator[Record]:
-    """The wanted columns of every row that is not blank.
-
-    Raises FileError, before the first row if the header is wrong.
-    """
+@contextmanager
+def open_sheet(path: Path, name: str | None) -> Iterator[sheets.Sheet]:
+    """The named worksheet, or the first. Raises FileError."""
     try:
-        _check_expansion(path)
+        check_expansion(path, "/worksheets/")
         with warnings.catch_warnings():
             # openpyxl warns of what it would not write back, such as some styles. Nothing is written back.
             warnings.simplefilter("ignore", UserWarning)
             book = load_workbook(path, read_only=True, data_only=True)
     except DAMAGED as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not an XLSX workbook"
-        raise FileError(f"{path.name}: {reason}") from None
+        raise FileError(f"{path.name}: {sheets.reason(path, error, 'an XLSX workbook')}") from None
     try:
-        page = _page(path.name, book, sheet)
-        rows = _rows(book, page)
-        yield from sheets.records(path.name, rows, _merged_cells(page), wanted, header=header, header_rows=header_rows)
+        page = sheets.choose(path.name, {page.title: page for page in book.worksheets}, name)
+        yield sheets.Sheet(_rows(book, page), _merged_cells(page))
     except DAMAGED:
         raise FileError(f"{path.name}: the workbook is damaged") from None
     finally:
         book.close()
 
 
-def _check_expansion(path: Path) -> None:
-    """Refuse a file that would fill the memory or the disk. A part cannot be longer than the file says."""
+def check_expansion(path: Path, streamed: str) -> None:
+    """Refuse a zipped file that would fill the memory. A part cannot be longer than the file says.
+
+    Parts with `streamed` in their name are not in memory as a whole.
+    """
     with zipfile.ZipFile(path) as archive:
         for part in archive.infolist():
             expansion = part.file_size / max(part.compress_size, 1)
-            held = "/worksheets/" not in part.filename and part.file_size > MOST_SHARED_TEXTS
+            held = streamed not in part.filename and part.file_size > MOST_SHARED_TEXTS
             if held or (part.file_size > ALWAYS_ACCEPTED and expansion > MOST_EXPANSION):
                 raise FileError(f"{path.name}: {part.filename} in it is too large: {part.file_size:,} bytes")
-
-
-def _page(file_name: str, book: Any, sheet: str | None) -> Any:
-    """The named worksheet, or the first."""
-    pages = {page.title: page for page in book.worksheets}
-    if not pages:
-        raise FileError(f"{file_name}: has no worksheet")
-    if sheet is not None and sheet not in pages:
-        raise FileError(f"{file_name}: has no sheet {sheet}; it has {', '.join(pages)}")
-    return pages[sheet] if sheet is not None else next(iter(pages.values()))
 
 
 def _rows(book: Any, page: Any) -> Iterator[sheets.Row]:
@@ -122,7 +112,7 @@ class _CellParser(WorkSheetParser):
                 try:
                     return from_excel(value, self.epoch, timedelta=style in self._durations)
                 except (OverflowError, ValueError):
-                    return UnknownCell("a date that no calendar has", str(value))
+                    return UnknownCell(sheets.NO_DATE, str(value))
             case "n":
                 return sheets.sheet_number(value, self._formats[style], self.epoch)
             case "s" if "_x" in value:

@@ -12,11 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from openpyxl import load_workbook
-
 from resolvers.register.convert import to_text
 from resolvers.register.errors import FileError, InvalidValue
 from resolvers.register.mapping import GEOMETRY, SUFFIXES
+from resolvers.register.readers.files import SHEETS
 
 BYTES = 4 * 1024 * 1024  # of a text file that are looked at
 ROWS = 5_000  # of a file that are looked at
@@ -115,13 +114,11 @@ def likely_delimiter(text: str) -> str:
 
 
 def _sheet(path: Path, format_name: str) -> Sample:
-    book = load_workbook(path, read_only=True, data_only=True)
-    try:
-        page: Any = book.worksheets[0]
-        page.reset_dimensions()
-        rows = [list(row) for row in islice(page.iter_rows(values_only=True), ROWS + HEADER_ROWS + 1)]
-    finally:
-        book.close()
+    rows: list[list[Any]] = []
+    with SHEETS[format_name](path, None) as sheet:
+        for number, cells in islice(sheet.rows, ROWS + HEADER_ROWS + 1):
+            rows += [[] for _ in range(len(rows) + 1, min(number, ROWS + HEADER_ROWS + 1))]  # rows that are blank
+            rows.append([cells.get(column) for column in range(1, max(cells, default=0) + 1)])
     return _with_header(path, format_name, rows, len(rows) <= ROWS + HEADER_ROWS)
 
 

@@ -68,7 +68,7 @@ BAD = [
     ("[enterprises]", "[factories]", 4, "factories: is not a key of a mapping"),
     ('file = "e.csv"', 'file = "e.pdf"', 4, "enterprises.format: cannot be inferred from the file name"),
     ('file = "e.csv"', 'file = "/etc/e.csv"', 5, "must be a path inside the import directory"),
-    ('file = "e.csv"', 'file = "e.csv"\nsheet = "S"', 6, "applies only to xlsx files"),
+    ('file = "e.csv"', 'file = "e.csv"\nsheet = "S"', 6, "applies only to spreadsheets"),
     ('file = "e.csv"', 'file = "e.csv"\nkey = "name"', 6, "identified by credit_code and external_id, not by name"),
     ('file = "e.csv"', 'file = "e.csv"\nkey = "credit_code"', 6, "credit_code is not among the fields"),
     ('external_id = "id"\nname', "name", 6, "identified by credit_code or external_id, which is not among"),

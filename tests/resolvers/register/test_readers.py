@@ -20,7 +20,7 @@ from models.db.sqlite_functions import great_circle_metres
 from models.db.tables import table_of
 from resolvers.register import RegisterError
 from resolvers.register.datum import to_wgs84
-from resolvers.register.readers import csv, geojson, xlsx
+from resolvers.register.readers import csv, geojson, sheet, xlsx
 from tests.support.register_runs import run_import
 
 DISTRICT = '[district]\nname = "萧山"\n'
@@ -166,7 +166,7 @@ def test_merged_cells_are_read_however_their_xml_is_quoted(tmp_path: Path) -> No
             single.writestr(name, re.sub(rb'<mergeCell ref="([^"]*)"', rb"<mergeCell ref='\1'", double.read(name)))
     columns = ["编号", "企业/法定代表人/姓名"]
     for name in ("double.xlsx", "single.xlsx"):
-        rows = xlsx.read(tmp_path / name, columns, sheet="企业", header=2, header_rows=2)
+        rows = sheet.read(xlsx.open_sheet, tmp_path / name, columns, sheet="企业", header=2, header_rows=2)
         assert [[str(cell) for cell in row.cells] for row in rows] == [["1001", "王伟"], ["1002", "无"]]
 
 

@@ -15,6 +15,7 @@ from resolvers.register.suggestion import suggest
 from resolvers.register.suggestion.dates import date_formats
 from resolvers.register.suggestion.words import WORDS, codes, column_words
 from resolvers.register.tables import TABLES
+from tests.support.ods_files import row, save, texts
 from tests.support.register_runs import FILES, digest, run_import, slice_real
 from tests.support.small_register import rows_by_key
 
@@ -30,6 +31,18 @@ def fields_of(mapping: Mapping, table: str) -> dict[str, Any]:
     return {
         name: field.model_dump(exclude_defaults=True, by_alias=True)
         for name, field in mapping.files[table][0].fields.items()
+    }
+
+
+def test_an_open_document_is_suggested_as_any_spreadsheet(tmp_path: Path) -> None:
+    rows = [texts("企业台账"), row(repeated=2), texts("编号", "企业名称", "风险等级"), texts("E1", "甲厂", "重大")]
+    save(tmp_path / "企业.ods", "".join(rows))
+    [file] = suggested(tmp_path / "企业.ods").files["enterprises"]
+    assert (file.format, file.header) == ("ods", 4)
+    assert {name: field.column for name, field in file.fields.items()} == {
+        "external_id": "编号",
+        "name": "企业名称",
+        "risk_grade": "风险等级",
     }
 
 
@@ -64,8 +77,8 @@ SHEET: list[list[Any]] = [
 async def test_a_spreadsheet_with_titles_and_odd_names(database: Database, tmp_path: Path) -> None:
     book = Workbook()
     sheet: Any = book.active
-    for row in SHEET:
-        sheet.append(row)
+    for line in SHEET:
+        sheet.append(line)
     book.save(tmp_path / "台账.xlsx")
     mapping = suggested(tmp_path / "台账.xlsx")
     file = mapping.files["enterprises"][0]

@@ -61,7 +61,7 @@ def edit(path: Path, part: str, *replacements: tuple[str, str]) -> None:
 
 
 def read(path: Path, wanted: list[str], **options: Any) -> list[tuple[int, list[str]]]:
-    records = xlsx.read(path, wanted, **{"sheet": None, "header": 1, "header_rows": 1, **options})
+    records = sheets.read(xlsx.open_sheet, path, wanted, **{"sheet": None, "header": 1, "header_rows": 1, **options})
     return [(record.line, [str(cell) for cell in record.cells]) for record in records]
 
 
@@ -80,9 +80,9 @@ async def test_formulas_without_results_and_errors_are_bad_and_change_nothing(
     save(path, [HEADER, ["A1", "甲厂", "=1&2", "=A1", "=B1", 3, "=30+0.1", 120.2], ["A2", "#REF!", "#N/A", *FIRST[2:]]])
     outcome, report = await run_import(database, MAPPING, tmp_path)
     assert report_lines(report) == [
-        ("2", "地址", "=1&2", sheets.NO_RESULT),
-        ("2", "等级", "=A1", sheets.NO_RESULT),
-        ("2", "危化", "=B1", sheets.NO_RESULT),
+        ("2", "地址", "'=1&2", sheets.NO_RESULT),
+        ("2", "等级", "'=A1", sheets.NO_RESULT),
+        ("2", "危化", "'=B1", sheets.NO_RESULT),
         ("2", "经 + 纬", "120.2, =30+0.1", sheets.NO_RESULT),
         ("3", "名称", "#REF!", sheets.IS_ERROR),
         ("3", "地址", "#N/A", sheets.IS_ERROR),
@@ -234,7 +234,7 @@ def test_merged_cells_that_reach_from_the_header_into_the_body_are_unknown(tmp_p
     save(tmp_path / "e.xlsx", [["a", "b"], [None, 1], ["x", 2], [None, 3]], merge)
     edit(tmp_path / "e.xlsx", "xl/worksheets/sheet1.xml", ("A3:A9", "A3:A1048576"))
     assert read(tmp_path / "e.xlsx", ["a", "b"]) == [(2, ["", "1"]), (3, ["x", "2"]), (4, ["x", "3"])]
-    [second, *_] = xlsx.read(tmp_path / "e.xlsx", ["a", "b"], sheet=None, header=1, header_rows=1)
+    [second, *_] = sheets.read(xlsx.open_sheet, tmp_path / "e.xlsx", ["a", "b"], sheet=None, header=1, header_rows=1)
     assert second.cells[0] is sheets.COVERED
 
 
