@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import secrets
 import statistics
 import subprocess
 import sys
@@ -273,10 +274,10 @@ async def floods(target: Target) -> list[tuple[str, Callable[[Counter[str]], Awa
     ]
 
 
-async def all_results(target: Target, seconds: float) -> list[Result]:
+async def all_results(target: Target, seconds: float, only: list[str]) -> list[Result]:
     await measure(target, 1)  # warm
     results = [Result("none", await measure(target, seconds))]
-    for title in [title for title, _ in await floods(target)]:
+    for title in [title for title, _ in await floods(target) if not only or title in only]:
         print(title, flush=True)
         command = [sys.executable, "-m", "bench.floods", "--flood", title, *map(str, astuple(target))]
         flooding = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=PIPE, stdout=PIPE)
@@ -304,8 +305,8 @@ async def flood_until_told(target: Target, title: str) -> None:
     print(orjson.dumps(outcomes).decode(), flush=True)
 
 
-def viewer_token(url: str, role: str, name: str) -> str:
-    command = [sys.executable, "-m", "web", "token", "--role", role, "--name", name]
+def viewer_token(url: str, role: str) -> str:
+    command = [sys.executable, "-m", "web", "token", "--role", role, "--name", f"{role} {secrets.token_hex(4)}"]
     environment = {**os.environ, "HUHANG_DATABASE_URL": url, "HUHANG_SECRET": SECRET}
     result = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
     return result.stdout.splitlines()[-1]
@@ -321,11 +322,11 @@ def table(results: list[Result]) -> list[str]:
     return lines
 
 
-def on(url: str, title: str, folder: Path, seconds: float) -> list[str]:
+def on(url: str, title: str, folder: Path, seconds: float, only: list[str]) -> list[str]:
     """The section about one database."""
     with running("floods", huhang(), url, folder) as server:
-        target = Target(port_of(server), viewer_token(url, "wall", "flood"), viewer_token(url, "commander", "other"))
-        results = asyncio.run(all_results(target, seconds))
+        target = Target(port_of(server), viewer_token(url, "wall"), viewer_token(url, "commander"))
+        results = asyncio.run(all_results(target, seconds, only))
         metrics = httpx.get(f"http://127.0.0.1:{target.port}/metrics").text
     refused = [line for line in metrics.splitlines() if line.startswith("huhang_refused_total")]
     return ["", f"## {title}", "", *table(results), "", f"Refused in all: {', '.join(refused)}."]
@@ -337,6 +338,8 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()) / "huhang-floods", help="databases are kept there"
     )
+    parser.add_argument("--only", nargs="+", default=[], help="these floods by title; prints what it measured")
+    parser.add_argument("--database", choices=("SQLite", "PostgreSQL"), help="this one only; prints as well")
     parser.add_argument("--flood", nargs=4, help="for its own use: flood a server")
     arguments = parser.parse_args()
     if arguments.flood:
@@ -353,12 +356,26 @@ def main() -> None:
         "machine. Rates are not limited here, except for invalid tokens; the bounds at once are the defaults.",
         "",
         *described(),
+        f"- load of the machine before: {os.getloadavg()[0]:.1f}",
+        *sections(arguments.folder, arguments.seconds, arguments.only, arguments.database),
     ]
-    with tempfile.TemporaryDirectory() as folder, postgresql(arguments.folder / "postgresql") as server:
-        lines += on(sqlite(arguments.folder / "floods.db", ENTERPRISES), "SQLite", Path(folder), arguments.seconds)
-        url = server.url(server.demo(ENTERPRISES))
-        lines += on(url, "PostgreSQL", Path(folder), arguments.seconds)
-    RESULTS.write_text("\n".join(lines) + "\n")
+    text = "\n".join(lines) + "\n"
+    if arguments.only or arguments.database:
+        print(text)
+    else:
+        RESULTS.write_text(text)
+
+
+def sections(folder: Path, seconds: float, only: list[str], database: str | None) -> list[str]:
+    """The sections about the databases, or about one of them."""
+    lines = []
+    with tempfile.TemporaryDirectory() as logs:
+        if database != "PostgreSQL":
+            lines += on(sqlite(folder / "floods.db", ENTERPRISES), "SQLite", Path(logs), seconds, only)
+        if database != "SQLite":
+            with postgresql(folder / "postgresql") as server:
+                lines += on(server.url(server.demo(ENTERPRISES)), "PostgreSQL", Path(logs), seconds, only)
+    return lines
 
 
 def port_of(server: Running) -> int:

@@ -152,7 +152,7 @@ def wait(server: Running, process: "subprocess.Popen[bytes]", folder: Path) -> N
 
 def token(environment: dict[str, str]) -> str:
     """A commander's token."""
-    command = [sys.executable, "-m", "web", "token", "--role", "commander", "--name", "bench"]
+    command = [sys.executable, "-m", "web", "token", "--role", "commander", "--name", f"bench {secrets.token_hex(4)}"]
     result = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
     return result.stdout.splitlines()[-1]
 

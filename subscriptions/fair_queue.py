@@ -1,7 +1,7 @@
 """Shares a scarce resource among parties: each runs at most its part, and those that wait take turns."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
@@ -27,7 +27,8 @@ class FairQueue:
         self._waiting_share, self._waiting_maximum = waiting_share, waiting_maximum
         self._running: dict[Hashable, int] = {}
         self._total = 0
-        self._waiting: OrderedDict[Hashable, deque[tuple[int, asyncio.Future[None]]]] = OrderedDict()
+        # The weights of each party's works that wait. Any of them may leave the queue, in constant time.
+        self._waiting: OrderedDict[Hashable, OrderedDict[asyncio.Future[None], int]] = OrderedDict()
         self.waiting = 0  # works that wait
 
     def weight(self, weight: int) -> int:
@@ -51,16 +52,16 @@ class FairQueue:
         if self.waiting >= self._waiting_maximum or (queue is not None and len(queue) >= self._waiting_share):
             raise QueueFull
         if queue is None:
-            queue = self._waiting[party] = deque()
-        turn = weight, asyncio.get_running_loop().create_future()
-        queue.append(turn)
+            queue = self._waiting[party] = OrderedDict()
+        turn = asyncio.get_running_loop().create_future()
+        queue[turn] = weight
         self.waiting += 1
         # Others that wait may have no room in their shares, while this party has.
         self._admit()
         try:
-            await turn[1]
+            await turn
         except BaseException:
-            if not turn[1].cancelled():  # its turn had come
+            if not turn.cancelled():  # its turn had come
                 self.leave(party, weight)
             else:
                 self._remove(party, turn)
@@ -86,10 +87,10 @@ class FairQueue:
         finally:
             self.leave(party, weight)
 
-    def _remove(self, party: Hashable, turn: tuple[int, asyncio.Future[None]]) -> None:
+    def _remove(self, party: Hashable, turn: "asyncio.Future[None]") -> None:
         queue = self._waiting.get(party)
         if queue is not None and turn in queue:
-            queue.remove(turn)
+            del queue[turn]
             self.waiting -= 1
             if not queue:
                 del self._waiting[party]
@@ -100,22 +101,22 @@ class FairQueue:
         passed = 0  # parties in a row with no room in their shares
         while self._waiting and passed < len(self._waiting):
             party, queue = next(iter(self._waiting.items()))
-            weight, future = queue[0]
+            turn, weight = next(iter(queue.items()))
             running = self._running.get(party, 0) + weight
-            if future.cancelled():
+            if turn.cancelled():
                 pass  # the task that waits for it removes it; it has not run yet
             elif self._total + weight > self._capacity:
                 return  # lighter work of others must not overtake it for ever
             elif running <= self._share:
                 self._running[party] = running
                 self._total += weight
-                future.set_result(None)
+                turn.set_result(None)
             else:
                 passed += 1
                 self._waiting.move_to_end(party)
                 continue
             passed = 0
-            queue.popleft()
+            queue.popitem(last=False)
             self.waiting -= 1
             if queue:
                 self._waiting.move_to_end(party)

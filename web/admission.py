@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
+from schema.execution.pace import Turns
 from web.auth.credentials import Credentials, credentials
 from web.auth.sessions import Authenticator
 from web.shares import Party, Shares, address_key
@@ -97,9 +98,10 @@ class Admission:
 
     def __init__(self, authenticator: Authenticator, shares: Shares, failed: FailedTokens) -> None:
         self.authenticator, self.shares, self.failed = authenticator, shares, failed
+        self._turns = Turns()
 
     async def admit(self, headers: Mapping[bytes, bytes], host: str | None) -> Admitted:
-        """Find out who sends a request, and count it.
+        """Find out who sends a request, and count it. Of many that come together, the addresses' take turns.
 
         Raises RequestError for credentials that are not valid, and ThrottledError when too many requests came.
         """
@@ -112,6 +114,8 @@ class Admission:
 
     async def admit_as(self, sent: Credentials | None, host: str | None) -> Admitted:
         """Like `admit`, for credentials that were read already."""
+        if self._turns.over():
+            await self._turns.turn(address_key(host))
         shares = self.shares
         if sent is None:
             viewer = self.authenticator.anonymous

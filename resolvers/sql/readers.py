@@ -19,7 +19,7 @@ from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.prepared import Statement, cached_statement
 from resolvers.sql.selects import ExtraSelect
 
-PORTION = 500  # rows that SQLAlchemy decodes at once
+PORTION = 100  # rows that SQLAlchemy decodes at once
 
 
 class Reader(Protocol):
@@ -190,6 +190,9 @@ class OperationReader:
                     await asyncio.sleep(0)  # SQLAlchemy takes some 10 µs for each row, on the event loop
                     rows += portion
                 return rows
+            except asyncio.CancelledError as cancelled:
+                # SQLAlchemy's frames refer to it. While it refers to them, only the garbage collector frees the rows.
+                raise cancelled.with_traceback(None) from None
             finally:
                 self._reading = None
 

@@ -48,13 +48,17 @@ class Bounds:
 
     async def bound(self, work: Callable[["Run", *A], Awaitable[T]], *arguments: *A) -> T:
         """The result of the work. Raises OperationStopped where it was cancelled because of a bound."""
-        task = asyncio.current_task()
-        assert task is not None
-        run = Run(task, self.size)
+        run = Run(self.size)
         if self.seconds is not None:
             self._runs[run] = monotonic() + self.seconds
             if self._timer is None:
                 self._schedule(self.seconds)
+        try:
+            return await self._result(run, work, *arguments)
+        finally:
+            run.end()
+
+    async def _result(self, run: "Run", work: Callable[["Run", *A], Awaitable[T]], *arguments: *A) -> T:
         try:
             result = await work(run, *arguments)
         except asyncio.CancelledError:
@@ -62,8 +66,7 @@ class Bounds:
                 raise
             raise OperationStopped(run.code) from None
         finally:
-            if self.seconds is not None:
-                self._runs.pop(run, None)
+            self._runs.pop(run, None)
         if run.code is not None and await run.was_cancelled():
             raise asyncio.CancelledError
         return result
@@ -83,12 +86,12 @@ class Bounds:
 
 
 class Run:
-    """An operation under way in a task. `code` is None until it is stopped."""
+    """An operation under way in the current task. `code` is None until it is stopped."""
 
     __slots__ = ("_cancelling", "_left", "_task", "code")
 
-    def __init__(self, task: "asyncio.Task[object]", size: int) -> None:
-        self._task, self._left = task, size
+    def __init__(self, size: int) -> None:
+        self._task, self._left = asyncio.current_task(), size
         self.code: ErrorCode | None = None
 
     def add(self, size: int) -> None:
@@ -99,7 +102,7 @@ class Run:
 
     def stop(self, code: ErrorCode) -> None:
         """Cancel the operation's task, once."""
-        if self.code is None:
+        if self.code is None and self._task is not None:
             self.code, self._cancelling = code, self._task.cancelling()
             self._task.cancel()
 
@@ -108,4 +111,9 @@ class Run:
         # Where the operation has just ended by itself, the cancellation arrives here.
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
+        assert self._task is not None
         return self._task.uncancel() > self._cancelling
+
+    def end(self) -> None:
+        """Forget the task. Once cancelled it keeps the frames in which this object is, so nothing would free them."""
+        self._task = None

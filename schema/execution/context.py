@@ -1,11 +1,9 @@
 """The context of one operation under graphql-core: viewer, reader, and loaders that read for many parents at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-from strawberry.dataloader import DataLoader
 
 from models import InspectionKind
 from models.db.database import Database
@@ -16,9 +14,8 @@ from resolvers.sql.predicates import Condition
 from resolvers.sql.readers import OperationReader, Reader
 from resolvers.sql.row_source import RowSource
 from resolvers.sql.selects import Relation
+from schema.execution.loader import Loader, LoadMany, unchanged
 from schema.execution.pace import Pace
-
-LoadMany = Callable[[list[Any]], Awaitable[Sequence[Any]]]  # from keys to one result each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,25 +86,26 @@ class Context:
         self.performed: asyncio.Future[Any] | None = None
         # How many of the operation's mutations have ended, in their order; None where the last one's end is not known.
         self.mutations_finished: int | None = 0
-        self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
+        self._loaders: dict[Hashable, Loader] = {}
 
-    async def load(self, name: Hashable, load_many: LoadMany, key: Any) -> Any:
-        """The result of `load_many` for one key. Calls with an equal `name` are collected into one."""
-        if name not in self._loaders:
-            loop: Any = LoaderLoop(self)
-            self._loaders[name] = DataLoader(load_many, loop=loop)
-        future: Any = self._loaders[name].load(key)
-        try:
-            # graphql-core cancels the siblings of a null; other fields may wait for the same future.
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            future.add_done_callback(ignore_outcome)
-            raise
+    async def load(
+        self, name: Hashable, load_many: LoadMany, key: Any, convert: Callable[[Any], Any] = unchanged
+    ) -> Any:
+        """The result of `load_many` for one key, converted. Calls with an equal `name` are collected into one."""
+        loader = self._loaders.get(name)
+        if loader is None:
+            loader = self._loaders[name] = Loader(load_many, convert, self.pace, self)
+        return await loader.load(key)
 
     async def renew(self) -> None:
         """Forget everything read so far, because the database has changed."""
         self._loaders.clear()
         await self.reader.renew()
+
+    async def close(self) -> None:
+        """Return the connection, and forget everything: loaders and this object refer to each other."""
+        self._loaders.clear()
+        await self.reader.close()
 
     async def one(self, model: Any, key: Any, column: Any = None, *, written: bool = False) -> Record | None:
         """The row whose `column` (by default the primary key) is `key`.
@@ -128,9 +126,9 @@ class Context:
 
         async def load_many(keys: list[Any]) -> list[Any]:
             rows = await row_set.source.all_rows(self.reader, keys, row_set.conditions, order=order)
-            return [row_set.records(rows[key]) for key in keys]
+            return [rows[key] for key in keys]
 
-        records: list[Record] = await self.load(("all", row_set.key), load_many, key)
+        records: list[Record] = await self.load(("all", row_set.key), load_many, key, row_set.records)
         return records
 
     async def page(self, row_set: RowSet, page: Page, key: Any) -> Slice:
@@ -138,9 +136,12 @@ class Context:
 
         async def load_many(keys: list[Any]) -> list[Any]:
             slices = await row_set.source.pages(self.reader, page, keys, row_set.conditions)
-            return [slices[key]._replace(rows=row_set.records(slices[key].rows)) for key in keys]
+            return [slices[key] for key in keys]
 
-        result: Slice = await self.load(("page", row_set.key, repr(page)), load_many, key)
+        def records(read: Slice) -> Slice:
+            return read._replace(rows=row_set.records(read.rows))
+
+        result: Slice = await self.load(("page", row_set.key, repr(page)), load_many, key, records)
         return result
 
     async def count(self, row_set: RowSet, key: Any) -> int:
@@ -152,20 +153,3 @@ class Context:
 
         count: int = await self.load(("count", row_set.key), load_many, key)
         return count
-
-
-class LoaderLoop:
-    """What a loader uses of the event loop. It loads when every field of the operation has had its turn to ask."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self.create_future = asyncio.get_running_loop().create_future
-
-    def call_soon(self, callback: Callable[[], Any]) -> None:
-        self._context.pace.when_quiet(self._context, callback)
-
-
-def ignore_outcome(future: "asyncio.Future[Any]") -> None:
-    """Retrieve the future's exception, so that the event loop does not log it as never retrieved."""
-    if not future.cancelled():
-        future.exception()

@@ -11,7 +11,6 @@ from graphql import (
     GraphQLError,
     OperationDefinitionNode,
     get_operation_ast,
-    parse,
 )
 from graphql.validation import NoFragmentCyclesRule, NoSchemaIntrospectionCustomRule
 
@@ -21,7 +20,8 @@ from schema.execution import limits
 from schema.execution.cost import CostCalculator
 from schema.execution.errors import InvalidOperation, coded_error, format_error
 from schema.execution.operation import ParsedOperation
-from schema.execution.validation import validate
+from schema.execution.parsing import parse_document
+from schema.execution.validation import validate, without_frames
 from schema.execution.validation_rules import RULES
 from schema.plan.background import in_background
 from schema.plan.cache import PlanCache
@@ -29,7 +29,7 @@ from schema.plan.selections import fragments_of, walk
 
 OPERATIONS_MAXIMUM = 1_000
 SHORT = 1_000  # characters: documents that are analysed without delay
-CHARACTERS_MAXIMUM = 2_000_000  # of all cached documents; each takes up to two hundred times as many bytes
+CHARACTERS_MAXIMUM = 1_000_000  # of all cached documents; each takes up to two hundred times as many bytes
 
 Errors = list[dict[str, Any]]
 
@@ -125,13 +125,13 @@ class Documents:
     def _validate(self, text: str) -> DocumentNode | list[GraphQLError]:
         schema = self._graph._schema
         try:
-            document = parse(text, max_tokens=limits.TOKENS_MAXIMUM)
+            document = parse_document(text)
             if (excess := limits.document_excess(document)) is not None:
                 # A cycle of fragments is always excessive; naming the cycle helps more than naming the limit.
                 return validate(schema, document, [NoFragmentCyclesRule]) or [GraphQLError(excess)]
             return validate(schema, document, self._rules, suggestions=self._suggestions) or document
         except GraphQLError as error:
-            return [error]
+            return [without_frames(error)]
         except RecursionError:
             return [GraphQLError("The document is nested too deeply.")]
 

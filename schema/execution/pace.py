@@ -12,18 +12,17 @@ SLICE_SECONDS = 0.005
 QUIET_ITERATIONS = 5
 
 
-class Pace:
+class Turns:
     """Lets work on the event loop run for SLICE_SECONDS at most until the loop has served others.
 
     Work asks `over` at its steps, and where that is true waits for its `turn`. Of all that wait, one goes on in each
-    iteration of the loop: the operations take turns, each with its parts in their order. So thousands of parts that
-    wait are woken one by one, and a short operation waits for one slice of each other.
+    iteration of the loop: the parties take turns, each with its parts in their order. So thousands of parts that wait
+    are woken one by one, and a party's short work waits for one slice of each other.
     """
 
     def __init__(self) -> None:
         self._end: float | None = None  # of the current slice
         self._scheduled = False
-        self._paced: weakref.WeakSet[Hashable] = weakref.WeakSet()  # operations that have waited
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
 
     def over(self) -> bool:
@@ -34,13 +33,43 @@ class Pace:
         self._schedule()
         return False
 
-    async def turn(self, operation: Hashable) -> None:
-        """Wait until it is the operation's turn."""
-        self._paced.add(operation)
+    async def turn(self, party: Hashable) -> None:
+        """Wait until it is the party's turn."""
         part = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(operation, deque()).append(part)
+        self._waiting.setdefault(party, deque()).append(part)
         self._schedule()
         await part
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._next_slice)
+
+    def _next_slice(self) -> None:
+        self._end, self._scheduled = None, False
+        while self._waiting:
+            party, parts = self._waiting.popitem(last=False)
+            part = parts.popleft()
+            if parts:
+                self._waiting[party] = parts
+            if not part.done():  # else it was cancelled
+                part.set_result(None)
+                # Runs after the part, which is woken before it.
+                self._schedule()
+                return
+
+
+class Pace(Turns):
+    """The turns of operations, each with many parts that begin and wait at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._paced: weakref.WeakSet[Hashable] = weakref.WeakSet()  # operations that have waited
+
+    async def turn(self, party: Hashable) -> None:
+        """Wait until it is the operation's turn."""
+        self._paced.add(party)
+        await super().turn(party)
 
     def when_quiet(self, operation: Hashable, callback: Callable[[], Any]) -> None:
         """Call back soon, but not before every part of the operation that waits has had its turn."""
@@ -54,21 +83,3 @@ class Pace:
             asyncio.get_running_loop().call_soon(self._call_if_quiet, operation, callback, iterations - 1)
         else:
             callback()
-
-    def _schedule(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._next_slice)
-
-    def _next_slice(self) -> None:
-        self._end, self._scheduled = None, False
-        while self._waiting:
-            operation, parts = self._waiting.popitem(last=False)
-            part = parts.popleft()
-            if parts:
-                self._waiting[operation] = parts
-            if not part.done():  # else it was cancelled
-                part.set_result(None)
-                # Runs after the part, which is woken before it.
-                self._schedule()
-                return

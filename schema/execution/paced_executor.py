@@ -156,7 +156,7 @@ async def gather_in_portions(coroutines: list[Any]) -> list[Any]:
 async def execute_by_graphql_core(
     graph: Graph, operation: PreparedOperation, context: Context, run: Run, root: Any = None
 ) -> ExecutionResult:
-    """Execute an operation field by field; of its errors the result has at most ERRORS_MAXIMUM. Closes the reader."""
+    """Execute an operation field by field; of its errors the result has at most ERRORS_MAXIMUM. Closes the context."""
     try:
         executor = PacedExecutor.build(
             graph._schema,
@@ -171,8 +171,12 @@ async def execute_by_graphql_core(
         )
         if isinstance(executor, list):
             return ExecutionResult(None, executor)
-        execution = executor.execute_operation()
-        result: Any = await execution if isawaitable(execution) else execution
+        try:
+            execution = executor.execute_operation()
+            result: Any = await execution if isawaitable(execution) else execution
+        finally:
+            # They refer to the executor: helpers as methods of it, errors by the frames in which they were raised.
+            del executor.async_helpers, executor.collected_errors
         return ExecutionResult(result.data, result.errors and result.errors[:ERRORS_MAXIMUM])
     finally:
-        await context.reader.close()
+        await context.close()

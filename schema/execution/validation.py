@@ -15,10 +15,12 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
+    Node,
     ParallelVisitor,
     TypeInfo,
     TypeInfoVisitor,
     ValidationContext,
+    Visitor,
     visit,
 )
 from graphql.language.ast import QUERY_DOCUMENT_KEYS
@@ -54,14 +56,39 @@ def validate(
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     if fragments:
         visitors.insert(0, FragmentNestingVisitor(fragments))
+    together = Rules(visitors)
     try:
-        visit(document, TypeInfoVisitor(type_info, Rules(visitors)), KEYS)
+        visit_with_types(document, type_info, together)
     except ValidationAbortedError as error:
-        error.__context__ = None  # which would keep the frames of the validation alive
-        errors.append(error.with_traceback(None))
+        errors.append(error)
     except RecursionError:
         errors.append(GraphQLError("The document is nested too deeply."))
-    return errors
+    finally:
+        forget_methods(*visitors, together)
+    return [without_frames(error) for error in errors]
+
+
+def without_frames(error: GraphQLError) -> GraphQLError:
+    """The error, which keeps the frames of the validation alive no longer."""
+    error.__context__ = error.__cause__ = None
+    if error.original_error is not None:
+        error.original_error.__context__ = error.original_error.__traceback__ = None
+    return error.with_traceback(None)
+
+
+def visit_with_types(node: Node, type_info: TypeInfo, visitor: Visitor) -> None:
+    """Walk a node and what is below it."""
+    with_types = TypeInfoVisitor(type_info, visitor)
+    try:
+        visit(node, with_types, KEYS)
+    finally:
+        forget_methods(visitor, with_types)
+
+
+def forget_methods(*visitors: Visitor) -> None:
+    """Visitors remember their own methods: references in a circle, which the garbage collector would have to find."""
+    for visitor in visitors:
+        visitor.enter_leave_map.clear()
 
 
 class Context(ValidationContext):
@@ -90,7 +117,7 @@ class Context(ValidationContext):
         if where is not None and where.source.body.find("$", where.start, where.end) < 0:
             return []
         visitor = VariableUsageVisitor(self._type_info, node if isinstance(node, FragmentDefinitionNode) else None)
-        visit(node, TypeInfoVisitor(self._type_info, visitor), KEYS)
+        visit_with_types(node, self._type_info, visitor)
         return visitor.usages
 
 

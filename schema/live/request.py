@@ -11,8 +11,6 @@ from graphql import (
     FieldNode,
     Node,
     OperationDefinitionNode,
-    Token,
-    TokenKind,
     VariableNode,
 )
 from graphql.execution.values import get_argument_values, get_variable_values
@@ -24,6 +22,7 @@ from schema.build import Graph
 from schema.execution import limits
 from schema.execution.errors import InvalidOperation
 from schema.execution.operation import ParsedOperation, PreparedOperation
+from schema.execution.parsing import tokens_of
 from schema.plan.selections import fragments_of, walk
 from schema.subscription import StreamSource
 
@@ -117,25 +116,21 @@ def text_without(document: DocumentNode, left_out: list[tuple[Node, bool]]) -> s
 
     Each is given with whether the brackets around it go as well.
     """
-    ranges = []
+    assert document.loc is not None
+    tokens = tokens_of(document.loc.source)
+    skipped: set[int] = set()
     for node, brackets in left_out:
         assert node.loc is not None
-        first, last = node.loc.start_token, node.loc.end_token
-        if brackets:
-            assert first.prev is not None
-            assert last.next is not None
-            first, last = first.prev, last.next
-        ranges.append((first.start, last.end))
-    assert document.loc is not None
+        start, end = node.loc.start, node.loc.end
+        inside = [place for place, token in enumerate(tokens) if start <= token.start and token.end <= end]
+        skipped.update(inside, (inside[0] - 1, inside[-1] + 1) if brackets else ())
     parts: list[str] = []
-    token: Token | None = document.loc.start_token
-    body = document.loc.source.body
-    while token is not None:
-        if token.kind is not TokenKind.COMMENT and not any(a <= token.start and token.end <= b for a, b in ranges):
-            text = body[token.start : token.end]
-            if parts and parts[-1] == "$":
-                parts[-1] = "$" + text
-            else:
-                parts.append(text)
-        token = token.next
+    for place, token in enumerate(tokens):
+        if place in skipped:
+            continue
+        text = document.loc.source.body[token.start : token.end]
+        if parts and parts[-1] == "$":
+            parts[-1] = "$" + text
+        else:
+            parts.append(text)
     return " ".join(parts)

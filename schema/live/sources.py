@@ -148,7 +148,7 @@ class PortraitSource:
                 async with asyncio.timeout(SILENT_SECONDS):
                     return await self.scope.read(context)
             finally:
-                await context.reader.close()
+                await context.close()
 
 
 @dataclass(eq=False)

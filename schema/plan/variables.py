@@ -7,8 +7,9 @@ third of all the work. Everything else is left to graphql-core.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from graphql import GraphQLNonNull, GraphQLSchema, VariableDefinitionNode, VariableNode, Visitor, type_from_ast, visit
+from graphql import GraphQLNonNull, GraphQLSchema, VariableDefinitionNode, VariableNode, type_from_ast
 from graphql.execution.values import VariableValues, get_variable_values
+from graphql.language.ast import QUERY_DOCUMENT_KEYS
 
 from schema.plan.fallback import FallbackRequired
 
@@ -22,12 +23,16 @@ def named_variables(node: Any) -> set[str]:
     names: set[str] = set()
     if node.loc is not None and node.loc.source.body.find("$", node.loc.start, node.loc.end) < 0:
         return names
-
-    class Variables(Visitor):
-        def enter_variable(self, node: VariableNode, *_: Any) -> None:
-            names.add(node.name.value)
-
-    visit(node, Variables())
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, VariableNode):
+            names.add(each.name.value)
+            continue
+        for key in QUERY_DOCUMENT_KEYS[each.kind]:
+            below = getattr(each, key)
+            if below is not None:
+                waiting += below if isinstance(below, list | tuple) else [below]
     return names
 
 

@@ -10,6 +10,7 @@ import structlog.testing
 
 from models.visibility import Role, Viewer, Visibility
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
+from schema.execution import pace
 from tests.support.redis_server import redis
 from web.admission import Admission, FailedTokens
 from web.auth.credentials import Credentials
@@ -73,6 +74,20 @@ async def test_an_address_with_invalid_tokens_has_to_wait(headers: Mapping[bytes
     assert await outcomes(admitting, GOOD, THERE, 1) == ["admitted"]
     assert await outcomes(admitting, {}, HERE, 1) == ["admitted"]
     assert admitting.shares.refused["tokens"] == 4
+
+
+async def test_requests_that_come_together_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few milliseconds of them are admitted in each iteration of the loop; here none has time for a second one."""
+    monkeypatch.setattr(pace, "SLICE_SECONDS", -1.0)
+    admitting, order = admission(), list[str]()
+
+    async def admit(host: str) -> None:
+        await admitting.admit(GOOD, host)
+        order.append(host)
+
+    await asyncio.gather(*(admit(HERE) for _ in range(100)), admit(THERE))
+    # The first one needs no turn, and then each address has one.
+    assert order.index(THERE) <= 2
 
 
 async def test_a_token_that_is_refused_unread_is_not_looked_at() -> None:

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
+from subscriptions.fair_queue import FairQueue
 from web.graphql.negotiation import JSON
 from web.graphql.response import HttpResponse, error_response
 
@@ -54,6 +55,8 @@ class Connections:
         self._number = 0
         self._timed: set[Timed] = set()
         self._timer: asyncio.TimerHandle | None = None
+        # Connections wait here, so no more of them than there may be.
+        self.handshakes = FairQueue(1, 1)
 
     def add(self, host: str) -> "Refusal | None":
         """Count a connection. Returns what answers its requests if there are too many."""

@@ -73,6 +73,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._received = 0  # bytes since the last complete request
         self._held = bytearray()  # what has arrived and is not looked at yet
         self._refused = False
+        self._upgrade: asyncio.Task[None] | None = None  # waits for the handshake's turn
         self._bad: Refusal = limits.BAD_HTTP
         self._excess: Refusal | None = None
         self._unread: tuple[float, int] | None = None  # when, and how many bytes the client had not taken then
@@ -97,12 +98,18 @@ class HttpProtocol(HttpToolsProtocol):
         self._connections.remove(self._host)
         task, self.connection.task = self.connection.task, None
         super().connection_lost(exc)
-        if task is not None:
-            task.cancel()
+        for waiting in (task, self._upgrade):
+            if waiting is not None:
+                waiting.cancel()
 
     # -- what arrives --
 
     def data_received(self, data: bytes) -> None:
+        if self._upgrade is not None:
+            self._held += data
+            if len(self._held) > SLICE:
+                self.flow.pause_reading()
+            return
         if len(data) <= SLICE and not self._held:
             self._feed(data)
             return
@@ -111,7 +118,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _feed_held(self) -> None:
         """Look at what has arrived, slice by slice, until there is a request that waits for an earlier response."""
-        while self._held and not self.pipeline and not self.transport.is_closing():
+        while self._held and not (self.pipeline or self._upgrade or self.transport.is_closing()):
             data = bytes(self._held[:SLICE])
             del self._held[:SLICE]
             self._feed(data)
@@ -242,12 +249,25 @@ class HttpProtocol(HttpToolsProtocol):
         elif len(self.headers) > HANDSHAKE_FIELDS or max(longest, len(self.url)) > HANDSHAKE_LINE:
             self._refuse(limits.LARGE_HANDSHAKE)
         else:
+            self._upgrade = self.loop.create_task(self._upgrade_in_turn())
+
+    async def _upgrade_in_turn(self) -> None:
+        """A handshake takes a millisecond. One begins in each iteration of the loop, and the addresses take turns."""
+        async with self._connections.handshakes.turn(self._host):
+            if self.transport.is_closing():
+                return
             self._connections.unwatch(self)
             super().handle_websocket_upgrade()
             protocol = self.transport.get_protocol()
             assert isinstance(protocol, WebSocketProtocol)
             connections, host = self._connections, self._host
             protocol.on_lost = lambda: connections.remove(host)
+            if self._held:
+                protocol.data_received(bytes(self._held))
+            self.flow.holding = False
+            self.flow.resume_reading()
+            self.parser = None  # type: ignore[assignment]  # as uvicorn does; it refers to this object
+            await asyncio.sleep(0)
 
 
 def http_protocol(connections: Connections) -> Callable[..., HttpProtocol]:

@@ -183,8 +183,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._file: int = self.transport.get_extra_info("socket").fileno()
         prepare(self.transport)
         self.transport.set_write_buffer_limits(HIGH_WATER)
-        cast(dict[str, Any], self.scope["extensions"])[EXTENSION] = self
-        await super().run_asgi()
+        extensions = cast(dict[str, Any], self.scope["extensions"])
+        extensions[EXTENSION] = self
+        try:
+            await super().run_asgi()
+        finally:
+            del extensions[EXTENSION]  # else only the garbage collector would free what belongs to a socket
 
     @property
     def open(self) -> bool:

@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from strawberry.dataloader import DataLoader
 
 from models.db.database import Database
 from resolvers.queries.nearby import CIRCLES, NearbyKind
 from resolvers.queries.search import SearchKind
 from schema.build import Graph, build
-from schema.execution import context as context_module
+from schema.execution.loader import Loader
 from schema.execution.operation import Operation
 from schema.fields.batch import Batch
 from schema.fields.columns import Column, Compute, GlobalId, SubObject
@@ -111,7 +110,15 @@ async def test_statements_do_not_grow_with_the_parents(
 
 async def test_a_load_for_each_parent_is_noticed(graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """`test_statements_do_not_grow_with_the_parents` would fail if a loader did not batch."""
-    monkeypatch.setattr(context_module, "DataLoader", lambda read, **options: DataLoader(read, max_batch_size=1))
+    begin = Loader._begin
+
+    def begin_each(self: Loader) -> None:
+        asked = self._asked
+        for key in asked:
+            self._asked = [key]
+            begin(self)
+
+    monkeypatch.setattr(Loader, "_begin", begin_each)
     parents, query = await ids_of(demo, NODES["Enterprise"], MANY), (graph, demo, NODES["Enterprise"], "hazards")
     _, few = await FieldQuery(*query, planned=False).values(parents[:FEW])
     _, many = await FieldQuery(*query, planned=False).values(parents)

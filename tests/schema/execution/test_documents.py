@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-from graphql import parse
 
 from bench.documents import Analysis
 from models.db.database import Database
 from schema.build import Graph
 from schema.execution import documents
 from schema.execution.operation import Operation
+from schema.execution.parsing import parse_document
 from tests.conftest import COMMANDER, make_executor
 from tests.support.hostile_documents import GROUPS, chain
 
@@ -24,11 +24,11 @@ async def test_the_least_recently_used_operation_is_removed(
 ) -> None:
     parsed: list[str] = []
 
-    def recording_parse(query: str, **options: Any) -> Any:
+    def recording_parse(query: str) -> Any:
         parsed.append(query)
-        return parse(query, **options)
+        return parse_document(query)
 
-    monkeypatch.setattr(documents, "parse", recording_parse)
+    monkeypatch.setattr(documents, "parse_document", recording_parse)
     monkeypatch.setattr(documents, "OPERATIONS_MAXIMUM", 3)
     running = make_executor(graph, demo)
 

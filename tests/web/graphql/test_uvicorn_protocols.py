@@ -19,6 +19,7 @@ from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from tests.conftest import Databases
+from tests.support.garbage import garbage
 from tests.support.in_process_server import serve, serve_socket
 from tests.support.patience import PATIENCE
 from tests.support.proof_mode import PROVING
@@ -372,3 +373,21 @@ def test_a_dead_peer_is_gone_within_30_seconds() -> None:
     assert close_codes.PING_SECONDS + UNACKNOWLEDGED_MS / 1_000 <= 30
     assert close_codes.WAITING_MESSAGES == 256
     assert close_codes.WAITING_BYTES == 1 << 20
+
+
+async def test_a_socket_that_ends_leaves_nothing_to_the_garbage_collector() -> None:
+    """A flood of sockets would otherwise make it hold up everybody."""
+
+    async def use(protocol: WebSocketProtocol) -> None:
+        ended.append(protocol.on_lost)
+        protocol.close_within(4429, "enough")
+
+    ended: list[Any] = []
+    async with serve_socket(use) as port:
+        with garbage() as found:
+            for _ in range(3):
+                async with connected(port) as raw:
+                    assert await raw.frame()
+            ended.clear()
+            await asyncio.sleep(0)
+    assert not {"WebSocketProtocol", "HttpProtocol", "HttpRequestParser"} & set(found), found
