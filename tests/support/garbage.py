@@ -9,15 +9,15 @@ from contextlib import contextmanager
 @contextmanager
 def garbage() -> Iterator[Counter[str]]:
     """What only the collector can free of what was made in the block, by type."""
-    found: Counter[str] = Counter()
+    types: Counter[str] = Counter()
     gc.collect()
     gc.freeze()  # so that the collector looks at nothing else
     gc.disable()
     try:
-        yield found
+        yield types
         gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
-        found.update(type(each).__name__ for each in gc.garbage)
+        types.update(type(each).__name__ for each in gc.garbage)
     finally:
         gc.set_debug(0)
         gc.garbage.clear()

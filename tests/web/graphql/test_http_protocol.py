@@ -1,9 +1,8 @@
 """Slow and large clients get a status, or are cut; others do not notice. Time passes by calling `check`."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import httptools
@@ -19,7 +18,7 @@ from tests.support.patience import PATIENCE
 from web.graphql import connection_limits as limits
 from web.graphql.connection_limits import ConnectionLimits, Connections
 from web.graphql.http_protocol import HttpProtocol
-from web.graphql.uvicorn_protocols import CONNECTION, SLICE, WebSocketProtocol
+from web.graphql.uvicorn_protocols import CONNECTION, SLICE
 
 pytestmark = pytest.mark.database_independent
 
@@ -377,43 +376,3 @@ async def test_what_a_client_has_asked_is_cancelled_when_it_goes(monkeypatch: py
 
 def test_a_slice_is_smaller_than_the_headers_may_be() -> None:
     assert SLICE < limits.HEADER_BYTES
-
-
-async def test_handshakes_that_come_together_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One begins in each iteration of the loop, and an address waits for one handshake of each other at most."""
-    made, loop = WebSocketProtocol.connection_made, asyncio.get_running_loop()
-    iteration, begun = 0, list[tuple[int, str]]()
-
-    def count() -> None:
-        nonlocal iteration
-        iteration += 1
-        counting.append(loop.call_soon(count))
-
-    def connection_made(self: WebSocketProtocol, transport: Any) -> None:
-        begun.append((iteration, transport.get_extra_info("peername")[0]))
-        made(self, transport)
-
-    monkeypatch.setattr(WebSocketProtocol, "connection_made", connection_made)
-    counting: deque[asyncio.Handle] = deque(maxlen=1)
-    async with served(monkeypatch) as server, AsyncExitStack() as stack:
-        opened = []
-        for host in ["127.0.0.1"] * 20 + ["127.0.0.2"]:
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, local_addr=(host, 0))
-            stack.callback(writer.transport.abort)
-            opened.append((reader, writer))
-        await settle(server, lambda: len(server.protocols) == 21)
-        count()
-        async with server.connections.handshakes.turn("another"):
-            for _, writer in opened:
-                writer.write(UPGRADE + b"\r\n")
-            await settle(server, lambda: server.connections.handshakes.waiting == 21)
-            opened[0][1].transport.abort()
-            await settle(server, lambda: server.connections.handshakes.waiting == 20)
-        async with asyncio.timeout(PATIENCE):
-            for reader, _ in opened[1:]:
-                assert (await reader.readline()).startswith(b"HTTP/1.1 101")
-        counting[0].cancel()
-    iterations = [iteration for iteration, _ in begun]
-    assert len(begun) == 20
-    assert len(set(iterations)) == 20
-    assert [host for _, host in begun[:2]].count("127.0.0.2") == 1

@@ -384,10 +384,10 @@ async def test_a_socket_that_ends_leaves_nothing_to_the_garbage_collector() -> N
 
     ended: list[Any] = []
     async with serve_socket(use) as port:
-        with garbage() as found:
+        with garbage() as types:
             for _ in range(3):
                 async with connected(port) as raw:
                     assert await raw.frame()
             ended.clear()
             await asyncio.sleep(0)
-    assert not {"WebSocketProtocol", "HttpProtocol", "HttpRequestParser"} & set(found), found
+    assert not {"WebSocketProtocol", "HttpProtocol", "HttpRequestParser"} & set(types), types

@@ -35,10 +35,10 @@ def test_analysed_documents_leave_nothing_large(graph: Graph) -> None:
     """Neither valid nor invalid ones."""
     analysed = Documents(graph, partial(PlanCache, graph, sqlite=True), introspection=True)
     texts = [text for _, _, text in documents()][::SOME]
-    with garbage() as found:
+    with garbage() as types:
         for text in texts:
             analysed.analyse(text, None)
-    assert not OF_DOCUMENTS & set(found), found
+    assert not OF_DOCUMENTS & set(types), types
 
 
 async def ask(executor: Executor, query: str) -> None:
@@ -60,9 +60,9 @@ async def test_executions_leave_nothing_large(graph: Graph, demo: Database) -> N
     executor = make_executor(graph, demo)
     for query in (FALLBACK, PLANNED):
         await ask(executor, query)
-        with garbage() as found:
+        with garbage() as types:
             await ask(executor, query)
             for iterations in (5, 20, 50, 100, 200, 500):
                 await abandon(executor, query, iterations)
             await ask(executor, PLANNED)  # by then what was cancelled has ended
-        assert not OF_EXECUTIONS & set(found), found
+        assert not OF_EXECUTIONS & set(types), types
