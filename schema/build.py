@@ -3,7 +3,7 @@
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLInputObjectType
+from graphql import GraphQLError, GraphQLInputObjectType, is_abstract_type
 from strawberry.schema.config import StrawberryConfig
 
 from schema import mutations
@@ -30,6 +30,11 @@ class Graph(strawberry.Schema):
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Does nothing: whoever executes an operation logs its errors."""
+
+    def possible_types(self) -> dict[str, list[str]]:
+        """By interface or union, the types that its objects can be, which caches of clients need for fragments."""
+        types = [named for named in self._schema.type_map.values() if is_abstract_type(named)]
+        return {each.name: sorted(t.name for t in self._schema.get_possible_types(each)) for each in types}
 
 
 def is_one_of(graphql_type: Any, info: Any) -> bool | None:

@@ -46,6 +46,7 @@ class ServiceEndpoints:
     def routes(self) -> list[Route]:
         return [
             Route("/schema.graphql", self.schema),
+            Route("/possible-types.json", self.possible_types),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
@@ -55,11 +56,16 @@ class ServiceEndpoints:
     async def schema(self, request: Request) -> Response:
         """The schema in GraphQL's own language, for clients that may query it."""
         if not self._state.settings.introspection:
-            error = coded_error(ErrorCode.NOT_FOUND, "This server does not show its schema.")
-            return JSONResponse({"errors": [error]}, 404)
+            return schema_hidden()
         if self._schema is None:  # printing it takes longer than many queries
             self._schema = await asyncio.to_thread(self._state.graph.as_str) + "\n"
         return PlainTextResponse(self._schema, media_type="text/plain; charset=utf-8")
+
+    async def possible_types(self, request: Request) -> Response:
+        """The types of each interface and union, in the form of Apollo's option `possibleTypes`."""
+        return (
+            JSONResponse(self._state.graph.possible_types()) if self._state.settings.introspection else schema_hidden()
+        )
 
     async def healthz(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -93,6 +99,10 @@ class ServiceEndpoints:
             offered = await demo_viewers(state.tokens, state.database, self._clock())
         notice = demo.NOTICE if state.settings.demo and demo.is_exposed(request.scope) else None
         return JSONResponse({"viewers": offered, "notice": notice}, headers={"cache-control": "no-store"})
+
+
+def schema_hidden() -> Response:
+    return JSONResponse({"errors": [coded_error(ErrorCode.NOT_FOUND, "This server does not show its schema.")]}, 404)
 
 
 def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = now) -> Application:

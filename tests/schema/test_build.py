@@ -142,3 +142,13 @@ def test_is_type_of_accepts_only_own_rows(graph: Graph) -> None:
         accepting = [other for other in OF_ROW.values() if other.is_type_of(Record(of.row, None), None)]
         assert accepting == [of]
         assert not of.is_type_of(strawberry.UNSET, None)
+
+
+def test_the_possible_types_are_those_that_introspection_tells(graph: Graph) -> None:
+    """By the query with which Apollo's documents have them computed."""
+    asked = graph.execute_sync("{ __schema { types { name possibleTypes { name } } } }")
+    assert asked.data is not None
+    types = {each["name"]: each["possibleTypes"] for each in asked.data["__schema"]["types"]}
+    expected = {name: sorted(one["name"] for one in possible) for name, possible in types.items() if possible}
+    assert graph.possible_types() == expected
+    assert "EnterpriseUpserted" in expected["EnterpriseUpsertResult"]

@@ -10,10 +10,11 @@ The word after the fence is the language; more words change how a block is run:
   folder that looks like the top of the repository. `sh stream`: run until it has printed an event, and then ended.
   `sh check`: not run, but each command must exist with the options that it is given.
 - `python` and `js`: run as a program, with the variables of `sh` in its environment.
+- `write=PATH` with any language: written to that file of the folder, for the commands after it.
 - `file=PATH` with any language: not run; the block must be an excerpt of that file, where a line `…` stands for a gap.
 
-Addresses (`localhost:8000`, `huhang.example`) are replaced by the server's. A block of another language needs an HTML
-comment on the line above it: `<!-- not run: why -->`.
+Addresses (`localhost:8000`, `huhang.example`) are replaced by the server's, and Vite's port 5173 by a free one. A block
+of another language needs an HTML comment on the line above it: `<!-- not run: why -->`.
 """
 
 import json
@@ -21,6 +22,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -60,6 +62,8 @@ class Runner:
         self._blocks = read(document).blocks
         self._folder, self._address = folder, address
         self._environment = environment
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self._free_port = listener.getsockname()[1]
         self._variables: Any = None
         self._output = ""
         for entry in ROOT.iterdir():
@@ -81,7 +85,9 @@ class Runner:
         for block in self._blocks:
             if SKIPPED.match(block.comment):
                 continue
-            handler = self._excerpt if option(block, "file") else handlers.get(block.language)
+            handler = handlers.get(block.language)
+            for word, other in (("file", self._excerpt), ("write", self._write)):
+                handler = other if option(block, word) else handler
             if handler is None:
                 raise WrongExample(f"{block.place}: nothing runs `{block.language}`: say <!-- not run: why -->")
             try:
@@ -206,7 +212,12 @@ class Runner:
     def _addressed(self, text: str) -> str:
         host = self._address.removeprefix("http://")
         schemes = {"http": "http://", "https": "http://", "ws": "ws://", "wss": "ws://", None: ""}
-        return ADDRESS.sub(lambda match: schemes[match["scheme"]] + host, text)
+        return ADDRESS.sub(lambda match: schemes[match["scheme"]] + host, text).replace("5173", str(self._free_port))
+
+    def _write(self, block: Block) -> None:
+        file = self._folder / (option(block, "write") or "")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(self._addressed(block.text), "utf-8")
 
     # -- excerpts --
 

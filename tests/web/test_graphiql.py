@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -45,7 +46,8 @@ def early(request: Request) -> bool:
     tells when that moment is over. Such a request is kept from the server, which would complain with reason.
     """
     asked: Any = request.post_data_json if request.url.endswith("/graphql") else None
-    return asked is not None and f"query {asked['operationName']} " not in asked["query"].replace("(", " (")
+    kinds = [f"{kind} {asked['operationName']} " for kind in ("query", "mutation")] if asked else []
+    return asked is not None and not any(kind in asked["query"].replace("(", " (") for kind in kinds)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -90,7 +92,9 @@ async def test_the_headline_file_is_the_first_example(graphiql: Graphiql) -> Non
     await expect(result).to_contain_text(answer["data"]["zone"]["name"], timeout=PATIENCE)
 
 
-@pytest.mark.parametrize(("tab", "root"), [("OpeningScene", "venue"), ("PageOfHazards", "hazards")])
+@pytest.mark.parametrize(
+    ("tab", "root"), [("OpeningScene", "venue"), ("PageOfHazards", "hazards"), ("DistrictMap", "enterprises")]
+)
 async def test_the_other_examples_run_from_their_tabs(graphiql: Graphiql, tab: str, root: str) -> None:
     await graphiql.page.get_by_role("tab", name=tab).click()
     await expect(graphiql.page.locator(".graphiql-query-editor .view-lines")).to_contain_text(f"query\xa0{tab}")
@@ -111,11 +115,33 @@ async def test_operations_run_as_the_chosen_viewer(graphiql: Graphiql) -> None:
         await expect(chosen.locator("option:checked")).to_have_text("no token")
 
 
-async def test_a_subscription_shows_events_of_the_simulation(chromium: Browser, scratch: Path) -> None:
+async def test_a_link_opens_its_query_in_a_tab(chromium: Browser, served: Process) -> None:
+    """At the first visit and at a later one, also from the address of the graph itself, and without running it."""
+    query = "query Linked($code: String!) { zone(by: {code: $code}) { name } }"
+    search = urlencode({"query": query, "variables": '{"code": "GUALI"}'})
+    async with looked_at(chromium, served) as graphiql:
+        page = graphiql.page
+        for path in (f"/graphiql/?{search}", f"/graphql?{search}"):
+            await page.goto(f"{served.address}{path}")
+            shown = page.locator(".graphiql-query-editor .view-lines")
+            await expect(shown).to_contain_text("query\xa0Linked", timeout=PATIENCE)
+            assert (await graphiql.play("Linked"))["data"]["zone"]["name"]
+        # The tabs of the first visit are there still, and the link is in one of them only.
+        await expect(page.get_by_role("tab", name="Linked")).to_have_count(1)
+        await expect(page.get_by_role("tab", name="HeadlineFile")).to_have_count(1)
+
+
+async def test_a_mutation_and_a_subscription_run_from_their_tabs(chromium: Browser, scratch: Path) -> None:
     busy = serving(scratch / "busy.log", f"sqlite:///{scratch / 'busy.db'}", "--simulate")
     with busy as process:
         async with looked_at(chromium, process) as graphiql:
             page = graphiql.page
+            await page.get_by_role("tab", name="RegisterEnterprise").click()
+            written = page.locator(".graphiql-query-editor .view-lines")
+            await expect(written).to_contain_text("mutation\xa0RegisterEnterprise")
+            for version in (1, 1):
+                answer = (await graphiql.play("RegisterEnterprise"))["data"]["enterpriseUpsert"]
+                assert (answer["__typename"], answer["enterprise"]["version"]) == ("EnterpriseUpserted", version)
             await page.get_by_role("tab", name="LiveInspections").click()
             shown = page.locator(".graphiql-query-editor .view-lines")
             await expect(shown).to_contain_text("subscription\xa0LiveInspections")

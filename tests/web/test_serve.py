@@ -79,9 +79,10 @@ def test_a_port_in_use_is_reported_before_anything_is_written(tmp_path: Path) ->
 async def test_without_introspection_the_schema_is_not_served(migrated_url: str) -> None:
     settings = Settings(database_url=migrated_url, secret=SECRET, introspection=False)
     async with talking(settings) as client:
-        response = await client.get("/schema.graphql")
-    assert response.status_code == 404
-    assert response.json()["errors"][0]["extensions"] == {"code": "NOT_FOUND"}
+        for path in ("/schema.graphql", "/possible-types.json"):
+            response = await client.get(path)
+            assert response.status_code == 404
+            assert response.json()["errors"][0]["extensions"] == {"code": "NOT_FOUND"}
 
 
 async def test_without_built_pages_the_graph_is_served_and_the_page_gives_the_reason(

@@ -11,6 +11,7 @@ import { createRoot } from 'react-dom/client';
 import { AskAs } from './AskAs';
 import { examples } from './examples';
 import { createFetcher } from './fetcher';
+import { linkedOperation } from './link';
 import { loadViewers, rememberedViewer, rememberViewer } from './viewers';
 
 // The viewers are loaded first, because GraphiQL fetches the schema in a viewer's name as soon as it is mounted.
@@ -20,9 +21,19 @@ let current = initial;
 
 const fetcher = createFetcher(() => current?.token);
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
+const link = linkedOperation(location.search);
+// A first visit opens these tabs; a later one opens its own again, with the linked operation in one of them.
+const tabs = link ? [link, ...examples] : examples;
 
 createRoot(document.getElementById('graphiql')!).render(
-  <GraphiQL fetcher={fetcher} plugins={plugins} defaultTabs={examples} defaultEditorToolsVisibility={false}>
+  <GraphiQL
+    fetcher={fetcher}
+    plugins={plugins}
+    defaultTabs={tabs}
+    initialQuery={link?.query}
+    initialVariables={link?.variables}
+    defaultEditorToolsVisibility={link?.variables ? 'variables' : false}
+  >
     <GraphiQL.Logo>
       {viewers.length > 0 && (
         <AskAs
