@@ -13,6 +13,7 @@ from models.db.database import Database
 from models.db.tables import table_of
 from models.visibility import Role, Scope, Viewer, Visibility
 from schema.build import Graph
+from schema.execution.documents import Documents
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from schema.types import node_id
@@ -67,6 +68,9 @@ def document(graph: Graph, mutation: str, selection: str = "") -> str:
     )
 
 
+ANALYSED: dict[tuple[Graph, bool], Documents] = {}  # by graph, and whether the database is SQLite
+
+
 class Desk:
     """Runs operations on one database, at the time `now`."""
 
@@ -74,6 +78,8 @@ class Desk:
         self.now, self.graph, self.database = now, graph, database
         self.notifications = 0
         self.running = Executor(graph, database, SHANGHAI, lambda: self.now, notify=self._notify)
+        # Desks analyse the same documents, and compile the same plans, so that each does it only if no other has.
+        self.running._documents = ANALYSED.setdefault((graph, database.sqlite), self.running._documents)
         self._documents: dict[tuple[str, str], str] = {}
 
     def _notify(self) -> None:
