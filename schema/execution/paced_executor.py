@@ -144,12 +144,13 @@ async def gather_in_portions(coroutines: list[Any]) -> list[Any]:
             tasks += map(asyncio.ensure_future, coroutines[start : start + FEW])
             await asyncio.sleep(0)
         return await asyncio.gather(*tasks)
-    except BaseException:
+    except BaseException as error:
         for coroutine in coroutines[len(tasks) :]:
             coroutine.close()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if not isinstance(error, GeneratorExit):  # while it is closed, a coroutine cannot wait
+            await asyncio.gather(*tasks, return_exceptions=True)
         raise
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import orjson
 
-ANSWER_SECONDS = 60.0  # far longer than any answer takes; it only ends a hang
+from tests.support.patience import PATIENCE
+
 READ_LIMIT = 1 << 20
 BODILESS = (204, 304)
 
@@ -67,7 +68,7 @@ class Connection:
     async def answer(self, *, head: bool = False) -> Answer:
         """The next response, without interim ones. Raises NoAnswerError."""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     answer = await self._answer(head)
                     if answer.status >= 200 or answer.status == 101:
@@ -101,7 +102,7 @@ class Connection:
     async def closed(self) -> bool:
         """Whether the server closes the connection; what it still sends is dropped."""
         with contextlib.suppress(ConnectionError, TimeoutError):
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(PATIENCE):
                 while await self.reader.read(READ_LIMIT):
                     pass
                 return True

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from tests.hostile.case import HOST, Target
-from tests.hostile.raw_http import ANSWER_SECONDS, Connection, connected
+from tests.hostile.raw_http import Connection, connected
+from tests.support.patience import PATIENCE
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MARK = {"type": "pong", "payload": {"mark": True}}
@@ -69,7 +70,7 @@ class RawSocket:
     async def until(self, enough: Any) -> str:
         """Read until `enough()` is true, or to the end. Returns `enough` or how the socket ended."""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(PATIENCE):
                 while not enough():
                     opcode, body = await self._frame()
                     if opcode == CLOSE:

@@ -23,6 +23,7 @@ from tests.hostile.case import (
 from tests.hostile.raw_http import connected
 from tests.hostile.sizes import QUERIES
 from tests.hostile.sockets import UPDATES
+from tests.support.patience import PATIENCE
 
 GROUP = "streams"
 EVENTS, PARTS = b"text/event-stream", b"multipart/mixed"
@@ -154,7 +155,7 @@ async def streams_of_events(target: Target) -> list[str]:
             async with connected(target.port) as connection:
                 connection.send(target.filled(streaming(UPDATES, media), WALL))
                 try:
-                    head = await asyncio.wait_for(connection.reader.readuntil(b"\r\n\r\n"), 60)
+                    head = await asyncio.wait_for(connection.reader.readuntil(b"\r\n\r\n"), PATIENCE)
                 except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
                     faults.append(f"no answer: {error!r}")
                     continue

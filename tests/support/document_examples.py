@@ -37,10 +37,11 @@ from graphql import GraphQLSchema, OperationType, build_schema, get_operation_as
 
 from models.visibility import Role
 from tests.support.markdown import Block, read
+from tests.support.patience import PATIENCE
 from web.cli import app
 from web.settings import ROOT
 
-BLOCK_SECONDS = 60  # for one block, on a machine that is busy
+BLOCK_SECONDS = PATIENCE  # for one block
 SKIPPED = re.compile(r"not run: \S")
 ADDRESS = re.compile(r"(?P<scheme>https?|wss?)://(?:localhost:8000|huhang\.example)|(?:localhost:8000|huhang\.example)")
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))

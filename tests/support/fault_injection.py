@@ -175,7 +175,7 @@ class ResumingClient:
     async def _follow_socket(self, address: str) -> None:
         where = address.replace("http", "ws", 1) + "/graphql"
         async with connect(
-            where, subprotocols=[PROTOCOL], open_timeout=5, close_timeout=0.1, ping_interval=None, compression=None
+            where, subprotocols=[PROTOCOL], open_timeout=30, close_timeout=0.1, ping_interval=None, compression=None
         ) as connection:
             self._drop = connection.transport.abort
             authorization = {"Authorization": f"Bearer {self.token}"}

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from models.db.database import Database
 from subscriptions import event_log
+from tests.support.patience import PATIENCE
 
 
 async def append_events(database: Database, *events: dict[str, Any]) -> list[int]:
@@ -23,7 +24,7 @@ async def wait_for_lock_waiter(database: Database) -> None:
     if database.sqlite:
         return
     blocked = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             async with database.read() as connection:
                 if (await connection.execute(blocked)).scalar():

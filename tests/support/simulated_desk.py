@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from tests.conftest import NOW
+from tests.support.patience import PATIENCE
 from tests.web.conftest import SECRET
 from web.app import create
 from web.auth.tokens import Tokens
@@ -32,7 +33,7 @@ async def desk_of(url: str, clock: Clock) -> AsyncIterator[Desk]:
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30) as client,
+        httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=PATIENCE) as client,
     ):
         yield Desk(client, Tokens(SECRET.get_secret_value()), clock)
 

@@ -11,6 +11,7 @@ import structlog.testing
 from models.visibility import Role, Viewer, Visibility
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution import pace
+from tests.support.patience import PATIENCE
 from tests.support.redis_server import redis
 from web.admission import Admission, FailedTokens
 from web.auth.credentials import Credentials
@@ -126,7 +127,7 @@ async def test_operations_are_counted_by_viewer_and_without_one_by_address() -> 
 
 async def test_a_bus_that_is_away_slows_nobody_down() -> None:
     admitting = admission(bus="redis://127.0.0.1:1")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         assert await outcomes(admitting, BAD, HERE, LIMIT + 2) == ["UNAUTHENTICATED"] * (LIMIT + 2)
 
 

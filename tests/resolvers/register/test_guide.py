@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.support.markdown import Block, read
+from tests.support.patience import PATIENCE
 from web.cli import app
 from web.settings import ROOT
 
@@ -20,7 +21,9 @@ def print_of(command: str) -> str:
     words = shlex.split(command)
     if words[:3] == ["python", "-m", "web"]:
         return CliRunner().invoke(app, words[3:]).output
-    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=10).stdout.removeprefix("\ufeff")
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout.removeprefix(
+        "\ufeff"
+    )
 
 
 def follow(block: Block) -> None:

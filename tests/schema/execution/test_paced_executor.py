@@ -17,6 +17,7 @@ from schema.execution.context import Context
 from schema.execution.errors import format_error
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
+from schema.execution.paced_executor import gather_in_portions
 from schema.types import node_id
 from tests.conftest import COMMANDER, DEMO_ENTERPRISES, NOW, SHANGHAI, make_executor
 
@@ -100,6 +101,20 @@ async def test_no_operation_holds_up_others(graph: Graph, demo: Database, query:
         if hold < HOLD_SECONDS:
             return
     pytest.fail(f"others waited for {hold:.3f} s")
+
+
+async def test_coroutines_that_are_closed_do_not_wait_for_their_parts() -> None:
+    never = asyncio.get_running_loop().create_future()
+
+    async def part() -> None:
+        await never
+
+    gathering = gather_in_portions([part()])
+    gathering.send(None)
+    await asyncio.sleep(0)
+    gathering.close()
+    await asyncio.sleep(0)
+    assert never.cancelled()
 
 
 # -- the size of an answer --
