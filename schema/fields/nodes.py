@@ -34,7 +34,6 @@ def node(
 
     `filter` is the input that lists of the type take; with `inline`, its fields are arguments of their own.
     `predicates` has the predicates of its fields by name, if several types share the input.
-
     `ordering` is the input that chooses the order, from the members in `sort`: by member, a column or SortKey.
     `default` is the order without it: a column, SortKey or member, and whether it is descending; by default the primary
     key, ascending.
