@@ -81,7 +81,17 @@ bench: $(BENCH) ## Measure speed, about two hours; the results go to bench/resul
 docs: setup ## Generate the documents and the schema file that come from the code
 	@$(BIN)/python -m models.lifecycle_page > docs/reference/lifecycles.md
 	@$(BIN)/python -m schema.permissions_page > docs/reference/rights.md
+	@$(BIN)/python -m schema.reasons_page > docs/reference/errors.md
 	@$(BIN)/python -m web schema > schema/schema.graphql
+
+# Chinese sentences that the catalogue lacks are left empty there; a test names them.
+.PHONY: messages
+messages: setup ## Bring models/messages/zh.po in step with the reasons in the code
+	@$(BIN)/pybabel -q extract -k '' -k 'Reason:1c,2' --ignore-dirs 'ui' --no-location --omit-header --sort-output \
+		-o models/messages/all.pot models subscriptions resolvers schema web
+	@$(BIN)/pybabel -q update -l zh -i models/messages/all.pot -o models/messages/zh.po --ignore-obsolete \
+		--no-fuzzy-matching --omit-header -w 120
+	@rm models/messages/all.pot
 
 .PHONY: lock
 lock: ## Update the lock files from pyproject.toml and package.json

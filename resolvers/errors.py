@@ -2,6 +2,8 @@
 
 import enum
 
+from models.reason import Reason
+
 
 class ErrorCode(enum.Enum):
     """The `extensions.code` of an error. Clients rely on the values, so they never change."""
@@ -44,21 +46,38 @@ class ErrorCode(enum.Enum):
     INTERNAL = "INTERNAL"  # an unexpected error; the server's log has it under the id in the message
 
 
+NOT_IN_REGISTER = Reason("NOT_IN_REGISTER", "The register has no such inspector or enterprise.")
+COMMANDERS_ONLY = Reason("COMMANDERS_ONLY", "Only a commander may do that.")
+SIGN_IN_FIRST = Reason("SIGN_IN_FIRST", "Sign in first.")
+AUTHORIZATION_NEEDED = Reason("AUTHORIZATION_NEEDED", "Send `Authorization: Bearer <token>`.")
+NOT_A_TOKEN = Reason("NOT_A_TOKEN", "This is not a token of this server.")
+READ_NEEDED = Reason("SCOPE_NEEDED", "The scope `{scope}` is needed.", scope="read")
+TOKEN_NEEDED = Reason("TOKEN_NEEDED", "Send a bearer token.")
+
+
 class RequestError(Exception):
     """A request that is refused; its sender has to change it, or to wait `retry_after` seconds."""
 
-    def __init__(self, code: ErrorCode, message: str, *, retry_after: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.retry_after = retry_after
+    def __init__(self, code: ErrorCode, reason: Reason, *, retry_after: int | None = None) -> None:
+        super().__init__(reason)
+        self.code, self.reason, self.retry_after = code, reason, retry_after
 
 
 class ThrottledError(RequestError):
     """A request that was not executed because of others. Its sender may try again after `retry_after` seconds."""
 
-    def __init__(self, code: ErrorCode, message: str, retry_after: int) -> None:
-        super().__init__(code, message, retry_after=retry_after)
+    def __init__(self, code: ErrorCode, reason: Reason, retry_after: int) -> None:
+        super().__init__(code, reason, retry_after=retry_after)
+
+
+def argument_range(argument: str, minimum: int, maximum: int) -> Reason:
+    return Reason(
+        "ARGUMENT_RANGE",
+        "`{argument}` must be from {minimum:,} to {maximum:,}.",
+        argument=argument,
+        minimum=minimum,
+        maximum=maximum,
+    )
 
 
 def checked_text(value: str) -> str:
@@ -67,7 +86,7 @@ def checked_text(value: str) -> str:
     Both are valid in JSON and in Python, but not both in either database.
     """
     if "\0" in value:
-        raise RequestError(ErrorCode.BAD_INPUT, "A text has a NUL character.")
+        raise RequestError(ErrorCode.BAD_INPUT, Reason("TEXT_NUL", "A text has a NUL character."))
     if any("\ud800" <= c <= "\udfff" for c in value):
-        raise RequestError(ErrorCode.BAD_INPUT, "A text has a lone surrogate.")
+        raise RequestError(ErrorCode.BAD_INPUT, Reason("TEXT_SURROGATE", "A text has a lone surrogate."))
     return value

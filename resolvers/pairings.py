@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from models import Pairing, Role, Token, TokenKind
 from models.db.database import Database
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.tokens import TTL_MAXIMUM, insert_token, token_name
 
@@ -43,7 +44,9 @@ async def start_pairing(database: Database, address: str | None, now: dt.datetim
         of_address = sa.func.count().filter(PAIRING.c.address == address)
         counts = (await session.execute(sa.select(sa.func.count(), of_address).select_from(PAIRING))).one()
         if counts[0] >= OPEN_MAXIMUM or counts[1] >= OF_ADDRESS_MAXIMUM:
-            raise RequestError(ErrorCode.TOO_MANY, "Too many screens wait to be paired.", retry_after=60)
+            raise RequestError(
+                ErrorCode.TOO_MANY, Reason("SCREENS_WAITING", "Too many screens wait to be paired."), retry_after=60
+            )
         session.add(
             Pairing(
                 user_code=started.user_code,
@@ -68,7 +71,7 @@ async def ask_for_token(database: Database, device_code: str, key_id: str, now: 
         known = sa.select(PAIRING.c.id).where(PAIRING.c.device_hash == device_hash, PAIRING.c.expires_at > now)
         key = await connection.scalar(known)
     if key is None:
-        raise RequestError(ErrorCode.EXPIRED, "The code has expired: start again.")
+        raise RequestError(ErrorCode.EXPIRED, Reason("SCREEN_CODE_EXPIRED", "The code has expired: start again."))
     async with database.write() as session:
         pairing = await session.get_one(Pairing, key, with_for_update=True)
         token = None if pairing.token_id is None else await session.get_one(Token, pairing.token_id)
@@ -76,15 +79,23 @@ async def ask_for_token(database: Database, device_code: str, key_id: str, now: 
             token.key_id = key_id
             return token
         if token is not None or pairing.denied_at is not None:
-            raise RequestError(ErrorCode.ACCESS_DENIED, "A commander has refused this screen.")
+            raise RequestError(
+                ErrorCode.ACCESS_DENIED, Reason("SCREEN_REFUSED", "A commander has refused this screen.")
+            )
         wait = dt.timedelta(seconds=pairing.interval) - TOLERANCE
         too_soon = pairing.asked_at is not None and now - pairing.asked_at < wait
         if too_soon:
             pairing.interval = min(pairing.interval + INTERVAL, INTERVAL_MAXIMUM)
         pairing.asked_at, interval = now, pairing.interval
     if too_soon:
-        raise RequestError(ErrorCode.SLOW_DOWN, f"Ask every {interval} seconds from now on.", retry_after=interval)
-    raise RequestError(ErrorCode.AUTHORIZATION_PENDING, "No commander has confirmed this screen yet.")
+        raise RequestError(
+            ErrorCode.SLOW_DOWN,
+            Reason("SCREEN_INTERVAL", "Ask every {seconds} seconds from now on.", seconds=interval),
+            retry_after=interval,
+        )
+    raise RequestError(
+        ErrorCode.AUTHORIZATION_PENDING, Reason("SCREEN_UNCONFIRMED", "No commander has confirmed this screen yet.")
+    )
 
 
 async def list_pairings(database: Database, now: dt.datetime) -> list[Pairing]:
@@ -122,7 +133,9 @@ def _waiting(now: dt.datetime) -> list[sa.ColumnElement[bool]]:
 
 
 def no_such_code() -> RequestError:
-    return RequestError(ErrorCode.NOT_FOUND, "No screen shows this code, or it has expired.")
+    return RequestError(
+        ErrorCode.NOT_FOUND, Reason("SCREEN_CODE_UNKNOWN", "No screen shows this code, or it has expired.")
+    )
 
 
 def hash_device_code(code: str) -> str:

@@ -13,8 +13,9 @@ import models
 from models import Role, Scope, Token, TokenKind
 from models.db.database import Database
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.accounts.records import check_full_name, fold_name
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import NOT_IN_REGISTER, ErrorCode, RequestError
 from resolvers.queries.viewers import find_holder
 
 TTL_MAXIMUM = dt.timedelta(days=366)
@@ -54,9 +55,14 @@ class ListedToken:
 async def issue_token(database: Database, new: NewToken, key_id: str, issued_by: str, now: dt.datetime) -> ListedToken:
     """A new token, as it is listed. `key_id` names the key that will sign it. Raises RequestError."""
     if not dt.timedelta(0) < new.ttl <= TTL_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_INPUT, f"A token is valid for at most {TTL_MAXIMUM.days} days.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT,
+            Reason("TOKEN_LIFETIME", "A token is valid for at most {maximum} days.", maximum=TTL_MAXIMUM.days),
+        )
     if new.scopes and new.role is not Role.INTEGRATOR:
-        raise RequestError(ErrorCode.BAD_INPUT, "Scopes are for a program, with the role INTEGRATOR.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT, Reason("SCOPES_WITHOUT_PROGRAM", "Scopes are for a program, with the role INTEGRATOR.")
+        )
     role, holder = await _holder(database, new)
     async with database.write() as session:
         token = await insert_token(session, holder, new.ttl, key_id, issued_by, now)
@@ -86,7 +92,9 @@ async def insert_token(
     try:
         await session.flush()
     except sa.exc.IntegrityError:
-        raise RequestError(ErrorCode.NAME_TAKEN, "Another token of this kind has this name.") from None
+        raise RequestError(
+            ErrorCode.NAME_TAKEN, Reason("TOKEN_NAME_TAKEN", "Another token of this kind has this name.")
+        ) from None
     return token
 
 
@@ -94,16 +102,21 @@ async def _holder(database: Database, new: NewToken) -> tuple[Role, dict[str, An
     """The role of a token, and its holder and name by column. Raises RequestError."""
     if new.account is not None:
         if new.role or new.inspector or new.enterprise:
-            raise RequestError(ErrorCode.BAD_INPUT, "An account has its own role: give no other.")
+            raise RequestError(
+                ErrorCode.BAD_INPUT, Reason("ACCOUNT_HAS_ROLE", "An account has its own role: give no other.")
+            )
         account, role = await _account(database, new.account)
         return role, {"kind": TokenKind.PERSON, "name": token_name(new.name or new.account), "account_id": account}
     needs = (new.role is Role.INSPECTOR, new.role is Role.ENTERPRISE)
     if new.role is None or needs != (new.inspector is not None, new.enterprise is not None):
-        message = "A token needs an account or a role; an inspector a badge, an enterprise a code, and no other either."
-        raise RequestError(ErrorCode.BAD_INPUT, message)
+        reason = Reason(
+            "TOKEN_HOLDER",
+            "A token needs an account or a role; an inspector a badge, an enterprise a code, and no other either.",
+        )
+        raise RequestError(ErrorCode.BAD_INPUT, reason)
     holder = await find_holder(database, new.role, new.inspector, new.enterprise)
     if holder is None:
-        raise RequestError(ErrorCode.BAD_INPUT, "The register has no such inspector or enterprise.")
+        raise RequestError(ErrorCode.BAD_INPUT, NOT_IN_REGISTER)
     return new.role, {
         "kind": KINDS.get(new.role, TokenKind.PERSON),
         "name": token_name(new.name or new.inspector or new.enterprise),
@@ -119,14 +132,20 @@ async def _account(database: Database, name: str) -> tuple[int, Role]:
     async with database.read() as connection:
         row = (await connection.execute(sa.select(ACCOUNT.c.id, ACCOUNT.c.role).where(*enabled))).first()
     if row is None:
-        raise RequestError(ErrorCode.BAD_INPUT, "There is no account of this name, or it is disabled.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT,
+            Reason("ACCOUNT_UNKNOWN_OR_DISABLED", "There is no account of this name, or it is disabled."),
+        )
     return row.id, row.role
 
 
 def token_name(name: str | None) -> str:
     """Raises RequestError."""
     if name is None:
-        raise RequestError(ErrorCode.BAD_INPUT, "A name is needed: the log names a person or program with every event.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT,
+            Reason("NAME_NEEDED", "A name is needed: the log names a person or program with every event."),
+        )
     return check_full_name(name)
 
 

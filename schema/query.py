@@ -6,6 +6,7 @@ from typing import Any
 import strawberry
 
 import models
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import district_map, group_counts, nearby, search, timeline, viewers
 from schema.execution.context import Requester
@@ -43,7 +44,7 @@ from schema.types.zone import Zone
 
 def point(value: PointInput, asker: Requester) -> tuple[float, float]:
     if not (math.isfinite(value.latitude) and math.isfinite(value.longitude)):
-        raise RequestError(ErrorCode.BAD_INPUT, "A point's degrees must be finite.")
+        raise RequestError(ErrorCode.BAD_INPUT, Reason("POINT_NOT_FINITE", "A point's degrees must be finite."))
     return value.latitude, value.longitude
 
 

@@ -14,6 +14,7 @@ from strawberry.types.arguments import StrawberryArgument
 import models
 from models import Subject
 from models.db.tables import table_of
+from models.reason import Reason
 from models.visibility import Role
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import portraits
@@ -114,7 +115,10 @@ class PortraitStream(StreamSource):
         """The type, the key and the days of the portrait. Raises RequestError."""
         name, key = node_id.decode(arguments["of"])
         if name not in PORTRAITS:
-            raise RequestError(ErrorCode.BAD_ID, "A portrait is of a district, zone, ring, venue or enterprise.")
+            raise RequestError(
+                ErrorCode.BAD_ID,
+                Reason("PORTRAIT_SUBJECT", "A portrait is of a district, zone, ring, venue or enterprise."),
+            )
         window = arguments.get("window")
         return name, key, (window.from_, window.to) if window else None
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from models import Event, EventLog
 from models.db.database import Database
 from models.db.tables import table_of
+from models.reason import Reason
 
 APPEND_LOCK = 20230924  # key of PostgreSQL's advisory lock; models.db.migrate uses the number before it
 EPOCH = re.compile(r"[0-9a-f]{16}")
@@ -29,9 +30,9 @@ LOG = table_of(EventLog)
 class CursorRefused(Exception):
     """A cursor that cannot be resumed from. `code` is one of the error codes for cursors."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
+    def __init__(self, code: str, reason: Reason) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,16 @@ class LogState:
         """
         match = CURSOR.fullmatch(cursor)
         if match is None:
-            raise CursorRefused("BAD_CURSOR", "This is not a cursor of the log.")
+            raise CursorRefused("BAD_CURSOR", Reason("LOG_CURSOR_MALFORMED", "This is not a cursor of the log."))
         if match[1] != self.epoch:
-            raise CursorRefused("CURSOR_FOREIGN", "The cursor is of another log or predates a restore: query again.")
+            raise CursorRefused(
+                "CURSOR_FOREIGN",
+                Reason("CURSOR_FOREIGN", "The cursor is of another log or predates a restore: query again."),
+            )
         if int(match[2]) > self.head:
-            raise CursorRefused("CURSOR_AHEAD", "The cursor is beyond the end of the log: query again.")
+            raise CursorRefused(
+                "CURSOR_AHEAD", Reason("CURSOR_AHEAD", "The cursor is beyond the end of the log: query again.")
+            )
         return int(match[2])
 
 
@@ -105,7 +111,9 @@ async def resumable(connection: AsyncConnection, number: int, retention: dt.time
     following = sa.select(EVENT.c.at).where(EVENT.c.id > number).order_by(EVENT.c.id).limit(1)
     oldest = (await connection.execute(following)).scalar()
     if oldest is not None and oldest < now - retention:
-        raise CursorRefused("CURSOR_TOO_OLD", "The cursor is too old to resume from: query again.")
+        raise CursorRefused(
+            "CURSOR_TOO_OLD", Reason("CURSOR_TOO_OLD", "The cursor is too old to resume from: query again.")
+        )
 
 
 async def renew_epoch(session: AsyncSession, epoch: str) -> None:

@@ -13,6 +13,7 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 from starlette.types import Scope
 
+from models.reason import Reason
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.pace import Turns
@@ -66,7 +67,9 @@ class FailedTokens:
             return
         if until > now:
             raise ThrottledError(
-                ErrorCode.TOO_MANY, "Too many invalid tokens from this address.", math.ceil(until - now)
+                ErrorCode.TOO_MANY,
+                Reason("INVALID_TOKENS", "Too many invalid tokens from this address."),
+                math.ceil(until - now),
             )
         del self._until[key]
 

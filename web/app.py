@@ -12,8 +12,10 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp
 
 from models.clock import now
+from models.reason import Reason, chinese
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
 from web import demo
@@ -24,6 +26,8 @@ from web.auth.token_endpoints import TokenEndpoints
 from web.compression import CompressionMiddleware
 from web.graphql.connection_limits import REFUSED
 from web.graphql.endpoint import GraphQLEndpoint
+from web.graphql.negotiation import JSON
+from web.graphql.response import error_response
 from web.graphql.sse_single import ReservedEndpoint
 from web.graphql.websocket import SocketEndpoint
 from web.metrics import MEDIA, load_metrics, metrics
@@ -53,7 +57,7 @@ class ServiceEndpoints:
             Route("/graphiql/viewers.json", self.viewers),
         ]
 
-    async def schema(self, request: Request) -> Response:
+    async def schema(self, request: Request) -> ASGIApp:
         """The schema in GraphQL's own language, for clients that may query it."""
         if not self._state.settings.introspection:
             return schema_hidden()
@@ -61,7 +65,7 @@ class ServiceEndpoints:
             self._schema = await asyncio.to_thread(self._state.graph.as_str) + "\n"
         return PlainTextResponse(self._schema, media_type="text/plain; charset=utf-8")
 
-    async def possible_types(self, request: Request) -> Response:
+    async def possible_types(self, request: Request) -> ASGIApp:
         """The types of each interface and union, in the form of Apollo's option `possibleTypes`."""
         return (
             JSONResponse(self._state.graph.possible_types()) if self._state.settings.introspection else schema_hidden()
@@ -101,8 +105,9 @@ class ServiceEndpoints:
         return JSONResponse({"viewers": offered, "notice": notice}, headers={"cache-control": "no-store"})
 
 
-def schema_hidden() -> Response:
-    return JSONResponse({"errors": [coded_error(ErrorCode.NOT_FOUND, "This server does not show its schema.")]}, 404)
+def schema_hidden() -> ASGIApp:
+    reason = Reason("SCHEMA_HIDDEN", "This server does not show its schema.")
+    return error_response([coded_error(ErrorCode.NOT_FOUND, reason)], JSON, 404)
 
 
 def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = now) -> Application:
@@ -114,6 +119,7 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await state.open()
+        await asyncio.to_thread(chinese)  # so that the first request for it need not wait
         yield
         await state.close()
 

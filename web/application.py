@@ -10,21 +10,23 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.errors import coded_error, format_error, request_errors
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.negotiation import JSON
-from web.graphql.response import HttpResponse, error_response
+from web.graphql.response import HttpResponse, error_response, other_method
 from web.graphql.uvicorn_protocols import refuse_handshake
 from web.origins import OriginPolicy
 from web.security_headers import STRICT_TRANSPORT
 
 REFUSED_STATUS = {ErrorCode.BAD_HOST: 421, ErrorCode.BAD_ORIGIN: 403}
-HTTP_CODES = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.BAD_REQUEST}
-NO_PATH = error_response([coded_error(ErrorCode.NOT_FOUND, "There is nothing at this path.")], JSON, 404)
+SHUTTING_DOWN = Reason("SHUTTING_DOWN", "The server is ending, and has not finished this: ask again.")
+NOTHING_THERE = Reason("PATH_UNKNOWN", "There is nothing at this path.")
+PAGE_METHODS = "GET, HEAD"  # of files, for which Starlette names none
+NO_PATH = error_response([coded_error(ErrorCode.NOT_FOUND, NOTHING_THERE)], JSON, 404)
 
 
 class ShutdownMiddleware:
@@ -46,30 +48,26 @@ class ShutdownMiddleware:
         except asyncio.CancelledError:
             if scope["type"] != "http" or started:
                 raise
-            error = coded_error(ErrorCode.ENDING, "The server is ending, and has not finished this: ask again.")
+            error = coded_error(ErrorCode.ENDING, SHUTTING_DOWN)
             await error_response([error], JSON, 503, {"connection": "close"})(scope, receive, send)
 
 
-async def http_error(request: Request, error: Exception) -> Response:
+async def http_error(request: Request, error: Exception) -> HttpResponse:
     """Starlette's own refusals, such as for an unknown path, as JSON with a code."""
     assert isinstance(error, HTTPException)
-    code = HTTP_CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
-    if error.status_code == 404:
-        message = "There is nothing at this path."
-    elif error.status_code == 405:
-        message = "This path does not take this method."
-    else:
-        message = str(error.detail)
-    return starlette_response(error_response([coded_error(code, message)], JSON, error.status_code), error.headers)
+    status, headers = error.status_code, dict(error.headers or {})
+    if status == 404:
+        return error_response([coded_error(ErrorCode.NOT_FOUND, NOTHING_THERE)], JSON, status, headers)
+    if status == 405:
+        allowed = sorted(method.strip() for method in headers.pop("Allow", PAGE_METHODS).split(","))
+        headers["allow"] = ", ".join(allowed)
+        return error_response([coded_error(ErrorCode.BAD_REQUEST, other_method(allowed))], JSON, status, headers)
+    return error_response([coded_error(ErrorCode.BAD_REQUEST, str(error.detail))], JSON, status, headers)
 
 
-async def unexpected_error(request: Request, error: Exception) -> Response:
+async def unexpected_error(request: Request, error: Exception) -> HttpResponse:
     """The client gets a masked error, and the log its kind."""
-    return starlette_response(error_response([format_error(GraphQLError("", original_error=error))], JSON, 500))
-
-
-def starlette_response(response: HttpResponse, headers: Any = None) -> Response:
-    return Response(response.body, response.status, headers, JSON)
+    return error_response([format_error(GraphQLError("", original_error=error))], JSON, 500)
 
 
 class Application(Starlette):
@@ -79,7 +77,7 @@ class Application(Starlette):
     """
 
     def __init__(self, graphql: GraphQLEndpoint, policy: OriginPolicy, **options: Any) -> None:
-        handlers = {HTTPException: http_error, Exception: unexpected_error}
+        handlers: Any = {HTTPException: http_error, Exception: unexpected_error}
         super().__init__(exception_handlers=handlers, **options)
         self.graphql, self._direct = graphql, ShutdownMiddleware(graphql)
         self._refusal = policy.check

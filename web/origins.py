@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from web.auth.credentials import COOKIES
 
@@ -27,13 +28,16 @@ REMEMBERED = 1_000  # accepted values of Host
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 BAD_HOST = RequestError(
-    ErrorCode.BAD_HOST, "This server is not known by the name in the Host header. HUHANG_HOSTS lists its names."
+    ErrorCode.BAD_HOST,
+    Reason("HOST_UNKNOWN", "This server is not known by the name in the Host header. HUHANG_HOSTS lists its names."),
 )
 FOREIGN_ORIGIN = RequestError(
-    ErrorCode.BAD_ORIGIN, "The page that asks is not of this server, and HUHANG_ORIGINS does not list its origin."
+    ErrorCode.BAD_ORIGIN,
+    Reason("ORIGIN_FOREIGN", "The page that asks is not of this server, and HUHANG_ORIGINS does not list its origin."),
 )
 NO_ORIGIN = RequestError(
-    ErrorCode.BAD_ORIGIN, "With a session's cookie this needs an Origin header, or else send a bearer token."
+    ErrorCode.BAD_ORIGIN,
+    Reason("ORIGIN_NEEDED", "With a session's cookie this needs an Origin header, or else send a bearer token."),
 )
 
 

@@ -4,14 +4,17 @@ import asyncio
 from functools import lru_cache
 from pathlib import Path
 
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
+from models.reason import Reason
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
 from web.compression import MINIMUM, accepted_encoding, accepts_gzip, gzipped, is_text, weak
+from web.graphql.negotiation import JSON
+from web.graphql.response import error_response
 from web.settings import ROOT
 
 PAGES = ROOT / "web" / "ui" / "dist"
@@ -70,6 +73,6 @@ def page_routes() -> list[BaseRoute]:
 def _folder(name: str) -> ASGIApp:
     """The built pages of one folder, or a response that says why they are missing."""
     if not (PAGES / name).is_dir():
-        reason = "Not built: that needs Node 20.19 or later, and then `make run` again."
-        return JSONResponse({"errors": [coded_error(ErrorCode.NOT_FOUND, reason)]}, 404)
+        reason = Reason("PAGES_NOT_BUILT", "Not built: that needs Node 20.19 or later, and then `make run` again.")
+        return error_response([coded_error(ErrorCode.NOT_FOUND, reason)], JSON, 404)
     return Pages(directory=PAGES / name, html=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ParamSpec, TypeVar
 
+from models.reason import Reason
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, ThrottledError
 from schema.execution.executor import Executor
@@ -136,7 +137,12 @@ class Shares:
     def count(self, party: Party, number: float = 1) -> None:
         """Count an operation. Raises ThrottledError when there were too many in the last minute."""
         if party.bucket is not None and (seconds := party.bucket.take(number)):
-            raise self.refuse(ErrorCode.TOO_MANY, "Too many operations: wait a little.", seconds, "rate")
+            raise self.refuse(
+                ErrorCode.TOO_MANY,
+                Reason("OPERATIONS_PER_MINUTE", "Too many operations: wait a little."),
+                seconds,
+                "rate",
+            )
 
     async def prepare(
         self, party: Party, executor: Executor, operation: Operation, viewer: Viewer | None
@@ -179,7 +185,7 @@ class Shares:
             lane, weight = self.heavy, 1
             self.count(party, cost / COST_PER_TOKEN)
             if party.unsent > UNSENT_MAXIMUM:
-                raise self.busy("Read the answers that are on their way first.", "unsent")
+                raise self.busy(Reason("ANSWERS_UNREAD", "Read the answers that are on their way first."), "unsent")
         else:
             lane, weight = self.light, max(cost, LEAST)
         key = party.key
@@ -195,9 +201,11 @@ class Shares:
             async with asyncio.timeout(WAIT_SECONDS):
                 await lane.enter(key, weight)
         except QueueFull:
-            raise self.busy("Too many operations at once: wait a little.", "queue") from None
+            raise self.busy(
+                Reason("OPERATIONS_WAITING", "Too many operations at once: wait a little."), "queue"
+            ) from None
         except TimeoutError:
-            raise self.busy("The server is busy: wait a little.", "wait") from None
+            raise self.busy(Reason("NO_TURN", "The server is busy: wait a little."), "wait") from None
 
     # -- streams --
 
@@ -205,7 +213,9 @@ class Shares:
         """Count a socket or an HTTP stream of an address until its place is left. Raises ThrottledError."""
         key, maximum = address_key(host), self.limits.streams_per_address
         if self._addresses[key] >= maximum:
-            message = f"At most {maximum:,} sockets and streams of one address at once."
+            message = Reason(
+                "STREAMS_OF_ADDRESS", "At most {maximum:,} sockets and streams of one address at once.", maximum=maximum
+            )
             raise self.refuse(ErrorCode.TOO_MANY, message, BUSY_SECONDS, "address")
         self._addresses[key] += 1
         return Place(self, key)
@@ -218,7 +228,9 @@ class Shares:
     def open_stream(self, party: Party) -> None:
         """Count a viewer's socket or HTTP stream. Raises ThrottledError."""
         if party.streams >= self.limits.streams:
-            message = f"At most {self.limits.streams:,} sockets and streams at once."
+            message = Reason(
+                "STREAMS_AT_ONCE", "At most {maximum:,} sockets and streams at once.", maximum=self.limits.streams
+            )
             raise self.refuse(ErrorCode.TOO_MANY, message, BUSY_SECONDS, "streams")
         party.streams += 1
 
@@ -226,13 +238,21 @@ class Shares:
         """Begin a subscription, and count it until it is left. Raises ThrottledError."""
         document, limits = stream.request.key, self.limits
         if party.subscriptions >= limits.subscriptions:
-            message = f"At most {limits.subscriptions:,} subscriptions at once."
+            message = Reason(
+                "SUBSCRIPTIONS_AT_ONCE", "At most {maximum:,} subscriptions at once.", maximum=limits.subscriptions
+            )
             raise self.refuse(ErrorCode.TOO_MANY, message, BUSY_SECONDS, "subscriptions")
         if document not in party.documents and len(party.documents) >= limits.documents:
-            message = f"At most {limits.documents:,} different subscriptions at once; equal ones share an execution."
+            message = Reason(
+                "DOCUMENTS_AT_ONCE",
+                "At most {maximum:,} different subscriptions at once; equal ones share an execution.",
+                maximum=limits.documents,
+            )
             raise self.refuse(ErrorCode.TOO_MANY, message, BUSY_SECONDS, "documents")
         if document not in self._documents and len(self._documents) >= limits.documents_maximum:
-            raise self.busy("Too many different subscriptions on this server.", "documents")
+            raise self.busy(
+                Reason("DOCUMENTS_OF_SERVER", "Too many different subscriptions on this server."), "documents"
+            )
         self._documents[document] += 1
         return CountedMembership(self, party, document, stream.join(sink))
 
@@ -243,10 +263,10 @@ class Shares:
             if not documents[document]:
                 del documents[document]
 
-    def busy(self, message: str, reason: str) -> ThrottledError:
+    def busy(self, message: Reason, reason: str) -> ThrottledError:
         return self.refuse(ErrorCode.BUSY, message, BUSY_SECONDS, reason)
 
-    def refuse(self, code: ErrorCode, message: str, seconds: float, reason: str) -> ThrottledError:
+    def refuse(self, code: ErrorCode, message: Reason, seconds: float, reason: str) -> ThrottledError:
         """The error for a refused request, counted by reason."""
         self.refused[reason] += 1
         return ThrottledError(code, message, math.ceil(seconds))

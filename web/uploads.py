@@ -11,13 +11,15 @@ from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from models.access import AccessKind
 from models.db.database import Database
+from models.reason import Reason
 from models.visibility import Viewer
 from resolvers.access_log import EVIDENCE_OPERATION, AccessLog
 from resolvers.disclosures import is_kept
-from resolvers.errors import ErrorCode, RequestError, ThrottledError
+from resolvers.errors import AUTHORIZATION_NEEDED, ErrorCode, RequestError, ThrottledError
 from resolvers.evidence import uploads
 from resolvers.evidence.content_types import PDF, check_content
 from resolvers.evidence.signed_urls import PATH, Signer
@@ -26,7 +28,9 @@ from schema.execution.errors import format_error, request_errors
 from schema.types import node_id
 from web.admission import Admission, host_of
 from web.auth.credentials import credentials
+from web.graphql.negotiation import JSON
 from web.graphql.request import read_headers
+from web.graphql.response import error_response
 
 STATUS = {
     ErrorCode.BAD_REQUEST: 400,
@@ -73,25 +77,27 @@ class EvidenceEndpoint:
 
     # -- uploading --
 
-    async def upload(self, request: Request) -> Response:
+    async def upload(self, request: Request) -> ASGIApp:
         """201 with {id, mediaType, bytes, sha256, url}, or an error with its code."""
         try:
             viewer, _ = await self._admission.admit(read_headers(request.scope), host_of(request.scope))
             evidence = await self._store_upload(request, require_uploader(viewer))
             return JSONResponse(evidence, 201, {"cache-control": "no-store"})
         except RequestError as error:
-            return error_response(error)
+            return refusal(error)
         except Exception as error:  # the client gets a masked error, and the log the details
-            return JSONResponse({"errors": [format_error(GraphQLError("", original_error=error))]}, 500)
+            return error_response([format_error(GraphQLError("", original_error=error))], JSON, 500)
 
     async def _store_upload(self, request: Request, viewer: Viewer) -> dict[str, object]:
         now = self._clock()
         taken_at, keep_positions = options(request, now)
         declared = request.headers.get("content-type", "").split(";")[0].strip().lower()
         if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise RequestError(ErrorCode.UNSUPPORTED_TYPE, "Send the bytes without compression.")
+            raise RequestError(
+                ErrorCode.UNSUPPORTED_TYPE, Reason("UPLOAD_COMPRESSED", "Send the bytes without compression.")
+            )
         if not declared:
-            raise RequestError(ErrorCode.UNSUPPORTED_TYPE, "Send a Content-Type header.")
+            raise RequestError(ErrorCode.UNSUPPORTED_TYPE, Reason("CONTENT_TYPE_NEEDED", "Send a Content-Type header."))
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             await self._receive(request, file)
             async with self._turn:
@@ -109,7 +115,10 @@ class EvidenceEndpoint:
 
     async def _receive(self, request: Request, file: IO[bytes]) -> None:
         """Write the body to a file. Raises RequestError when it is longer than the limit, empty or cut off."""
-        too_large = RequestError(ErrorCode.TOO_LARGE, f"The upload is longer than {self._limit:,} bytes.")
+        too_large = RequestError(
+            ErrorCode.TOO_LARGE,
+            Reason("UPLOAD_SIZE", "The upload is longer than {maximum:,} bytes.", maximum=self._limit),
+        )
         length = request.headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > self._limit:
             raise too_large
@@ -121,20 +130,20 @@ class EvidenceEndpoint:
                     raise too_large
                 file.write(chunk)
         except ClientDisconnect:
-            raise RequestError(ErrorCode.BAD_REQUEST, "The upload ended early.") from None
+            raise RequestError(ErrorCode.BAD_REQUEST, Reason("UPLOAD_CUT", "The upload ended early.")) from None
         if not size:
-            raise RequestError(ErrorCode.BAD_REQUEST, "The request has no body.")
+            raise RequestError(ErrorCode.BAD_REQUEST, Reason("UPLOAD_EMPTY", "The request has no body."))
 
     # -- reading --
 
-    async def read(self, request: Request) -> Response:
+    async def read(self, request: Request) -> ASGIApp:
         """The bytes of a piece of evidence, for a client with a valid signed URL."""
         try:
             return await self._serve(request)
         except RequestError as error:
-            return error_response(error)
+            return refusal(error)
         except Exception as error:  # as in `upload`
-            return JSONResponse({"errors": [format_error(GraphQLError("", original_error=error))]}, 500)
+            return error_response([format_error(GraphQLError("", original_error=error))], JSON, 500)
 
     async def _serve(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -143,7 +152,8 @@ class EvidenceEndpoint:
         seconds = self._signer.seconds_left(name, expires, signature, self._clock()) if NAME.fullmatch(name) else 0
         if not seconds:
             raise RequestError(
-                ErrorCode.FORBIDDEN, "This URL has expired or is invalid: query the graph for a new one."
+                ErrorCode.FORBIDDEN,
+                Reason("EVIDENCE_URL_INVALID", "This URL has expired or is invalid: query the graph for a new one."),
             )
         evidence = await uploads.find_evidence(self._database, name)
         etag = f'"{name}"'
@@ -157,7 +167,7 @@ class EvidenceEndpoint:
             return Response(status_code=304, headers=headers)
         chunks = await self._store.read(name) if evidence is not None else None
         if evidence is None or chunks is None:
-            raise RequestError(ErrorCode.NOT_FOUND, "This evidence no longer exists.")
+            raise RequestError(ErrorCode.NOT_FOUND, Reason("EVIDENCE_GONE", "This evidence no longer exists."))
         await self._note(request, name)
         extension = evidence.media_type.rsplit("/", 1)[-1]
         disposition = "attachment" if evidence.media_type == PDF else "inline"
@@ -179,9 +189,12 @@ class EvidenceEndpoint:
 def require_uploader(viewer: Viewer | None) -> Viewer:
     """The viewer, if they may upload. Raises RequestError."""
     if viewer is None:
-        raise RequestError(ErrorCode.UNAUTHENTICATED, "Send `Authorization: Bearer <token>`.")
+        raise RequestError(ErrorCode.UNAUTHENTICATED, AUTHORIZATION_NEEDED)
     if viewer.role not in uploads.UPLOADERS:
-        raise RequestError(ErrorCode.FORBIDDEN, "Only commanders, inspectors and enterprises upload evidence.")
+        raise RequestError(
+            ErrorCode.FORBIDDEN,
+            Reason("UPLOADERS_ONLY", "Only commanders, inspectors and enterprises upload evidence."),
+        )
     return viewer
 
 
@@ -190,10 +203,16 @@ def options(request: Request, now: dt.datetime) -> tuple[dt.datetime | None, boo
     parameters = request.query_params
     if unknown := set(parameters) - OPTIONS:
         raise RequestError(
-            ErrorCode.BAD_INPUT, f"Unknown: {len(unknown)} of the parameters; known are {sorted(OPTIONS)}."
+            ErrorCode.BAD_INPUT,
+            Reason(
+                "UPLOAD_PARAMETERS",
+                "{count} of the parameters are unknown; known are {known}.",
+                count=len(unknown),
+                known=sorted(OPTIONS),
+            ),
         )
     if parameters.get("positions", "strip") not in ("strip", "keep"):
-        raise RequestError(ErrorCode.BAD_INPUT, "`positions` is `strip` or `keep`.")
+        raise RequestError(ErrorCode.BAD_INPUT, Reason("UPLOAD_POSITIONS", "`positions` is `strip` or `keep`."))
     taken_at = None
     if "takenAt" in parameters:
         try:
@@ -201,10 +220,13 @@ def options(request: Request, now: dt.datetime) -> tuple[dt.datetime | None, boo
             plausible = EARLIEST <= taken_at <= now + AHEAD  # TypeError for a time without an offset
         except (ValueError, TypeError):
             raise RequestError(
-                ErrorCode.BAD_INPUT, "`takenAt` is a time with an offset, such as 2026-06-15T12:00:00%2B08:00."
+                ErrorCode.BAD_INPUT,
+                Reason("UPLOAD_TAKEN_AT", "`takenAt` is a time with an offset, such as 2026-06-15T12:00:00%2B08:00."),
             ) from None
         if not plausible:
-            raise RequestError(ErrorCode.BAD_INPUT, "`takenAt` must be a time between 1900 and now.")
+            raise RequestError(
+                ErrorCode.BAD_INPUT, Reason("UPLOAD_TAKEN_AT_RANGE", "`takenAt` must be a time between 1900 and now.")
+            )
     return taken_at, parameters.get("positions") == "keep"
 
 
@@ -213,11 +235,11 @@ def content_of(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-def error_response(error: RequestError) -> Response:
+def refusal(error: RequestError) -> ASGIApp:
     """An error in the form of the graph's errors."""
     headers = {"cache-control": "no-store"}
     if error.code is ErrorCode.UNAUTHENTICATED:
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, ThrottledError):
         headers["retry-after"] = str(error.retry_after)
-    return JSONResponse({"errors": request_errors(error)}, STATUS[error.code], headers)
+    return error_response(request_errors(error), JSON, STATUS[error.code], headers)

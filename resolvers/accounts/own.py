@@ -10,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models import Account, AccountEventKind
 from models.db.database import Database
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.accounts.audit import Actor, account_actor, purge, record
 from resolvers.accounts.logins import Client, end_all_logins, start_login
 from resolvers.accounts.sign_in_delays import Attempt, take_back
 from resolvers.errors import ErrorCode, RequestError
 
-WRONG_CODE = "The code is wrong, or was used already."
+WRONG_CODE = Reason("TOTP_CODE", "The code is wrong, or was used already.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ async def complete_sign_in(database: Database, sign_in: SignIn, now: dt.datetime
             raise RequestError(ErrorCode.BAD_CODE, WRONG_CODE)
         enabled = sa.select(account.c.id).where(account.c.id == sign_in.account_id, account.c.disabled_at.is_(None))
         if (await session.execute(enabled.with_for_update())).first() is None:
-            raise RequestError(ErrorCode.BAD_CREDENTIALS, "The account is disabled.")
+            raise RequestError(ErrorCode.BAD_CREDENTIALS, Reason("ACCOUNT_DISABLED", "The account is disabled."))
         if sign_in.attempt is not None:
             await take_back(session, sign_in.attempt, now, forget_name=True)
         if sign_in.renewed:
@@ -93,7 +94,7 @@ async def propose_totp(database: Database, account_id: int, encrypted_secret: st
     async with database.write() as session:
         proposed = unconfirmed.values(totp_secret=encrypted_secret, totp_last_step=None)
         if (await session.execute(proposed.returning(account.c.id))).first() is None:
-            raise RequestError(ErrorCode.BAD_INPUT, "TOTP is in use already: remove it first.")
+            raise RequestError(ErrorCode.BAD_INPUT, Reason("TOTP_IN_USE", "TOTP is in use already: remove it first."))
 
 
 async def confirm_totp(

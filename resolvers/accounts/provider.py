@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from models import Account
 from models.db.database import Database
+from models.reason import Reason
 from resolvers.accounts.audit import Actor
 from resolvers.accounts.logins import Client
 from resolvers.accounts.own import SignIn, complete_sign_in
@@ -82,7 +83,9 @@ async def _create(database: Database, person: ProvidedPerson, actor: Actor, now:
             account = await find_account_of_provider(database, person.issuer, person.subject)
             if account is not None:
                 return account
-    raise RequestError(ErrorCode.NAME_TAKEN, "Other accounts have all names of this person.")
+    raise RequestError(
+        ErrorCode.NAME_TAKEN, Reason("PERSON_NAMES_TAKEN", "Other accounts have all names of this person.")
+    )
 
 
 def clean_full_name(name: str) -> str:

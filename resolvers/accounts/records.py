@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models import Account, AccountEventKind, Enterprise, Inspector, Role
 from models.db.database import Database
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.accounts.audit import Actor, record
 from resolvers.accounts.logins import end_all_logins
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import NOT_IN_REGISTER, ErrorCode, RequestError
 from resolvers.queries.viewers import find_holder
 
 NAME_MAXIMUM, FULL_NAME_MAXIMUM = 64, 100  # characters
@@ -64,7 +65,12 @@ def fold_name(name: str) -> str:
     folded = " ".join(folded.split())
     printable = all(unicodedata.category(character)[0] in "LNPSM" or character == " " for character in folded)
     if not 0 < len(folded) <= NAME_MAXIMUM or not printable:
-        raise RequestError(ErrorCode.BAD_INPUT, f"A name has 1 to {NAME_MAXIMUM} letters, digits, signs and blanks.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT,
+            Reason(
+                "NAME_CHARACTERS", "A name has 1 to {maximum} letters, digits, signs and blanks.", maximum=NAME_MAXIMUM
+            ),
+        )
     return folded
 
 
@@ -72,7 +78,14 @@ def check_full_name(name: str) -> str:
     """The name without outer blanks. Raises RequestError."""
     name = name.strip()
     if not 0 < len(name) <= FULL_NAME_MAXIMUM or not name.isprintable():
-        raise RequestError(ErrorCode.BAD_INPUT, f"A full name has 1 to {FULL_NAME_MAXIMUM} printable characters.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT,
+            Reason(
+                "FULL_NAME_CHARACTERS",
+                "A full name has 1 to {maximum} printable characters.",
+                maximum=FULL_NAME_MAXIMUM,
+            ),
+        )
     return name
 
 
@@ -130,7 +143,9 @@ async def create_account(database: Database, new: NewAccount, actor: Actor, now:
         async with database.write() as session:
             return await _insert(session, new, keys, actor, now)
     except sa.exc.IntegrityError:
-        raise RequestError(ErrorCode.NAME_TAKEN, "Another account has this name.") from None
+        raise RequestError(
+            ErrorCode.NAME_TAKEN, Reason("ACCOUNT_NAME_TAKEN", "Another account has this name.")
+        ) from None
 
 
 async def create_first_account(database: Database, new: NewAccount, actor: Actor, now: dt.datetime) -> Account | None:
@@ -171,18 +186,22 @@ async def _row_keys(database: Database, role: AccountRole) -> RowKeys:
     if role.kind not in ROLES or wanted != (role.inspector is not None, role.enterprise is not None):
         raise RequestError(
             ErrorCode.BAD_INPUT,
-            "A role is COMMANDER, WALL, INSPECTOR with an inspector's badge, or ENTERPRISE with an enterprise's code.",
+            Reason(
+                "ACCOUNT_ROLE",
+                "A role is COMMANDER, WALL, INSPECTOR with an inspector's badge, or ENTERPRISE with an enterprise's"
+                " code.",
+            ),
         )
     row = await find_holder(database, role.kind, role.inspector, role.enterprise)
     if row is None:
-        raise RequestError(ErrorCode.NOT_FOUND, "The register has no such inspector or enterprise.")
+        raise RequestError(ErrorCode.NOT_FOUND, NOT_IN_REGISTER)
     return RowKeys(row.inspector, row.enterprise)
 
 
 async def _locked(session: AsyncSession, account_id: int) -> Account:
     account = await session.get(Account, account_id, with_for_update=True)
     if account is None:
-        raise RequestError(ErrorCode.NOT_FOUND, "There is no such account.")
+        raise RequestError(ErrorCode.NOT_FOUND, Reason("ACCOUNT_UNKNOWN", "There is no such account."))
     return account
 
 
@@ -204,7 +223,9 @@ async def change_account(
     """
     keys = None if changes.role is None else await _row_keys(database, changes.role)
     if actor.identity == f"account:{account_id}" and (changes.role is not None or changes.disabled):
-        raise RequestError(ErrorCode.FORBIDDEN, "Another commander has to change your own role, or disable you.")
+        raise RequestError(
+            ErrorCode.FORBIDDEN, Reason("OWN_ROLE", "Another commander has to change your own role, or disable you.")
+        )
     async with database.write() as session:
         account = await _locked(session, account_id)
         if changes.full_name is not None and changes.full_name != account.full_name:

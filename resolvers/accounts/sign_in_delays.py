@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models import Account, AccountEvent, AccountEventKind, SignInDelay
 from models.db.database import Database
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 
 LONGEST = 60  # seconds of the longest delay
@@ -103,7 +104,11 @@ async def _count(session: AsyncSession, attempt: Attempt, now: dt.datetime) -> N
 
 def too_many(seconds: float) -> RequestError:
     wait = math.ceil(seconds)
-    return RequestError(ErrorCode.TOO_MANY, f"Too many attempts: try again in {wait} s.", retry_after=wait)
+    return RequestError(
+        ErrorCode.TOO_MANY,
+        Reason("SIGN_IN_DELAY", "Too many attempts: try again in {seconds} s.", seconds=wait),
+        retry_after=wait,
+    )
 
 
 async def take_back(session: AsyncSession, attempt: Attempt, now: dt.datetime, *, forget_name: bool) -> None:

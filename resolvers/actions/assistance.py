@@ -19,8 +19,10 @@ from models import (
     Role,
 )
 from models.db.sqlite_functions import great_circle_metres
+from models.reason import Reason
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import Forbidden, InvalidInput
+from resolvers.actions.inputs import out_of_range, too_many
 from resolvers.actions.inspections import assign_inspectors, require_on_duty
 
 PROBLEMS_MAXIMUM = 50
@@ -55,9 +57,10 @@ async def report_duty(
     """Submit a duty report. Each of its problems becomes a request for help."""
     await context.get(Enterprise, enterprise)
     if experts_on_standby < 0:
-        raise InvalidInput("expertsOnStandby", "Must be 0 or more.")
+        context.reject("expertsOnStandby", Reason("NUMBER_NEGATIVE", "Must be 0 or more."))
     if len(problems) > PROBLEMS_MAXIMUM:
-        raise InvalidInput("problems", f"At most {PROBLEMS_MAXIMUM} at once.")
+        context.reject("problems", too_many(PROBLEMS_MAXIMUM))
+    context.raise_rejected()
     report = await context.add(
         DutyReport(
             enterprise_id=enterprise,
@@ -84,10 +87,10 @@ async def dispatch(
     row = await context.get_subject(AssistanceRequest, assistance_request)
     context.transition("assistance", row)
     if not 1 <= count <= INSPECTORS_MAXIMUM:
-        raise InvalidInput("count", f"From 1 to {INSPECTORS_MAXIMUM}.")
+        raise InvalidInput("count", out_of_range(1, INSPECTORS_MAXIMUM))
     team = await require_on_duty(context, inspectors or await _nearest_on_duty(context, row.enterprise_id, count))
     if not team:
-        raise InvalidInput("inspectors", "No inspector is on duty.")
+        raise InvalidInput("inspectors", Reason("NOBODY_ON_DUTY", "No inspector is on duty."))
     inspection = await context.add(
         Inspection(
             enterprise_id=row.enterprise_id,
@@ -121,7 +124,7 @@ async def _nearest_on_duty(context: ActionContext, enterprise: int, count: int) 
 async def resolve(context: ActionContext, *, assistance_request: int, resolution: str) -> ActionResult:
     row = await context.get_subject(AssistanceRequest, assistance_request)
     if context.viewer.role is Role.INSPECTOR and not await _is_served_by_viewer(context, row):
-        raise Forbidden("No inspection of yours serves this request.")
+        raise Forbidden(Reason("REQUEST_OF_OTHERS", "No inspection of yours serves this request."))
     context.transition("assistance", row)
     row.resolution, row.resolved_at = resolution, context.now
     return {"assistance_request": row}

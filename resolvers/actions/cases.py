@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from models import Case, CaseStatus, EventKind, Inspection, PenaltyKind
+from models.reason import Reason
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import InvalidInput
 from resolvers.actions.inputs import Sanction, check_length
@@ -18,7 +19,7 @@ async def propose(context: ActionContext, *, inspection: int, grounds: str) -> A
     visit = await context.get(Inspection, inspection)
     await require_own(context, visit)
     if visit.status not in SUBMITTED:
-        raise InvalidInput("inspection", "A case needs a submitted inspection.")
+        raise InvalidInput("inspection", Reason("CASE_INSPECTION", "A case needs a submitted inspection."))
     case = await context.add(
         Case(inspection_id=inspection, enterprise_id=visit.enterprise_id, status=CaseStatus.PROPOSED, grounds=grounds)
     )
@@ -32,7 +33,7 @@ async def file(context: ActionContext, *, case: int, number: str | None = None) 
     await _transition(context, row)
     row.number = check_length("number", number) or f"{context.day.year}-{row.id:06d}"
     if await context.exists(sa.select(col(Case.id)).where(col(Case.number) == row.number, col(Case.id) != row.id)):
-        raise InvalidInput("number", "Another case has that number.")
+        raise InvalidInput("number", Reason("CASE_NUMBER", "Another case has that number."))
     row.filed_at = context.now
     return {"case": row}
 
@@ -61,9 +62,14 @@ async def decide(
     kinds = list(dict.fromkeys(penalty.kinds)) if penalty else []
     fine_yuan = penalty.fine_yuan if penalty else None
     if (outcome is CaseStatus.DECIDED) != bool(kinds):
-        raise InvalidInput("penalty", "The outcome DECIDED needs a penalty; other outcomes have none.")
+        context.reject(
+            "penalty", Reason("PENALTY_NEEDED", "The outcome DECIDED needs a penalty; other outcomes have none.")
+        )
     if (PenaltyKind.FINE in kinds) != (fine_yuan is not None) or (fine_yuan or 0) < 0:
-        raise InvalidInput("penalty.fineYuan", "A penalty of kind FINE needs an amount of 0 or more; others have none.")
+        context.reject(
+            "penalty.fineYuan",
+            Reason("FINE_AMOUNT", "A penalty of kind FINE needs an amount of 0 or more; others have none."),
+        )
     row.penalty_kinds, row.fine_yuan, row.decided_at = kinds or None, fine_yuan, context.now
     return {"case": row}
 

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import models
 from models import EventKind, HazardLevel, Role, Viewer, lifecycle
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.actions.change_tracker import ChangeTracker
-from resolvers.actions.errors import ActionError, Conflict, IllegalTransition, NotFound
+from resolvers.actions.errors import ActionError, Conflict, IllegalTransition, InputError, InvalidInput, NotFound
 from resolvers.actions.event_context import EventContext, enterprise_contexts
 from resolvers.sql import authorization, selects
 
@@ -82,6 +83,7 @@ class ActionContext:
 
     `open_hazard_changes` counts, by enterprise, the hazards opened less those closed; `inspected_enterprises` have an
     inspection submitted now; `contexts_before` has the enterprises that the action moves or grades as they were.
+    `rejected` are the problems of the input so far.
     """
 
     session: AsyncSession
@@ -94,6 +96,7 @@ class ActionContext:
     open_hazard_changes: Counter[int] = field(default_factory=Counter)
     inspected_enterprises: set[int] = field(default_factory=set)
     changes: ChangeTracker = field(default_factory=ChangeTracker)
+    rejected: list[InputError] = field(default_factory=list)
 
     @property
     def sqlite(self) -> bool:
@@ -103,6 +106,18 @@ class ActionContext:
     def day(self) -> dt.date:
         """Today in the district's time zone."""
         return self.now.astimezone(self.zone).date()
+
+    # -- input --
+
+    def reject(self, field: str, reason: Reason) -> None:
+        """Note a problem of the input. The action goes on, so that the client learns of all; it will fail."""
+        self.rejected.append(InputError(field, reason))
+
+    def raise_rejected(self) -> None:
+        """Raises InvalidInput if there are problems of the input."""
+        if self.rejected:
+            errors, self.rejected = self.rejected, []
+            raise InvalidInput.of(errors)
 
     # -- rows --
 

@@ -5,6 +5,7 @@ from sqlmodel import col
 
 import models
 from models import Dispatch, DispatchStatus, EventKind, StockItem
+from models.reason import Reason
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import InvalidInput, StockExhausted
 from resolvers.actions.inputs import Place
@@ -33,7 +34,9 @@ async def request(
         if row.latitude is not None and row.longitude is not None
     ]
     if not points:
-        raise InvalidInput("to", "Give a point, or name an enterprise or a venue with a location.")
+        raise InvalidInput(
+            "to", Reason("DISPATCH_PLACE", "Give a point, or name an enterprise or a venue with a location.")
+        )
     dispatch = await context.add(
         Dispatch(
             status=DispatchStatus.REQUESTED,
@@ -62,9 +65,12 @@ async def assign(
     row = await context.get_subject(Dispatch, dispatch)
     context.transition("dispatch", row)
     if [team, expert, stock_item].count(None) != 2:
-        raise InvalidInput("team", "Name exactly one of team, expert and stockItem.")
+        raise InvalidInput("team", Reason("DISPATCH_RESOURCE", "Name exactly one of team, expert and stockItem."))
     if (stock_item is None) != (quantity is None) or (quantity is not None and quantity < 1):
-        raise InvalidInput("quantity", "A stock item needs a quantity of 1 or more; a team or an expert has none.")
+        raise InvalidInput(
+            "quantity",
+            Reason("DISPATCH_QUANTITY", "A stock item needs a quantity of 1 or more; a team or an expert has none."),
+        )
     row.team_id, row.expert_id, row.stock_item_id, row.quantity = team, expert, stock_item, quantity
     if stock_item is not None and quantity is not None:
         await _reserve(context, stock_item, quantity)
@@ -83,7 +89,7 @@ async def _require_available(
     # The dispatch at hand is not written yet, so that it does not count.
     available = AVAILABLE[model].sql("available", context.sqlite)
     if not await context.exists(sa.select(col(model.id)).where(col(model.id) == key, available)):
-        raise InvalidInput(field, "It is not on standby, or is on another dispatch.")
+        raise InvalidInput(field, Reason("RESOURCE_UNAVAILABLE", "It is not on standby, or is on another dispatch."))
 
 
 async def _reserve(context: ActionContext, key: int, quantity: int) -> None:
@@ -119,10 +125,14 @@ async def complete(context: ActionContext, *, dispatch: int, drawn: int | None =
     context.transition("dispatch", row)
     item = await _stock_item(context, row)
     if (item is None) != (drawn is None):
-        raise InvalidInput("drawn", "A dispatch of stock needs the quantity used; others have none.")
+        raise InvalidInput(
+            "drawn", Reason("DRAWN_QUANTITY", "A dispatch of stock needs the quantity used; others have none.")
+        )
     if item is not None and drawn is not None:
         if not 0 <= drawn <= (row.quantity or 0):
-            raise InvalidInput("drawn", f"From 0 to {row.quantity}, the quantity sent.")
+            raise InvalidInput(
+                "drawn", Reason("DRAWN_RANGE", "From 0 to {maximum}, the quantity sent.", maximum=row.quantity)
+            )
         item.quantity -= drawn
         item.reserved -= drawn
         if drawn:

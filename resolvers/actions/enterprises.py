@@ -12,10 +12,11 @@ import models
 from models import ControlMeasure, Enterprise, EnterpriseRing, EventKind, MeasureKind, RiskGrade
 from models.credit_code import is_valid
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.actions.batch import RowResult, batch_action, portions
 from resolvers.actions.context import ActionContext, ActionResult, require_version
-from resolvers.actions.errors import ActionError, InvalidInput
-from resolvers.actions.inputs import UNCHANGED, Person, Place, check_length
+from resolvers.actions.errors import ActionError, InputError, InvalidInput
+from resolvers.actions.inputs import NAME_MAXIMUM, UNCHANGED, Person, Place, out_of_range, too_long
 from resolvers.geography import Places
 
 
@@ -47,6 +48,10 @@ class EnterpriseRow:
         return {(name, key) for name in KEYS if (key := getattr(self, name)) is not None}
 
 
+BAD_CREDIT_CODE = Reason("CREDIT_CODE", "Not a valid unified social credit code (GB 32100-2015).")
+KEY_NEEDED = Reason("ENTERPRISE_KEY", "Give a credit code or an external id.")
+NAME_CLEARED = Reason("NAME_CLEARED", "A name cannot be cleared.")
+BOOLEAN_CLEARED = Reason("BOOLEAN_CLEARED", "Must be true or false.")
 # By column, the field of the input.
 KEYS = {"credit_code": "creditCode", "external_id": "externalId"}
 
@@ -116,7 +121,7 @@ class Registration:
             check_values(row, values)
             enterprise = self._enterprise_of(row)
             if enterprise is None and not values.get("name"):
-                raise InvalidInput("name", "A new enterprise needs a name.")
+                raise InvalidInput("name", Reason("ENTERPRISE_NAME", "A new enterprise needs a name."))
         except ActionError as error:
             return error
         if enterprise is None:
@@ -134,10 +139,13 @@ class Registration:
         """The enterprise with either key, or None. Raises InvalidInput, and Conflict for another version."""
         matching = {self._keys[key] for key in row.keys if key in self._keys}
         if len(matching) > 1:
-            raise InvalidInput("externalId", "The credit code and the external id belong to different enterprises.")
+            raise InvalidInput(
+                "externalId",
+                Reason("ENTERPRISE_KEYS", "The credit code and the external id belong to different enterprises."),
+            )
         if not self._used.isdisjoint(row.keys | matching):
             name = next(field for name, field in KEYS.items() if getattr(row, name) is not None)
-            raise InvalidInput(name, "An earlier row is about the same enterprise.")
+            raise InvalidInput(name, Reason("ROW_REPEATED", "An earlier row is about the same enterprise."))
         enterprise = self._enterprises[matching.pop()] if matching else None
         if enterprise is not None:
             require_version(enterprise, row.expected_version)
@@ -171,19 +179,23 @@ class Registration:
 
 
 def check_values(row: EnterpriseRow, values: dict[str, Any]) -> None:
-    """Raises InvalidInput for what no enterprise can have."""
-    check_length("externalId", row.external_id)
-    check_length("name", values.get("name"))
+    """Raises InvalidInput with all that no enterprise can have."""
+    errors: list[InputError] = []
+    for field, text in (("externalId", row.external_id), ("name", values.get("name"))):
+        if text is not None and len(text) > NAME_MAXIMUM:
+            errors.append(InputError(field, too_long(NAME_MAXIMUM)))
     if row.credit_code is not None and not is_valid(row.credit_code):
-        raise InvalidInput("creditCode", "Not a valid unified social credit code (GB 32100-2015).")
+        errors.append(InputError("creditCode", BAD_CREDIT_CODE))
     if row.credit_code is None and row.external_id is None:
-        raise InvalidInput("creditCode", "Give a credit code or an external id.")
+        errors.append(InputError("creditCode", KEY_NEEDED))
     if "name" in values and not values["name"]:
-        raise InvalidInput("name", "A name cannot be cleared.")
+        errors.append(InputError("name", NAME_CLEARED))
     if "hazardous_chemicals" in values and values["hazardous_chemicals"] is None:
-        raise InvalidInput("hazardousChemicals", "Must be true or false.")
+        errors.append(InputError("hazardousChemicals", BOOLEAN_CLEARED))
     if values.get("major_hazard_level") not in (None, 1, 2, 3, 4):
-        raise InvalidInput("majorHazardLevel", "From 1 to 4.")
+        errors.append(InputError("majorHazardLevel", out_of_range(1, 4)))
+    if errors:
+        raise InvalidInput.of(errors)
 
 
 def set_values(enterprise: Enterprise, values: dict[str, Any]) -> None:
@@ -245,7 +257,7 @@ async def add_measure(
 async def lift_measure(context: ActionContext, *, control_measure: int) -> ActionResult:
     row = await context.get_subject(ControlMeasure, control_measure)
     if row.lifted_at is not None:
-        raise InvalidInput("controlMeasure", "The measure is already lifted.")
+        raise InvalidInput("controlMeasure", Reason("MEASURE_LIFTED", "The measure is already lifted."))
     row.lifted_at = context.now
     context.record(EventKind.CONTROL_MEASURE_LIFTED, row)
     return {"control_measure": row}

@@ -19,6 +19,7 @@ from models import (
     Role,
 )
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import Forbidden, InvalidInput
 from resolvers.actions.inputs import FiveFixes, Person
@@ -48,7 +49,7 @@ async def _get_hazard(context: ActionContext, key: int) -> Hazard:
     """The hazard that the mutation is about. Raises Forbidden for an inspector who is not responsible for it."""
     hazard = await context.get_subject(Hazard, key)
     if context.viewer.role is Role.INSPECTOR and not await _is_responsible(context, hazard):
-        raise Forbidden("This hazard was not found by an inspection of yours.")
+        raise Forbidden(Reason("HAZARD_OF_OTHERS", "This hazard was not found by an inspection of yours."))
     return hazard
 
 
@@ -74,9 +75,9 @@ def _record(context: ActionContext, kind: EventKind, hazard: Hazard) -> None:
 
 
 def require_future(context: ActionContext, field: str, deadline: dt.datetime) -> dt.datetime:
-    """The deadline. Raises InvalidInput where it has passed."""
+    """The deadline. The input is rejected where it has passed."""
     if deadline <= context.now:
-        raise InvalidInput(field, "The time must be in the future.")
+        context.reject(field, Reason("TIME_PAST", "The time must be in the future."))
     return deadline
 
 
@@ -129,7 +130,7 @@ async def start_rectifying(context: ActionContext, *, hazard: int, five_fix: Fiv
         )
         row.fix_deadline, row.fix_contingency_plan = five_fix.deadline, five_fix.contingency_plan
     elif row.level is HazardLevel.MAJOR:
-        raise InvalidInput("fiveFix", "A major hazard needs all five fixes (五落实).")
+        raise InvalidInput("fiveFix", Reason("FIVE_FIXES_NEEDED", "A major hazard needs all five fixes (五落实)."))
     return {"hazard": row}
 
 
@@ -139,7 +140,9 @@ async def submit_rectification(
     row = await _get_hazard(context, hazard)
     _transition(context, row)
     if statement is None and not evidence:
-        raise InvalidInput("statement", "Give a statement of what was done, or evidence of it.")
+        raise InvalidInput(
+            "statement", Reason("RECTIFICATION_EMPTY", "Give a statement of what was done, or evidence of it.")
+        )
     row.rectification, row.rectified_at = statement, context.now
     await link_evidence(context, models.HazardEvidence, "hazard_id", row.id, evidence)
     return {"hazard": row}
@@ -179,9 +182,11 @@ async def request_extension(context: ActionContext, *, hazard: int, to: dt.datet
     row = await _get_hazard(context, hazard)
     context.require_state("hazard", row)
     if row.deadline is None or to <= row.deadline:
-        raise InvalidInput("to", "The new deadline must be after the deadline in force.")
+        raise InvalidInput("to", Reason("EXTENSION_EARLIER", "The new deadline must be after the deadline in force."))
     if await _open_extension(context, row) is not None:
-        raise InvalidInput("hazard", "An extension was requested before and is not decided yet.")
+        raise InvalidInput(
+            "hazard", Reason("EXTENSION_UNDECIDED", "An extension was requested before and is not decided yet.")
+        )
     extension = DeadlineExtension(
         hazard_id=row.id,
         from_deadline=row.deadline,
@@ -202,7 +207,7 @@ async def decide_extension(context: ActionContext, *, hazard: int, approve: bool
     context.require_state("hazard", row)
     extension = await _open_extension(context, row)
     if extension is None:
-        raise InvalidInput("hazard", "No extension was requested.")
+        raise InvalidInput("hazard", Reason("EXTENSION_MISSING", "No extension was requested."))
     extension.status = ExtensionStatus.APPROVED if approve else ExtensionStatus.REFUSED
     extension.decided_at = context.now
     if approve:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import models
 from models import Viewer
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.actions.context import Outcome, OutcomeRow
 from resolvers.actions.errors import InvalidInput
 
@@ -42,7 +43,9 @@ async def find_outcome(session: AsyncSession, key: Key, fingerprint: str, now: d
     if saved is None:
         return None
     if saved.fingerprint != fingerprint:
-        raise InvalidInput("clientMutationId", "You used this clientMutationId before, with another input.")
+        raise InvalidInput(
+            "clientMutationId", Reason("MUTATION_ID_USED", "You used this clientMutationId before, with another input.")
+        )
     return _outcome_from_json(saved.outcome)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models import HazardLevel, PenaltyKind
+from models.reason import Reason
 from resolvers.actions.errors import InvalidInput
 
 # Default of an argument that leaves the column as it is. None clears the column.
@@ -18,8 +19,23 @@ NAME_MAXIMUM = 500
 def check_length(field: str, text: str | None) -> str | None:
     """The text. Raises InvalidInput where it is too long for an index."""
     if text is not None and len(text) > NAME_MAXIMUM:
-        raise InvalidInput(field, f"At most {NAME_MAXIMUM} characters.")
+        raise InvalidInput(field, too_long(NAME_MAXIMUM))
     return text
+
+
+def too_long(maximum: int) -> Reason:
+    return Reason("TEXT_LENGTH", "At most {maximum:,} characters.", maximum=maximum)
+
+
+def too_many(maximum: int) -> Reason:
+    return Reason("LIST_LENGTH", "At most {maximum} at once.", maximum=maximum)
+
+
+def out_of_range(minimum: int, maximum: int) -> Reason:
+    return Reason("NUMBER_RANGE", "From {minimum:,} to {maximum:,}.", minimum=minimum, maximum=maximum)
+
+
+IN_FUTURE = Reason("TIME_IN_FUTURE", "The time must not be in the future.")
 
 
 @dataclass(frozen=True)

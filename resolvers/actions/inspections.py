@@ -24,12 +24,19 @@ from models import (
     Role,
 )
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import Forbidden, InvalidInput
 from resolvers.actions.hazards import link_evidence, require_future
-from resolvers.actions.inputs import Finding
+from resolvers.actions.inputs import Finding, too_many
 
 FINDINGS_MAXIMUM = 100
+KIND_RESERVED = Reason(
+    "KIND_RESERVED", "Only {mutation} creates an inspection of this kind.", mutation="assistanceDispatch"
+)
+REINSPECTION_OF = Reason(
+    "REINSPECTION_OF", "A re-inspection must name the inspection that it repeats; other kinds must not."
+)
 # Only a submitted inspection can be repeated, or have a case proposed on it.
 SUBMITTED = frozenset({InspectionStatus.SUBMITTED, InspectionStatus.IN_REVIEW, InspectionStatus.CLOSED})
 
@@ -37,7 +44,7 @@ SUBMITTED = frozenset({InspectionStatus.SUBMITTED, InspectionStatus.IN_REVIEW, I
 async def require_own(context: ActionContext, inspection: Inspection) -> None:
     """Raises Forbidden for an inspector who is not one of the inspection's."""
     if context.viewer.role is Role.INSPECTOR and not await context.is_inspector_of(inspection.id):
-        raise Forbidden("This inspection is not yours.")
+        raise Forbidden(Reason("INSPECTION_OF_OTHERS", "This inspection is not yours."))
 
 
 async def _get_inspection(context: ActionContext, key: int) -> Inspection:
@@ -61,7 +68,7 @@ async def require_on_duty(context: ActionContext, keys: Sequence[int]) -> list[I
     """The inspectors by their keys. Raises InvalidInput where one is off duty."""
     inspectors = await context.get_all(Inspector, keys)
     if not all(inspector.on_duty for inspector in inspectors):
-        raise InvalidInput("inspectors", "Inspectors who are sent must be on duty.")
+        raise InvalidInput("inspectors", Reason("INSPECTOR_OFF_DUTY", "Inspectors who are sent must be on duty."))
     return inspectors
 
 
@@ -76,18 +83,20 @@ async def plan(
 ) -> ActionResult:
     await context.get(models.Enterprise, enterprise)
     if kind is InspectionKind.ASSISTANCE:
-        raise InvalidInput("kind", "Only assistanceDispatch creates an inspection of this kind.")
+        context.reject("kind", KIND_RESERVED)
     if (kind is InspectionKind.REINSPECTION) != (reinspection_of is not None):
-        raise InvalidInput(
-            "reinspectionOf", "A re-inspection must name the inspection that it repeats; other kinds must not."
-        )
+        context.reject("reinspectionOf", REINSPECTION_OF)
+    context.raise_rejected()
     if reinspection_of is not None:
         original = await context.get(Inspection, reinspection_of)
         if original.enterprise_id != enterprise or original.status not in SUBMITTED:
-            raise InvalidInput("reinspectionOf", "It must be a submitted inspection of the same enterprise.")
+            raise InvalidInput(
+                "reinspectionOf",
+                Reason("REINSPECTION_ORIGINAL", "It must be a submitted inspection of the same enterprise."),
+            )
     if context.viewer.role is Role.INSPECTOR:
         if set(inspectors) - {context.viewer.inspector}:
-            raise Forbidden("An inspector can plan inspections only for themselves.")
+            raise Forbidden(Reason("PLAN_FOR_OTHERS", "An inspector can plan inspections only for themselves."))
         inspectors = [context.viewer.inspector] if context.viewer.inspector is not None else []
     people = await context.get_all(Inspector, inspectors)
     inspection = await context.add(
@@ -114,7 +123,7 @@ async def dispatch(context: ActionContext, *, inspection: int, inspectors: Seque
         )
         inspectors = list((await context.session.execute(planned)).scalars())
     if not inspectors:
-        raise InvalidInput("inspectors", "Name at least one inspector: none was planned.")
+        raise InvalidInput("inspectors", Reason("INSPECTORS_NEEDED", "Name at least one inspector: none was planned."))
     await assign_inspectors(context, row, await require_on_duty(context, inspectors))
     row.dispatched_at, row.announced = context.now, row.kind in context.request.announced
     return {"inspection": row}
@@ -153,14 +162,18 @@ async def submit(
     """Submit the result and its findings. After a return, a finding that names a hazard amends it."""
     row = await _get_inspection(context, inspection)
     if len(findings) > FINDINGS_MAXIMUM:
-        raise InvalidInput("findings", f"At most {FINDINGS_MAXIMUM} at once.")
+        raise InvalidInput("findings", too_many(FINDINGS_MAXIMUM))
     major = await context.has_major_hazard(row.id) or any(f.level is HazardLevel.MAJOR for f in findings)
     context.transition("inspection", row, major=major)
     row.result, row.summary, row.submitted_at = result, summary, context.now
     context.inspected_enterprises.add(row.enterprise_id)
-    hazards = [await _write_finding(context, row, finding) for finding in findings]
+    hazards = [
+        await _write_finding(context, row, finding, f"findings.{number}") for number, finding in enumerate(findings)
+    ]
     if result is InspectionResult.HAZARDS_FOUND and not hazards and not await _has_hazards(context, row):
-        raise InvalidInput("findings", "The result HAZARDS_FOUND needs at least one finding.")
+        raise InvalidInput(
+            "findings", Reason("FINDINGS_NEEDED", "The result HAZARDS_FOUND needs at least one finding.")
+        )
     await link_evidence(context, models.InspectionEvidence, "inspection_id", row.id, evidence)
     return {"inspection": row, "hazards": hazards}
 
@@ -169,8 +182,9 @@ async def _has_hazards(context: ActionContext, inspection: Inspection) -> bool:
     return await context.exists(sa.select(col(Hazard.id)).where(col(Hazard.inspection_id) == inspection.id))
 
 
-async def _write_finding(context: ActionContext, inspection: Inspection, finding: Finding) -> Hazard:
-    deadline = None if finding.deadline is None else require_future(context, "findings.deadline", finding.deadline)
+async def _write_finding(context: ActionContext, inspection: Inspection, finding: Finding, path: str) -> Hazard:
+    """`path` is that of the finding in the input."""
+    deadline = None if finding.deadline is None else require_future(context, f"{path}.deadline", finding.deadline)
     major = finding.level is HazardLevel.MAJOR
     if finding.hazard is None:
         hazard = await context.add(
@@ -188,10 +202,12 @@ async def _write_finding(context: ActionContext, inspection: Inspection, finding
         context.open_hazard_changes[inspection.enterprise_id] += 1
         context.record(EventKind.HAZARD_FOUND, hazard, None, hazard.status, major=major)
     else:
-        hazard = await _amend_hazard(context, inspection, finding, deadline)
+        hazard = await _amend_hazard(context, inspection, finding, deadline, path)
     if finding.fixed_on_spot:
         if major:
-            raise InvalidInput("findings.fixedOnSpot", "A major hazard cannot be fixed on the spot.")
+            context.reject(
+                f"{path}.fixedOnSpot", Reason("MAJOR_FIXED_ON_SPOT", "A major hazard cannot be fixed on the spot.")
+            )
         context.transition("hazard", hazard)
         hazard.rectified_at = context.now
     await link_evidence(context, models.HazardEvidence, "hazard_id", hazard.id, finding.evidence)
@@ -199,14 +215,19 @@ async def _write_finding(context: ActionContext, inspection: Inspection, finding
 
 
 async def _amend_hazard(
-    context: ActionContext, inspection: Inspection, finding: Finding, deadline: dt.datetime | None
+    context: ActionContext, inspection: Inspection, finding: Finding, deadline: dt.datetime | None, path: str
 ) -> Hazard:
     """Overwrite a hazard that this inspection found before."""
     hazard = await context.get(Hazard, finding.hazard or 0)
     if hazard.inspection_id != inspection.id:
-        raise InvalidInput("findings.hazard", "This inspection did not find that hazard.")
+        raise InvalidInput(
+            f"{path}.hazard", Reason("FINDING_OF_OTHER_INSPECTION", "This inspection did not find that hazard.")
+        )
     if hazard.status is not HazardStatus.FOUND:
-        raise InvalidInput("findings.hazard", f"That hazard can no longer be amended: it is {hazard.status.name}.")
+        reason = Reason(
+            "FINDING_NOT_AMENDABLE", "That hazard can no longer be amended: it is {status}.", status=hazard.status.name
+        )
+        raise InvalidInput(f"{path}.hazard", reason)
     hazard.level, hazard.description, hazard.category = finding.level, finding.description, finding.category
     if deadline is not None:
         hazard.deadline = deadline
@@ -238,7 +259,7 @@ async def close(context: ActionContext, *, inspection: int) -> ActionResult:
         col(Inspection.reinspection_of_id) == row.id, col(Inspection.status) != InspectionStatus.CANCELLED
     )
     if await context.exists(open_hazards) and not await context.exists(reinspections):
-        raise InvalidInput("inspection", "It has open hazards and no re-inspection for them.")
+        raise InvalidInput("inspection", Reason("OPEN_HAZARDS", "It has open hazards and no re-inspection for them."))
     row.closed_at = context.now
     return {"inspection": row}
 

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models import EventKind, Expert, Inspector, Role, StockItem, Team, Warehouse
+from models.reason import Reason
 from resolvers.actions.batch import RowResult, attempt, batch_action, portions
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import Forbidden, InvalidInput, NotFound
-from resolvers.actions.inputs import Place
+from resolvers.actions.inputs import IN_FUTURE, Place
 from resolvers.sql.pagination import INTEGER_MAXIMUM
+
+STOCK_RANGE = Reason("STOCK_RANGE", "At least 1, and a total of at most {maximum:,}.", maximum=INTEGER_MAXIMUM)
 
 
 async def record_stock(context: ActionContext, kind: EventKind, item: StockItem) -> None:
@@ -20,7 +23,7 @@ async def record_stock(context: ActionContext, kind: EventKind, item: StockItem)
 
 def _require_own(context: ActionContext, inspector: int) -> None:
     if context.viewer.role is Role.INSPECTOR and context.viewer.inspector != inspector:
-        raise Forbidden("An inspector can report only for themselves.")
+        raise Forbidden(Reason("INSPECTOR_OTHER", "An inspector can report only for themselves."))
 
 
 async def set_duty(context: ActionContext, *, inspector: int, on_duty: bool) -> ActionResult:
@@ -52,7 +55,7 @@ async def report_positions(context: ActionContext, rows: Sequence[PositionRow]) 
             raise NotFound(Inspector, row.inspector)
         moment = row.at or context.now
         if moment > context.now + dt.timedelta(minutes=1):
-            raise InvalidInput("at", "The time must not be in the future.")
+            raise InvalidInput("at", IN_FUTURE)
         if inspector.position_at is None or moment >= inspector.position_at:
             place = row.position
             inspector.latitude, inspector.longitude, inspector.position_at = place.latitude, place.longitude, moment
@@ -82,7 +85,7 @@ async def set_expert_standby(context: ActionContext, *, expert: int, on_standby:
 async def receive_stock(context: ActionContext, *, stock_item: int, quantity: int) -> ActionResult:
     row = await context.get_subject(StockItem, stock_item)
     if quantity < 1 or row.quantity + quantity > INTEGER_MAXIMUM:
-        raise InvalidInput("quantity", "At least 1, and a total of at most 2,147,483,647.")
+        raise InvalidInput("quantity", STOCK_RANGE)
     row.quantity += quantity
     await record_stock(context, EventKind.STOCK_RECEIVED, row)
     return {"stock_item": row}

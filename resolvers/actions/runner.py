@@ -15,13 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, UOWTransaction
 
 import models
-from models import Viewer, lifecycle
+from models import Role, Viewer, lifecycle
 from models.db.database import Database
 from models.db.tables import table_of
 from models.notice import is_internal
+from models.reason import Reason
 from resolvers.actions import idempotency
 from resolvers.actions.context import ActionContext, ActionRequest, Outcome, OutcomeRow, PendingEvent
-from resolvers.actions.errors import ActionError, Forbidden
+from resolvers.actions.errors import ActionError, Forbidden, InvalidInput
 from resolvers.actions.event_context import EventContext, enterprise_contexts, venue_contexts
 from subscriptions import event_log
 
@@ -46,7 +47,7 @@ async def run_action(
     Tries again where PostgreSQL rolled the transaction back because of another one. Raises ActionError.
     """
     if not lifecycle.may_call(viewer, request.mutation):
-        raise Forbidden("Your role does not allow that.")
+        raise Forbidden(not_permitted(viewer, request.mutation))
     for attempt in range(1, ATTEMPTS_MAXIMUM + 1):
         try:
             outcome, appended = await _run_once(database, viewer, now, zone, request, action)
@@ -79,7 +80,7 @@ async def _run_once(
         def before_flush(session: Session, flush_context: UOWTransaction, instances: Any) -> None:
             context.changes.collect(session, now)
 
-        result = await action(context, **request.arguments)
+        result = await _perform(action, context)
         await session.flush()
         context.changes.require_events({id(event.row) for event in context.pending_events})
         await _update_enterprises(context)
@@ -107,6 +108,30 @@ def _outcome(context: ActionContext, result: Any, cursor: str) -> Outcome:
         return Outcome(rows, cursor)
 
     return Outcome({}, cursor, [of_one(each) for each in result]) if isinstance(result, list) else of_one(result)
+
+
+async def _perform(action: Action, context: ActionContext) -> Any:
+    """What the action returns. Raises InvalidInput with all problems of the input that it met."""
+    try:
+        result = await action(context, **context.request.arguments)
+    except InvalidInput as error:
+        raise InvalidInput.of([*context.rejected, *error.errors]) from None
+    context.raise_rejected()
+    return result
+
+
+def not_permitted(viewer: Viewer, mutation: str) -> Reason:
+    """Why the viewer may not call the mutation at all."""
+    roles, scope = lifecycle.PERMITTED[mutation]
+    if viewer.role is Role.INTEGRATOR and scope is not None:
+        return Reason("SCOPE_MISSING", "{mutation} needs the scope `{scope}`.", mutation=mutation, scope=scope.value)
+    return Reason(
+        "ROLE_FORBIDDEN",
+        "{mutation} needs {roles}; you are {role}.",
+        mutation=mutation,
+        roles=[role.name for role in Role if role in roles],
+        role=viewer.role.name,
+    )
 
 
 async def _update_enterprises(context: ActionContext) -> None:

@@ -18,9 +18,11 @@ from sqlmodel import col
 
 from models import EventKind, RainfallReading, Warning, WarningKind, WarningLevel, Zone
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.actions.batch import RowResult, attempt, batch_action
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import ActionError, InvalidInput, NotFound
+from resolvers.actions.inputs import IN_FUTURE, out_of_range
 
 # Level, hours, millimetres; the gravest first.
 THRESHOLDS = (
@@ -48,7 +50,7 @@ async def issue(
 async def lift(context: ActionContext, *, warning: int) -> ActionResult:
     row = await context.get_subject(Warning, warning)
     if row.lifted_at is not None:
-        raise InvalidInput("warning", "The warning is already lifted.")
+        raise InvalidInput("warning", Reason("WARNING_LIFTED", "The warning is already lifted."))
     row.lifted_at = context.now
     context.record(EventKind.WARNING_LIFTED, row, zone=row.zone_id)
     return {"warning": row}
@@ -75,9 +77,9 @@ async def report_rainfall(context: ActionContext, rows: Sequence[ReadingRow]) ->
             raise NotFound(Zone, row.zone)
         moment = row.at or context.now
         if not (math.isfinite(row.millimetres) and 0 <= row.millimetres <= MILLIMETRES_MAXIMUM):
-            raise InvalidInput("millimetres", f"From 0 to {MILLIMETRES_MAXIMUM:,.0f}.")
+            raise InvalidInput("millimetres", out_of_range(0, int(MILLIMETRES_MAXIMUM)))
         if moment > context.now + dt.timedelta(minutes=1):
-            raise InvalidInput("at", "The time must not be in the future.")
+            raise InvalidInput("at", IN_FUTURE)
         reading = stored.get((row.zone, moment))
         if reading is None:
             reading = stored[row.zone, moment] = RainfallReading(zone_id=row.zone, at=moment, millimetres=0)

@@ -7,12 +7,14 @@ from typing import Any
 
 from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.evidence import convert_heic, strip_documents, strip_images
 
 JPEG, PNG, WEBP, PDF = MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "application/pdf")
 HEIC = "image/heic"  # is stored as JPEG
 UNKNOWN_TYPE = "application/octet-stream"  # from a client that does not know the type
+UNDECODABLE = Reason("IMAGE_UNDECODABLE", "The image is damaged: it cannot be decoded.")
 # Names by which clients call a type, though nobody has registered them.
 ALIASES = {
     "image/jpg": JPEG,
@@ -56,19 +58,25 @@ def check_content(data: bytes, declared: str, *, keep_positions: bool = False) -
     """
     kind = detect_type(data)
     if kind is None:
-        raise RequestError(ErrorCode.UNSUPPORTED_TYPE, f"The content is none of {', '.join((*MEDIA_TYPES, HEIC))}.")
+        reason = Reason("CONTENT_TYPE_UNKNOWN", "The content is none of {types}.", types=[*MEDIA_TYPES, HEIC])
+        raise RequestError(ErrorCode.UNSUPPORTED_TYPE, reason)
     if ALIASES.get(declared, declared) not in (kind, UNKNOWN_TYPE):
-        raise RequestError(ErrorCode.UNSUPPORTED_TYPE, f"The content is {kind}, but the request declares another type.")
+        raise RequestError(
+            ErrorCode.UNSUPPORTED_TYPE,
+            Reason("CONTENT_TYPE_OTHER", "The content is {type}, but the request declares another type.", type=kind),
+        )
     if kind == HEIC:
         kind, data = JPEG, _converted(data)
     if kind == PDF:
         if b"%%EOF" not in data.rstrip(PADDING)[-1024:]:
-            raise RequestError(ErrorCode.BAD_INPUT, "The document is incomplete.")
+            raise RequestError(ErrorCode.BAD_INPUT, Reason("DOCUMENT_INCOMPLETE", "The document is incomplete."))
         return Content(kind, data if keep_positions else strip_documents.without_positions(data))
     try:
         stripped = STRIP[kind](data)
     except strip_images.BrokenImage as error:
-        raise RequestError(ErrorCode.BAD_INPUT, f"The image is damaged: {error}.") from None
+        raise RequestError(
+            ErrorCode.BAD_INPUT, Reason("IMAGE_DAMAGED", "The image is damaged: {detail}.", detail=str(error))
+        ) from None
     _decode(kind, stripped)
     return Content(kind, data if keep_positions else stripped)
 
@@ -93,7 +101,7 @@ def _converted(data: bytes) -> bytes:
     except RequestError:
         raise
     except Exception:  # as in `_decode`
-        raise RequestError(ErrorCode.BAD_INPUT, "The image is damaged: it cannot be decoded.") from None
+        raise RequestError(ErrorCode.BAD_INPUT, UNDECODABLE) from None
 
 
 def _decode(kind: str, data: bytes) -> None:
@@ -111,7 +119,7 @@ def _decode(kind: str, data: bytes) -> None:
     except RequestError:
         raise
     except Exception:  # decoders raise all kinds of errors for damaged data
-        raise RequestError(ErrorCode.BAD_INPUT, "The image is damaged: it cannot be decoded.") from None
+        raise RequestError(ErrorCode.BAD_INPUT, UNDECODABLE) from None
 
 
 def _check_size(size: tuple[int, int], greatest: int) -> None:
@@ -119,5 +127,12 @@ def _check_size(size: tuple[int, int], greatest: int) -> None:
     width, height = size
     if width * height > greatest:
         raise RequestError(
-            ErrorCode.TOO_LARGE, f"The image has {width:,} by {height:,} pixels; at most {greatest:,} are accepted."
+            ErrorCode.TOO_LARGE,
+            Reason(
+                "IMAGE_PIXELS",
+                "The image has {width:,} by {height:,} pixels; at most {maximum:,} are accepted.",
+                width=width,
+                height=height,
+                maximum=greatest,
+            ),
         )

@@ -21,7 +21,8 @@ import models
 from models import RiskGrade, grid
 from models.db.tables import table_of
 from models.grid import Cell
-from resolvers.errors import ErrorCode, RequestError
+from models.reason import Reason
+from resolvers.errors import ErrorCode, RequestError, argument_range
 from resolvers.retired import IS_CURRENT
 from resolvers.sql import authorization, selects
 from resolvers.sql.named_rows import require_rows
@@ -56,10 +57,11 @@ class Box(NamedTuple):
     def checked(self) -> "Box":
         # A comparison with a number that is not finite is false.
         if not (-180 <= self.west <= self.east <= 180 and -90 <= self.south <= self.north <= 90):
-            message = (
-                "A box needs -180 ≤ west ≤ east ≤ 180 and -90 ≤ south ≤ north ≤ 90. Ask twice for one across ±180°."
+            reason = Reason(
+                "BOX",
+                "A box needs -180 ≤ west ≤ east ≤ 180 and -90 ≤ south ≤ north ≤ 90. Ask twice for one across ±180°.",
             )
-            raise RequestError(ErrorCode.BAD_INPUT, message)
+            raise RequestError(ErrorCode.BAD_INPUT, reason)
         return self
 
 
@@ -182,9 +184,9 @@ async def resources(
 
 async def _read(reader: Reader, layers: LayerConditions, box: Box, zoom: int, points: int) -> Map:
     if not 0 <= points <= POINTS_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_INPUT, f"`points` must be from 0 to {POINTS_MAXIMUM:,}.")
+        raise RequestError(ErrorCode.BAD_INPUT, argument_range("points", 0, POINTS_MAXIMUM))
     if not 0 <= zoom <= ZOOM_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_INPUT, f"`zoom` must be from 0 to {ZOOM_MAXIMUM}.")
+        raise RequestError(ErrorCode.BAD_INPUT, argument_range("zoom", 0, ZOOM_MAXIMUM))
     if named := [rows for _, conditions in layers for c in conditions for rows in c.named]:
         await require_rows(reader, named)
     visibility = reader.viewer.visibility

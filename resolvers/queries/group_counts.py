@@ -18,8 +18,9 @@ import models
 from models import RiskGrade
 from models.db.tables import table_of
 from models.notice import SHOWN_KINDS
+from models.reason import Reason
 from models.visibility import INTERNALS
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import ErrorCode, RequestError, argument_range
 from resolvers.sql import authorization, selects
 from resolvers.sql.named_rows import require_rows
 from resolvers.sql.pagination import PAGE_MAXIMUM
@@ -230,22 +231,28 @@ async def _count(
     values = {**selects.parameters(conditions, reader), "zone": str(reader.zone)}
     rows = await reader.rows(statement, values)
     if len(rows) > first and order is CountOrder.GROUP:
-        message = (
-            f"There are more than {first:,} groups. Ask for fewer dimensions, narrow the filter, raise `first` (up to"
-            f" {PAGE_MAXIMUM:,}), or take the largest groups by `order: COUNT`."
+        reason = Reason(
+            "GROUPS",
+            "There are more than {first:,} groups. Ask for fewer dimensions, narrow the filter, raise `first` (up to"
+            " {maximum:,}), or take the largest groups by `order: COUNT`.",
+            first=first,
+            maximum=PAGE_MAXIMUM,
         )
-        raise RequestError(ErrorCode.TOO_LARGE, message)
+        raise RequestError(ErrorCode.TOO_LARGE, reason)
     return [_group(names, row) for row in rows[:first]]
 
 
 def _check(names: tuple[str, ...], first: int) -> None:
     """Raises RequestError."""
     if not 1 <= first <= PAGE_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_PAGE, f"`first` must be from 1 to {PAGE_MAXIMUM:,}.")
+        raise RequestError(ErrorCode.BAD_PAGE, argument_range("first", 1, PAGE_MAXIMUM))
     if not 1 <= len(names) <= DIMENSIONS_MAXIMUM or len(set(names)) < len(names):
-        raise RequestError(ErrorCode.BAD_INPUT, f"`by` takes 1 to {DIMENSIONS_MAXIMUM} different dimensions.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT,
+            Reason("DIMENSIONS", "`by` takes 1 to {maximum} different dimensions.", maximum=DIMENSIONS_MAXIMUM),
+        )
     if len(PERIODS.intersection(names)) > 1:
-        raise RequestError(ErrorCode.BAD_INPUT, "`by` takes one of DAY, WEEK and MONTH.")
+        raise RequestError(ErrorCode.BAD_INPUT, Reason("DIMENSIONS_OF_TIME", "`by` takes one of DAY, WEEK and MONTH."))
 
 
 def _group(names: tuple[str, ...], row: Any) -> Group:

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 import models
 from models.db.sqlite_functions import EARTH_RADIUS_METRES
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.retired import CURRENT
 from resolvers.sql import authorization, selects
@@ -127,7 +128,10 @@ async def near_point(
     """Like `around`, for one point given by the client. Raises RequestError for a point that is not on the globe."""
     latitude, longitude = point
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise RequestError(ErrorCode.BAD_INPUT, "A latitude is from -90 to 90 degrees, a longitude from -180 to 180.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT,
+            Reason("POINT_RANGE", "A latitude is from -90 to 90 degrees, a longitude from -180 to 180."),
+        )
     rows = await _around(reader, [(latitude, longitude, None)], kinds, within_metres, first, filter)
     return rows * len(parents)
 
@@ -142,7 +146,7 @@ async def _around(
 ) -> list[list[Near]]:
     check_size("first", first)
     if within_metres is not None and within_metres < 0:
-        raise RequestError(ErrorCode.BAD_INPUT, "`withinMetres` must not be negative.")
+        raise RequestError(ErrorCode.BAD_INPUT, Reason("DISTANCE_NEGATIVE", "`withinMetres` must not be negative."))
     known = {i: (lat, lon, own) for i, (lat, lon, own) in enumerate(places) if lat is not None and lon is not None}
     near: list[list[tuple[float, int, Near]]] = [[] for _ in places]
     remaining = dict.fromkeys(kinds, known)

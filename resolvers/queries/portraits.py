@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from models import RiskGrade, Role
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import portrait_counts
 from resolvers.queries.portrait_counts import Counts, Days, EnterprisesOf, each_day, midnight
@@ -108,7 +109,12 @@ def _batch(enterprises: EnterprisesOf, *, own: bool = False) -> PortraitBatch:
         days = window_days(reader, window)
         if len(keys) * ((days[1] - days[0]).days + 1) > DAYS_MAXIMUM:
             raise RequestError(
-                ErrorCode.BAD_INPUT, f"All portraits of a list have at most {DAYS_MAXIMUM:,} days together."
+                ErrorCode.BAD_INPUT,
+                Reason(
+                    "PORTRAIT_DAYS",
+                    "All portraits of a list have at most {maximum:,} days together.",
+                    maximum=DAYS_MAXIMUM,
+                ),
             )
         counts, cursor = await portrait_counts.count(reader, enterprises, keys, days)
         by_key = {key: _portrait(counts[key], reader.now, cursor, days) for key in counts}
@@ -140,9 +146,14 @@ def window_days(reader: Reader, window: Days | None) -> Days:
         return today - dt.timedelta(days=WINDOW_DEFAULT - 1), today
     first, last = window
     if first > last:
-        raise RequestError(ErrorCode.BAD_INPUT, "A window's `from` must not be after its `to`.")
+        raise RequestError(ErrorCode.BAD_INPUT, Reason("WINDOW_ORDER", "A window's `from` must not be after its `to`."))
     if (last - first).days >= WINDOW_MAXIMUM or not 1900 <= first.year <= last.year < 9999:
-        raise RequestError(ErrorCode.BAD_INPUT, f"A window has at most {WINDOW_MAXIMUM:,} days, from the year 1900 on.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT,
+            Reason(
+                "WINDOW_DAYS", "A window has at most {maximum:,} days, from the year 1900 on.", maximum=WINDOW_MAXIMUM
+            ),
+        )
     return window
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, bindparam
 
 import models
 from models.db.column_types import JsonList
+from models.reason import Reason
 from models.visibility import PERSONAL_DATA, Visibility
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
@@ -77,7 +78,14 @@ async def find(
     """The best hits of the kinds, by default of all kinds. One statement for each kind. Raises RequestError."""
     wanted = text.strip()
     if not 1 <= len(wanted) <= TEXT_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_INPUT, f"`text` must have from 1 to {TEXT_MAXIMUM} characters besides blanks.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT,
+            Reason(
+                "SEARCH_TEXT_LENGTH",
+                "`text` must have from 1 to {maximum} characters besides blanks.",
+                maximum=TEXT_MAXIMUM,
+            ),
+        )
     check_size("first", first)
     hits: list[tuple[Any, Hit]] = []
     for order, kind in enumerate(dict.fromkeys(kinds if kinds is not None else SearchKind)):

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, FromClause
 
 import models
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
 from resolvers.sql.predicates import Predicate, among, table_column
@@ -133,7 +134,11 @@ def _statement(by: RowKey, predicates: tuple[Predicate, ...], sqlite: bool) -> s
 
 
 def _missing(by: RowKey, names: Sequence[Any]) -> RequestError:
-    shown = ", ".join(str(name) for name in names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
-    return RequestError(
-        ErrorCode.NOT_FOUND, f"The filter names a {by.noun} that does not exist, or that you may not see: {shown}."
+    shown = [str(name) for name in names[:SHOWN]] + (["…"] if len(names) > SHOWN else [])
+    reason = Reason(
+        "FILTERED_ROW_UNKNOWN",
+        "The filter names a {noun} that does not exist, or that you may not see: {names}.",
+        noun=by.noun,
+        names=shown,
     )
+    return RequestError(ErrorCode.NOT_FOUND, reason)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, bindparam
 
 from models.db.column_types import EARLIEST, LATEST
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError, checked_text
 from resolvers.sql.predicates import table_column
 
@@ -155,10 +156,15 @@ class Order:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
             name, *values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
             if name != self.name + ("-" if self.descending else "+"):
-                raise RequestError(ErrorCode.BAD_CURSOR, "The cursor was made for another list or another order.")
+                raise RequestError(
+                    ErrorCode.BAD_CURSOR,
+                    Reason("CURSOR_OF_OTHER_LIST", "The cursor was made for another list or another order."),
+                )
             return [key.from_json(value) for key, value in zip(self.keys, values, strict=True)]
         except (ValueError, TypeError, OverflowError, binascii.Error):
-            raise RequestError(ErrorCode.BAD_CURSOR, "That is not a cursor of this graph.") from None
+            raise RequestError(
+                ErrorCode.BAD_CURSOR, Reason("CURSOR_MALFORMED", "That is not a cursor of this graph.")
+            ) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +212,10 @@ class Page:
 def check_size(name: str, size: int) -> None:
     """Raises RequestError (BAD_PAGE) for a size that no page can have. A page of no rows tells of those beyond it."""
     if not 0 <= size <= PAGE_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_PAGE, f"`{name}` must be from 0 to {PAGE_MAXIMUM:,}.")
+        raise RequestError(
+            ErrorCode.BAD_PAGE,
+            Reason("PAGE_SIZE", "`{argument}` must be from 0 to {maximum:,}.", argument=name, maximum=PAGE_MAXIMUM),
+        )
 
 
 def make_page(
@@ -214,7 +223,7 @@ def make_page(
 ) -> Page:
     """The page that a connection's arguments ask for. Raises RequestError (BAD_PAGE or BAD_CURSOR)."""
     if first is not None and last is not None:
-        raise RequestError(ErrorCode.BAD_PAGE, "Give either `first` or `last`, not both.")
+        raise RequestError(ErrorCode.BAD_PAGE, Reason("FIRST_AND_LAST", "Give either `first` or `last`, not both."))
     name, size = ("last", last) if last is not None else ("first", PAGE_DEFAULT if first is None else first)
     check_size(name, size)
     bounds = [None if cursor is None else tuple(order.decode(cursor)) for cursor in (after, before)]

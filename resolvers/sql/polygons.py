@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import UserDefinedType
 
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql.predicates import Predicate, RequestTime, table_column
 
@@ -72,18 +73,30 @@ def checked_rings(value: Any) -> list[Ring]:
     """The rings of a GeoJSON polygon, the outer one first. Raises RequestError (BAD_INPUT)."""
     coordinates = value.get("coordinates") if isinstance(value, dict) and value.get("type") == "Polygon" else None
     if not isinstance(coordinates, list) or not coordinates or not all(isinstance(r, list) for r in coordinates):
-        raise refused('It must be a GeoJSON object: {"type": "Polygon", "coordinates": [[[longitude, latitude], …]]}.')
+        raise refused(
+            Reason(
+                "POLYGON_FORM",
+                '`within` must be a GeoJSON object: {{"type": "Polygon", "coordinates": [[[lon, lat], …]]}}.',
+            )
+        )
     if sum(map(len, coordinates)) > POSITIONS_MAXIMUM:
-        raise refused(f"It may have at most {POSITIONS_MAXIMUM} positions.")
+        raise refused(
+            Reason("POLYGON_POSITIONS", "`within` may have at most {maximum} positions.", maximum=POSITIONS_MAXIMUM)
+        )
     rings = [[checked_position(position) for position in ring] for ring in coordinates]
     if not all(len(ring) >= 4 and ring[0] == ring[-1] for ring in rings):
-        raise refused("Each ring needs at least four positions, and its last one must equal its first.")
+        raise refused(
+            Reason(
+                "POLYGON_RING",
+                "Each ring of `within` needs at least four positions, and its last one must equal its first.",
+            )
+        )
     try:
         polygon = shape({"type": "Polygon", "coordinates": rings})
     except (ShapelyError, ValueError):
-        raise refused("Its rings do not make a polygon.") from None
+        raise refused(Reason("POLYGON_RINGS", "The rings of `within` do not make a polygon.")) from None
     if not polygon.is_valid:
-        raise refused("Its edges cross, or a hole is not inside it.")
+        raise refused(Reason("POLYGON_CROSSING", "The edges of `within` cross, or a hole is not inside it."))
     return rings
 
 
@@ -91,12 +104,15 @@ def checked_position(position: Any) -> tuple[float, float]:
     """Longitude and latitude. Raises RequestError (BAD_INPUT)."""
     numbers = position[:2] if isinstance(position, list) and 2 <= len(position) <= 3 else []
     if not numbers or not all(type(n) in (int, float) for n in numbers):
-        raise refused("A position is a list of a longitude and a latitude.")
+        raise refused(Reason("POSITION_FORM", "A position of `within` is a list of a longitude and a latitude."))
     longitude, latitude = numbers
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise refused("A position is longitude, -180 to 180, and then latitude, -90 to 90.")
+        raise refused(
+            Reason("POSITION_RANGE", "A position of `within` is longitude, -180 to 180, and then latitude, -90 to 90.")
+        )
     return float(longitude), float(latitude)
 
 
-def refused(message: str) -> RequestError:
-    return RequestError(ErrorCode.BAD_INPUT, f"The filter's `within` takes a polygon. {message}")
+def refused(reason: Reason) -> RequestError:
+    """The error about the filter's `within`."""
+    return RequestError(ErrorCode.BAD_INPUT, reason)

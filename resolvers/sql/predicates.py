@@ -17,10 +17,14 @@ from sqlalchemy import ColumnElement, TypeDecorator, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.db.column_types import JsonList, UtcTime
+from models.reason import Reason
 from models.visibility import INTERNALS, PERSONAL_DATA, Visibility
 from resolvers.errors import ErrorCode, RequestError, checked_text
 
 TEXT_MAXIMUM = 1_000  # characters to search for; SQLite limits patterns to 50,000 bytes
+TEXT_TOO_LONG = Reason(
+    "SEARCHED_TEXT_LENGTH", "The text to search for may have at most {maximum:,} characters.", maximum=TEXT_MAXIMUM
+)
 TextTest = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
 
@@ -83,7 +87,7 @@ def like_part(text: str) -> str:
     Raises RequestError (BAD_INPUT) for a text that is too long or that no database can hold.
     """
     if len(text) > TEXT_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_INPUT, f"The text to search for may have at most {TEXT_MAXIMUM:,} characters.")
+        raise RequestError(ErrorCode.BAD_INPUT, TEXT_TOO_LONG)
     escaped = fold(checked_text(text)).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
@@ -218,7 +222,8 @@ class Compare(Predicate):
             day = value + dt.timedelta(days=self.day.value)
             return dt.datetime.combine(day, dt.time(), request.zone).astimezone(dt.UTC)
         except OverflowError:
-            raise RequestError(ErrorCode.BAD_INPUT, f"{value} lies at the edge of the calendar.") from None
+            reason = Reason("DATE_EDGE", "{date} lies at the edge of the calendar.", date=str(value))
+            raise RequestError(ErrorCode.BAD_INPUT, reason) from None
 
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         result: ColumnElement[bool] = self.by(table_column(self.column), bindparam(name, type_=UtcTime))

@@ -6,6 +6,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeVar, TypeVarTuple
 
+from models.reason import Reason
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
 
@@ -43,8 +44,20 @@ class Bounds:
     def error(self, code: ErrorCode) -> dict[str, Any]:
         """The error of an operation that was stopped with this code."""
         if code is ErrorCode.TIMEOUT:
-            return coded_error(code, f"The operation took longer than {self.seconds:g} seconds, and was stopped.")
-        return coded_error(code, f"The response would have more than {self.size:,} bytes. Ask for less.")
+            return coded_error(
+                code,
+                Reason(
+                    "DEADLINE",
+                    "The operation took longer than {seconds:g} seconds, and was stopped.",
+                    seconds=self.seconds,
+                ),
+            )
+        return coded_error(
+            code,
+            Reason(
+                "RESPONSE_SIZE", "The response would have more than {maximum:,} bytes. Ask for less.", maximum=self.size
+            ),
+        )
 
     async def bound(self, work: Callable[["Run", *A], Awaitable[T]], *arguments: *A) -> T:
         """The result of the work. Raises OperationStopped where it was cancelled because of a bound."""

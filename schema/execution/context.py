@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from models import InspectionKind
 from models.db.database import Database
+from models.reason import Language
 from models.visibility import Viewer
 from resolvers.sql import selects
 from resolvers.sql.pagination import Page, Slice
@@ -82,6 +83,7 @@ class Context:
     ) -> None:
         self.reader, self.writing, self.pace = reader, writing, pace or Pace()
         self.viewer = reader.viewer
+        self.language = Language.ENGLISH  # of the failures of mutations
         # The outcome of the operation's only mutation, where a plan performed it but could not write the response.
         self.performed: asyncio.Future[Any] | None = None
         # How many of the operation's mutations have ended, in their order; None where the last one's end is not known.

@@ -28,6 +28,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from models.reason import Reason
 from models.visibility import Role
 from resolvers.errors import ErrorCode
 from schema.build import Graph
@@ -153,11 +154,14 @@ class OperationCost:
 
 def cost_error(cost: int, limit: int) -> dict[str, Any]:
     """The error of an operation that costs more than the limit, as the client gets it."""
-    message = (
-        f"The operation costs {cost:,}, because it may produce or read that many values. The limit is {limit:,}."
-        " Ask for smaller pages, since nested ones multiply, or for fewer fields."
+    reason = Reason(
+        "COST",
+        "The operation costs {cost:,}, because it may produce or read that many values. The limit is {limit:,}."
+        " Ask for smaller pages, since nested ones multiply, or for fewer fields.",
+        cost=cost,
+        limit=limit,
     )
-    error = coded_error(ErrorCode.TOO_COSTLY, message)
+    error = coded_error(ErrorCode.TOO_COSTLY, reason)
     error["extensions"] |= {"cost": cost, "limit": limit}
     return error
 

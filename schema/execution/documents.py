@@ -14,6 +14,7 @@ from graphql import (
 )
 from graphql.validation import NoFragmentCyclesRule, NoSchemaIntrospectionCustomRule
 
+from models.reason import Reason
 from resolvers.errors import ErrorCode
 from schema.build import Graph
 from schema.execution import limits
@@ -30,6 +31,8 @@ from schema.plan.selections import fragments_of, walk
 OPERATIONS_MAXIMUM = 1_000
 SHORT = 1_000  # characters: documents that are analysed without delay
 CHARACTERS_MAXIMUM = 1_000_000  # of all cached documents; each takes up to two hundred times as many bytes
+
+OPERATION_UNNAMED = Reason("OPERATION_UNNAMED", "Name the one operation of the document that is meant.")
 
 Errors = list[dict[str, Any]]
 
@@ -110,7 +113,7 @@ class Documents:
             return [format_error(error, ErrorCode.BAD_DOCUMENT) for error in document]
         definition = get_operation_ast(document, name)
         if definition is None:
-            return [coded_error(ErrorCode.BAD_DOCUMENT, "Name the one operation of the document that is meant.")]
+            return [coded_error(ErrorCode.BAD_DOCUMENT, OPERATION_UNNAMED)]
         return ParsedOperation(
             document,
             definition,
@@ -133,7 +136,7 @@ class Documents:
         except GraphQLError as error:
             return [without_frames(error)]
         except RecursionError:
-            return [GraphQLError("The document is nested too deeply.")]
+            return [GraphQLError(limits.TOO_DEEP)]
 
 
 def is_introspection_only(document: DocumentNode, operation: OperationDefinitionNode) -> bool:

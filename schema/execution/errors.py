@@ -4,11 +4,20 @@ import secrets
 from typing import Any
 
 import structlog
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSyntaxError
 
+from models.reason import Language, Reason, text_in
 from resolvers.errors import ErrorCode, RequestError
 
 log = structlog.get_logger(__name__)
+
+WHOLE = "{message}"  # the template of a message that is none of the catalogue
+# The reasons of graphql-core's own errors, by code. Their messages are English.
+CORE_REASONS = {
+    ErrorCode.BAD_DOCUMENT: "DOCUMENT_INVALID",
+    ErrorCode.BAD_VARIABLES: "VARIABLES_INVALID",
+    ErrorCode.BAD_INPUT: "ARGUMENT_INVALID",
+}
 
 
 class InvalidOperation(RequestError):
@@ -18,7 +27,8 @@ class InvalidOperation(RequestError):
     """
 
     def __init__(self, code: ErrorCode, errors: list[dict[str, Any]], extensions: dict[str, Any] | None = None) -> None:
-        super().__init__(code, errors[0]["message"])
+        first = errors[0]
+        super().__init__(code, Reason(first["extensions"]["reason"], WHOLE, message=first["message"]))
         self.errors, self.extensions = errors, extensions
 
 
@@ -26,18 +36,35 @@ def request_errors(error: RequestError) -> list[dict[str, Any]]:
     """The errors that a client gets for a request that was refused."""
     if isinstance(error, InvalidOperation):
         return error.errors
-    formatted = coded_error(error.code, error.message)
+    formatted = coded_error(error.code, error.reason)
     if error.retry_after is not None:
         formatted["extensions"]["retryAfter"] = error.retry_after
     return [formatted]
 
 
 def coded_error(code: ErrorCode, message: str) -> dict[str, Any]:
-    return {"message": message, "extensions": {"code": code.value}}
+    """An error with its code and reason. The message is a Reason until `translated` gives it a language."""
+    return {"message": message, "extensions": extensions_of(code, message)}
+
+
+def extensions_of(code: ErrorCode, message: str) -> dict[str, Any]:
+    if not isinstance(message, Reason):
+        return {"code": code.value, "reason": CORE_REASONS.get(code, code.value)}
+    extensions: dict[str, Any] = {"code": code.value, "reason": message.code}
+    if message.parameters:
+        extensions["parameters"] = message.parameters
+    return extensions
+
+
+def translated(errors: list[dict[str, Any]], language: Language) -> list[dict[str, Any]]:
+    """The errors with their messages in a language. Those of graphql-core stay English."""
+    if language is Language.ENGLISH:
+        return errors
+    return [{**error, "message": text_in(language, error["message"])} for error in errors]
 
 
 def format_error(error: GraphQLError, code: ErrorCode | None = None) -> dict[str, Any]:
-    """An error as the client gets it, with its code.
+    """An error as the client gets it, with its code and reason.
 
     `code` is for errors of graphql-core itself. Any other unexpected error is logged under an incident id, and the
     client gets that id alone.
@@ -45,15 +72,19 @@ def format_error(error: GraphQLError, code: ErrorCode | None = None) -> dict[str
     cause = error.original_error
     formatted = dict(error.formatted)
     if isinstance(cause, RequestError):
-        return {**formatted, "message": cause.message, "extensions": {"code": cause.code.value}}
+        return {**formatted, **coded_error(cause.code, cause.reason)}
+    if isinstance(error, GraphQLSyntaxError):
+        return {**formatted, "extensions": {"code": ErrorCode.BAD_DOCUMENT.value, "reason": "DOCUMENT_SYNTAX"}}
     if code is not None or error.message.startswith("Argument "):
-        return {**formatted, "extensions": {"code": (code or ErrorCode.BAD_INPUT).value}}
+        return {**formatted, "extensions": extensions_of(code or ErrorCode.BAD_INPUT, error.message)}
     incident = secrets.token_hex(8)
     cause = cause or error
     # The message may contain a row's values, which may be personal: log the kind of error and where it arose instead.
     log.error("unexpected error", incident=incident, error=type(cause).__name__, where=origin(cause), path=error.path)
-    message = f"Something went wrong here. The log has it as {incident}."
-    return {**formatted, "message": message, "extensions": {"code": ErrorCode.INTERNAL.value, "incident": incident}}
+    reason = Reason("INTERNAL", "Something went wrong here. The server's log has it as {incident}.", incident=incident)
+    masked = coded_error(ErrorCode.INTERNAL, reason)
+    masked["extensions"]["incident"] = incident
+    return {**formatted, **masked}
 
 
 def origin(error: BaseException) -> list[str]:

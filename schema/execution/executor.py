@@ -13,7 +13,7 @@ from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers.access_log import AccessLog
 from resolvers.disclosures import Disclosure
-from resolvers.errors import ErrorCode
+from resolvers.errors import TOKEN_NEEDED, ErrorCode
 from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.readers import KnownRows, OperationReader, RequestInfo
 from schema.build import Graph
@@ -22,7 +22,7 @@ from schema.execution.bounds import ANSWER_LIMIT, Bounds, OperationStopped, Run
 from schema.execution.context import Context, WriteAccess
 from schema.execution.cost import COST_QUARTERS, cost_error
 from schema.execution.documents import Documents
-from schema.execution.errors import InvalidOperation, coded_error, format_error
+from schema.execution.errors import InvalidOperation, coded_error, format_error, translated
 from schema.execution.operation import GraphQLResponse, Operation, ParsedOperation, PreparedOperation
 from schema.execution.pace import Pace
 from schema.execution.paced_executor import execute_by_graphql_core
@@ -102,7 +102,7 @@ class Executor:
             extensions["limits"] = {**limits.OF_ONE_REQUEST, "cost": limit, **self.bounds.of_one_request}
         if cost > limit:
             raise InvalidOperation(ErrorCode.TOO_COSTLY, [cost_error(cost, limit)], extensions or None)
-        return PreparedOperation(parsed, variables, cost, extensions or None)
+        return PreparedOperation(parsed, variables, cost, extensions or None, operation.language)
 
     async def execute(self, operation: PreparedOperation, viewer: Viewer | None) -> GraphQLResponse:
         """Execute a query or mutation for a viewer. Without one, only introspection is executed.
@@ -111,9 +111,12 @@ class Executor:
         mutation is rolled back unless its commit has begun. The same happens when the calling task is cancelled.
         """
         if viewer is None and not operation.parsed.introspection_only:
-            return refused([coded_error(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")])
+            return refused(translated([coded_error(ErrorCode.UNAUTHENTICATED, TOKEN_NEEDED)], operation.language))
         info = self.request_info(viewer or NOBODY)
-        context = self._context(info) if operation.parsed.kind is OperationType.MUTATION else None
+        context = None
+        if operation.parsed.kind is OperationType.MUTATION:
+            context = self._context(info)
+            context.language = operation.language
         try:
             response = await self.bounds.bound(self._execute, operation, info, context, viewer is not None)
         except OperationStopped as stopped:
@@ -125,6 +128,7 @@ class Executor:
             if info.disclosures and self.access_log is not None:
                 self.access_log.note(info.viewer, info.disclosures, operation.parsed.label)
         response.extensions = operation.extensions
+        response.errors = translated(response.errors, operation.language)
         return response
 
     async def _execute(
@@ -146,7 +150,7 @@ class Executor:
         try:
             prepared = await self.prepare(operation, viewer)
         except InvalidOperation as error:
-            return refused(error.errors, error.extensions)
+            return refused(translated(error.errors, operation.language), error.extensions)
         return await self.execute(prepared, viewer)
 
     async def event_data(

@@ -21,6 +21,7 @@ from graphql import (
     SelectionSetNode,
 )
 
+from models.reason import Reason
 from schema.plan.selections import Fragments, fragments_of, walk
 
 CHARACTERS_MAXIMUM = 50_000
@@ -58,28 +59,52 @@ LENGTHS = {
     "__type": 20,
 }
 
+TOO_DEEP = Reason("DOCUMENT_NESTING", "The document is nested too deeply.")
+TOO_EXTENSIVE = Reason(
+    "DOCUMENT_EXTENT",
+    "The document selects too much at once: expanded with its fragments it has more than {maximum:,} selections and"
+    " comparisons of selections.",
+    maximum=EXTENT_MAXIMUM,
+)
+TOO_MANY_LEVELS = Reason(
+    "DOCUMENT_DEPTH", "The document selects fields more than {maximum:,} deep.", maximum=DEPTH_MAXIMUM
+)
+TOO_MANY_SCHEMA_VALUES = Reason(
+    "DOCUMENT_SCHEMA_VALUES",
+    "The document selects more than {maximum:,} values of the schema itself.",
+    maximum=SCHEMA_VALUES_MAXIMUM,
+)
 
-def text_excess(text: str) -> str | None:
+
+def text_excess(text: str) -> Reason | None:
     """Which limit the text of a document exceeds, before it is parsed."""
     if len(text) > CHARACTERS_MAXIMUM:
-        return f"The document has more than {CHARACTERS_MAXIMUM:,} characters."
+        return Reason(
+            "DOCUMENT_CHARACTERS", "The document has more than {maximum:,} characters.", maximum=CHARACTERS_MAXIMUM
+        )
     if text.count("\n") + text.count("\r") - text.count("\r\n") >= LINES_MAXIMUM:
-        return f"The document has more than {LINES_MAXIMUM:,} lines."
+        return Reason("DOCUMENT_LINES", "The document has more than {maximum:,} lines.", maximum=LINES_MAXIMUM)
     if text.count("\\") > ESCAPES_MAXIMUM:
-        return f"The document has more than {ESCAPES_MAXIMUM:,} backslashes. Send texts as variables."
+        return Reason(
+            "DOCUMENT_BACKSLASHES",
+            "The document has more than {maximum:,} backslashes. Send texts as variables.",
+            maximum=ESCAPES_MAXIMUM,
+        )
     return None
 
 
-def document_excess(document: DocumentNode) -> str | None:
+def document_excess(document: DocumentNode) -> Reason | None:
     """Which limit a document exceeds, before it is validated. A cycle of fragments always exceeds one."""
     fragments = fragments_of(document)
     expansion = Expansion(fragments)
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     fragment_variables = sum(map(variable_uses, fragments.values()))
     if len(operations) * fragment_variables > VARIABLE_USES_MAXIMUM:
-        return (
-            f"The operations of the document use the variables of its fragments more than {VARIABLE_USES_MAXIMUM:,}"
-            " times in all. Send fewer operations in one document."
+        return Reason(
+            "DOCUMENT_VARIABLE_USES",
+            "The operations of the document use the variables of its fragments more than {maximum:,}"
+            " times in all. Send fewer operations in one document.",
+            maximum=VARIABLE_USES_MAXIMUM,
         )
     # Fragments come last: those that the operations reach have been expanded with them.
     for operation in operations:
@@ -149,7 +174,7 @@ class Expansion:
         name = fragment.name.value
         return name in self._spread and self._fragments[name] is fragment
 
-    def add(self, definition: OperationDefinitionNode | FragmentDefinitionNode) -> str | None:
+    def add(self, definition: OperationDefinitionNode | FragmentDefinitionNode) -> Reason | None:
         """Which limit the definition exceeds, together with those added before."""
         schema_values = 0.0
         waiting = [([definition.selection_set], 0.0, 1)]
@@ -160,14 +185,13 @@ class Expansion:
             self.extent += expanded.selections + expanded.comparisons
             schema_values += times * len(expanded.fields)
             if self.extent > EXTENT_MAXIMUM:
-                return (
-                    "The document selects too much at once: expanded with its fragments it has more than "
-                    f"{EXTENT_MAXIMUM:,} selections and comparisons of selections."
-                )
+                return TOO_EXTENSIVE
             if depth > DEPTH_MAXIMUM:
-                return f"The document selects fields more than {DEPTH_MAXIMUM:,} deep."
+                return Reason(
+                    "DOCUMENT_DEPTH", "The document selects fields more than {maximum:,} deep.", maximum=DEPTH_MAXIMUM
+                )
             if schema_values > SCHEMA_VALUES_MAXIMUM:
-                return f"The document selects more than {SCHEMA_VALUES_MAXIMUM:,} values of the schema itself."
+                return TOO_MANY_SCHEMA_VALUES
             for nodes in expanded.fields.values():
                 inner = [node.selection_set for node in nodes if node.selection_set]
                 if inner:
@@ -181,7 +205,7 @@ def introspection_factor(above: float, name: str) -> float:
     return inside * LENGTHS.get(name, 1)
 
 
-def variables_excess(variables: Mapping[str, Any]) -> str | None:
+def variables_excess(variables: Mapping[str, Any]) -> Reason | None:
     """Which limit variables exceed, before they are coerced."""
     count, waiting = len(variables), list(variables.values())
     while waiting and count <= VALUES_MAXIMUM:
@@ -189,4 +213,6 @@ def variables_excess(variables: Mapping[str, Any]) -> str | None:
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         count += len(inner)
         waiting.extend(inner)
-    return f"The variables have more than {VALUES_MAXIMUM:,} values." if count > VALUES_MAXIMUM else None
+    if count <= VALUES_MAXIMUM:
+        return None
+    return Reason("VARIABLES_VALUES", "The variables have more than {maximum:,} values.", maximum=VALUES_MAXIMUM)

@@ -6,18 +6,20 @@ from typing import Any
 import orjson
 from graphql import DocumentNode, OperationDefinitionNode, OperationType
 
+from models.reason import Language
 from schema.execution.cost import OperationCost
 from schema.plan.cache import PlanCache
 
 
 @dataclass(slots=True)
 class Operation:
-    """What a client sends. `name` selects one of the document's operations."""
+    """What a client sends. `name` selects one of the document's operations; `language` is that of messages."""
 
     query: str
     variables: dict[str, Any] = field(default_factory=dict)
     name: str | None = None
     extensions: dict[str, Any] = field(default_factory=dict)
+    language: Language = Language.ENGLISH
 
 
 LABEL_MAXIMUM = 100  # characters
@@ -50,13 +52,14 @@ class PreparedOperation:
     """A parsed operation with the variables of one request. Both are within the limits.
 
     `cost` is how many values the operation produces and reads at most, a value being about 20 bytes of the answer.
-    `extensions` are those of the response.
+    `extensions` are those of the response, and `language` is that of its messages.
     """
 
     parsed: ParsedOperation
     variables: dict[str, Any]
     cost: int
     extensions: dict[str, Any] | None = None
+    language: Language = Language.ENGLISH
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ from graphql.pyutils import RefMap
 from graphql.validation.validate import FragmentNestingVisitor, ValidationAbortedError
 from graphql.validation.validation_context import VariableUsage, VariableUsageVisitor
 
-from schema.execution.limits import ERRORS_MAXIMUM
+from schema.execution.limits import ERRORS_MAXIMUM, TOO_DEEP
 
 # By kind of node, the children to visit. No rule looks at names; fragments have no variables of their own.
 KEYS = {
@@ -62,7 +62,7 @@ def validate(
     except ValidationAbortedError as error:
         errors.append(error)
     except RecursionError:
-        errors.append(GraphQLError("The document is nested too deeply."))
+        errors.append(GraphQLError(TOO_DEEP))
     finally:
         forget_methods(*visitors, together)
     return [without_frames(error) for error in errors]

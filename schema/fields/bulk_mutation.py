@@ -11,14 +11,18 @@ from typing import Annotated, Any, Union
 
 import strawberry
 
+from models.reason import Language
 from resolvers.actions.batch import PORTION, ROWS_MAXIMUM, BatchAction
 from resolvers.actions.context import Outcome
-from resolvers.actions.errors import ActionError, InvalidInput
+from resolvers.actions.errors import ActionError, InputError, InvalidInput
+from resolvers.actions.inputs import too_many
 from schema.fields.mutation import (
     CLIENT_MUTATION_ID,
     EXPECTED_VERSION,
+    ActionSucceeded,
     PerformAction,
     Success,
+    check_mutation_id,
     input_fields,
     make_input,
 )
@@ -53,8 +57,11 @@ class PerformBatch(PerformAction):
     single: PerformAction
 
     async def _arguments(self, values: Any) -> dict[str, Any]:
+        errors = check_mutation_id(values.client_mutation_id)
         if len(values.rows) > ROWS_MAXIMUM:
-            raise InvalidInput("rows", f"At most {ROWS_MAXIMUM:,} rows.")
+            errors.append(InputError("rows", too_many(ROWS_MAXIMUM)))
+        if errors:
+            raise InvalidInput.of(errors)
         rows: list[Any] = []
         for row in values.rows:
             rows.append(self._row(row))
@@ -70,14 +77,14 @@ class PerformBatch(PerformAction):
         expected = getattr(values, "expected_version", None)
         return arguments if expected in (None, strawberry.UNSET) else {**arguments, "expected_version": expected}
 
-    def _success(self, outcome: Outcome) -> BulkSuccess:
+    def _success(self, outcome: Outcome, language: Language) -> BulkSuccess:
         rows, failures = [], 0
         for index, row in enumerate(outcome.results or ()):
             if isinstance(row, Outcome):
                 rows.append(RowOutcome(index, Success(self.single.success, row.rows, row.cursor)))
             else:
                 assert isinstance(row, ActionError)
-                rows.append(RowOutcome(index, errors.Failure(row)))
+                rows.append(RowOutcome(index, errors.Failure(row, language)))
                 failures += 1
         return BulkSuccess(self.success, rows, failures, outcome.cursor)
 
@@ -124,11 +131,10 @@ def success_type(mutation: str, name: str, row_result: Any) -> Any:
         return isinstance(value, BulkSuccess) and value.name == name
 
     body = {
-        "__annotations__": {"results": list[row], "failures": int, "cursor": str},  # type: ignore[valid-type]  # as above
+        "__annotations__": {"results": list[row], "failures": int},  # type: ignore[valid-type]  # as above
         "__module__": __name__,
         "results": strawberry.field(description="The result of each row, in the order of the rows."),
         "failures": strawberry.field(description="Number of rows that failed; they have changed nothing."),
-        "cursor": strawberry.field(description="Cursor of the last event that it logged."),
         "is_type_of": classmethod(is_type_of),
     }
-    return strawberry.type(type(name, (), body), description="The rows that are good are written.")
+    return strawberry.type(type(name, (ActionSucceeded,), body), description="The rows that are good are written.")

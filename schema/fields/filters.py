@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError, checked_text
 from resolvers.sql import authorization
 from resolvers.sql.composition import Join, composed
@@ -41,12 +42,22 @@ class FilterField:
             first, last = self.within[0], self.within[-1]
             raise RequestError(
                 ErrorCode.BAD_INPUT,
-                f"The filter's `{camel(name)}` takes numbers from {first} to {last}, not {unknown[0]}.",
+                Reason(
+                    "FILTER_NUMBER",
+                    "`filter.{field}` takes numbers from {first} to {last}, not {given}.",
+                    field=camel(name),
+                    first=first,
+                    last=last,
+                    given=unknown[0],
+                ),
             )
         by = self.by
         values = value if isinstance(value, list) else [value]
         if self.node is not None:
-            by, values = id_key(NODES[self.node].row), [node_id.key_of(text, self.node) for text in values]
+            by, values = (
+                id_key(NODES[self.node].row),
+                [node_id.filter_key(camel(name), text, self.node) for text in values],
+            )
         elif by is not None:
             values = [checked_text(text) for text in values]
         if by is None:
@@ -159,7 +170,12 @@ def check_branches(filter: Any) -> None:
         if count > BRANCHES_MAXIMUM or level > DEPTH_MAXIMUM:
             raise RequestError(
                 ErrorCode.BAD_INPUT,
-                f"A filter's `or` and `not` may have {BRANCHES_MAXIMUM} filters in all, {DEPTH_MAXIMUM} deep.",
+                Reason(
+                    "FILTER_BRANCHES",
+                    "A filter's `or` and `not` may have {maximum} filters in all, {depth} deep.",
+                    maximum=BRANCHES_MAXIMUM,
+                    depth=DEPTH_MAXIMUM,
+                ),
             )
 
 
@@ -170,13 +186,24 @@ def condition(node: Any, name: str, value: Any, requester: Requester) -> Conditi
         return composed(Join.ANY if name == "or_" else Join.NONE, parts)
     field: FilterField | None = node.filters.get(name)
     if field is None:
-        raise RequestError(ErrorCode.BAD_INPUT, f"The filter's `{camel(name)}` does not apply to {node.__name__}.")
+        raise RequestError(
+            ErrorCode.BAD_INPUT,
+            Reason(
+                "FILTER_UNKNOWN", "`filter.{field}` does not apply to {type}.", field=camel(name), type=node.__name__
+            ),
+        )
     visibility = requester.viewer.visibility
     predicate = field.predicate.visible_to(visibility)
     if predicate is None:
-        raise RequestError(ErrorCode.FORBIDDEN, f"The filter's `{camel(name)}` needs the right to see personal data.")
+        raise RequestError(
+            ErrorCode.FORBIDDEN,
+            Reason("FILTER_PERSONAL", "`filter.{field}` needs the right to see personal data.", field=camel(name)),
+        )
     if not authorization.may_filter_by(predicate, visibility):
-        raise RequestError(ErrorCode.FORBIDDEN, f"The filter's `{camel(name)}` looks into rows that you may not see.")
+        raise RequestError(
+            ErrorCode.FORBIDDEN,
+            Reason("FILTER_HIDDEN", "`filter.{field}` looks into rows that you may not see.", field=camel(name)),
+        )
     return field.condition(name, predicate.for_value(value), value)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
 
-from resolvers.errors import ErrorCode, RequestError, checked_text
+from models.reason import Reason
+from resolvers.errors import READ_NEEDED, ErrorCode, RequestError, checked_text
 from resolvers.sql import authorization
 from schema.execution.context import Context, Record
 from schema.fields.source import (
@@ -54,7 +55,9 @@ class NodesByIds(FieldSource):
     def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Any:
         ids = arguments["ids"]
         if len(ids) > NODES_MAXIMUM:
-            raise RequestError(ErrorCode.BAD_INPUT, f"`ids` may have at most {NODES_MAXIMUM:,}.")
+            raise RequestError(
+                ErrorCode.BAD_INPUT, Reason("IDS_LENGTH", "`ids` may have at most {maximum:,}.", maximum=NODES_MAXIMUM)
+            )
         return [find_node(one, context) for one in ids]
 
     def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
@@ -97,11 +100,12 @@ class Singleton(FieldSource):
 
     async def resolve(self, field: LoadField, parent: Any, context: Context, arguments: dict[str, Any]) -> Record:
         if not authorization.may_read(context.viewer.visibility):
-            raise RequestError(ErrorCode.FORBIDDEN, "The scope `read` is needed.")
+            raise RequestError(ErrorCode.FORBIDDEN, READ_NEEDED)
         record = await context.one(graph_type(field.type).row, 1)
         if record is None:
             raise RequestError(
-                ErrorCode.NO_DISTRICT, "The database has no district yet: seed the demo, or import a register."
+                ErrorCode.NO_DISTRICT,
+                Reason("NO_DISTRICT", "The database has no district yet: seed the demo, or import a register."),
             )
         return record
 
@@ -129,7 +133,7 @@ async def find_node(text: str, context: Context) -> Record | None:
     """The row with a global id; None if there is none that the viewer may see. Raises RequestError for a bad id."""
     name, key = node_id.decode(text)
     if name not in NODES:
-        raise RequestError(ErrorCode.BAD_ID, "Not an id of this graph.")
+        raise node_id.malformed(text)
     node = NODES[name]
     record = await context.one(node.row, key)
     # Events are of several types, and an id is valid for its own type only.

@@ -7,7 +7,7 @@
 import asyncio
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, is_dataclass
 from functools import cache, partial
@@ -22,16 +22,16 @@ from strawberry.types.arguments import StrawberryArgument
 
 from models import lifecycle
 from models.db.database import CommitUncertain
+from models.reason import Language
 from resolvers.actions import runner
 from resolvers.actions.batch import BatchAction
 from resolvers.actions.context import ActionRequest, Outcome, OutcomeRow
-from resolvers.actions.errors import ActionError, InvalidInput
-from resolvers.actions.inputs import UNCHANGED
+from resolvers.actions.errors import ActionError, InputError, InvalidInput
+from resolvers.actions.inputs import UNCHANGED, too_long
 from resolvers.actions.runner import Action
-from resolvers.errors import RequestError
 from schema.execution.context import Context
 from schema.fields.filters import camel
-from schema.fields.input_values import plain_value
+from schema.fields.input_values import ERRORS_MAXIMUM, plain_value
 from schema.fields.references import reference_step
 from schema.fields.source import (
     FieldPlanner,
@@ -89,9 +89,10 @@ class PerformAction(FieldSource):
         """Run the action. Returns a Success, or a Failure for an ActionError."""
         result: Any
         try:
-            result = self._success(await self._run(arguments["input"], context))
+            outcome = await self._run(arguments["input"], context)
+            result = self._success(outcome, context.language)
         except ActionError as error:
-            result = errors.Failure(error)
+            result = errors.Failure(error, context.language)
         except CommitUncertain:
             context.mutations_finished = None
             raise
@@ -100,46 +101,58 @@ class PerformAction(FieldSource):
         await context.renew()
         return result
 
-    def _success(self, outcome: Outcome) -> Any:
+    def _success(self, outcome: Outcome, language: Language) -> Any:
         return Success(self.success, outcome.rows, outcome.cursor)
 
     async def _run(self, values: Any, context: Context) -> Outcome:
         if context.writing is None:
             raise RuntimeError("a mutation without write access")
         arguments = await self._arguments(values)
-        expected = getattr(values, "expected_version", None)
+        expected, mutation_id = getattr(values, "expected_version", None), values.client_mutation_id
         expected = None if expected is strawberry.UNSET else expected
-        mutation_id = self._argument("client_mutation_id", values.client_mutation_id)
-        if isinstance(mutation_id, str) and len(mutation_id) > MUTATION_ID_MAXIMUM:
-            raise InvalidInput("clientMutationId", f"At most {MUTATION_ID_MAXIMUM} characters.")
+        mutation_id = None if mutation_id is strawberry.UNSET else mutation_id
         # Dataclasses, enums and times are serialised by their content, so equal inputs have equal fingerprints.
         text = orjson.dumps([self.name, expected, arguments], default=str, option=orjson.OPT_SORT_KEYS)
         fingerprint = hashlib.sha256(text).hexdigest()
         writing, reader = context.writing, context.reader
-        request = ActionRequest(
-            self.name, arguments, expected, mutation_id or None, fingerprint, announced=writing.announced
-        )
+        request = ActionRequest(self.name, arguments, expected, mutation_id, fingerprint, announced=writing.announced)
         return await runner.run_action(
             writing.database, context.viewer, reader.now, reader.zone, request, self.action, writing.notify
         )
 
     async def _arguments(self, values: Any) -> dict[str, Any]:
-        return self.given(values)
+        return self.given(values, check_mutation_id(values.client_mutation_id))
 
-    def given(self, values: Any) -> dict[str, Any]:
-        """The action's arguments that the client has given. Raises InvalidInput."""
-        arguments = {name: self._argument(name, getattr(values, name)) for name in self.declared}
-        return {name: value for name, value in arguments.items() if value is not strawberry.UNSET}
+    def given(self, values: Any, problems: Sequence[InputError] = ()) -> dict[str, Any]:
+        """The action's arguments that the client has given. Raises InvalidInput with the problems of all fields."""
+        arguments: dict[str, Any] = {}
+        errors = list(problems)
+        for name, declared in self.declared.items():
+            value = getattr(values, name)
+            if value is strawberry.UNSET or (value is None and not null_clears(self.action, name)):
+                continue
+            try:
+                arguments[name] = plain_value(
+                    camel(name), value, declared.node if isinstance(declared, RowId) else None
+                )
+            except InvalidInput as error:
+                errors += error.errors
+        if errors:
+            raise InvalidInput.of(errors[:ERRORS_MAXIMUM])
+        return arguments
 
-    def _argument(self, name: str, value: Any) -> Any:
-        """An argument of the action; UNSET if the action's default applies. Raises InvalidInput."""
-        if value is strawberry.UNSET or (value is None and not null_clears(self.action, name)):
-            return strawberry.UNSET
-        declared = self.declared.get(name)
-        try:
-            return plain_value(camel(name), value, declared.node if isinstance(declared, RowId) else None)
-        except RequestError as error:
-            raise InvalidInput(camel(name), error.message) from None
+
+def check_mutation_id(given: Any) -> list[InputError]:
+    """What is wrong with the client's own id of a call."""
+    if given is strawberry.UNSET or given is None:
+        return []
+    try:
+        plain_value("clientMutationId", given)
+    except InvalidInput as error:
+        return list(error.errors)
+    if len(given) > MUTATION_ID_MAXIMUM:
+        return [InputError("clientMutationId", too_long(MUTATION_ID_MAXIMUM))]
+    return []
 
 
 async def perform_once(context: Context, field: LoadField, arguments: dict[str, Any]) -> Any:
@@ -200,6 +213,11 @@ class WrittenRow(FieldSource):
 
 
 # -- making the types --
+
+
+@strawberry.interface(description="A success of a mutation.")
+class ActionSucceeded:
+    cursor: str = strawberry.field(description="Cursor of the last event that it logged.")
 
 
 def mutation(
@@ -311,11 +329,9 @@ def success_type(name: str, rows: Mapping[str, Any]) -> Any:
         if optional:
             described = "The row as it is now; null if it did not change and you may not read it."
         values[field] = declare_field(WrittenRow(field, optional), described)
-    annotations["cursor"] = str
-    values["cursor"] = strawberry.field(description="Cursor of the last event that it logged.")
 
     def is_type_of(cls: Any, value: Any, info: Any) -> bool:
         return isinstance(value, Success) and value.name == name
 
     body = {"__annotations__": annotations, "__module__": __name__, **values, "is_type_of": classmethod(is_type_of)}
-    return strawberry.type(type(name, (), body), description="Success.")
+    return strawberry.type(type(name, (ActionSucceeded,), body), description="Success.")

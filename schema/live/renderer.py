@@ -1,7 +1,7 @@
 """Renders what a stream sends: executes the subscription's document once for all who share it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +10,13 @@ from graphql import ExecutionResult
 
 import models
 from models.db.outages import is_outage
+from models.reason import Language
 from models.visibility import Visibility
 from resolvers.disclosures import Disclosure
 from schema.build import Graph
 from schema.execution.bounds import ANSWER_LIMIT, Bounds, OperationStopped, Run
 from schema.execution.context import Context, Record
-from schema.execution.errors import format_error
+from schema.execution.errors import format_error, translated
 from schema.execution.paced_executor import execute_by_graphql_core
 from schema.live.request import SubscriptionRequest
 from subscriptions.event_filter import EventFilter
@@ -81,11 +82,30 @@ class EventRenderer:
 def payload(data: Any, errors: list[dict[str, Any]], cursor: str | None) -> bytes:
     """A result as JSON."""
     result: dict[str, Any] = {"data": data}
-    if errors:
-        result["errors"] = errors
     if cursor is not None:
         result["extensions"] = {"cursor": cursor}
-    return orjson.dumps(result)
+    if not errors:
+        return orjson.dumps(result)
+    by_language = {one: orjson.dumps({**result, "errors": translated(errors, one)}) for one in Language}
+    return ErrorPayload(by_language)
+
+
+class ErrorPayload(bytes):
+    """A result with errors, in English. Subscribers with other languages get `by_language`; they share a group."""
+
+    by_language: Mapping[Language, bytes]
+
+    def __new__(cls, by_language: Mapping[Language, bytes]) -> "ErrorPayload":
+        result = super().__new__(cls, by_language[Language.ENGLISH])
+        result.by_language = by_language
+        return result
+
+
+def payload_in(language: Language, payload: bytes) -> bytes:
+    """A payload with its messages in a language; the same object where that makes no difference."""
+    if language is Language.ENGLISH or not isinstance(payload, ErrorPayload):
+        return payload
+    return payload.by_language[language]
 
 
 @dataclass(eq=False)

@@ -16,15 +16,19 @@ from graphql import (
 from graphql.execution.values import get_argument_values, get_variable_values
 from strawberry.types.arguments import convert_arguments
 
+from models.reason import Reason
 from models.visibility import Visibility
 from resolvers.errors import ErrorCode, RequestError
 from schema.build import Graph
 from schema.execution import limits
-from schema.execution.errors import InvalidOperation
+from schema.execution.errors import InvalidOperation, format_error
 from schema.execution.operation import ParsedOperation, PreparedOperation
 from schema.execution.parsing import tokens_of
 from schema.plan.selections import fragments_of, walk
 from schema.subscription import StreamSource
+
+NOT_A_STREAM = Reason("STREAM_NEEDED", "Ask for one of the streams of Subscription.")
+NOT_ONE_STREAM = Reason("ONE_STREAM_NEEDED", "A subscription selects one stream, without directives on it.")
 
 # By parsed subscription, its text and the variables that its key leaves out.
 SHAPES: WeakKeyDictionary[ParsedOperation, tuple[str, frozenset[str]]] = WeakKeyDictionary()
@@ -57,14 +61,14 @@ def subscription_request(graph: Graph, operation: PreparedOperation, visibility:
         hide_suggestions=not operation.parsed.suggestions,
     )
     if isinstance(values, list):
-        code = {"extensions": {"code": ErrorCode.BAD_VARIABLES.value}}
-        raise InvalidOperation(ErrorCode.BAD_VARIABLES, [{**error.formatted, **code} for error in values])
+        errors = [format_error(error, ErrorCode.BAD_VARIABLES) for error in values]
+        raise InvalidOperation(ErrorCode.BAD_VARIABLES, errors)
     node = root_field(document, definition)
     root = graph._schema.subscription_type
     assert root is not None
     graph_field = root.fields.get(node.name.value)
     if graph_field is None:
-        raise RequestError(ErrorCode.BAD_DOCUMENT, "Ask for one of the streams of Subscription.")
+        raise RequestError(ErrorCode.BAD_DOCUMENT, NOT_A_STREAM)
     declaration = graph_field.extensions["strawberry-definition"]
     arguments = convert_arguments(
         get_argument_values(graph_field, node, values),
@@ -86,7 +90,7 @@ def root_field(document: DocumentNode, operation: OperationDefinitionNode) -> Fi
     selections = walk([operation.selection_set], fragments_of(document))
     root = next((node for node, _ in selections if isinstance(node, FieldNode)), None)
     if root is None or root.directives:
-        raise RequestError(ErrorCode.BAD_DOCUMENT, "A subscription selects one stream, without directives on it.")
+        raise RequestError(ErrorCode.BAD_DOCUMENT, NOT_ONE_STREAM)
     return root
 
 

@@ -8,15 +8,16 @@ from functools import partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from models.db.database import Database
+from models.reason import Reason
 from models.visibility import PERSONAL_DATA, Role, Scope, Viewer, Visibility
 from resolvers.disclosures import Disclosure, is_kept
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import READ_NEEDED, TOKEN_NEEDED, ErrorCode, RequestError
 from resolvers.sql.readers import OperationReader
 from schema.execution.context import Context
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
 from schema.live.renderer import EventRenderer, EventTopic
-from schema.live.request import SubscriptionRequest, subscription_request
+from schema.live.request import NOT_A_STREAM, SubscriptionRequest, subscription_request
 from schema.live.sources import PortraitScope, PortraitSource, PositionSource, SourceContext, Wait, wait
 from schema.subscription import EventStream, PortraitStream, PositionStream
 from subscriptions.event_filter import EventFilter
@@ -30,6 +31,10 @@ Arguments = dict[str, Any]  # of a subscription's root
 Disclosed = OrderedDict[tuple[Hashable, int], frozenset[Disclosure]]
 # More than the renderings that the feed keeps (RENDERED_BYTES / OVERHEAD there), so that each of them is here.
 DISCLOSED_MAXIMUM = 20_000
+
+POSITIONS_HIDDEN = Reason("POSITIONS_HIDDEN", "Enterprises may not see positions.")
+STREAM_FAILED = Reason("STREAM_FAILED", "The stream failed. Subscribe again after the last cursor.")
+PORTRAIT_HIDDEN = Reason("PORTRAIT_HIDDEN", "The portrait does not exist, or you may not see it.")
 
 
 @runtime_checkable
@@ -88,10 +93,10 @@ class LiveStreams:
         `resume` is a cursor from the transport; it takes precedence over the argument `after`. Raises RequestError.
         """
         if viewer is None:
-            raise RequestError(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")
+            raise RequestError(ErrorCode.UNAUTHENTICATED, TOKEN_NEEDED)
         visibility = viewer.visibility
         if visibility.role is Role.INTEGRATOR and Scope.READ not in visibility.scopes:
-            raise RequestError(ErrorCode.FORBIDDEN, "The scope `read` is needed.")
+            raise RequestError(ErrorCode.FORBIDDEN, READ_NEEDED)
         request = subscription_request(self._executor.graph, operation, visibility)
         match request.stream:
             case EventStream() as stream:
@@ -101,16 +106,16 @@ class LiveStreams:
             case PortraitStream() as stream:
                 scope = PortraitScope(*stream.scope(request.arguments))
                 if not await self._read(visibility, lambda reader, _: scope.visible(Context(reader)), {}):
-                    raise RequestError(ErrorCode.FORBIDDEN, "The portrait does not exist, or you may not see it.")
+                    raise RequestError(ErrorCode.FORBIDDEN, PORTRAIT_HIDDEN)
                 portrait = PortraitSource(self._sources, self.renderer(request), scope, viewer.identity)
                 return PreparedStateStream(self, request, viewer.identity, portrait)
             case PositionStream() as stream:
                 if visibility.role is Role.ENTERPRISE:
-                    raise RequestError(ErrorCode.FORBIDDEN, "Enterprises may not see positions.")
+                    raise RequestError(ErrorCode.FORBIDDEN, POSITIONS_HIDDEN)
                 zone = await self._read(visibility, stream.zone, request.arguments)
                 positions = PositionSource(self._sources, self.renderer(request), zone, viewer.identity)
                 return PreparedStateStream(self, request, viewer.identity, positions)
-        raise RequestError(ErrorCode.BAD_DOCUMENT, "Ask for one of the streams of Subscription.")
+        raise RequestError(ErrorCode.BAD_DOCUMENT, NOT_A_STREAM)
 
     async def _read(
         self, visibility: Visibility, read: Callable[[OperationReader, Arguments], Awaitable[T]], arguments: Arguments
@@ -129,7 +134,7 @@ class LiveStreams:
         try:
             return await self._log.resume_at(cursor, self._retention, self._clock())
         except CursorRefused as error:
-            raise RequestError(ErrorCode(error.code), error.message) from None
+            raise RequestError(ErrorCode(error.code), error.reason) from None
 
     def renderer(self, request: SubscriptionRequest) -> EventRenderer:
         planned = partial(self._executor.event_data, request.operation, Viewer(request.visibility))

@@ -94,7 +94,7 @@ class LogRequest:
         try:
             numbers = {name: (state.number(cursor),) for name, cursor in self.cursors.items()}
         except CursorRefused as error:
-            raise RequestError(ErrorCode(error.code), error.message) from None
+            raise RequestError(ErrorCode(error.code), error.reason) from None
         return replace(self.page, after=numbers.get("after"), before=numbers.get("before"))
 
 

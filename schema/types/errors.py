@@ -4,6 +4,7 @@ from typing import Any
 
 import strawberry
 
+from models.reason import Language, Reason
 from resolvers.actions import errors
 from schema.execution.context import Context
 from schema.fields.references import ref, reference_step
@@ -21,17 +22,59 @@ from schema.plan.steps import ScalarStep, Step
 from schema.types import lazy, node_id
 
 
+@strawberry.type(description="Parameter of a reason.")
+class ReasonParameter:
+    name: str = strawberry.field(description="Name, as the list of reasons has it.")
+    value: str = strawberry.field(description="Value; a number in decimal digits, a list with commas.")
+
+
 @strawberry.interface(description="A failure of a mutation; nothing was changed.")
 class Problem:
-    message: str = strawberry.field(description="What went wrong, for people to read.")
+    message: str = strawberry.field(
+        description="What went wrong, for people to read; in Chinese or English, as the request asks for."
+    )
+    reason: str = strawberry.field(
+        description="Stable code of the reason, such as ROLE_FORBIDDEN (docs/reference/errors.md)."
+    )
+    parameters: list[ReasonParameter] = strawberry.field(description="Values that the message names.")
+
+
+@strawberry.type(description="What is wrong with one field of an input.")
+class InputError:
+    field: str = strawberry.field(
+        description="Path of the field within the input; items of lists count from 0, as in `findings.1.deadline`."
+    )
+    message: str = strawberry.field(description="What is wrong, for people to read.")
+    reason: str = strawberry.field(description="Stable code of the reason, such as TIME_PAST.")
+    parameters: list[ReasonParameter] = strawberry.field(description="Values that the message names.")
 
 
 class Failure:
-    """An ActionError as a plain value, because graphql-core treats a returned exception as raised."""
+    """An ActionError as a plain value, because graphql-core treats a returned exception as raised.
 
-    def __init__(self, error: errors.ActionError) -> None:
+    The messages are in this language.
+    """
+
+    def __init__(self, error: errors.ActionError, language: Language) -> None:
         self.__dict__.update(vars(error))
         self.error_class = type(error)
+        self.message, self.reason = error.reason.text(language), error.reason.code
+        self.parameters = parameters_of(error.reason)
+        if isinstance(error, errors.InvalidInput):
+            self.errors = [
+                InputError(
+                    field=field, message=reason.text(language), reason=reason.code, parameters=parameters_of(reason)
+                )
+                for field, reason in error.errors
+            ]
+            self.field = ".".join(name for name in error.errors[0].field.split(".") if not name.isdigit())
+
+
+def parameters_of(reason: Reason) -> list[ReasonParameter]:
+    return [
+        ReasonParameter(name=name, value=", ".join(value) if isinstance(value, list) else str(value))
+        for name, value in reason.parameters.items()
+    ]
 
 
 class Missing(FieldSource):
@@ -85,9 +128,15 @@ class Forbidden(Problem):
 
 @failure_of(errors.InvalidInput)
 class InvalidInput(Problem):
-    """A field of the input is not acceptable."""
+    """Fields of the input are not acceptable."""
 
-    field: str = strawberry.field(description="Path of the field within the input, such as `findings.deadline`.")
+    errors: list[InputError] = strawberry.field(
+        description="What is wrong with which field, at most 100; the message and reason above are those of the first."
+    )
+    field: str = strawberry.field(
+        description="Path of the first field within the input, without indexes of lists, such as `findings.deadline`.",
+        deprecation_reason="Use `errors`, which has all fields.",
+    )
 
 
 @failure_of(errors.IllegalTransition)

@@ -8,6 +8,7 @@ import strawberry
 
 import models
 from models import EventKind, RiskGrade, Role, Subject
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError, checked_text
 from resolvers.queries import timeline
 from resolvers.sql.named_rows import (
@@ -307,12 +308,19 @@ def requested_events(update_filter: UpdateFilter | None) -> RequestedEvents:
     named: dict[str, NamedRows] = {}
     for field, node in EVENT_PLACES.items():
         if (values := getattr(update_filter, field)) or values == []:
-            keys = tuple(node_id.key_of(value, node) for value in values)
+            keys = tuple(node_id.filter_key(field, value, node) for value in values)
             named[field] = NamedRows(id_key(NODES[node].row), keys)
     for field, by in EVENT_CODES.items():
+        camel_codes = f"{field[:-1]}Codes"
         if (codes := getattr(update_filter, f"{field[:-1]}_codes")) or codes == []:
             if field in named:
-                raise RequestError(ErrorCode.BAD_INPUT, f"Give either `{field}` or `{field[:-1]}Codes`, not both.")
+                reason = Reason(
+                    "IDS_AND_CODES",
+                    "Give either `{field}` or `{codes}`, not both.",
+                    field=field,
+                    codes=camel_codes,
+                )
+                raise RequestError(ErrorCode.BAD_INPUT, reason)
             named[field] = NamedRows(by, tuple(checked_text(code) for code in codes))
     event_filter = EventFilter(
         kinds=frozenset(update_filter.kinds) if update_filter.kinds or update_filter.kinds == [] else None,

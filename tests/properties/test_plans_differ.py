@@ -133,7 +133,7 @@ async def test_an_event_is_rendered_the_same_with_and_without_a_plan(comparison:
                 for executor in (comparison.planned, comparison.plain)
             ]
             served += plans.served > before
-            by_plan, by_core = map(orjson.loads, rendered)
+            by_plan, by_core = (orjson.loads(bytes(each)) for each in rendered)
             if "errors" not in by_core:
                 assert rendered[0] == rendered[1], query
             else:

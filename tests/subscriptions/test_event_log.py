@@ -150,7 +150,7 @@ def test_a_cursor_that_cannot_be_resumed_from_is_refused(cursor: str, code: str)
     with pytest.raises(event_log.CursorRefused) as refused:
         event_log.LogState(EPOCH, 42).number(cursor)
     assert refused.value.code == code
-    assert refused.value.message
+    assert refused.value.reason
 
 
 async def test_each_database_has_an_epoch_of_its_own(database: Database) -> None:

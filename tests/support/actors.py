@@ -27,7 +27,7 @@ HOUR = dt.timedelta(hours=1)
 PROBLEMS = {
     "NotFound": "missing",
     "Forbidden": "",
-    "InvalidInput": "field",
+    "InvalidInput": "field errors { field reason message parameters { name value } }",
     "IllegalTransition": "currentStatus wanted legal",
     "Conflict": "currentVersion row: current { __typename id }",
     "StockExhausted": "available item { id }",
@@ -61,7 +61,8 @@ def document(graph: Graph, mutation: str, selection: str = "") -> str:
         of = get_named_type(field.type)
         shown.append(name if is_leaf_type(of) else f"{name} {{ {' '.join(n for n in SHOWN if n in of.fields)} }}")
     capital = mutation[0].upper() + mutation[1:]
-    failures = [f"... on {p.name} {{ message {PROBLEMS[p.name]} }}" for p in problems]
+    common = "message reason parameters { name value }"
+    failures = [f"... on {p.name} {{ {common} {PROBLEMS[p.name]} }}" for p in problems]
     return (
         f"mutation($input: {capital}Input!) {{ {mutation}(input: $input) {{ __typename {' '.join(failures)}"
         f" ... on {success.name} {{ {selection or ' '.join(shown)} }} }} }}"

@@ -9,7 +9,7 @@ import pytest
 import structlog.testing
 
 from models.visibility import Role, Viewer, Visibility
-from resolvers.errors import ErrorCode, RequestError, ThrottledError
+from resolvers.errors import NOT_A_TOKEN, ErrorCode, RequestError, ThrottledError
 from schema.execution import pace
 from tests.support.patience import PATIENCE
 from tests.support.redis_server import redis
@@ -40,7 +40,7 @@ class Authenticator:
     async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
         self.looked_at += 1
         if credentials is None or credentials.secret != "good":
-            raise RequestError(ErrorCode.UNAUTHENTICATED, "no")
+            raise RequestError(ErrorCode.UNAUTHENTICATED, NOT_A_TOKEN)
         self.known = True
         return Viewer(Visibility(Role.COMMANDER), subject="good")
 

@@ -9,7 +9,7 @@ import pytest
 
 from resolvers.evidence.uploads import ORPHAN_AGE
 from web.cli import app
-from web.graphql import close_codes
+from web.graphql import close_codes, socket_messages
 from web.graphql.negotiation import EVENTS
 from web.settings import ROOT, Settings
 
@@ -35,7 +35,7 @@ def test_the_reference_has_every_close_code() -> None:
         f"{close_codes.INIT_SECONDS:.0f} seconds",
         f"{close_codes.DRAIN_SECONDS:.0f} seconds",
         f"{close_codes.PING_SECONDS:.0f} seconds",
-        f"{close_codes.ID_MAXIMUM} characters",
+        f"{socket_messages.ID_MAXIMUM} characters",
         EVENTS,
     ],
 )

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from models import Account, Role, Viewer
 from models.db.database import Database
+from models.reason import Reason
 from resolvers.accounts.audit import Actor
 from resolvers.accounts.records import (
     AccountRole,
@@ -21,7 +22,7 @@ from resolvers.accounts.records import (
     fold_name,
     list_accounts,
 )
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import COMMANDERS_ONLY, SIGN_IN_FIRST, ErrorCode, RequestError
 from web.admission import Admission, host_of
 from web.auth.json_api import Body, Text, answer, endpoint, read_body
 from web.auth.own_account import client_of, key_of
@@ -93,7 +94,7 @@ class AccountEndpoints:
     async def change(self, request: Request) -> Response:
         actor, body = await self._commander(request), await read_body(request, ChangesBody)
         if body.role is None and (body.inspector is not None or body.enterprise is not None):
-            raise RequestError(ErrorCode.BAD_INPUT, "Send `role` too.")
+            raise RequestError(ErrorCode.BAD_INPUT, Reason("ROLE_NEEDED", "Send `role` too."))
         changes = Changes(
             full_name=None if body.full_name is None else check_full_name(body.full_name),
             role=None if body.role is None else account_role(body.role, body.inspector, body.enterprise),
@@ -111,9 +112,9 @@ class AccountEndpoints:
 def require_commander(viewer: Viewer | None) -> Viewer:
     """Raises RequestError unless the viewer is a commander."""
     if viewer is None:
-        raise RequestError(ErrorCode.UNAUTHENTICATED, "Sign in first.")
+        raise RequestError(ErrorCode.UNAUTHENTICATED, SIGN_IN_FIRST)
     if viewer.role is not Role.COMMANDER:
-        raise RequestError(ErrorCode.FORBIDDEN, "Only a commander manages accounts.")
+        raise RequestError(ErrorCode.FORBIDDEN, COMMANDERS_ONLY)
     return viewer
 
 
@@ -122,7 +123,9 @@ def account_role(role: str, inspector: str | None, enterprise: str | None) -> Ac
     try:
         return AccountRole(kind=Role[role], inspector=inspector, enterprise=enterprise)
     except KeyError:
-        raise RequestError(ErrorCode.BAD_INPUT, "`role` is COMMANDER, INSPECTOR, ENTERPRISE or WALL.") from None
+        raise RequestError(
+            ErrorCode.BAD_INPUT, Reason("ROLE_UNKNOWN", "`role` is COMMANDER, INSPECTOR, ENTERPRISE or WALL.")
+        ) from None
 
 
 def account_json(account: Account) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
+from models.reason import Reason
 from resolvers.accounts.logins import ABSOLUTE
 from resolvers.errors import ErrorCode, RequestError
 from web.auth.credentials import COOKIES
@@ -31,7 +32,10 @@ class Cookies:
         if scheme == "http" and "origin" in request.headers and self.is_secure(request):
             raise RequestError(
                 ErrorCode.FORBIDDEN,
-                "Signing in needs HTTPS. For a closed network without it there is HUHANG_INSECURE_COOKIES.",
+                Reason(
+                    "HTTPS_NEEDED",
+                    "Signing in needs HTTPS. For a closed network without it there is HUHANG_INSECURE_COOKIES.",
+                ),
             )
 
     def sign_in(self, request: Request, response: Response, secret: str) -> None:

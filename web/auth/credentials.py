@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import AUTHORIZATION_NEEDED, NOT_A_TOKEN, ErrorCode, RequestError
 
 # The first is the name where the connection is encrypted: browsers take it from the server itself only. The second is
 # for a demo, or a network without encryption.
@@ -35,9 +35,9 @@ def bearer(authorization: str) -> Credentials:
     scheme, _, token = authorization.partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
-        raise RequestError(ErrorCode.UNAUTHENTICATED, "Send `Authorization: Bearer <token>`.")
+        raise RequestError(ErrorCode.UNAUTHENTICATED, AUTHORIZATION_NEEDED)
     if len(token) > SECRET_MAXIMUM:
-        raise RequestError(ErrorCode.UNAUTHENTICATED, "This is not a token of this server.")
+        raise RequestError(ErrorCode.UNAUTHENTICATED, NOT_A_TOKEN)
     return Credentials("bearer", token)
 
 

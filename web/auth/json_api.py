@@ -11,11 +11,15 @@ from pydantic.alias_generators import to_camel
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from models.db.outages import is_outage
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.errors import format_error, request_errors
-from web.graphql.negotiation import is_json
+from web.graphql.negotiation import JSON, is_json
+from web.graphql.request import BODY_CUT, JSON_NEEDED, NOT_JSON, body_too_long
+from web.graphql.response import HttpResponse, error_response
 
 BODY_MAXIMUM = 16_384  # bytes
 NO_STORE = {"cache-control": "no-store"}
@@ -35,7 +39,7 @@ STATUS = {
 
 KEY_MAXIMUM = 2**31 - 1
 
-Handler = Callable[[Any, Request], Awaitable[Response]]
+Handler = Callable[[Any, Request], Awaitable[ASGIApp]]
 
 
 class KeyConvertor(Convertor[int]):
@@ -82,26 +86,28 @@ async def read_body(request: Request, shape: type[BodyOf]) -> BodyOf:
     Only JSON is taken: a form of another site can send text, but no JSON without a preflight that no server answers.
     """
     if not is_json(request.headers.get("content-type", "").encode()):
-        raise RequestError(ErrorCode.UNSUPPORTED_TYPE, "Send the request as application/json, in UTF-8.")
+        raise RequestError(ErrorCode.UNSUPPORTED_TYPE, JSON_NEEDED)
     body = bytearray()
     try:
         async for chunk in request.stream():
             body += chunk
             if len(body) > BODY_MAXIMUM:
-                raise RequestError(ErrorCode.TOO_LARGE, f"The body is longer than {BODY_MAXIMUM:,} bytes.")
+                raise RequestError(ErrorCode.TOO_LARGE, body_too_long(BODY_MAXIMUM))
         return shape.model_validate(orjson.loads(body))
     except ClientDisconnect:
-        raise RequestError(ErrorCode.BAD_REQUEST, "The body ended early.") from None
+        raise RequestError(ErrorCode.BAD_REQUEST, BODY_CUT) from None
     except orjson.JSONDecodeError:
-        raise RequestError(ErrorCode.BAD_REQUEST, "The body is not JSON.") from None
+        raise RequestError(ErrorCode.BAD_REQUEST, NOT_JSON) from None
     except ValidationError as error:
         known = {field.alias or name for name, field in shape.model_fields.items()}
         wrong = {str(e["loc"][0]) for e in error.errors() if e["loc"]}
-        named = ", ".join(f"`{name}`" for name in sorted(wrong & known))
-        message = (
-            f"Missing or wrong: {named}." if named else "The body is not an object of the fields that belong here."
-        )
-        raise RequestError(ErrorCode.BAD_INPUT, message) from None
+        raise RequestError(ErrorCode.BAD_INPUT, wrong_fields(sorted(wrong & known))) from None
+
+
+def wrong_fields(names: list[str]) -> Reason:
+    if names:
+        return Reason("FIELDS_WRONG", "Missing or wrong: {fields}.", fields=[f"`{name}`" for name in names])
+    return Reason("BODY_FIELDS", "The body is not an object of the fields that belong here.")
 
 
 def answer(value: object, status: int = 200) -> Response:
@@ -112,24 +118,25 @@ def no_content() -> Response:
     return Response(status_code=204, headers=NO_STORE)
 
 
-def error_answer(error: RequestError) -> Response:
-    response = answer({"errors": request_errors(error)}, STATUS.get(error.code, 400))
+def error_answer(error: RequestError) -> HttpResponse:
+    """The response to a request that was refused, in its own language."""
+    headers = dict(NO_STORE)
     if error.retry_after is not None:
-        response.headers["retry-after"] = str(error.retry_after)
-    return response
+        headers["retry-after"] = str(error.retry_after)
+    return error_response(request_errors(error), JSON, STATUS.get(error.code, 400), headers)
 
 
 def endpoint(handler: Handler) -> Handler:
     """A method that answers a request; what it raises becomes the answer, masked where it is unexpected."""
 
     @functools.wraps(handler)
-    async def respond(self: Any, request: Request) -> Response:
+    async def respond(self: Any, request: Request) -> ASGIApp:
         try:
             return await handler(self, request)
         except RequestError as error:
             return error_answer(error)
         except Exception as error:  # the client gets a masked error, and the log the details
             masked = format_error(GraphQLError("", original_error=error))
-            return answer({"errors": [masked]}, 503 if is_outage(error) else 500)
+            return error_response([masked], JSON, 503 if is_outage(error) else 500, NO_STORE)
 
     return respond

@@ -10,10 +10,11 @@ from starlette.routing import Route
 
 from models import AccountEventKind
 from models.db.database import Database
+from models.reason import Reason
 from resolvers.accounts.audit import account_actor
 from resolvers.accounts.logins import Client, CurrentLogin, end_login, find_login, hash_secret, list_logins
 from resolvers.accounts.records import any_account
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import SIGN_IN_FIRST, ErrorCode, RequestError
 from web.admission import Admission, host_of
 from web.auth import totp
 from web.auth.cookies import Cookies
@@ -99,7 +100,7 @@ class OwnAccountEndpoints:
     async def _required(self, request: Request) -> CurrentLogin:
         login = await self._login(request)
         if login is None:
-            raise RequestError(ErrorCode.UNAUTHENTICATED, "Sign in first.")
+            raise RequestError(ErrorCode.UNAUTHENTICATED, SIGN_IN_FIRST)
         return login
 
     async def _session(self, login: CurrentLogin | None) -> dict[str, Any]:
@@ -180,7 +181,7 @@ class OwnAccountEndpoints:
         actor = account_actor(current.account_id, client_of(request).address)
         login_id, kind = key_of(request), AccountEventKind.LOGIN_ENDED
         if not await end_login(self._database, current.account_id, login_id, actor, now, kind):
-            raise RequestError(ErrorCode.NOT_FOUND, "You have no such sign-in.")
+            raise RequestError(ErrorCode.NOT_FOUND, Reason("LOGIN_UNKNOWN", "You have no such sign-in."))
         return no_content()
 
     # -- password and TOTP --

@@ -12,6 +12,7 @@ from typing import TypeVar
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 
 # One hash takes about 150 ms and 32 MiB, more than OWASP's least (19 MiB, 2 passes). So two at once take 64 MiB.
@@ -60,7 +61,11 @@ class Passwords:
 
     async def _run(self, work: Callable[[], Value]) -> Value:
         if not self._places.acquire(blocking=False):
-            raise RequestError(ErrorCode.TOO_MANY, "Too many people are signing in: try again.", retry_after=2)
+            raise RequestError(
+                ErrorCode.TOO_MANY,
+                Reason("SIGN_INS_AT_ONCE", "Too many people are signing in: try again."),
+                retry_after=2,
+            )
         future = self._threads.submit(work)
         # Not when the caller stops waiting, for a thread does not stop with it.
         future.add_done_callback(lambda _: self._places.release())
@@ -82,17 +87,17 @@ def check_strength(password: str, name: str) -> None:
         raise RequestError(ErrorCode.WEAK_PASSWORD, reason)
 
 
-def weakness(password: str, name: str) -> str | None:
+def weakness(password: str, name: str) -> Reason | None:
     """Why a password is weak, for the person who chose it."""
     if len(password) < MINIMUM:
-        return f"A password needs at least {MINIMUM} characters."
+        return Reason("PASSWORD_LENGTH", "A password needs at least {minimum} characters.", minimum=MINIMUM)
     folded = password.casefold()
     letters = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", folded)
     if name in (folded, folded[::-1], letters, letters[::-1]):
-        return "The password is the name."
+        return Reason("PASSWORD_IS_NAME", "The password is the name.")
     repeated = folded in (folded * 2)[1:-1]
     if repeated or letters in COMMON or folded in COMMON or _is_row(folded) or MOBILE_NUMBER.fullmatch(folded):
-        return "The password is one of those that are guessed first."
+        return Reason("PASSWORD_COMMON", "The password is one of those that are guessed first.")
     return None
 
 

@@ -13,6 +13,7 @@ from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
 
 from models.db.database import Database
+from models.reason import Reason
 from models.visibility import Role, Scope
 from resolvers.accounts.provider import provided_account
 from resolvers.accounts.records import find_account_of_provider
@@ -30,7 +31,7 @@ TIMEOUT = 5  # seconds
 FRESH = dt.timedelta(hours=1)  # keys are read again after this long
 AGAIN = dt.timedelta(minutes=1)  # an unknown key makes them be read again, but not more often than this
 LEEWAY = 60  # seconds that two clocks may differ when a token is new
-NO_TOKEN = "This is not a token of this server or of its identity provider."
+NO_TOKEN = Reason("NOT_A_TOKEN_OR_OF_PROVIDER", "This is not a token of this server or of its identity provider.")
 
 
 class ProviderTokens:
@@ -118,13 +119,15 @@ class TokenProvider:
             return Identified(None, program(claims, expires_at))
         person = None if role is None else self._mapping.person(self._tokens.issuer, claims)
         if role is None or person is None:
-            raise RequestError(ErrorCode.UNAUTHENTICATED, "The token gives its holder no role here.")
+            raise RequestError(
+                ErrorCode.UNAUTHENTICATED, Reason("TOKEN_WITHOUT_ROLE", "The token gives its holder no role here.")
+            )
         account = await find_account_of_provider(self._database, person.issuer, person.subject)
         if account is None or (account.role is not role and account.disabled_at is None):
             try:
                 account = await provided_account(self._database, person, None, self._clock())
             except RequestError as error:
-                raise RequestError(ErrorCode.UNAUTHENTICATED, error.message) from None
+                raise RequestError(ErrorCode.UNAUTHENTICATED, error.reason) from None
         return Identified(Proof("account", str(account.id)), Claims(role, expires_at))
 
 

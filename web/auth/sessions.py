@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from models.db.database import Database
+from models.reason import Reason
 from models.visibility import Role, Scope, Viewer
 from resolvers.accounts.logins import hash_secret
 from resolvers.errors import ErrorCode, RequestError
@@ -25,10 +26,10 @@ CACHE_SIZE = 1_000
 FRESH = dt.timedelta(seconds=30)
 POLL_SECONDS = 1.0
 REGISTER = ("inspector", "enterprise")
-SIGNED_OUT = "This sign-in has ended: sign in again."
-REVOKED = "This token has been revoked."
-DEMO_ONLY = "This token is for demo mode: it was not issued by this server."
-HOLDER_GONE = "The holder of this token is not in the register."
+SIGNED_OUT = Reason("SIGNED_OUT", "This sign-in has ended: sign in again.")
+REVOKED = Reason("TOKEN_REVOKED", "This token has been revoked.")
+DEMO_ONLY = Reason("TOKEN_OF_DEMO", "This token is for demo mode: it was not issued by this server.")
+HOLDER_GONE = Reason("HOLDER_GONE", "The holder of this token is not in the register.")
 
 
 class Session:
@@ -252,7 +253,7 @@ def of_register(identified: Identified | None) -> bool:
     return identified is not None and identified.proof is not None and identified.proof.kind in REGISTER
 
 
-def refusal(identified: Identified) -> str:
+def refusal(identified: Identified) -> Reason:
     """Why the database does not confirm credentials."""
     kind = "" if identified.proof is None else identified.proof.kind
     return {"token": REVOKED, "login": SIGNED_OUT}.get(kind, HOLDER_GONE)

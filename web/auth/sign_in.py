@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from models import Account, Role
 from models.db.database import Database
+from models.reason import Reason
 from resolvers.accounts import own, records
 from resolvers.accounts.audit import Actor, account_actor
 from resolvers.accounts.logins import Client, CurrentLogin
@@ -15,7 +16,7 @@ from web.auth.cipher import Cipher
 from web.auth.passwords import Passwords, check_strength, one_time_password
 
 # One message for every reason, so that nobody learns which names have accounts.
-BAD_CREDENTIALS = "Name or password is wrong."
+BAD_CREDENTIALS = Reason("BAD_CREDENTIALS", "Name or password is wrong.")
 SETUP_VALID = dt.timedelta(hours=1)
 SETUP = "setup"
 
@@ -65,7 +66,9 @@ class PasswordSignIn:
             return None
         if code is None:
             await self._take_back(attempt)
-            raise RequestError(ErrorCode.CODE_NEEDED, "This account has TOTP: send its code too.")
+            raise RequestError(
+                ErrorCode.CODE_NEEDED, Reason("TOTP_NEEDED", "This account has TOTP: send its code too.")
+            )
         now = self._clock()
         secret = self._cipher.decrypt(account.totp_secret or "", now)
         step = None if secret is None else totp.time_step(secret, code, now)
@@ -100,7 +103,9 @@ class PasswordSignIn:
         await self.confirm(login, current, client)
         check_strength(new, login.name)
         if new == current:
-            raise RequestError(ErrorCode.WEAK_PASSWORD, "The new password is the old one.")
+            raise RequestError(
+                ErrorCode.WEAK_PASSWORD, Reason("PASSWORD_UNCHANGED", "The new password is the old one.")
+            )
         password_hash = await self._passwords.hash(new)
         return await own.change_password(self._database, login.account_id, password_hash, client, self._clock())
 
@@ -161,7 +166,10 @@ class PasswordSignIn:
         """Make the first account, a commander, and sign in; returns the secret for the cookie. Raises RequestError."""
         now = self._clock()
         if self._cipher.decrypt(key, now, valid=SETUP_VALID) != SETUP:
-            raise RequestError(ErrorCode.FORBIDDEN, "This address has expired: restart the server for a new one.")
+            raise RequestError(
+                ErrorCode.FORBIDDEN,
+                Reason("SETUP_EXPIRED", "This address has expired: restart the server for a new one."),
+            )
         new = records.NewAccount(
             name=records.fold_name(name),
             full_name=records.check_full_name(full_name),
@@ -171,7 +179,7 @@ class PasswordSignIn:
         whole = _with_password(new, await self._passwords.hash(password), must_change=False)
         account = await records.create_first_account(self._database, whole, Actor(SETUP, client.address), now)
         if account is None:
-            raise RequestError(ErrorCode.FORBIDDEN, "There is an account already: sign in.")
+            raise RequestError(ErrorCode.FORBIDDEN, Reason("SETUP_DONE", "There is an account already: sign in."))
         return await own.complete_sign_in(self._database, own.SignIn(account.id, client, SETUP), now)
 
 

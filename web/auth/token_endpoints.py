@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from models.db.database import Database
+from models.reason import Reason
 from models.visibility import Role, Scope
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.tokens import ListedToken, NewToken, issue_token, list_tokens, revoke_token
@@ -61,7 +62,9 @@ class TokenEndpoints:
     async def revoke(self, request: Request) -> Response:
         revoked_by, key = await commander(self._admission, request), request.path_params["id"]
         if not await revoke_token(self._database, key, revoked_by.identity, self._clock()):
-            raise RequestError(ErrorCode.NOT_FOUND, "There is no such token, or it has ended already.")
+            raise RequestError(
+                ErrorCode.NOT_FOUND, Reason("TOKEN_UNKNOWN", "There is no such token, or it has ended already.")
+            )
         return no_content()
 
 
@@ -78,8 +81,11 @@ def new_token(body: NewTokenBody) -> NewToken:
             scopes=frozenset(Scope(scope) for scope in body.scopes or ()),
         )
     except (KeyError, ValueError):
-        message = "`role` is a role such as WALL, `scopes` are scopes such as read, `ttl` is a time such as 30d."
-        raise RequestError(ErrorCode.BAD_INPUT, message) from None
+        reason = Reason(
+            "TOKEN_FIELDS",
+            "`role` is a role such as WALL, `scopes` are scopes such as read, `ttl` is a time such as 30d.",
+        )
+        raise RequestError(ErrorCode.BAD_INPUT, reason) from None
 
 
 def listed_json(listed: ListedToken) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, OctKey
 
 from models.private_files import make_private, private_folder
+from models.reason import Reason
 from models.token import Token
 from models.visibility import Role, Scope
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import NOT_A_TOKEN, ErrorCode, RequestError
 from resolvers.queries.holders import identity_of
 from resolvers.tokens import TTL_MAXIMUM
 from web.auth.keys import Purpose, Secrets
@@ -81,11 +82,11 @@ class Tokens:
                 raise ValueError
             claims, not_before = _claims(payload), _time(payload.get("nbf", 0))
         except (JoseError, ValueError, TypeError, KeyError, OverflowError, OSError):
-            raise RequestError(ErrorCode.UNAUTHENTICATED, "This is not a token of this server.") from None
+            raise RequestError(ErrorCode.UNAUTHENTICATED, NOT_A_TOKEN) from None
         if claims.expires_at <= now:
-            raise RequestError(ErrorCode.UNAUTHENTICATED, "The token has expired.")
+            raise RequestError(ErrorCode.UNAUTHENTICATED, Reason("TOKEN_EXPIRED", "The token has expired."))
         if now < not_before:
-            raise RequestError(ErrorCode.UNAUTHENTICATED, "The token is not valid yet.")
+            raise RequestError(ErrorCode.UNAUTHENTICATED, Reason("TOKEN_NOT_YET_VALID", "The token is not valid yet."))
         return claims
 
     def signed(self, token: str) -> bool:

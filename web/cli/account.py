@@ -12,6 +12,7 @@ import typer
 from models import Account
 from models.clock import now
 from models.db.database import Database
+from models.reason import Reason
 from models.visibility import Role
 from resolvers.accounts.audit import CONSOLE
 from resolvers.accounts.records import (
@@ -136,7 +137,7 @@ def run(work: Callable[[Database, PasswordSignIn], Awaitable[None]]) -> None:
     try:
         with_database(settings, with_sign_in)
     except RequestError as error:
-        fail(error.message)
+        fail(error.reason)
     except sa.exc.DBAPIError:
         fail("The database is not migrated: python -m web migrate")
 
@@ -145,7 +146,9 @@ async def account_called(database: Database, name: str) -> Account:
     """Raises RequestError for a name that no account has."""
     row = await find_account_by_name(database, fold_name(name))
     if row is None:
-        raise RequestError(ErrorCode.NOT_FOUND, f"No account is called {name}.")
+        raise RequestError(
+            ErrorCode.NOT_FOUND, Reason("ACCOUNT_NAME_UNKNOWN", "No account is called {name}.", name=name)
+        )
     return row
 
 

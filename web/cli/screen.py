@@ -56,4 +56,4 @@ def paired(work: Callable[[Database], Awaitable[None]]) -> None:
     try:
         with_database(load_settings(), work)
     except RequestError as error:
-        fail(error.message)
+        fail(error.reason)

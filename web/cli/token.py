@@ -121,7 +121,7 @@ def issued_token(settings: Settings, new: NewToken) -> str:
     try:
         with_database(settings, work)
     except RequestError as error:
-        fail(error.message)
+        fail(error.reason)
     return made[0]
 
 

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
+from models.reason import Reason
+
 WAITING_MESSAGES, WAITING_BYTES = 256, 1 << 20  # live messages that may wait for one client
 DRAIN_SECONDS = 10.0  # the reader of a replay must take something within this time
 INIT_SECONDS = 10.0
 PING_SECONDS = 12.0  # between keep-alive messages, which carry a cursor
 ALIVE_SECONDS = 10.0  # between pings of RFC 6455, and for each pong: a dead peer is gone after twice that
 OPERATIONS_MAXIMUM = 100  # that run at once on one connection
-ID_MAXIMUM = 200  # characters of an operation's id
+
+TOO_MANY_OPERATIONS = Reason("OPERATIONS_AT_ONCE", "At most {maximum} operations at once.", maximum=OPERATIONS_MAXIMUM)
 
 
 @dataclass(frozen=True)
@@ -35,3 +38,8 @@ AWAY = Close(1013, "The database does not answer: try again later")
 TOO_SLOW = Close(4410, "Too slow: more than 256 messages or 1 MiB wait. Resume after the last cursor")
 TOO_MANY = Close(4412, "Too many sockets and streams at once: close others first")
 EXPIRED = Close(4411, "The token has expired: reconnect with a new one, after the last cursor")
+
+
+def bad_message(fault: str) -> Close:
+    """For a message that the protocol does not define; `fault` says why."""
+    return Close(BAD_MESSAGE.code, f"{BAD_MESSAGE.reason}: {fault}")

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
+from models.reason import Reason
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
 from subscriptions.fair_queue import FairQueue
@@ -102,7 +103,7 @@ class Connections:
 class Refusal:
     """Answers a request with an error, and ends the connection. As bytes, for a connection without a request."""
 
-    def __init__(self, status: int, code: ErrorCode, message: str, retry_after: int | None = None) -> None:
+    def __init__(self, status: int, code: ErrorCode, message: Reason, retry_after: int | None = None) -> None:
         self.status = status
         error = coded_error(code, message)
         headers = {"connection": "close", "x-content-type-options": "nosniff"}
@@ -120,15 +121,26 @@ class Refusal:
         return status_line + headers + b"\r\n" + self._response.body
 
 
-TOO_MANY_CONNECTIONS = Refusal(503, ErrorCode.BUSY, "Too many connections to this server.", RETRY_SECONDS)
-TOO_MANY_OF_ADDRESS = Refusal(429, ErrorCode.TOO_MANY, "Too many connections from this address.", RETRY_SECONDS)
-BAD_HTTP = Refusal(400, ErrorCode.BAD_REQUEST, "This is not a request of HTTP.")
-SLOW_REQUEST = Refusal(408, ErrorCode.BAD_REQUEST, "The request did not arrive in time.")
+TOO_MANY_CONNECTIONS = Refusal(
+    503, ErrorCode.BUSY, Reason("CONNECTIONS_OF_SERVER", "Too many connections to this server."), RETRY_SECONDS
+)
+TOO_MANY_OF_ADDRESS = Refusal(
+    429, ErrorCode.TOO_MANY, Reason("CONNECTIONS_OF_ADDRESS", "Too many connections from this address."), RETRY_SECONDS
+)
+BAD_HTTP = Refusal(400, ErrorCode.BAD_REQUEST, Reason("NOT_HTTP", "This is not a request of HTTP."))
+SLOW_REQUEST = Refusal(408, ErrorCode.BAD_REQUEST, Reason("REQUEST_SLOW", "The request did not arrive in time."))
 LARGE_HEADERS = Refusal(
     431,
     ErrorCode.BAD_REQUEST,
-    f"The request line and headers have more than {HEADER_BYTES:,} bytes or {HEADERS_MAXIMUM} fields.",
+    Reason(
+        "HEADERS_SIZE",
+        "The request line and headers have more than {bytes:,} bytes or {fields} fields.",
+        bytes=HEADER_BYTES,
+        fields=HEADERS_MAXIMUM,
+    ),
 )
 LARGE_HANDSHAKE = Refusal(
-    431, ErrorCode.BAD_REQUEST, "The handshake of a WebSocket has more than 128 fields, or one of over 8,000 bytes."
+    431,
+    ErrorCode.BAD_REQUEST,
+    Reason("HANDSHAKE_SIZE", "The handshake of a WebSocket has more than 128 fields, or one of over 8,000 bytes."),
 )

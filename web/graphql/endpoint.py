@@ -11,8 +11,9 @@ from typing import Any
 from graphql import GraphQLError, OperationType
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from resolvers.errors import ErrorCode, RequestError
-from schema.execution.errors import InvalidOperation, coded_error, format_error
+from models.reason import Reason
+from resolvers.errors import TOKEN_NEEDED, ErrorCode, RequestError, ThrottledError
+from schema.execution.errors import InvalidOperation, coded_error, format_error, request_errors, translated
 from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, Operation, PreparedOperation
 from schema.live.streams import LiveStreams
@@ -20,13 +21,14 @@ from web.admission import Admission, Admitted, host_of
 from web.auth.credentials import credentials
 from web.auth.sessions import HOLDER_GONE
 from web.graphql.negotiation import EVENTS, GRAPHQL, JSON, PARTS, Accepted, negotiate
-from web.graphql.request import BadBody, Headers, read_headers, read_operation
+from web.graphql.request import BadBody, Headers, language_of, read_headers, read_operation
 from web.graphql.response import (
     HttpResponse,
     conditional,
     content_type,
     error_response,
     operation_refusal,
+    other_method,
     refusal,
 )
 from web.graphql.sse import single_response, stream_response
@@ -37,10 +39,17 @@ from web.shares import cost_of
 UNKNOWN_BODY_LIMIT = 16 << 10  # bytes of a request by nobody known, which may be about the schema only
 NO_STATE: dict[str, Any] = {}
 ALLOW = {"allow": "GET, HEAD, POST, OPTIONS"}
-NOTHING_ACCEPTED = [coded_error(ErrorCode.BAD_REQUEST, f"Accept {GRAPHQL} or {JSON}.")]
-NEEDS_POST = [coded_error(ErrorCode.BAD_REQUEST, "A mutation is sent by POST.")]
-OTHER_METHOD = [coded_error(ErrorCode.BAD_REQUEST, "GraphQL is asked by GET or POST.")]
-NEEDS_STREAM = [coded_error(ErrorCode.BAD_REQUEST, f"A subscription needs a stream: a WebSocket, {EVENTS} or {PARTS}.")]
+
+
+def bad_request(reason: Reason) -> list[dict[str, Any]]:
+    return [coded_error(ErrorCode.BAD_REQUEST, reason)]
+
+
+NOTHING_ACCEPTED = bad_request(Reason("MEDIA_TYPE_UNACCEPTABLE", "Accept one of {types}.", types=[GRAPHQL, JSON]))
+NEEDS_POST = bad_request(Reason("MUTATION_NEEDS_POST", "A mutation is sent by POST."))
+NEEDS_STREAM = bad_request(
+    Reason("SUBSCRIPTION_NEEDS_STREAM", "A subscription needs a stream: a WebSocket, {types}.", types=[EVENTS, PARTS])
+)
 
 
 class GraphQLEndpoint:
@@ -96,7 +105,8 @@ class GraphQLEndpoint:
             response = write(answer, media)
             response.party = party
         except InvalidOperation as error:
-            response = operation_refusal(error.errors, media, error.extensions)
+            # Not when it is sent, since an ETag is computed from the bytes.
+            response = refuse_operation(translated(error.errors, language_of(headers)), media, error.extensions)
         except RequestError as error:
             return refusal(error, media)
         except Exception as error:  # the last chance to respond as GraphQL, and to keep the error to the log
@@ -108,7 +118,7 @@ class GraphQLEndpoint:
 
     async def _schema_question(self, scope: Scope, headers: Headers, receive: Receive) -> Operation:
         """The operation of a request without a token. Raises RequestError if it is not about the schema."""
-        error = RequestError(ErrorCode.UNAUTHENTICATED, "Send a bearer token.")
+        error = RequestError(ErrorCode.UNAUTHENTICATED, TOKEN_NEEDED)
         if not self._introspection:
             raise error
         try:
@@ -136,7 +146,7 @@ class GraphQLEndpoint:
                 raise RequestError(ErrorCode.UNAUTHENTICATED, HOLDER_GONE)
             # Nothing may be awaited from here until the stream has set what ends it.
             seconds, join = authenticator.seconds_left(viewer), partial(self._shares.join, party, prepared)
-            return stream_response(self._live, join, accepted.stream, session, place, seconds)
+            return stream_response(self._live, join, accepted.stream, session, place, seconds, operation.language)
         except BaseException as error:
             if session is not None:
                 session.release()
@@ -144,16 +154,31 @@ class GraphQLEndpoint:
                 place.leave()
             if not isinstance(error, RequestError):
                 raise
-            return refusal(error, GRAPHQL if accepted.media == GRAPHQL else JSON)
+            if isinstance(error, BadBody | ThrottledError) or accepted.media != EVENTS:
+                return refusal(error, accepted.media)
+            return refuse_operation(translated(request_errors(error), operation.language), EVENTS)
 
 
 def write(response: GraphQLResponse, media: str) -> HttpResponse:
     """The response to an operation that is no subscription."""
     if not response.started:
-        return operation_refusal(response.errors, media, response.extensions)
+        return refuse_operation(response.errors, media, response.extensions)
     if media in (EVENTS, PARTS):
         return single_response(response, media)
     return HttpResponse(200, response.json(), content_type(media))
+
+
+def refuse_operation(
+    errors: list[dict[str, Any]], media: str, extensions: dict[str, Any] | None = None
+) -> HttpResponse:
+    """The response to an operation that cannot be executed.
+
+    A client that takes nothing but events gets the errors as one, since a browser's EventSource tells its page nothing
+    of another status. A missing token has one nevertheless, so that clients do not connect again with the same.
+    """
+    if media != EVENTS or errors[0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED.value:
+        return operation_refusal(errors, media, extensions)
+    return single_response(GraphQLResponse(errors=errors, started=False, extensions=extensions), EVENTS)
 
 
 def asks_for_page(method: str, headers: Headers) -> bool:
@@ -166,7 +191,7 @@ def no_operation(method: str, query_string: bytes) -> HttpResponse:
     if method == "OPTIONS":
         return HttpResponse(204, headers=ALLOW)
     if method not in ("GET", "HEAD"):
-        return error_response(OTHER_METHOD, JSON, 405, ALLOW)
+        return error_response(bad_request(other_method(ALLOW["allow"].split(", "))), JSON, 405, ALLOW)
     # Browsers send what is not ASCII percent-encoded.
     query = query_string.decode("ascii", "ignore")
     return HttpResponse(303, headers={"location": f"/graphiql/?{query}" if query else "/graphiql/", "vary": "accept"})

@@ -4,10 +4,15 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
+from babel.core import negotiate_locale
+
+from models.reason import Language
+
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 EVENTS, PARTS = "text/event-stream", "multipart/mixed"
 
+LANGUAGES_MAXIMUM = 20  # of one header
 CACHED_HEADERS, CACHED_LENGTH = 1_000, 500  # results of each function; bytes of a header
 T = TypeVar("T")
 
@@ -36,19 +41,27 @@ def cached(parse: Callable[[bytes | None], T]) -> Callable[[bytes | None], T]:
 def negotiate(accept: bytes | None) -> Accepted | None:
     """The media types that an Accept header allows; None where it allows none of Huhang's."""
     header = None if accept is None else accept.decode("latin-1")
-    stream = next((media for media in (EVENTS, PARTS) if offers(header, media)), None)
+    weights = media_weights(header or "")
+    offered = [media for media in (EVENTS, PARTS) if weights.get(media, 0.0) > 0]
+    stream = max(offered, key=weights.__getitem__, default=None)
     media = accepted(header) or stream
     return None if media is None else Accepted(media, stream)
+
+
+def media_weights(header: str) -> dict[str, float]:
+    """The media ranges of an Accept header (RFC 9110, section 12.5.1) with their weights; 0 refuses one."""
+    weights: dict[str, float] = {}
+    for entry in header.split(","):
+        name, *parameters = (part.strip().lower() for part in entry.split(";"))
+        weights[name] = weight(parameters)
+    return weights
 
 
 def accepted(header: str | None) -> str | None:
     """The media type of a single response, or None if the client takes neither; without a header plain JSON."""
     if not header:
         return JSON
-    weights: dict[str, float] = {}
-    for entry in header.split(","):
-        name, *parameters = (part.strip().lower() for part in entry.split(";"))
-        weights[name] = weight(parameters)
+    weights = media_weights(header)
 
     def preference(media: str) -> float:
         # A type by its name counts before a range that contains it.
@@ -73,9 +86,24 @@ def weight(parameters: list[str]) -> float:
     return 1.0
 
 
-def offers(header: str | None, media: str) -> bool:
-    """Whether an Accept header names this media type."""
-    return any(entry.split(";")[0].strip().lower() == media for entry in (header or "").split(","))
+@cached
+def takes_events(accept: bytes | None) -> bool:
+    """Whether an Accept header allows server-sent events."""
+    if not accept:
+        return True
+    weights = media_weights(accept.decode("latin-1"))
+    return next((weights[name] for name in (EVENTS, "text/*", "*/*") if name in weights), 0.0) > 0
+
+
+@cached
+def language(accept_language: bytes | None) -> Language:
+    """The language of messages that an Accept-Language header (RFC 9110, section 12.5.4) prefers, or English."""
+    weights: dict[str, float] = {}
+    for entry in (accept_language or b"").decode("latin-1").split(",")[:LANGUAGES_MAXIMUM]:
+        name, *parameters = (part.strip().lower() for part in entry.split(";"))
+        weights[name] = weight(parameters)
+    preferred = sorted((name for name in weights if weights[name] > 0), key=lambda name: -weights[name])
+    return Language(negotiate_locale(preferred, [one.value for one in Language], sep="-") or Language.ENGLISH.value)
 
 
 @cached

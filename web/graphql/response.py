@@ -7,15 +7,20 @@ from typing import Any
 import orjson
 from starlette.types import Message, Receive, Scope, Send
 
+from models.reason import Language, Reason
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
-from schema.execution.errors import request_errors
+from schema.execution.errors import request_errors, translated
 from web.compression import MINIMUM, accepted_encoding, compressed, is_text
 from web.graphql.negotiation import GRAPHQL, JSON
-from web.graphql.request import BadBody
+from web.graphql.request import BadBody, language_of, read_headers
 from web.shares import Party
 
 SLICE = 256 << 10  # bytes of a body that are written at once
 BEARER = {"www-authenticate": "Bearer"}
+
+
+def other_method(methods: list[str]) -> Reason:
+    return Reason("METHOD_UNSUPPORTED", "This path takes {methods} only.", methods=methods)
 
 
 class HttpResponse:
@@ -65,16 +70,39 @@ class HttpResponse:
                 party.unsent -= len(body)
 
 
+class ErrorResponse(HttpResponse):
+    """A request that was not executed. The messages are sent in the language that the request asks for."""
+
+    __slots__ = ("_content",)
+
+    def __init__(
+        self, content: dict[str, Any], status: int, content_type: bytes, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(status, orjson.dumps(content), content_type, headers)
+        self._content = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = language_of(read_headers(scope))
+        if asked is Language.ENGLISH:
+            await super().__call__(scope, receive, send)
+            return
+        content = {**self._content, "errors": translated(self._content["errors"], asked)}
+        response = HttpResponse(self.status, orjson.dumps(content))
+        response.headers = [header for header in self.headers if header[0] != b"content-length"]
+        response.headers.append((b"content-length", b"%d" % len(response.body)))
+        await response(scope, receive, send)
+
+
 def error_response(
     errors: list[dict[str, Any]],
     media: str,
     status: int,
     headers: dict[str, str] | None = None,
     extensions: dict[str, Any] | None = None,
-) -> HttpResponse:
-    """A request that was not executed."""
-    body = {"errors": errors} if extensions is None else {"errors": errors, "extensions": extensions}
-    return HttpResponse(status, orjson.dumps(body), content_type(media), headers)
+) -> ErrorResponse:
+    """A request that was not executed. A media type of streams is not for single errors: they are plain JSON then."""
+    content = {"errors": errors} if extensions is None else {"errors": errors, "extensions": extensions}
+    return ErrorResponse(content, status, content_type(media if media == GRAPHQL else JSON), headers)
 
 
 def refusal(error: RequestError, media: str) -> HttpResponse:
@@ -100,7 +128,7 @@ def operation_refusal(
         return error_response(errors, media, 401, BEARER)
     if media == JSON:
         return error_response(errors, JSON, 200, extensions=extensions)
-    return error_response(errors, media if media == GRAPHQL else JSON, 400, extensions=extensions)
+    return error_response(errors, media, 400, extensions=extensions)
 
 
 @lru_cache(maxsize=10)
@@ -113,7 +141,7 @@ def conditional(response: HttpResponse, if_none_match: bytes | None) -> HttpResp
     if response.status != 200:
         return response
     tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
-    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "accept, authorization"}
+    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "accept, accept-language, authorization"}
     for given in map(str.strip, (if_none_match or b"").decode("latin-1").split(",")):
         if given == "*":
             return HttpResponse(304, headers=headers)

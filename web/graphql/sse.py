@@ -11,7 +11,9 @@ from collections.abc import Callable
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from models.reason import Language
 from schema.execution.operation import GraphQLResponse
+from schema.live.renderer import payload_in
 from schema.live.streams import LiveStreams
 from subscriptions.feed import Message, Sink
 from web.auth.sessions import Session
@@ -110,11 +112,13 @@ class StreamSink:
     `frame` makes a chunk of a payload and its cursor. `failed` is called when nothing more will come.
     """
 
-    def __init__(self, queue: SendQueue, frame: Callable[[bytes, int], bytes], failed: Callable[[], None]) -> None:
-        self._queue, self._frame, self._failed = queue, frame, failed
+    def __init__(
+        self, queue: SendQueue, language: Language, frame: Callable[[bytes, int], bytes], failed: Callable[[], None]
+    ) -> None:
+        self._queue, self._language, self._frame, self._failed = queue, language, frame, failed
 
     def send(self, message: Message) -> None:
-        self._queue.put(self._frame(message.payload, message.cursor))
+        self._queue.put(self._frame(payload_in(self._language, message.payload), message.cursor))
 
     async def drained(self) -> None:
         await self._queue.drained()
@@ -202,11 +206,9 @@ def stream_response(
     session: Session,
     place: Place,
     seconds: float | None,
+    language: Language,
 ) -> StreamResponse:
-    """Joins a subscription and streams it until its session is revoked, for at most so many seconds.
-
-    Its place is left when it ends.
-    """
+    """Joins a subscription, and streams it until its session is revoked or so many seconds are over."""
     queue = SendQueue()
 
     def event_of(payload: bytes, number: int) -> bytes:
@@ -218,10 +220,10 @@ def stream_response(
 
     if media == EVENTS:
         response = StreamResponse(queue, EVENTS, b":\n\n", keep_alive, seconds)
-        sink = StreamSink(queue, event_of, queue.end)
+        sink = StreamSink(queue, language, event_of, queue.end)
     else:
         response = StreamResponse(queue, BOUNDARY, PART_LINE, lambda: part(b"{}"), seconds)
-        sink = StreamSink(queue, payload_part, queue.end)
+        sink = StreamSink(queue, language, payload_part, queue.end)
     membership = join(sink)
 
     def on_end() -> None:

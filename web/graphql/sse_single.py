@@ -14,16 +14,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
-from resolvers.errors import ErrorCode, RequestError
-from schema.execution.errors import InvalidOperation, coded_error, format_error, request_errors
+from models.reason import Reason
+from resolvers.errors import ErrorCode, RequestError, ThrottledError
+from schema.execution.errors import InvalidOperation, coded_error, format_error, request_errors, translated
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
-from schema.live.streams import LiveStreams, StreamMembership
+from schema.live.streams import STREAM_FAILED, LiveStreams, StreamMembership
 from web.admission import Admission, host_of
 from web.auth.credentials import credentials
 from web.auth.sessions import Session
-from web.graphql.close_codes import OPERATIONS_MAXIMUM
-from web.graphql.negotiation import EVENTS, JSON
+from web.graphql.close_codes import OPERATIONS_MAXIMUM, TOO_MANY_OPERATIONS
+from web.graphql.negotiation import EVENTS, JSON, takes_events
 from web.graphql.request import read_headers, read_operation
 from web.graphql.response import error_response, refusal
 from web.graphql.sse import SendQueue, StreamResponse, StreamSink, event
@@ -33,6 +34,7 @@ from web.shares import CountedMembership, Party, Place, cost_of
 TOKEN = "x-graphql-event-stream-token"
 OPEN_SECONDS = 30.0  # between the reservation of a stream and its opening
 RESERVED_MAXIMUM = 10  # of one viewer, at once
+NO_EVENTS = Reason("MEDIA_TYPE_UNACCEPTABLE", "Accept one of {types}.", types=[EVENTS])
 
 
 class ReservedStream:
@@ -86,6 +88,10 @@ class ReservedEndpoint:
 
     async def respond(self, request: Request) -> ASGIApp:
         try:
+            token = request.headers.get(TOKEN) or request.query_params.get("token", "")
+            if request.method == "GET":
+                # The token is enough: a browser's EventSource sends no other headers.
+                return self._open(token, request)
             headers = read_headers(request.scope)
             viewer, party = await self._admission.admit(headers, host_of(request.scope))
             if request.method == "PUT":
@@ -96,14 +102,11 @@ class ReservedEndpoint:
                     place.leave()
                     raise
                 return self._reserve(session, place, party)
-            token = request.headers.get(TOKEN) or request.query_params.get("token", "")
             stream = self._streams.get(token)
             if stream is None or stream.viewer != viewer:
                 return no_such_stream()
-            if request.method == "GET":
-                return self._open(token, stream)
             if request.method == "DELETE":
-                stream.complete(request.query_params.get("operationId", ""))
+                stream.complete(operation_id(request.query_params.get("operationId")))
                 return Response(status_code=200)
             return await self._start(request, stream)
         except RequestError as error:
@@ -115,8 +118,10 @@ class ReservedEndpoint:
         """A place for a stream of this party. Raises ThrottledError."""
         reserved = sum(stream.party is party and not stream.opened for stream in self._streams.values())
         if reserved >= RESERVED_MAXIMUM:
-            message = f"At most {RESERVED_MAXIMUM} streams may be reserved and not open."
-            raise self._shares.refuse(ErrorCode.TOO_MANY, message, OPEN_SECONDS, "reserved")
+            reason = Reason(
+                "STREAMS_RESERVED", "At most {maximum} streams may be reserved and not open.", maximum=RESERVED_MAXIMUM
+            )
+            raise self._shares.refuse(ErrorCode.TOO_MANY, reason, OPEN_SECONDS, "reserved")
         place = self._shares.connect(host_of(request.scope))
         try:
             place.take(party)
@@ -135,9 +140,14 @@ class ReservedEndpoint:
         if token in self._streams and not self._streams[token].opened:
             self._streams.pop(token).leave()
 
-    def _open(self, token: str, stream: ReservedStream) -> ASGIApp:
+    def _open(self, token: str, request: Request) -> ASGIApp:
+        stream = self._streams.get(token)
+        if stream is None:
+            return no_such_stream()
+        if not takes_events(request.headers.get("accept", "").encode("latin-1")):
+            return coded_response(406, ErrorCode.BAD_REQUEST, NO_EVENTS)
         if stream.opened:
-            return coded_response(409, ErrorCode.BAD_REQUEST, "The stream is already open.")
+            return coded_response(409, ErrorCode.BAD_REQUEST, Reason("STREAM_OPEN", "The stream is already open."))
         stream.opened = True
         seconds = self._authenticator.seconds_left(stream.viewer)
 
@@ -161,9 +171,7 @@ class ReservedEndpoint:
         requested = await read_operation(
             request.scope, headers, request.receive, self._trusted, body_limit=self._body_limit
         )
-        id = requested.extensions.get("operationId")
-        if not isinstance(id, str) or not id:
-            raise RequestError(ErrorCode.BAD_REQUEST, "`extensions.operationId` is needed, as a string.")
+        id = operation_id(requested.extensions.get("operationId"))
         prepared: PreparedOperation | InvalidOperation
         try:
             prepared = await self._shares.prepare(stream.party, self._executor, requested, stream.viewer)
@@ -173,12 +181,15 @@ class ReservedEndpoint:
             # It ended while the request arrived. Nothing would end an operation that began now.
             return no_such_stream()
         if id in stream.operations:
-            return coded_response(409, ErrorCode.BAD_REQUEST, "An operation with this id is running.")
+            return coded_response(
+                409, ErrorCode.BAD_REQUEST, Reason("OPERATION_ID_RUNNING", "An operation with this id is running.")
+            )
         if len(stream.operations) >= OPERATIONS_MAXIMUM:
-            return coded_response(429, ErrorCode.TOO_MANY, "Too many operations at once.")
+            return coded_response(429, ErrorCode.TOO_MANY, TOO_MANY_OPERATIONS)
         if not isinstance(prepared, PreparedOperation):
             extensions = {} if prepared.extensions is None else {"extensions": prepared.extensions}
-            work = self._send(id, {"errors": prepared.errors, **extensions}, stream)
+            errors = translated(prepared.errors, requested.language)
+            work = self._send(id, {"errors": errors, **extensions}, stream)
         elif prepared.parsed.kind is OperationType.SUBSCRIPTION:
             return await self._stream(id, prepared, stream)
         else:
@@ -191,9 +202,10 @@ class ReservedEndpoint:
             run = self._shares.run(stream.party, cost_of(operation), self._executor.execute, operation, stream.viewer)
             body = (await run).body()
         except RequestError as error:
-            body = {"errors": request_errors(error)}
+            body = {"errors": translated(request_errors(error), operation.language)}
         except Exception as error:  # it ends this operation only; the stream goes on
-            body = {"errors": [format_error(GraphQLError("", original_error=error))]}
+            masked = format_error(GraphQLError("", original_error=error))
+            body = {"errors": translated([masked], operation.language)}
         await self._send(id, body, stream)
 
     async def _send(self, id: str, body: dict[str, Any], stream: ReservedStream) -> None:
@@ -206,10 +218,15 @@ class ReservedEndpoint:
         try:
             cost = cost_of(operation)
             prepared = await self._shares.run(stream.party, cost, self._live.prepare, operation, stream.viewer)
-        except BaseException:
-            if stream.operations.get(id) is mark:
-                del stream.operations[id]
-            raise
+        except BaseException as error:
+            if stream.operations.get(id) is not mark:
+                raise
+            del stream.operations[id]
+            if not isinstance(error, RequestError) or isinstance(error, ThrottledError):
+                raise
+            errors = translated(request_errors(error), operation.language)
+            stream.operations[id] = asyncio.create_task(self._send(id, {"errors": errors}, stream))
+            return Response(status_code=202)
         if stream.operations.get(id) is not mark:
             # The operation or the whole stream has ended meanwhile. Another operation may have the id now.
             return Response(status_code=202)
@@ -219,20 +236,29 @@ class ReservedEndpoint:
             return event("next", prefix + payload + b"}", self._live.cursor_of(number) if number else None)
 
         def failed() -> None:
-            message = "The stream failed. Subscribe again after the last cursor."
-            stream.finish(id, {"errors": [coded_error(ErrorCode.INTERNAL, message)]})
+            errors = translated([coded_error(ErrorCode.INTERNAL, STREAM_FAILED)], operation.language)
+            stream.finish(id, {"errors": errors})
 
+        sink = StreamSink(stream.queue, operation.language, frame, failed)
         try:
-            stream.operations[id] = self._shares.join(stream.party, prepared, StreamSink(stream.queue, frame, failed))
+            stream.operations[id] = self._shares.join(stream.party, prepared, sink)
         except RequestError:
             del stream.operations[id]
             raise
         return Response(status_code=202)
 
 
-def coded_response(status: int, code: ErrorCode, message: str) -> ASGIApp:
-    return error_response([coded_error(code, message)], JSON, status)
+def operation_id(given: Any) -> str:
+    """The id of an operation. Raises RequestError for anything else."""
+    if isinstance(given, str) and given:
+        return given
+    reason = Reason("OPERATION_ID_NEEDED", "`operationId` is needed, as a string: POST takes it in `extensions`.")
+    raise RequestError(ErrorCode.BAD_REQUEST, reason)
+
+
+def coded_response(status: int, code: ErrorCode, reason: Reason) -> ASGIApp:
+    return error_response([coded_error(code, reason)], JSON, status)
 
 
 def no_such_stream() -> ASGIApp:
-    return coded_response(404, ErrorCode.BAD_REQUEST, "There is no such stream.")
+    return coded_response(404, ErrorCode.NOT_FOUND, Reason("STREAM_UNKNOWN", "There is no such stream."))

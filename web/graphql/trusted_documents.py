@@ -14,14 +14,19 @@ from typing import Any
 
 import orjson
 
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.errors import InvalidOperation, coded_error
 
 SHA256 = "sha256:"  # may stand before an id that is a hash, by the appendix on persisted documents of GraphQL over HTTP
 
+# The message that Apollo and urql look for, in any language.
+NOT_SUPPORTED = Reason("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
+ONLY_TRUSTED = Reason("DOCUMENT_UNTRUSTED", "This server runs trusted documents only: send a `documentId`.")
 
-def refusal(code: ErrorCode, message: str) -> InvalidOperation:
-    return InvalidOperation(code, [coded_error(code, message)])
+
+def refusal(code: ErrorCode, reason: Reason) -> InvalidOperation:
+    return InvalidOperation(code, [coded_error(code, reason)])
 
 
 def read_manifest(path: Path) -> dict[str, str]:
@@ -56,21 +61,27 @@ class TrustedDocuments:
         if query is None and isinstance(persisted, dict):
             hash = persisted.get("sha256Hash")
             if not isinstance(hash, str) or hash not in self._documents:
-                # The message that Apollo and urql look for.
-                raise refusal(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
+                raise refusal(ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, NOT_SUPPORTED)
             return self._documents[hash]
         if not isinstance(query, str):
-            raise RequestError(ErrorCode.BAD_REQUEST, "`query` must be there, as a string, or `documentId`.")
+            raise RequestError(
+                ErrorCode.BAD_REQUEST, Reason("QUERY_MISSING", "`query` must be there, as a string, or `documentId`.")
+            )
         if id is not None:
-            raise RequestError(ErrorCode.BAD_REQUEST, "Send `query` or `documentId`, not both.")
+            raise RequestError(
+                ErrorCode.BAD_REQUEST, Reason("QUERY_AND_DOCUMENT_ID", "Send `query` or `documentId`, not both.")
+            )
         if self._texts is not None and query not in self._texts:
-            raise refusal(ErrorCode.UNTRUSTED_DOCUMENT, "This server runs trusted documents only: send a `documentId`.")
+            raise refusal(ErrorCode.UNTRUSTED_DOCUMENT, ONLY_TRUSTED)
         return query
 
     def _by_id(self, id: Any) -> str:
         if not isinstance(id, str):
-            raise RequestError(ErrorCode.BAD_REQUEST, "`documentId` must be a string.")
+            raise RequestError(ErrorCode.BAD_REQUEST, Reason("DOCUMENT_ID_TYPE", "`documentId` must be a string."))
         text = self._documents.get(id.removeprefix(SHA256))
         if text is None:
-            raise refusal(ErrorCode.UNKNOWN_DOCUMENT, "The server knows no document with this `documentId`.")
+            raise refusal(
+                ErrorCode.UNKNOWN_DOCUMENT,
+                Reason("DOCUMENT_ID_UNKNOWN", "The server knows no document with this `documentId`."),
+            )
         return text

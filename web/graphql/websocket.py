@@ -17,10 +17,11 @@ from starlette.types import Receive, Scope, Send
 from models.db.outages import is_outage
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
-from schema.execution.errors import coded_error, format_error, origin, request_errors
+from schema.execution.errors import coded_error, format_error, origin, request_errors, translated
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
-from schema.live.streams import LiveStreams
+from schema.live.renderer import payload_in
+from schema.live.streams import STREAM_FAILED, LiveStreams
 from subscriptions.feed import Message
 from web.admission import Admission, host_of
 from web.auth.credentials import Credentials, bearer, credentials
@@ -28,14 +29,16 @@ from web.auth.sessions import Session
 from web.graphql import close_codes
 from web.graphql.close_codes import (
     DRAIN_SECONDS,
-    ID_MAXIMUM,
     INIT_SECONDS,
     OPERATIONS_MAXIMUM,
     PING_SECONDS,
+    TOO_MANY_OPERATIONS,
     WAITING_BYTES,
     WAITING_MESSAGES,
 )
-from web.graphql.request import operation, read_headers
+from web.graphql.negotiation import language
+from web.graphql.request import language_of, operation, read_headers
+from web.graphql.socket_messages import fault
 from web.graphql.trusted_documents import TrustedDocuments
 from web.graphql.uvicorn_protocols import EXTENSION, WebSocketProtocol, text_frame
 from web.shares import CountedMembership, Party, Place, cost_of
@@ -58,8 +61,10 @@ class SocketSink:
     def send(self, message: Message) -> None:
         # Most clients choose the same ids, so one client's frame serves many others.
         cached = message.frame
-        if cached is None or cached[0] != self._prefix:
-            cached = message.frame = (self._prefix, text_frame(self._prefix + message.payload + b"}"))
+        if (payload := payload_in(self._socket.language, message.payload)) is not message.payload:
+            cached = (b"", text_frame(self._prefix + payload + b"}"))
+        elif cached is None or cached[0] != self._prefix:
+            cached = message.frame = (self._prefix, text_frame(self._prefix + payload + b"}"))
         count, size = self._protocol.write(cached[1])
         if count > WAITING_MESSAGES or (size > WAITING_BYTES and self._protocol.beyond() > WAITING_BYTES):
             self._socket.close(close_codes.TOO_SLOW)
@@ -69,8 +74,7 @@ class SocketSink:
             self._socket.close(close_codes.TOO_SLOW)
 
     def fail(self) -> None:
-        errors = [coded_error(ErrorCode.INTERNAL, "The stream failed. Subscribe again after the last cursor.")]
-        self._protocol.write(text_frame(orjson.dumps({"id": self._id, "type": "error", "payload": errors})))
+        self._socket.write_errors(self._id, [coded_error(ErrorCode.INTERNAL, STREAM_FAILED)])
         self._socket.forget(self._id)
 
 
@@ -81,6 +85,7 @@ class Socket:
         self._endpoint, self._scope, self._receive, self._place = endpoint, scope, receive, place
         self._protocol: WebSocketProtocol = scope["extensions"][EXTENSION]
         self._acknowledged = self._initialised = False
+        self.language = language_of(read_headers(scope))
         self._credentials: Credentials | None = None
         self._session: Session | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -142,23 +147,19 @@ class Socket:
         try:
             content = orjson.loads(message.get("text") or b"")
         except orjson.JSONDecodeError:
-            return close_codes.BAD_MESSAGE
-        if not isinstance(content, dict):
-            return close_codes.BAD_MESSAGE
+            return close_codes.bad_message("it is not JSON")
+        if (wrong := fault(content)) is not None:
+            return close_codes.bad_message(wrong)
         id, payload = content.get("id"), content.get("payload")
-        match content.get("type"):
+        match content["type"]:
             case "connection_init":
                 return await self._init(payload)
             case "ping":
                 await self._send({"type": "pong", **({"payload": payload} if isinstance(payload, dict) else {})})
-            case "pong":
-                pass
-            case "subscribe" if isinstance(id, str) and 0 < len(id) <= ID_MAXIMUM:
+            case "subscribe":
                 return await self._subscribe(id, payload)
-            case "complete" if isinstance(id, str):
+            case "complete":
                 self._complete(id)
-            case _:
-                return close_codes.BAD_MESSAGE
         return None
 
     async def _init(self, payload: Any) -> close_codes.Close | None:
@@ -167,6 +168,8 @@ class Socket:
         self._initialised = True
         fields = payload if isinstance(payload, dict) else {}
         header = next((v for k, v in fields.items() if k.lower() == "authorization" and isinstance(v, str)), None)
+        if isinstance(asked := fields.get("acceptLanguage"), str):
+            self.language = language(asked.encode())
         try:
             self._credentials = credentials(read_headers(self._scope)) if header is None else bearer(header)
             _, party = await self._endpoint.admission.admit_as(self._credentials, host_of(self._scope))
@@ -181,7 +184,10 @@ class Socket:
         if (seconds := self._endpoint.authenticator.seconds_left(self._session.viewer)) is not None:
             self._timers.append(loop.call_later(seconds, self.close, close_codes.EXPIRED))
         self._acknowledged = True
-        await self._send({"type": "connection_ack", "payload": {"cursor": self._endpoint.live.cursor()}})
+        acknowledgement: dict[str, Any] = {"type": "connection_ack"}
+        if self._session.viewer is not None:
+            acknowledgement["payload"] = {"cursor": self._endpoint.live.cursor()}
+        await self._send(acknowledgement)
         self._timers.append(loop.call_later(PING_SECONDS, self._ping))
         return None
 
@@ -201,13 +207,12 @@ class Socket:
         if id in self.memberships or id in self._tasks:
             return close_codes.Close(close_codes.EXISTS.code, f"Subscriber for {id} already exists")
         if len(self.memberships) + len(self._tasks) >= OPERATIONS_MAXIMUM:
-            error = coded_error(ErrorCode.TOO_MANY, f"At most {OPERATIONS_MAXIMUM} operations at once.")
-            await self._send_errors(id, [error])
+            await self._send_errors(id, [coded_error(ErrorCode.TOO_MANY, TOO_MANY_OPERATIONS)])
             return None
         try:
-            requested = operation(payload, self._endpoint.trusted)
+            requested = operation(payload, self._endpoint.trusted, self.language)
         except RequestError as error:
-            await self._send_errors(id, [coded_error(error.code, error.message)])
+            await self._send_errors(id, request_errors(error))
             return None
         try:
             # Checked for each operation, as over HTTP: the holder may have been removed since without an event.
@@ -243,7 +248,7 @@ class Socket:
             self._fail(error)  # clients reconnect by themselves after that
         else:
             errors = [format_error(GraphQLError("", original_error=error if isinstance(error, Exception) else None))]
-            self._write({"id": id, "type": "error", "payload": errors})
+            self.write_errors(id, errors)
 
     async def _run(self, id: str, operation: PreparedOperation, viewer: Viewer | None, party: Party) -> None:
         endpoint = self._endpoint
@@ -265,7 +270,11 @@ class Socket:
         del self._tasks[id]
 
     async def _send_errors(self, id: str, errors: list[dict[str, Any]]) -> None:
-        await self._send({"id": id, "type": "error", "payload": errors})
+        await self._send({"id": id, "type": "error", "payload": translated(errors, self.language)})
+
+    def write_errors(self, id: str, errors: list[dict[str, Any]]) -> None:
+        """End an operation with errors, without waiting."""
+        self._write({"id": id, "type": "error", "payload": translated(errors, self.language)})
 
     def _complete(self, id: str) -> None:
         if (task := self._tasks.pop(id, None)) is not None:

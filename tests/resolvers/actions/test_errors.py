@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 import models
 from models.db.database import Database
+from models.reason import Language
+from models.visibility import Scope, Viewer
 from schema.build import Graph
+from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from schema.types import node_id
-from tests.conftest import Databases
-from tests.support.actors import DUTY, PROBLEMS, Contents, contents, document, program
-from tests.support.district import Office, furnish, open_office
+from tests.conftest import NOW, SHANGHAI, Databases
+from tests.support.actors import DUTY, PROBLEMS, WALL, Contents, contents, document, program
+from tests.support.district import Office, finding, furnish, open_office
 from tests.support.input_strategies import NODES, inputs, paths, plain, put, root_fields
 from tests.support.lifecycle_table import valid_inputs as needs
 from tests.support.proof_mode import examples
@@ -136,6 +139,103 @@ async def test_a_value_out_of_range_is_refused_with_its_field(
     assert await office.invalid(DUTY, mutation, **{**needs(office.world)[mutation], **more}) == blamed
 
 
+async def errors_of(office: Office, mutation: str, **given: Any) -> list[tuple[str, str, str]]:
+    """The field, reason and message of each error of an input, which must be invalid."""
+    answer = await office.act(DUTY, mutation, **given)
+    assert answer["__typename"] == "InvalidInput", answer
+    [first, *_] = errors = answer["errors"]
+    assert (answer["message"], answer["reason"], answer["parameters"]) == (
+        first["message"],
+        first["reason"],
+        first["parameters"],
+    )
+    return [(error["field"], error["reason"], error["message"]) for error in errors]
+
+
+async def test_all_problems_of_an_input_come_at_once(office: Office) -> None:
+    far = {"latitude": 91, "longitude": 181}
+    wrong = {"creditCode": "x", "name": None, "majorHazardLevel": 9}
+    degrees = ("DEGREES_RANGE", "From -90 to 90 degrees."), ("DEGREES_RANGE", "From -180 to 180 degrees.")
+    assert await errors_of(office, "enterpriseUpsert", **wrong, externalId=" ", location=far, clientMutationId="") == [
+        ("clientMutationId", "TEXT_BLANK", "It must not be blank; leave it out or give null instead."),
+        ("externalId", "TEXT_BLANK", "It must not be blank; leave it out or give null instead."),
+        ("location.latitude", *degrees[0]),
+        ("location.longitude", *degrees[1]),
+    ]
+    # What does not fit the rows is told once the input is good by itself.
+    assert await errors_of(office, "enterpriseUpsert", **wrong) == [
+        ("creditCode", "CREDIT_CODE", "Not a valid unified social credit code (GB 32100-2015)."),
+        ("name", "NAME_CLEARED", "A name cannot be cleared."),
+        ("majorHazardLevel", "NUMBER_RANGE", "From 1 to 4."),
+    ]
+    visit, past = await office.visit(), "2020-01-01T00:00:00Z"
+    findings = [finding(deadline=past), finding("MAJOR", deadline=past, fixedOnSpot=True), finding()]
+    before = await contents(office.database)
+    assert await errors_of(office, "inspectionSubmit", inspection=visit, result="HAZARDS_FOUND", findings=findings) == [
+        ("findings.0.deadline", "TIME_PAST", "The time must be in the future."),
+        ("findings.1.deadline", "TIME_PAST", "The time must be in the future."),
+        ("findings.1.fixedOnSpot", "MAJOR_FIXED_ON_SPOT", "A major hazard cannot be fixed on the spot."),
+    ]
+    assert await contents(office.database) == before
+    many = ["水"] * 51
+    duty = {**needs(office.world)["dutyReportSubmit"], "expertsOnStandby": -1, "problems": many}
+    assert [field for field, _, _ in await errors_of(office, "dutyReportSubmit", **duty)] == [
+        "expertsOnStandby",
+        "problems",
+    ]
+
+
+@pytest.mark.parametrize("planned", [True, False])
+async def test_failures_speak_the_readers_language(office: Office, graph: Graph, planned: bool) -> None:
+    running = Executor(graph, office.database, SHANGHAI, lambda: NOW, planned=planned)
+    hazard = await office.hazard(upto="CLOSED")
+
+    async def failure(viewer: Viewer, mutation: str, **given: Any) -> Any:
+        query = document(graph, mutation)
+        answers = [
+            await running.run(Operation(query, {"input": given}, language=language), viewer) for language in Language
+        ]
+        english, chinese = (answer.data[mutation] for answer in answers if answer.data)
+        same = ("reason", "parameters", "__typename")
+        assert [english[name] for name in same] == [chinese[name] for name in same]
+        return english["reason"], english["message"], chinese["message"]
+
+    assigned = {"hazard": hazard, "owner": {"name": "王"}, "deadline": "2099-01-01T00:00:00Z"}
+    assert await failure(WALL, "hazardAssign", **assigned) == (
+        "ROLE_FORBIDDEN",
+        "hazardAssign needs COMMANDER; you are WALL.",
+        "hazardAssign 需要角色 COMMANDER；您是 WALL。",
+    )
+    assert await failure(DUTY, "hazardAssign", **assigned) == (
+        "STATUS_FINAL",
+        "From CLOSED it cannot become ASSIGNED; that state is final.",
+        "不能从 CLOSED 变为 ASSIGNED；该状态是最终状态。",
+    )
+    assert await failure(program(Scope.READ), "warningLift", warning="x") == (
+        "ID_MALFORMED",
+        "`x` is not an id of this graph.",
+        "`x` 不是本图的 id。",
+    )
+    # Errors of the response, whose messages graphql-core writes or not.
+    for query, english in (("{ zones { x } }", True), ("{ enterprises(first: 5000) { nodes { id } } }", False)):
+        [error] = (await running.run(Operation(query, language=Language.CHINESE), DUTY)).errors
+        assert error["message"].isascii() == english
+
+
+@pytest.mark.parametrize("planned", [True, False])
+async def test_all_successes_have_one_interface(office: Office, graph: Graph, planned: bool) -> None:
+    running = Executor(graph, office.database, SHANGHAI, lambda: NOW, planned=planned)
+    query = """mutation($input: InspectorSetDutyInput!) {
+        inspectorSetDuty(input: $input) { ... on ActionSucceeded { cursor } ... on Problem { reason } } }"""
+    inspector = node_id.encode("Inspector", office.world.inspector)
+    answer = await running.run(Operation(query, {"input": {"inspector": inspector, "onDuty": True}}), DUTY)
+    assert answer.data
+    assert answer.data["inspectorSetDuty"].keys() == {"cursor"}
+    assert answer.errors == []
+    assert (running.plans is not None) == planned
+    assert running.plans is None or running.plans.left == {}
+
+
 async def test_the_longest_names_fit_into_their_indexes(office: Office) -> None:
     # Each character has four bytes and none repeats soon, so PostgreSQL cannot compress the index entry.
     long = "".join(chr(0x20000 + (n * 7919) % 42_000) for n in range(500))
@@ -187,7 +287,7 @@ async def test_every_mutation_with_expected_version_checks_it(office: Office, gr
 
 async def test_a_program_without_the_right_to_read_gets_a_conflict_without_the_row(office: Office) -> None:
     arguments = {**needs(office.world)["enterpriseUpsert"], "expectedVersion": 7}
-    for scopes, row in ((set(), None), ({models.Scope.READ}, {"__typename": "Enterprise", "id": office.enterprise})):
+    for scopes, row in ((set(), None), ({Scope.READ}, {"__typename": "Enterprise", "id": office.enterprise})):
         answer = await office.act(program(models.Scope.REGISTER, *scopes), "enterpriseUpsert", **arguments)
         assert (answer["__typename"], answer["row"]) == ("Conflict", row)
 

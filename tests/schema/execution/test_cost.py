@@ -319,7 +319,8 @@ async def test_the_cost_is_reported_on_demand(graph: Graph, demo: Database) -> N
     reported = refused.body()["extensions"]["cost"]
     assert reported["operation"] > reported["limit"] == 400_000
     [error] = refused.errors
-    assert error["extensions"] == {"code": "TOO_COSTLY", "cost": reported["operation"], "limit": 400_000}
+    named = {"cost": reported["operation"], "limit": 400_000}
+    assert error["extensions"] == {"code": "TOO_COSTLY", "reason": "COST", "parameters": named, **named}
     for other in ({"cost": False}, {"cost": 1}, {"cost": "true"}, {}):
         response = await executor.run(Operation(query, {"n": 3}, extensions=other), COMMANDER)
         assert "extensions" not in response.body()

@@ -52,7 +52,7 @@ def test_passwords_that_are_guessed_first_are_refused(password: str) -> None:
     with pytest.raises(RequestError) as refused:
         check_strength(password, "zhang.wei")
     assert refused.value.code is ErrorCode.WEAK_PASSWORD
-    assert not password or password not in refused.value.message
+    assert not password or password not in refused.value.reason
 
 
 @pytest.mark.parametrize("password", STRONG)

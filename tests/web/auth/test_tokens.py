@@ -72,7 +72,7 @@ def is_unauthorised(response: httpx.Response) -> bool:
     """Whether the response is a 401 with the code UNAUTHENTICATED and nothing else."""
     [error] = response.json()["errors"]
     assert "data" not in response.json()
-    assert error["extensions"] == {"code": "UNAUTHENTICATED"}
+    assert error["extensions"]["code"] == "UNAUTHENTICATED"
     assert response.headers["www-authenticate"] == "Bearer"
     return response.status_code == 401
 

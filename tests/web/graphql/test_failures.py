@@ -74,7 +74,8 @@ def assert_masked(response: httpx.Response, logs: object) -> None:
     assert errors
     for error in errors:
         incident = error["extensions"].pop("incident")
-        assert error["extensions"] == {"code": "INTERNAL"}
+        parameters = {"incident": incident}
+        assert error["extensions"] == {"code": "INTERNAL", "reason": "INTERNAL", "parameters": parameters}
         assert INCIDENT.fullmatch(incident)
         assert incident in error["message"]
         assert f"'incident': '{incident}'" in str(logs)

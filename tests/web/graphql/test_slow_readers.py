@@ -5,6 +5,7 @@ from typing import Any, Literal, cast
 
 import pytest
 
+from models.reason import Language
 from subscriptions.feed import Message
 from tests.support.in_process_server import serve_socket
 from tests.support.raw_websocket import connected
@@ -23,6 +24,7 @@ class ClosableSocket:
     """The part of a socket that a sink needs."""
 
     closed: close_codes.Close | None = None
+    language = Language.ENGLISH
 
     def close(self, close: close_codes.Close) -> None:
         self.closed = close

@@ -192,32 +192,53 @@ async def test_a_quiet_stream_sends_keep_alives_that_move_the_cursor(live: LiveD
             assert event.data == ""
 
 
-@pytest.mark.parametrize(
-    ("query", "variables", "code"),
-    [
-        ("subscription {", {}, "BAD_DOCUMENT"),
-        ("subscription { nothing }", {}, "BAD_DOCUMENT"),
-        (ALL, {"after": 1}, "BAD_VARIABLES"),
-        (ALL, {"after": "garbage"}, "BAD_CURSOR"),
-        (ALL, {"after": "0123456789abcdef-1"}, "CURSOR_FOREIGN"),
-        ('subscription { portrait(of: "x") { asOf } }', {}, "BAD_ID"),
-    ],
-)
-@pytest.mark.parametrize("accept", [EVENTS, URQL, PARTS])
-async def test_a_refused_subscription_is_answered_as_json(
-    live: LiveDistrict, query: str, variables: Any, code: str, accept: str
-) -> None:
-    answer = await ask(live, query, accept, variables=variables)
-    assert answer.headers["content-type"].startswith("application/")
-    assert [e["extensions"]["code"] for e in answer.json()["errors"]] == [code]
-    assert "data" not in answer.json()
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("subscription {", {}, "BAD_DOCUMENT"),
+    ("subscription { nothing }", {}, "BAD_DOCUMENT"),
+    (ALL, {"after": 1}, "BAD_VARIABLES"),
+    (ALL, {"after": "garbage"}, "BAD_CURSOR"),
+    (ALL, {"after": "0123456789abcdef-1"}, "CURSOR_FOREIGN"),
+    ('subscription { portrait(of: "x") { asOf } }', {}, "BAD_ID"),
+]
 
 
-async def test_a_malformed_cursor_in_the_header_is_refused(live: LiveDistrict) -> None:
+@pytest.mark.parametrize("accept", [URQL, PARTS, f"{EVENTS};q=0, application/json"])
+async def test_a_refused_subscription_is_answered_as_json(live: LiveDistrict, accept: str) -> None:
+    for query, variables, code in REFUSED if ";q=0" not in accept else [(ALL, {}, "BAD_REQUEST")]:
+        answer = await ask(live, query, accept, variables=variables)
+        assert answer.headers["content-type"].startswith("application/")
+        assert [e["extensions"]["code"] for e in answer.json()["errors"]] == [code]
+        assert "data" not in answer.json()
+
+
+def ended_with(text: str) -> Any:
+    """The result of a stream that sent one and completed."""
+    assert text.startswith("event: next\ndata: "), text
+    assert text.endswith("\n\nevent: complete\ndata: \n\n"), text
+    return orjson.loads(text.split("\n")[1].removeprefix("data: "))
+
+
+async def test_a_client_of_events_gets_a_refusal_as_an_event(live: LiveDistrict) -> None:
+    """As PROTOCOL.md of graphql-sse has it: a browser's EventSource tells nothing of another status."""
+    for query, variables, code in [*REFUSED, ("{ nothing }", {}, "BAD_DOCUMENT")]:
+        answer = await ask(live, query, EVENTS, variables=variables)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, f"{EVENTS}; charset=utf-8")
+        result = ended_with(answer.text)
+        assert [e["extensions"]["code"] for e in result["errors"]] == [code]
+        assert "data" not in result
     async with client(live) as http:
-        headers = {"accept": EVENTS, "last-event-id": "x"}
+        headers = {"accept": EVENTS, "last-event-id": "x", "accept-language": "zh-CN,zh;q=0.9,en;q=0.8"}
         answer = await http.post("/graphql", json={"query": ALL}, headers=headers)
-        assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_CURSOR")
+        [error] = ended_with(answer.text)["errors"]
+        assert error["extensions"] == {"code": "BAD_CURSOR", "reason": "LOG_CURSOR_MALFORMED"}
+        assert error["message"] == "这不是事件日志的游标。"
+        # What is no operation, or comes without a valid token, has its status as ever.
+        for answer, status in (
+            (await http.post("/graphql", json={}, headers={"accept": EVENTS}), 400),
+            (await http.post("/graphql", json={"query": ALL}, headers={**headers, "authorization": "Bearer x"}), 401),
+        ):
+            assert answer.status_code == status
+            assert answer.headers["content-type"].startswith("application/json")
 
 
 async def test_an_enterprise_gets_only_its_own_events(live: LiveDistrict) -> None:
@@ -362,23 +383,46 @@ async def test_an_operation_id_is_used_once_at_a_time(live: LiveDistrict) -> Non
         assert [(await stream.event()).id, (await stream.event()).id] == [first, second]
 
 
-async def test_errors_in_single_connection_mode_are_answered_as_json(live: LiveDistrict) -> None:
+async def test_requests_in_single_connection_mode_that_are_none_are_answered_as_json(live: LiveDistrict) -> None:
     async with reserved(live) as (http, headers):
-        for body, status, code in [
-            (named("1", "{"), 202, None),  # sent as its result
-            (named("2", after="x"), 400, "BAD_CURSOR"),
-            (named(None), 400, "BAD_REQUEST"),
-            (named(""), 400, "BAD_REQUEST"),
-            ({"query": NAMES}, 400, "BAD_REQUEST"),
-        ]:
+        for body in (named(None), named(""), {"query": NAMES}, {"extensions": {"operationId": "1"}}):
             answer = await http.post("/graphql/stream", json=body, headers=headers)
-            assert answer.status_code == status
-            assert code is None or answer.json()["errors"][0]["extensions"]["code"] == code
-        again = await http.post("/graphql/stream", json=named("2", NAMES), headers=headers)
-        assert again.status_code == 202  # the id is free
+            assert answer.status_code == 400
+            assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+        answer = await http.delete("/graphql/stream", headers=headers)
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["extensions"]["reason"] == "OPERATION_ID_NEEDED"
+
+
+async def test_a_refusal_in_single_connection_mode_comes_on_the_stream(live: LiveDistrict) -> None:
+    async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers) as response:
+        stream = Stream(response)
+        for number, (query, variables, code) in enumerate(REFUSED):
+            for id in (str(number), str(number)):  # the id is free again
+                body = named(id, query, **variables)
+                answer = await http.post("/graphql/stream", json=body, headers={**headers, "accept-language": "zh"})
+                assert (answer.status_code, answer.content) == (202, b"")
+                event = await stream.event()
+                assert (event.kind, event.payload["id"]) == ("next", id)
+                [error] = event.payload["payload"]["errors"]
+                assert error["extensions"]["code"] == code
+                assert error["message"].isascii() == (code in ("BAD_DOCUMENT", "BAD_VARIABLES"))
+                event = await stream.event()
+                assert (event.kind, event.payload) == ("complete", {"id": id})
 
 
 async def test_a_stream_belongs_to_its_viewer_and_is_opened_once(live: LiveDistrict) -> None:
+    async with httpx.AsyncClient(base_url=live.address, timeout=PATIENCE) as browser, reserved(live) as (http, headers):
+        # The token is all that a browser's EventSource can send.
+        where = f"/graphql/stream?token={headers[TOKEN]}"
+        for accept in ("application/json", f"{EVENTS};q=0, */*"):
+            assert (await browser.get(where, headers={"accept": accept})).status_code == 406
+        async with browser.stream("GET", where, headers={"accept": EVENTS}) as response:
+            assert response.status_code == 200
+            assert (await browser.get(where)).status_code == 409
+            assert (await http.post("/graphql/stream", json=named("1", NAMES), headers=headers)).status_code == 202
+            assert (await Stream(response).event()).payload["id"] == "1"
+            assert (await browser.post(where, json=named("2", NAMES))).status_code == 404
     async with reserved(live) as (http, headers), http.stream("GET", "/graphql/stream", headers=headers):
         assert (await http.get("/graphql/stream", headers=headers)).status_code == 409
         assert (await http.get("/graphql/stream", headers={TOKEN: "x"})).status_code == 404

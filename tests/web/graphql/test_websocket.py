@@ -91,9 +91,6 @@ async def test_an_error_ends_only_its_own_operation(live: LiveDistrict) -> None:
         ]:
             await socket.subscribe("2", query)
             assert await socket.error_code("2") == code, query
-        for payload in (None, 1, {}, {"query": 1}, {"query": NAMES, "variables": []}):
-            await socket.send({"id": "2", "type": "subscribe", "payload": payload})
-            assert await socket.error_code("2") == "BAD_REQUEST"
         await live.plan_inspections()
         await socket.next("1")
 
@@ -229,6 +226,19 @@ async def test_another_subprotocol_is_refused(live: LiveDistrict, protocol: Subp
         '{"type":"ping","payload":"\\ud800"}',
         '{"type":"ping","payload":{"n":%s}}' % ("9" * 5_000),
         '{"type":"ping","payload":%s}' % ("[" * 100_000 + "]" * 100_000),
+        # The forms that graphql-ws's own server refuses.
+        '{"id":"1","type":"connection_ack"}',
+        '{"type":"pong","payload":"text"}',
+        '{"id":"1","type":"complete","payload":1}',
+        '{"id":"","type":"complete"}',
+        '{"id":"1","type":"subscribe"}',
+        '{"id":"1","type":"subscribe","payload":null}',
+        '{"id":"1","type":"subscribe","payload":["{a}"]}',
+        '{"id":"1","type":"subscribe","payload":{}}',
+        '{"id":"1","type":"subscribe","payload":{"query":1}}',
+        '{"id":"1","type":"subscribe","payload":{"query":"{a}","variables":"{}"}}',
+        '{"id":"1","type":"subscribe","payload":{"query":"{a}","operationName":1}}',
+        '{"id":"1","type":"subscribe","payload":{"query":"{a}","extensions":[]}}',
         b'{"type":"ping"}',
         b"\x00\xff",
     ],
@@ -237,7 +247,8 @@ async def test_another_subprotocol_is_refused(live: LiveDistrict, protocol: Subp
 async def test_a_bad_message_closes_with_its_code(live: LiveDistrict, said: str | bytes) -> None:
     async with live.socket() as socket:
         await socket.send(said)
-        assert await ended(socket) == closed(close_codes.BAD_MESSAGE)
+        code, reason = await ended(socket)
+        assert (code, reason.split(": ")[0]) == closed(close_codes.BAD_MESSAGE)
 
 
 async def test_text_that_is_not_utf8_closes_with_1007(live: LiveDistrict) -> None:
