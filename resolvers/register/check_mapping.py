@@ -105,6 +105,8 @@ def _file_faults(table: Table, file: FileMapping, path: KeyPath) -> Faults:
     for option, rules in (("only", file.only), ("skip", file.skip)):
         for column in {ROW, GEOMETRY} & rules.keys():
             yield (*path, option, column), "applies to columns, not to this"
+    if "delimiter" in file.model_fields_set and not file.format.startswith("csv"):
+        yield (*path, "delimiter"), "applies only to csv files"
     if file.format not in SHEETS and (file.sheet or file.header_rows > 1):
         yield (*path, "sheet" if file.sheet else "header_rows"), "applies only to spreadsheets"
 
@@ -161,6 +163,8 @@ def _field_faults(table: Table, file: FileMapping, field: Field, mapped: FieldMa
 
 
 def _source_faults(mapped: FieldMapping, path: KeyPath) -> Faults:
+    if "separator" in mapped.model_fields_set and not mapped.columns:
+        yield (*path, "separator"), "needs columns"
     if mapped.template is not None and not mapped.source_columns:
         yield (*path, "template"), "names no column, such as {编号}; a constant needs none"
     if mapped.pattern is not None:

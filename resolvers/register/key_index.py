@@ -56,7 +56,7 @@ class KeyIndex:
         self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._connection.executescript(SCHEMA)
         self._connection.execute("BEGIN")
-        self._corrected = False
+        self._corrected = self._any_repeated = False
 
     def add(self, file: int, rows: Iterable[tuple[Sequence[Key], int, int]]) -> None:
         """Add the rows of a file, each with its keys, its number and its line."""
@@ -66,7 +66,7 @@ class KeyIndex:
 
     def find_repeated(self) -> None:
         """Find the keys that occur more than once. Call it when all files have been added."""
-        self._connection.execute(FIND_REPEATED)
+        self._any_repeated = self._connection.execute(FIND_REPEATED).rowcount > 0
 
     def has(self, key: Key, files: Sequence[int]) -> bool:
         """Whether any row of these files has the key, be it good or not."""
@@ -79,6 +79,8 @@ class KeyIndex:
 
         After `begin_correction` only those with a good row, with that row as the last.
         """
+        if not self._any_repeated:
+            return []
         rows = self._connection.execute(
             "SELECT file, last, line, good, created FROM repeated WHERE key = ? ORDER BY file", (_text(key),)
         )
@@ -89,6 +91,8 @@ class KeyIndex:
 
     def mark(self, file: int, drafts: Iterable[DraftRow]) -> None:
         """Remember which drafts are good, and which of them are written or new."""
+        if not self._any_repeated:
+            return
         self._connection.executemany(
             "UPDATE repeated SET good = ?, written = ?, created = max(created, ?) WHERE key = ? AND file = ?",
             (

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from resolvers.register import MappingError, load_mapping, parse_mapping
+from resolvers.register.check_mapping import KINDS_OF_OPTION
 from resolvers.register.line_numbers import LineNumbers
 from resolvers.register.mapping import DistrictMapping, FieldMapping, FileMapping, Mapping
-from resolvers.register.tables import TABLES
+from resolvers.register.tables import TABLES, Kind
 from tests.support.register_runs import MAPPING
 from web.settings import ROOT
 
@@ -96,6 +97,8 @@ BAD = [
         "values.high: not one of BLUE, YELLOW, ORANGE, RED",
     ),
     ('column = "risk"', 'columns = ["a"], template = "{b}"', 9, "it has columns and template"),
+    ('column = "risk"', 'column = "risk", separator = "-"', 9, "separator: needs columns"),
+    ('file = "e.csv"', 'file = "e.xlsx"\ndelimiter = ";"', 6, "delimiter: applies only to csv files"),
     ('column = "risk"', 'template = "x"', 9, "template: names no column"),
     ('column = "risk"', 'column = "risk", pattern = "(a"', 9, "pattern: not a regular expression of RE2: missing )"),
     ('column = "risk"', 'column = "risk", round = "up"', 9, "round: does not apply to one of a list of values"),
@@ -205,6 +208,14 @@ def test_the_guide_names_every_table_field_and_option() -> None:
         keys = (" with " if table.composite else " or ").join(f"`{key}`" for key in table.keys)
         fields = ", ".join(f"**`{f.name}`**" if f.required else f"`{f.name}`" for f in table.fields.values())
         assert f"| `{table.name}` | {keys} | {fields} |" in text
+        for field in table.fields.values():
+            if field.members is not None:
+                members = ", ".join(f"`{member}`" for member in field.members.__members__)
+                assert f"| `{field.name}` of `{table.name}` | {members} |" in text
+    for option, kinds in KINDS_OF_OPTION.items():
+        others = [kind.value for kind in Kind if kind not in kinds]
+        shown = f"all but {', '.join(others)}" if len(others) < len(kinds) else ", ".join(k.value for k in kinds)
+        assert f"| `{option}` | {shown} |" in text
     options = {
         *FieldMapping.model_fields,
         *FileMapping.model_fields,
