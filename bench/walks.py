@@ -180,7 +180,7 @@ def serve_and_measure(folder: Path) -> dict[str, set[Function]]:
         "HUHANG_SECRET": secrets.token_urlsafe(32),
         "HUHANG_EVIDENCE_URL": str(folder / "evidence"),
     }
-    command = [sys.executable, "-m", "web", "token", "--role", "commander"]
+    command = [sys.executable, "-m", "web", "token", "--role", "commander", "--name", "walks"]
     token = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
     listener = server.bind("127.0.0.1", 0)
     recorder, results, listening = Recorder(), {}, threading.Event()
