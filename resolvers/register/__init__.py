@@ -6,10 +6,10 @@ An import runs through these modules in this order:
    checks it against `tables`.
 2. `run` goes through the files in a stream, in one transaction a batch. `readers` yield the records of a file.
 3. `batch` imports one batch: `rows` converts records to rows (`cell_sources` picks the cells, `convert` converts
-   them, `datum` the coordinates; `row_filter` leaves rows out),
-   `key_index` tells which of several rows with one key counts, `references` finds the rows that they refer to, `match`
-   finds the rows that exist already, `placement` sets zone, town and rings, and `write` with `linked_rows` writes the
-   difference. `retirement` retires what has vanished.
+   them, with `numerals`, and `geometry` and `datum` their coordinates; `row_filter` leaves rows out), `key_index` tells
+   which of several rows with one key counts, `references` finds the rows that they refer to, `match` finds the rows
+   that exist already, `placement` sets zone, town and rings, and `write` with `linked_rows` writes the difference.
+   `retirement` retires what has vanished.
 4. `report` lists what is wrong with which row.
 
 `suggestion` writes a first mapping for files, and `preview` shows their first rows as they would be stored. `export`

@@ -120,6 +120,9 @@ async def test_merged_cells_give_their_value_to_each_of_their_rows(database: Dat
     save(tmp_path / "e.xlsx", [HEADER, *rows, ["合计", None, "四家"]], merge)
     _, report = await run_import(database, MAPPING, tmp_path)
     assert report_lines(report) == [("6", "名称", "", sheets.COVERED.reason)]
+    footers = MAPPING.replace("[enterprises]\n", '[enterprises]\nskip = { "编号" = "合计*" }\n')
+    outcome, report = await run_import(database, footers, tmp_path)
+    assert (report, outcome.total.skipped, outcome.total.unchanged) == ([], 1, 4)
     stored = await rows_by_key(database, models.Enterprise)
     assert {
         key: (row.address, row.risk_grade and row.risk_grade.name, row.hazardous_chemicals)
