@@ -17,6 +17,7 @@ from models.reason import Reason
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.pace import Turns
+from subscriptions.fair_queue import FairQueue, QueueFull
 from web.auth.credentials import Credentials, credentials
 from web.auth.sessions import Authenticator
 from web.shares import Party, Shares, address_key
@@ -28,6 +29,7 @@ Admitted = tuple[Viewer | None, Party]
 
 REDIS_SECONDS = 0.5  # a bus that does not answer is not waited for longer
 BLOCKED_MAXIMUM = 10_000  # addresses
+LOOK_UPS, LOOK_UP_SECONDS = 16, 1  # cookies of one slowed address that wait, and when others may be sent again
 
 
 class FailedTokens:
@@ -102,6 +104,8 @@ class Admission:
     def __init__(self, authenticator: Authenticator, shares: Shares, failed: FailedTokens) -> None:
         self.authenticator, self.shares, self.failed = authenticator, shares, failed
         self._turns = Turns()
+        # Unknown cookies from addresses that send invalid tokens are looked up one at a time.
+        self._look_ups = FairQueue(1, 1, waiting_share=LOOK_UPS, waiting_maximum=16 * LOOK_UPS)
 
     async def admit(self, headers: Mapping[bytes, bytes], host: str | None) -> Admitted:
         """Find out who sends a request, and count it. Of many that come together, the addresses' take turns.
@@ -124,26 +128,42 @@ class Admission:
             viewer = self.authenticator.anonymous
             party = shares.party(None, host)
         else:
-            if self.failed.slowing:
-                self._check(host, sent)
-            try:
-                viewer = await self.authenticator.authenticate(sent)
-            except RequestError as error:
-                if error.code is ErrorCode.UNAUTHENTICATED:
-                    await self._failed(host)
-                raise
+            viewer = await self._viewer(sent, host)
             party = shares.party(viewer, host)
         shares.count(party)
         return viewer, party
 
-    def _check(self, host: str | None, sent: Credentials) -> None:
-        """Others at an address that sends invalid tokens go on with those that this server gave them."""
+    async def _viewer(self, sent: Credentials, host: str | None) -> Viewer | None:
+        """Raises RequestError."""
+        try:
+            if not self.failed.slowing or self._passes(host, sent):
+                return await self.authenticator.authenticate(sent)
+            async with self._look_ups.turn(address_key(host)):
+                return await self.authenticator.authenticate(sent)
+        except QueueFull:
+            self.shares.refused["tokens"] += 1
+            raise ThrottledError(ErrorCode.TOO_MANY, "Too many cookies from this address.", LOOK_UP_SECONDS) from None
+        except RequestError as error:
+            if error.code is ErrorCode.UNAUTHENTICATED:
+                await self._failed(host)
+            raise
+
+    def _passes(self, host: str | None, sent: Credentials) -> bool:
+        """Whether credentials are looked at without delay. False for a cookie that has to wait for its turn.
+
+        Others at an address that sends invalid tokens go on with those that this server gave them. Whether a cookie is
+        one of these only the database knows. Raises ThrottledError for a token that is none.
+        """
         try:
             self.failed.check(host)
         except ThrottledError:
-            if not self.authenticator.knows(sent):
-                self.shares.refused["tokens"] += 1
-                raise
+            if self.authenticator.knows(sent):
+                return True
+            if sent.scheme == "cookie":
+                return False
+            self.shares.refused["tokens"] += 1
+            raise
+        return True
 
     async def _failed(self, host: str | None) -> None:
         self.shares.refused["unauthenticated"] += 1

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.errors import coded_error, format_error, request_errors
+from web.auth.cookies import without_insecure
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.negotiation import JSON
 from web.graphql.response import HttpResponse, error_response, other_method
@@ -85,8 +86,9 @@ class Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            if scope.get("scheme") == "https":
-                send = with_strict_transport(send)
+            if scope.get("scheme") in ("https", "wss"):
+                scope["headers"] = without_insecure(scope["headers"])
+                send = send if scope["type"] == "websocket" else with_strict_transport(send)
             if (refused := self._refusal(scope)) is not None:
                 await refuse(refused, scope, receive, send)
                 return

@@ -13,7 +13,7 @@ from resolvers.errors import NOT_A_TOKEN, ErrorCode, RequestError, ThrottledErro
 from schema.execution import pace
 from tests.support.patience import PATIENCE
 from tests.support.redis_server import redis
-from web.admission import Admission, FailedTokens
+from web.admission import LOOK_UPS, Admission, FailedTokens
 from web.auth.credentials import Credentials
 from web.shares import ShareLimits, Shares
 
@@ -33,12 +33,17 @@ class Authenticator:
 
     def __init__(self) -> None:
         self.looked_at, self.known = 0, False
+        self.at_once = self.most = 0
 
     def knows(self, credentials: Credentials) -> bool:
         return self.known and credentials.secret == "good"
 
     async def authenticate(self, credentials: Credentials | None) -> Viewer | None:
         self.looked_at += 1
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        await asyncio.sleep(0)
+        self.at_once -= 1
         if credentials is None or credentials.secret != "good":
             raise RequestError(ErrorCode.UNAUTHENTICATED, NOT_A_TOKEN)
         self.known = True
@@ -89,6 +94,23 @@ async def test_requests_that_come_together_take_turns(monkeypatch: pytest.Monkey
     await asyncio.gather(*(admit(HERE) for _ in range(100)), admit(THERE))
     # The first one needs no turn, and then each address has one.
     assert order.index(THERE) <= 2
+
+
+async def test_a_session_cookie_from_an_address_that_has_to_wait_is_looked_up_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So a person who has signed in goes on, and invented cookies cost one statement at a time."""
+    monkeypatch.setattr(pace, "SLICE_SECONDS", 60.0)  # so that all that come together are there at once
+    admitting = admission()
+    await outcomes(admitting, BAD, HERE, LIMIT + 1)
+    authenticator: Any = admitting.authenticator
+    authenticator.most = 0
+    invented, own = {b"cookie": b"huhang=bad"}, {b"cookie": b"huhang=good"}
+    seen = await asyncio.gather(*(outcomes(admitting, each, HERE, 1) for each in [*[invented] * 9, own]))
+    assert seen == [["UNAUTHENTICATED"]] * 9 + [["admitted"]]
+    assert authenticator.most == 1
+    more = await asyncio.gather(*(outcomes(admitting, invented, HERE, 1) for _ in range(100)))
+    assert more.count(["TOO_MANY"]) == 100 - 1 - LOOK_UPS
 
 
 async def test_a_token_that_is_refused_unread_is_not_looked_at() -> None:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from models import Account, Role, Viewer
+from models import Account, Role
 from models.db.database import Database
 from models.reason import Reason
 from resolvers.accounts.audit import Actor
@@ -22,12 +22,12 @@ from resolvers.accounts.records import (
     fold_name,
     list_accounts,
 )
-from resolvers.errors import COMMANDERS_ONLY, SIGN_IN_FIRST, ErrorCode, RequestError
-from web.admission import Admission, host_of
+from resolvers.errors import ErrorCode, RequestError
+from web.admission import Admission
+from web.auth.commander import commander
 from web.auth.json_api import Body, Text, answer, endpoint, read_body
 from web.auth.own_account import client_of, key_of
 from web.auth.sign_in import PasswordSignIn
-from web.graphql.request import read_headers
 
 
 class NewAccountBody(Body):
@@ -69,8 +69,8 @@ class AccountEndpoints:
         ]
 
     async def _commander(self, request: Request) -> Actor:
-        viewer, _ = await self._admission.admit(read_headers(request.scope), host_of(request.scope))
-        return Actor(require_commander(viewer).identity, client_of(request).address)
+        viewer = await commander(self._admission, request)
+        return Actor(viewer.identity, client_of(request).address)
 
     @endpoint
     async def list(self, request: Request) -> Response:
@@ -107,15 +107,6 @@ class AccountEndpoints:
     async def reset(self, request: Request) -> Response:
         actor = await self._commander(request)
         return answer({"password": await self._sign_in.reset(key_of(request), actor)})
-
-
-def require_commander(viewer: Viewer | None) -> Viewer:
-    """Raises RequestError unless the viewer is a commander."""
-    if viewer is None:
-        raise RequestError(ErrorCode.UNAUTHENTICATED, SIGN_IN_FIRST)
-    if viewer.role is not Role.COMMANDER:
-        raise RequestError(ErrorCode.FORBIDDEN, COMMANDERS_ONLY)
-    return viewer
 
 
 def account_role(role: str, inspector: str | None, enterprise: str | None) -> AccountRole:

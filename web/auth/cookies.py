@@ -62,6 +62,21 @@ class Cookies:
         response.set_cookie(name, value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="lax")
 
 
+def without_insecure(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers of an encrypted request without the cookie that another one might have set.
+
+    Whoever answers for this host over plain HTTP can set a cookie by that name, and would have a person work in a
+    sign-in that is not their own. Browsers keep the name of the secure one for the server itself.
+    """
+    if not any(name == b"cookie" and COOKIES[1] + b"=" in value for name, value in headers):
+        return headers
+    return [(name, _without(value, COOKIES[1]) if name == b"cookie" else value) for name, value in headers]
+
+
+def _without(cookie: bytes, name: bytes) -> bytes:
+    return b"; ".join(p.strip() for p in cookie.split(b";") if p.strip().partition(b"=")[0] != name)
+
+
 def _flow_name(*, secure: bool) -> str:
     return f"{SECURE if secure else INSECURE}-oidc"
 

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from resolvers.errors import RequestError
-from web.auth.cookies import Cookies
+from web.auth.cookies import Cookies, without_insecure
 
 
 def request(scheme: str = "http", host: str = "huhang.test", origin: str | None = None) -> Request:
@@ -66,3 +66,12 @@ def test_signing_out_clears_both_cookies() -> None:
     assert "Secure" in first
     assert second.startswith('huhang=""; ')
     assert "Secure" not in second
+
+
+def test_over_an_encrypted_connection_the_insecure_name_does_not_count() -> None:
+    """Another page of the same host could have set it; nobody but the server can set the secure one."""
+    headers = [(b"host", b"huhang.test"), (b"cookie", b"a=1; huhang=theirs; __Host-huhang=own; huhang-oidc=s")]
+    assert without_insecure(headers) == [headers[0], (b"cookie", b"a=1; __Host-huhang=own; huhang-oidc=s")]
+    assert without_insecure([(b"cookie", b"huhang=theirs")]) == [(b"cookie", b"")]
+    untouched = [(b"cookie", b"__Host-huhang=own")]
+    assert without_insecure(untouched) == untouched
