@@ -29,6 +29,7 @@ Admitted = tuple[Viewer | None, Party]
 
 REDIS_SECONDS = 0.5  # a bus that does not answer is not waited for longer
 BLOCKED_MAXIMUM = 10_000  # addresses
+INVALID_TOKENS = Reason("INVALID_TOKENS", "Too many invalid tokens from this address.")
 LOOK_UPS, LOOK_UP_SECONDS = 16, 1  # cookies of one slowed address that wait, and when others may be sent again
 
 
@@ -70,7 +71,7 @@ class FailedTokens:
         if until > now:
             raise ThrottledError(
                 ErrorCode.TOO_MANY,
-                Reason("INVALID_TOKENS", "Too many invalid tokens from this address."),
+                INVALID_TOKENS,
                 math.ceil(until - now),
             )
         del self._until[key]
@@ -142,7 +143,7 @@ class Admission:
                 return await self.authenticator.authenticate(sent)
         except QueueFull:
             self.shares.refused["tokens"] += 1
-            raise ThrottledError(ErrorCode.TOO_MANY, "Too many cookies from this address.", LOOK_UP_SECONDS) from None
+            raise ThrottledError(ErrorCode.TOO_MANY, INVALID_TOKENS, LOOK_UP_SECONDS) from None
         except RequestError as error:
             if error.code is ErrorCode.UNAUTHENTICATED:
                 await self._failed(host)

@@ -78,6 +78,12 @@ VALUES: dict[str, list[bytes]] = {
 }  # fmt: skip
 ENUM = [b'""', b'"NOTHING"', b'"nothing"', b"0", b"true", b"[]", b"{}", b"null", LONG]
 LISTS = [b"[]", b"null", b"[null]", b"[[[]]]", b"{}", b"[" + b",".join([b"null"] * 5_000) + b"]"]
+# Filters of filters.
+NESTED = [
+    b'{"not":' * 90 + b"{}" + b"}" * 90,
+    b'{"or":[%s]}' % b",".join([b"{}"] * 2_000),
+    b'{"and":[{"or":[{}]},{"not":{"and":[]}}]}',
+]
 # From a type to a query that reaches an object of it; FIELD stands for the field under attack.
 REACHED = {
     "Query": "{ FIELD }",
@@ -119,17 +125,20 @@ def plain(of: Any) -> Any:
     return ordinary.get(of.name, "文字")
 
 
-def slots(of: Any) -> Iterator[tuple[str, Any, list[bytes]]]:
-    """Each place in a value of this type: its path, the value with SLOT at that place, and the hostile values for it."""
+def slots(of: Any, around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any, list[bytes]]]:
+    """Each place in a value of this type: its path, the value with SLOT at that place, and the hostile values for it.
+
+    A type that is `around` itself has its own places there already.
+    """
     if isinstance(of, GraphQLNonNull):
-        yield from slots(of.of_type)
+        yield from slots(of.of_type, around)
     elif isinstance(of, GraphQLList):
         yield "", SLOT, LISTS
-        yield from (("[]" + path, [value], wrong) for path, value, wrong in slots(of.of_type))
+        yield from (("[]" + path, [value], wrong) for path, value, wrong in slots(of.of_type, around))
     elif isinstance(of, GraphQLInputObjectType):
-        yield "", SLOT, [b"{}", b"[]", b"null", b'"x"', b'{"nothing":1}']
-        for name, field in of.fields.items():
-            for path, value, wrong in slots(field.type):
+        yield "", SLOT, [b"{}", b"[]", b"null", b'"x"', b'{"nothing":1}', *NESTED]
+        for name, field in of.fields.items() if of not in around else ():
+            for path, value, wrong in slots(field.type, (*around, of)):
                 yield f".{name}{path}", {**plain(of), name: value}, wrong
     else:
         yield "", SLOT, ENUM if isinstance(of, GraphQLEnumType) else VALUES[of.name]
