@@ -4,7 +4,8 @@ A batch action changes nothing for a row before it knows that the row is good. S
 and all rows are read and written with a few statements. The mutation of one row is the same action on one row.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from resolvers.actions.context import ActionContext, ActionResult, Outcome
 from resolvers.actions.errors import ActionError
 
 ROWS_MAXIMUM = 1_000
-PORTION = 100  # rows that are written at once; between two portions others are served
+PORTION = 100  # rows that are written at once
 
 RowResult = ActionResult | ActionError
 # A row's arguments by name or, where they are not acceptable, the failure.
@@ -52,9 +53,11 @@ def batch_action(row: type) -> Callable[[Callable[..., Awaitable[list[RowResult]
     return lambda run: BatchAction(run, row)
 
 
-def portions(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+async def portions(rows: Sequence[Any]) -> AsyncIterator[Sequence[Any]]:
+    """The rows in portions. Others are served between two of them, also where nothing is written."""
     for start in range(0, len(rows), PORTION):
         yield rows[start : start + PORTION]
+        await asyncio.sleep(0)
 
 
 def attempt(act: Callable[[Any], ActionResult], row: Any) -> RowResult:

@@ -64,7 +64,7 @@ async def upsert(context: ActionContext, rows: Sequence[EnterpriseRow]) -> list[
     """
     registration = await Registration.read(context, rows)
     results: list[RowResult] = []
-    for portion in portions(rows):
+    async for portion in portions(rows):
         written = [registration.write(row) for row in portion]
         await context.session.flush()  # gives new enterprises their keys
         for row, enterprise in zip(portion, written, strict=True):

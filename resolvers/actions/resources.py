@@ -62,7 +62,7 @@ async def report_positions(context: ActionContext, rows: Sequence[PositionRow]) 
         return {"inspector": inspector}
 
     results: list[RowResult] = []
-    for portion in portions(rows):
+    async for portion in portions(rows):
         results += [attempt(report, row) for row in portion]
         await context.session.flush()
     return results
