@@ -49,7 +49,7 @@ class Need(enum.Enum):
     RESOURCE = "a team, an expert, or a stock item and a quantity, which is then reserved"
     DRAWN = "for stock, the quantity that was used"
     FREES = "frees what was reserved"
-    INSPECTORS = "named inspectors, or else the nearest on duty"
+    INSPECTORS = "named inspectors, or else the nearest on duty with a recent position"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from schema.execution.context import Requester
 from schema.fields.batch import BatchArgument, batch
 from schema.fields.connections import Connection, to_list, to_many
 from schema.fields.event_log import whole_log
-from schema.fields.filters import filtered
 from schema.fields.lookups import NodeById, NodesByIds, RowByKey, Singleton
 from schema.fields.source import Node, declare_field
 from schema.types import district_map as maps
@@ -30,7 +29,7 @@ from schema.types.hazard import Hazard
 from schema.types.inspection import Inspection
 from schema.types.inspector import Inspector
 from schema.types.measure import ControlMeasure
-from schema.types.nearby import NEARBY_COST, Nearby
+from schema.types.nearby import NEARBY_ARGUMENTS, NEARBY_COST, Nearby
 from schema.types.scalars import PointInput
 from schema.types.search import SEARCH_COST, SearchHit
 from schema.types.team import Team
@@ -123,10 +122,7 @@ class Query:
         json_attributes=nearby.JSON_ATTRIBUTES,
         arguments={
             "point": BatchArgument("The point.", lambda: PointInput, point),
-            "kinds": "Kinds of rows to look for.",
-            "within_metres": "Greatest distance in metres along the ground; unlimited without it.",
-            "first": "Number of rows of each kind, 0 to 1,000.",
-            "filter": filtered("Enterprise", "Filter for the enterprises."),
+            **NEARBY_ARGUMENTS,
         },
         cost=NEARBY_COST,
     )

@@ -112,6 +112,12 @@ class Settings(BaseSettings):
     access_days: int = Field(
         default=183, ge=1, description="Days for which it is kept who read enterprises' personal data."
     )
+    position_minutes: int = Field(
+        default=30,
+        ge=1,
+        le=10_000_000,
+        description="Age in minutes up to which an inspector's position counts for choosing who is nearest.",
+    )
     documents: str | None = Field(
         default=None, description="Manifest of trusted documents: a JSON file of documents by id."
     )

@@ -74,6 +74,7 @@ class AppState:
             announced=announced_kinds(settings.announced),
             answer_limit=settings.answer_limit,
             access_log=self.access_log,
+            position_age=dt.timedelta(minutes=settings.position_minutes),
         )
 
     def _authenticator(self, clock: Callable[[], dt.datetime]) -> Authenticator:

@@ -1,5 +1,7 @@
 """Actions on duty reports and on enterprises' requests for help."""
 
+import datetime as dt
+import enum
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -20,10 +22,19 @@ from models import (
 )
 from models.db.sqlite_functions import great_circle_metres
 from models.reason import Reason
-from resolvers.actions.context import ActionContext, ActionResult
+from resolvers.actions.context import ActionContext, ActionResult, WithReason
 from resolvers.actions.errors import Forbidden, InvalidInput
 from resolvers.actions.inputs import out_of_range, too_many
 from resolvers.actions.inspections import assign_inspectors, require_on_duty
+from resolvers.availability import AVAILABLE, is_stale
+
+
+class LeftOutReason(enum.Enum):
+    """Why an inspector on duty was not chosen from."""
+
+    NO_POSITION = "no position"
+    STALE_POSITION = "stale position"
+
 
 PROBLEMS_MAXIMUM = 50
 INSPECTORS_MAXIMUM = 20
@@ -83,14 +94,18 @@ async def request(context: ActionContext, *, enterprise: int, problem: str) -> A
 async def dispatch(
     context: ActionContext, *, assistance_request: int, inspectors: Sequence[int] = (), count: int = 1
 ) -> ActionResult:
-    """Send the named inspectors, or the `count` nearest on duty, by a dispatched inspection of kind ASSISTANCE."""
+    """Send the named inspectors, or the `count` nearest on duty, by a dispatched inspection of kind ASSISTANCE.
+
+    `left_out` are those on duty of whom nobody knows where they are now, so that they were not chosen from.
+    """
     row = await context.get_subject(AssistanceRequest, assistance_request)
     context.transition("assistance", row)
     if not 1 <= count <= INSPECTORS_MAXIMUM:
         raise InvalidInput("count", out_of_range(1, INSPECTORS_MAXIMUM))
-    team = await require_on_duty(context, inspectors or await _nearest_on_duty(context, row.enterprise_id, count))
-    if not team:
-        raise InvalidInput("inspectors", Reason("NOBODY_ON_DUTY", "No inspector is on duty."))
+    left_out: list[WithReason] = []
+    if not inspectors:
+        inspectors, left_out = await _nearest_on_duty(context, row.enterprise_id, count)
+    team = await require_on_duty(context, inspectors)
     inspection = await context.add(
         Inspection(
             enterprise_id=row.enterprise_id,
@@ -104,21 +119,47 @@ async def dispatch(
     )
     await assign_inspectors(context, inspection, team)
     context.record(EventKind.INSPECTION_DISPATCHED, inspection, None, inspection.status)
-    return {"assistance_request": row, "inspection": inspection}
+    return {"assistance_request": row, "inspection": inspection, "left_out": left_out}
 
 
-async def _nearest_on_duty(context: ActionContext, enterprise: int, count: int) -> list[int]:
-    """Keys of the nearest inspectors on duty. Unknown distances count as infinite, ties go by key."""
+async def _nearest_on_duty(context: ActionContext, enterprise: int, count: int) -> tuple[list[int], list[WithReason]]:
+    """Keys of the nearest inspectors on duty with a recent position, ties by key; and those without one.
+
+    Raises InvalidInput where that is nobody, or where the enterprise has no location.
+    """
     site = await context.get(Enterprise, enterprise)
-    columns = (col(Inspector.id), col(Inspector.latitude), col(Inspector.longitude))
-    rows = (await context.session.execute(sa.select(*columns).where(col(Inspector.on_duty)))).all()
+    if site.latitude is None or site.longitude is None:
+        raise InvalidInput(
+            "inspectors",
+            Reason("NEAREST_TO_NOWHERE", "The enterprise has no location, so nobody is the nearest: name inspectors."),
+        )
+    on_duty = (
+        sa.select(Inspector).where(AVAILABLE[Inspector].sql("available", context.sqlite)).order_by(col(Inspector.id))
+    )
+    nearest: list[tuple[float, int]] = []
+    left_out: list[WithReason] = []
+    for each in (await context.session.execute(on_duty)).scalars():
+        if each.latitude is None or each.longitude is None or each.position_at is None:
+            left_out.append(WithReason(each, LeftOutReason.NO_POSITION))
+        elif is_stale(context, each.position_at):
+            left_out.append(WithReason(each, LeftOutReason.STALE_POSITION))
+        else:
+            metres = great_circle_metres(site.latitude, site.longitude, each.latitude, each.longitude)
+            nearest.append((metres, each.id))
+    if not nearest:
+        raise InvalidInput("inspectors", _nobody_is_near(context, len(left_out)))
+    return [key for _, key in sorted(nearest)[:count]], left_out
 
-    def metres(latitude: float | None, longitude: float | None) -> float:
-        if None in (latitude, longitude, site.latitude, site.longitude):
-            return float("inf")
-        return great_circle_metres(site.latitude or 0, site.longitude or 0, latitude or 0, longitude or 0)
 
-    return [key for _, key in sorted((metres(lat, lon), key) for key, lat, lon in rows)[:count]]
+def _nobody_is_near(context: ActionContext, left_out: int) -> Reason:
+    if not left_out:
+        return Reason("NOBODY_ON_DUTY", "No inspector is on duty.")
+    return Reason(
+        "NO_RECENT_POSITION",
+        "None of the {inspectors} inspectors on duty has a position of the last {minutes} minutes: name inspectors.",
+        inspectors=left_out,
+        minutes=context.position_age // dt.timedelta(minutes=1),
+    )
 
 
 async def resolve(context: ActionContext, *, assistance_request: int, resolution: str) -> ActionResult:

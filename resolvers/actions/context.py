@@ -1,6 +1,7 @@
 """What an action works with: its transaction, its viewer, and the events that it records."""
 
 import datetime as dt
+import enum
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,18 +19,20 @@ from resolvers.actions.change_tracker import ChangeTracker
 from resolvers.actions.errors import ActionError, Conflict, IllegalTransition, InputError, InvalidInput, NotFound
 from resolvers.actions.event_context import EventContext, enterprise_contexts
 from resolvers.sql import authorization, selects
+from resolvers.sql.readers import POSITION_AGE
 
 R = TypeVar("R", bound=models.Row)
 
-ActionResult = Mapping[str, Any]  # a row, or a list of rows, by name
+ActionResult = Mapping[str, Any]  # a row, or a list of rows (or WithReason), by name
 
 
 @dataclass(frozen=True)
 class ActionRequest:
     """One call of a mutation. A repeat has the same `client_mutation_id`, and must have the same `fingerprint`.
 
-    `announced` are the kinds of inspections that enterprises are told of at the dispatch. `done` has the successes of
-    an earlier call with the same id, for a mutation of many rows: None for a row that failed then.
+    `announced` are the kinds of inspections that enterprises are told of at the dispatch; `position_age` is the
+    greatest age of an inspector's position that counts. `done` has the successes of an earlier call with the same id,
+    for a mutation of many rows: None for a row that failed then.
     """
 
     mutation: str
@@ -38,15 +41,27 @@ class ActionRequest:
     client_mutation_id: str | None = None
     fingerprint: str = ""
     announced: frozenset[models.InspectionKind] = frozenset()
+    position_age: dt.timedelta = POSITION_AGE
     done: "list[Outcome | ActionError | None] | None" = None
 
 
 class OutcomeRow(NamedTuple):
-    """A row of a success. Whoever wrote it may see it; any other row is for those who may read it."""
+    """A row of a success. Whoever wrote it may see it; any other row is for those who may read it.
+
+    `reason` says why it is there, where the action gives reasons.
+    """
 
     model: Any
     key: int
     written: bool
+    reason: str | None = None
+
+
+class WithReason(NamedTuple):
+    """A row of an action's result, and why it is there."""
+
+    row: Any
+    reason: enum.Enum
 
 
 @dataclass(frozen=True)
@@ -101,6 +116,11 @@ class ActionContext:
     @property
     def sqlite(self) -> bool:
         return self.session.get_bind().dialect.name == "sqlite"
+
+    @property
+    def position_age(self) -> dt.timedelta:
+        """The greatest age of an inspector's position that counts."""
+        return self.request.position_age
 
     @property
     def day(self) -> dt.date:

@@ -85,12 +85,15 @@ def _outcome_from_json(saved: dict[str, Any]) -> Outcome:
 
 
 def _to_json(rows: Any) -> list[Any]:
-    """A row as [model's name, key, written], and a list of rows as a list."""
-    return [_to_json(row) for row in rows] if isinstance(rows, list) else [rows.model.__name__, rows.key, rows.written]
+    """A row as [model's name, key, written] and its reason, if it has one, and a list of rows as a list."""
+    if isinstance(rows, list):
+        return [_to_json(row) for row in rows]
+    reason = [] if rows.reason is None else [rows.reason]
+    return [rows.model.__name__, rows.key, rows.written, *reason]
 
 
 def _from_json(value: list[Any]) -> Any:
     if not value or isinstance(value[0], list):
         return [_from_json(row) for row in value]
     # A release that did not store whether the row was written may have saved it.
-    return OutcomeRow(getattr(models, value[0]), value[1], written=all(value[2:]))
+    return OutcomeRow(getattr(models, value[0]), value[1], all(value[2:3]), *value[3:])

@@ -21,7 +21,7 @@ from models.db.tables import table_of
 from models.notice import is_internal
 from models.reason import Reason
 from resolvers.actions import idempotency
-from resolvers.actions.context import ActionContext, ActionRequest, Outcome, OutcomeRow, PendingEvent
+from resolvers.actions.context import ActionContext, ActionRequest, Outcome, OutcomeRow, PendingEvent, WithReason
 from resolvers.actions.errors import ActionError, Forbidden, InvalidInput
 from resolvers.actions.event_context import EventContext, enterprise_contexts, venue_contexts
 from subscriptions import event_log
@@ -95,7 +95,9 @@ async def _run_once(
 def _outcome(context: ActionContext, result: Any, cursor: str) -> Outcome:
     """The outcome of an action. Of a batch action each row has its own, or its failure."""
 
-    def outcome_row(row: models.Row) -> OutcomeRow:
+    def outcome_row(row: models.Row | WithReason) -> OutcomeRow:
+        if isinstance(row, WithReason):
+            return outcome_row(row.row)._replace(reason=row.reason.name)
         return OutcomeRow(type(row), row.id, context.changes.wrote(row))
 
     def of_one(result: Any) -> Any:

@@ -29,12 +29,14 @@ TextTest = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 
 
 class RequestTime(Protocol):
-    """The time of a request, and the time zone in which its days begin."""
+    """The time of a request, the time zone of its days, and the greatest age of a position that counts."""
 
     @property
     def now(self) -> dt.datetime: ...
     @property
     def zone(self) -> ZoneInfo: ...
+    @property
+    def position_age(self) -> dt.timedelta: ...
 
 
 def table_column(column: Any) -> sa.Column[Any]:
@@ -149,15 +151,11 @@ class Among(Predicate):
 
     column: Any
 
+    def convert(self, value: Any, request: RequestTime) -> Any:
+        return [checked_text(each) if isinstance(each, str) else each for each in value]
+
     def sql(self, name: str, sqlite: bool) -> ColumnElement[bool]:
         return among(table_column(self.column), name, sqlite)
-
-
-class Texts(Among):
-    """`Among` texts that clients give."""
-
-    def convert(self, value: Any, request: RequestTime) -> Any:
-        return [checked_text(text) for text in value]
 
 
 class InternalMembers(Among):

@@ -19,6 +19,7 @@ from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.prepared import Statement, cached_statement
 from resolvers.sql.selects import ExtraSelect
 
+POSITION_AGE = dt.timedelta(minutes=30)
 PORTION = 100  # rows that SQLAlchemy decodes at once
 
 
@@ -38,6 +39,10 @@ class Reader(Protocol):
     @property
     def zone(self) -> ZoneInfo:
         """The district's time zone."""
+
+    @property
+    def position_age(self) -> dt.timedelta:
+        """The greatest age of an inspector's position that counts."""
 
     @property
     def sqlite(self) -> bool:
@@ -100,6 +105,7 @@ class RequestInfo:
     signer: Signer | None
     disclosures: set[Disclosure] = field(default_factory=set)
     known: KnownRows = field(default_factory=KnownRows)
+    position_age: dt.timedelta = POSITION_AGE
 
 
 class DriverReader:
@@ -111,6 +117,7 @@ class DriverReader:
         "extra_select",
         "known",
         "now",
+        "position_age",
         "request",
         "signer",
         "sqlite",
@@ -123,7 +130,7 @@ class DriverReader:
     ) -> None:
         self.request, self.extra_select = request, extra_select
         self.viewer, self.now, self.zone, self.signer = request.viewer, request.now, request.zone, request.signer
-        self._fetch, self.sqlite = fetch, sqlite
+        self._fetch, self.sqlite, self.position_age = fetch, sqlite, request.position_age
         self.disclosures, self.known = request.disclosures, request.known
 
     def with_extra_select(self, extra_select: ExtraSelect) -> "DriverReader":
@@ -162,9 +169,10 @@ class OperationReader:
         signer: Signer | None = None,
         disclosures: set[Disclosure] | None = None,
         known: KnownRows | None = None,
+        position_age: dt.timedelta = POSITION_AGE,
     ) -> None:
         self.viewer, self.now, self.zone, self.signer = viewer, now, zone, signer
-        self.known = known or KnownRows()
+        self.known, self.position_age = known or KnownRows(), position_age
         self.disclosures: set[Disclosure] = set() if disclosures is None else disclosures
         self.sqlite = database.sqlite
         self._database = database

@@ -1,6 +1,7 @@
 """The context of one operation under graphql-core: viewer, reader, and loaders that read for many parents at once."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from models.visibility import Viewer
 from resolvers.sql import selects
 from resolvers.sql.pagination import Page, Slice
 from resolvers.sql.predicates import Condition
-from resolvers.sql.readers import OperationReader, Reader
+from resolvers.sql.readers import POSITION_AGE, OperationReader, Reader
 from resolvers.sql.row_source import RowSource
 from resolvers.sql.selects import Relation
 from schema.execution.loader import Loader, LoadMany, unchanged
@@ -55,12 +56,14 @@ class RowSet:
 class WriteAccess:
     """The database that mutations write to, and the callback after a commit that appended events.
 
-    `announced` are the kinds of inspections that enterprises are told of at the dispatch.
+    `announced` are the kinds of inspections that enterprises are told of at the dispatch. `position_age` is the
+    greatest age of an inspector's position that counts.
     """
 
     database: Database
     notify: Callable[[], None]
     announced: frozenset[InspectionKind] = frozenset()
+    position_age: dt.timedelta = POSITION_AGE
 
 
 class Requester(Protocol):

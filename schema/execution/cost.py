@@ -267,9 +267,13 @@ class SelectionCosts:
             amount.add(value)
         if field.cost.read:
             amount.add(Amount(field.cost.read * BYTES), field.length(field.cost.read_for_each, 1, arguments))
-        if "filter" in arguments:
+        if not arguments.keys().isdisjoint(field.cost.filters):
+            amount.add(Amount(field.cost.filtered * BYTES), field.length(field.cost.filtered_for_each, 1, arguments))
+        for filter in ("filter", "resources"):
+            if filter not in arguments:
+                continue
             # Each filter in `or` and `not` is one more condition on every row that is read.
-            count, sizes = branches(arguments["filter"])
+            count, sizes = branches(arguments[filter])
             amount.constant += count * COUNTED * BYTES
             for size in sizes:
                 if size.variable in self._large:

@@ -15,7 +15,7 @@ from resolvers.access_log import AccessLog
 from resolvers.disclosures import Disclosure
 from resolvers.errors import TOKEN_NEEDED, ErrorCode
 from resolvers.evidence.signed_urls import Signer
-from resolvers.sql.readers import KnownRows, OperationReader, RequestInfo
+from resolvers.sql.readers import POSITION_AGE, KnownRows, OperationReader, RequestInfo
 from schema.build import Graph
 from schema.execution import limits
 from schema.execution.bounds import ANSWER_LIMIT, Bounds, OperationStopped, Run
@@ -45,7 +45,7 @@ class Executor:
     compiled; otherwise graphql-core executes all of them. `cost_limit` is the greatest cost of a commander's
     operation, `deadline` an operation's longest time in seconds, and `answer_limit` the greatest size of its response
     in bytes. `announced` are the kinds of inspections that enterprises are told of at the dispatch. `access_log` keeps
-    whose personal data viewers read.
+    whose personal data viewers read. `position_age` is the greatest age of an inspector's position that counts.
     """
 
     def __init__(
@@ -64,9 +64,11 @@ class Executor:
         announced: frozenset[InspectionKind] = frozenset(),
         answer_limit: int = ANSWER_LIMIT,
         access_log: AccessLog | None = None,
+        position_age: dt.timedelta = POSITION_AGE,
     ) -> None:
         self.graph, self._database, self.zone, self._clock = graph, database, zone, clock
-        self._write_access, self._signer = WriteAccess(database, notify, announced), signer
+        self._write_access, self._signer = WriteAccess(database, notify, announced, position_age), signer
+        self._position_age = position_age
         self._cost_limits = {role: cost_limit * quarters // 4 for role, quarters in COST_QUARTERS.items()}
         self.access_log = access_log
         self._known: set[Any] = set()  # see KnownRows
@@ -168,7 +170,14 @@ class Executor:
         return await self.plans.data(operation, info, root)
 
     def request_info(self, viewer: Viewer) -> RequestInfo:
-        return RequestInfo(viewer, self._clock(), self.zone, self._signer, known=KnownRows(self._known))
+        return RequestInfo(
+            viewer,
+            self._clock(),
+            self.zone,
+            self._signer,
+            known=KnownRows(self._known),
+            position_age=self._position_age,
+        )
 
     def reader(self, viewer: Viewer) -> OperationReader:
         """Reads for this viewer, at this time."""
@@ -176,7 +185,14 @@ class Executor:
 
     def _reader(self, info: RequestInfo) -> OperationReader:
         return OperationReader(
-            self._database, info.viewer, info.now, info.zone, info.signer, info.disclosures, info.known
+            self._database,
+            info.viewer,
+            info.now,
+            info.zone,
+            info.signer,
+            info.disclosures,
+            info.known,
+            info.position_age,
         )
 
     def _context(self, info: RequestInfo) -> Context:

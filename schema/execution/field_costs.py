@@ -49,6 +49,10 @@ class ValueCount(NamedTuple):
     variable: str
 
 
+# Fields of filters that have filters.
+BRANCHES = frozenset({"or", "not", "experts", "teams", "warehouses", "inspectors"})
+
+
 class BranchCount(NamedTuple):
     """How many filters are in the `or` and `not` of a variable that is a filter, or with `inner` one of them."""
 
@@ -138,7 +142,7 @@ def branches(filter: ValueNode) -> tuple[int, list[BranchCount]]:
                 waiting += [(each, True) for each in value.values]
             case ObjectValueNode():
                 count += 1
-                waiting += [(f.value, True) for f in value.fields if f.name.value in ("or", "not")]
+                waiting += [(f.value, True) for f in value.fields if f.name.value in BRANCHES]
     return max(count, 0), sizes
 
 

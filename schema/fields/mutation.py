@@ -42,7 +42,7 @@ from schema.fields.source import (
     argument,
     declare_field,
 )
-from schema.plan.steps import EitherStep, ListStep, Step
+from schema.plan.steps import EitherStep, ListStep, Step, value_step
 from schema.types import errors
 from schema.types.inputs import INPUTS
 
@@ -115,7 +115,15 @@ class PerformAction(FieldSource):
         text = orjson.dumps([self.name, expected, arguments], default=str, option=orjson.OPT_SORT_KEYS)
         fingerprint = hashlib.sha256(text).hexdigest()
         writing, reader = context.writing, context.reader
-        request = ActionRequest(self.name, arguments, expected, mutation_id, fingerprint, announced=writing.announced)
+        request = ActionRequest(
+            self.name,
+            arguments,
+            expected,
+            mutation_id,
+            fingerprint,
+            announced=writing.announced,
+            position_age=writing.position_age,
+        )
         return await runner.run_action(
             writing.database, context.viewer, reader.now, reader.zone, request, self.action, writing.notify
         )
@@ -212,6 +220,33 @@ class WrittenRow(FieldSource):
         return success.rows[self.name]
 
 
+@dataclass(frozen=True, slots=True)
+class ReasonedRow:
+    """A row of a success, as (model, key), and the reason why it is there."""
+
+    row: tuple[Any, int]
+    reason: Any
+
+
+@dataclass(eq=False)
+class ReasonedRows(FieldSource):
+    """Rows of a success, each with its reason: a list of the plain type `of`, whose `reason` is an enum."""
+
+    name: str
+    of: Any
+
+    def values(self, success: Success) -> list[ReasonedRow]:
+        reasons, rows = self.of.__annotations__["reason"], success.rows[self.name]
+        assert isinstance(rows, list)
+        return [ReasonedRow((row.model, row.key), reasons[row.reason]) for row in rows]
+
+    def resolve(self, field: LoadField, parent: Success, context: Context, arguments: dict[str, Any]) -> Any:
+        return self.values(parent)
+
+    def step(self, selected: SelectedField, rows: ParentRows, planner: FieldPlanner) -> Step | None:
+        return value_step(selected.type, self.values, planner.objects(selected.type, selected.nodes, None))
+
+
 # -- making the types --
 
 
@@ -234,9 +269,10 @@ def mutation(
     """A field of Mutation.
 
     `declared` describes the action's arguments, in their order. `rows` has the rows of the success by name: their type,
-    a list of it, or the type or None where the action may leave the row as it is. With `subject`, the mutation changes
-    an existing row, and takes the version that the client expects. `problems` are failures besides those that follow
-    from the life cycle. Raises TypeError for a declaration that does not fit the action or has no permission.
+    a list of it, a list of a plain type of rows with reasons, or the type or None where the action may leave the row as
+    it is. With `subject`, the mutation changes an existing row, and takes the version that the client expects.
+    `problems` are failures besides those that follow from the life cycle. Raises TypeError for a declaration that does
+    not fit the action or has no permission.
     """
     parameters = [parameter for parameter in parameters_of(action) if parameter != "expected_version"]
     if parameters != list(declared):
@@ -329,6 +365,9 @@ def success_type(name: str, rows: Mapping[str, Any]) -> Any:
         if optional:
             described = "The row as it is now; null if it did not change and you may not read it."
         values[field] = declare_field(WrittenRow(field, optional), described)
+        [listed] = get_args(annotation) if get_origin(annotation) is list else [None]
+        if listed is not None and not hasattr(listed, "row"):
+            values[field] = declare_field(ReasonedRows(field, listed), listed.__strawberry_definition__.description)
 
     def is_type_of(cls: Any, value: Any, info: Any) -> bool:
         return isinstance(value, Success) and value.name == name

@@ -48,7 +48,8 @@ class FieldCost:
 
     `size` is the bytes of a value in JSON, where its type does not tell. `length` is how many rows a list usually has,
     unless the arguments `sizes` give its length. `read` is how many values are read for each parent, whatever is
-    selected of them; the arguments `read_for_each` multiply it.
+    selected of them; the arguments `read_for_each` multiply it. `filtered` is how many are read besides where one of
+    the arguments `filters` is given; the arguments `filtered_for_each` multiply it.
     """
 
     size: int | None = None
@@ -56,6 +57,9 @@ class FieldCost:
     sizes: tuple[str, ...] = ("first", "last")
     read: int = 0
     read_for_each: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    filtered: int = 0
+    filtered_for_each: tuple[str, ...] = ()
 
 
 class FieldSource:

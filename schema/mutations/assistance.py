@@ -2,7 +2,7 @@
 
 from resolvers.actions import assistance
 from schema.fields.mutation import RowId, mutation
-from schema.types.assistance import AssistanceRequest, DutyReport
+from schema.types.assistance import AssistanceRequest, DutyReport, InspectorLeftOut
 from schema.types.inspection import Inspection
 
 MUTATIONS = (
@@ -36,10 +36,10 @@ MUTATIONS = (
         "Dispatch inspectors to help, by a new inspection (派员协助).",
         {
             "assistance_request": RowId("AssistanceRequest", "The request for help."),
-            "inspectors": RowId("Inspector", "The inspectors; by default the nearest on duty."),
-            "count": "Number of the nearest inspectors, 1 to 20.",
+            "inspectors": RowId("Inspector", "The inspectors; by default the nearest on duty, by recent positions."),
+            "count": "Number of the nearest inspectors, 1 to 20; fewer are sent where fewer have a recent position.",
         },
-        {"assistance_request": AssistanceRequest, "inspection": Inspection},
+        {"assistance_request": AssistanceRequest, "inspection": Inspection, "left_out": list[InspectorLeftOut]},
         success="AssistanceDispatched",
     ),
     mutation(

@@ -6,13 +6,14 @@ import strawberry
 
 import models
 from models import AssistanceStatus, InspectionStatus
+from resolvers.actions.assistance import LeftOutReason
 from resolvers.sql.named_rows import ZONE_CODE
 from resolvers.sql.predicates import Among, Not, OneOf, Within, since, until
 from schema.fields.columns import column
 from schema.fields.connections import last_to_one, to_list
 from schema.fields.filters import alternatives, any_code, any_id, day, filter_field, opposite
 from schema.fields.nodes import node
-from schema.fields.references import to_one
+from schema.fields.references import ref, to_one
 from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enterprise import IN_ZONE_CODES
@@ -61,6 +62,22 @@ class DutyReport(Node):
     problems: "list[AssistanceRequest]" = to_list(
         models.AssistanceRequest.duty_report_id, "Problems to be helped with, in the order of the report."
     )
+
+
+describe(
+    LeftOutReason,
+    "Why an inspector on duty was not chosen from.",
+    NO_POSITION="No position was reported.",
+    STALE_POSITION="The position is older than HUHANG_POSITION_MINUTES.",
+)
+
+
+@strawberry.type(
+    description="An inspector on duty who could not be chosen as nearest, since their place now is unknown."
+)
+class InspectorLeftOut:
+    inspector: lazy.Inspector | None = ref("row", "The inspector; null if you may not read it.")
+    reason: LeftOutReason = strawberry.field(description="Why they were left out.")
 
 
 @strawberry.input(description="Conditions on requests for help.")

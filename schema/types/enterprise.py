@@ -24,7 +24,7 @@ from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types import lazy
 from schema.types.enums import Direction, describe
-from schema.types.nearby import NEARBY_COST, Nearby
+from schema.types.nearby import NEARBY_ARGUMENTS, NEARBY_COST, Nearby
 from schema.types.portrait import ENTERPRISE_COST, WINDOW, Portrait
 from schema.types.scalars import Contact, GeoJSON, Point
 
@@ -214,7 +214,7 @@ class Enterprise(Node):
         models.Enterprise.longitude,
         description="The nearest rows of each kind, at any distance; empty where it has no location.",
         json_attributes=nearby.JSON_ATTRIBUTES,
-        arguments={"kinds": "Kinds of rows to look for.", "first": "Number of rows of each kind, 0 to 1,000."},
+        arguments={name: of for name, of in NEARBY_ARGUMENTS.items() if name != "within_metres"},
         cost=NEARBY_COST,
     )
     timeline: Connection[lazy.Event] = log_of(models.Event.enterprise_id, "Events about it, newest first.")

@@ -10,7 +10,7 @@ from models import HAZARD_TERMINAL, PERSONAL_DATA, ExtensionStatus, HazardLevel,
 from resolvers.actions.hazards import is_overdue
 from resolvers.sql.named_rows import RING_CODE, VENUE_CODE, ZONE_CODE
 from resolvers.sql.pagination import null_times_last
-from resolvers.sql.predicates import Among, Not, OneOf, Predicate, Texts, Within, before, since, until
+from resolvers.sql.predicates import Among, Not, OneOf, Predicate, Within, before, since, until
 from schema.fields.columns import column, compute_now, sub_object
 from schema.fields.connections import to_list
 from schema.fields.filters import alternatives, any_code, any_id, day, filter_field, flag, opposite, part_of
@@ -94,7 +94,7 @@ class HazardFilter:
     )
     statuses: list[HazardStatus] | None = filter_field(Among(models.Hazard.status), "In any of these states.")
     levels: list[HazardLevel] | None = filter_field(Among(models.Hazard.level), "Of any of these levels.")
-    categories: list[str] | None = filter_field(Texts(models.Hazard.category), "Of exactly any of these categories.")
+    categories: list[str] | None = filter_field(Among(models.Hazard.category), "Of exactly any of these categories.")
     open: bool | None = flag(
         Not(OneOf(models.Hazard.status, HAZARD_TERMINAL)), "Those neither closed nor dismissed, or the others."
     )

@@ -5,9 +5,10 @@ import datetime as dt
 import models
 from models import PERSONAL_DATA
 from models.visibility import INTERNALS
-from resolvers.availability import AVAILABLE
+from resolvers.availability import AVAILABLE, stale_positions
 from resolvers.sql.named_rows import ZONE_CODE, HasKey
 from resolvers.sql.predicates import Among, Contains, Flag
+from schema.fields.batch import batch
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_many
 from schema.fields.filters import FilterField
@@ -50,6 +51,13 @@ class Inspector(Node):
     position_at: dt.datetime | None = column(
         models.Inspector.position_at,
         "When the position was reported; null if none was, or for an enterprise.",
+        sees=INTERNALS,
+    )
+    position_stale: bool | None = batch(
+        stale_positions,
+        models.Inspector.position_at,
+        description="Whether the position is too old to count for choosing who is nearest (HUHANG_POSITION_MINUTES);"
+        " null where there is none, or for an enterprise.",
         sees=INTERNALS,
     )
     inspections: Connection[lazy.Inspection] = to_many(

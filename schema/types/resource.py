@@ -6,6 +6,12 @@ from models import TeamKind
 from schema.fields.filters import alternatives, opposite
 
 
+@strawberry.input(description="Units of a supply that are needed.")
+class StockNeed:
+    code: str = strawberry.field(description="Code of the supply, 7 digits (GB/T 38565).")
+    quantity: int = strawberry.field(default=1, description="Unreserved units that there must be, 1 or more.")
+
+
 @strawberry.input(description="Conditions on experts, teams, warehouses or inspectors.")
 class ResourceFilter:
     zones: list[strawberry.ID] | None = strawberry.field(
@@ -32,6 +38,9 @@ class ResourceFilter:
     )
     stock_code: str | None = strawberry.field(
         default=strawberry.UNSET, description="Warehouses with any stock of this supply (GB/T 38565 code, 7 digits)."
+    )
+    stock: StockNeed | None = strawberry.field(
+        default=strawberry.UNSET, description="Warehouses that can give so many units of this supply now."
     )
     or_: list["ResourceFilter"] | None = alternatives()
     not_: "ResourceFilter | None" = opposite()

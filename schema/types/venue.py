@@ -10,13 +10,13 @@ from resolvers.sql.predicates import Among, Equal
 from schema.fields.batch import batch
 from schema.fields.columns import column, sub_object
 from schema.fields.connections import Connection, to_list, to_many
-from schema.fields.filters import any_code, filter_field, filtered, one_id
+from schema.fields.filters import any_code, filter_field, one_id
 from schema.fields.nodes import node
 from schema.fields.references import to_one
 from schema.fields.source import Node
 from schema.types import lazy
 from schema.types.enums import describe
-from schema.types.nearby import NEARBY_COST, Nearby
+from schema.types.nearby import NEARBY_ARGUMENTS, NEARBY_COST, Nearby
 from schema.types.portrait import SCOPE_COST, WINDOW, Portrait
 from schema.types.scalars import Point
 
@@ -62,12 +62,7 @@ class Venue(Node):
         models.Venue.longitude,
         description="Rows around it, nearest first; empty where the venue has no location.",
         json_attributes=nearby.JSON_ATTRIBUTES,
-        arguments={
-            "kinds": "Kinds of rows to look for.",
-            "within_metres": "Greatest distance in metres along the ground; unlimited without it.",
-            "first": "Number of rows of each kind, 0 to 1,000.",
-            "filter": filtered("Enterprise", "Filter for the enterprises."),
-        },
+        arguments=NEARBY_ARGUMENTS,
         cost=NEARBY_COST,
     )
     portrait: Portrait | None = batch(

@@ -4,7 +4,7 @@ import strawberry
 
 import models
 from models import PERSONAL_DATA
-from resolvers.availability import AVAILABLE
+from resolvers.availability import AVAILABLE, HasStock
 from resolvers.sql.named_rows import ZONE_CODE, HasKey
 from resolvers.sql.predicates import AllOf, Among, Contains, Equal, Exceeds, Flag, Within
 from schema.fields.columns import column, compute, sub_object
@@ -26,6 +26,7 @@ from schema.types.scalars import Contact, Point
         "zone_codes": FilterField(HasKey(models.Warehouse.zone_id, ZONE_CODE), by=ZONE_CODE),
         "available": FilterField(Flag(AVAILABLE[models.Warehouse])),
         "text": FilterField(Contains(models.Warehouse.name)),
+        "stock": FilterField(HasStock()),
         "stock_code": FilterField(
             Within(
                 models.Warehouse.id,

@@ -344,6 +344,14 @@ CASES = [
     among("teams", "teamKinds", models.TeamKind, "kind"),
     Case(
         "warehouses",
+        "stock",
+        [{"code": c, "quantity": n} for c in ("2010101", "3020101", "9999999") for n in (1, 50, 2**31 - 1)],
+        lambda w, r, v: any(
+            i.code == v["code"] and i.quantity - i.reserved >= v["quantity"] for i in w.stock.get(r.id, [])
+        ),
+    ),
+    Case(
+        "warehouses",
         "stockCode",
         ["", "2", "%", "2010101", "3020101"],
         lambda w, r, v: any(i.code == v and i.quantity > 0 for i in w.stock.get(r.id, [])),
@@ -352,6 +360,6 @@ CASES = [
 APPLIES = {
     "experts": {"zones", "zoneCodes", "available", "text", "specialty"},
     "teams": {"zones", "zoneCodes", "available", "text", "teamKinds"},
-    "warehouses": {"zones", "zoneCodes", "available", "text", "stockCode"},
+    "warehouses": {"zones", "zoneCodes", "available", "text", "stock", "stockCode"},
     "inspectors": {"zones", "zoneCodes", "available", "text"},
 }

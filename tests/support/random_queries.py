@@ -43,7 +43,13 @@ ID_TYPES = {
 # Fields that depend on the log's length or on the time of the query. Their aliases tell comparisons to skip them.
 VOLATILE_FIELDS = frozenset({("Query", "cursor"), ("Portrait", "cursor"), ("Portrait", "asOf")})
 # Fields of a filter shared by several types that apply to only one of them, with its connection.
-FIELD_CONNECTIONS = {"teamKinds": "TeamConnection", "specialty": "ExpertConnection", "stockCode": "WarehouseConnection"}
+FIELD_CONNECTIONS = {
+    "teamKinds": "TeamConnection",
+    "specialty": "ExpertConnection",
+    "stockCode": "WarehouseConnection",
+    "stock": "WarehouseConnection",
+}
+NEARBY = {"teams": "TeamConnection", "experts": "ExpertConnection", "warehouses": "WarehouseConnection"}
 BRANCHES = 2  # filters within `or` and `not`, one within the other
 LATITUDES = frozenset({"latitude", "south", "north"})
 # Integers that are no size of a page.
@@ -133,6 +139,9 @@ class QueryGenerator:
             chosen = {n: a for n, a in chosen.items() if n not in ("after", "before")}
         context = get_named_type(field_type).name
         values = [f"{name}: {self._value(argument.type, context, name)}" for name, argument in chosen.items()]
+        if context == "Nearby" and "after" in chosen:
+            # A cursor is of one kind, and those of the pool are of teams.
+            values = [value for value in values if not value.startswith("kinds:")] + ["kinds: [TEAM]"]
         return f"({', '.join(values)})" if values else ""
 
     def _value(self, of: Any, context: str, name: str) -> str:
@@ -169,7 +178,8 @@ class QueryGenerator:
         values = {}
         for name in names:
             self._branches += name in ("or", "not")
-            values[name] = self._value(of.fields[name].type, of.name, name)
+            inner = context if name in ("or", "not") else NEARBY.get(name, of.name)
+            values[name] = self._value(of.fields[name].type, inner, name)
             self._branches -= name in ("or", "not")
         if of.name == "Window":
             values = dict(zip(values, sorted(values.values()), strict=True))
@@ -188,8 +198,9 @@ class QueryGenerator:
     def _string(self, context: str, name: str) -> str:
         if name in ("after", "before"):
             return f'"{self._rng.choice(self._pool.cursors.get(context) or ("none",))}"'
-        if name in self._pool.codes and self._rng.random() < 0.98:
-            return orjson.dumps(self._rng.choice(self._pool.codes[name])).decode()
+        codes = self._pool.codes.get(f"{context}.{name}") or self._pool.codes.get(name)
+        if codes and self._rng.random() < 0.98:
+            return orjson.dumps(self._rng.choice(codes)).decode()
         text = self._rng.choice(self._pool.texts)
         if name not in ("code", "creditCode", "externalId", "stockCode", "industry") and self._rng.random() < 0.6:
             start = self._rng.randrange(len(text))

@@ -94,6 +94,8 @@ async def codes(database: Database) -> dict[str, list[str]]:
         for name, by in CODES.items():
             rows = await connection.execute(by.keys.where(by.expression.is_not(None)).limit(40))
             samples[name] = [row.name for row in rows]
+        items = await connection.execute(sa.select(table("stock_item").c.code).distinct())
+        samples["StockNeed.code"] = [code for (code,) in items]
         column = table("hazard").c.category
         rows = await connection.execute(sa.select(column).where(column.is_not(None)).distinct())
         samples["categories"] = [category for (category,) in rows]
@@ -111,6 +113,10 @@ async def cursors(executor: Executor, viewer: Viewer, graph: Graph) -> dict[str,
             response = await executor.run(Operation(f"{{ {name}(first: 30) {{ edges {{ cursor }} }} }}"), viewer)
             assert response.data is not None
             samples[kind] = [edge["cursor"] for edge in response.data[name]["edges"]]
+    near = "{ nearby(point: {latitude: 30.2, longitude: 120.3}, kinds: [TEAM], first: 20) { cursor } }"
+    response = await executor.run(Operation(near), viewer)
+    assert response.data is not None
+    samples["Nearby"] = [near["cursor"] for near in response.data["nearby"]]
     return samples
 
 

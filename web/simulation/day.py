@@ -146,6 +146,7 @@ class Day:
             if begun is not None:
                 self._put(minute, rain.front(world, zone, begun), None)
         self._put(60, office(world), None)
+        self._put(0, flows.roll_call(world), None)
 
 
 def office(world: World) -> Flow:

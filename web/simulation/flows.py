@@ -19,6 +19,7 @@ from web.simulation.words import CATEGORIES, GROUNDS, PROBLEMS, PURPOSES, SUMMAR
 INSPECTION = "... on {0} {{ inspection {{ id status }} }}"
 HAZARD = "... on {0} {{ hazard {{ id status level }} }}"
 STEPS_ON_THE_WAY = 4
+ROLL_CALLS = 12  # one an hour
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,20 @@ def on_the_way(world: World, inspector: Inspector, inspection: str, enterprise: 
 
 
 def position(inspector: Inspector) -> Call:
+    return Call(inspector.identity, "inspectorReportPosition", whereabouts(inspector))
+
+
+def whereabouts(inspector: Inspector) -> dict[str, Any]:
     point = {"latitude": round(inspector.latitude, 6), "longitude": round(inspector.longitude, 6)}
-    return Call(inspector.identity, "inspectorReportPosition", {"inspector": inspector.id, "position": point})
+    return {"inspector": inspector.id, "position": point}
+
+
+def roll_call(world: World) -> Flow:
+    """All inspectors report where they are, so that their positions stay recent."""
+    for _ in range(ROLL_CALLS):
+        if world.inspectors:
+            yield Call(COMMANDER, "positionsReport", {"rows": [whereabouts(each) for each in world.inspectors]})
+        yield Pause(60)
 
 
 def on_site(world: World, inspector: Inspector, inspection: str, enterprise: Enterprise) -> Flow:

@@ -1,9 +1,12 @@
 """Rows near a point: distances against an independent library, order and bounds against measuring every row."""
 
+import base64
 import math
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
+import orjson
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
@@ -16,7 +19,8 @@ from models.db.database import Database
 from models.db.sqlite_functions import EARTH_RADIUS_METRES, great_circle_metres
 from models.visibility import Role, Viewer, Visibility
 from resolvers.errors import ErrorCode, RequestError
-from resolvers.queries.nearby import HALF_ROUND, ROWS, Near, NearbyKind, around, box, measure, near_point, nearest_to
+from resolvers.queries.nearby import HALF_ROUND, ROWS, Near, NearbyKind, around, measure, near_point, nearest_to
+from resolvers.queries.nearby_rows import RowAt, box
 from resolvers.sql.predicates import Condition, Equal
 from resolvers.sql.readers import OperationReader
 from tests.conftest import COMMANDER, NOW, SHANGHAI, Databases
@@ -54,8 +58,7 @@ def test_both_distance_formulas_agree_with_an_independent_one(one: Place, other:
     # The haversine formula loses a few metres for nearly opposite points.
     near_opposite = expected > HALF_ROUND - 10_000
     assert great_circle_metres(*one, *other) == pytest.approx(expected, abs=2.0 if near_opposite else 0.001, rel=1e-9)
-    [(exact, near)] = measure(models.Camera, one, [(7, *other, None)])
-    assert exact == pytest.approx(expected, abs=0.001, rel=1e-9)
+    [(_, near)] = measure(CAMERA, one, [RowAt(7, *other, None)])
     assert abs(near.distance_metres - expected) <= 0.51
     assert near.item == (models.Camera, 7)
 
@@ -65,7 +68,7 @@ def test_both_distance_formulas_agree_with_an_independent_one(one: Place, other:
 @example((30.0, 120.0), (31.0, 120.0))
 @example((30.0, 179.999), (30.0, -179.999))
 def test_bearings_agree_with_an_independent_formula(one: Place, other: Place) -> None:
-    [(_, near)] = measure(models.Camera, one, [(7, *other, None)])
+    [(_, near)] = measure(CAMERA, one, [RowAt(7, *other, None)])
     assert 0 <= near.bearing_degrees <= 359
     distance = metres(one, other)
     if 1 < distance < HALF_ROUND - 1 and abs(one[0]) < 89.9999:
@@ -224,6 +227,52 @@ async def test_kinds_are_merged_by_distance_and_limited_separately(globe: Databa
     [twice] = await Looking(globe).around((30.2, 120.3), kinds=[CAMERA, CAMERA], first=2)
     assert len(twice) == 2
     assert await Looking(globe).around((30.2, 120.3), kinds=[]) == [[]]
+
+
+async def all_pages(looking: Any, size: int, **given: Any) -> list[Near]:
+    """The rows of all pages of one place, which `looking` reads."""
+    rows: list[Near] = []
+    while True:
+        page = await looking(first=size, after=rows[-1].cursor if rows else None, **given)
+        rows += page
+        if len(page) < size:
+            return rows
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 50])
+async def test_pages_by_distance_give_each_row_once_and_in_order(globe: Database, size: int) -> None:
+    """Three cameras stand at one place: the key decides between them."""
+    looking, place = Looking(globe), (30.2, 120.3)
+
+    async def beside(first: int, after: str | None, **given: Any) -> list[Near]:
+        pages = await looking.around(place, place, first=first, after=after, **given)
+        assert pages[0] == pages[1]
+        return pages[0]
+
+    for within in ({}, {"within_metres": 5_000}):
+        [whole] = await looking.around(place, kinds=[CAMERA], first=100, **within)
+        assert [near.item[1] for near in whole[:3]] == [61, 81, 82]
+        assert await all_pages(beside, size, kinds=[CAMERA], **within) == whole
+        assert await all_pages(partial(looking.point, place, kinds=[CAMERA], **within), size) == whole
+    [nearest] = await looking.nearest(61, kinds=[ENTERPRISE], first=100)
+
+    async def of_enterprise(first: int, after: str | None) -> list[Near]:
+        return (await looking.nearest(61, kinds=[ENTERPRISE], first=first, after=after))[0]
+
+    assert await all_pages(of_enterprise, size) == nearest
+
+
+async def test_a_cursor_is_of_one_kind(globe: Database) -> None:
+    [camera] = await Looking(globe).point((30.2, 120.3), kinds=[CAMERA], first=1)
+    forged = [base64.urlsafe_b64encode(orjson.dumps(v)).decode() for v in (["CAMERA", 1, 1], ["CAMERA", 1.0, 0], 5)]
+    for kinds, after, code in (
+        ([CAMERA, ENTERPRISE], camera.cursor, ErrorCode.BAD_PAGE),
+        ([ENTERPRISE], camera.cursor, ErrorCode.BAD_CURSOR),
+        *(([CAMERA], text, ErrorCode.BAD_CURSOR) for text in ("", "x", "é", *forged)),
+    ):
+        with pytest.raises(RequestError) as refused:
+            await Looking(globe).point((30.2, 120.3), kinds=kinds, after=after)
+        assert refused.value.code is code
 
 
 async def test_an_enterprise_is_never_nearest_to_itself(globe: Database) -> None:
