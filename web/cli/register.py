@@ -166,8 +166,9 @@ def summary_lines(groups: list[IssueGroup]) -> Iterator[str]:
         first = group.first
         kind = first.severity if group.count == 1 else f"{first.severity}s"
         where = f"{group.file}, {first.column}" if first.column else group.file
-        value = f", {_printable(first.value)}" if first.value else ""
-        yield f"  {group.count:,} {kind}: {where}: {first.reason} (line {first.line}{value})"
+        place = [f"line {first.line}"] if first.line else []  # an issue of the whole file has none
+        example = ", ".join([*place, *([_printable(first.value)] if first.value else [])])
+        yield f"  {group.count:,} {kind}: {where}: {first.reason}{f' ({example})' if example else ''}"
     if len(groups) > KINDS_SHOWN:
         rest = sum(group.count for group in groups[KINDS_SHOWN:])
         yield f"  {rest:,} of {len(groups) - KINDS_SHOWN:,} other kinds"

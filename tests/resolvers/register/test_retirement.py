@@ -70,11 +70,16 @@ async def test_lists_leave_retired_enterprises_out(database: Database, graph: Gr
     write_files(tmp_path, food=rows("A"))
     await run_import(database, TOP + FOOD, tmp_path)
     near = "nearby(point: {latitude: 30.2, longitude: 120.2}, kinds: [ENTERPRISE]"
+    box = "box: {west: 120, south: 30, east: 121, north: 31}, zoom: 10"
     query = f"""{{
       listed: enterprises {{ totalCount nodes {{ externalId retiredAt }} }}
       gone: enterprises(filter: {{retired: true}}) {{ totalCount nodes {{ externalId }} }}
       both: enterprises(filter: {{retired: null}}) {{ totalCount }}
       zones {{ enterprises {{ totalCount }} portrait {{ enterprises }} }}
+      counts: enterpriseCounts(by: [RISK_GRADE]) {{ count }}
+      points: enterpriseMap({box}) {{ total }}
+      clusters: enterpriseMap({box}, points: 0) {{ total }}
+      all: enterpriseMap({box}, points: 0, filter: {{retired: null}}) {{ total }}
       near: {near}) {{ distanceMetres }}
       nearBoth: {near}, filter: {{retired: null}}) {{ distanceMetres }}
       enterprise(by: {{externalId: "B"}}) {{ id retiredAt }}
@@ -90,6 +95,12 @@ async def test_lists_leave_retired_enterprises_out(database: Database, graph: Gr
     assert data["gone"] == {"totalCount": 1, "nodes": [{"externalId": "B"}]}
     assert data["zones"][0] == {"enterprises": {"totalCount": 1}, "portrait": {"enterprises": 1}}
     assert (data["both"], len(data["near"]), len(data["nearBoth"]), len(data["search"])) == ({"totalCount": 2}, 1, 2, 2)
+    assert (data["counts"], data["points"], data["clusters"], data["all"]) == (
+        [{"count": 1}],
+        {"total": 1},
+        {"total": 1},
+        {"total": 2},
+    )
     assert data["enterprise"]["retiredAt"] == "2026-06-15T04:00:00+00:00"
 
 
