@@ -30,8 +30,10 @@ CLIENT_MODULES := $(CLIENTS)/node_modules/.installed
 UI_SOURCES := $(shell find $(UI)/src $(UI)/messages -type f) $(wildcard $(UI)/*.config.ts) $(UI)/tsconfig.json \
 	$(UI)/project.inlang/settings.json
 
-# Two workers, each with a PostgreSQL of its own. A worker that has finished its half takes tests from the other.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+# Workers, each with a PostgreSQL of its own: one more than this machine has processors up to four, since a worker often
+# waits for a server or a browser. One that has finished its part takes tests from another.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n + 1 : 5)))
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # The tests start some hundred processes, which would each compile the code anew without cached bytecode.
 export PYTHONDONTWRITEBYTECODE :=
@@ -64,6 +66,7 @@ check: setup ## Check style and types of Python and of the pages
 	@cd $(UI) && npm run --silent check
 
 .PHONY: prove
+prove: WORKERS = 2
 prove: setup browser ## Run the long proofs, several hours; the results go to docs/proofs/
 	@HUHANG_PROVE=$$(git describe --always --dirty) $(PYTEST) --no-header $(ARGS) | tee docs/proofs/last-run.txt
 

@@ -109,7 +109,7 @@ def compared() -> Counter[str]:
     return Counter()
 
 
-@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_=st.lists(events(), min_size=1, max_size=12), interests=st.lists(INTERESTS, min_size=1, max_size=6))
 async def test_memory_and_sql_select_the_same_events(
     places: Database,

@@ -138,7 +138,7 @@ async def played(before: int, steps: list[Any]) -> None:
         await play.end()
 
 
-@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(before=st.integers(0, 12), steps=st.lists(STEPS, min_size=5, max_size=60))
 def test_nothing_is_lost_and_nothing_comes_twice(before: int, steps: list[Any]) -> None:
     # Small bounds, so that they are reached often.

@@ -314,7 +314,7 @@ async def playground(databases: Databases, migrated_url: str, graph: Graph) -> A
 
 @given(data=st.data())
 @settings(
-    max_examples=examples(60, proof=15_000),
+    max_examples=examples(30, proof=15_000),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
