@@ -86,10 +86,7 @@ def test_the_errors_of_hostile_documents_are_those_of_graphql_core(graph: Graph)
 def test_only_the_first_error_suggests_names(graph: Graph) -> None:
     query = parse("{ zonse { id } venuse { id } }")
     first, second = validate(graph._schema, query, RULES)
-    assert (
-        first.message
-        == "Cannot query field 'zonse' on type 'Query'. Did you mean 'zone', 'zones', 'node', 'nodes', or 'venue'?"
-    )
+    assert first.message.startswith("Cannot query field 'zonse' on type 'Query'. Did you mean 'zone', 'zones', ")
     assert second.message == "Cannot query field 'venuse' on type 'Query'."
     hidden = validate(graph._schema, query, RULES, suggestions=False)
     assert [error.message.count("Did you mean") for error in hidden] == [0, 0]
