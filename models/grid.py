@@ -5,6 +5,7 @@ one are one range (Morton order, also called z-order). An index on the key count
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 FINEST = 18  # cells of 0.0014°, some 150 metres
@@ -49,12 +50,14 @@ def cell_of(longitude: float, latitude: float, level: int) -> Cell:
 def key_range(rank: int, cell: Cell, level: int) -> tuple[int, int]:
     """The first and the last key of a cell's rows."""
     shift = FINEST - level
-    first = rank << BITS
-    for i in range(COLUMNS):
-        first |= (cell.column << shift >> i & 1) << 2 * i
-    for i in range(ROWS):
-        first |= (cell.row << shift >> i & 1) << 2 * i + 1
+    first = rank << BITS | spread(cell.column << shift) | spread(cell.row << shift) << 1
     return first, first + (1 << 2 * shift) - 1
+
+
+@lru_cache(maxsize=4_096)  # the cells of a box have few columns and rows
+def spread(number: int) -> int:
+    """The number with its bit i at place 2i."""
+    return sum((number >> i & 1) << 2 * i for i in range(COLUMNS))
 
 
 def bounds(cell: Cell, level: int) -> tuple[float, float, float, float]:

@@ -16,11 +16,12 @@ from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers.queries import district_map
 from resolvers.queries.district_map import CELLS_MAXIMUM, Box, Map, MapKind, level_of
+from resolvers.retired import IS_CURRENT
 from resolvers.sql.predicates import Among, Condition, Equal
 from resolvers.sql.readers import OperationReader
 from schema.build import Graph
 from schema.execution.operation import Operation
-from tests.conftest import COMMANDER, NOW, SHANGHAI, Databases, make_executor
+from tests.conftest import COMMANDER, NOW, SHANGHAI, Databases, StatementCounter, make_executor
 
 RNG = Random(7)
 GLOBE = Box(-180.0, -90.0, 180.0, 90.0)
@@ -33,6 +34,7 @@ PLACES: list[tuple[float | None, float | None]] = [
     *((120.2, 30.2) for _ in range(5)),
     (None, None),
 ]
+CURRENT = Condition(IS_CURRENT)  # as every list has it whose filter does not ask for others
 # Holds for every enterprise, but is not in the index.
 EVERY = Condition(Among(models.Enterprise.hazardous_chemicals), [True, False])
 Row = tuple[int, Any, float, float]  # key, group, longitude, latitude
@@ -154,7 +156,7 @@ async def test_maps_show_what_the_rows_say(district: Database) -> None:
         zoom, points = rng.choice((0, 3, 8, 11, 14, 17, 24)), rng.choice((0, 3, 40, 2_000))
         asked: dict[str, Any] = {"box": box, "zoom": zoom, "points": points}
         for name, rows, shown in (
-            ("in the index", enterprises(), district_map.enterprises(reader, [()], **asked)),
+            ("in the index", enterprises(), district_map.enterprises(reader, [()], **asked, filter=[CURRENT])),
             ("of the table", enterprises(), district_map.enterprises(reader, [()], **asked, filter=[EVERY])),
             ("hazards", hazards(), district_map.hazards(reader, [()], **asked)),
             ("resources", resources(), district_map.resources(reader, [()], **asked, kinds=list(MapKind))),
@@ -167,12 +169,22 @@ async def test_maps_show_what_the_rows_say(district: Database) -> None:
     assert min(kinds.values()) >= 5, kinds
 
 
+async def test_the_clusters_of_current_enterprises_are_counted_in_the_index(district: Database) -> None:
+    reader = OperationReader(district, COMMANDER, NOW, SHANGHAI)
+    grades = Condition(Among(models.Enterprise.risk_grade), [RiskGrade.RED])
+    for conditions, indexed in (([CURRENT], True), ([CURRENT, grades], True), ([], False), ([CURRENT, EVERY], False)):
+        with StatementCounter(district) as counter:
+            await district_map.enterprises(reader, [()], box=GLOBE, zoom=6, points=0, filter=conditions)
+        assert any("ranges" in text or "unnest" in text for text in counter.texts) is indexed
+    await reader.close()
+
+
 async def test_grades_and_other_conditions_limit_the_clusters(district: Database) -> None:
     reader = OperationReader(district, COMMANDER, NOW, SHANGHAI)
     grades = Condition(Among(models.Enterprise.risk_grade), [RiskGrade.RED, RiskGrade.BLUE])
     chemicals = Condition(Equal(models.Enterprise.hazardous_chemicals), True)
     for conditions, keep in (
-        ([grades], lambda row: row[1] in (RiskGrade.RED, RiskGrade.BLUE)),
+        ([grades, CURRENT], lambda row: row[1] in (RiskGrade.RED, RiskGrade.BLUE)),
         ([chemicals], lambda row: row[0] % 3 == 0),
         ([grades, chemicals], lambda row: row[1] in (RiskGrade.RED, RiskGrade.BLUE) and row[0] % 3 == 0),
     ):

@@ -194,6 +194,9 @@ def test_nested_pages_multiply(graph: Graph, query: str, times: int) -> None:
     assert large - small >= 990 * times * 1.5
 
 
+BOX = "box: { west: 120, south: 30, east: 121, north: 31 } zoom: 10"
+
+
 @pytest.mark.parametrize(
     ("query", "at_least"),
     [
@@ -203,6 +206,10 @@ def test_nested_pages_multiply(graph: Graph, query: str, times: int) -> None:
         ("{ enterprises(first: 100) { nodes { nearest(kinds: [TEAM]) { bearingDegrees } } } }", 100 * 100),
         ("{ enterprises(first: 100) { nodes { hazards { totalCount } } } }", 100 * 50),
         ('{ search(text: "x", first: 1) { matched } }', 5_000),
+        (f"{{ enterpriseMap({BOX}) {{ total }} }}", 5_000),
+        (f"{{ enterpriseMap({BOX}) {{ points {{ ids latitudes }} }} }}", 5_000 + 2_000 * 2),
+        (f"{{ enterpriseMap({BOX}) {{ clusters {{ counts wests }} }} }}", 5_000 + 600 * 0.5),
+        ("{ hazardCounts(by: [CATEGORY]) { count category } }", 5_000 + 1_000 * 2),
         ("subscription { portrait(of: 1) { hazardsOpen } }", 1_000),
         ("{ enterprises(first: 100) { nodes { rings { boundary } } } }", 100 * 200),
         ("{ __schema { types { fields { name } } } }", 350 * 3),
