@@ -23,6 +23,7 @@ BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "是"), True),
     **dict.fromkeys(("false", "0", "no", "否"), False),
 }
+TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')  # programs write ="007" into CSV files so that Excel keeps the zeros
 ISO, EXCEL = "iso", "excel"
 TIME_DIRECTIVE = re.compile("%[HIMSfpcX]")  # in a format of strptime: it has a time of day
 MIDNIGHT = re.compile(r"(.*[T \u65e5])24([:\u65f6\u70b9].*)")  # 24:00, or the same with 时 or 点: the end of a day
@@ -63,6 +64,8 @@ class CellFormat:
                 raise InvalidValue("contains a NUL character")
             if not self.escaped:
                 cell = cell.strip()
+                if cell.startswith('="') and (formula := TEXT_FORMULA.fullmatch(cell)) is not None:
+                    cell = formula[1].replace('""', '"').strip()
             if not cell or cell in self.no_value:
                 return None
             if self.escaped and cell[0] == ESCAPE:

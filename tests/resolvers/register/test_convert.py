@@ -116,6 +116,14 @@ def test_keys_do_not_depend_on_what_cannot_be_seen() -> None:
     assert converted("enterprises", "name", "Ａ１\u200b") == "Ａ１\u200b"
 
 
+def test_a_formula_of_one_text_is_that_text() -> None:
+    cells = {'="00123"': "00123", '="a ""b"" c"': 'a "b" c', '=" x "': "x", '="a"&"b"': '="a"&"b"', '="a': '="a'}
+    assert {cell: converted("enterprises", "name", cell) for cell in cells} == cells
+    assert CellFormat().clean('=""') is None
+    assert CellFormat(no_value=frozenset({"无"})).clean('="无"') is None
+    assert converted("enterprises", "name", '="1"', escaped=True) == '="1"'
+
+
 async def test_what_is_due_today_is_neither_overdue_nor_late(database: Database, graph: Graph, tmp_path: Path) -> None:
     today = NOW.astimezone(SHANGHAI).date()
     yesterday = today - dt.timedelta(days=1)
