@@ -1,8 +1,7 @@
-"""Which enterprises are retired: the predicate of filters, and the condition where a client says nothing of it."""
+"""Which enterprises are retired: the predicate of filters, and the one that holds where a filter says nothing of it."""
 
 import models
-from resolvers.sql.predicates import Condition, Conditions, Flag, IsNull, Not
+from resolvers.sql.predicates import Flag, IsNull, Not
 
 IS_CURRENT = IsNull(models.Enterprise.retired_at)
 RETIRED = Flag(Not(IS_CURRENT), IS_CURRENT)
-CURRENT: Conditions = (Condition(IS_CURRENT),)

@@ -72,7 +72,7 @@ async def test_lists_leave_retired_enterprises_out(database: Database, graph: Gr
     near = "nearby(point: {latitude: 30.2, longitude: 120.2}, kinds: [ENTERPRISE]"
     box = "box: {west: 120, south: 30, east: 121, north: 31}, zoom: 10"
     query = f"""{{
-      listed: enterprises {{ totalCount nodes {{ externalId retiredAt }} }}
+      listed: enterprises {{ totalCount nodes {{ externalId nearest(kinds: [ENTERPRISE]) {{ distanceMetres }} }} }}
       gone: enterprises(filter: {{retired: true}}) {{ totalCount nodes {{ externalId }} }}
       both: enterprises(filter: {{retired: null}}) {{ totalCount }}
       zones {{ enterprises {{ totalCount }} portrait {{ enterprises }} }}
@@ -91,7 +91,7 @@ async def test_lists_leave_retired_enterprises_out(database: Database, graph: Gr
     ]
     assert answers[0] == answers[1] is not None
     data: Any = answers[0]
-    assert data["listed"] == {"totalCount": 1, "nodes": [{"externalId": "A", "retiredAt": None}]}
+    assert data["listed"] == {"totalCount": 1, "nodes": [{"externalId": "A", "nearest": []}]}
     assert data["gone"] == {"totalCount": 1, "nodes": [{"externalId": "B"}]}
     assert data["zones"][0] == {"enterprises": {"totalCount": 1}, "portrait": {"enterprises": 1}}
     assert (data["both"], len(data["near"]), len(data["nearBoth"]), len(data["search"])) == ({"totalCount": 2}, 1, 2, 2)
