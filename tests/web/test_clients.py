@@ -4,6 +4,7 @@ queries are answered as well."""
 import asyncio
 import contextlib
 import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from gql.transport.websockets import WebsocketsTransport
 from tests.conftest import Databases
 from tests.support.patience import PATIENCE
 from tests.support.redis_server import free_port
+from tests.support.server_process import Process
 from tests.support.stream_clients import HURRIED, LiveDistrict, live_district, small_district
 
 pytestmark = pytest.mark.database_independent
@@ -183,3 +185,19 @@ async def test_each_event_arrives_once_over_two_restarts(
     assert client.errors == []
     assert client.events == events
     assert [zone["name"] for zone in client.zones] == ["战区0", "战区1"]
+
+
+def test_real_clients_are_told_why_an_operation_is_refused(served: Process) -> None:
+    node = shutil.which("node")
+    assert node, "The clients need Node."
+    command = (node, str(CLIENTS / "refusals.mjs"), served.address, "", "")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    reasons = [["DOCUMENT_INVALID"], ["LOG_CURSOR_MALFORMED"], ["VARIABLES_INVALID"]]
+    for client in ("distinct", "single", "socket"):
+        lines = [line for text in done.stdout.splitlines() if (line := orjson.loads(text))["client"] == client]
+        received = [line["received"][0] for line in lines]
+        assert [[error["extensions"]["reason"] for error in errors] for errors in received] == reasons
+        # The client ends the operation, and does not try again.
+        assert all(line["received"][1:] == ([] if client == "socket" else ["complete"]) for line in lines)
+        assert received[1][0]["message"] == "这不是事件日志的游标。"

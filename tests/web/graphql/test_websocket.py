@@ -8,15 +8,32 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
+import orjson
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
+from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from models.visibility import Role
 from tests.conftest import Databases
+from tests.support.in_process_server import serve
 from tests.support.patience import PATIENCE
-from tests.support.stream_clients import ALL, HURRIED, PLAN, LiveDistrict, Socket, live_district, small_district
+from tests.support.stream_clients import (
+    ALL,
+    HURRIED,
+    PLAN,
+    PROTOCOL,
+    SECRET,
+    LiveDistrict,
+    Socket,
+    live_district,
+    small_district,
+)
+from web.app import create
 from web.graphql import close_codes
+from web.settings import Settings
 
 pytestmark = pytest.mark.database_independent
 
@@ -73,6 +90,54 @@ async def test_queries_and_mutations_run_over_a_socket(live: LiveDistrict) -> No
         await socket.subscribe("q", PLAN, input=given)  # the id is free again
         assert (await socket.next("q"))["inspectionPlan"]["__typename"] == "InspectionPlanned"
         assert await socket.receive() == {"id": "q", "type": "complete"}
+
+
+async def test_errors_come_in_the_language_of_each_subscriber(live: LiveDistrict) -> None:
+    """Also where an event is rendered once for all of them: the language is no part of what they share."""
+    failing = "subscription { updates { kind enterprise { hazards(first: 5000) { totalCount } } } }"
+    texts = []
+    async with live.socket(init=False) as chinese, live.socket(additional_headers={"accept-language": "zh"}) as header:
+        await chinese.init(Authorization=f"Bearer {live.token()}", acceptLanguage="zh-CN")
+        async with live.socket() as english:
+            for socket in (chinese, header, english):
+                await socket.subscribe("1", "{ zones(")
+                message = await socket.receive()
+                assert message["payload"][0]["extensions"]["reason"] == "DOCUMENT_SYNTAX"
+                await socket.subscribe("1", failing)
+                await socket.expect_quiet()
+            await live.plan_inspections()
+            for socket in (chinese, header, english):
+                message = await socket.receive()
+                assert (message["type"], message["payload"]["data"]["updates"]["enterprise"]) == ("next", None)
+                [error] = message["payload"]["errors"]
+                parameters = {"argument": "first", "maximum": 1000}
+                assert error["extensions"] == {"code": "BAD_PAGE", "reason": "PAGE_SIZE", "parameters": parameters}
+                texts.append(error["message"])
+    assert texts == ["`first` 须在 0 到 1,000 之间。"] * 2 + ["`first` must be from 0 to 1,000."]
+
+
+async def test_nobody_known_is_not_told_the_cursor_of_the_log(databases: Databases, migrated_url: str) -> None:
+    app = create(Settings(database_url=await databases.new(migrated_url), secret=SecretStr(SECRET)))
+    async with serve(app, "on") as port:
+        async with connect(f"ws://127.0.0.1:{port}/graphql", subprotocols=[PROTOCOL], compression=None) as connection:
+            await connection.send('{"type":"connection_init"}')
+            assert orjson.loads(await connection.recv()) == {"type": "connection_ack"}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers={"accept-language": "zh"}) as http:
+            for method, path, status, reason in (
+                ("GET", "/nothing", 404, "PATH_UNKNOWN"),
+                ("PATCH", "/graphql", 405, "METHOD_UNSUPPORTED"),
+                ("PATCH", "/graphql/stream", 405, "METHOD_UNSUPPORTED"),
+                ("GET", "/auth/nothing", 404, "PATH_UNKNOWN"),
+                ("POST", "/healthz", 405, "METHOD_UNSUPPORTED"),
+            ):
+                answer = await http.request(method, path)
+                [error] = answer.json()["errors"]
+                assert (answer.status_code, error["extensions"]["reason"]) == (status, reason), path
+                assert not error["message"].isascii()
+                if status == 405:
+                    allowed = answer.headers["allow"].split(", ")
+                    assert error["extensions"]["parameters"] == {"methods": allowed}
+                    assert method not in allowed
 
 
 async def test_an_error_ends_only_its_own_operation(live: LiveDistrict) -> None:
