@@ -292,6 +292,24 @@ async def test_no_response_is_much_larger_than_its_cost(demo: Database, graph: G
     assert largest > 20_000
 
 
+def test_a_mutation_of_many_rows_costs_as_much_as_its_rows(graph: Graph) -> None:
+    """However its rows are given; each counts what is selected of its result, and what it writes and reads."""
+    selected = "... on ReadingsReported { results { result { ... on RainfallReported { zone { name } } } } }"
+    row: dict[str, Any] = {"zone": "x", "millimetres": 1}
+    whole = f"mutation($input: ReadingsReportInput!) {{ readingsReport(input: $input) {{ {selected} }} }}"
+    part = f"mutation($rows: [ReadingsReportRow!]!) {{ readingsReport(input: {{rows: $rows}}) {{ {selected} }} }}"
+    written = 'readingsReport(input: {rows: [{zone: "x", millimetres: 1}, {zone: "x", millimetres: 1}]})'
+    few, many_rows = [
+        (values(graph, whole, input={"rows": [row] * n}), values(graph, part, rows=[row] * n)) for n in (2, 1_000)
+    ]
+    assert abs(few[0] - few[1]) <= 2
+    assert abs(values(graph, f"mutation {{ {written} {{ {selected} }} }}") - few[0]) <= 10
+    each = (many_rows[0] - few[0]) / 998
+    assert 25 <= each <= 35
+    portraits = whole.replace("{ name }", "{ portrait { hazardsOpen } }")
+    assert values(graph, portraits, input={"rows": [row] * 1_000}) > COST_LIMIT
+
+
 def viewer(role: Role) -> Viewer:
     return Viewer(Visibility(role, enterprise=1 if role is Role.ENTERPRISE else None))
 
