@@ -257,7 +257,7 @@ async def test_a_position_is_overwritten_without_an_event(office: Office) -> Non
     for minute, place in ((0, (30.2, 120.2)), (5, (30.3, 120.3)), (3, (30.4, 120.4))):
         some: dict[str, Any] = {
             "position": {"latitude": place[0], "longitude": place[1]},
-            "at": f"2026-06-15T03:{minute:02}:00Z",
+            "at": f"2026-06-15T03:{50 + minute}:00Z",
         }
         await office.done(
             office.world.officer, "inspectorReportPosition", inspector=office.world.id("inspector"), **some

@@ -11,7 +11,8 @@ from models.db.sqlite_functions import great_circle_metres
 from models.db.tables import table_of
 from schema.build import Graph
 from schema.types import node_id
-from tests.support.actors import DAY, DUTY, HOUR, Desk, at, enterprise, inspector
+from tests.conftest import NOW
+from tests.support.actors import DAY, DUTY, HOUR, Desk, at, change, enterprise, inspector
 
 PROBLEMS = ["地下车库排水不畅", "危化品仓库无人值守"]
 TIMELINE = """
@@ -97,6 +98,8 @@ class Story:
 
 async def begin(graph: Graph, database: Database) -> Story:
     """Choose an enterprise without open hazards, and the inspectors on duty in order of their distance from it."""
+    # The demo's inspectors reported before the day began; each chapter's steps take an hour.
+    await change(database, sa.update(models.Inspector).values(position_at=NOW + 2 * HOUR))
     async with database.read() as connection:
         rows = list(await connection.execute(sa.select(table_of(models.Inspector))))
         places = list(await connection.execute(sa.select(table_of(models.Enterprise))))

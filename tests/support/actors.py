@@ -183,7 +183,7 @@ async def small_world(database: Database, mark: str = "") -> World:
         models.Inspector,
         *(
             {"badge": f"b{n}{mark}", "full_name": f"检查员{n}", "on_duty": n < 2, "zone_id": zones[0]}
-            | {"latitude": latitude, "longitude": longitude, "position_at": latitude and NOW}
+            | {"latitude": latitude, "longitude": longitude, "position_at": latitude and NOW - HOUR / 3}
             for n, (latitude, longitude) in enumerate(spots)
         ),
     )
