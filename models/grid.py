@@ -51,7 +51,12 @@ def key_range(rank: int, cell: Cell, level: int) -> tuple[int, int]:
     """The first and the last key of a cell's rows."""
     shift = FINEST - level
     first = rank << BITS | spread(cell.column << shift) | spread(cell.row << shift) << 1
-    return first, first + (1 << 2 * shift) - 1
+    return first, first + keys_in_cell(level) - 1
+
+
+def keys_in_cell(level: int) -> int:
+    """How many keys a cell has, which are those of its cells of the finest level."""
+    return 1 << 2 * (FINEST - level)
 
 
 @lru_cache(maxsize=4_096)  # the cells of a box have few columns and rows

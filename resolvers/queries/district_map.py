@@ -9,24 +9,20 @@ import enum
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-import sqlalchemy as sa
-from sqlalchemy import ColumnElement, FromClause, bindparam
-from sqlalchemy.dialects.postgresql import ARRAY
 
 import models
 from models import RiskGrade, grid
-from models.db.tables import table_of
 from models.grid import Cell
-from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError, argument_range
+from resolvers.queries import map_statements
+from resolvers.queries.map_statements import Box, Layer
 from resolvers.retired import IS_CURRENT
 from resolvers.sql import authorization, selects
 from resolvers.sql.named_rows import require_rows
-from resolvers.sql.predicates import Among, Conditions, Predicate, table_column
+from resolvers.sql.predicates import Among, Conditions
 from resolvers.sql.readers import Reader
 
 POINTS_MAXIMUM = 2_000
@@ -44,38 +40,6 @@ class MapKind(enum.Enum):
     WAREHOUSE = "warehouse"
     EXPERT = "expert"
     CAMERA = "camera"
-
-
-class Box(NamedTuple):
-    """A part of the globe in degrees. Raises RequestError where `checked`."""
-
-    west: float
-    south: float
-    east: float
-    north: float
-
-    def checked(self) -> "Box":
-        # A comparison with a number that is not finite is false.
-        if not (-180 <= self.west <= self.east <= 180 and -90 <= self.south <= self.north <= 90):
-            reason = Reason(
-                "BOX",
-                "A box needs -180 ≤ west ≤ east ≤ 180 and -90 ≤ south ≤ north ≤ 90. Ask twice for one across ±180°.",
-            )
-            raise RequestError(ErrorCode.BAD_INPUT, reason)
-        return self
-
-
-@dataclass(eq=False, frozen=True)
-class Layer:
-    """Rows of one table. They are counted by `group`, a column, or else all belong to the group `name`.
-
-    `at` is the column that names the enterprise at which a row without a place of its own is.
-    """
-
-    model: Any
-    group: Any = None
-    name: Any = None
-    at: Any = None
 
 
 ENTERPRISES = Layer(models.Enterprise, models.Enterprise.risk_grade)
@@ -191,12 +155,8 @@ async def _read(reader: Reader, layers: LayerConditions, box: Box, zoom: int, po
         await require_rows(reader, named)
     visibility = reader.viewer.visibility
     layers = [(layer, [*c, *authorization.place_conditions(layer.model, visibility)]) for layer, c in layers]
-    rows: list[tuple[Any, int, float, float]] = []
-    for layer, conditions in layers:
-        rows += await _points(reader, layer, conditions, box, points + 1 - len(rows))
-        if len(rows) > points:
-            break
-    else:
+    if await _count(reader, layers, box, points + 1) <= points:
+        rows = [point for layer, conditions in layers for point in await _points(reader, layer, conditions, box)]
         return Map(len(rows), points=_point_groups(rows))
     level = level_of(box, zoom)
     tallies: Tallies = defaultdict(dict)
@@ -225,11 +185,24 @@ def cells_between(box: Box, level: int) -> tuple[Cell, Cell]:
 # -- reading --
 
 
+async def _count(reader: Reader, layers: LayerConditions, box: Box, limit: int) -> int:
+    """How many rows are in the box, but no more than `limit`: rows that will not be shown are not read."""
+    total = 0
+    for layer, conditions in layers:
+        predicates = tuple(c.predicate for c in conditions)
+        statement = map_statements.count_statement(layer, predicates, limit - total, reader.sqlite)
+        [row] = await reader.rows(statement, {**selects.parameters(conditions, reader), **box._asdict()})
+        total += row.n
+        if total == limit:
+            break
+    return total
+
+
 async def _points(
-    reader: Reader, layer: Layer, conditions: Conditions, box: Box, limit: int
+    reader: Reader, layer: Layer, conditions: Conditions, box: Box
 ) -> list[tuple[Any, int, float, float]]:
-    """Up to `limit` rows as (group, key, longitude, latitude)."""
-    statement = _point_statement(layer, tuple(c.predicate for c in conditions), limit, reader.sqlite)
+    """The rows as (group, key, longitude, latitude)."""
+    statement = map_statements.point_statement(layer, tuple(c.predicate for c in conditions), reader.sqlite)
     rows = await reader.rows(statement, {**selects.parameters(conditions, reader), **box._asdict()})
     return [(layer.name if layer.group is None else r.group, r.id, r.longitude, r.latitude) for r in rows]
 
@@ -244,7 +217,9 @@ async def _tallies(
     first, last = cells_between(box, level)
     west, south, east, north = *grid.bounds(first, level)[:2], *grid.bounds(last, level)[2:]
     whole = Box(west - EDGE, south - EDGE, east + EDGE, north + EDGE)
-    statement = _tally_statement(layer, tuple(c.predicate for c in conditions), grid.FINEST - level, reader.sqlite)
+    statement = map_statements.tally_statement(
+        layer, tuple(c.predicate for c in conditions), grid.FINEST - level, reader.sqlite
+    )
     rows = await reader.rows(statement, {**selects.parameters(conditions, reader), **whole._asdict()})
     return [
         (Cell(r.column, r.row), layer.name if layer.group is None else r.group, Tally(r.n, r.longitude, r.latitude))
@@ -279,88 +254,16 @@ async def _indexed_tallies(reader: Reader, ranks: list[int], box: Box, level: in
         for row in range(first.row, last.row + 1)
         for column in range(first.column, last.column + 1)
     ]
-    ranges = [grid.key_range(rank, cell, level) for rank, cell in cells]
+    lows = [grid.key_range(rank, cell, level)[0] for rank, cell in cells]
+    # As a text: asyncpg looks at each item of an array several times.
+    values = {"lows": ",".join(map(str, lows)), "span": grid.keys_in_cell(level) - 1}
     if reader.sqlite:
-        rows = await reader.rows(_sqlite_ranges(), {"ranges": orjson.dumps(ranges).decode()})
+        rows = await reader.rows(map_statements.sqlite_ranges(), {**values, "lows": f"[{values['lows']}]"})
         tallies = [(r.i, Tally(*orjson.loads(r.tally))) for r in rows]
     else:
-        lows, highs = ([r[i] for r in ranges] for i in (0, 1))
-        rows = await reader.rows(_postgres_ranges(), {"lows": lows, "highs": highs})
+        rows = await reader.rows(map_statements.postgres_ranges(), values)
         tallies = [(r.i - 1, Tally(r.n, r.longitude, r.latitude)) for r in rows]
     return [(cells[i][1], RiskGrade(cells[i][0]) if cells[i][0] else None, tally) for i, tally in tallies if tally.rows]
-
-
-# -- statements --
-
-
-def _placed(layer: Layer) -> tuple[FromClause, FromClause]:
-    """The tables of a layer, and the one that has the places."""
-    table = table_of(layer.model)
-    if layer.at is None:
-        return table, table
-    place = table_of(models.Enterprise).alias("place")
-    return table.join(place, place.c.id == table_column(layer.at)), place
-
-
-def _group(layer: Layer) -> ColumnElement[Any]:
-    return (sa.null() if layer.group is None else table_column(layer.group)).label("group")
-
-
-def _in_box(place: FromClause) -> list[ColumnElement[bool]]:
-    west, south, east, north = (bindparam(name, type_=sa.Float) for name in Box._fields)
-    return [place.c.latitude.between(south, north), place.c.longitude.between(west, east)]
-
-
-@lru_cache(maxsize=256)
-def _point_statement(layer: Layer, predicates: tuple[Predicate, ...], limit: int, sqlite: bool) -> sa.Select[Any]:
-    source, place = _placed(layer)
-    columns = table_of(layer.model).c.id, place.c.longitude, place.c.latitude, _group(layer)
-    where = [*_in_box(place), *selects.where(predicates, sqlite)]
-    size = sa.literal_column(str(limit), sa.Integer)
-    return sa.select(*columns).select_from(source).where(*where).limit(size)
-
-
-@lru_cache(maxsize=256)
-def _tally_statement(layer: Layer, predicates: tuple[Predicate, ...], shift: int, sqlite: bool) -> sa.Select[Any]:
-    source, place = _placed(layer)
-    name = place.name  # type: ignore[attr-defined]  # tables and aliases have one
-    column, row = (
-        sa.literal_column(f"({text} >> {shift})", sa.BigInteger)
-        for text in (grid.column_sql(f"{name}.longitude"), grid.row_sql(f"{name}.latitude"))
-    )
-    keys = [column, row] if layer.group is None else [column, row, table_column(layer.group)]
-    statement = sa.select(column.label("column"), row.label("row"), _group(layer), *_tally(place))
-    where = [*_in_box(place), *selects.where(predicates, sqlite)]
-    return statement.select_from(source).where(*where).group_by(*keys)
-
-
-def _tally(place: FromClause) -> list[ColumnElement[Any]]:
-    sums = (sa.func.sum(place.c[name]).label(name) for name in ("longitude", "latitude"))
-    return [sa.func.count().label("n"), *sums]
-
-
-KEY = sa.literal_column(models.ENTERPRISE_MAP_KEY, sa.BigInteger)
-PLACE = table_of(models.Enterprise)
-
-
-@lru_cache
-def _sqlite_ranges() -> sa.Select[Any]:
-    """The tally of each range as a JSON array. A correlated subquery needs no sorting, as a GROUP BY would."""
-    ranges = sa.func.json_each(bindparam("ranges", type_=sa.String)).table_valued("key", "value", name="ranges")
-    low, high = (sa.func.json_extract(ranges.c.value, f"$[{i}]") for i in (0, 1))
-    tally = sa.func.json_array(*_tally(PLACE))
-    of_range = sa.select(tally).select_from(PLACE).where(KEY.between(low, high)).correlate(ranges)
-    return sa.select(ranges.c.key.label("i"), of_range.scalar_subquery().label("tally"))
-
-
-@lru_cache
-def _postgres_ranges() -> sa.Select[Any]:
-    """The tally of each range, the first of which has the number 1."""
-    arrays = [bindparam(name, type_=ARRAY(sa.BigInteger)) for name in ("lows", "highs")]
-    columns = [sa.column(name, sa.BigInteger) for name in ("low", "high")]
-    ranges = sa.func.unnest(*arrays).table_valued(*columns, with_ordinality="i", name="ranges").render_derived()
-    of_range = sa.select(*_tally(PLACE)).where(KEY.between(ranges.c.low, ranges.c.high)).lateral("of_range")
-    return sa.select(ranges.c.i, of_range).select_from(ranges.join(of_range, sa.true())).where(of_range.c.n > 0)
 
 
 # -- the answer --

@@ -7,7 +7,8 @@ from typing import Any
 import strawberry
 
 from models import HazardLevel, RiskGrade
-from resolvers.queries.district_map import CELLS_MAXIMUM, POINTS_MAXIMUM, ZOOM_MAXIMUM, Box, MapKind
+from resolvers.queries.district_map import CELLS_MAXIMUM, POINTS_MAXIMUM, ZOOM_MAXIMUM, MapKind
+from resolvers.queries.map_statements import Box
 from resolvers.sql.predicates import Conditions
 from schema.execution.context import Requester
 from schema.fields.batch import BatchArgument

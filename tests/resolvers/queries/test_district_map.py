@@ -15,7 +15,8 @@ from models import HazardLevel, HazardStatus, RiskGrade, grid
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers.queries import district_map
-from resolvers.queries.district_map import CELLS_MAXIMUM, Box, Map, MapKind, level_of
+from resolvers.queries.district_map import CELLS_MAXIMUM, Map, MapKind, level_of
+from resolvers.queries.map_statements import Box
 from resolvers.retired import IS_CURRENT
 from resolvers.sql.predicates import Among, Condition, Equal
 from resolvers.sql.readers import OperationReader
