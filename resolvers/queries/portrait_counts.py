@@ -72,7 +72,7 @@ def of_enterprise(has_key: KeyCondition) -> sa.Select[Any]:
     return sa.select(key.label("parent"), key.label("enterprise")).where(has_key(key))
 
 
-def _key_condition(sqlite: bool, *, one: bool) -> KeyCondition:
+def key_condition(sqlite: bool, *, one: bool) -> KeyCondition:
     return lambda column: column == bindparam("key", type_=sa.Integer) if one else among(column, "keys", sqlite)
 
 
@@ -128,13 +128,13 @@ async def count(
 
 async def next_deadline(reader: Reader, enterprises: EnterprisesOf, key: int) -> dt.datetime | None:
     """The next deadline of a parent's hazards, or None."""
-    scope = enterprises(_key_condition(reader.sqlite, one=True)).subquery("scope")
+    scope = enterprises(key_condition(reader.sqlite, one=True)).subquery("scope")
     # Settled hazards too: the on-time rate counts a deadline that was met once it has passed.
     counted = HAZARD.c.status != HazardStatus.DISMISSED
     statement = (
         sa.select(sa.func.min(HAZARD.c.deadline))
         .join_from(scope, HAZARD, HAZARD.c.enterprise_id == scope.c.enterprise)
-        .where(counted, HAZARD.c.deadline > _time("now"))
+        .where(counted, HAZARD.c.deadline > instant("now"))
     )
     [row] = await reader.rows(statement, {"key": key, "now": reader.now})
     deadline: dt.datetime | None = row[0]
@@ -151,7 +151,7 @@ NUMBERS_MAXIMUM = 5  # of one part
 @lru_cache
 def _statement(enterprises: EnterprisesOf, sqlite: bool, one: bool) -> tuple[sa.Select[Any], list[list[str]]]:
     """The statement and, by the number of each part, the names of its numbers."""
-    has_key = _key_condition(sqlite, one=one)
+    has_key = key_condition(sqlite, one=one)
     # For the district, SQLite would scan whole tables instead of the window of an index.
     whole = enterprises is of_district and not sqlite
     rows = sa.select(DISTRICT.c.id.label("parent")).where(has_key(DISTRICT.c.id)) if whole else enterprises(has_key)
@@ -198,7 +198,7 @@ def _sum(condition: ColumnElement[bool], name: str) -> ColumnElement[int]:
     return sa.func.sum(sa.case((condition, sa.literal_column("1")), else_=sa.literal_column("0"))).label(name)
 
 
-def _time(name: str) -> ColumnElement[Any]:
+def instant(name: str) -> ColumnElement[Any]:
     return bindparam(name, type_=UtcTime)
 
 
@@ -266,7 +266,7 @@ def _one_of(column: ColumnElement[Any], members: Sequence[Any]) -> ColumnElement
 def _open_hazards(scope: EnterpriseScope) -> sa.Select[Any]:
     """Open hazards as of now, whatever the window."""
     status = HAZARD.c.status
-    overdue = sa.and_(~_one_of(status, list(HAZARD_SETTLED)), HAZARD.c.deadline < _time("now"))
+    overdue = sa.and_(~_one_of(status, list(HAZARD_SETTLED)), HAZARD.c.deadline < instant("now"))
     # The open states by name: there are few such rows, and the index on status finds them.
     is_open = _one_of(status, [s for s in HazardStatus if s not in HAZARD_TERMINAL])
     return _per_parent(
@@ -283,9 +283,9 @@ def _due(scope: EnterpriseScope) -> sa.Select[Any]:
     deadline = HAZARD.c.deadline
     counts = sa.func.count().label("due"), _sum(HAZARD.c.rectified_at <= deadline, "on_time")
     return _per_parent(scope, HAZARD, *counts).where(
-        deadline >= _time("start"),
-        deadline < _time("end"),
-        deadline < _time("now"),
+        deadline >= instant("start"),
+        deadline < instant("end"),
+        deadline < instant("now"),
         HAZARD.c.status != HazardStatus.DISMISSED,
     )
 
@@ -313,15 +313,15 @@ def _cases(scope: EnterpriseScope) -> sa.Select[Any]:
 def _submitted_in_window() -> list[ColumnElement[bool]]:
     submitted = INSPECTION.c.submitted_at
     cancelled = models.InspectionStatus.CANCELLED
-    return [submitted >= _time("start"), submitted < _time("end"), INSPECTION.c.status != cancelled]
+    return [submitted >= instant("start"), submitted < instant("end"), INSPECTION.c.status != cancelled]
 
 
 def _daily(scope: EnterpriseScope) -> list[sa.Select[Any]]:
     """Counts by day. Hazards found and closed are counted up to now, so that open ones can be counted back from now."""
 
     def per_day(table: sa.Table, time: ColumnElement[Any], *columns: ColumnElement[Any]) -> sa.Select[Any]:
-        day = _local_day(time, scope.sqlite).label("day")
-        return _per_parent(scope, table, day, *columns).where(time >= _time("start")).group_by(day)
+        day = local_day(time, scope.sqlite).label("day")
+        return _per_parent(scope, table, day, *columns).where(time >= instant("start")).group_by(day)
 
     by_inspection = HAZARD.c.inspection_id.is_not(None)
     found_hazards = per_day(
@@ -336,16 +336,16 @@ def _daily(scope: EnterpriseScope) -> list[sa.Select[Any]]:
     # A constraint of the table says that a hazard with closed_at is CLOSED.
     closed = per_day(HAZARD, HAZARD.c.closed_at, sa.func.count().label("closed"))
     accepted = per_day(HAZARD, HAZARD.c.accepted_at, sa.func.count().label("accepted")).where(
-        HAZARD.c.accepted_at < _time("end"), _one_of(HAZARD.c.status, RECTIFIED)
+        HAZARD.c.accepted_at < instant("end"), _one_of(HAZARD.c.status, RECTIFIED)
     )
     inspections = per_day(INSPECTION, INSPECTION.c.submitted_at, sa.func.count().label("inspections")).where(
         *_submitted_in_window()
     )
-    filed = per_day(CASE, CASE.c.filed_at, sa.func.count().label("filed")).where(CASE.c.filed_at < _time("end"))
+    filed = per_day(CASE, CASE.c.filed_at, sa.func.count().label("filed")).where(CASE.c.filed_at < instant("end"))
     return [found_hazards, closed, accepted, inspections, filed]
 
 
-def _local_day(time: ColumnElement[Any], sqlite: bool) -> ColumnElement[Any]:
+def local_day(time: ColumnElement[Any], sqlite: bool) -> ColumnElement[Any]:
     """The day in the district's time zone.
 
     SQLite has it as text from a function of models/db/sqlite_functions.py. PostgreSQL counts the window's midnights up

@@ -1,14 +1,14 @@
 """The district."""
 
 import models
-from resolvers.queries import portraits
+from resolvers.queries import portraits, rate_history
 from schema.fields.batch import batch
 from schema.fields.columns import column, compute
 from schema.fields.connections import to_list
 from schema.fields.nodes import node
 from schema.fields.source import Node
 from schema.types import lazy
-from schema.types.portrait import SCOPE_COST, WINDOW, Portrait
+from schema.types.portrait import HISTORY_COST, HISTORY_DESCRIPTION, SCOPE_COST, WINDOW, Portrait, RateHistory
 from schema.types.scalars import GeoJSON, geometry
 
 
@@ -36,4 +36,7 @@ class District(Node):
         description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
         cost=SCOPE_COST,
+    )
+    rate_history: RateHistory | None = batch(
+        rate_history.of_districts, models.District.id, description=HISTORY_DESCRIPTION, cost=HISTORY_COST
     )

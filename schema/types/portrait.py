@@ -99,3 +99,29 @@ class Portrait:
         description="Major hazards found by inspections, per 1,000 inspections; null without inspections."
     )
     trend: list[PortraitDay] = strawberry.field(description="The days of the window in order.")
+
+
+@strawberry.type(description="The rectification rate at the end of one day.")
+class RateOfDay:
+    day: dt.date = strawberry.field(description="The day, in the district's time zone.")
+    rate: float | None = strawberry.field(
+        description="Of the hazards found in the 30 days up to this one, the share accepted by its end, or by now for"
+        " today: a fraction from 0 to 1, null if none was found."
+    )
+
+
+@strawberry.type(
+    description="The recent past of the rectification rate (整改率), and the band in which it usually lies."
+)
+class RateHistory:
+    days: list[RateOfDay] = strawberry.field(description="The last 30 days in order, today last.")
+    usual_low: float | None = strawberry.field(
+        description="Lower end of the usual band, which holds the middle 80 % of the last eight weeks' days; null if"
+        " fewer than three weeks have a rate."
+    )
+    usual_high: float | None = strawberry.field(description="Upper end of the usual band; null as the lower one.")
+
+
+# Hazards are read by the days of eight weeks and a window before them.
+HISTORY_COST = FieldCost(read=5_000)
+HISTORY_DESCRIPTION = "Recent past and usual band of the rectification rate; null for a viewer who may not see it."

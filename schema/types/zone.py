@@ -2,16 +2,17 @@
 
 import models
 from models import ZoneFocus
-from resolvers.queries import portraits
+from resolvers.queries import portraits, rainfall, rate_history
 from schema.fields.batch import batch
 from schema.fields.columns import column, compute
 from schema.fields.connections import Connection, to_list, to_many
 from schema.fields.nodes import node
 from schema.fields.references import to_one_back
-from schema.fields.source import Node
+from schema.fields.source import FieldCost, Node
 from schema.types import lazy
 from schema.types.enums import describe
-from schema.types.portrait import SCOPE_COST, WINDOW, Portrait
+from schema.types.portrait import HISTORY_COST, HISTORY_DESCRIPTION, SCOPE_COST, WINDOW, Portrait, RateHistory
+from schema.types.rainfall import Rainfall
 from schema.types.scalars import GeoJSON
 
 describe(
@@ -60,4 +61,14 @@ class Zone(Node):
         description="Indicators; null for a viewer who may not see them.",
         arguments=WINDOW,
         cost=SCOPE_COST,
+    )
+    rate_history: RateHistory | None = batch(
+        rate_history.of_zones, models.Zone.id, description=HISTORY_DESCRIPTION, cost=HISTORY_COST
+    )
+    rainfall: Rainfall = batch(
+        rainfall.of_zones,
+        models.Zone.id,
+        description="Rain on the zone over the last hours, by its readings.",
+        arguments={"hours": "Hours up to now, 1 to 72."},
+        cost=FieldCost(read=100),
     )
