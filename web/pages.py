@@ -22,6 +22,7 @@ PAGES = ROOT / "web" / "ui" / "dist"
 FOLDERS = {
     "/assets": "pages/assets",
     "/signin": "pages/signin",
+    "/wall": "pages/wall",
     "/graphiql": "graphiql",
 }
 START = "pages/start"

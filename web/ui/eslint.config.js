@@ -33,6 +33,8 @@ export default defineConfig([
       'no-undef': 'off',
       // The pages have no router, so a path is a path.
       'svelte/no-navigation-without-resolve': 'off',
+      // Thousands of points are kept in plain maps on purpose: a counter tells that some of them have changed.
+      'svelte/prefer-svelte-reactivity': 'off',
     },
   },
   {

@@ -39,6 +39,8 @@ export default defineConfig({
     },
     // The policy of these pages allows no script but files of this server.
     assetsInlineLimit: 0,
+    // The player of cameras, which is loaded when a camera is shown.
+    chunkSizeWarningLimit: 700,
   },
   server: {
     // `npm run dev` serves the pages with a server of `make run` behind them.

@@ -46,13 +46,14 @@ async def set_up(page: Page, bureau: Process) -> None:
 
 
 async def pair_a_screen(page: Page, screen: Page, address: str) -> None:
-    await screen.goto(f"{address}/signin/screen/")
+    await screen.goto(f"{address}/wall/")
     code = await screen.get_by_role("heading").filter(has_text=re.compile(r"^\w{4}-\w{4}$")).inner_text()
     await page.goto(f"{address}/signin/pair/?code={code}")
     await page.get_by_label("屏幕名称").fill("指挥厅左侧")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status").get_by_text("已确认「指挥厅左侧」")).to_be_visible()
-    await expect(screen.get_by_role("heading", name="指挥厅左侧")).to_be_visible()
+    await screen.wait_for_url("**/wall/")
+    await expect(screen.get_by_label("画像").get_by_role("button")).to_have_count(5)
     token = await screen.evaluate("JSON.parse(localStorage.getItem('huhang:screen')).token")
     asked = await screen.request.post(
         f"{address}/graphql", data={"query": "{ viewer { role } }"}, headers={"authorization": f"Bearer {token}"}

@@ -14,7 +14,7 @@ async def test_every_page_in_the_list_exists(visit: Open) -> None:
         await expect(page.get_by_role("link", name="顾长庚，指挥员")).to_be_visible()
         links = await page.locator("main a").evaluate_all("links => links.map(link => link.href)")
         paths = [urlsplit(link).path for link in links]
-        assert paths == ["/graphiql/", "/signin/accounts/", "/signin/pair/", "/signin/account/"]
+        assert paths == ["/wall/", "/graphiql/", "/signin/accounts/", "/signin/pair/", "/signin/account/"]
         for link in links:
             assert (await page.request.get(link)).ok
 

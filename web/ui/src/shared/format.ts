@@ -48,3 +48,37 @@ export function difference(milliseconds: number): string {
   const seconds = Math.abs(milliseconds) / 1000;
   return seconds < 10 ? m.duration_seconds({ seconds: seconds.toFixed(1) }) : duration(seconds * 1000);
 }
+
+export function minuteOfDay(at: number): string {
+  return new Intl.DateTimeFormat(locale.format, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at);
+}
+
+/** A fraction as per cent with one decimal, for example "92.2%". */
+export function percent(fraction: number): string {
+  return `${(fraction * 100).toFixed(1)}%`;
+}
+
+/** "12 s", "3 min", "2 h", "3 d": the largest unit alone, rounded down. */
+export function roughDuration(milliseconds: number): string {
+  const minutes = Math.floor(Math.max(0, milliseconds) / 60_000);
+  if (minutes < 1) return duration(milliseconds);
+  if (minutes < 60) return m.duration_minutes_only({ minutes });
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? m.duration_hours_only({ hours }) : m.duration_days({ days: Math.floor(hours / 24) });
+}
+
+/** The day alone, for example 11月19日 or 19 Nov. */
+export function day(at: string): string {
+  return new Intl.DateTimeFormat(locale.format, { month: locale.current === 'zh' ? 'long' : 'short', day: 'numeric' }).format(new Date(at));
+}
+
+/** Metres below a kilometre, else kilometres with one decimal. */
+export function distance(metres: number): string {
+  return metres < 1000 ? `${metres} m` : `${(metres / 1000).toFixed(1)} km`;
+}
+
+/** One of eight directions. */
+export function compass(degrees: number): string {
+  const names = [m.north, m.north_east, m.east, m.south_east, m.south, m.south_west, m.west, m.north_west];
+  return names[Math.round(degrees / 45) % 8]!();
+}

@@ -1,4 +1,4 @@
-// The pages that exist, in the order of the list. The wall, the desk and the field page come first once they exist.
+// The pages that exist, in the order of the list.
 
 import * as m from '#messages';
 
@@ -6,6 +6,7 @@ import type { SignedIn } from '../shared/auth';
 
 export type Entry = { path: string; name: string; about: string; detail: string };
 
+const wall = (): Entry => ({ path: '/wall/', name: m.wall_title(), about: m.start_wall(), detail: m.start_wall_detail() });
 const signIn = (): Entry => ({ path: '/signin/', name: m.signin_title(), about: m.start_signin(), detail: m.start_signin_detail() });
 const api = (): Entry => ({ path: '/graphiql/', name: m.start_api(), about: m.start_api_about(), detail: m.start_api_detail() });
 const accounts = (): Entry => ({ path: '/signin/accounts/', name: m.accounts_title(), about: m.start_accounts(), detail: m.start_accounts_detail() });
@@ -14,7 +15,7 @@ const account = (): Entry => ({ path: '/signin/account/', name: m.account_title(
 const screen = (): Entry => ({ path: '/signin/screen/', name: m.start_screen_name(), about: m.start_screen(), detail: m.start_screen_detail() });
 
 export function entriesFor(viewer: SignedIn | null): Entry[] {
-  if (viewer === null) return [signIn(), api(), screen()];
-  if (viewer.role === 'COMMANDER') return [api(), accounts(), pair(), account()];
-  return [api(), account()];
+  if (viewer === null) return [signIn(), wall(), api(), screen()];
+  if (viewer.role === 'COMMANDER') return [wall(), api(), accounts(), pair(), account()];
+  return viewer.role === 'ENTERPRISE' ? [api(), account()] : [wall(), api(), account()];
 }

@@ -1,0 +1,204 @@
+"""The wall against a real server: what it shows, and what it says when the server is gone."""
+
+import gzip
+import itertools
+import os
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from tests.support.server_process import Process, serving, web
+from tests.support.source_files import ROOT
+from tests.support.watched_page import watched_page
+from web.pages import PAGES
+
+NUMBERS = itertools.count()
+UI = ROOT / "web" / "ui"
+AXE = (UI / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+SCRIPT_MAXIMUM = 180_000  # bytes, compressed, of the first view
+# What the browser reports of connections that the test has cut, and of rendering without a GPU.
+EXPECTED = (
+    "WebSocket connection to",
+    "Failed to load resource",
+    "ERR_CONNECTION_REFUSED",
+    "ERR_EMPTY_RESPONSE",
+    "Canvas2D",
+)
+SCREENS = {"1080p": (1920, 1080), "video wall": (3840, 1080), "phone": (390, 844)}
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+WARNING = """
+mutation($input: WarningIssueInput!) {
+  warningIssue(input: $input) { __typename ... on WarningIssued { cursor } }
+}
+"""
+
+
+@dataclass
+class Wall:
+    """A wall in a browser, and the server that it shows."""
+
+    page: Page
+    process: Process
+    token: str
+
+    async def graph(self, query: str, **variables: Any) -> Any:
+        """Ask the server as a commander."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            response = await client.post(
+                f"{self.process.address}/graphql",
+                json={"query": query, "variables": variables},
+                headers={"authorization": f"Bearer {self.token}"},
+            )
+        return response.json()["data"]
+
+    async def warn(self, headline: str, level: str = "YELLOW") -> None:
+        zone = (await self.graph("{ zones { id } }"))["zones"][0]["id"]
+        answer = await self.graph(WARNING, input={"zone": zone, "kind": "HEAT", "level": level, "headline": headline})
+        assert answer["warningIssue"]["__typename"] == "WarningIssued"
+
+    def row(self, text: str) -> Any:
+        return self.page.get_by_label("事件").get_by_role("listitem").filter(has_text=text)
+
+
+@asynccontextmanager
+async def wall_on(
+    browser: Browser, process: Process, token: str, path: str = "/wall/", **options: Any
+) -> AsyncIterator[Wall]:
+    options = {"locale": "zh-CN", "timezone_id": "Europe/London", "color_scheme": "dark", **options}
+    async with watched_page(browser, process.address, EXPECTED, **options) as watched:
+        await watched.page.goto(f"{process.address}{path}")
+        yield Wall(watched.page, process, token)
+
+
+@pytest_asyncio.fixture
+async def own(scratch: Path, chromium: Browser) -> AsyncIterator[Wall]:
+    """A wall on a server of its own, which the test may stop."""
+    name = f"wall-{next(NUMBERS)}"
+    url = f"sqlite:///{scratch / name}.db"
+    with serving(scratch / f"{name}.log", url) as process:
+        token = web("token", "--demo", "--role", "commander", url=url).stdout.strip()
+        async with wall_on(chromium, process, token, viewport={"width": 1920, "height": 1080}) as wall:
+            await expect(wall.page.get_by_text("实时")).to_be_visible()
+            yield wall
+
+
+async def test_numbers_are_those_of_a_fresh_query_and_events_arrive_once(own: Wall) -> None:
+    data = await own.graph("{ zones { name portrait { hazardsOpen hazardsOverdue } } }")
+    for zone in data["zones"]:
+        tile = (
+            own.page.get_by_label("画像").get_by_role("button").filter(has_text=zone["name"].removesuffix("战区")).first
+        )
+        await expect(tile).to_contain_text(f"未闭环 {zone['portrait']['hazardsOpen']}")
+        await expect(tile).to_contain_text(f"超期 {zone['portrait']['hazardsOverdue']}")
+    await own.warn("午后高温")
+    await expect(own.row("午后高温")).to_have_count(1)
+    warnings = (await own.graph("{ warnings(first: 1, filter: { inForce: true }) { totalCount } }"))["warnings"]
+    counter = own.page.locator("dl > div").filter(has_text="预警").locator("dd").first
+    await expect(counter).to_have_text(str(warnings["totalCount"]))
+    # The clock is the district's, in a browser that is in London.
+    clock = await own.page.locator("header time").inner_text()
+    london = await own.page.evaluate("new Intl.DateTimeFormat('en', {hour: '2-digit', hourCycle: 'h23'}).format()")
+    assert (
+        int(clock[:2])
+        == (int(london) + await own.page.evaluate("Math.round((8 * 60 + new Date().getTimezoneOffset()) / 60)")) % 24
+    )
+
+
+async def test_a_frozen_server_is_marked_with_its_age_and_old_values_stay(own: Wall) -> None:
+    await own.warn("冻结之前")
+    await expect(own.row("冻结之前")).to_have_count(1)
+    numbers = await own.page.get_by_label("画像").inner_text()
+    os.kill(own.process.popen.pid, signal.SIGSTOP)
+    try:
+        band = own.page.get_by_text(re.compile("服务器没有回答，画面停在"))
+        await expect(band).to_be_visible()
+        # A socket that is open says nothing: the page has measured the silence itself, from the last message on.
+        silence = await own.page.locator(".band .age").inner_text()
+        assert 6 <= int(silence.removesuffix(" 秒").split(" ")[0]) <= 60
+        assert await own.page.evaluate("document.documentElement.hasAttribute('data-stale')")
+        shown = await own.page.get_by_label("画像").inner_text()
+        assert re.sub(r"近 30 日.*", "", shown) == re.sub(r"近 30 日.*", "", numbers)
+        await expect(own.row("冻结之前")).to_have_count(1)
+    finally:
+        os.kill(own.process.popen.pid, signal.SIGCONT)
+    await expect(band).to_be_hidden()
+    await own.warn("恢复之后")
+    await expect(own.row("恢复之后")).to_have_count(1)
+    cursors = await own.graph("{ events(last: 30) { nodes { cursor } } }")
+    await expect(own.page.get_by_label("事件").get_by_role("listitem")).to_have_count(len(cursors["events"]["nodes"]))
+
+
+async def test_a_red_warning_takes_the_top_until_it_is_quieted_on_this_screen(own: Wall) -> None:
+    await own.page.keyboard.press("Enter")  # Whatever the demo began with.
+    await expect(own.page.get_by_role("alert")).to_be_hidden()
+    await own.warn("石化仓库泄漏", level="RED")
+    alarm = own.page.get_by_role("alert")
+    await expect(alarm).to_contain_text("石化仓库泄漏")
+    await own.page.reload()
+    await expect(alarm).to_contain_text("石化仓库泄漏")
+    await own.page.keyboard.press("Enter")
+    await expect(alarm).to_be_hidden()
+    await own.page.reload()
+    await expect(own.page.get_by_text("实时")).to_be_visible()
+    await expect(own.row("石化仓库泄漏")).to_have_count(1)
+    await expect(alarm).to_be_hidden()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_both_languages_fit_every_screen_and_can_be_read_by_all(
+    chromium: Browser, served: Process, screen: str
+) -> None:
+    width, height = SCREENS[screen]
+    async with wall_on(chromium, served, "", viewport={"width": width, "height": height}) as wall:
+        await expect(wall.page.get_by_label("画像").get_by_role("button")).to_have_count(5)
+        for live in ("实时", "Live"):
+            await expect(wall.page.get_by_text(live, exact=True)).to_be_visible()
+            assert await wall.page.evaluate(OVERFLOW) == 0
+            await wall.page.evaluate(AXE)
+            report = await wall.page.evaluate("axe.run({ resultTypes: ['violations'] })")
+            serious = [v for v in report["violations"] if v["impact"] in ("serious", "critical")]
+            assert [(v["id"], [n["html"][:200] for n in v["nodes"]]) for v in serious] == []
+            await wall.page.keyboard.press("l")
+
+
+async def test_every_view_has_an_address_and_escape_leads_back(chromium: Browser, served: Process) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        query = "{ venues(first: 1) { nodes { id name } } enterprises(first: 1) { nodes { id name } } }"
+        data = (await client.post(f"{served.address}/graphql", json={"query": query})).json()["data"]
+    [venue], [enterprise] = data["venues"]["nodes"], data["enterprises"]["nodes"]
+    path = f"/wall/?venue={venue['id']}&enterprise={enterprise['id']}"
+    async with wall_on(chromium, served, "", path, viewport={"width": 1920, "height": 1080}) as wall:
+        await expect(wall.page.get_by_role("heading", name=venue["name"])).to_be_visible()
+        await expect(wall.page.get_by_role("heading", name=enterprise["name"])).to_be_visible()
+        await expect(wall.page.get_by_text("直线距离，位置超过 30 分的不列")).to_be_visible()
+        await wall.page.keyboard.press("Escape")
+        await expect(wall.page.get_by_role("heading", name=enterprise["name"])).to_be_hidden()
+        await wall.page.keyboard.press("Escape")
+        await expect(wall.page.get_by_role("heading", name=venue["name"])).to_be_hidden()
+        await wall.page.go_back()
+        await expect(wall.page.get_by_role("heading", name=venue["name"])).to_be_visible()
+
+
+async def test_a_kiosk_hides_every_control_also_after_a_reload(chromium: Browser, served: Process) -> None:
+    async with wall_on(chromium, served, "", "/wall/?kiosk", viewport={"width": 1920, "height": 1080}) as wall:
+        for _ in range(2):
+            await expect(wall.page.get_by_text("实时")).to_be_visible()
+            await expect(wall.page.locator("kbd")).to_have_count(0)
+            assert await wall.page.evaluate("getComputedStyle(document.documentElement).cursor") == "none"
+            await wall.page.reload()
+
+
+def test_the_first_view_is_small() -> None:
+    page = (PAGES / "pages" / "wall" / "index.html").read_text("utf-8")
+    files = re.findall(r'"/(assets/[^"]+\.js)"', page)
+    size = sum(len(gzip.compress((PAGES / "pages" / name).read_bytes())) for name in files)
+    assert 50_000 < size < SCRIPT_MAXIMUM

@@ -1,0 +1,23 @@
+// Types of the graph and of the operations of all pages, from schema.graphql and the .graphql files beside the pages.
+
+import type { CodegenConfig } from '@graphql-codegen/cli';
+
+const config: CodegenConfig = {
+  schema: '../../schema/schema.graphql',
+  documents: 'src/!(graphiql)/**/*.graphql',
+  generates: {
+    'generated/graph/': {
+      preset: 'client',
+      presetConfig: { fragmentMasking: false },
+      config: {
+        documentMode: 'string',
+        enumsAsTypes: true,
+        useTypeImports: true,
+        strictScalars: true,
+        scalars: { Date: 'string', DateTime: 'string', GeoJSON: "import('geojson').Geometry", ID: 'string' },
+      },
+    },
+  },
+};
+
+export default config;

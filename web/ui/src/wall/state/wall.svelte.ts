@@ -1,0 +1,178 @@
+// Everything the wall shows, read once and then kept up to date by streams.
+
+import {
+  BackgroundDocument, EnterprisesDocument, PortraitOfDocument, PositionsDocument, ResourcesDocument, StandingDocument, UpdatesDocument, WallDocument,
+  type BackgroundQuery, type EnterprisesQuery, type FeedEventFragment, type HistoryFragment, type NumbersFragment, type ResourcesQuery, type RiskGrade, type StandingQuery, type WallQuery,
+} from '#graph';
+
+import { GraphError, request } from '../../shared/graph/request';
+import { SvelteMap } from 'svelte/reactivity';
+
+import { LiveClient } from '../../shared/live/client.svelte';
+
+const FEED = 30;
+const RETRY = 5_000;
+const MINUTE = 60_000;
+/** Milliseconds of five minutes, for trails. */
+const TRAIL = 5 * MINUTE;
+
+export type Place = { id: string; longitude: number; latitude: number };
+export type Site = Place & { name: string; grade: RiskGrade | null; zone: string | null };
+export type Officer = Place & { badge: string; at: number; trail: [number, number, number][] };
+
+/** The events after which the numbers at the top right, the alarms or the resources may be others. */
+const STANDING = /^(ASSISTANCE|DUTY_REPORT|WARNING|INSPECTION|HAZARD)_/;
+const RESOURCES = /^(DISPATCH|TEAM|EXPERT|STOCK|REGISTER)_/;
+
+export class Wall {
+  readonly live: LiveClient;
+  base = $state.raw<WallQuery | null>(null);
+  standing = $state.raw<StandingQuery | null>(null);
+  resources = $state.raw<ResourcesQuery | null>(null);
+  feed = $state.raw<FeedEventFragment[]>([]);
+  /** The portraits of the district and of each zone, by id. */
+  portraits = new SvelteMap<string, NumbersFragment>();
+  /** The trend of each portrait's rate with its usual band, and the rain. */
+  background = $state.raw<BackgroundQuery | null>(null);
+  /** The time before which events may be missing from the feed, after a cursor was refused. */
+  gapAt = $state<string | null>(null);
+  failedAt = $state<number | null>(null);
+
+  /** Enterprises and officers by id. The map draws them; `revision` changes with any of them. */
+  readonly sites = new Map<string, Site>();
+  readonly officers = new Map<string, Officer>();
+  revision = $state(0);
+  positionsAt = $state(0);
+
+  #token: () => string | null;
+  #rejected: () => void;
+  #stops: (() => void)[] = [];
+  #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  #touched = false;
+
+  constructor(token: () => string | null, rejected: () => void) {
+    this.#token = token;
+    this.#rejected = rejected;
+    this.live = new LiveClient(token, rejected);
+    // Changes of points are drawn twice a second, however many there are.
+    setInterval(() => {
+      if (this.#touched) this.revision++;
+      this.#touched = false;
+    }, 500);
+    setInterval(() => this.#soon('background', () => this.#readBackground()), MINUTE);
+  }
+
+  /** Read the state anew and follow it. Tries again for ever. */
+  async load(): Promise<void> {
+    this.#stops.splice(0).forEach((stop) => stop());
+    try {
+      const base = await request(WallDocument, {}, this.#token());
+      await Promise.all([this.#readSites(), this.#readStanding(), this.#readResources(), this.#readBackground()]);
+      this.base = base;
+      this.feed = base.events.nodes.toReversed();
+      this.portraits.clear();
+      for (const place of [base.district, ...base.zones]) if (place.portrait) this.portraits.set(place.id, place.portrait);
+      this.failedAt = null;
+      this.#follow(base);
+    } catch (error) {
+      if (error instanceof GraphError && error.code === 'UNAUTHENTICATED') return this.#rejected();
+      this.failedAt = Date.now();
+      setTimeout(() => void this.load(), RETRY);
+    }
+  }
+
+  #follow(base: WallQuery): void {
+    const variables = { after: base.cursor };
+    const reload = (): void => {
+      this.gapAt = new Date().toISOString();
+      void this.load();
+    };
+    this.#stops = [
+      this.live.follow(UpdatesDocument, variables, {
+        next: ({ updates }) => {
+          variables.after = updates.cursor;
+          this.#take(updates);
+        },
+        refused: reload,
+      }),
+      this.live.follow(PositionsDocument, {}, {
+        next: ({ positions }) => this.#move(positions.inspector, positions.position, positions.at),
+        refused: () => {},
+      }),
+      ...[base.district, ...base.zones].map(({ id }) =>
+        this.live.follow(PortraitOfDocument, { of: id }, {
+          next: ({ portrait }) => this.portraits.set(id, portrait),
+          refused: () => {},
+        }),
+      ),
+    ];
+  }
+
+  #take(event: FeedEventFragment): void {
+    this.feed = [event, ...this.feed].slice(0, FEED);
+    const { enterprise } = event;
+    if (enterprise) this.#place(enterprise);
+    if (STANDING.test(event.kind)) this.#soon('standing', () => this.#readStanding());
+    if (RESOURCES.test(event.kind)) this.#soon('resources', () => this.#readResources());
+    if (event.kind === 'REGISTER_IMPORTED') this.#soon('sites', () => this.#readSites());
+  }
+
+  #place(enterprise: NonNullable<FeedEventFragment['enterprise']>): void {
+    const { location, id, name, riskGrade, zone } = enterprise;
+    if (location === null) this.sites.delete(id);
+    else this.sites.set(id, { id, name, grade: riskGrade, zone: zone?.id ?? null, ...location });
+    this.#touched = true;
+  }
+
+  #move(inspector: { id: string; badge: string }, { longitude, latitude }: { longitude: number; latitude: number }, time: string): void {
+    const at = Date.parse(time);
+    const trail = (this.officers.get(inspector.id)?.trail ?? []).filter(([, , when]) => when > at - TRAIL);
+    trail.push([longitude, latitude, at]);
+    this.officers.set(inspector.id, { ...inspector, longitude, latitude, at, trail });
+    this.positionsAt = Math.max(this.positionsAt, at);
+    this.#touched = true;
+  }
+
+  /** Run `read` a second from now, once for all that ask for it until then. */
+  #soon(name: string, read: () => Promise<void>): void {
+    if (this.#timers.has(name)) return;
+    const again = (): void => {
+      this.#timers.delete(name);
+      read().catch(() => this.#soon(name, read));
+    };
+    this.#timers.set(name, setTimeout(again, 1000));
+  }
+
+  async #readStanding(): Promise<void> {
+    this.standing = await request(StandingDocument, {}, this.#token());
+  }
+
+  async #readResources(): Promise<void> {
+    this.resources = await request(ResourcesDocument, {}, this.#token());
+  }
+
+  async #readBackground(): Promise<void> {
+    this.background = await request(BackgroundDocument, {}, this.#token());
+  }
+
+  /** The trend of a portrait's rate; null where it is not known. */
+  history(id: string): HistoryFragment | null {
+    const { district, zones } = this.background ?? { district: null, zones: [] };
+    return [...(district ? [district] : []), ...zones].find((place) => place.id === id)?.rateHistory ?? null;
+  }
+
+  async #readSites(): Promise<void> {
+    const sites: Site[] = [];
+    for (let after: string | null = null; ; ) {
+      const page: EnterprisesQuery['enterprises'] = (await request(EnterprisesDocument, { after }, this.#token())).enterprises;
+      for (const { id, name, riskGrade, location, zone } of page.nodes) {
+        if (location) sites.push({ id, name, grade: riskGrade, zone: zone?.id ?? null, ...location });
+      }
+      after = page.pageInfo.endCursor;
+      if (!page.pageInfo.hasNextPage) break;
+    }
+    this.sites.clear();
+    for (const site of sites) this.sites.set(site.id, site);
+    this.#touched = true;
+  }
+}
