@@ -28,9 +28,9 @@ class Answer:
 
     @property
     def codes(self) -> list[str]:
-        """The distinct codes of its errors, sorted; empty where it is not JSON."""
+        """The distinct codes of its errors, sorted; empty where it is neither JSON nor begins with an event."""
         try:
-            content = orjson.loads(self.body)
+            content = orjson.loads(self.body.removeprefix(b"event: next\ndata: ").split(b"\n\n")[0])
         except orjson.JSONDecodeError:
             return []
         errors = content.get("errors", []) if isinstance(content, dict) else []
