@@ -85,7 +85,7 @@ async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncI
     first = Database(url)
     office = await open_office(graph, first)
     await furnish(office)
-    ids, words = await ids_by_type(first), await texts(first)
+    ids, words, keys = await ids_by_type(first), await texts(first), await codes(first)
     nodes = graph._schema.get_possible_types(graph._schema.type_map["Node"])  # type: ignore[arg-type]  # an interface
     every = {node.name: [node_id.encode(node.name, 1)] for node in nodes} | await names(first, None)
     world = office.world
@@ -111,7 +111,7 @@ async def twins(databases: Databases, migrated_url: str, graph: Graph) -> AsyncI
         copies,
         ids,
         viewers,
-        QueryGenerator(graph, ArgumentPool(every, every, words, codes=await codes(first))),
+        QueryGenerator(graph, ArgumentPool(every, every, words, codes=keys)),
     )
     for copy in copies:
         await copy.close()
