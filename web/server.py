@@ -25,9 +25,9 @@ log = structlog.get_logger(__name__)
 
 MESSAGE_MAXIMUM = 1 << 20  # bytes of one WebSocket message
 FILES_WANTED, FILES_KEPT = 65_536, 100  # open files: as many as possible, and those that are not for connections
-# Thresholds of the garbage collector, by generation: a look at the youngest 50,000 objects takes 10 ms, one at all that
+# Thresholds of the garbage collector, by generation: a look at the youngest 20,000 objects takes 10 ms, one at all that
 # the caches keep takes ten times as long and is seldom needed (tests/schema/execution/test_executor_garbage.py).
-GARBAGE = 10_000, 5, 200
+GARBAGE = 5_000, 4, 500
 DRAIN_SECONDS = 2  # requests may take this long to finish once the process was told to stop
 STOP_SECONDS = 4.0  # after this long a process that was told to stop is ended by force
 # At info uvicorn logs its start and end, which the command reports already, and the address of every WebSocket with its

@@ -78,6 +78,8 @@ def key_condition(sqlite: bool, *, one: bool) -> KeyCondition:
 
 # -- reading the counts --
 
+PORTION = 200  # rows that are counted at once
+
 
 @dataclass
 class Counts:
@@ -110,7 +112,9 @@ async def count(
     values |= {"zone": str(reader.zone)} if reader.sqlite else {"midnights": midnights}
     statement, parts = _statement(enterprises, reader.sqlite, len(keys) == 1)
     cursor = ""
-    for row in await reader.rows(statement, values):
+    for number, row in enumerate(await reader.rows(statement, values), start=1):
+        if number % PORTION == 0:
+            await reader.pause()
         if row.part == LOG:
             cursor = event_log.LogState(row.epoch, row.n0).cursor
             continue

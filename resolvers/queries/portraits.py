@@ -117,7 +117,10 @@ def _batch(enterprises: EnterprisesOf, *, own: bool = False) -> PortraitBatch:
                 ),
             )
         counts, cursor = await portrait_counts.count(reader, enterprises, keys, days)
-        by_key = {key: _portrait(counts[key], reader.now, cursor, days) for key in counts}
+        by_key = {}
+        for key in counts:
+            by_key[key] = _portrait(counts[key], reader.now, cursor, days)
+            await reader.pause()
         return [by_key.get(key) for (key,) in parents]
 
     return portraits

@@ -64,6 +64,9 @@ class Reader(Protocol):
     def extra_select(self) -> ExtraSelect | None:
         """What a batch function is to select besides its own columns."""
 
+    def pause(self) -> Awaitable[None]:
+        """Let others be served. Batch functions await this in long work, unless a thread of their own does it."""
+
     def rows(self, select: Select[Any], parameters: dict[str, Any]) -> Awaitable[Sequence[Any]]:
         """Rows with the columns' names and decoded values. Batch functions read through this."""
 
@@ -136,6 +139,13 @@ class DriverReader:
     def with_extra_select(self, extra_select: ExtraSelect) -> "DriverReader":
         return DriverReader(self.request, self._fetch, sqlite=self.sqlite, extra_select=extra_select)
 
+    async def pause(self) -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return  # a thread runs the plan to its end
+        await asyncio.sleep(0)
+
     async def rows(self, select: Select[Any], parameters: dict[str, Any]) -> Sequence[Any]:
         statement = cached_statement(select, self.sqlite)
         return statement.decode(await self.fetch(statement, parameters))
@@ -182,6 +192,9 @@ class OperationReader:
         self._lock = asyncio.Lock()
         self._reading: asyncio.Task[Any] | None = None
         self._closed = False
+
+    async def pause(self) -> None:
+        await asyncio.sleep(0)
 
     async def rows(self, select: Select[Any], parameters: dict[str, Any]) -> Sequence[Any]:
         """Raises OperationClosed after `close`."""

@@ -1,8 +1,10 @@
 """graphql-core's executor in turns gives the same results, holds up nobody, and stops at the size of an answer."""
 
 import asyncio
+import gc
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -20,9 +22,10 @@ from schema.execution.operation import Operation
 from schema.execution.paced_executor import gather_in_portions
 from schema.types import node_id
 from tests.conftest import COMMANDER, DEMO_ENTERPRISES, NOW, SHANGHAI, make_executor
+from web.server import GARBAGE
 
 # CPU time of one iteration of the event loop. A slice is 5 ms; one long list or object more may follow.
-HOLD_SECONDS = 0.06
+HOLD_SECONDS = 0.02
 LIMIT = 20_000
 
 IDS = [node_id.encode("Enterprise", key) for key in range(1, DEMO_ENTERPRISES + 1)]
@@ -89,14 +92,26 @@ async def longest_hold(running: "asyncio.Task[Any]") -> float:
     return longest
 
 
+@pytest.fixture(scope="module")
+def garbage_as_in_the_server() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("planned", [True, False], ids=["plan", "graphql-core"])
 @pytest.mark.parametrize("query", [*LARGE.values(), *WITH_ERRORS.values()], ids=[*LARGE, *WITH_ERRORS])
+@pytest.mark.usefixtures("garbage_as_in_the_server")
 async def test_no_operation_holds_up_others(graph: Graph, demo: Database, query: str, planned: bool) -> None:
     executor = make_executor(graph, demo, planned=planned, cost_limit=10**12)
     prepared = await executor.prepare(Operation(query, variables(query)), COMMANDER)
     await executor.execute(prepared, COMMANDER)  # compiles plan and statements
-    for _ in range(3):  # garbage is collected in one of them at most
+    for _ in range(5):  # the CPU time of the same work differs, most of all while others use the machine's caches
         hold = await longest_hold(asyncio.create_task(executor.execute(prepared, COMMANDER)))
         if hold < HOLD_SECONDS:
             return
