@@ -10,7 +10,7 @@ from sqlalchemy import bindparam
 import models
 from models.db.column_types import UtcTime
 from models.db.tables import table_of
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import ErrorCode, RequestError, argument_range
 from resolvers.sql.predicates import among
 from resolvers.sql.readers import Reader
 
@@ -29,7 +29,7 @@ class Rainfall:
 async def of_zones(reader: Reader, parents: Sequence[tuple[int]], *, hours: int = 6) -> list[Rainfall]:
     """The rain on each zone. Raises RequestError for fewer than 1 or more than 72 hours."""
     if not 1 <= hours <= HOURS_MAXIMUM:
-        raise RequestError(ErrorCode.BAD_INPUT, f"`hours` must be between 1 and {HOURS_MAXIMUM}.")
+        raise RequestError(ErrorCode.BAD_INPUT, argument_range("hours", 1, HOURS_MAXIMUM))
     recent = READING.c.at > bindparam("since", type_=UtcTime)
     counted = sa.and_(recent, READING.c.at <= bindparam("now", type_=UtcTime))
     statement = (

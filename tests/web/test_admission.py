@@ -72,7 +72,8 @@ async def test_an_address_with_invalid_tokens_has_to_wait(headers: Mapping[bytes
     with structlog.testing.capture_logs() as logs:
         seen = await outcomes(admitting, headers, HERE, LIMIT + 1) + await outcomes(admitting, BAD, HERE, 3)
     assert seen == ["UNAUTHENTICATED"] * (LIMIT + 1) + ["TOO_MANY"] * 3
-    assert logs == [{"event": "too many invalid tokens", "address": HERE, "log_level": "warning"}]
+    refusals = [entry for entry in logs if "address" in entry]  # other tests' servers may log how busy they are
+    assert refusals == [{"event": "too many invalid tokens", "address": HERE, "log_level": "warning"}]
     with pytest.raises(ThrottledError) as refused:
         await admitting.admit(GOOD, HERE)
     assert 1 <= (refused.value.retry_after or 0) <= 60
