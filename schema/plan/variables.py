@@ -29,7 +29,7 @@ def named_variables(node: Any) -> set[str]:
         if isinstance(each, VariableNode):
             names.add(each.name.value)
             continue
-        for key in QUERY_DOCUMENT_KEYS[each.kind]:
+        for key in QUERY_DOCUMENT_KEYS.get(each.kind, ()):  # it has no literals
             below = getattr(each, key)
             if below is not None:
                 waiting += below if isinstance(below, list | tuple) else [below]
