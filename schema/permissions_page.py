@@ -10,6 +10,7 @@ from graphql import GraphQLNamedType, get_named_type
 from models import lifecycle
 from models.visibility import PERSONAL_DATA, Right, Role, Scope, Visibility
 from resolvers.queries import portraits
+from resolvers.queries.rate_history import HISTORIES
 from resolvers.sql import authorization
 from resolvers.sql.predicates import Nothing, Predicate
 from schema.build import Graph, build
@@ -153,9 +154,9 @@ class Page:
         seen = rows(self._models[name], visibility)
         if isinstance(declared, LoadField):
             seen = seen.limited_by(value(declared.sees, visibility))
-            portrait = isinstance(declared.source, Batch) and declared.source.function in portraits.ENTERPRISES
-            if portrait and visibility.role is Role.ENTERPRISE:
-                seen = See.OWN if getattr(declared.source, "function", None) is portraits.of_enterprises else See.NONE
+            function = declared.source.function if isinstance(declared.source, Batch) else None
+            if visibility.role is Role.ENTERPRISE and (function in portraits.ENTERPRISES or function in HISTORIES):
+                seen = See.OWN if function is portraits.of_enterprises else See.NONE
         return seen.limited_by(self._target(get_named_type(definition.type), visibility))
 
     def _target(self, type_: GraphQLNamedType, visibility: Visibility) -> See:

@@ -69,6 +69,7 @@ def _batch(enterprises: EnterprisesOf) -> RateHistories:
 
 of_districts = _batch(of_district)
 of_zones = _batch(of_zone)
+HISTORIES = (of_districts, of_zones)
 
 
 async def _pairs(

@@ -123,5 +123,5 @@ class RateHistory:
 
 
 # Hazards are read by the days of eight weeks and a window before them.
-HISTORY_COST = FieldCost(read=5_000)
+HISTORY_COST = FieldCost(read=1_000)
 HISTORY_DESCRIPTION = "Recent past and usual band of the rectification rate; null for a viewer who may not see it."
