@@ -44,6 +44,7 @@ INTERNAL_TABLES = (
     "sign_in_delay",
     "token",
     "pairing",
+    "register_entry",
 )
 
 

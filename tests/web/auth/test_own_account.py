@@ -92,9 +92,8 @@ async def test_a_wrong_name_and_a_wrong_password_look_the_same(bureau: Bureau, n
     await bureau.add("zhang.wei")
     response = await bureau.sign_in(name, password)
     assert response.status_code == 401
-    assert response.json() == {
-        "errors": [{"message": "Name or password is wrong.", "extensions": {"code": "BAD_CREDENTIALS"}}]
-    }
+    extensions = {"code": "BAD_CREDENTIALS", "reason": "BAD_CREDENTIALS"}
+    assert response.json() == {"errors": [{"message": "Name or password is wrong.", "extensions": extensions}]}
     assert "set-cookie" not in response.headers
     assert (await events(bureau))[1:] == ["sign-in failed"]
 
