@@ -8,14 +8,14 @@ import LineString from 'ol/geom/LineString';
 import Point from 'ol/geom/Point';
 import { DragPan, KeyboardPan, KeyboardZoom, MouseWheelZoom, PinchZoom, DoubleClickZoom } from 'ol/interaction';
 import VectorLayer from 'ol/layer/Vector';
-import { fromLonLat, getPointResolution } from 'ol/proj';
+import { fromLonLat, getPointResolution, transformExtent } from 'ol/proj';
 import VectorSource from 'ol/source/Vector';
 import Stroke from 'ol/style/Stroke';
 import Style from 'ol/style/Style';
 
-import type { ResourcesQuery, WallQuery } from '#graph';
+import type { BoxInput, ResourcesQuery, WallQuery } from '#graph';
 
-import type { Officer, Site } from '../state/wall.svelte';
+import type { Cluster, Officer, Site } from '../state/wall.svelte';
 import { cluster, type Projected } from './clusters';
 import { middle, placesWithin, pointFeature, ringFeature, ringStyle, zoneFeature, zoneStyles } from './geography';
 import { drawLabels, type Words } from './draw-labels';
@@ -28,6 +28,8 @@ export type Cause = { id: string; longitude: number; latitude: number; text: str
 /** A line from a venue to a means of help: longitude and latitude of its ends, and its words. */
 export type Link = { from: [number, number]; to: [number, number]; letter: string; text: string };
 export type Warned = { zone: string; hue: Grade; text: string };
+/** What the map shows after a move: metres of one CSS pixel, whether enterprises stand together as discs, box and zoom. */
+export type Moved = { metresPerPixel: number; together: boolean; box: BoxInput; zoom: number };
 export type Letters = { team: string; warehouse: string; expert: string };
 type Named = { name: (place: { name: string; nameEn?: string | null }) => string };
 
@@ -40,8 +42,8 @@ const reduced = matchMedia('(prefers-reduced-motion: reduce)');
 
 export class DistrictMap {
   readonly map: OlMap;
-  /** Called when the map has moved: the metres of one CSS pixel, and whether enterprises stand together as discs. */
-  onmoved: (metresPerPixel: number, together: boolean) => void = () => {};
+  /** Called when the map has moved. */
+  onmoved: (moved: Moved) => void = () => {};
 
   #theme: Theme = readTheme();
   #shapes = new Shapes(this.#theme);
@@ -58,6 +60,7 @@ export class DistrictMap {
   #base: WallQuery | null = null;
   #projected = new Map<string, Projected>();
   #resources: { resources: ResourcesQuery; letters: Letters } | null = null;
+  #clusters: { x: number; y: number; count: number }[] = [];
   #warned: Warned[] = [];
   #causes: Cause[] = [];
   #links: Link[] = [];
@@ -109,7 +112,11 @@ export class DistrictMap {
     this.#drawLabels();
   }
 
-  setSites(sites: Iterable<Site>): void {
+  setSites(sites: Iterable<Site>, clusters: Cluster[]): void {
+    this.#clusters = clusters.map(({ longitude, latitude, count }) => {
+      const [x, y] = fromLonLat([longitude, latitude]);
+      return { x: x!, y: y!, count };
+    });
     const seen = new Set<string>();
     for (const site of sites) {
       seen.add(site.id);
@@ -292,7 +299,7 @@ export class DistrictMap {
     const shown = [...this.#projected.values()].filter(({ site }) => !this.#hidden.has(site.grade));
     const dim = this.#causes.length > 0;
     const wanted = new Map<string, Feature<Point>>();
-    for (const mark of cluster(shown, this.#pixel, this.#together)) {
+    for (const mark of [...cluster(shown, this.#pixel, this.#together), ...this.#clusters]) {
       const key = 'site' in mark ? mark.site.id : `disc ${mark.x} ${mark.y} ${mark.count}`;
       const style = 'site' in mark ? this.#shapes.point(mark.site.grade, dim && !this.#isCause(mark.site.id)) : this.#shapes.disc(mark.count, dim);
       const existing = this.#sites.getFeatureById(key) as Feature<Point> | null;
@@ -314,7 +321,13 @@ export class DistrictMap {
     this.#drawSites();
     this.#drawLabels();
     const view = this.map.getView();
-    this.onmoved(getPointResolution(view.getProjection(), view.getResolution() ?? 1, view.getCenter() ?? [0, 0], 'm'), this.#together);
+    const [west, south, east, north] = transformExtent(view.calculateExtent(), 'EPSG:3857', 'EPSG:4326') as [number, number, number, number];
+    this.onmoved({
+      metresPerPixel: getPointResolution(view.getProjection(), view.getResolution() ?? 1, view.getCenter() ?? [0, 0], 'm'),
+      together: this.#together,
+      box: { west, south, east, north },
+      zoom: Math.round(view.getZoom() ?? 0),
+    });
   }
 
   #drawLabels(): void {

@@ -1,8 +1,8 @@
 // Everything the wall shows, read once and then kept up to date by streams.
 
 import {
-  BackgroundDocument, EnterprisesDocument, PortraitOfDocument, PositionsDocument, ResourcesDocument, StandingDocument, UpdatesDocument, WallDocument,
-  type BackgroundQuery, type EnterprisesQuery, type FeedEventFragment, type HistoryFragment, type NumbersFragment, type ResourcesQuery, type RiskGrade, type StandingQuery, type WallQuery,
+  BackgroundDocument, PortraitOfDocument, PositionsDocument, ResourcesDocument, SitesDocument, StandingDocument, UpdatesDocument, WallDocument,
+  type BackgroundQuery, type BoxInput, type FeedEventFragment, type HistoryFragment, type NumbersFragment, type ResourcesQuery, type RiskGrade, type StandingQuery, type WallQuery,
 } from '#graph';
 
 import { GraphError, request } from '../../shared/graph/request';
@@ -13,11 +13,14 @@ import { LiveClient } from '../../shared/live/client.svelte';
 const FEED = 30;
 const RETRY = 5_000;
 const MINUTE = 60_000;
+const EVERYWHERE: BoxInput = { west: -180, south: -90, east: 180, north: 90 };
+const DISTRICT_ZOOM = 10;
 /** Milliseconds of five minutes, for trails. */
 const TRAIL = 5 * MINUTE;
 
 export type Place = { id: string; longitude: number; latitude: number };
-export type Site = Place & { name: string; grade: RiskGrade | null; zone: string | null };
+export type Site = Place & { grade: RiskGrade | null };
+export type Cluster = { count: number; longitude: number; latitude: number };
 export type Officer = Place & { badge: string; at: number; trail: [number, number, number][] };
 
 /** The events after which the numbers at the top right, the alarms or the resources may be others. */
@@ -40,6 +43,8 @@ export class Wall {
 
   /** Enterprises and officers by id. The map draws them; `revision` changes with any of them. */
   readonly sites = new Map<string, Site>();
+  /** Instead of enterprises, where they are too many to be points. */
+  clusters: Cluster[] = [];
   readonly officers = new Map<string, Officer>();
   revision = $state(0);
   positionsAt = $state(0);
@@ -49,6 +54,8 @@ export class Wall {
   #stops: (() => void)[] = [];
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
   #touched = false;
+  #boxed = false;
+  #looked: { box: BoxInput; zoom: number } | null = null;
 
   constructor(token: () => string | null, rejected: () => void) {
     this.#token = token;
@@ -118,9 +125,10 @@ export class Wall {
   }
 
   #place(enterprise: NonNullable<FeedEventFragment['enterprise']>): void {
-    const { location, id, name, riskGrade, zone } = enterprise;
+    const { location, id, riskGrade } = enterprise;
+    if (this.#boxed && !this.sites.has(id)) return;
     if (location === null) this.sites.delete(id);
-    else this.sites.set(id, { id, name, grade: riskGrade, zone: zone?.id ?? null, ...location });
+    else this.sites.set(id, { id, grade: riskGrade, ...location });
     this.#touched = true;
   }
 
@@ -161,18 +169,25 @@ export class Wall {
     return [...(district ? [district] : []), ...zones].find((place) => place.id === id)?.rateHistory ?? null;
   }
 
+  /** The part of the map that is looked at. Where there are more enterprises than points, its clusters are read. */
+  look(box: BoxInput, zoom: number): void {
+    this.#looked = { box, zoom };
+    if (this.#boxed) this.#soon('sites', () => this.#readSites());
+  }
+
+  /** All enterprises while they are few enough to be points, else those in the part that is looked at. */
   async #readSites(): Promise<void> {
-    const sites: Site[] = [];
-    for (let after: string | null = null; ; ) {
-      const page: EnterprisesQuery['enterprises'] = (await request(EnterprisesDocument, { after }, this.#token())).enterprises;
-      for (const { id, name, riskGrade, location, zone } of page.nodes) {
-        if (location) sites.push({ id, name, grade: riskGrade, zone: zone?.id ?? null, ...location });
-      }
-      after = page.pageInfo.endCursor;
-      if (!page.pageInfo.hasNextPage) break;
+    const view = this.#boxed && this.#looked ? this.#looked : { box: EVERYWHERE, zoom: DISTRICT_ZOOM };
+    const { points, clusters } = (await request(SitesDocument, view, this.#token())).enterpriseMap;
+    if (clusters && !this.#boxed) {
+      this.#boxed = true;
+      if (this.#looked) return this.#readSites();
     }
+    this.clusters = (clusters?.counts ?? []).map((count, i) => ({ count, longitude: clusters!.longitudes[i]!, latitude: clusters!.latitudes[i]! }));
     this.sites.clear();
-    for (const site of sites) this.sites.set(site.id, site);
+    for (const { riskGrade, ids, longitudes, latitudes } of points ?? []) {
+      ids.forEach((id, i) => this.sites.set(id, { id, grade: riskGrade, longitude: longitudes[i]!, latitude: latitudes[i]! }));
+    }
     this.#touched = true;
   }
 }
