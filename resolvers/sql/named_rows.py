@@ -113,10 +113,10 @@ async def find_rows(reader: Reader, named: Iterable[NamedRows]) -> dict[RowKey, 
 async def require_rows(reader: Reader, named: Sequence[NamedRows]) -> None:
     """Raises RequestError (NOT_FOUND) unless the viewer sees all these rows.
 
-    Rows are never deleted. So what everybody may see, and was seen once, is not looked for again.
+    Rows are never deleted. So a row that was seen once is not looked for again, for viewers who see all of its kind.
     """
     rows = reader.known.rows
-    unknown = [each for each in named if not rows.issuperset((each.by, name) for name in each.names)]
+    unknown = [each for each in named if not (_sees_all(reader, each) and rows.issuperset(_known_as(each)))]
     if not unknown:
         return
     reader.known.checked = True
@@ -124,8 +124,16 @@ async def require_rows(reader: Reader, named: Sequence[NamedRows]) -> None:
     if len(rows) > KNOWN_MAXIMUM:
         rows.clear()
     for each in unknown:
-        if not authorization.row_conditions(each.by.model, reader.viewer.visibility):
-            rows.update((each.by, name) for name in each.names)
+        if _sees_all(reader, each):
+            rows.update(_known_as(each))
+
+
+def _sees_all(reader: Reader, named: NamedRows) -> bool:
+    return not authorization.row_conditions(named.by.model, reader.viewer.visibility)
+
+
+def _known_as(named: NamedRows) -> set[tuple[RowKey, Any]]:
+    return {(named.by, name) for name in named.names}
 
 
 @lru_cache(maxsize=64)

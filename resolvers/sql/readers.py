@@ -82,7 +82,9 @@ class Reader(Protocol):
 
 
 class KnownRows:
-    """Rows that everybody may see and that are known to exist, by how clients named them (resolvers/sql/named_rows.py).
+    """Rows that are known to exist, by how clients named them (resolvers/sql/named_rows.py).
+
+    They say nothing to a viewer who does not see all rows of their kind.
 
     The operations of a process share the set `rows`. `checked` says that this operation looked for rows: then it runs
     more statements than its plan.

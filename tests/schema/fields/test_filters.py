@@ -12,6 +12,7 @@ from graphql import get_named_type
 import models
 from models import HAZARD_SETTLED, HAZARD_TERMINAL
 from models.db.database import Database
+from models.visibility import Role, Viewer, Visibility
 from schema.build import Graph, build
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
@@ -279,3 +280,19 @@ async def test_a_named_row_is_looked_for_once(graph: Graph, demo: Database) -> N
             assert (await executor.run(operation, COMMANDER)).errors == []
         counts.append(len(statements.texts))
     assert counts[0] > counts[1] == counts[2] == 1
+
+
+async def test_rows_that_a_commander_has_named_stay_hidden_from_others(graph: Graph, demo: Database) -> None:
+    """Named rows are remembered, and the memory is shared by all operations of a process."""
+    executor = make_executor(graph, demo)
+    query = """
+    query($filter: HazardFilter!) {
+      hazards(filter: $filter) { totalCount }
+      hazardCounts(by: [LEVEL], filter: $filter) { count }
+    }
+    """
+    operation = Operation(query, {"filter": {"enterprises": [node_id.encode("Enterprise", 2)]}})
+    assert (await executor.run(operation, COMMANDER)).errors == []
+    owner = Viewer(Visibility(Role.ENTERPRISE, enterprise=1))
+    response = await executor.run(operation, owner)
+    assert {error["extensions"]["code"] for error in response.errors} == {"NOT_FOUND"}
