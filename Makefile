@@ -88,6 +88,10 @@ docs: setup ## Generate the documents and the schema file that come from the cod
 	@$(BIN)/python -m schema.reasons_page > docs/reference/errors.md
 	@$(BIN)/python -m web schema > schema/schema.graphql
 
+.PHONY: pictures
+pictures: setup browser ## Take the README's pictures of the wall, from the demo while the simulation plays
+	@$(BIN)/python -m tests.support.wall_pictures
+
 # Chinese sentences that the catalogue lacks are left empty there; a test names them.
 .PHONY: messages
 messages: setup ## Bring models/messages/zh.po in step with the reasons in the code

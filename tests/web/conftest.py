@@ -64,7 +64,8 @@ async def get_raw(client: httpx.AsyncClient, query: bytes, **headers: str) -> ht
     return await client.get("/graphql", headers={RAW.decode(): query.hex(), **headers})
 
 
-@pytest_asyncio.fixture(scope="session")
+# Not for the session: an application that runs on would be cut off and reconnect while other files test the notifier.
+@pytest_asyncio.fixture(scope="module")
 async def client(databases: Databases, demo_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application on a copy of the demo, which tests do not change."""
     settings = Settings(
