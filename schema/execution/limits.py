@@ -46,14 +46,14 @@ OF_ONE_REQUEST = {
 
 # By introspection field: about how many objects it has for each parent, where that is not one.
 LENGTHS = {
-    "types": 350,
+    "types": 400,
     "fields": 3,
     "args": 0.6,
-    "inputFields": 2,
-    "possibleTypes": 1.5,
+    "inputFields": 2.5,
+    "possibleTypes": 5,
     "ofType": 0.7,
     "directives": 8,
-    "queryType": 20,
+    "queryType": 30,
     "mutationType": 60,
     "subscriptionType": 20,
     "__type": 20,

@@ -11,6 +11,8 @@ from tests.conftest import NOW, StatementCounter
 from tests.support.actors import DUTY, HOUR, at, contents, log_after, program, row_of
 from tests.support.district import Office, open_office
 
+MINUTE = dt.timedelta(minutes=1)
+
 FAILURE = "... on InvalidInput { field } ... on NotFound { missing }"
 CONFLICT = "... on Conflict { currentVersion row: current { id } }"
 ROWS = {
@@ -129,9 +131,9 @@ async def test_positions_are_written_without_events(office: Office) -> None:
 
     missing = node_id.encode("Inspector", 2**31 - 1)
     rows = [
-        row("inspector", 30.2, at=at(NOW - HOUR)),
+        row("inspector", 30.2, at=at(NOW - MINUTE)),
         row("other_inspector", 30.3),
-        row("inspector", 30.1, at=at(NOW - 2 * HOUR)),
+        row("inspector", 30.1, at=at(NOW - 2 * MINUTE)),
         row("inspector", 91.0),
         {**row("inspector", 30.0), "inspector": missing},
         row("inspector", 30.0, at=at(NOW + HOUR)),

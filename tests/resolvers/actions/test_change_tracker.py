@@ -20,6 +20,7 @@ def test_only_these_tables_change_without_an_event_about_them() -> None:
         "login",
         "pairing",
         "rainfall_reading",
+        "register_entry",
         "sign_in_delay",
         "token",
     }
