@@ -161,12 +161,16 @@ async def test_an_error_ends_only_its_own_operation(live: LiveDistrict) -> None:
 
 
 async def test_complete_stops_delivery_and_frees_the_id(live: LiveDistrict) -> None:
-    async with live.socket() as socket:
+    async with live.socket() as socket, live.socket() as other:
+        await other.subscribe("1", ALL)
+        await other.expect_quiet()
         await socket.subscribe("1", ALL)
         await socket.expect_quiet()
         await socket.complete("1")
         await socket.expect_quiet()
         await live.plan_inspections()
+        # Whoever joins before the feed has sent an event gets it, too.
+        await other.next("1")
         await socket.expect_quiet()
         await socket.subscribe("1", ALL)
         await socket.expect_quiet()
@@ -387,6 +391,9 @@ async def test_an_enterprise_gets_only_its_own_events(live: LiveDistrict) -> Non
             "subscription($f: UpdateFilter) { updates(filter: $f) { kind } }",
             f={"enterprises": [live.world.id("other_enterprise")]},
         )
+        refused = await socket.receive()
+        assert (refused["type"], refused["id"]) == ("error", "2")
+        assert refused["payload"][0]["extensions"]["code"] == "NOT_FOUND"
         await socket.expect_quiet()
         await live.add_measures(2, "other_enterprise")
         await live.plan_inspections()
