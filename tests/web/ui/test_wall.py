@@ -188,6 +188,23 @@ async def test_every_view_has_an_address_and_escape_leads_back(chromium: Browser
         await expect(wall.page.get_by_role("heading", name=venue["name"])).to_be_visible()
 
 
+async def test_a_name_leads_to_its_safety_file(chromium: Browser, served: Process) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        query = "{ enterprises(first: 1) { nodes { name creditCode } } }"
+        data = (await client.post(f"{served.address}/graphql", json={"query": query})).json()["data"]
+    [enterprise] = data["enterprises"]["nodes"]
+    async with wall_on(chromium, served, "", viewport={"width": 1920, "height": 1080}) as wall:
+        await expect(wall.page.get_by_text("实时")).to_be_visible()
+        for text in (enterprise["name"], enterprise["creditCode"]):
+            await wall.page.keyboard.press("/")
+            await wall.page.keyboard.type(text)
+            await expect(wall.page.get_by_role("dialog").get_by_role("button")).to_have_count(1)
+            await wall.page.keyboard.press("Enter")
+            await expect(wall.page.get_by_role("heading", name=enterprise["name"])).to_be_visible()
+            await wall.page.keyboard.press("Escape")
+            await expect(wall.page.get_by_role("heading", name=enterprise["name"])).to_be_hidden()
+
+
 async def test_a_kiosk_hides_every_control_also_after_a_reload(chromium: Browser, served: Process) -> None:
     async with wall_on(chromium, served, "", "/wall/?kiosk", viewport={"width": 1920, "height": 1080}) as wall:
         for _ in range(2):

@@ -1,6 +1,6 @@
 // The keys of the wall. They rest in text fields and while a modifier is held.
 
-type Keys = Record<'f' | 'l' | 'r' | '?' | 'Enter' | 'Escape', () => void> & { zone: (number: number) => void; any: () => void };
+type Keys = Record<'f' | 'l' | 'r' | '?' | '/' | 'Enter' | 'Escape', () => void> & { zone: (number: number) => void; any: () => void };
 
 export function onKey(keys: Keys): void {
   addEventListener('keydown', (event) => {
@@ -8,9 +8,11 @@ export function onKey(keys: Keys): void {
     if (event.target instanceof Element && event.target.closest('input, textarea, select')) return;
     if (event.key === 'Enter' && event.target instanceof Element && event.target.closest('button, a')) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    // The key that opens a text field must not be typed into it.
+    if (key === '/') event.preventDefault();
     if (key !== 'r') keys.any();
     if (/^[0-4]$/.test(key)) keys.zone(Number(key));
-    else if (key === 'f' || key === 'l' || key === 'r' || key === '?' || key === 'Enter' || key === 'Escape') keys[key]();
+    else if (key === 'f' || key === 'l' || key === 'r' || key === '?' || key === '/' || key === 'Enter' || key === 'Escape') keys[key]();
   });
   addEventListener('pointerdown', () => keys.any());
 }
