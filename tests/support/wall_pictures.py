@@ -46,6 +46,8 @@ async def open_wall(browser: Browser, address: str, size: tuple[int, int], langu
     page = await context.new_page()
     await page.goto(address)
     await page.get_by_text("实时" if language == "zh-CN" else "Live", exact=True).wait_for()
+    await page.locator("main li").nth(5).wait_for()
+    await page.wait_for_timeout(SETTLED)
     # Alarms of the time before the pictures are for the shift before.
     await page.keyboard.press("Enter")
     return page
