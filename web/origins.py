@@ -105,7 +105,7 @@ def host_of(value: bytes | None) -> str | None:
 
 
 class OriginPolicy:
-    """Which hosts and origins are accepted. `hosts` are names besides this machine's own and IP addresses.
+    """The hosts and origins that are accepted. `hosts` are names besides this machine's own and IP addresses.
 
     `allowed` are the origins of other sites whose pages may do what the server's own may.
     """

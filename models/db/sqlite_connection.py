@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiosqlite
@@ -31,7 +31,8 @@ class SqliteConnection(aiosqlite.Connection):
         if self.abandoned:
             raise ValueError("Connection closed")  # aiosqlite's own words, by which SQLAlchemy knows a dead connection
         try:
-            return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]  # aiosqlite does not say
+            execute: Callable[..., Awaitable[Any]] = super()._execute
+            return await execute(fn, *args, **kwargs)
         except asyncio.CancelledError:
             self.abandoned = True
             raise

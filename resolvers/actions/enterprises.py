@@ -38,7 +38,7 @@ class EnterpriseRow:
 
     @property
     def values(self) -> dict[str, Any]:
-        """What is given, besides the keys."""
+        """The fields that the input gives, without the keys."""
         names = [field.name for field in fields(self) if field.name not in {*KEYS, "expected_version"}]
         return {name: value for name in names if (value := getattr(self, name)) is not UNCHANGED}
 

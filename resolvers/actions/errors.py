@@ -27,7 +27,7 @@ class Forbidden(ActionError):
 
 
 class InputError(NamedTuple):
-    """What is wrong with one field of the input.
+    """A problem of one field of the input.
 
     `field` is its path in the schema; items of lists count from 0, as in `findings.1.deadline`.
     """

@@ -113,7 +113,7 @@ def _outcome(context: ActionContext, result: Any, cursor: str) -> Outcome:
 
 
 async def _perform(action: Action, context: ActionContext) -> Any:
-    """What the action returns. Raises InvalidInput with all problems of the input that it met."""
+    """Run the action and return its result. Raises InvalidInput with all problems of the input that it met."""
     try:
         result = await action(context, **context.request.arguments)
     except InvalidInput as error:

@@ -150,7 +150,8 @@ def _zones(rows: Rows) -> list[ZoneArea]:
 
 def _geojson(area: Any) -> dict[str, Any]:
     """The boundary with counter-clockwise outer rings, as RFC 7946 requires; the files have clockwise ones."""
-    return json.loads(json.dumps(mapping(orient(area))))  # type: ignore[no-any-return]
+    geometry: dict[str, Any] = json.loads(json.dumps(mapping(orient(area))))
+    return geometry
 
 
 def _towns(rows: Rows, zones: dict[str, int]) -> tuple[list[TownPoint], list[Town]]:

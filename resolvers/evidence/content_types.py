@@ -24,7 +24,7 @@ ALIASES = {
     "image/heic-sequence": HEIC,
     "image/heif-sequence": HEIC,
 }
-# What may stand around a document: a byte order mark, and the padding of a program that writes whole blocks.
+# Bytes that may stand around a document: a byte order mark, and the padding of a program that writes whole blocks.
 PADDING = b"\0\t\n\x0c\r "
 BEFORE_DOCUMENT = re.compile(rb"(?:\xef\xbb\xbf)?[\0\t\n\x0c\r ]{0,1024}%PDF-")
 # Larger images are not decoded. Memory per pixel, as measured: four bytes for a PNG, at most eight for a JPEG

@@ -1,4 +1,4 @@
-"""What a map of the district shows: the rows in a box as points, or as clusters where there are too many.
+"""Reads the map of the district: the rows in a box as points, or as clusters where there are too many.
 
 A cluster is a cell of the grid (models/grid.py). Cells lie still while the box moves, so that a client may ask for the
 part of the map that has come into view. Enterprises without conditions but on their grade, which is what a map of the
@@ -210,7 +210,7 @@ async def _points(
 async def _tallies(
     reader: Reader, layer: Layer, conditions: Conditions, box: Box, level: int
 ) -> Iterable[tuple[Cell, Any, Tally]]:
-    """What each cell that the box touches has of each group."""
+    """The number of rows of each group in each cell that the box touches."""
     ranks = _ranks(layer, conditions)
     if ranks is not None:
         return await _indexed_tallies(reader, ranks, box, level)

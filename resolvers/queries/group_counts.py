@@ -269,7 +269,7 @@ def _group(names: tuple[str, ...], row: Any) -> Group:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is counted: rows of `model` by the dimensions `names`. `date` is the column of periods.
+    """A count of the rows of `model` by the dimensions `names`. `date` is the column of periods.
 
     `internals` says whether the viewer sees why an inspection takes place.
     """

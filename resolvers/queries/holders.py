@@ -25,6 +25,9 @@ INSPECTOR, ENTERPRISE = table_of(models.Inspector), table_of(models.Enterprise)
 SLICE = 200  # keys in one statement
 
 
+ProofKind = Literal["token", "login", "account", "inspector", "enterprise"]
+
+
 class Proof(NamedTuple):
     """What credentials rest on: a row that must stay as it is.
 
@@ -32,7 +35,7 @@ class Proof(NamedTuple):
     external id.
     """
 
-    kind: Literal["token", "login", "account", "inspector", "enterprise"]
+    kind: ProofKind
     key: str
 
 
@@ -53,7 +56,7 @@ class Holder:
 
 async def find_holders(database: Database, proofs: Collection[Proof], now: dt.datetime) -> dict[Proof, Holder]:
     """The holders of those proofs that count at this moment: not revoked, ended, expired, disabled or removed."""
-    keys: dict[str, set[str]] = defaultdict(set)
+    keys: dict[ProofKind, set[str]] = defaultdict(set)
     for proof in proofs:
         keys[proof.kind].add(proof.key)
     holders: dict[Proof, Holder] = {}
@@ -63,7 +66,7 @@ async def find_holders(database: Database, proofs: Collection[Proof], now: dt.da
             # In slices, because a thousand rows would hold up the event loop.
             for start in range(0, len(ordered), SLICE):
                 of_kind = await FINDERS[kind](connection, ordered[start : start + SLICE], now)
-                holders |= {Proof(kind, key): holder for key, holder in of_kind.items()}  # type: ignore[arg-type]  # from proofs
+                holders |= {Proof(kind, key): holder for key, holder in of_kind.items()}
     return holders
 
 
@@ -167,7 +170,7 @@ async def _enterprises(connection: AsyncConnection, keys: list[str], now: dt.dat
 
 
 Finder = Callable[[AsyncConnection, list[str], dt.datetime], Awaitable[dict[str, Holder]]]
-FINDERS: dict[str, Finder] = {
+FINDERS: dict[ProofKind, Finder] = {
     "token": _tokens,
     "login": _logins,
     "account": _accounts,

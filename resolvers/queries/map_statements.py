@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.selectable import NamedFromClause
 
 import models
 from models import grid
@@ -49,7 +50,7 @@ class Layer:
     at: Any = None
 
 
-def _placed(layer: Layer) -> tuple[FromClause, FromClause]:
+def _placed(layer: Layer) -> tuple[FromClause, NamedFromClause]:
     """The tables of a layer, and the one that has the places."""
     table = table_of(layer.model)
     if layer.at is None:
@@ -90,7 +91,7 @@ def count_statement(layer: Layer, predicates: tuple[Predicate, ...], limit: int,
 def tally_statement(layer: Layer, predicates: tuple[Predicate, ...], shift: int, sqlite: bool) -> sa.Select[Any]:
     """The tally of each cell and group in the box; cells are 2 to the power of `shift` of the finest wide."""
     source, place = _placed(layer)
-    name = place.name  # type: ignore[attr-defined]  # tables and aliases have one
+    name = place.name
     column, row = (
         sa.literal_column(f"({text} >> {shift})", sa.BigInteger)
         for text in (grid.column_sql(f"{name}.longitude"), grid.row_sql(f"{name}.latitude"))

@@ -130,7 +130,7 @@ async def near_point(
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a client asks for: kinds of rows, a distance, and of each kind `first` rows beyond a place."""
+    """A client's request: kinds of rows, a greatest distance, and `first` rows of each kind beyond a place."""
 
     kinds: Sequence[NearbyKind]
     within_metres: int | None

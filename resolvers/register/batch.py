@@ -21,7 +21,10 @@ from resolvers.register.rows import DraftRow, RowConverter
 
 @dataclass(frozen=True)
 class BatchContext:
-    """What all batches of a file share. `file` is its number among the files of its table, `converters` are of all."""
+    """The state that all batches of a file share.
+
+    `file` is its number among the files of its table. `converters` are those of all these files.
+    """
 
     file: int
     converters: Sequence[RowConverter]

@@ -1,4 +1,4 @@
-"""Which rows of the files of one table have the same key, and which of them count.
+"""Finds the rows of a table's files that have the same key, and decides which of them count.
 
 Of the rows of one file with one key the last good one counts. Of several files the later one counts, for the fields
 that it has. Which rows are good is known only when they have been compared with the database, so a run first assumes
@@ -75,7 +75,7 @@ class KeyIndex:
         return self._connection.execute(statement, (_text(key), *files)).fetchone() is not None
 
     def occurrences(self, key: Key) -> list[Occurrence]:
-        """Where a key occurs, by file; empty if it occurs once.
+        """The rows with a key, by file; empty if it occurs once.
 
         After `begin_correction` only those with a good row, with that row as the last.
         """

@@ -1,4 +1,4 @@
-"""Which rows of a file belong to the register: its `only` and `skip`, by the texts of their cells."""
+"""Selects the rows of a file that belong to the register, by its `only` and `skip` and the texts of the cells."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

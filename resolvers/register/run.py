@@ -60,7 +60,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Work(Generic[Result]):
-    """What a transaction did: how many rows it wrote, and the kinds of events of single enterprises, by id."""
+    """The result of a transaction: how many rows it wrote, and the kinds of events of single enterprises, by id."""
 
     result: Result
     rows: int

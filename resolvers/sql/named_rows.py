@@ -23,7 +23,7 @@ KNOWN_MAXIMUM = 65_536
 
 @dataclass(frozen=True, eq=False)
 class RowKey:
-    """What names rows of a model: an expression over `source`, which has the model's table. `noun` is for messages."""
+    """A way to name rows: an expression over `source`, which has the model's table. `noun` is for messages."""
 
     noun: str
     model: Any

@@ -38,7 +38,7 @@ class Bounds:
 
     @property
     def of_one_request(self) -> dict[str, Any]:
-        """What a client is told on demand."""
+        """The bounds, as a client reads them on demand."""
         return {"seconds": self.seconds, "answerBytes": self.size}
 
     def error(self, code: ErrorCode) -> dict[str, Any]:

@@ -35,7 +35,7 @@ SCHEMA_VALUES_MAXIMUM = 100_000  # of introspection, which needs no token and ru
 VALUES_MAXIMUM = 20_000  # in variables, including those in lists and objects
 ERRORS_MAXIMUM = 5  # reported for one document
 COST_LIMIT = 400_000  # of a commander's operation (schema/execution/cost.py): about 8 MB
-# What a client is told of them on demand.
+# The limits, as a client reads them on demand.
 OF_ONE_REQUEST = {
     "characters": CHARACTERS_MAXIMUM,
     "tokens": TOKENS_MAXIMUM,

@@ -58,16 +58,16 @@ class Loader:
             results = await self._read(keys)
         except Exception as error:
             for key in keys:
-                for result in self._taken(key):
+                for result in self._take(key):
                     result.set_exception(error)
             return
         for number, (key, value) in enumerate(zip(keys, results, strict=True), start=1):
             converted = self._results[key] = self._convert(value)
-            for result in self._taken(key):
+            for result in self._take(key):
                 result.set_result(converted)
             if number % FEW == 0:
                 await self._pace.turn(self._operation)
 
-    def _taken(self, key: Hashable) -> list["asyncio.Future[Any]"]:
-        """What waits for a key, and waits there no longer."""
+    def _take(self, key: Hashable) -> list["asyncio.Future[Any]"]:
+        """Take the futures that wait for a key."""
         return [result for result in self._waiting.pop(key) if not result.done()]

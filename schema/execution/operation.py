@@ -13,7 +13,7 @@ from schema.plan.cache import PlanCache
 
 @dataclass(slots=True)
 class Operation:
-    """What a client sends. `name` selects one of the document's operations; `language` is that of messages."""
+    """A request of a client. `name` selects one of the document's operations; `language` is that of messages."""
 
     query: str
     variables: dict[str, Any] = field(default_factory=dict)

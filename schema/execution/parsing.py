@@ -13,7 +13,7 @@ from schema.execution import limits
 
 
 class NodeLocation(Location):
-    """Where in its source a node stands."""
+    """The place of a node in its source."""
 
     __slots__ = ()
 

@@ -151,7 +151,7 @@ class PerformAction(FieldSource):
 
 
 def check_mutation_id(given: Any) -> list[InputError]:
-    """What is wrong with the client's own id of a call."""
+    """The problems of a `clientMutationId`; empty if it is good."""
     if given is strawberry.UNSET or given is None:
         return []
     try:

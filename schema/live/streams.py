@@ -120,7 +120,7 @@ class LiveStreams:
     async def _read(
         self, visibility: Visibility, read: Callable[[OperationReader, Arguments], Awaitable[T]], arguments: Arguments
     ) -> T:
-        """What a stream reads of its arguments. Raises RequestError."""
+        """Run `read` with a reader of its own, which is closed afterwards. Raises RequestError."""
         reader = self._executor.reader(Viewer(visibility))
         try:
             return await read(reader, arguments)

@@ -30,21 +30,19 @@ class ReasonParameter:
 
 @strawberry.interface(description="A failure of a mutation; nothing was changed.")
 class Problem:
-    message: str = strawberry.field(
-        description="What went wrong, for people to read; in Chinese or English, as the request asks for."
-    )
+    message: str = strawberry.field(description="A sentence for people, in Chinese or English as the request asks for.")
     reason: str = strawberry.field(
         description="Stable code of the reason, such as ROLE_FORBIDDEN (docs/reference/errors.md)."
     )
     parameters: list[ReasonParameter] = strawberry.field(description="Values that the message names.")
 
 
-@strawberry.type(description="What is wrong with one field of an input.")
+@strawberry.type(description="A problem of one field of an input.")
 class InputError:
     field: str = strawberry.field(
         description="Path of the field within the input; items of lists count from 0, as in `findings.1.deadline`."
     )
-    message: str = strawberry.field(description="What is wrong, for people to read.")
+    message: str = strawberry.field(description="A sentence for people.")
     reason: str = strawberry.field(description="Stable code of the reason, such as TIME_PAST.")
     parameters: list[ReasonParameter] = strawberry.field(description="Values that the message names.")
 
@@ -131,7 +129,7 @@ class InvalidInput(Problem):
     """Fields of the input are not acceptable."""
 
     errors: list[InputError] = strawberry.field(
-        description="What is wrong with which field, at most 100; the message and reason above are those of the first."
+        description="The problems of each field, at most 100; the message and reason above are those of the first."
     )
     field: str = strawberry.field(
         description="Path of the first field within the input, without indexes of lists, such as `findings.deadline`.",

@@ -125,7 +125,7 @@ PERIOD = f"First day of the day, week or month; {NOT_ASKED}"
 
 @strawberry.type
 class Counted:
-    """What counts of all nouns have."""
+    """Fields that the counts of all nouns have."""
 
     count: int = strawberry.field(description="Number of rows, 1 or more.")
     period: dt.date | None = strawberry.field(description=PERIOD)

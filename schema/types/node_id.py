@@ -56,7 +56,7 @@ def malformed(text: str) -> RequestError:
 
 
 def shortened(text: str) -> str:
-    """What a message repeats of a client's text. Lone surrogates could not be written as JSON."""
+    """The part of a client's text that a message repeats. Lone surrogates could not be written as JSON."""
     text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 

@@ -1,4 +1,4 @@
-"""Which resources near a point can be sent, by both executors."""
+"""Resources near a point that can be sent, by both executors."""
 
 import datetime as dt
 from collections.abc import AsyncIterator

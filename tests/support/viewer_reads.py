@@ -20,7 +20,7 @@ from tests.support.personal_data import mark, marks
 from tests.support.sample_values import names, richest
 
 DEPTH = 2
-UNLIMITED = 10**9  # Whoever reads everything at once passes the limit of cost.
+UNLIMITED = 10**9  # A query for everything at once passes the limit of cost.
 
 
 def program(*scopes: Scope) -> Viewer:

@@ -137,7 +137,7 @@ def sharing_server(scratch: Path, elsewhere: tuple[str, str]) -> Iterator[Proces
         yield process
 
 
-# What a page of another origin tries; each gives a short text.
+# Attempts of a page of another origin; each gives a short text.
 ATTEMPTS = """
 async ([address, token]) => {
   const attempt = async (work) => { try { return await work(); } catch (error) { return error.name; } };

@@ -235,7 +235,7 @@ async def test_a_wrong_method_is_json_with_a_code(client: httpx.AsyncClient, met
 
 
 async def test_over_tls_the_cookie_without_a_prefix_does_not_count(client: httpx.AsyncClient) -> None:
-    """Whoever answers for the host over plain HTTP could have set it."""
+    """Somebody who answers for the host over plain HTTP could have set it."""
     for scheme, status in (("http", 401), ("https", 200)):
         url = f"{scheme}://localhost/graphql?query={{__typename}}"
         response = await client.get(url, headers={"cookie": "huhang=theirs"})

@@ -20,7 +20,7 @@ WITH_ID = frozenset({"subscribe", "complete"})
 
 
 def fault(message: Any) -> str | None:
-    """What is wrong with a message, for the reason of the close; None if it is well-formed."""
+    """The fault of a message, for the reason of the close; None if it is well-formed."""
     if not isinstance(message, dict):
         return "it is no object"
     kind, id, payload = message.get("type"), message.get("id"), message.get("payload")

@@ -51,7 +51,8 @@ class _Lines:
     def _read(self) -> tuple[str, bool]:
         """The rest of a line, and whether that is all of it."""
         line: bytes | str = self._file.readline(LONGEST)
-        whole = len(line) < LONGEST or line.endswith("\n" if isinstance(line, str) else b"\n")  # type: ignore[arg-type]
+        ended = line.endswith("\n") if isinstance(line, str) else line.endswith(b"\n")
+        whole = ended or len(line) < LONGEST
         # Bytes that are not valid become lone surrogates, which are reported when their field is converted.
         return line if isinstance(line, str) else line.decode(self._encoding, "surrogateescape"), whole
 

@@ -38,7 +38,7 @@ def read_records(converter: RowConverter, directory: Path) -> Iterator[Record]:
 
 
 def file_notices(file: FileMapping, directory: Path) -> list[str]:
-    """What the report says of a file as a whole."""
+    """A remark of the report on a file as a whole."""
     if file.format in ("csv", "csv.gz") and file.encoding is None:
         encoding = detect(directory / file.file, file.format == "csv.gz")
         if encoding == GB_18030:

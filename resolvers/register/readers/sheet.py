@@ -1,4 +1,4 @@
-"""What the readers of spreadsheets share: headers of several rows, merged cells, and numbers as they are shown.
+"""Code that the readers of spreadsheets share: headers of several rows, merged cells, and numbers as they are shown.
 
 A header can have several rows. The name of a column is then made of the texts above it, joined by "/".
 """

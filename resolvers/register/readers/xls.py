@@ -20,7 +20,7 @@ from resolvers.register.errors import FileError
 from resolvers.register.readers import sheet as sheets
 from resolvers.register.readers.record import UnknownCell
 
-# What xlrd raises for files that are not as it expects.
+# The errors of xlrd for files that are not as it expects.
 DAMAGED = (
     *(zipfile.BadZipFile, xlrd.XLRDError, xlrd.compdoc.CompDocError, struct.error, AssertionError, OSError, EOFError),
     *(AttributeError, LookupError, TypeError, ValueError, OverflowError, NotImplementedError, RecursionError),

@@ -30,7 +30,7 @@ from resolvers.register.readers.record import UnknownCell
 MERGED_CELL, ROW, DATA, FORMULA, VALUE = (
     f"{{{SHEET_MAIN_NS}}}{name}" for name in ("mergeCell", "row", "sheetData", "f", "v")
 )
-# What zipfile, the parser of XML and openpyxl raise for files that are not as they expect.
+# The errors of zipfile, the XML parser and openpyxl for files that are not as they expect.
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError),
     *(AttributeError, LookupError, TypeError, ValueError, EOFError, OSError, NotImplementedError),

@@ -18,7 +18,7 @@ NAME_WEIGHT = 6  # that a word in the name of a file has, against one for each c
 
 @dataclass(frozen=True)
 class FileGuess:
-    """What a file seems to hold: the table, the columns of its fields, and how well they fit."""
+    """A guess of a file's contents: the table, the columns of its fields, and how well they fit."""
 
     sample: Sample
     table: Table

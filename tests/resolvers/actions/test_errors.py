@@ -162,7 +162,7 @@ async def test_all_problems_of_an_input_come_at_once(office: Office) -> None:
         ("location.latitude", *degrees[0]),
         ("location.longitude", *degrees[1]),
     ]
-    # What does not fit the rows is told once the input is good by itself.
+    # Problems with rows are reported once the input is good by itself.
     assert await errors_of(office, "enterpriseUpsert", **wrong) == [
         ("creditCode", "CREDIT_CODE", "Not a valid unified social credit code (GB 32100-2015)."),
         ("name", "NAME_CLEARED", "A name cannot be cleared."),

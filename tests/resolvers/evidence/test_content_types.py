@@ -306,7 +306,7 @@ def test_the_orientation_is_read_from_unsorted_entries() -> None:
         head = mark + struct.pack(f"{order}IH", 8, len(entries))
         unsorted = head + b"".join(struct.pack(f"{order}HHIHH", *entry, 0) for entry in entries)
         assert strip_images.read_orientation(unsorted) == 6
-        # What follows the last entry is no entry.
+        # Bytes after the last entry are no entry.
         short = unsorted[:8] + struct.pack(f"{order}H", 1) + unsorted[10:]
         assert strip_images.read_orientation(short) == strip_images.UPRIGHT
     stripped = check_content(photograph("JPEG", exif=b"Exif\0\0" + unsorted), JPEG).data

@@ -122,7 +122,7 @@ async def test_files_that_share_keys_agree_on_one_row(database: Database, tmp_pa
     for batch in (1, 100):
         outcome, _ = await run_import(database, TOP + TWO_FILES, tmp_path, batch=batch)
         assert (outcome.total.changed, await digest(database)) == (0, before)
-    # What only the earlier file has still follows it, and what both have follows a good row of the later one.
+    # Fields that only the earlier file has keep its values; fields that both have take the later file's good row.
     write_files(tmp_path, old=[row("A", "ORANGE", "moved"), row("B", "ORANGE", "two")])
     outcome, _ = await run_import(database, TOP + TWO_FILES, tmp_path)
     stored = await rows_by_key(database, models.Enterprise)

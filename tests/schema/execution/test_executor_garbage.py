@@ -1,4 +1,4 @@
-"""What an operation made is freed when it ends, without the garbage collector.
+"""Objects of an operation are freed when it ends, without the garbage collector.
 
 The collector comes seldom and holds up everybody while it looks for references in circles. So nothing large may be in
 one: neither rows and loaders, nor the nodes of documents, nor the frames of what was cancelled.

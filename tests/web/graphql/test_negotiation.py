@@ -1,4 +1,4 @@
-"""What the headers of a request ask for: media types, streams and the language of messages."""
+"""Tests of the headers that choose a response: media types, streams and the language of messages."""
 
 import pytest
 

@@ -232,7 +232,7 @@ async def test_a_client_of_events_gets_a_refusal_as_an_event(live: LiveDistrict)
         [error] = ended_with(answer.text)["errors"]
         assert error["extensions"] == {"code": "BAD_CURSOR", "reason": "LOG_CURSOR_MALFORMED"}
         assert error["message"] == "这不是事件日志的游标。"
-        # What is no operation, or comes without a valid token, has its status as ever.
+        # A body that is no operation, or has no valid token, keeps its HTTP status.
         for answer, status in (
             (await http.post("/graphql", json={}, headers={"accept": EVENTS}), 400),
             (await http.post("/graphql", json={"query": ALL}, headers={**headers, "authorization": "Bearer x"}), 401),

@@ -169,7 +169,7 @@ async def test_complete_stops_delivery_and_frees_the_id(live: LiveDistrict) -> N
         await socket.complete("1")
         await socket.expect_quiet()
         await live.plan_inspections()
-        # Whoever joins before the feed has sent an event gets it, too.
+        # A subscriber who joins before the feed has sent an event gets it, too.
         await other.next("1")
         await socket.expect_quiet()
         await socket.subscribe("1", ALL)

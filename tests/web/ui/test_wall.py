@@ -25,7 +25,7 @@ NUMBERS = itertools.count()
 UI = ROOT / "web" / "ui"
 AXE = (UI / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 SCRIPT_MAXIMUM = 180_000  # bytes, compressed, of the first view
-# What the browser reports of connections that the test has cut, and of rendering without a GPU.
+# Messages of the browser about connections that the test has cut, and about rendering without a GPU.
 EXPECTED = (
     "WebSocket connection to",
     "Failed to load resource",

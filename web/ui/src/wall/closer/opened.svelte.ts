@@ -1,4 +1,4 @@
-// What a panel shows of one row: read when it is opened, and again after each event about it.
+// The data of a panel about one row: read when it is opened, and again after each event about it.
 
 import type { TypedDocumentString } from '#graph';
 

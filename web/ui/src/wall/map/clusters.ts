@@ -1,4 +1,4 @@
-// Which enterprises are drawn one by one, and which together as a disc with their number.
+// Divides enterprises into those drawn one by one and those drawn together, as a disc with their number.
 
 import type { Site } from '../state/wall.svelte';
 import { discDiameter } from './shapes';

@@ -1,4 +1,4 @@
-// What takes the top of the screen: calls for help that nobody has taken, major hazards that nobody has assigned, red
+// The causes of alarms: calls for help that nobody has taken, major hazards that nobody has assigned, red
 // warnings, all of the last twelve hours; the numbers beside the map count the older ones. Quieting holds for this screen
 // and for a while; a cause that lasts comes back.
 

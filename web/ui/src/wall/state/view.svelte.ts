@@ -1,4 +1,4 @@
-// What the wall looks at, kept in the address: every view can be opened by its address, and Back leads to the one before.
+// The view of the wall, kept in the address: every view can be opened by its address, and Back leads to the one before.
 
 type Name = 'zone' | 'venue' | 'enterprise';
 
