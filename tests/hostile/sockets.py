@@ -210,4 +210,4 @@ def cases() -> Iterator[Case]:
     twice = [subscribe("1", {"query": UPDATES})] * 2
     yield frames_case("after: the same id twice", twice, "closed 4409", initialised=True, viewers=[WALL])
     # The first one is refused, and the second may come before or after that.
-    yield frames_case("after: the same id twice", twice, "closed 4409|open", initialised=True, viewers=[NOBODY])
+    yield frames_case("after: the same refused id twice", twice, "closed 4409|open", initialised=True, viewers=[NOBODY])
