@@ -11,10 +11,6 @@ FUNCTION_LINES = 40
 # "file" or "file: function" → why it is longer.
 EXCEPTIONS = {
     "resolvers/sql/selects.py: pages": "One statement is built from first to last; its parts share every variable.",
-    "tests/schema/live/test_sources.py": "One district and its fixtures serve all tests of portraits and positions.",
-    "tests/subscriptions/test_feed.py": "One log in memory and its fixtures serve all tests of the feed.",
-    "tests/web/graphql/test_sse.py": "One running server serves all tests of server-sent events.",
-    "tests/web/graphql/test_websocket.py": "One running server serves all tests of the protocol.",
 }
 
 

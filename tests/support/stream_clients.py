@@ -25,6 +25,7 @@ from tests.support.actors import World, small_world
 from tests.support.patience import PATIENCE
 from tests.support.server_process import Process, serving
 from web.auth.tokens import Claims, Tokens
+from web.graphql.close_codes import Close
 
 SECRET = "a secret of the tests, of no use elsewhere"
 PROTOCOL = Subprotocol("graphql-transport-ws")
@@ -113,6 +114,17 @@ class Socket:
                 await self.receive()
         except Closed as closed:
             return closed
+
+
+def closed(close: Close) -> tuple[int, str]:
+    """What `ended` returns for a socket that the server closed so."""
+    return close.code, close.reason
+
+
+async def ended(socket: Socket) -> tuple[int, str]:
+    """The code and the reason with which the server closes a socket."""
+    close = await socket.closed()
+    return close.code, close.reason
 
 
 @dataclass

@@ -1,33 +1,21 @@
-"""Streams of portraits and positions: sent on every change, at most once a second, and rendered once for all.
-
-Long, because portraits and positions are tested with the same fixtures.
-"""
+"""Streams of portraits: sent on every change, at most once a second, and rendered once for all."""
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 import sqlalchemy as sa
 
 import models
-from models.db.database import Database
-from models.db.outages import is_outage
 from models.db.tables import table_of
 from models.visibility import Role, Viewer, Visibility
 from resolvers.errors import RequestError
-from resolvers.sql.readers import DriverReader, OperationReader
-from schema.build import Graph
-from schema.execution.operation import Operation
-from schema.live import renderer, sources
+from schema.live import sources
 from schema.types import node_id
-from subscriptions.state_stream import MANY
 from tests.conftest import NOW, SHANGHAI
-from tests.support.actors import DAY, DUTY, WALL, World, at, change, insert, inspector
-from tests.support.district import open_office
-from tests.support.live_streams import Scene, Sink, scene
+from tests.support.actors import DAY, at, enterprise, insert
+from tests.support.live_streams import Scene
 
 PORTRAIT = "subscription($of: ID!) { portrait(of: $of) { asOf cursor from to hazardsOpen hazardsOverdue } }"
 POSITIONS = """
@@ -35,12 +23,6 @@ subscription($zone: ID) { positions(zone: $zone) { inspector { id fullName } pos
 """
 INSPECTOR = table_of(models.Inspector)
 SECOND = dt.timedelta(seconds=1)
-
-
-@pytest_asyncio.fixture
-async def town(database: Database, graph: Graph) -> AsyncIterator[Scene]:
-    async with scene(await open_office(graph, database)) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -55,10 +37,6 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(sources.PortraitScope, "read", counted)
     return drawn
-
-
-def own(world: World, key: int | None = None) -> Viewer:
-    return Viewer(Visibility(Role.ENTERPRISE, enterprise=key or world.enterprise), subject="e")
 
 
 async def hazard(town: Scene, deadline: dt.datetime, **more: Any) -> None:
@@ -190,11 +168,11 @@ async def test_a_portrait_is_sent_at_the_districts_midnight(town: Scene) -> None
 
 async def test_a_portrait_is_for_its_viewers_only(town: Scene) -> None:
     world = town.office.world
-    sink, _ = await town.join(PORTRAIT, own(world), of=world.id("enterprise"))
+    sink, _ = await town.join(PORTRAIT, enterprise(world.enterprise), of=world.id("enterprise"))
     assert (await sink.next())["portrait"]["hazardsOpen"] == 0
     for viewer, of in [
-        (own(world), world.id("other_enterprise")),
-        (own(world), world.id("zone")),
+        (enterprise(world.enterprise), world.id("other_enterprise")),
+        (enterprise(world.enterprise), world.id("zone")),
         (Viewer(Visibility(Role.COMMANDER)), node_id.encode("Zone", 999)),
         (Viewer(Visibility(Role.INTEGRATOR)), world.id("zone")),
     ]:
@@ -293,168 +271,3 @@ async def test_subscribers_get_an_error_when_the_portrait_cannot_be_read(
     assert town.live.state_streams.streams == {}
     again, _ = await town.join(PORTRAIT, of=town.office.world.id("zone"))
     await again.next()
-
-
-# Positions
-
-
-async def moved(town: Scene, key: int, latitude: float | None, **more: Any) -> None:
-    values = {"latitude": latitude, "longitude": latitude and 120.0, "position_at": town.time.now, **more}
-    await change(town.office.database, sa.update(INSPECTOR).where(INSPECTOR.c.id == key).values(**values))
-
-
-async def second(town: Scene) -> None:
-    """Let a second pass and its positions be read."""
-    await town.time.waited(changed=False)
-    town.time.move(1)
-    await town.time.waited(changed=False)
-
-
-async def where(sink: Sink) -> tuple[str, float]:
-    position = (await sink.next())["positions"]
-    return position["inspector"]["id"], position["position"]["latitude"]
-
-
-async def test_all_positions_are_sent_first_and_then_each_change(town: Scene) -> None:
-    world = town.office.world
-    one, two = (node_id.encode("Inspector", key) for key in (world.inspector, world.other_inspector))
-    await moved(town, world.inspector, 30.1)
-    await moved(town, world.other_inspector, 30.2)
-    await moved(town, world.resting, 30.3)  # off duty
-    sink, place = await town.join(POSITIONS)
-    assert [await where(sink), await where(sink)] == [(one, 30.1), (two, 30.2)]
-    assert place.position is None
-    await second(town)
-    assert sink.empty
-    await moved(town, world.other_inspector, 30.25)
-    await second(town)
-    assert await where(sink) == (two, 30.25)
-    late, _ = await town.join(POSITIONS)
-    assert [await where(late), await where(late)] == [(one, 30.1), (two, 30.25)]
-    await second(town)
-    assert sink.empty
-
-
-async def test_an_inspector_off_duty_has_no_position(town: Scene) -> None:
-    world = town.office.world
-    await moved(town, world.inspector, 30.1)
-    await moved(town, world.other_inspector, 30.2)
-    sink, _ = await town.join(POSITIONS)
-    await where(sink)
-    await where(sink)
-    await moved(town, world.other_inspector, 30.3, on_duty=False)
-    await second(town)
-    late, _ = await town.join(POSITIONS)
-    assert await where(late) == (node_id.encode("Inspector", world.inspector), 30.1)
-    await second(town)
-    assert sink.empty
-    assert late.empty
-    await moved(town, world.other_inspector, 30.3, on_duty=True)
-    await second(town)
-    assert (await where(sink))[1] == (await where(late))[1] == 30.3
-
-
-async def test_positions_can_be_limited_to_a_zone(town: Scene) -> None:
-    world = town.office.world
-    await moved(town, world.inspector, 30.1)
-    await moved(town, world.other_inspector, 30.2, zone_id=world.other_zone)
-    sink, _ = await town.join(POSITIONS, zone=world.id("other_zone"))
-    assert await where(sink) == (node_id.encode("Inspector", world.other_inspector), 30.2)
-    await second(town)
-    assert sink.empty
-    with pytest.raises(RequestError):
-        await town.join(POSITIONS, zone=world.id("venue"))
-
-
-async def test_enterprises_see_no_positions_and_walls_no_names(town: Scene) -> None:
-    world = town.office.world
-    await moved(town, world.inspector, 30.1)
-    with pytest.raises(RequestError):
-        await town.join(POSITIONS, own(world))
-    names = []
-    for viewer in (WALL, inspector(world.inspector)):
-        sink, _ = await town.join(POSITIONS, viewer)
-        names.append((await sink.next())["positions"]["inspector"]["fullName"])
-    assert names == [None, "检查员0"]
-
-
-async def test_many_positions_come_at_the_readers_pace(town: Scene) -> None:
-    """There are more at once than may wait for a client."""
-    row = {"on_duty": True, "latitude": 30.1, "longitude": 120.1, "position_at": NOW, "full_name": "x"}
-    await insert(town.office.database, models.Inspector, *({**row, "badge": f"m{n}"} for n in range(300)))
-
-    class Slow(Sink):
-        waiting = most = 0
-
-        def send(self, message: Any) -> None:
-            self.waiting += 1
-            self.most = max(self.most, self.waiting)
-            super().send(message)
-
-        async def drained(self) -> None:
-            await super().drained()
-            self.waiting = 0
-
-    for _ in range(2):
-        sink = Slow()
-        prepared = await town.live.prepare(await town.office.running.prepare(Operation(POSITIONS), DUTY), DUTY)
-        prepared.join(sink)
-        assert len({(await where(sink))[0] for _ in range(300)}) == 300
-        assert sink.most <= MANY
-
-
-# Events during an outage of the database
-
-
-UPDATES = "subscription { updates { kind enterprise { id } } }"
-
-
-async def test_an_event_is_sent_with_its_data_or_not_at_all(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sent without its data, it would be lost: the client's cursor is beyond it."""
-    monkeypatch.setattr(renderer, "PAUSE", 0.001)
-    rows, failures = type(town.live.context(Visibility(Role.WALL)).reader).rows, [OSError(), OSError(), OSError()]
-
-    async def failing(self: Any, *given: Any) -> Any:
-        if failures:
-            raise failures.pop()
-        return await rows(self, *given)
-
-    async def away(self: Any, *given: Any, **named: Any) -> Any:
-        raise OSError
-
-    sink, _ = await town.join(UPDATES)
-    await town.office.visit("PLANNED")
-    monkeypatch.setattr(OperationReader, "rows", failing)
-    monkeypatch.setattr(DriverReader, "fetch", away)
-    town.notify()
-    enterprise = {"id": town.office.enterprise}
-    assert await sink.next() == {"updates": {"kind": "INSPECTION_PLANNED", "enterprise": enterprise}}
-    assert failures == []
-
-
-async def test_subscribers_get_an_error_when_the_outage_lasts_too_long(
-    town: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(renderer, "PAUSE", 0.001)
-
-    async def failing(self: Any, *given: Any) -> Any:
-        raise OSError
-
-    sink, place = await town.join(UPDATES)
-    await town.office.visit("PLANNED")
-    monkeypatch.setattr(OperationReader, "rows", failing)
-    monkeypatch.setattr(DriverReader, "fetch", is_outage)
-    town.notify()
-    assert "errors" in await sink.messages.get()
-    assert sink.failed
-    assert place.position is None
-
-
-def test_outages_are_told_from_programming_errors() -> None:
-    assert is_outage(OSError())
-    assert is_outage(TimeoutError())
-    assert is_outage(sa.exc.TimeoutError())
-    assert not is_outage(None)
-    assert not is_outage(ValueError())
-    assert not is_outage(sa.exc.ProgrammingError("SELECT", {}, Exception("no such table")))
-    assert is_outage(sa.exc.OperationalError("SELECT", {}, Exception("database is locked")))
