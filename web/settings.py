@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         default=False,
         description="Whether people sign in over HTTP without encryption, for a closed network; a demo allows it.",
     )
+    totp: Literal["nobody", "commanders", "everybody"] = Field(
+        default="nobody",
+        description="Who has to set up TOTP besides a password before anything else: `nobody`, `commanders` or"
+        " `everybody`.",
+    )
     oidc_issuer: str | None = Field(
         default=None, description="Issuer of the bureau's identity provider (OpenID Connect); without it there is none."
     )
@@ -194,6 +199,13 @@ class Settings(BaseSettings):
             documents=self.live_documents_per_viewer,
             documents_maximum=self.live_documents,
         )
+
+    @property
+    def totp_roles(self) -> frozenset[Role]:
+        """The roles whose people need TOTP."""
+        return {"nobody": frozenset(), "commanders": frozenset({Role.COMMANDER}), "everybody": frozenset(Role)}[
+            self.totp
+        ]
 
     @field_validator("proxies")
     @classmethod

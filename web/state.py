@@ -84,7 +84,15 @@ class AppState:
         if settings.jwks_url is not None:
             tokens = ProviderTokens(settings.jwks_url, settings.jwks_issuer or "", settings.jwks_audience or "", clock)
             provider = TokenProvider(tokens, settings.claim_mapping, self.database, clock)
-        return Authenticator(self.tokens, self.database, clock, anonymous, demo=settings.demo, provider=provider)
+        return Authenticator(
+            self.tokens,
+            self.database,
+            clock,
+            anonymous,
+            demo=settings.demo,
+            provider=provider,
+            totp_roles=settings.totp_roles,
+        )
 
     async def _learn_zone(self) -> None:
         """Look for the district's time zone until there is a district. A district's zone never changes."""

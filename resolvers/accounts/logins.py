@@ -41,10 +41,16 @@ class CurrentLogin:
     inspector_id: int | None
     enterprise_id: int | None
     must_change: bool
+    must_set_up_totp: bool
     totp: bool
     password: bool
     last_seen_at: dt.datetime
     expires_at: dt.datetime
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its person may do nothing yet but change a one-time password, or set TOTP up."""
+        return self.must_change or self.must_set_up_totp
 
 
 def hash_secret(secret: str) -> str:
@@ -75,12 +81,20 @@ def valid_conditions(login: Any, now: dt.datetime) -> list[sa.ColumnElement[bool
     return [login.c.expires_at > now, login.c.last_seen_at > now - IDLE]
 
 
+def lacks_totp(account: Any) -> bool:
+    """Whether the person proves who they are with a password alone. `account` is a row.
+
+    Without a password the identity provider signs them in, with the factors that it asks for.
+    """
+    return account.password_hash is not None and account.totp_confirmed_at is None
+
+
 async def find_login(
-    database: Database, secret_hash: str, now: dt.datetime, *, restricted: bool = False
+    database: Database, secret_hash: str, now: dt.datetime, totp_roles: Collection[Role]
 ) -> CurrentLogin | None:
     """The login with this secret; None if it has ended, or if its account is disabled.
 
-    A person with a one-time password may do nothing but change it: their login is found only with `restricted`.
+    `totp_roles` are the roles that need TOTP. Whether the login gives rights yet is in `CurrentLogin.restricted`.
     """
     login, account = table_of(Login), table_of(Account)
     statement = sa.select(account, login.c.id.label("login_id"), login.c.last_seen_at, login.c.expires_at)
@@ -90,7 +104,7 @@ async def find_login(
     )
     async with database.read() as connection:
         row = (await connection.execute(statement)).first()
-    if row is None or (row.must_change and not restricted):
+    if row is None:
         return None
     return CurrentLogin(
         id=row.login_id,
@@ -101,6 +115,7 @@ async def find_login(
         inspector_id=row.inspector_id,
         enterprise_id=row.enterprise_id,
         must_change=row.must_change,
+        must_set_up_totp=row.role in totp_roles and lacks_totp(row),
         totp=row.totp_confirmed_at is not None,
         password=row.password_hash is not None,
         last_seen_at=row.last_seen_at,
@@ -138,7 +153,8 @@ async def end_login(
     return existed
 
 
-async def end_all_logins(session: AsyncSession, account_id: int) -> None:
-    """Sign an account out everywhere."""
+async def end_all_logins(session: AsyncSession, account_id: int, *, but: int | None = None) -> None:
+    """Sign an account out everywhere, or everywhere but with one login."""
     login = table_of(Login)
-    await session.execute(sa.delete(login).where(login.c.account_id == account_id))
+    ended = sa.delete(login).where(login.c.account_id == account_id)
+    await session.execute(ended if but is None else ended.where(login.c.id != but))

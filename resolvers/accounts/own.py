@@ -98,9 +98,12 @@ async def propose_totp(database: Database, account_id: int, encrypted_secret: st
 
 
 async def confirm_totp(
-    database: Database, account_id: int, secret: str, step: int, actor: Actor, now: dt.datetime
+    database: Database, account_id: int, login_id: int, secret: str, step: int, actor: Actor, now: dt.datetime
 ) -> None:
-    """From now on signing in needs a code. Raises RequestError when `secret` is not the proposed one any more."""
+    """From now on signing in needs a code. Raises RequestError when `secret` is not the proposed one any more.
+
+    Every other login ends: it was made with the password alone.
+    """
     account = table_of(Account)
     proposed = sa.and_(
         account.c.id == account_id, account.c.totp_secret == secret, account.c.totp_confirmed_at.is_(None)
@@ -109,6 +112,7 @@ async def confirm_totp(
         confirmed = sa.update(account).where(proposed).values(totp_confirmed_at=now, totp_last_step=step)
         if (await session.execute(confirmed.returning(account.c.id))).first() is None:
             raise RequestError(ErrorCode.BAD_CODE, WRONG_CODE)
+        await end_all_logins(session, account_id, but=login_id)
         record(session, AccountEventKind.TOTP_ENABLED, account_id, actor, now)
 
 

@@ -15,7 +15,7 @@ import models
 from models import Role, Scope, TokenKind
 from models.db.database import Database
 from models.db.tables import table_of
-from resolvers.accounts.logins import valid_conditions
+from resolvers.accounts.logins import lacks_totp, valid_conditions
 from resolvers.sql.predicates import among
 
 TOKEN, ACCOUNT, LOGIN = table_of(models.Token), table_of(models.Account), table_of(models.Login)
@@ -41,7 +41,10 @@ class Proof(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A person or program, as the database has them. `row` is the key of the token or login."""
+    """A person or program, as the database has them. `row` is the key of the token or login.
+
+    `lacks_totp` is true of a login whose person signs in with a password alone.
+    """
 
     role: Role
     identity: str = ""
@@ -52,10 +55,16 @@ class Holder:
     account: int | None = None
     expires_at: dt.datetime | None = None
     row: int | None = None
+    lacks_totp: bool = False
 
 
-async def find_holders(database: Database, proofs: Collection[Proof], now: dt.datetime) -> dict[Proof, Holder]:
-    """The holders of those proofs that count at this moment: not revoked, ended, expired, disabled or removed."""
+async def find_holders(
+    database: Database, proofs: Collection[Proof], now: dt.datetime, totp_roles: Collection[Role] = ()
+) -> dict[Proof, Holder]:
+    """The holders of those proofs that count at this moment: not revoked, ended, expired, disabled or removed.
+
+    A login does not count while its person has one of `totp_roles` and has not set TOTP up.
+    """
     keys: dict[ProofKind, set[str]] = defaultdict(set)
     for proof in proofs:
         keys[proof.kind].add(proof.key)
@@ -66,7 +75,11 @@ async def find_holders(database: Database, proofs: Collection[Proof], now: dt.da
             # In slices, because a thousand rows would hold up the event loop.
             for start in range(0, len(ordered), SLICE):
                 of_kind = await FINDERS[kind](connection, ordered[start : start + SLICE], now)
-                holders |= {Proof(kind, key): holder for key, holder in of_kind.items()}
+                holders |= {
+                    Proof(kind, key): holder
+                    for key, holder in of_kind.items()
+                    if not (holder.lacks_totp and holder.role in totp_roles)
+                }
     return holders
 
 
@@ -122,7 +135,9 @@ async def _logins(connection: AsyncConnection, keys: list[str], now: dt.datetime
         *valid_conditions(LOGIN, now),
     )
     return {
-        row.secret_hash: replace(_of_account(row), expires_at=row.expires_at, row=row.login_id)
+        row.secret_hash: replace(
+            _of_account(row), expires_at=row.expires_at, row=row.login_id, lacks_totp=lacks_totp(row)
+        )
         for row in await connection.execute(statement, {"keys": keys})
     }
 

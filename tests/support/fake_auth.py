@@ -27,6 +27,7 @@ COMMANDER: Json = {
     "totp": False,
     "password": True,
     "mustChange": False,
+    "mustSetUpTotp": False,
     "expiresAt": LATER,
 }
 
@@ -48,6 +49,10 @@ def token(number: int, kind: str, name: str, role: str, *scopes: str) -> Json:
     return {"id": number, "kind": kind, "name": name, "role": role, "scopes": scopes, **holder, **times}
 
 
+# An answer of "POST totp".
+PROPOSED = {"secret": "JBSWY3DPEHPK3PXP", "uri": "otpauth://totp/Huhang:gu?secret=JBSWY3DPEHPK3PXP&issuer=Huhang"}
+# What a request that succeeds changes of the viewer.
+EFFECTS = {"POST password": {"mustChange": False}, "POST totp/confirm": {"totp": True, "mustSetUpTotp": False}}
 LOGINS = [login(1, WINDOWS, current=True), login(2, PHONE, current=False)]
 ACCOUNTS = [
     account(1, "gu.changgeng", "顾长庚", "COMMANDER"),
@@ -123,4 +128,6 @@ class FakeAuth:
             return 200, self.session()
         if name == "POST sign-out":
             self.viewer = None
+        if self.viewer is not None and status < 400:
+            self.viewer = {**self.viewer, **EFFECTS.get(name, {})}
         return status, body

@@ -35,7 +35,14 @@ class PeopleEndpoints:
         cookies = Cookies(insecure=settings.insecure_cookies or settings.demo)
         label = None if settings.oidc_issuer is None else settings.oidc_label
         own = OwnAccountEndpoints(
-            database, self.sign_in, cookies, admission, clock, setup=not settings.demo, oidc_label=label
+            database,
+            self.sign_in,
+            cookies,
+            admission,
+            clock,
+            setup=not settings.demo,
+            oidc_label=label,
+            totp_roles=settings.totp_roles,
         )
         managed = AccountEndpoints(database, self.sign_in, admission, clock)
         self.routes: list[Route] = [*own.routes, *managed.routes]

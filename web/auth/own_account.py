@@ -1,14 +1,14 @@
 """Endpoints for people with an account of their own: signing in and out, browsers, the password, TOTP, the setup."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from models import AccountEventKind
+from models import AccountEventKind, Role
 from models.db.database import Database
 from models.reason import Reason
 from resolvers.accounts.audit import account_actor
@@ -52,7 +52,10 @@ class SetupBody(Body):
 
 
 class OwnAccountEndpoints:
-    """`setup` says whether a first account may be made; `oidc_label` names the identity provider, if there is one."""
+    """`setup` says whether a first account may be made; `oidc_label` names the identity provider, if there is one.
+
+    `totp_roles` are the roles whose people need TOTP besides a password.
+    """
 
     def __init__(
         self,
@@ -64,9 +67,10 @@ class OwnAccountEndpoints:
         *,
         setup: bool,
         oidc_label: str | None,
+        totp_roles: Collection[Role],
     ) -> None:
         self._database, self._sign_in, self._cookies, self._clock = database, sign_in, cookies, clock
-        self._admission, self._setup, self._oidc_label = admission, setup, oidc_label
+        self._admission, self._setup, self._oidc_label, self._totp_roles = admission, setup, oidc_label, totp_roles
 
     @property
     def routes(self) -> list[Route]:
@@ -95,11 +99,22 @@ class OwnAccountEndpoints:
         cookie = session_cookie(request.headers.get("cookie", "").encode("latin-1"))
         if cookie is None:
             return None
-        return await find_login(self._database, hash_secret(cookie.secret), self._clock(), restricted=True)
+        return await self._find(cookie.secret)
 
-    async def _required(self, request: Request) -> CurrentLogin:
+    async def _find(self, secret: str) -> CurrentLogin | None:
+        return await find_login(self._database, hash_secret(secret), self._clock(), self._totp_roles)
+
+    async def _required(self, request: Request, *, restricted: bool = False) -> CurrentLogin:
+        """Raises RequestError without a login. One that gives no rights yet counts only with `restricted`."""
         login = await self._login(request)
-        if login is None:
+        if login is None or (login.restricted and not restricted):
+            raise RequestError(ErrorCode.UNAUTHENTICATED, SIGN_IN_FIRST)
+        return login
+
+    async def _for_totp(self, request: Request) -> CurrentLogin:
+        """The login of a person who may set TOTP up: not with a one-time password, which others may know."""
+        login = await self._required(request, restricted=True)
+        if login.must_change:
             raise RequestError(ErrorCode.UNAUTHENTICATED, SIGN_IN_FIRST)
         return login
 
@@ -115,7 +130,7 @@ class OwnAccountEndpoints:
 
     async def _signed_in(self, request: Request, secret: str) -> Response:
         """The session of a new login, with its cookie."""
-        login = await find_login(self._database, hash_secret(secret), self._clock(), restricted=True)
+        login = await self._find(secret)
         response = answer(await self._session(login))
         self._cookies.sign_in(request, response, secret)
         return response
@@ -188,7 +203,7 @@ class OwnAccountEndpoints:
 
     @endpoint
     async def change_password(self, request: Request) -> Response:
-        login, body = await self._required(request), await read_body(request, PasswordBody)
+        login, body = await self._required(request, restricted=True), await read_body(request, PasswordBody)
         secret = await self._sign_in.change_password(login, body.current, body.new, client_of(request))
         response = no_content()
         self._cookies.sign_in(request, response, secret)
@@ -196,13 +211,13 @@ class OwnAccountEndpoints:
 
     @endpoint
     async def propose_totp(self, request: Request) -> Response:
-        login, body = await self._required(request), await read_body(request, ProofBody)
+        login, body = await self._for_totp(request), await read_body(request, ProofBody)
         secret = await self._sign_in.propose_totp(login, body.password, client_of(request))
         return answer({"secret": secret, "uri": totp.uri(secret, login.name)})
 
     @endpoint
     async def confirm_totp(self, request: Request) -> Response:
-        login, body = await self._required(request), await read_body(request, CodeBody)
+        login, body = await self._for_totp(request), await read_body(request, CodeBody)
         await self._sign_in.confirm_totp(login, body.code, client_of(request))
         return no_content()
 
@@ -222,6 +237,7 @@ def viewer_json(login: CurrentLogin) -> dict[str, Any]:
         "totp": login.totp,
         "password": login.password,
         "mustChange": login.must_change,
+        "mustSetUpTotp": login.must_set_up_totp,
         "expiresAt": login.expires_at.isoformat(),
     }
 

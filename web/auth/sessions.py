@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import structlog
 
@@ -66,7 +66,7 @@ class Authenticator:
     """Turns credentials into viewers. `anonymous` is the viewer of a request without any, or None to refuse it.
 
     `demo` accepts tokens that were signed with the server's secret but not issued. `provider` knows the tokens of an
-    identity provider.
+    identity provider. `totp_roles` are the roles whose people need TOTP besides a password.
     """
 
     def __init__(
@@ -78,9 +78,10 @@ class Authenticator:
         *,
         demo: bool = False,
         provider: TokenProvider | None = None,
+        totp_roles: Collection[Role] = (),
     ) -> None:
         self._tokens, self._database, self._clock, self.anonymous, self._demo = tokens, database, clock, anonymous, demo
-        self._provider = provider
+        self._provider, self._totp_roles = provider, totp_roles
         self._cache: OrderedDict[Credentials, KnownViewer] = OrderedDict()
         self.sessions: set[Session] = set()
         self._usage = Usage(database, clock)
@@ -169,7 +170,7 @@ class Authenticator:
 
     async def _holders(self, identified: Iterable[Identified | None], now: dt.datetime) -> Holders:
         proofs = proofs_of(identified)
-        return await find_holders(self._database, proofs, now) if proofs else {}
+        return await find_holders(self._database, proofs, now, self._totp_roles) if proofs else {}
 
     # -- checking what is open --
 

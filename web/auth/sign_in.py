@@ -129,7 +129,7 @@ class PasswordSignIn:
         if encrypted is None or step is None:
             raise RequestError(ErrorCode.BAD_CODE, own.WRONG_CODE)
         actor = account_actor(login.account_id, client.address)
-        await own.confirm_totp(self._database, login.account_id, encrypted, step, actor, now)
+        await own.confirm_totp(self._database, login.account_id, login.id, encrypted, step, actor, now)
         await self._take_back(attempt, forget_name=True)
 
     async def remove_totp(self, login: CurrentLogin, password: str, client: Client) -> None:

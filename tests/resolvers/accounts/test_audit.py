@@ -40,8 +40,8 @@ async def test_records_and_logins_are_deleted_after_their_time(database: Databas
     assert await records(database) == [AccountEventKind.SIGNED_IN] * 3
     async with database.read() as connection:
         assert (await connection.execute(sa.select(sa.func.count()).select_from(table_of(Login)))).scalar() == 2
-    assert await find_login(database, hash_secret(secrets[0]), NOW + RETENTION) is None
-    assert await find_login(database, hash_secret(secrets[2]), NOW + RETENTION) is not None
+    assert await find_login(database, hash_secret(secrets[0]), NOW + RETENTION, ()) is None
+    assert await find_login(database, hash_secret(secrets[2]), NOW + RETENTION, ()) is not None
 
 
 async def test_a_failure_is_recorded_with_its_address(database: Database) -> None:

@@ -47,6 +47,7 @@ async def test_a_person_signs_in_and_out(bureau: Bureau) -> None:
             "totp": False,
             "password": True,
             "mustChange": False,
+            "mustSetUpTotp": False,
             "expiresAt": (bureau.clock() + dt.timedelta(hours=12)).isoformat(),
         },
         "serverTime": bureau.clock().isoformat(),

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.fake_auth import COMMANDER, FakeAuth, commander_answers, failure, screen_answers
+from tests.support.fake_auth import (
+    COMMANDER,
+    PROPOSED,
+    FakeAuth,
+    commander_answers,
+    failure,
+    screen_answers,
+)
 from tests.support.proof_mode import PROVING
 from tests.support.source_files import ROOT
 from tests.web.ui.conftest import Open
@@ -56,6 +63,11 @@ def signed_in() -> FakeAuth:
     return FakeAuth(viewer=dict(COMMANDER), answers=commander_answers())
 
 
+def without_totp() -> FakeAuth:
+    due = {**COMMANDER, "mustSetUpTotp": True}
+    return FakeAuth(answers={"POST sign-in": [(200, due)], "POST totp": [(200, PROPOSED)]})
+
+
 def with_code() -> FakeAuth:
     return FakeAuth(answers={"POST sign-in": [failure(401, "CODE_NEEDED"), failure(401, "BAD_CODE")]})
 
@@ -66,6 +78,7 @@ VIEWS = {
     "sign-in": View("/signin/", "signin_title", lambda: FakeAuth(oidc={"label": "市政务统一身份认证"})),
     "sign-in, refused": View("/signin/?error=NO_ROLE", "signin_title", with_code, then="empty"),
     "code": View("/signin/", "code_title", with_code, then="code"),
+    "TOTP": View("/signin/", "totp_due_title", without_totp, then="signed in"),
     "set-up": View("/signin/?setup=key", "setup_title", lambda: FakeAuth(setup=True)),
     "account": View("/signin/account/", "account_title", signed_in),
     "accounts": View("/signin/accounts/", "account_add_title", signed_in),
@@ -79,12 +92,14 @@ async def reach(page: Page, view: View, language: str) -> None:
     text = MESSAGES[language]
     if view.then == "empty":
         await page.get_by_role("button", name=text["signin_submit"]).click()
-    elif view.then == "code":
+    elif view.then:
         await page.get_by_label(text["name_label"]).fill("gu.changgeng")
         await page.get_by_label(text["password_label"], exact=True).fill("correct horse battery")
         await page.keyboard.press("Enter")
-        await page.get_by_label(text["code_label"]).fill("000000")
-        await expect(page.locator("[aria-invalid]")).to_be_visible()
+        await expect(page.get_by_label(text["code_label"])).to_be_visible()
+        if view.then == "code":
+            await page.get_by_label(text["code_label"]).fill("000000")
+            await expect(page.locator("[aria-invalid]")).to_be_visible()
     await expect(page.get_by_text(text[view.heading], exact=True).first).to_be_visible()
     await page.wait_for_load_state("networkidle")
 

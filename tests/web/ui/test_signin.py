@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.fake_auth import COMMANDER, FakeAuth, failure
+from tests.support.fake_auth import COMMANDER, PROPOSED, FakeAuth, failure
 from tests.web.ui.conftest import Open
 
 SIGN_IN = "POST sign-in"
@@ -124,6 +124,27 @@ async def test_a_password_that_somebody_else_knows_is_changed_first(visit: Open)
         await page.keyboard.press("Enter")
         await arrived(page)
     assert auth.requests[-1] == ("POST password", {"current": PASSWORD, "new": "a longer new password"})
+
+
+async def test_codes_that_the_server_demands_are_set_up_first(visit: Open) -> None:
+    auth = FakeAuth(answers={SIGN_IN: [(200, {**COMMANDER, "mustSetUpTotp": True})], "POST totp": [(200, PROPOSED)]})
+    auth.answers["POST totp/confirm"] = [failure(401, "BAD_CODE"), (204, None)]
+    async with visit("/signin/", auth) as page:
+        await fill_in(page)
+        await expect(page.get_by_role("heading", name="设置动态码")).to_be_visible()
+        code = page.get_by_label("验证器上的 6 位数字")
+        await code.fill("000000")
+        await expect(code).to_have_accessible_description("动态码不对")
+        await code.fill("123456")
+        await arrived(page)
+    assert auth.requests[1] == ("POST totp", {"password": PASSWORD})
+
+
+async def test_a_person_who_must_set_codes_up_gets_no_other_page(visit: Open) -> None:
+    async with visit("/signin/account/", FakeAuth(viewer={**COMMANDER, "mustSetUpTotp": True})) as page:
+        await page.wait_for_url("**/signin/?next=*")
+        await expect(page.get_by_label("账号或工号")).to_be_visible()
+        await expect(page.get_by_text("已登录")).to_have_count(0)
 
 
 async def test_the_one_time_address_makes_the_first_account(visit: Open) -> None:

@@ -2,7 +2,7 @@
 
 from playwright.async_api import expect
 
-from tests.support.fake_auth import ACCOUNTS, COMMANDER, FakeAuth, commander_answers, failure, screen_answers
+from tests.support.fake_auth import ACCOUNTS, COMMANDER, PROPOSED, FakeAuth, commander_answers, failure, screen_answers
 from tests.web.ui.conftest import Open
 
 
@@ -56,10 +56,9 @@ async def test_a_sign_in_is_ended_after_a_second_word(visit: Open) -> None:
     assert written(auth) == [("DELETE logins/2", None)]
 
 
-async def test_a_wrong_code_does_not_turn_codes_on(visit: Open) -> None:
-    proposed = {"secret": "JBSWY3DPEHPK3PXP", "uri": "otpauth://totp/Huhang:gu?secret=JBSWY3DPEHPK3PXP&issuer=Huhang"}
-    auth = commander(POST_totp=[(200, proposed)])
-    auth.answers["POST totp/confirm"] = [failure(401, "BAD_CODE")]
+async def test_codes_are_turned_on_by_a_right_code_and_not_by_a_wrong_one(visit: Open) -> None:
+    auth = commander(POST_totp=[(200, PROPOSED)])
+    auth.answers["POST totp/confirm"] = [failure(401, "BAD_CODE"), (204, None)]
     async with visit("/signin/account/", auth) as page:
         await page.get_by_role("button", name="启用动态码").click()
         await page.get_by_label("先输入密码").fill("correct horse battery")
@@ -69,6 +68,8 @@ async def test_a_wrong_code_does_not_turn_codes_on(visit: Open) -> None:
         await code.fill("000000")
         await expect(code).to_have_accessible_description("动态码不对")
         await expect(code).to_have_value("")
+        await code.fill("123456")
+        await expect(page.get_by_text("已启用，登录时要输 6 位数字")).to_be_visible()
 
 
 async def test_an_account_is_created_reset_and_disabled(visit: Open) -> None:

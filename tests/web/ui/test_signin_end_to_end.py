@@ -20,8 +20,8 @@ OPTIONS = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai"}
 
 @pytest_asyncio.fixture
 async def bureau(databases: Databases, demo_url: str, tmp_path: Path) -> AsyncIterator[Process]:
-    """A server outside demo mode, on a database without accounts."""
-    secret = {"HUHANG_SECRET": "a secret of the tests, of no use elsewhere"}
+    """A server outside demo mode that demands TOTP of commanders, on a database without accounts."""
+    secret = {"HUHANG_SECRET": "a secret of the tests, of no use elsewhere", "HUHANG_TOTP": "commanders"}
     with serving_without_demo(tmp_path / "log", await databases.new(demo_url), **secret) as process:
         yield process
 
@@ -30,6 +30,18 @@ async def sign_in(page: Page, name: str, password: str) -> None:
     await page.get_by_label("账号或工号").fill(name)
     await page.get_by_label("密码", exact=True).fill(password)
     await page.keyboard.press("Enter")
+
+
+async def set_codes_up(page: Page) -> pyotp.TOTP:
+    """TOTP, which the server demands before it shows any page."""
+    await expect(page.get_by_role("heading", name="设置动态码")).to_be_visible()
+    await expect(page.get_by_role("img", name="验证器用的二维码")).to_be_visible()
+    body, headers = '{"query": "{ viewer { role } }"}', "{'content-type': 'application/json'}"
+    asked = f"fetch('/graphql', {{method: 'POST', body: '{body}', headers: {headers}}}).then(answer => answer.status)"
+    assert await page.evaluate(asked) == 401
+    codes = pyotp.TOTP((await page.locator(".secret").inner_text()).replace(" ", ""))
+    await page.get_by_label("验证器上的 6 位数字").fill(codes.now())
+    return codes
 
 
 async def set_up(page: Page, bureau: Process) -> None:
@@ -42,6 +54,7 @@ async def set_up(page: Page, bureau: Process) -> None:
     await page.get_by_label("密码", exact=True).fill(PASSWORD)
     await page.get_by_label("再输一次").fill(PASSWORD)
     await page.keyboard.press("Enter")
+    await set_codes_up(page)
     await expect(page.get_by_role("link", name="顾长庚，指挥员")).to_be_visible()
 
 
@@ -72,18 +85,6 @@ async def create_an_account(page: Page, address: str) -> str:
     return await page.locator(".password").inner_text()
 
 
-async def turn_codes_on(page: Page, address: str) -> pyotp.TOTP:
-    await page.goto(f"{address}/signin/account/")
-    await page.get_by_role("button", name="启用动态码").click()
-    await page.get_by_label("先输入密码").fill(OTHER_PASSWORD)
-    await page.keyboard.press("Enter")
-    await expect(page.get_by_role("img", name="验证器用的二维码")).to_be_visible()
-    codes = pyotp.TOTP((await page.locator(".secret").inner_text()).replace(" ", ""))
-    await page.get_by_label("验证器上的 6 位数字").fill(codes.now())
-    await expect(page.get_by_text("已启用，登录时要输 6 位数字")).to_be_visible()
-    return codes
-
-
 async def test_a_bureaus_first_day(bureau: Process, chromium: Browser) -> None:
     address = bureau.address
     async with (
@@ -95,19 +96,20 @@ async def test_a_bureaus_first_day(bureau: Process, chromium: Browser) -> None:
         await pair_a_screen(gu, zhou, address)
         one_time = await create_an_account(gu, address)
 
-        # The second commander has to change the password before anything else.
+        # The second commander has to change the password and set codes up before anything else.
         await zhou.goto(f"{address}/signin/?next=/signin/account/")
         await sign_in(zhou, "Zhou.Yan", one_time)
         await zhou.get_by_label("新密码").fill(OTHER_PASSWORD)
         await zhou.get_by_label("再输一次").fill(OTHER_PASSWORD)
         await zhou.keyboard.press("Enter")
+        codes = await set_codes_up(zhou)
         await expect(zhou.get_by_role("heading", name="我的账号")).to_be_visible()
-        codes = await turn_codes_on(zhou, address)
+        await expect(zhou.get_by_text("已启用，登录时要输 6 位数字")).to_be_visible()
 
         await zhou.get_by_role("button", name="退出登录").first.click()
         await sign_in(zhou, "zhou.yan", OTHER_PASSWORD)
         await expect(zhou.get_by_role("heading", name="输入动态码")).to_be_visible()
-        # The present code was used to turn codes on; the server takes the next one, too.
+        # The present code was used to set codes up; the server takes the next one, too.
         await zhou.keyboard.type(codes.at(dt.datetime.now(), counter_offset=1))
         await expect(zhou.get_by_role("heading", name="我的账号")).to_be_visible()
 

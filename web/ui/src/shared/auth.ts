@@ -12,8 +12,13 @@ export type SignedIn = {
   password: boolean;
   /** Whether the password is a one-time one: until it is changed, nothing else is allowed. */
   mustChange: boolean;
+  /** Whether the server demands TOTP of this person, who has none: until it is set up, nothing else is allowed. */
+  mustSetUpTotp: boolean;
   expiresAt: string;
 };
+
+/** Whether nothing is allowed yet but another step of signing in. */
+export const isRestricted = (viewer: SignedIn): boolean => viewer.mustChange || viewer.mustSetUpTotp;
 
 export type SessionState = {
   viewer: SignedIn | null;

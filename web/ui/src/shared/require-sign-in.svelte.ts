@@ -1,5 +1,6 @@
 // Pages that are nothing without a person.
 
+import { isRestricted } from './auth';
 import type { ServerWatch } from './server-watch.svelte';
 
 /** Send a visitor who is not signed in to the sign-in page, and from there back. Called while a component starts. */
@@ -8,7 +9,7 @@ export function requireSignIn(watch: () => ServerWatch): void {
     const session = watch().session;
     if (session === null) return;
     const viewer = session.viewer;
-    if (viewer === null || viewer.mustChange) {
+    if (viewer === null || isRestricted(viewer)) {
       location.replace(`/signin/?next=${encodeURIComponent(location.pathname + location.search)}`);
     }
   });
