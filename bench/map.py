@@ -47,11 +47,19 @@ QUERIES = {
     "the district, all grades": MAP % "",
     "the district, RED and ORANGE as clusters": MAP % ", points: 0, filter: { riskGrades: [RED, ORANGE] }",
     "the district, one zone": MAP % ', points: 0, filter: { zoneCodes: ["GUALI"] }',
+    "the district, one zone, RED and ORANGE": MAP
+    % ', points: 0, filter: { zoneCodes: ["GUALI"], riskGrades: [RED, ORANGE] }',
+    "the district, open hazards of one zone": "query($box: BoxInput!, $zoom: Int!) { hazardMap(box: $box, zoom: $zoom,"
+    ' filter: { open: true, zoneCodes: ["GUALI"] }) { total points { ids longitudes latitudes }'
+    " clusters { longitudes latitudes counts } } }",
     "the district, open major hazards": "query($box: BoxInput!, $zoom: Int!) { hazardMap(box: $box, zoom: $zoom,"
     " filter: { open: true, levels: [MAJOR] }) { total points { ids longitudes latitudes }"
     " clusters { longitudes latitudes counts } } }",
     "up to 2,000 points": MAP % "",
     "enterprises by zone and grade": "{ enterpriseCounts(by: [ZONE, RISK_GRADE]) { count zone { code } riskGrade } }",
+    "the number of enterprises": "{ enterprises(first: 0) { totalCount } }",
+    "enterprises that are RED or have chemicals": "{ enterprises(first: 20, filter: { or: [{ riskGrades: [RED] },"
+    " { hazardousChemicals: true }] }) { totalCount nodes { id name } } }",
     "hazards by category and month": "{ hazardCounts(by: [CATEGORY, MONTH]) { count category period } }",
     "open hazards by level and state": "{ hazardCounts(by: [LEVEL, STATUS], filter: { open: true })"
     " { count level status } }",

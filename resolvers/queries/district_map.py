@@ -1,8 +1,8 @@
 """Reads the map of the district: the rows in a box as points, or as clusters where there are too many.
 
 A cluster is a cell of the grid (models/grid.py). Cells lie still while the box moves, so that a client may ask for the
-part of the map that has come into view. Enterprises without conditions but on their grade, which is what a map of the
-whole district asks for, are counted in an index, one range for each cell and grade.
+part of the map that has come into view. Enterprises with conditions on nothing but their grade and zone, which is what
+a map of the whole district asks for, are counted in an index, one range for each cell and grade.
 """
 
 import enum
@@ -21,7 +21,7 @@ from resolvers.queries import map_statements
 from resolvers.queries.map_statements import Box, Layer
 from resolvers.retired import IS_CURRENT
 from resolvers.sql import authorization, selects
-from resolvers.sql.named_rows import require_rows
+from resolvers.sql.named_rows import HasKey, require_rows
 from resolvers.sql.predicates import Among, Conditions
 from resolvers.sql.readers import Reader
 
@@ -30,6 +30,7 @@ CELLS_MAXIMUM = 600
 ZOOM_MAXIMUM = 24
 CELLS_IN_TILE = 2  # by its logarithm: a tile of 256 pixels is four cells wide
 DECIMALS = 5  # of a degree: a metre
+WIDE = 10_000  # enterprises in a box, above which other conditions are looked at first
 EDGE = 1e-6  # degrees by which more than whole cells are read, because the grid decides about rows on their edges
 
 
@@ -155,13 +156,14 @@ async def _read(reader: Reader, layers: LayerConditions, box: Box, zoom: int, po
         await require_rows(reader, named)
     visibility = reader.viewer.visibility
     layers = [(layer, [*c, *authorization.place_conditions(layer.model, visibility)]) for layer, c in layers]
-    if await _count(reader, layers, box, points + 1) <= points:
-        rows = [point for layer, conditions in layers for point in await _points(reader, layer, conditions, box)]
+    wide = await _is_wide(reader, layers, box)
+    if await _count(reader, layers, box, wide, points + 1) <= points:
+        rows = [point for layer, conditions in layers for point in await _points(reader, layer, conditions, box, wide)]
         return Map(len(rows), points=_point_groups(rows))
     level = level_of(box, zoom)
     tallies: Tallies = defaultdict(dict)
     for layer, conditions in layers:
-        for cell, group, tally in await _tallies(reader, layer, conditions, box, level):
+        for cell, group, tally in await _tallies(reader, layer, conditions, box, wide, level):
             tallies[cell][group] = tally
     clusters = _clusters(tallies, level)
     return Map(sum(clusters.counts), clusters=clusters)
@@ -185,12 +187,20 @@ def cells_between(box: Box, level: int) -> tuple[Cell, Cell]:
 # -- reading --
 
 
-async def _count(reader: Reader, layers: LayerConditions, box: Box, limit: int) -> int:
+async def _is_wide(reader: Reader, layers: LayerConditions, box: Box) -> bool:
+    """Whether the box has so many enterprises that other conditions are looked at first. Resources are always few."""
+    if all(layer.model is not models.Enterprise and layer.at is None for layer, _ in layers):
+        return False
+    [row] = await reader.rows(map_statements.wide_statement(WIDE + 1), box._asdict())
+    return bool(row.n > WIDE)
+
+
+async def _count(reader: Reader, layers: LayerConditions, box: Box, wide: bool, limit: int) -> int:
     """How many rows are in the box, but no more than `limit`: rows that will not be shown are not read."""
     total = 0
     for layer, conditions in layers:
         predicates = tuple(c.predicate for c in conditions)
-        statement = map_statements.count_statement(layer, predicates, limit - total, reader.sqlite)
+        statement = map_statements.count_statement(layer, predicates, limit - total, wide, reader.sqlite)
         [row] = await reader.rows(statement, {**selects.parameters(conditions, reader), **box._asdict()})
         total += row.n
         if total == limit:
@@ -199,26 +209,26 @@ async def _count(reader: Reader, layers: LayerConditions, box: Box, limit: int) 
 
 
 async def _points(
-    reader: Reader, layer: Layer, conditions: Conditions, box: Box
+    reader: Reader, layer: Layer, conditions: Conditions, box: Box, wide: bool
 ) -> list[tuple[Any, int, float, float]]:
     """The rows as (group, key, longitude, latitude)."""
-    statement = map_statements.point_statement(layer, tuple(c.predicate for c in conditions), reader.sqlite)
+    statement = map_statements.point_statement(layer, tuple(c.predicate for c in conditions), wide, reader.sqlite)
     rows = await reader.rows(statement, {**selects.parameters(conditions, reader), **box._asdict()})
     return [(layer.name if layer.group is None else r.group, r.id, r.longitude, r.latitude) for r in rows]
 
 
 async def _tallies(
-    reader: Reader, layer: Layer, conditions: Conditions, box: Box, level: int
+    reader: Reader, layer: Layer, conditions: Conditions, box: Box, wide: bool, level: int
 ) -> Iterable[tuple[Cell, Any, Tally]]:
     """The number of rows of each group in each cell that the box touches."""
-    ranks = _ranks(layer, conditions)
-    if ranks is not None:
-        return await _indexed_tallies(reader, ranks, box, level)
+    indexed = _indexed(layer, conditions)
+    if indexed is not None:
+        return await _indexed_tallies(reader, *indexed, box, level)
     first, last = cells_between(box, level)
     west, south, east, north = *grid.bounds(first, level)[:2], *grid.bounds(last, level)[2:]
     whole = Box(west - EDGE, south - EDGE, east + EDGE, north + EDGE)
     statement = map_statements.tally_statement(
-        layer, tuple(c.predicate for c in conditions), grid.FINEST - level, reader.sqlite
+        layer, tuple(c.predicate for c in conditions), grid.FINEST - level, wide, reader.sqlite
     )
     rows = await reader.rows(statement, {**selects.parameters(conditions, reader), **whole._asdict()})
     return [
@@ -228,25 +238,29 @@ async def _tallies(
     ]
 
 
-def _ranks(layer: Layer, conditions: Conditions) -> list[int] | None:
-    """The grades, 0 for none, of the enterprises that the conditions allow.
+def _indexed(layer: Layer, conditions: Conditions) -> tuple[list[int], Conditions] | None:
+    """What the map's index is to be searched for: grades, 0 for none, and conditions on the zone.
 
-    None if they are about anything else, or not about current enterprises alone, which are all that the index has.
+    None if there are conditions on anything else, or not on current enterprises alone, which are all that it has.
     """
     if layer is not ENTERPRISES or all(condition.predicate is not IS_CURRENT for condition in conditions):
         return None
-    ranks = set(range(len(RiskGrade) + 1))
+    ranks, of_zones = set(range(len(RiskGrade) + 1)), []
     for condition in conditions:
         predicate = condition.predicate
-        if predicate is IS_CURRENT:
-            continue
-        if type(predicate) is not Among or predicate.column is not models.Enterprise.risk_grade:
+        column = predicate.column if isinstance(predicate, Among | HasKey) else None
+        if column is models.Enterprise.zone_id:
+            of_zones.append(condition)
+        elif type(predicate) is Among and column is models.Enterprise.risk_grade:
+            ranks &= {grade.value for grade in condition.value}
+        elif predicate is not IS_CURRENT:
             return None
-        ranks &= {grade.value for grade in condition.value}
-    return sorted(ranks)
+    return sorted(ranks), of_zones
 
 
-async def _indexed_tallies(reader: Reader, ranks: list[int], box: Box, level: int) -> list[tuple[Cell, Any, Tally]]:
+async def _indexed_tallies(
+    reader: Reader, ranks: list[int], of_zones: Conditions, box: Box, level: int
+) -> list[tuple[Cell, Any, Tally]]:
     first, last = cells_between(box, level)
     cells = [
         (rank, Cell(column, row))
@@ -255,13 +269,15 @@ async def _indexed_tallies(reader: Reader, ranks: list[int], box: Box, level: in
         for column in range(first.column, last.column + 1)
     ]
     lows = [grid.key_range(rank, cell, level)[0] for rank, cell in cells]
+    predicates = tuple(c.predicate for c in of_zones)
     # As a text: asyncpg looks at each item of an array several times.
     values = {"lows": ",".join(map(str, lows)), "span": grid.keys_in_cell(level) - 1}
+    values |= selects.parameters(of_zones, reader)
     if reader.sqlite:
-        rows = await reader.rows(map_statements.sqlite_ranges(), {**values, "lows": f"[{values['lows']}]"})
+        rows = await reader.rows(map_statements.sqlite_ranges(predicates), {**values, "lows": f"[{values['lows']}]"})
         tallies = [(r.i, Tally(*orjson.loads(r.tally))) for r in rows]
     else:
-        rows = await reader.rows(map_statements.postgres_ranges(), values)
+        rows = await reader.rows(map_statements.postgres_ranges(predicates), values)
         tallies = [(r.i - 1, Tally(r.n, r.longitude, r.latitude)) for r in rows]
     return [(cells[i][1], RiskGrade(cells[i][0]) if cells[i][0] else None, tally) for i, tally in tallies if tally.rows]
 

@@ -1,5 +1,6 @@
 """Maps: points and clusters against the rows themselves, for random boxes; rights, bounds and sizes."""
 
+import re
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
@@ -18,11 +19,13 @@ from resolvers.queries import district_map
 from resolvers.queries.district_map import CELLS_MAXIMUM, Map, MapKind, level_of
 from resolvers.queries.map_statements import Box
 from resolvers.retired import IS_CURRENT
+from resolvers.sql.named_rows import ZONE_CODE, HasKey
 from resolvers.sql.predicates import Among, Condition, Equal
 from resolvers.sql.readers import OperationReader
 from schema.build import Graph
 from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, NOW, SHANGHAI, Databases, StatementCounter, make_executor
+from tests.support.statement_plans import plan, selects_of
 
 RNG = Random(7)
 GLOBE = Box(-180.0, -90.0, 180.0, 90.0)
@@ -38,6 +41,11 @@ PLACES: list[tuple[float | None, float | None]] = [
 CURRENT = Condition(IS_CURRENT)  # as every list has it whose filter does not ask for others
 # Holds for every enterprise, but is not in the index.
 EVERY = Condition(Among(models.Enterprise.hazardous_chemicals), [True, False])
+ZONES = ["NORTH", "SOUTH"]  # the first has the enterprises 1, 4, 7 …; the second 2, 5, 8 …
+OF_ZONES = (
+    Condition(Among(models.Enterprise.zone_id), [2]),
+    Condition(HasKey(models.Enterprise.zone_id, ZONE_CODE), ["SOUTH"]),
+)
 Row = tuple[int, Any, float, float]  # key, group, longitude, latitude
 
 
@@ -45,12 +53,22 @@ Row = tuple[int, Any, float, float]  # key, group, longitude, latitude
 async def district(databases: Databases, migrated_url: str) -> AsyncIterator[Database]:
     made = Database(await databases.new(migrated_url))
     async with made.write() as session:
+        session.add(models.District(id=1, name=""))
+        for number, code in enumerate(ZONES, start=1):
+            session.add(models.Zone(id=number, district_id=1, code=code, name=code, focus=[], plan="", boundary={}))
+        await session.flush()
         for i, (longitude, latitude) in enumerate(PLACES, start=1):
             place: Any = {"latitude": latitude, "longitude": longitude}
             grade = GRADES[i % 5]
             session.add(
                 models.Enterprise(
-                    id=i, name=f"{i}", risk_grade=grade, hazardous_chemicals=i % 3 == 0, updated_at=NOW, **place
+                    id=i,
+                    name=f"{i}",
+                    risk_grade=grade,
+                    hazardous_chemicals=i % 3 == 0,
+                    zone_id=i % 3 or None,
+                    updated_at=NOW,
+                    **place,
                 )
             )
             if i % 2:
@@ -149,15 +167,19 @@ def random_box(rng: Random) -> Box:
     return Box(west, south, east, north)
 
 
-async def test_maps_show_what_the_rows_say(district: Database) -> None:
+@pytest.mark.parametrize("wide", [0, 40, district_map.WIDE])
+async def test_maps_show_what_the_rows_say(district: Database, monkeypatch: pytest.MonkeyPatch, wide: int) -> None:
+    monkeypatch.setattr(district_map, "WIDE", wide)
     rng, kinds = Random(3), Counter[str]()
     reader = OperationReader(district, COMMANDER, NOW, SHANGHAI)
+    in_south = [row for row in enterprises() if row[0] % 3 == 2]
     boxes = [GLOBE, Box(120.0, 30.0, 120.4, 30.4), Box(120.2, 30.2, 120.2, 30.2), *(random_box(rng) for _ in range(30))]
     for box in boxes:
         zoom, points = rng.choice((0, 3, 8, 11, 14, 17, 24)), rng.choice((0, 3, 40, 2_000))
         asked: dict[str, Any] = {"box": box, "zoom": zoom, "points": points}
         for name, rows, shown in (
             ("in the index", enterprises(), district_map.enterprises(reader, [()], **asked, filter=[CURRENT])),
+            ("of a zone", in_south, district_map.enterprises(reader, [()], **asked, filter=[CURRENT, *OF_ZONES])),
             ("of the table", enterprises(), district_map.enterprises(reader, [()], **asked, filter=[EVERY])),
             ("hazards", hazards(), district_map.hazards(reader, [()], **asked)),
             ("resources", resources(), district_map.resources(reader, [()], **asked, kinds=list(MapKind))),
@@ -166,18 +188,36 @@ async def test_maps_show_what_the_rows_say(district: Database) -> None:
             assert close(map, expected(rows, box, zoom, points)), (name, box, zoom, points)
             kinds[f"{name}: {'points' if map.clusters is None else 'clusters'}"] += 1
     await reader.close()
-    assert len(kinds) == 8
+    assert len(kinds) == 10
     assert min(kinds.values()) >= 5, kinds
 
 
 async def test_the_clusters_of_current_enterprises_are_counted_in_the_index(district: Database) -> None:
     reader = OperationReader(district, COMMANDER, NOW, SHANGHAI)
     grades = Condition(Among(models.Enterprise.risk_grade), [RiskGrade.RED])
-    for conditions, indexed in (([CURRENT], True), ([CURRENT, grades], True), ([], False), ([CURRENT, EVERY], False)):
+    zones = ([CURRENT, each, grades] for each in OF_ZONES)
+    others: list[list[Condition]] = [[], [CURRENT, EVERY], [*OF_ZONES]]
+    indexed_ones = [[CURRENT], [CURRENT, grades], *zones]
+    for conditions, indexed in [*((c, True) for c in indexed_ones), *((c, False) for c in others)]:
         with StatementCounter(district) as counter:
             await district_map.enterprises(reader, [()], box=GLOBE, zoom=6, points=0, filter=conditions)
         assert any("ranges" in text or "unnest" in text for text in counter.texts) is indexed
     await reader.close()
+
+
+async def test_indexes_answer_conditions_on_zones_and_on_open_hazards(
+    graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(district_map, "WIDE", 0)
+    box = "box: {west: 119, south: 29, east: 122, north: 31}, zoom: 8, points: 0"
+    for field, filter, index in (
+        ("enterpriseMap", 'zoneCodes: ["GUALI"], riskGrades: [RED]', "ix_enterprise_map"),
+        ("hazardMap", "open: true", "ix_hazard_open"),
+    ):
+        query = f"{{ {field}({box}, filter: {{ {filter} }}) {{ total }} }}"
+        [*_, (statement, parameters)] = await selects_of(graph, demo, query)
+        shown = await plan(demo, statement, parameters)
+        assert re.search(f"(COVERING INDEX|Index Only Scan using) {index}|USING INDEX {index}", shown), shown
 
 
 async def test_grades_and_other_conditions_limit_the_clusters(district: Database) -> None:
