@@ -7,7 +7,7 @@ a map of the whole district asks for, are counted in an index, one range for eac
 
 import enum
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -106,30 +106,24 @@ Tallies = dict[Cell, dict[Any, Tally]]  # by cell and group
 LayerConditions = list[tuple[Layer, Conditions]]
 
 
-async def enterprises(
-    reader: Reader,
-    parents: Sequence[tuple[()]],
-    *,
-    box: Box,
-    zoom: int,
-    filter: Conditions = (),
-    points: int = POINTS_MAXIMUM,
-) -> list[Map]:
-    """The enterprises in a box. Raises RequestError."""
-    return [await _read(reader, [(ENTERPRISES, filter)], box, zoom, points)] * len(parents)
+def _map_of(layer: Layer) -> Callable[..., Awaitable[list[Map]]]:
+    async def rows(
+        reader: Reader,
+        parents: Sequence[tuple[()]],
+        *,
+        box: Box,
+        zoom: int,
+        filter: Conditions = (),
+        points: int = POINTS_MAXIMUM,
+    ) -> list[Map]:
+        """The rows in a box; a hazard is at its enterprise. Raises RequestError."""
+        return [await _read(reader, [(layer, filter)], box, zoom, points)] * len(parents)
+
+    return rows
 
 
-async def hazards(
-    reader: Reader,
-    parents: Sequence[tuple[()]],
-    *,
-    box: Box,
-    zoom: int,
-    filter: Conditions = (),
-    points: int = POINTS_MAXIMUM,
-) -> list[Map]:
-    """The hazards in a box, each at its enterprise. Raises RequestError."""
-    return [await _read(reader, [(HAZARDS, filter)], box, zoom, points)] * len(parents)
+enterprises = _map_of(ENTERPRISES)
+hazards = _map_of(HAZARDS)
 
 
 async def resources(
