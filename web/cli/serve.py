@@ -118,7 +118,7 @@ def start_simulation(url: str) -> "subprocess.Popen[bytes]":
 def print_addresses(url: str) -> None:
     """Say where to go, once the server listens."""
     if (PAGES / "graphiql" / "index.html").is_file():
-        console.print(f"Start page {url}/\nGraphiQL   {url}/graphiql/", soft_wrap=True)
+        console.print(f"Start page {url}/\nWall       {url}/wall/\nGraphiQL   {url}/graphiql/", soft_wrap=True)
     else:
         reason = "not built: that needs Node 20.19 or later, and then `make run` again."
         console.print(f"GraphiQL   {reason}", soft_wrap=True)
