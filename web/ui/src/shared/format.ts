@@ -3,29 +3,41 @@
 import { locale } from './locale.svelte';
 import * as m from '#messages';
 
+let timeZone: string | undefined;
+
+/** Show all times from now on in this zone, for example Asia/Shanghai, instead of the browser's. */
+export function showTimesIn(zone: string): void {
+  timeZone = zone;
+}
+
+function format(at: number | Date, options: Intl.DateTimeFormatOptions): string {
+  return new Intl.DateTimeFormat(locale.format, { ...options, ...(timeZone === undefined ? {} : { timeZone }) }).format(at);
+}
+
+const month = (): 'long' | 'short' => (locale.current === 'zh' ? 'long' : 'short');
+
 export function timeOfDay(at: number): string {
-  return new Intl.DateTimeFormat(locale.format, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(at);
+  return format(at, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+}
+
+export function minuteOfDay(at: number): string {
+  return format(at, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 }
 
 export function weekday(at: number): string {
-  return new Intl.DateTimeFormat(locale.format, { weekday: 'short', day: 'numeric', month: locale.current === 'zh' ? 'long' : 'short' })
-    .format(at)
-    .replace(/日(?=周)/, '日 ')
-    .replace(',', '');
+  return format(at, { weekday: 'short', day: 'numeric', month: month() }).replace(/日(?=周)/, '日 ').replace(',', '');
 }
 
-/** A day and a time to the minute. */
+/** The day alone, for example 11月19日 or 19 Nov. */
+export function day(at: string): string {
+  return format(new Date(at), { month: month(), day: 'numeric' });
+}
+
+/** A day and a time to the minute; with the year if it is another than this one. */
 export function moment(at: string | number): string {
   const date = new Date(at);
-  const sameYear = date.getFullYear() === new Date().getFullYear();
-  return new Intl.DateTimeFormat(locale.format, {
-    ...(sameYear ? {} : { year: 'numeric' }),
-    month: locale.current === 'zh' ? 'long' : 'short',
-    day: 'numeric',
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  }).format(date);
+  const sameYear = format(date, { year: 'numeric' }) === format(new Date(), { year: 'numeric' });
+  return format(date, { ...(sameYear ? {} : { year: 'numeric' }), month: month(), day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 }
 
 /** "12 s", "3 min 10 s", "2 h 5 min", "3 d": at most two units, rounded down. */
@@ -49,10 +61,6 @@ export function difference(milliseconds: number): string {
   return seconds < 10 ? m.duration_seconds({ seconds: seconds.toFixed(1) }) : duration(seconds * 1000);
 }
 
-export function minuteOfDay(at: number): string {
-  return new Intl.DateTimeFormat(locale.format, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(at);
-}
-
 /** A fraction as per cent with one decimal, for example "92.2%". */
 export function percent(fraction: number): string {
   return `${(fraction * 100).toFixed(1)}%`;
@@ -65,11 +73,6 @@ export function roughDuration(milliseconds: number): string {
   if (minutes < 60) return m.duration_minutes_only({ minutes });
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? m.duration_hours_only({ hours }) : m.duration_days({ days: Math.floor(hours / 24) });
-}
-
-/** The day alone, for example 11月19日 or 19 Nov. */
-export function day(at: string): string {
-  return new Intl.DateTimeFormat(locale.format, { month: locale.current === 'zh' ? 'long' : 'short', day: 'numeric' }).format(new Date(at));
 }
 
 /** Metres below a kilometre, else kilometres with one decimal. */

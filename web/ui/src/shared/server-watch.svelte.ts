@@ -2,13 +2,11 @@
 
 import { auth, AuthError, SILENT, type SessionState } from './auth';
 import { clock } from './clock.svelte';
+import { isSilent } from './silence';
 
-const INTERVAL = 5_000;
+const INTERVAL = 3_000;
 const RETRY = 1_500;
 const PATIENCE = 4_000;
-
-/** Milliseconds without an answer after which the page says that the server is silent. */
-export const SILENCE = 6_000;
 
 /** Milliseconds of clock difference from which one-time codes fail. */
 export const CLOCK_LIMIT = 30_000;
@@ -31,7 +29,7 @@ export class ServerWatch {
   }
 
   get silent(): boolean {
-    return this.age > SILENCE;
+    return isSilent(this.age);
   }
 
   /** The server's time as far as it is known, for clocks and one-time codes. */
@@ -39,7 +37,7 @@ export class ServerWatch {
     return clock.now - (this.skew ?? 0);
   }
 
-  /** Ask now and then every five seconds, more often while there is no answer. Stops while the page is hidden. */
+  /** Ask now and then every three seconds, more often while there is no answer. Stops while the page is hidden. */
   start(): void {
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') void this.ask();

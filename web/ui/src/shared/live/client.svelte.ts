@@ -7,12 +7,12 @@ import type { TypedDocumentString } from '#graph';
 
 import { clock } from '../clock.svelte';
 import { GraphError } from '../graph/request';
+import { isSilent } from '../silence';
 
-/** Milliseconds of silence after which the page says that it is old. The server answers a ping every two seconds. */
-export const SILENCE = 6_000;
+/** The server answers a ping every two seconds. */
 const PING = 2_000;
 /** Silence after which the socket is given up. */
-const GIVE_UP = 5_000;
+const GIVE_UP = 4_000;
 const LONGEST_WAIT = 10_000;
 /** The token is no longer good: expired or revoked. */
 const REJECTED = new Set([4401, 4403, 4411]);
@@ -75,7 +75,7 @@ export class LiveClient {
   }
 
   get silent(): boolean {
-    return this.age > SILENCE;
+    return isSilent(this.age);
   }
 
   /** When the server was last heard, by this machine's clock. */

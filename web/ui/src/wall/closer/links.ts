@@ -6,9 +6,6 @@ import * as m from '#messages';
 import { distance } from '../../shared/format';
 import type { Link } from '../map/district-map';
 
-/** Milliseconds after which a position does not count for choosing who is nearest. */
-export const POSITION_OLD = 30 * 60_000;
-
 export function linksOf({ node }: VenueFileQuery): Link[] {
   if (!node || !('rings' in node) || !node.location) return [];
   const { longitude, latitude } = node.location;
@@ -25,7 +22,7 @@ type Place = { longitude: number; latitude: number } | null;
 function means(item: Venue['officers'][number]['item']): [string, Place] {
   switch (item.__typename) {
     case 'Inspector':
-      return [m.wall_officer(), item.positionAt && Date.now() - Date.parse(item.positionAt) < POSITION_OLD ? item.position : null];
+      return [m.wall_officer(), item.positionStale === false ? item.position : null];
     case 'Team':
       return [m.wall_team(), item.onStandby ? item.location : null];
     case 'Warehouse':

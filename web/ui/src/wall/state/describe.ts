@@ -5,7 +5,7 @@ import * as m from '#messages';
 
 import { localName } from '../../shared/local-name';
 
-export type MarkName = 'ok' | 'wait' | 'alert' | 'open' | RiskGrade;
+export type MarkName = 'ok' | 'wait' | 'late' | 'open' | RiskGrade;
 export type Described = { mark: MarkName; title: string; text: string };
 
 type Event = FeedEventFragment;
@@ -57,8 +57,8 @@ function mark(event: Event): MarkName {
     return event.hazard.level === 'MAJOR' ? 'RED' : 'YELLOW';
   }
   if (event.kind === 'HAZARD_EXTENSION_REQUESTED') return 'ORANGE';
-  if (event.kind === 'ASSISTANCE_REQUESTED' || event.kind === 'ASSISTANCE_REOPENED') return 'alert';
-  if (event.__typename === 'DutyReportUpdate') return event.dutyReport.problems.length > 0 ? 'alert' : 'ok';
+  if (event.kind === 'ASSISTANCE_REQUESTED' || event.kind === 'ASSISTANCE_REOPENED') return 'late';
+  if (event.__typename === 'DutyReportUpdate') return event.dutyReport.problems.length > 0 ? 'late' : 'ok';
   if (event.__typename === 'InspectionUpdate' && event.kind === 'INSPECTION_SUBMITTED') return event.inspection.hazards.totalCount === 0 ? 'ok' : 'open';
   if (DONE.has(event.kind)) return 'ok';
   return UNDER_WAY.has(event.kind) ? 'wait' : 'open';

@@ -5,6 +5,7 @@ import {
   type BackgroundQuery, type BoxInput, type FeedEventFragment, type HistoryFragment, type NumbersFragment, type ResourcesQuery, type RiskGrade, type StandingQuery, type WallQuery,
 } from '#graph';
 
+import { showTimesIn } from '../../shared/format';
 import { GraphError, request } from '../../shared/graph/request';
 import { SvelteMap } from 'svelte/reactivity';
 
@@ -75,6 +76,7 @@ export class Wall {
     try {
       const base = await request(WallDocument, {}, this.#token());
       await Promise.all([this.#readSites(), this.#readStanding(), this.#readResources(), this.#readBackground()]);
+      showTimesIn(base.district.timeZone);
       this.base = base;
       this.feed = base.events.nodes.toReversed();
       this.portraits.clear();
