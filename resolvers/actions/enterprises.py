@@ -60,6 +60,7 @@ KEYS = {"credit_code": "creditCode", "external_id": "externalId"}
 async def upsert(context: ActionContext, rows: Sequence[EnterpriseRow]) -> list[RowResult]:
     """Register the enterprises with these keys, or change their columns that are given. None clears a column.
 
+    A retired enterprise is restored: whoever registers it says that it exists.
     Of several rows about the same enterprise the first good one counts, and the others fail.
     """
     registration = await Registration.read(context, rows)
@@ -74,6 +75,8 @@ async def upsert(context: ActionContext, rows: Sequence[EnterpriseRow]) -> list[
             moved = await registration.place(enterprise, row)
             if enterprise.id not in registration.rings:
                 context.record(EventKind.ENTERPRISE_REGISTERED, enterprise)
+            elif enterprise.id in registration.retired:
+                context.record(EventKind.ENTERPRISE_RESTORED, enterprise)
             elif moved or context.changes.entries(enterprise):
                 context.record(EventKind.ENTERPRISE_CHANGED, enterprise)
             results.append({"enterprise": enterprise})
@@ -84,7 +87,7 @@ async def upsert(context: ActionContext, rows: Sequence[EnterpriseRow]) -> list[
 class Registration:
     """The enterprises that some rows are about, locked, and what is needed to write them.
 
-    `rings` has the keys of the rings around each enterprise that there was before.
+    `rings` has the keys of the rings around each enterprise that there was before, `retired` those that were retired.
     """
 
     def __init__(self, context: ActionContext, places: Places, enterprises: dict[int, Enterprise]) -> None:
@@ -98,6 +101,7 @@ class Registration:
         self._used: set[tuple[str, str] | int | None] = set()  # keys and enterprises of earlier rows
         self._links: list[dict[str, int]] = []
         self.rings: dict[int, set[int]] = {key: set() for key in enterprises}
+        self.retired = {key for key, enterprise in enterprises.items() if enterprise.retired_at is not None}
 
     @classmethod
     async def read(cls, context: ActionContext, rows: Sequence[EnterpriseRow]) -> "Registration":
@@ -130,6 +134,7 @@ class Registration:
         self._used |= row.keys | {enterprise.id}
         enterprise.credit_code = row.credit_code or enterprise.credit_code
         enterprise.external_id = row.external_id or enterprise.external_id
+        enterprise.retired_at = None
         set_values(enterprise, values)
         if enterprise.id is None or "location" in values:
             set_area(enterprise, self._places)

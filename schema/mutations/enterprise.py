@@ -9,7 +9,7 @@ from schema.types.measure import ControlMeasure
 UPSERT = mutation(
     "enterpriseUpsert",
     enterprises.upsert,
-    "Register an enterprise, or change the fields given; null clears a field (登记).",
+    "Register an enterprise, or change the fields given; null clears a field (登记). A retired one is restored.",
     {
         "credit_code": "Unified social credit code; required without an external id.",
         "external_id": "Key in another register; required without a credit code.",

@@ -181,7 +181,7 @@ class Enterprise(Node):
     retired_at: dt.datetime | None = column(
         models.Enterprise.retired_at,
         "When it was retired, because it had vanished from all registers; null if it is not. No list has a retired"
-        " enterprise unless its filter asks for it. It returns when a register has it again.",
+        " enterprise unless its filter asks for it. It returns when an import or `enterpriseUpsert` has it again.",
     )
     legal_representative: Contact | None = sub_object(
         "Legal representative (法定代表人); null if not known, or for a viewer who may not see personal data.",

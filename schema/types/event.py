@@ -85,7 +85,7 @@ describe(
     ENTERPRISE_CHANGED="An enterprise's own data changed.",
     ENTERPRISE_GRADED="An enterprise's risk was graded.",
     ENTERPRISE_RETIRED="An enterprise vanished from its registers and was retired.",
-    ENTERPRISE_RESTORED="A retired enterprise is in a register again.",
+    ENTERPRISE_RESTORED="A retired enterprise is registered again, by an import or a mutation.",
     CONTROL_MEASURE_ADDED="A control measure was added.",
     CONTROL_MEASURE_LIFTED="A control measure was lifted.",
     INSPECTOR_DUTY_SET="An inspector went on or off duty.",

@@ -20,6 +20,7 @@ OTHER_EVENTS = {
     "DUTY_REPORT_SUBMITTED": "dutyReportSubmit",
     "ENTERPRISE_REGISTERED": "enterpriseUpsert",
     "ENTERPRISE_CHANGED": "enterpriseUpsert",
+    "ENTERPRISE_RESTORED": "enterpriseUpsert",
     "ENTERPRISE_GRADED": "enterpriseGrade",
     "CONTROL_MEASURE_ADDED": "controlMeasureAdd",
     "CONTROL_MEASURE_LIFTED": "controlMeasureLift",
@@ -35,7 +36,7 @@ OTHER_EVENTS = {
     "WARNING_LIFTED": "warningLift",
 }
 # No mutation appends these.
-WITHOUT_MUTATION = {"REGISTER_IMPORTED", "ENTERPRISE_RETIRED", "ENTERPRISE_RESTORED"}
+WITHOUT_MUTATION = {"REGISTER_IMPORTED", "ENTERPRISE_RETIRED"}
 
 
 def transitions() -> list[Transition]:

@@ -103,6 +103,33 @@ async def test_each_enterprise_has_a_result_and_an_event_of_its_own(office: Offi
     assert {change["field"] for change in written[1].changes} >= {"industry", "zoneId"}
 
 
+async def test_a_retired_enterprise_is_restored_when_it_is_registered_again(office: Office) -> None:
+    world, retired = office.world, key(office, "e1")
+    key_only, changed = {"externalId": retired}, {"externalId": retired, "industry": "仓储"}
+    listed = "query($ids: [ID!]!) { enterprises(first: 5, filter: {ids: $ids}) { nodes { id retiredAt version } } }"
+    version = 1
+    for rows, changes in (([key_only], set()), ([changed, key_only], {"industry"})):
+        async with office.database.write() as session:
+            row = await session.get_one(models.Enterprise, world.other_enterprise)
+            assert row.external_id == retired
+            row.retired_at, row.version = NOW - HOUR, version
+        conflict = await office.act(DUTY, "enterpriseUpsert", externalId=retired, expectedVersion=version + 1)
+        assert conflict["__typename"] == "Conflict"
+        assert (await office.ask(listed, DUTY, ids=[node_id.encode("Enterprise", row.id)]))["enterprises"][
+            "nodes"
+        ] == []
+        before = len(await log_after(office.database))
+        answer = await send(office, "enterprisesUpsert", rows)
+        assert results(answer)[0]["enterprise"]["version"] == version + 1
+        [event] = (await log_after(office.database))[before:]
+        assert event.kind is models.EventKind.ENTERPRISE_RESTORED
+        assert event.subject_id == row.id
+        assert {c["field"] for c in event.changes} == {"retiredAt", *changes}
+        [shown] = (await office.ask(listed, DUTY, ids=[node_id.encode("Enterprise", row.id)]))["enterprises"]["nodes"]
+        assert (shown["retiredAt"], shown["version"]) == (None, version + 1)
+        version += 1
+
+
 async def test_many_rows_do_what_the_same_rows_do_one_by_one(office: Office) -> None:
     """The same rows and events, in two districts."""
     other = await open_office(office.graph, office.database)
