@@ -101,11 +101,12 @@ async def dispatch(
     row = await context.get_subject(AssistanceRequest, assistance_request)
     context.transition("assistance", row)
     if not 1 <= count <= INSPECTORS_MAXIMUM:
-        raise InvalidInput("count", out_of_range(1, INSPECTORS_MAXIMUM))
+        context.reject("count", out_of_range(1, INSPECTORS_MAXIMUM))
     left_out: list[WithReason] = []
     if not inspectors:
         inspectors, left_out = await _nearest_on_duty(context, row.enterprise_id, count)
     team = await require_on_duty(context, inspectors)
+    context.raise_rejected()
     inspection = await context.add(
         Inspection(
             enterprise_id=row.enterprise_id,
@@ -148,7 +149,7 @@ async def _nearest_on_duty(context: ActionContext, enterprise: int, count: int) 
             nearest.append((metres, each.id))
     if not nearest:
         raise InvalidInput("inspectors", _nobody_is_near(context, len(left_out)))
-    return [key for _, key in sorted(nearest)[:count]], left_out
+    return [key for _, key in sorted(nearest)[: max(count, 0)]], left_out
 
 
 def _nobody_is_near(context: ActionContext, left_out: int) -> Reason:

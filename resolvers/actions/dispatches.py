@@ -65,31 +65,32 @@ async def assign(
     row = await context.get_subject(Dispatch, dispatch)
     context.transition("dispatch", row)
     if [team, expert, stock_item].count(None) != 2:
-        raise InvalidInput("team", Reason("DISPATCH_RESOURCE", "Name exactly one of team, expert and stockItem."))
-    if (stock_item is None) != (quantity is None) or (quantity is not None and quantity < 1):
-        raise InvalidInput(
-            "quantity",
-            Reason("DISPATCH_QUANTITY", "A stock item needs a quantity of 1 or more; a team or an expert has none."),
-        )
-    row.team_id, row.expert_id, row.stock_item_id, row.quantity = team, expert, stock_item, quantity
-    if stock_item is not None and quantity is not None:
-        await _reserve(context, stock_item, quantity)
+        context.reject("team", Reason("DISPATCH_RESOURCE", "Name exactly one of team, expert and stockItem."))
     elif team is not None:
         await _require_available(context, models.Team, team, "team")
     elif expert is not None:
         await _require_available(context, models.Expert, expert, "expert")
+    if (stock_item is None) != (quantity is None) or (quantity is not None and quantity < 1):
+        context.reject(
+            "quantity",
+            Reason("DISPATCH_QUANTITY", "A stock item needs a quantity of 1 or more; a team or an expert has none."),
+        )
+    context.raise_rejected()
+    row.team_id, row.expert_id, row.stock_item_id, row.quantity = team, expert, stock_item, quantity
+    if stock_item is not None and quantity is not None:
+        await _reserve(context, stock_item, quantity)
     return {"dispatch": row}
 
 
 async def _require_available(
     context: ActionContext, model: type[models.Team | models.Expert], key: int, field: str
 ) -> None:
-    """Raises InvalidInput for a team or an expert that is not available; no other action can take it meanwhile."""
+    """Reject a team or an expert that is not available; no other action can take it meanwhile."""
     await context.get(model, key)
     # The dispatch at hand is not written yet, so that it does not count.
     available = AVAILABLE[model].sql("available", context.sqlite)
     if not await context.exists(sa.select(col(model.id)).where(col(model.id) == key, available)):
-        raise InvalidInput(field, Reason("RESOURCE_UNAVAILABLE", "It is not on standby, or is on another dispatch."))
+        context.reject(field, Reason("RESOURCE_UNAVAILABLE", "It is not on standby, or is on another dispatch."))
 
 
 async def _reserve(context: ActionContext, key: int, quantity: int) -> None:

@@ -15,7 +15,7 @@ from models.db.tables import table_of
 from models.reason import Reason
 from resolvers.actions.batch import RowResult, batch_action, portions
 from resolvers.actions.context import ActionContext, ActionResult, require_version
-from resolvers.actions.errors import ActionError, InputError, InvalidInput
+from resolvers.actions.errors import ActionError, Conflict, InputError, InvalidInput
 from resolvers.actions.inputs import NAME_MAXIMUM, UNCHANGED, Person, Place, out_of_range, too_long
 from resolvers.geography import Places
 
@@ -121,13 +121,18 @@ class Registration:
     def write(self, row: EnterpriseRow) -> Enterprise | ActionError:
         """The row's enterprise with the row's values, or why the row is not good; nothing has changed then."""
         values = row.values
+        errors, enterprise = value_errors(row, values), None
         try:
-            check_values(row, values)
             enterprise = self._enterprise_of(row)
-            if enterprise is None and not values.get("name"):
+            if enterprise is None and "name" not in values:
                 raise InvalidInput("name", Reason("ENTERPRISE_NAME", "A new enterprise needs a name."))
-        except ActionError as error:
-            return error
+        except InvalidInput as error:
+            errors += error.errors
+        except Conflict as error:
+            if not errors:
+                return error
+        if errors:
+            return InvalidInput.of(errors)
         if enterprise is None:
             enterprise = Enterprise(name=values["name"])
             self._context.session.add(enterprise)
@@ -183,8 +188,8 @@ class Registration:
             await self._context.session.execute(sa.insert(table_of(EnterpriseRing)), links)
 
 
-def check_values(row: EnterpriseRow, values: dict[str, Any]) -> None:
-    """Raises InvalidInput with all that no enterprise can have."""
+def value_errors(row: EnterpriseRow, values: dict[str, Any]) -> list[InputError]:
+    """All values that no enterprise can have."""
     errors: list[InputError] = []
     for field, text in (("externalId", row.external_id), ("name", values.get("name"))):
         if text is not None and len(text) > NAME_MAXIMUM:
@@ -199,8 +204,7 @@ def check_values(row: EnterpriseRow, values: dict[str, Any]) -> None:
         errors.append(InputError("hazardousChemicals", BOOLEAN_CLEARED))
     if values.get("major_hazard_level") not in (None, 1, 2, 3, 4):
         errors.append(InputError("majorHazardLevel", out_of_range(1, 4)))
-    if errors:
-        raise InvalidInput.of(errors)
+    return errors
 
 
 def set_values(enterprise: Enterprise, values: dict[str, Any]) -> None:

@@ -181,16 +181,18 @@ async def dismiss(context: ActionContext, *, hazard: int, reason: str) -> Action
 async def request_extension(context: ActionContext, *, hazard: int, to: dt.datetime, reason: str) -> ActionResult:
     row = await _get_hazard(context, hazard)
     context.require_state("hazard", row)
-    if row.deadline is None or to <= row.deadline:
-        raise InvalidInput("to", Reason("EXTENSION_EARLIER", "The new deadline must be after the deadline in force."))
+    require_future(context, "to", to)
     if await _open_extension(context, row) is not None:
-        raise InvalidInput(
+        context.reject(
             "hazard", Reason("EXTENSION_UNDECIDED", "An extension was requested before and is not decided yet.")
         )
+    if row.deadline is None or to <= row.deadline:
+        raise InvalidInput("to", Reason("EXTENSION_EARLIER", "The new deadline must be after the deadline in force."))
+    context.raise_rejected()
     extension = DeadlineExtension(
         hazard_id=row.id,
         from_deadline=row.deadline,
-        to_deadline=require_future(context, "to", to),
+        to_deadline=to,
         reason=reason,
         status=ExtensionStatus.REQUESTED,
         requested_at=context.now,

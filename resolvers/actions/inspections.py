@@ -65,10 +65,10 @@ async def assign_inspectors(context: ActionContext, inspection: Inspection, insp
 
 
 async def require_on_duty(context: ActionContext, keys: Sequence[int]) -> list[Inspector]:
-    """The inspectors by their keys. Raises InvalidInput where one is off duty."""
+    """The inspectors by their keys. The input is rejected where one is off duty."""
     inspectors = await context.get_all(Inspector, keys)
     if not all(inspector.on_duty for inspector in inspectors):
-        raise InvalidInput("inspectors", Reason("INSPECTOR_OFF_DUTY", "Inspectors who are sent must be on duty."))
+        context.reject("inspectors", Reason("INSPECTOR_OFF_DUTY", "Inspectors who are sent must be on duty."))
     return inspectors
 
 
@@ -86,11 +86,10 @@ async def plan(
         context.reject("kind", KIND_RESERVED)
     if (kind is InspectionKind.REINSPECTION) != (reinspection_of is not None):
         context.reject("reinspectionOf", REINSPECTION_OF)
-    context.raise_rejected()
     if reinspection_of is not None:
         original = await context.get(Inspection, reinspection_of)
         if original.enterprise_id != enterprise or original.status not in SUBMITTED:
-            raise InvalidInput(
+            context.reject(
                 "reinspectionOf",
                 Reason("REINSPECTION_ORIGINAL", "It must be a submitted inspection of the same enterprise."),
             )
@@ -99,6 +98,7 @@ async def plan(
             raise Forbidden(Reason("PLAN_FOR_OTHERS", "An inspector can plan inspections only for themselves."))
         inspectors = [context.viewer.inspector] if context.viewer.inspector is not None else []
     people = await context.get_all(Inspector, inspectors)
+    context.raise_rejected()
     inspection = await context.add(
         Inspection(
             enterprise_id=enterprise,
@@ -171,9 +171,7 @@ async def submit(
         await _write_finding(context, row, finding, f"findings.{number}") for number, finding in enumerate(findings)
     ]
     if result is InspectionResult.HAZARDS_FOUND and not hazards and not await _has_hazards(context, row):
-        raise InvalidInput(
-            "findings", Reason("FINDINGS_NEEDED", "The result HAZARDS_FOUND needs at least one finding.")
-        )
+        context.reject("findings", Reason("FINDINGS_NEEDED", "The result HAZARDS_FOUND needs at least one finding."))
     await link_evidence(context, models.InspectionEvidence, "inspection_id", row.id, evidence)
     return {"inspection": row, "hazards": hazards}
 
@@ -186,6 +184,10 @@ async def _write_finding(context: ActionContext, inspection: Inspection, finding
     """`path` is that of the finding in the input."""
     deadline = None if finding.deadline is None else require_future(context, f"{path}.deadline", finding.deadline)
     major = finding.level is HazardLevel.MAJOR
+    if major and finding.fixed_on_spot:
+        context.reject(
+            f"{path}.fixedOnSpot", Reason("MAJOR_FIXED_ON_SPOT", "A major hazard cannot be fixed on the spot.")
+        )
     if finding.hazard is None:
         hazard = await context.add(
             Hazard(
@@ -202,38 +204,38 @@ async def _write_finding(context: ActionContext, inspection: Inspection, finding
         context.open_hazard_changes[inspection.enterprise_id] += 1
         context.record(EventKind.HAZARD_FOUND, hazard, None, hazard.status, major=major)
     else:
-        hazard = await _amend_hazard(context, inspection, finding, deadline, path)
+        hazard = await context.get(Hazard, finding.hazard)
+        if not is_amendable(context, inspection, hazard, path):
+            return hazard
+        _amend_hazard(context, hazard, finding, deadline)
     if finding.fixed_on_spot:
-        if major:
-            context.reject(
-                f"{path}.fixedOnSpot", Reason("MAJOR_FIXED_ON_SPOT", "A major hazard cannot be fixed on the spot.")
-            )
         context.transition("hazard", hazard)
         hazard.rectified_at = context.now
     await link_evidence(context, models.HazardEvidence, "hazard_id", hazard.id, finding.evidence)
     return hazard
 
 
-async def _amend_hazard(
-    context: ActionContext, inspection: Inspection, finding: Finding, deadline: dt.datetime | None, path: str
-) -> Hazard:
-    """Overwrite a hazard that this inspection found before."""
-    hazard = await context.get(Hazard, finding.hazard or 0)
+def is_amendable(context: ActionContext, inspection: Inspection, hazard: Hazard, path: str) -> bool:
+    """Whether this inspection found the hazard and nobody has handled it since. Otherwise the input is rejected."""
     if hazard.inspection_id != inspection.id:
-        raise InvalidInput(
-            f"{path}.hazard", Reason("FINDING_OF_OTHER_INSPECTION", "This inspection did not find that hazard.")
-        )
-    if hazard.status is not HazardStatus.FOUND:
+        reason = Reason("FINDING_OF_OTHER_INSPECTION", "This inspection did not find that hazard.")
+    elif hazard.status is not HazardStatus.FOUND:
         reason = Reason(
             "FINDING_NOT_AMENDABLE", "That hazard can no longer be amended: it is {status}.", status=hazard.status.name
         )
-        raise InvalidInput(f"{path}.hazard", reason)
+    else:
+        return True
+    context.reject(f"{path}.hazard", reason)
+    return False
+
+
+def _amend_hazard(context: ActionContext, hazard: Hazard, finding: Finding, deadline: dt.datetime | None) -> None:
+    """Overwrite a hazard that the inspection found before."""
     hazard.level, hazard.description, hazard.category = finding.level, finding.description, finding.category
     if deadline is not None:
         hazard.deadline = deadline
     major = finding.level is HazardLevel.MAJOR
     context.record(EventKind.HAZARD_AMENDED, hazard, hazard.status, hazard.status, major=major)
-    return hazard
 
 
 async def review(context: ActionContext, *, inspection: int) -> ActionResult:

@@ -21,7 +21,7 @@ from models.db.tables import table_of
 from models.reason import Reason
 from resolvers.actions.batch import RowResult, attempt, batch_action
 from resolvers.actions.context import ActionContext, ActionResult
-from resolvers.actions.errors import ActionError, InvalidInput, NotFound
+from resolvers.actions.errors import ActionError, InputError, InvalidInput, NotFound
 from resolvers.actions.inputs import IN_FUTURE, out_of_range
 
 # Level, hours, millimetres; the gravest first.
@@ -76,10 +76,13 @@ async def report_rainfall(context: ActionContext, rows: Sequence[ReadingRow]) ->
         if row.zone not in zones:
             raise NotFound(Zone, row.zone)
         moment = row.at or context.now
+        errors: list[InputError] = []
         if not (math.isfinite(row.millimetres) and 0 <= row.millimetres <= MILLIMETRES_MAXIMUM):
-            raise InvalidInput("millimetres", out_of_range(0, int(MILLIMETRES_MAXIMUM)))
+            errors.append(InputError("millimetres", out_of_range(0, int(MILLIMETRES_MAXIMUM))))
         if moment > context.now + dt.timedelta(minutes=1):
-            raise InvalidInput("at", IN_FUTURE)
+            errors.append(InputError("at", IN_FUTURE))
+        if errors:
+            raise InvalidInput.of(errors)
         reading = stored.get((row.zone, moment))
         if reading is None:
             reading = stored[row.zone, moment] = RainfallReading(zone_id=row.zone, at=moment, millimetres=0)

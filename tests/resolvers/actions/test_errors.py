@@ -20,7 +20,7 @@ from schema.execution.operation import Operation
 from schema.types import node_id
 from tests.conftest import NOW, SHANGHAI, Databases
 from tests.support.actors import DUTY, PROBLEMS, WALL, Contents, contents, document, program
-from tests.support.district import Office, finding, furnish, open_office
+from tests.support.district import Office, furnish, open_office
 from tests.support.input_strategies import NODES, inputs, paths, plain, put, root_fields
 from tests.support.lifecycle_table import valid_inputs as needs
 from tests.support.proof_mode import examples
@@ -137,52 +137,6 @@ async def test_a_value_out_of_range_is_refused_with_its_field(
     office: Office, mutation: str, more: dict[str, Any], blamed: str
 ) -> None:
     assert await office.invalid(DUTY, mutation, **{**needs(office.world)[mutation], **more}) == blamed
-
-
-async def errors_of(office: Office, mutation: str, **given: Any) -> list[tuple[str, str, str]]:
-    """The field, reason and message of each error of an input, which must be invalid."""
-    answer = await office.act(DUTY, mutation, **given)
-    assert answer["__typename"] == "InvalidInput", answer
-    [first, *_] = errors = answer["errors"]
-    assert (answer["message"], answer["reason"], answer["parameters"]) == (
-        first["message"],
-        first["reason"],
-        first["parameters"],
-    )
-    return [(error["field"], error["reason"], error["message"]) for error in errors]
-
-
-async def test_all_problems_of_an_input_come_at_once(office: Office) -> None:
-    far = {"latitude": 91, "longitude": 181}
-    wrong = {"creditCode": "x", "name": None, "majorHazardLevel": 9}
-    degrees = ("DEGREES_RANGE", "From -90 to 90 degrees."), ("DEGREES_RANGE", "From -180 to 180 degrees.")
-    assert await errors_of(office, "enterpriseUpsert", **wrong, externalId=" ", location=far, clientMutationId="") == [
-        ("clientMutationId", "TEXT_BLANK", "It must not be blank; leave it out or give null instead."),
-        ("externalId", "TEXT_BLANK", "It must not be blank; leave it out or give null instead."),
-        ("location.latitude", *degrees[0]),
-        ("location.longitude", *degrees[1]),
-    ]
-    # Problems with rows are reported once the input is good by itself.
-    assert await errors_of(office, "enterpriseUpsert", **wrong) == [
-        ("creditCode", "CREDIT_CODE", "Not a valid unified social credit code (GB 32100-2015)."),
-        ("name", "NAME_CLEARED", "A name cannot be cleared."),
-        ("majorHazardLevel", "NUMBER_RANGE", "From 1 to 4."),
-    ]
-    visit, past = await office.visit(), "2020-01-01T00:00:00Z"
-    findings = [finding(deadline=past), finding("MAJOR", deadline=past, fixedOnSpot=True), finding()]
-    before = await contents(office.database)
-    assert await errors_of(office, "inspectionSubmit", inspection=visit, result="HAZARDS_FOUND", findings=findings) == [
-        ("findings.0.deadline", "TIME_PAST", "The time must be in the future."),
-        ("findings.1.deadline", "TIME_PAST", "The time must be in the future."),
-        ("findings.1.fixedOnSpot", "MAJOR_FIXED_ON_SPOT", "A major hazard cannot be fixed on the spot."),
-    ]
-    assert await contents(office.database) == before
-    many = ["水"] * 51
-    duty = {**needs(office.world)["dutyReportSubmit"], "expertsOnStandby": -1, "problems": many}
-    assert [field for field, _, _ in await errors_of(office, "dutyReportSubmit", **duty)] == [
-        "expertsOnStandby",
-        "problems",
-    ]
 
 
 @pytest.mark.parametrize("planned", [True, False])
@@ -336,9 +290,9 @@ async def test_random_input_gives_a_success_or_a_failure(playground: Playground,
 @pytest.mark.database_independent
 async def test_the_statuses_of_a_refused_step_stand_beside_the_row_of_a_conflict(office: Office) -> None:
     """The old name `current` stays selectable where nothing else has it."""
-    there = await furnish(office)
+    case = await proposed(office)
     failures = "... on Conflict { current { id } } ... on IllegalTransition { currentStatus"
     for selection in (f"{failures} }}", "... on IllegalTransition { currentStatus current }"):
         query = f"mutation($input: CaseCloseInput!) {{ caseClose(input: $input) {{ {selection} }} }}"
-        data = await office.ask(query, input={"case": there["Case"][0]})
+        data = await office.ask(query, input={"case": case})
         assert set(data["caseClose"].values()) == {"PROPOSED"}
