@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, WebSocketRoute, expect
 
 from tests.support.patience import PATIENCE
 from tests.support.server_process import Process, serving, web
@@ -53,6 +53,11 @@ WATCH = """() => {
   window.marked = new Promise((resolve) => new MutationObserver(() => {
     if (root.hasAttribute('data-stale')) resolve(Date.now());
   }).observe(root, { attributes: true }));
+}"""
+COUNT_TONES = """() => {
+  window.tones = 0;
+  const { start } = OscillatorNode.prototype;
+  OscillatorNode.prototype.start = function () { tones++; start.call(this); };
 }"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 WARNING = """
@@ -98,10 +103,17 @@ async def until(condition: Callable[[], Awaitable[Any]]) -> None:
 
 @asynccontextmanager
 async def wall_on(
-    browser: Browser, process: Process, token: str, path: str = "/wall/", **options: Any
+    browser: Browser,
+    process: Process,
+    token: str,
+    path: str = "/wall/",
+    connect: Callable[[WebSocketRoute], None] | None = None,
+    **options: Any,
 ) -> AsyncIterator[Wall]:
     options = {"locale": "zh-CN", "timezone_id": "Europe/London", "color_scheme": "dark", **options}
     async with watched_page(browser, process.address, EXPECTED, **options) as watched:
+        if connect:
+            await watched.page.route_web_socket("**/graphql", connect)
         await watched.page.goto(f"{process.address}{path}")
         yield Wall(watched.page, process, token)
 
@@ -198,6 +210,63 @@ async def test_a_red_warning_takes_the_top_until_it_is_quieted_on_this_screen(ow
     await expect(own.page.get_by_text("实时")).to_be_visible()
     await expect(own.row("石化仓库泄漏")).to_have_count(1)
     await expect(alarm).to_be_hidden()
+
+
+async def test_sound_is_off_and_then_each_new_alarm_sounds_once(own: Wall) -> None:
+    await own.warn("之前")
+    await expect(own.row("之前")).to_have_count(1)
+    await own.page.evaluate(COUNT_TONES)
+    alarm = own.page.get_by_role("alert")
+    await own.warn("无声", level="RED")
+    await expect(alarm).to_contain_text("无声")
+    assert await own.page.evaluate("tones") == 0
+    await own.page.keyboard.press("Enter")
+    await own.page.get_by_role("button", name="声音关").click()
+    assert await own.page.evaluate("tones") == 1  # So that it is heard what it is like.
+    await own.warn("有声", level="RED")
+    await expect(alarm).to_contain_text("有声")
+    await until(lambda: own.page.evaluate("tones > 1"))
+    await own.page.keyboard.press("Enter")
+    await expect(alarm).to_be_hidden()
+    await own.warn("不响")  # Yellow, and the quieted ones are read again with it.
+    await expect(own.row("不响")).to_have_count(1)
+    counter = own.page.locator("dl > div").filter(has_text="预警").locator("dd").first
+    warnings = (await own.graph("{ warnings(first: 1, filter: { inForce: true }) { totalCount } }"))["warnings"]
+    await expect(counter).to_have_text(str(warnings["totalCount"]))
+    assert await own.page.evaluate("tones") == 2
+
+
+async def test_a_new_build_is_loaded_once_when_the_connection_has_come_back(chromium: Browser, served: Process) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    async def as_newer(route: Route) -> None:
+        if route.request.is_navigation_request():
+            await route.continue_()
+        else:
+            answer = await route.fetch()
+            await route.fulfill(response=answer, body=(await answer.text()).replace("/assets/", "/assets/newer-"))
+
+    async with wall_on(chromium, served, "", viewport={"width": 1920, "height": 1080}, connect=connect) as wall:
+        live = wall.page.get_by_text("实时")
+        await expect(live).to_be_visible()
+        # The same build is not loaded again.
+        async with wall.page.expect_response("**/wall/"):
+            await sockets.pop().close()
+        await expect(live).to_be_visible()
+        await wall.page.route("**/wall/", as_newer)
+        async with wall.page.expect_event("framenavigated"):
+            await sockets.pop().close()
+        await expect(live).to_be_visible()
+        await wall.page.evaluate("stayed = true")
+        async with wall.page.expect_response("**/wall/") as answered:
+            await sockets.pop().close()
+        await (await answered.value).finished()
+        await expect(live).to_be_visible()
+        assert await wall.page.evaluate("stayed")
 
 
 @pytest.mark.parametrize("screen", SCREENS)

@@ -31,7 +31,11 @@ export class LiveClient {
   /** When the next attempt begins, by this machine's clock. */
   nextAttempt = $state(0);
 
+  /** Called when a connection has come back after the first. */
+  onreconnected: () => void = () => {};
+
   #heardAt = $state(Date.now());
+  #connections = 0;
   #client: Client;
   #timer: ReturnType<typeof setInterval>;
   #wake: (() => void) | null = null;
@@ -135,6 +139,7 @@ export class LiveClient {
     this.connected = true;
     this.attempts = 0;
     this.#heardAt = Date.now();
+    if (++this.#connections > 1) this.onreconnected();
   }
 
   #check(): void {
