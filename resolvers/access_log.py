@@ -13,19 +13,17 @@ from typing import NamedTuple, TextIO
 
 import orjson
 import sqlalchemy as sa
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models.access import Access, AccessKind
 from models.db.database import Database
 from models.db.tables import table_of
+from models.failures import FAILURES
 from models.visibility import Role, Viewer
 from resolvers.disclosures import Disclosure
 from resolvers.spreadsheet_cells import inert
 from resolvers.sql.predicates import among
-
-log = structlog.get_logger(__name__)
 
 EVERY = 1.0  # seconds between writes
 PENDING_MAXIMUM = 100_000
@@ -103,7 +101,7 @@ class AccessLog:
                 self._pending[entry] += count
             if not isinstance(error, Exception):
                 raise
-            log.warning("accesses not written yet", error=type(error).__name__, pending=len(self._pending))
+            FAILURES.note("accesses not written yet", error, pending=len(self._pending))
             return
         self.written += len(rows)
         self._purged_at = purged_at

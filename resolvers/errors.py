@@ -38,7 +38,8 @@ class ErrorCode(enum.Enum):
     NO_DISTRICT = "NO_DISTRICT"
     TOO_COSTLY = "TOO_COSTLY"  # an operation may read more rows than the limit
     TOO_MANY = "TOO_MANY"  # too many operations, sockets or subscriptions of one connection, viewer or address
-    BUSY = "BUSY"  # too much waits already, or the server has no turn for the operation in time
+    BUSY = "BUSY"  # too much waits already, or neither the server nor its database had a turn for this in time
+    UNAVAILABLE = "UNAVAILABLE"  # the database, or a store, cannot be used now
     BAD_HOST = "BAD_HOST"  # the Host header has a name that is not the server's
     BAD_ORIGIN = "BAD_ORIGIN"  # another site's page asks, or a cookie alone does not tell whose page does
     TIMEOUT = "TIMEOUT"  # an operation took longer than the deadline
@@ -64,7 +65,10 @@ class RequestError(Exception):
 
 
 class ThrottledError(RequestError):
-    """A request that was not executed because of others. Its sender may try again after `retry_after` seconds."""
+    """A request that was not executed, because of others or of an outage.
+
+    Its sender may try again after `retry_after` seconds.
+    """
 
     def __init__(self, code: ErrorCode, reason: Reason, retry_after: int) -> None:
         super().__init__(code, reason, retry_after=retry_after)

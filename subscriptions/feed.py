@@ -20,13 +20,11 @@ import contextlib
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from itertools import islice
+from time import monotonic
 from typing import Any, Protocol
 
-import structlog
-
+from models.failures import FAILURES
 from subscriptions.fair_queue import FairQueue
-
-log = structlog.get_logger(__name__)
 
 Event = Any  # a row of the log: an object with the log's columns as attributes; its number is `id`
 Check = Callable[[], Awaitable[None]]
@@ -76,7 +74,7 @@ class Sink(Protocol):
 
     def send(self, message: Message) -> None: ...
     async def drained(self) -> None: ...
-    def fail(self) -> None: ...
+    def fail(self, error: Exception) -> None: ...
 
 
 class Group:
@@ -128,15 +126,15 @@ class Group:
                     self.changed.clear()
                     await self.changed.wait()
         except Exception as error:  # one group's failure does not touch the others: its members may subscribe again
-            log.error("group failed", error=type(error).__name__)
-            self.feed.fail(self)
+            FAILURES.note("group failed", error)
+            self.feed.fail(self, error)
 
     async def _catch_up(self) -> bool:
         """Hand out the next page of the log. True when the group has merged into the shared one and is done."""
         try:
             page = await self.feed.read(self.position, self.party)
         except Exception as error:  # the database is away; it may come back
-            log.warning("the log cannot be read", error=type(error).__name__)
+            FAILURES.note("the log cannot be read", error)
             await asyncio.sleep(POLL)
             return False
         if not page and self.position >= self.feed.head:
@@ -223,6 +221,7 @@ class Feed:
         self.groups: dict[Hashable, Group] = {}
         self.memberships: dict[Sink, Membership] = {}
         self.renderings = 0
+        self.current_at = monotonic()  # when the end of the log was last reached
         self._source, self._checks = source, checks
         self._due = asyncio.Event()
         self._window: deque[Event] = deque(maxlen=WINDOW)
@@ -259,8 +258,9 @@ class Feed:
                     for event in page:
                         self._dispatch(event)
                     await asyncio.sleep(0)
+                self.current_at = monotonic()
             except Exception as error:  # the database is away; it may come back
-                log.warning("the log cannot be read", error=type(error).__name__)
+                FAILURES.note("the log cannot be read", error)
                 await asyncio.sleep(POLL)
                 continue
             with contextlib.suppress(TimeoutError):
@@ -287,8 +287,8 @@ class Feed:
             try:
                 group.offer(event)
             except Exception as error:  # the other groups still get the event
-                log.error("group failed", error=type(error).__name__)
-                self.fail(group)
+                FAILURES.note("group failed", error)
+                self.fail(group, error)
         for watcher in list(self._watchers):
             watcher(event)
 
@@ -387,8 +387,8 @@ class Feed:
         if self.groups.get(group.key) is group:
             del self.groups[group.key]
 
-    def fail(self, group: Group) -> None:
-        """End a group and fail its members."""
+    def fail(self, group: Group, error: Exception) -> None:
+        """End a group that failed by this error, and fail its members."""
         sinks = [*group.members, *group.marked]
         group.members.clear()
         group.marked.clear()
@@ -397,4 +397,4 @@ class Feed:
             membership = self.memberships.pop(sink, None)
             if membership is not None:
                 membership.group = None
-            sink.fail()
+            sink.fail(error)

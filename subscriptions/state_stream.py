@@ -9,12 +9,9 @@ from collections.abc import AsyncGenerator, Hashable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-import structlog
-
+from models.failures import FAILURES
 from subscriptions.fair_queue import FairQueue
 from subscriptions.feed import Message, Sink
-
-log = structlog.get_logger(__name__)
 
 # Readings and renderings at once: of all parties and of one. They must leave connections to the feed and to mutations.
 AT_ONCE, AT_ONCE_SHARE = 2, 1
@@ -48,11 +45,11 @@ class StateStream:
                 async for changes in batches:
                     self._send(changes)
         except Exception as error:  # one stream's failure does not touch the others: its members may subscribe again
-            log.error("state stream failed", error=type(error).__name__)
+            FAILURES.note("state stream failed", error)
             self._streams.drop(self._key, self)
             for sink in [*self._live, *self._behind]:
                 self._forget(sink)
-                sink.fail()
+                sink.fail(error)
 
     def _send(self, changes: Sequence[Change]) -> None:
         before, messages = self._changes, []

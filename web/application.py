@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Collection
 from typing import Any
 
-from graphql import GraphQLError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -14,11 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
-from schema.execution.errors import coded_error, format_error, request_errors
+from schema.execution.errors import coded_error, request_errors
 from web.auth.cookies import without_insecure
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.negotiation import JSON
-from web.graphql.response import HttpResponse, error_response, other_method
+from web.graphql.response import HttpResponse, error_response, failure, other_method
 from web.graphql.uvicorn_protocols import refuse_handshake
 from web.origins import OriginPolicy
 from web.security_headers import STRICT_TRANSPORT
@@ -68,7 +67,7 @@ async def http_error(request: Request, error: Exception) -> HttpResponse:
 
 async def unexpected_error(request: Request, error: Exception) -> HttpResponse:
     """The client gets a masked error, and the log its kind."""
-    return error_response([format_error(GraphQLError("", original_error=error))], JSON, 500)
+    return failure(error, JSON)
 
 
 class Application(Starlette):

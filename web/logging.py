@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from schema.execution.errors import origin
+from models.failures import origin
 
 
 def configure(level: str) -> None:

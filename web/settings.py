@@ -146,6 +146,16 @@ class Settings(BaseSettings):
     deadline: float = Field(
         default=10, gt=0, description="Longest time for one operation, in seconds: then it is stopped."
     )
+    lock_timeout: float = Field(
+        default=5,
+        gt=0,
+        description="Longest wait of a change for another one's lock in the database, in seconds: then it is `BUSY`.",
+    )
+    statement_timeout: float = Field(
+        default=10,
+        gt=0,
+        description="Longest time for one statement of a change in PostgreSQL, in seconds: then it is `BUSY`.",
+    )
     answer_limit: int = Field(
         default=16_777_216, ge=1024, description="Maximum size of the response to an operation, in bytes."
     )

@@ -38,7 +38,13 @@ class AppState:
         self.secrets = own
         self.tokens = Tokens(own.current, *own.old)
         signer = Signer(*own.keys(Purpose.EVIDENCE_ADDRESSES))
-        self.database = Database(settings.database_url, pool_size=settings.pool_size, deadline=settings.deadline)
+        self.database = Database(
+            settings.database_url,
+            pool_size=settings.pool_size,
+            deadline=settings.deadline,
+            lock_timeout=settings.lock_timeout,
+            statement_timeout=settings.statement_timeout,
+        )
         self.loop_delay = LoopDelay()
         self._zone_known = False
         self.viewers = self._authenticator(clock)

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable
 from typing import IO
 
-from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -24,13 +23,13 @@ from resolvers.evidence import uploads
 from resolvers.evidence.content_types import PDF, check_content
 from resolvers.evidence.signed_urls import PATH, Signer
 from resolvers.evidence.store import NAME, Store
-from schema.execution.errors import format_error, request_errors
+from schema.execution.errors import request_errors
 from schema.types import node_id
 from web.admission import Admission, host_of
 from web.auth.credentials import credentials
 from web.graphql.negotiation import JSON
 from web.graphql.request import read_headers
-from web.graphql.response import error_response
+from web.graphql.response import error_response, failure
 
 STATUS = {
     ErrorCode.BAD_REQUEST: 400,
@@ -42,6 +41,7 @@ STATUS = {
     ErrorCode.UNSUPPORTED_TYPE: 415,
     ErrorCode.TOO_MANY: 429,
     ErrorCode.BUSY: 503,
+    ErrorCode.UNAVAILABLE: 503,
 }
 IN_MEMORY = 262_144  # bytes of an upload; a longer one goes into an unnamed file that ends with the request
 OPTIONS = {"takenAt", "positions"}
@@ -86,7 +86,7 @@ class EvidenceEndpoint:
         except RequestError as error:
             return refusal(error)
         except Exception as error:  # the client gets a masked error, and the log the details
-            return error_response([format_error(GraphQLError("", original_error=error))], JSON, 500)
+            return failure(error, JSON)
 
     async def _store_upload(self, request: Request, viewer: Viewer) -> dict[str, object]:
         now = self._clock()
@@ -143,7 +143,7 @@ class EvidenceEndpoint:
         except RequestError as error:
             return refusal(error)
         except Exception as error:  # as in `upload`
-            return error_response([format_error(GraphQLError("", original_error=error))], JSON, 500)
+            return failure(error, JSON)
 
     async def _serve(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect as SqliteDialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
-from models.db.postgres_pool import SETTINGS, PostgresPool
+from models.db.outages import CommitUnanswered, loses_answer
+from models.db.postgres_pool import SETTINGS, PostgresPool, WaitingPool
 from models.db.read_pool import ReadPool
 from models.db.sqlite_connection import SqliteConnection
 from models.db.sqlite_functions import great_circle_metres, inside_polygon, local_day
@@ -23,7 +24,7 @@ from models.private_files import private_sqlite_file
 
 SQLITE_THREADS = 2
 KEPT_FREE = 3  # connections of each pool of PostgreSQL that heavy operations leave to others, where it has so many
-LOCK_SECONDS = 30.0  # the longest wait for another process's lock on SQLite
+LOCK_SECONDS = 30.0  # the longest wait for another process's lock on SQLite, unless it is given
 COMMIT_SECONDS = 5.0  # how much longer than its caller a commit may take
 
 
@@ -42,11 +43,20 @@ def driver_url(url: str) -> sa.URL:
 class Database:
     """Connections to one database. PostgreSQL gets at most `pool_size`, of which half belong to `read_pool`.
 
-    `deadline` is the longest time in seconds for one statement, or for a wait for a lock; without it nothing bounds a
-    statement. Cancelling a task stops the statement that it waits for, on the server too.
+    `deadline` is the longest time in seconds for one statement of a plan, `statement_timeout` for any other one, and
+    `lock_timeout` for a wait for another transaction's lock; without them nothing bounds those. SQLite has no bound but
+    that of locks. Cancelling a task stops the statement that it waits for, on the server too.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10, deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        deadline: float | None = None,
+        lock_timeout: float | None = None,
+        statement_timeout: float | None = None,
+    ) -> None:
         self.url = driver_url(url)
         self.sqlite = self.url.drivername.startswith("sqlite")
         if self.sqlite and self.url.database:
@@ -54,8 +64,7 @@ class Database:
         half = max(1, pool_size // 2)
         # How many heavy operations may read at once.
         self.heavy_reads = max(1, SQLITE_THREADS - 1 if self.sqlite else half - KEPT_FREE)
-        timeout = {} if deadline is None else {"statement_timeout": str(round(deadline * 1_000))}
-        settings = {"server_settings": SETTINGS | timeout}
+        timeouts = {"lock_timeout": lock_timeout, "statement_timeout": statement_timeout}
         self.engine: AsyncEngine = create_async_engine(
             self.url,
             pool_size=pool_size if self.sqlite else pool_size - half,
@@ -63,24 +72,28 @@ class Database:
             hide_parameters=True,  # they hold personal data, and errors and logs would show them
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
-            **(sqlite_options(self.url) if self.sqlite else {"pool_pre_ping": True, "connect_args": settings}),
+            **(sqlite_options(self.url) if self.sqlite else postgres_options(timeouts)),
         )
-        self.read_pool: ReadPool
-        if self.sqlite:
-            prepare = partial(prepare_sqlite_connection, lock_seconds=min(LOCK_SECONDS, deadline or LOCK_SECONDS))
-            _prepare_sqlite(self.engine, prepare)
-            self.read_pool = SqlitePool(self.url.database or "", SQLITE_THREADS, prepare)
-        else:
-            _, arguments = self.engine.dialect.create_connect_args(self.url)
-            self.read_pool = PostgresPool(dict(arguments) | settings, half)
+        self.read_pool = self._sqlite_pool(lock_timeout) if self.sqlite else self._postgres_pool(half, deadline)
         # In SQLite every transaction sees one moment; in PostgreSQL these options make it so, and forbid writes.
-        options: dict[str, Any] = (
+        reading: dict[str, Any] = (
             {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         )
-        self._reading = self.engine.execution_options(**options)
+        self._reading = self.engine.execution_options(**reading)
         self._writing = self.engine.execution_options(huhang_write=True)
         # SQLite has one writer at a time. Waiting for it here is fair and can be cancelled; in SQLite it is neither.
         self._turn: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.sqlite else nullcontext()
+
+    def _sqlite_pool(self, lock_timeout: float | None) -> ReadPool:
+        seconds = LOCK_SECONDS if lock_timeout is None else lock_timeout
+        prepare = partial(prepare_sqlite_connection, lock_seconds=seconds)
+        _prepare_sqlite(self.engine, prepare)
+        return SqlitePool(self.url.database or "", SQLITE_THREADS, prepare)
+
+    def _postgres_pool(self, size: int, deadline: float | None) -> ReadPool:
+        # A second later than the operation itself is stopped: for what is not told of that.
+        limit = {"statement_timeout": None if deadline is None else deadline + 1}
+        return PostgresPool(driver_options(self.engine) | server_settings(limit), size)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -94,13 +107,19 @@ class Database:
         """A session in one transaction, which is committed at the end and rolled back after an exception.
 
         A commit that has begun is carried through, even if the task is cancelled: the block then ends as usual, and the
-        task's next wait raises. Raises CommitUncertain, a CancelledError, where that takes too long.
+        task's next wait raises. Raises CommitUncertain, a CancelledError, where that takes too long, and
+        CommitUnanswered where the connection was lost meanwhile.
         """
         with cancellation_first():
             async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session:
                 yield session
                 await session.flush()
-                cancelled = await carry_through(session.commit())
+                try:
+                    cancelled = await carry_through(session.commit())
+                except Exception as error:
+                    if loses_answer(error):
+                        raise CommitUnanswered from error
+                    raise
         if cancelled and (task := asyncio.current_task()) is not None:
             task.uncancel()
             task.cancel()
@@ -108,6 +127,23 @@ class Database:
     async def close(self) -> None:
         await self.read_pool.close()
         await self.engine.dispose()
+
+
+def postgres_options(timeouts: dict[str, float | None]) -> dict[str, Any]:
+    """How SQLAlchemy connects to PostgreSQL, with timeouts in seconds by the names of its settings."""
+    return {"poolclass": WaitingPool, "pool_pre_ping": True, "connect_args": server_settings(timeouts)}
+
+
+def server_settings(timeouts: dict[str, float | None]) -> dict[str, Any]:
+    """asyncpg's option for settings of each connection; a timeout that is None is left out."""
+    limits = {name: str(max(1, round(1_000 * s))) for name, s in timeouts.items() if s is not None}
+    return {"server_settings": SETTINGS | limits}
+
+
+def driver_options(engine: AsyncEngine) -> dict[str, Any]:
+    """How asyncpg itself connects to PostgreSQL."""
+    _, options = engine.dialect.create_connect_args(engine.url)
+    return dict(options)
 
 
 @contextmanager

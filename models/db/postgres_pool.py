@@ -1,14 +1,19 @@
 """The pool of read connections to PostgreSQL, used on the event loop. Identical lookups share statements."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
 import structlog
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy.util import queue
 
+from models.db.outages import is_exhausted
 from models.db.read_pool import STATEMENTS_CACHED, Fetch, MultipleStatements, ReadSize, Work
 from models.db.threads import LoopFetch, run_to_end
 
@@ -20,11 +25,14 @@ BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # where a random read costs little more than a sequential one. Portraits need memory to sort and join.
 SETTINGS = {"timezone": "UTC", "jit": "off", "random_page_cost": "1.1", "work_mem": "32MB"}
 SILENT_SECONDS = 60.0  # the longest wait for a database that no longer responds
+LOOK_SECONDS = 1.0  # between two looks at whether there is a connection to wait for
 STOP_SECONDS = 2.0  # the longest wait for the server to stop a statement that is no longer wanted
 
 
 class PostgresPool:
     """At most `size` connections with the given options of asyncpg. A read waits until one is free.
+
+    Where the server, or this process, cannot have another connection, a read waits for one that there is.
 
     When a reader is cancelled, the server stops its statement; one that several share goes on while one of them waits.
     """
@@ -32,6 +40,8 @@ class PostgresPool:
     def __init__(self, options: dict[str, Any], size: int) -> None:
         self._options = {"server_settings": SETTINGS, **options}
         self._free: list[asyncpg.Connection[Any]] = []
+        self._in_use = 0
+        self._returns: deque[asyncio.Future[None]] = deque()  # of reads that wait for a connection in use
         self._slots = asyncio.Semaphore(size)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="postgresql")
         # By text and arguments without the keys.
@@ -164,20 +174,53 @@ class PostgresPool:
             self._release(connection, reusable=succeeded)
 
     async def _acquire(self) -> "asyncpg.Connection[Any]":
-        while self._free:
-            if not (connection := self._free.pop()).is_closed():
-                return connection
-        return await asyncpg.connect(
-            **self._options, statement_cache_size=STATEMENTS_CACHED, command_timeout=SILENT_SECONDS
-        )
+        while True:
+            while self._free:
+                if not (connection := self._free.pop()).is_closed():
+                    self._in_use += 1
+                    return connection
+            self._in_use += 1  # others wait for it while it is being opened
+            try:
+                return await asyncpg.connect(
+                    **self._options, statement_cache_size=STATEMENTS_CACHED, command_timeout=SILENT_SECONDS
+                )
+            except BaseException as error:
+                self._in_use -= 1
+                if not is_exhausted(error) or not (self._in_use or self._free):
+                    self._has_returned()
+                    raise
+            if not self._free:
+                await self._return()
+
+    async def _return(self) -> None:
+        """Wait until a connection is free or closed."""
+        returned = asyncio.get_running_loop().create_future()
+        self._returns.append(returned)
+        try:
+            await returned
+        except asyncio.CancelledError:
+            if not returned.cancelled():
+                self._has_returned()  # to the next one
+            raise
+
+    def _has_returned(self) -> None:
+        """Wake one read that waits for a connection; all of them if none is in use, for then none will return."""
+        while self._returns:
+            returned = self._returns.popleft()
+            if not returned.done():
+                returned.set_result(None)
+                if self._in_use:
+                    return
 
     def _release(self, connection: "asyncpg.Connection[Any] | None", *, reusable: bool) -> None:
         """Make room for the next read: at once if the connection is reusable, otherwise once it is closed."""
         if connection is None:
             self._slots.release()
         elif reusable and not self._closed:
+            self._in_use -= 1
             self._free.append(connection)
             self._slots.release()
+            self._has_returned()
         else:
             # It may be in the middle of a statement; and after `close` nothing would close it later.
             task = asyncio.create_task(self._close_connection(connection))
@@ -192,7 +235,9 @@ class PostgresPool:
         except Exception as error:  # asyncpg has aborted the connection then
             log.debug("a connection was aborted", error=type(error).__name__)
         finally:
+            self._in_use -= 1
             self._slots.release()
+            self._has_returned()
 
     async def close(self) -> None:
         self._closed = True
@@ -201,6 +246,23 @@ class PostgresPool:
         if self._closing:
             await asyncio.wait(self._closing)
         await asyncio.to_thread(self._threads.shutdown)
+
+
+class WaitingPool(AsyncAdaptedQueuePool):
+    """SQLAlchemy's pool, which also waits for a connection that it has where it cannot have another one."""
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        try:
+            return super()._do_get()
+        except Exception as error:
+            if not is_exhausted(error) or not self.checkedout():
+                raise
+            for _ in range(round(self._timeout / LOOK_SECONDS)):
+                with suppress(queue.Empty):
+                    return self._pool.get(True, LOOK_SECONDS)
+                if not self.checkedout():  # what was being opened could not be
+                    break
+            raise
 
 
 async def fetch_portions(

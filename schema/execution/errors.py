@@ -6,8 +6,10 @@ from typing import Any
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
+from models.db.outages import CommitUnanswered, Outage, error_name, outage_of
+from models.failures import FAILURES, origin
 from models.reason import Language, Reason, text_in
-from resolvers.errors import ErrorCode, RequestError
+from resolvers.errors import ErrorCode, RequestError, ThrottledError
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +20,16 @@ CORE_REASONS = {
     ErrorCode.BAD_VARIABLES: "VARIABLES_INVALID",
     ErrorCode.BAD_INPUT: "ARGUMENT_INVALID",
 }
+
+
+UNAVAILABLE_SECONDS, BUSY_SECONDS = 5, 2  # until a client may try again
+NOT_AVAILABLE = Reason("NOT_AVAILABLE", "This cannot be done at the moment. Try again later.")
+NOT_IN_TIME = Reason("NOT_IN_TIME", "Others kept the data busy for too long. Try again later.")
+COMMIT_UNANSWERED = Reason(
+    "COMMIT_UNANSWERED",
+    "The connection was lost during the commit: the change was kept or not. Look before it is sent again; a mutation"
+    " with the same `clientMutationId` is carried out once only.",
+)
 
 
 class InvalidOperation(RequestError):
@@ -40,6 +52,20 @@ def request_errors(error: RequestError) -> list[dict[str, Any]]:
     if error.retry_after is not None:
         formatted["extensions"]["retryAfter"] = error.retry_after
     return [formatted]
+
+
+def unavailable(error: BaseException) -> ThrottledError | None:
+    """What a client gets for a failure of the database, which is logged and counted; None for any other error."""
+    outage = outage_of(error)
+    if outage is None:
+        return None
+    code = ErrorCode(outage.value)
+    FAILURES.note("a request was not served", error, code=code.value)
+    if isinstance(error, CommitUnanswered):
+        return ThrottledError(code, COMMIT_UNANSWERED, UNAVAILABLE_SECONDS)
+    if outage is Outage.BUSY:
+        return ThrottledError(code, NOT_IN_TIME, BUSY_SECONDS)
+    return ThrottledError(code, NOT_AVAILABLE, UNAVAILABLE_SECONDS)
 
 
 def coded_error(code: ErrorCode, message: str) -> dict[str, Any]:
@@ -66,8 +92,8 @@ def translated(errors: list[dict[str, Any]], language: Language) -> list[dict[st
 def format_error(error: GraphQLError, code: ErrorCode | None = None) -> dict[str, Any]:
     """An error as the client gets it, with its code and reason.
 
-    `code` is for errors of graphql-core itself. Any other unexpected error is logged under an incident id, and the
-    client gets that id alone.
+    `code` is for errors of graphql-core itself. A failure of the database has a code of its own (`unavailable`). Any
+    other unexpected error is logged under an incident id, and the client gets that id alone.
     """
     cause = error.original_error
     formatted = dict(error.formatted)
@@ -77,22 +103,15 @@ def format_error(error: GraphQLError, code: ErrorCode | None = None) -> dict[str
         return {**formatted, "extensions": {"code": ErrorCode.BAD_DOCUMENT.value, "reason": "DOCUMENT_SYNTAX"}}
     if code is not None or error.message.startswith("Argument "):
         return {**formatted, "extensions": extensions_of(code or ErrorCode.BAD_INPUT, error.message)}
-    incident = secrets.token_hex(8)
     cause = cause or error
+    if (refused := unavailable(cause)) is not None:
+        return {**formatted, **request_errors(refused)[0]}
+    incident = secrets.token_hex(8)
     # The message may contain a row's values, which may be personal: log the kind of error and where it arose instead.
-    log.error("unexpected error", incident=incident, error=type(cause).__name__, where=origin(cause), path=error.path)
+    state = {} if (name := error_name(cause)) is None else {"state": name}
+    kind = type(cause).__name__
+    log.error("unexpected error", incident=incident, error=kind, **state, where=origin(cause), path=error.path)
     reason = Reason("INTERNAL", "Something went wrong here. The server's log has it as {incident}.", incident=incident)
     masked = coded_error(ErrorCode.INTERNAL, reason)
     masked["extensions"]["incident"] = incident
     return {**formatted, **masked}
-
-
-def origin(error: BaseException) -> list[str]:
-    """The last six calls that led to an error, innermost last, without any values."""
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return frames[-6:]

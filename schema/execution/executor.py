@@ -1,19 +1,20 @@
 """Executes operations: by plan where there is one, else by graphql-core."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from graphql import OperationType
+from graphql import GraphQLError, OperationType
 
 from models import InspectionKind
 from models.db.database import Database
+from models.db.outages import is_outage
 from models.visibility import Role, Viewer, Visibility
 from resolvers.access_log import AccessLog
 from resolvers.disclosures import Disclosure
-from resolvers.errors import TOKEN_NEEDED, ErrorCode
+from resolvers.errors import TOKEN_NEEDED, ErrorCode, ThrottledError
 from resolvers.evidence.signed_urls import Signer
 from resolvers.sql.readers import POSITION_AGE, KnownRows, OperationReader, RequestInfo
 from schema.build import Graph
@@ -22,7 +23,14 @@ from schema.execution.bounds import ANSWER_LIMIT, Bounds, OperationStopped, Run
 from schema.execution.context import Context, WriteAccess
 from schema.execution.cost import COST_QUARTERS, cost_error
 from schema.execution.documents import Documents
-from schema.execution.errors import InvalidOperation, coded_error, format_error, translated
+from schema.execution.errors import (
+    InvalidOperation,
+    coded_error,
+    format_error,
+    request_errors,
+    translated,
+    unavailable,
+)
 from schema.execution.operation import GraphQLResponse, Operation, ParsedOperation, PreparedOperation
 from schema.execution.pace import Pace
 from schema.execution.paced_executor import execute_by_graphql_core
@@ -110,7 +118,8 @@ class Executor:
         """Execute a query or mutation for a viewer. Without one, only introspection is executed.
 
         At the deadline everything that the operation does is stopped, its SQL included, and the response is TIMEOUT; a
-        mutation is rolled back unless its commit has begun. The same happens when the calling task is cancelled.
+        mutation is rolled back unless its commit has begun. The same happens when the calling task is cancelled. Where
+        the database is not available the response is UNAVAILABLE or BUSY, and not started if nothing was executed.
         """
         if viewer is None and not operation.parsed.introspection_only:
             return refused(translated([coded_error(ErrorCode.UNAUTHENTICATED, TOKEN_NEEDED)], operation.language))
@@ -126,6 +135,10 @@ class Executor:
             if context is not None:
                 error["extensions"]["mutationsFinished"] = context.mutations_finished
             response = GraphQLResponse(errors=[error])
+        except Exception as error:
+            if (refusal := unavailable(error)) is None:
+                raise
+            response = not_served(refusal, context)
         finally:
             if info.disclosures and self.access_log is not None:
                 self.access_log.note(info.viewer, info.disclosures, operation.parsed.label)
@@ -143,9 +156,15 @@ class Executor:
                 return GraphQLResponse(written=data)
         result = await execute_by_graphql_core(self.graph, operation, context or self._context(info), run)
         errors = result.errors or []
+        raise_outage(errors, context)
         if result.data is None and not any(error.path for error in errors):
             return refused([format_error(error, ErrorCode.BAD_VARIABLES) for error in errors])
-        return GraphQLResponse(result.data, [format_error(error) for error in errors])
+        formatted = [format_error(error) for error in errors]
+        if context is not None:
+            for error in formatted:
+                if "retryAfter" in error["extensions"]:
+                    error["extensions"]["mutationsFinished"] = context.mutations_finished
+        return GraphQLResponse(result.data, formatted)
 
     async def run(self, operation: Operation, viewer: Viewer | None) -> GraphQLResponse:
         """Prepare and execute. A refused request is a response that was not started."""
@@ -197,6 +216,23 @@ class Executor:
 
     def _context(self, info: RequestInfo) -> Context:
         return Context(self._reader(info), self._write_access, pace=self._pace)
+
+
+def raise_outage(errors: Sequence[GraphQLError], context: Context | None) -> None:
+    """Raises the first failure of the database, unless one of the operation's mutations may have been committed."""
+    if context is None or context.mutations_finished == 0:
+        for error in errors:
+            if error.original_error is not None and is_outage(error.original_error):
+                raise error.original_error
+
+
+def not_served(refusal: ThrottledError, context: Context | None) -> GraphQLResponse:
+    """The response where the database failed. It counts as not started if no mutation was, or may have been, kept."""
+    errors = request_errors(refusal)
+    if context is None:
+        return refused(errors)
+    finished = errors[0]["extensions"]["mutationsFinished"] = context.mutations_finished
+    return GraphQLResponse(errors=errors, started=finished != 0)
 
 
 def refused(errors: list[dict[str, Any]], extensions: dict[str, Any] | None = None) -> GraphQLResponse:

@@ -22,6 +22,7 @@ from strawberry.types.arguments import StrawberryArgument
 
 from models import lifecycle
 from models.db.database import CommitUncertain
+from models.db.outages import CommitUnanswered
 from models.reason import Language
 from resolvers.actions import runner
 from resolvers.actions.batch import BatchAction
@@ -93,11 +94,12 @@ class PerformAction(FieldSource):
             result = self._success(outcome, context.language)
         except ActionError as error:
             result = errors.Failure(error, context.language)
-        except CommitUncertain:
+        except (CommitUncertain, CommitUnanswered):
             context.mutations_finished = None
             raise
         # Nothing is awaited before this: a task that was cancelled during the commit ends at its next wait.
-        context.mutations_finished = (context.mutations_finished or 0) + 1
+        if context.mutations_finished is not None:
+            context.mutations_finished += 1
         await context.renew()
         return result
 

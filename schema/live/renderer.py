@@ -31,7 +31,7 @@ EXECUTE_SECONDS = 15.0
 BOUNDS = Bounds(None, ANSWER_LIMIT)
 
 
-class DatabaseAway(Exception):
+class DatabaseAway(ConnectionError):
     """The database has been away for too long."""
 
 

@@ -14,6 +14,7 @@ from resolvers.disclosures import Disclosure, is_kept
 from resolvers.errors import READ_NEEDED, TOKEN_NEEDED, ErrorCode, RequestError
 from resolvers.sql.readers import OperationReader
 from schema.execution.context import Context
+from schema.execution.errors import coded_error, request_errors, unavailable
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
 from schema.live.renderer import EventRenderer, EventTopic
@@ -35,6 +36,12 @@ DISCLOSED_MAXIMUM = 20_000
 POSITIONS_HIDDEN = Reason("POSITIONS_HIDDEN", "Enterprises may not see positions.")
 STREAM_FAILED = Reason("STREAM_FAILED", "The stream failed. Subscribe again after the last cursor.")
 PORTRAIT_HIDDEN = Reason("PORTRAIT_HIDDEN", "The portrait does not exist, or you may not see it.")
+
+
+def failed_stream(error: Exception) -> list[dict[str, Any]]:
+    """The errors that a subscriber gets at the end of a stream that failed."""
+    refused = unavailable(error)
+    return [coded_error(ErrorCode.INTERNAL, STREAM_FAILED)] if refused is None else request_errors(refused)
 
 
 @runtime_checkable

@@ -15,6 +15,7 @@ from graphql import (
     VariableNode,
 )
 
+from models.db.outages import is_outage
 from models.db.read_pool import Fetch, MultipleStatements, ReadPool, TooMuchRead
 from models.visibility import Visibility
 from resolvers.errors import ErrorCode, RequestError
@@ -156,7 +157,8 @@ class PlanRunner:
     ) -> bytes | None:
         """The operation's `data` as JSON; None where graphql-core must execute it, also after `perform` has run.
 
-        graphql-core executes whatever has an error, since its errors have paths. Raises OperationStopped.
+        graphql-core executes whatever has an error, since its errors have paths. Raises OperationStopped, and what the
+        driver raises where the database is not available.
         """
         try:
             data = await self._run(operation, info, root, perform)
@@ -170,6 +172,8 @@ class PlanRunner:
             raise OperationStopped(ErrorCode.TOO_LARGE) from None
         except Exception as error:
             self.left[type(error).__name__] += 1
+            if is_outage(error):
+                raise  # graphql-core would only ask the same database again
             log.warning("a plan failed", error=type(error).__name__)
             return None
         self.served += 1

@@ -87,7 +87,7 @@ class Sink:
     async def drained(self) -> None:
         await asyncio.sleep(0)
 
-    def fail(self) -> None:
+    def fail(self, error: Exception) -> None:
         self.failed = True
         self.messages.put_nowait({"errors": ["failed"]})
 

@@ -97,7 +97,7 @@ class Sink:
     async def drained(self) -> None:
         await self.room.wait()
 
-    def fail(self) -> None:
+    def fail(self, error: Exception) -> None:
         self.failed = True
 
 

@@ -13,10 +13,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from models.db.outages import is_outage
 from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
-from schema.execution.errors import format_error, request_errors
+from schema.execution.errors import format_error, request_errors, unavailable
 from web.graphql.negotiation import JSON, is_json
 from web.graphql.request import BODY_CUT, JSON_NEEDED, NOT_JSON, body_too_long
 from web.graphql.response import HttpResponse, error_response
@@ -35,6 +34,7 @@ STATUS = {
     ErrorCode.UNSUPPORTED_TYPE: 415,
     ErrorCode.TOO_MANY: 429,
     ErrorCode.BUSY: 503,
+    ErrorCode.UNAVAILABLE: 503,
 }
 
 KEY_MAXIMUM = 2**31 - 1
@@ -136,7 +136,9 @@ def endpoint(handler: Handler) -> Handler:
         except RequestError as error:
             return error_answer(error)
         except Exception as error:  # the client gets a masked error, and the log the details
+            if (refused := unavailable(error)) is not None:
+                return error_answer(refused)
             masked = format_error(GraphQLError("", original_error=error))
-            return error_response([masked], JSON, 503 if is_outage(error) else 500, NO_STORE)
+            return error_response([masked], JSON, 500, NO_STORE)
 
     return respond

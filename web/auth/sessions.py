@@ -5,9 +5,8 @@ import datetime as dt
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 
-import structlog
-
 from models.db.database import Database
+from models.failures import FAILURES
 from models.reason import Reason
 from models.visibility import Role, Scope, Viewer
 from resolvers.accounts.logins import hash_secret
@@ -18,8 +17,6 @@ from web.auth.credentials import Credentials
 from web.auth.provider_tokens import TokenProvider
 from web.auth.tokens import Claims, Tokens
 from web.auth.viewers import Holders, Identified, KnownViewer, Usage, proofs_of, same
-
-log = structlog.get_logger(__name__)
 
 CACHE_SIZE = 1_000
 # A viewer is looked up again after this long, whether or not the poll could.
@@ -235,7 +232,7 @@ class Authenticator:
             try:
                 await self.poll()
             except Exception as error:  # the database is away; it may come back
-                log.warning("credentials cannot be checked", error=type(error).__name__)
+                FAILURES.note("credentials cannot be checked", error)
 
     async def stop(self) -> None:
         # A driver may answer a cancellation with an error of its own, which the loop would take for an outage.
@@ -246,7 +243,7 @@ class Authenticator:
         try:
             await self._usage.write()
         except Exception as error:  # it only tells when a token was used last
-            log.warning("the use of tokens cannot be written", error=type(error).__name__)
+            FAILURES.note("the use of tokens cannot be written", error)
 
 
 def of_register(identified: Identified | None) -> bool:

@@ -33,7 +33,7 @@ INIT_AGAIN = Close(4429, "Too many initialisation requests")
 FAILED = Close(4500, "Internal server error")
 # Codes of RFC 6455.
 ENDING = Close(1012, "")  # the server stops; uvicorn sends this one
-AWAY = Close(1013, "The database does not answer: try again later")
+AWAY = Close(1013, "UNAVAILABLE: the database cannot be used now, try again later")
 # Codes of Huhang.
 TOO_SLOW = Close(4410, "Too slow: more than 256 messages or 1 MiB wait. Resume after the last cursor")
 TOO_MANY = Close(4412, "Too many sockets and streams at once: close others first")

@@ -8,12 +8,12 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from graphql import GraphQLError, OperationType
+from graphql import OperationType
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.reason import Reason
 from resolvers.errors import TOKEN_NEEDED, ErrorCode, RequestError, ThrottledError
-from schema.execution.errors import InvalidOperation, coded_error, format_error, request_errors, translated
+from schema.execution.errors import InvalidOperation, coded_error, request_errors, translated
 from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, Operation, PreparedOperation
 from schema.live.streams import LiveStreams
@@ -27,6 +27,7 @@ from web.graphql.response import (
     conditional,
     content_type,
     error_response,
+    failure,
     operation_refusal,
     other_method,
     refusal,
@@ -110,7 +111,7 @@ class GraphQLEndpoint:
         except RequestError as error:
             return refusal(error, media)
         except Exception as error:  # the last chance to respond as GraphQL, and to keep the error to the log
-            return error_response([format_error(GraphQLError("", original_error=error))], media, 500)
+            return failure(error, media)
         return response if method == "POST" else conditional(response, headers.get(b"if-none-match"))
 
     async def _read(self, scope: Scope, headers: Headers, receive: Receive, body_limit: int) -> Operation:
@@ -174,9 +175,11 @@ def refuse_operation(
     """The response to an operation that cannot be executed.
 
     A client that takes nothing but events gets the errors as one, since a browser's EventSource tells its page nothing
-    of another status. A missing token has one nevertheless, so that clients do not connect again with the same.
+    of another status. A missing token has one nevertheless, so that clients do not connect again with the same, and so
+    has an outage, so that they do connect again later.
     """
-    if media != EVENTS or errors[0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED.value:
+    first = errors[0]["extensions"]
+    if media != EVENTS or first["code"] == ErrorCode.UNAUTHENTICATED.value or "retryAfter" in first:
         return operation_refusal(errors, media, extensions)
     return single_response(GraphQLResponse(errors=errors, started=False, extensions=extensions), EVENTS)
 

@@ -5,11 +5,12 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from graphql import GraphQLError
 from starlette.types import Message, Receive, Scope, Send
 
 from models.reason import Language, Reason
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
-from schema.execution.errors import request_errors, translated
+from schema.execution.errors import format_error, request_errors, translated, unavailable
 from web.compression import MINIMUM, accepted_encoding, compressed, is_text
 from web.graphql.negotiation import GRAPHQL, JSON
 from web.graphql.request import BadBody, language_of, read_headers
@@ -111,9 +112,16 @@ def refusal(error: RequestError, media: str) -> HttpResponse:
     if error.code is ErrorCode.UNAUTHENTICATED:
         return error_response(errors, media, 401, BEARER)
     if isinstance(error, ThrottledError):
-        status = 503 if error.code is ErrorCode.BUSY else 429
+        status = 429 if error.code is ErrorCode.TOO_MANY else 503
         return error_response(errors, media, status, {"retry-after": str(error.retry_after)})
     return error_response(errors, media, error.status if isinstance(error, BadBody) else 400)
+
+
+def failure(error: Exception, media: str) -> HttpResponse:
+    """The response where an unexpected error came up: 503 if the database failed, else 500 with an incident id."""
+    if (refused := unavailable(error)) is not None:
+        return refusal(refused, media)
+    return error_response([format_error(GraphQLError("", original_error=error))], media, 500)
 
 
 def operation_refusal(
@@ -122,10 +130,13 @@ def operation_refusal(
     """A GraphQL request whose operation cannot be executed.
 
     A client of plain JSON takes any status but 200 and 401 for an error of the network. The newer media type has the
-    status tell that nothing was executed.
+    status tell that nothing was executed. An outage is like one of the network for both.
     """
-    if errors[0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED.value:
+    extensions_of_first = errors[0]["extensions"]
+    if extensions_of_first["code"] == ErrorCode.UNAUTHENTICATED.value:
         return error_response(errors, media, 401, BEARER)
+    if (seconds := extensions_of_first.get("retryAfter")) is not None:
+        return error_response(errors, media, 503, {"retry-after": str(seconds)}, extensions)
     if media == JSON:
         return error_response(errors, JSON, 200, extensions=extensions)
     return error_response(errors, media, 400, extensions=extensions)

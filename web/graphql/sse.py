@@ -113,7 +113,11 @@ class StreamSink:
     """
 
     def __init__(
-        self, queue: SendQueue, language: Language, frame: Callable[[bytes, int], bytes], failed: Callable[[], None]
+        self,
+        queue: SendQueue,
+        language: Language,
+        frame: Callable[[bytes, int], bytes],
+        failed: Callable[[Exception], None],
     ) -> None:
         self._queue, self._language, self._frame, self._failed = queue, language, frame, failed
 
@@ -123,8 +127,8 @@ class StreamSink:
     async def drained(self) -> None:
         await self._queue.drained()
 
-    def fail(self) -> None:
-        self._failed()
+    def fail(self, error: Exception) -> None:
+        self._failed(error)
 
 
 class StreamResponse(Response):
@@ -220,10 +224,10 @@ def stream_response(
 
     if media == EVENTS:
         response = StreamResponse(queue, EVENTS, b":\n\n", keep_alive, seconds)
-        sink = StreamSink(queue, language, event_of, queue.end)
+        sink = StreamSink(queue, language, event_of, lambda error: queue.end())
     else:
         response = StreamResponse(queue, BOUNDARY, PART_LINE, lambda: part(b"{}"), seconds)
-        sink = StreamSink(queue, language, payload_part, queue.end)
+        sink = StreamSink(queue, language, payload_part, lambda error: queue.end())
     membership = join(sink)
 
     def on_end() -> None:

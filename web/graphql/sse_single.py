@@ -19,14 +19,14 @@ from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.errors import InvalidOperation, coded_error, format_error, request_errors, translated
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
-from schema.live.streams import STREAM_FAILED, LiveStreams, StreamMembership
+from schema.live.streams import LiveStreams, StreamMembership, failed_stream
 from web.admission import Admission, host_of
 from web.auth.credentials import credentials
 from web.auth.sessions import Session
 from web.graphql.close_codes import OPERATIONS_MAXIMUM, TOO_MANY_OPERATIONS
 from web.graphql.negotiation import EVENTS, JSON, takes_events
 from web.graphql.request import read_headers, read_operation
-from web.graphql.response import error_response, refusal
+from web.graphql.response import error_response, failure, refusal
 from web.graphql.sse import SendQueue, StreamResponse, StreamSink, event
 from web.graphql.trusted_documents import TrustedDocuments
 from web.shares import CountedMembership, Party, Place, cost_of
@@ -112,7 +112,7 @@ class ReservedEndpoint:
         except RequestError as error:
             return refusal(error, JSON)
         except Exception as error:  # the client gets a masked error, and the log the details
-            return error_response([format_error(GraphQLError("", original_error=error))], JSON, 500)
+            return failure(error, JSON)
 
     def _place(self, party: Party, request: Request) -> Place:
         """A place for a stream of this party. Raises ThrottledError."""
@@ -235,9 +235,8 @@ class ReservedEndpoint:
         def frame(payload: bytes, number: int) -> bytes:
             return event("next", prefix + payload + b"}", self._live.cursor_of(number) if number else None)
 
-        def failed() -> None:
-            errors = translated([coded_error(ErrorCode.INTERNAL, STREAM_FAILED)], operation.language)
-            stream.finish(id, {"errors": errors})
+        def failed(error: Exception) -> None:
+            stream.finish(id, {"errors": translated(failed_stream(error), operation.language)})
 
         sink = StreamSink(stream.queue, operation.language, frame, failed)
         try:

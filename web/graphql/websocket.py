@@ -15,13 +15,14 @@ from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
 from models.db.outages import is_outage
+from models.failures import FAILURES, origin
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
-from schema.execution.errors import coded_error, format_error, origin, request_errors, translated
+from schema.execution.errors import coded_error, format_error, request_errors, translated
 from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
 from schema.live.renderer import payload_in
-from schema.live.streams import STREAM_FAILED, LiveStreams
+from schema.live.streams import LiveStreams, failed_stream
 from subscriptions.feed import Message
 from web.admission import Admission, host_of
 from web.auth.credentials import Credentials, bearer, credentials
@@ -73,8 +74,8 @@ class SocketSink:
         if not await self._protocol.room(DRAIN_SECONDS):
             self._socket.close(close_codes.TOO_SLOW)
 
-    def fail(self) -> None:
-        self._socket.write_errors(self._id, [coded_error(ErrorCode.INTERNAL, STREAM_FAILED)])
+    def fail(self, error: Exception) -> None:
+        self._socket.write_errors(self._id, failed_stream(error))
         self._socket.forget(self._id)
 
 
@@ -111,8 +112,12 @@ class Socket:
             self._leave()
 
     def _fail(self, error: BaseException) -> None:
-        log.error("socket failed", error=type(error).__name__, where=origin(error))
-        self.close(close_codes.AWAY if is_outage(error) else close_codes.FAILED)
+        if is_outage(error):
+            FAILURES.note("socket failed", error)
+            self.close(close_codes.AWAY)
+        else:
+            log.error("socket failed", error=type(error).__name__, where=origin(error))
+            self.close(close_codes.FAILED)
 
     def _check_initialised(self) -> None:
         if not self._initialised:

@@ -297,7 +297,8 @@ async def test_a_commit_that_never_ends_is_uncertain(database: Database, monkeyp
 async def test_a_deadline_bounds_each_statement_of_postgresql(database: Database) -> None:
     if database.sqlite:
         pytest.skip("the caller's deadline bounds SQLite")
-    bounded = Database(database.url.set(drivername="postgresql").render_as_string(False), deadline=0.05)
+    url = database.url.set(drivername="postgresql").render_as_string(False)
+    bounded = Database(url, deadline=0.05, statement_timeout=0.05)
     with pytest.raises(sa.exc.DBAPIError, match="statement timeout"):
         async with bounded.read() as connection:
             await connection.execute(sa.text(endless(bounded)))

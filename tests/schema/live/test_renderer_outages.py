@@ -3,11 +3,8 @@
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from models.db.outages import is_outage
-from models.visibility import Role, Visibility
-from resolvers.sql.readers import DriverReader, OperationReader
+from resolvers.sql.readers import DriverReader
 from schema.live import renderer
 from tests.support.live_streams import Scene
 
@@ -17,20 +14,16 @@ UPDATES = "subscription { updates { kind enterprise { id } } }"
 async def test_an_event_is_sent_with_its_data_or_not_at_all(town: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sent without its data, it would be lost: the client's cursor is beyond it."""
     monkeypatch.setattr(renderer, "PAUSE", 0.001)
-    rows, failures = type(town.live.context(Visibility(Role.WALL)).reader).rows, [OSError(), OSError(), OSError()]
+    fetch, failures = DriverReader.fetch, [OSError(), OSError(), OSError()]
 
-    async def failing(self: Any, *given: Any) -> Any:
+    async def failing(self: Any, *given: Any, **named: Any) -> Any:
         if failures:
             raise failures.pop()
-        return await rows(self, *given)
-
-    async def away(self: Any, *given: Any, **named: Any) -> Any:
-        raise OSError
+        return await fetch(self, *given, **named)
 
     sink, _ = await town.join(UPDATES)
     await town.office.visit("PLANNED")
-    monkeypatch.setattr(OperationReader, "rows", failing)
-    monkeypatch.setattr(DriverReader, "fetch", away)
+    monkeypatch.setattr(DriverReader, "fetch", failing)
     town.notify()
     enterprise = {"id": town.office.enterprise}
     assert await sink.next() == {"updates": {"kind": "INSPECTION_PLANNED", "enterprise": enterprise}}
@@ -42,24 +35,13 @@ async def test_subscribers_get_an_error_when_the_outage_lasts_too_long(
 ) -> None:
     monkeypatch.setattr(renderer, "PAUSE", 0.001)
 
-    async def failing(self: Any, *given: Any) -> Any:
+    async def failing(self: Any, *given: Any, **named: Any) -> Any:
         raise OSError
 
     sink, place = await town.join(UPDATES)
     await town.office.visit("PLANNED")
-    monkeypatch.setattr(OperationReader, "rows", failing)
-    monkeypatch.setattr(DriverReader, "fetch", is_outage)
+    monkeypatch.setattr(DriverReader, "fetch", failing)
     town.notify()
     assert "errors" in await sink.messages.get()
     assert sink.failed
     assert place.position is None
-
-
-def test_outages_are_told_from_programming_errors() -> None:
-    assert is_outage(OSError())
-    assert is_outage(TimeoutError())
-    assert is_outage(sa.exc.TimeoutError())
-    assert not is_outage(None)
-    assert not is_outage(ValueError())
-    assert not is_outage(sa.exc.ProgrammingError("SELECT", {}, Exception("no such table")))
-    assert is_outage(sa.exc.OperationalError("SELECT", {}, Exception("database is locked")))

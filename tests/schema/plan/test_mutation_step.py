@@ -220,7 +220,7 @@ async def totals(office: Office) -> tuple[int, int, int]:
     return len(await log_after(office.database)), len(rows["assistance_request"]), office.notifications
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyError, ConnectionError])
+@pytest.mark.parametrize("error", [RuntimeError, KeyError])
 async def test_graphql_core_responds_if_the_plan_fails_after_the_action(
     office: Office, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
@@ -235,6 +235,28 @@ async def test_graphql_core_responds_if_the_plan_fails_after_the_action(
     assert (response.written, response.errors) == (None, [])
     assert response.data is not None
     assert response.data["assistanceRequest"]["assistanceRequest"]["enterprise"] == {"name": "企业0"}
+    assert [now - then for now, then in zip(await totals(office), before, strict=True)] == [1, 1, 1]
+
+
+async def test_a_failure_of_the_database_after_the_action_says_that_the_action_was_carried_out(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """graphql-core does not ask the same database again. A repetition with the same clientMutationId reads the rows."""
+
+    async def fail(*arguments: Any) -> Any:
+        raise ConnectionError
+
+    before = await totals(office)
+    operation = Operation(REQUEST, {"input": {**request_input(office), "clientMutationId": "a"}})
+    with monkeypatch.context() as patch:
+        patch.setattr(MutationStep, "run", fail)
+        response = await office.running.run(operation, DUTY)
+    assert (response.started, response.data) == (True, None)
+    [error] = response.errors
+    expected = {"code": "UNAVAILABLE", "reason": "NOT_AVAILABLE", "retryAfter": 5, "mutationsFinished": 1}
+    assert error["extensions"] == expected
+    assert [now - then for now, then in zip(await totals(office), before, strict=True)] == [1, 1, 1]
+    assert (await office.running.run(operation, DUTY)).errors == []
     assert [now - then for now, then in zip(await totals(office), before, strict=True)] == [1, 1, 1]
 
 

@@ -13,6 +13,7 @@ const TEXTS: Record<string, () => string> = {
   NOT_FOUND: m.error_not_found,
   TOO_MANY: m.error_too_many,
   BUSY: m.error_too_many,
+  UNAVAILABLE: m.error_silent,
   NAME_TAKEN: m.error_name_taken,
 };
 

@@ -16,6 +16,8 @@ const GIVE_UP = 4_000;
 const LONGEST_WAIT = 10_000;
 /** The token is no longer good: expired or revoked. */
 const REJECTED = new Set([4401, 4403, 4411]);
+/** Refusals that pass by themselves. */
+const PASSING = new Set(['BUSY', 'TOO_MANY', 'UNAVAILABLE']);
 
 export type Stream<T> = {
   next: (data: T) => void;
@@ -116,7 +118,7 @@ export class LiveClient {
           error: (error) => {
             const failure = Array.isArray(error) ? (error[0] as { message: string; extensions?: { code?: string } }) : null;
             const code = failure?.extensions?.code;
-            if (failure && code && code !== 'BUSY' && code !== 'TOO_MANY') stream.refused(new GraphError(code, failure.message));
+            if (failure && code && !PASSING.has(code)) stream.refused(new GraphError(code, failure.message));
             else again();
           },
           complete: again,

@@ -5,7 +5,7 @@ import { readScreenToken, storeScreenToken, type ScreenToken } from '../../share
 
 const RETRY = 5_000;
 /** Codes of the server that mean: ask again. */
-const AGAIN = new Set(['AUTHORIZATION_PENDING', 'SLOW_DOWN', 'TOO_MANY', 'BUSY', 'SILENT']);
+const AGAIN = new Set(['AUTHORIZATION_PENDING', 'SLOW_DOWN', 'TOO_MANY', 'BUSY', 'UNAVAILABLE', 'SILENT']);
 
 export class PairingRequest {
   code = $state('');
@@ -64,7 +64,7 @@ export class PairingRequest {
     } catch (error) {
       const code = error instanceof AuthError ? error.code : '';
       if (code === 'SLOW_DOWN') this.#interval += 5_000;
-      if (code === 'TOO_MANY' || code === 'BUSY') await wait(retryAfter(error));
+      if (code === 'TOO_MANY' || code === 'BUSY' || code === 'UNAVAILABLE') await wait(retryAfter(error));
       if (AGAIN.has(code)) return;
       this.refused = code === 'ACCESS_DENIED';
       this.#reset();
