@@ -48,7 +48,8 @@ class Login(Row, table=True):
     """A person signed in with one browser. The browser's cookie holds the secret, the row only its SHA-256.
 
     It is valid until `expires_at`, while it is used (`last_seen_at`, written at most once a minute), and while its
-    account is not disabled. Signing out deletes the row.
+    account is not disabled. Signing out deletes the row. `id_token` is what the identity provider said of the person,
+    encrypted; it tells the provider whose sign-in ends.
     """
 
     account_id: int = Field(foreign_key="account.id", index=True)
@@ -58,6 +59,7 @@ class Login(Row, table=True):
     expires_at: dt.datetime = Field(sa_type=UtcTime, index=True)
     address: str | None = None
     agent: str | None = None
+    id_token: str | None = Field(default=None, sa_column_kwargs=PERSONAL)
 
 
 class AccountEventKind(enum.Enum):

@@ -95,13 +95,13 @@ class ServiceEndpoints:
     async def viewers(self, request: Request) -> Response:
         """In demo mode a token for each role, which GraphiQL offers, for the server's own pages on this machine.
 
-        `notice` is a text for people, in Chinese and English, where the demo is open to other machines; otherwise null.
+        `notice` tells people in Chinese and English that this is a demo; outside demo mode it is null.
         """
         state = self._state
         offered: list[dict[str, str]] = []
         if state.settings.demo and demo.asked_from_this_machine(request.scope):
             offered = await demo_viewers(state.tokens, state.database, self._clock())
-        notice = demo.NOTICE if state.settings.demo and demo.is_exposed(request.scope) else None
+        notice = demo.notice(request.scope) if state.settings.demo else None
         return JSONResponse({"viewers": offered, "notice": notice}, headers={"cache-control": "no-store"})
 
 

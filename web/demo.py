@@ -1,4 +1,4 @@
-"""Who gets the tokens that demo mode gives away, and what people are told where others can reach the demo."""
+"""Who gets the tokens that demo mode gives away, and what people are told of it on each page."""
 
 from starlette.types import Scope
 
@@ -6,11 +6,22 @@ from web.origins import host_of, is_loopback, own_origins
 
 # A proxy adds one of these. Behind it every client looks like one on this machine.
 FORWARDED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
-NOTICE = {
+Notice = dict[str, str]  # a text in Chinese and English
+LOCAL: Notice = {
+    "zh": "演示模式：数据均为虚构；本机上任何人无需登录即可获得各角色的令牌。请勿存放真实数据。",
+    "en": "Demo mode: all data are invented, and anybody on this machine gets a token of each role without signing in."
+    " Keep no real data here.",
+}
+EXPOSED: Notice = {
     "zh": "演示模式，其他机器也能访问：无需登录即可查看数据。请勿存放真实数据。",
     "en": "Demo mode, and other machines can reach it: everybody can read its data without signing in."
     " Keep no real data here.",
 }
+
+
+def notice(scope: Scope) -> Notice:
+    """What a demo tells the people who look at its pages."""
+    return EXPOSED if is_exposed(scope) else LOCAL
 
 
 def asked_from_this_machine(scope: Scope) -> bool:

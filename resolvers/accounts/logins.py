@@ -30,6 +30,13 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedLogin:
+    """A login that is no more. `id_token` is the encrypted one, if an identity provider signed the person in."""
+
+    id_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CurrentLogin:
     """A valid login with its account, as they are now."""
 
@@ -58,8 +65,10 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-async def start_login(session: AsyncSession, account_id: int, client: Client, now: dt.datetime) -> str:
-    """Sign a browser in; returns the secret for its cookie."""
+async def start_login(
+    session: AsyncSession, account_id: int, client: Client, now: dt.datetime, *, id_token: str | None = None
+) -> str:
+    """Sign a browser in; returns the secret for its cookie. `id_token` is encrypted."""
     secret = secrets.token_urlsafe(32)
     session.add(
         Login(
@@ -70,6 +79,7 @@ async def start_login(session: AsyncSession, account_id: int, client: Client, no
             expires_at=now + ABSOLUTE,
             address=client.address,
             agent=None if client.agent is None else client.agent[:AGENT_MAXIMUM],
+            id_token=id_token,
         )
     )
     await session.flush()
@@ -142,15 +152,16 @@ async def list_logins(database: Database, account_id: int, now: dt.datetime) -> 
 
 async def end_login(
     database: Database, account_id: int, login_id: int, actor: Actor, now: dt.datetime, kind: AccountEventKind
-) -> bool:
-    """End one login of an account. False if the account has no such login."""
+) -> EndedLogin | None:
+    """End one login of an account. None if the account has no such login."""
     login = table_of(Login)
     ended = sa.delete(login).where(login.c.id == login_id, login.c.account_id == account_id)
     async with database.write() as session:
-        existed = (await session.execute(ended.returning(login.c.id))).first() is not None
-        if existed:
-            record(session, kind, account_id, actor, now)
-    return existed
+        row = (await session.execute(ended.returning(login.c.id_token))).first()
+        if row is None:
+            return None
+        record(session, kind, account_id, actor, now)
+    return EndedLogin(row.id_token)
 
 
 async def end_all_logins(session: AsyncSession, account_id: int, *, but: int | None = None) -> None:

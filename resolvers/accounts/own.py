@@ -23,7 +23,8 @@ WRONG_CODE = Reason("TOTP_CODE", "The code is wrong, or was used already.")
 class SignIn:
     """A person who has proved who they are. `step` is the time step of their TOTP code.
 
-    `renewed` has columns of the account that are written anew: a better hash, a secret under a newer key.
+    `renewed` has columns of the account that are written anew: a better hash, a secret under a newer key. `id_token` is
+    the identity provider's, encrypted.
     """
 
     account_id: int
@@ -32,6 +33,7 @@ class SignIn:
     attempt: Attempt | None = None
     step: int | None = None
     renewed: Mapping[str, str] = field(default_factory=dict)
+    id_token: str | None = None
 
 
 async def complete_sign_in(database: Database, sign_in: SignIn, now: dt.datetime) -> str:
@@ -54,7 +56,7 @@ async def complete_sign_in(database: Database, sign_in: SignIn, now: dt.datetime
         actor = account_actor(sign_in.account_id, sign_in.client.address)
         record(session, AccountEventKind.SIGNED_IN, sign_in.account_id, actor, now, sign_in.detail)
         await purge(session, now)
-        return await start_login(session, sign_in.account_id, sign_in.client, now)
+        return await start_login(session, sign_in.account_id, sign_in.client, now, id_token=sign_in.id_token)
 
 
 async def fail_sign_in(

@@ -35,14 +35,16 @@ class ProvidedPerson:
     role: AccountRole
 
 
-async def sign_in_provided(database: Database, person: ProvidedPerson, client: Client, now: dt.datetime) -> str:
+async def sign_in_provided(
+    database: Database, person: ProvidedPerson, client: Client, now: dt.datetime, *, id_token: str
+) -> str:
     """Start a login of the person's account, which is made at the first sign-in and follows the provider's role.
 
-    Returns the secret for the cookie. Raises RequestError: NOT_FOUND when the register has no such inspector or
-    enterprise, BAD_CREDENTIALS when the account is disabled.
+    Returns the secret for the cookie. `id_token` is encrypted. Raises RequestError: NOT_FOUND when the register has no
+    such inspector or enterprise, BAD_CREDENTIALS when the account is disabled.
     """
     account = await provided_account(database, person, client.address, now)
-    return await complete_sign_in(database, SignIn(account.id, client, PROVIDER), now)
+    return await complete_sign_in(database, SignIn(account.id, client, PROVIDER, id_token=id_token), now)
 
 
 async def provided_account(

@@ -94,6 +94,7 @@ class FakeAuth:
     viewer: Json | None = None
     oidc: dict[str, str] | None = None
     setup: bool = False
+    notice: dict[str, str] | None = None
     # The server's clock minus the browser's.
     clock_difference: dt.timedelta = dt.timedelta()
     silent: bool = False
@@ -103,7 +104,13 @@ class FakeAuth:
 
     def session(self) -> dict[str, Any]:
         now = dt.datetime.now(dt.UTC) + self.clock_difference
-        return {"viewer": self.viewer, "serverTime": now.isoformat(), "oidc": self.oidc, "setup": self.setup}
+        return {
+            "viewer": self.viewer,
+            "serverTime": now.isoformat(),
+            "oidc": self.oidc,
+            "setup": self.setup,
+            "notice": self.notice,
+        }
 
     async def install(self, context: BrowserContext) -> None:
         await context.route("**/auth/**", self._answer)

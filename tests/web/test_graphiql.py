@@ -86,6 +86,7 @@ async def test_the_headline_file_is_the_first_example(graphiql: Graphiql) -> Non
     enterprises = answer["data"]["zone"]["enterprises"]["nodes"]
     assert enterprises
     assert any(e["hazards"]["nodes"] for e in enterprises)
+    await expect(graphiql.page.get_by_role("note")).to_contain_text("Demo mode: all data are invented")
     # The first viewer is the commander, who sees everything.
     assert all(e["legalRepresentative"]["name"] for e in enterprises)
     result = graphiql.page.locator(".graphiql-response .view-lines")

@@ -334,7 +334,7 @@ def test_only_own_pages_on_this_machine_get_tokens(headers: Headers, more: dict[
     assert demo.asked_from_this_machine(scope(*headers, **{**HERE, "host": "localhost:8000", **more})) is expected
 
 
-async def test_others_get_no_tokens_and_a_notice(client: httpx.AsyncClient) -> None:
+async def test_others_get_no_tokens(client: httpx.AsyncClient) -> None:
     assert (await client.get("/graphiql/viewers.json")).json()["viewers"][0]["label"] == "Commander"
     outside = (await client.get("/graphiql/viewers.json", headers={"host": "192.168.1.5:8000"})).json()
     assert outside["viewers"] == []
@@ -344,7 +344,13 @@ def test_a_demo_is_exposed_where_either_end_is_not_this_machine() -> None:
     assert not demo.is_exposed(scope(**HERE))
     assert demo.is_exposed(scope(**{**HERE, "server": ("192.168.1.5", 8000)}))
     assert demo.is_exposed(scope(**{**HERE, "client": ("192.168.1.7", 50_000)}))
-    assert set(demo.NOTICE) == {"zh", "en"}
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1", "192.168.1.5"])
+def test_a_demo_says_who_gets_its_data(server: str) -> None:
+    notice = demo.notice(scope(**{**HERE, "server": (server, 8000)}))
+    assert notice is (demo.LOCAL if server == "127.0.0.1" else demo.EXPOSED)
+    assert set(notice) == {"zh", "en"}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "::ffff:127.0.0.1", "localhost", "a.localhost"])

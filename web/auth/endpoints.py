@@ -31,26 +31,27 @@ class PeopleEndpoints:
         clock: Callable[[], dt.datetime],
     ) -> None:
         self._passwords = Passwords()
+        self._closing = [self._close_passwords]
         self.sign_in = PasswordSignIn(database, self._passwords, Cipher(secrets.keys(Purpose.ACCOUNTS)), clock)
         cookies = Cookies(insecure=settings.insecure_cookies or settings.demo)
-        label = None if settings.oidc_issuer is None else settings.oidc_label
+        oidc = None
+        if settings.oidc_issuer is not None:
+            oidc = self._provided(settings, settings.oidc_issuer, secrets, database, cookies, clock)
         own = OwnAccountEndpoints(
             database,
             self.sign_in,
             cookies,
             admission,
             clock,
-            setup=not settings.demo,
-            oidc_label=label,
+            demo=settings.demo,
+            oidc_label=None if oidc is None else settings.oidc_label,
+            provider_sign_out=None if oidc is None else oidc.sign_out_url,
             totp_roles=settings.totp_roles,
         )
         managed = AccountEndpoints(database, self.sign_in, admission, clock)
-        self.routes: list[Route] = [*own.routes, *managed.routes]
-        self._closing = [self._close_passwords]
-        if settings.oidc_issuer is not None:
-            self._add_provider(settings, settings.oidc_issuer, secrets, database, cookies, clock)
+        self.routes: list[Route] = [*own.routes, *managed.routes, *(() if oidc is None else oidc.routes)]
 
-    def _add_provider(
+    def _provided(
         self,
         settings: Settings,
         issuer: str,
@@ -58,10 +59,11 @@ class PeopleEndpoints:
         database: Database,
         cookies: Cookies,
         clock: Callable[[], dt.datetime],
-    ) -> None:
+    ) -> OidcEndpoints:
         client_secret = None if settings.oidc_client_secret is None else settings.oidc_client_secret.get_secret_value()
         provider = Provider(issuer, settings.oidc_client_id or "", client_secret, settings.oidc_scope, clock)
-        endpoints = OidcEndpoints(
+        self._closing.append(provider.close)
+        return OidcEndpoints(
             provider,
             database,
             Cipher(secrets.keys(Purpose.OIDC_FLOWS)),
@@ -70,8 +72,6 @@ class PeopleEndpoints:
             mapping=settings.claim_mapping,
             public_url=settings.public_url,
         )
-        self.routes += endpoints.routes
-        self._closing.append(provider.close)
 
     async def _close_passwords(self) -> None:
         self._passwords.close()

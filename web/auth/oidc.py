@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from authlib.common.errors import AuthlibBaseError
+from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.client import OAuth2Client
 from authlib.oauth2.rfc6749.parameters import parse_authorization_code_response, prepare_token_request
@@ -49,6 +50,14 @@ class Flow:
     next: str
 
 
+@dataclass(frozen=True, slots=True)
+class IdToken:
+    """What the provider says of a person: the signed token, and its claims."""
+
+    text: str
+    claims: dict[str, Any]
+
+
 class Provider:
     """One OpenID provider. Keeps what it says of itself, and its keys."""
 
@@ -81,8 +90,8 @@ class Provider:
         )
         return str(url)
 
-    async def claims(self, flow: Flow, redirect_uri: str, response_url: str) -> dict[str, Any]:
-        """The claims of the ID token for the code in the URL that the provider sent the browser to.
+    async def id_token(self, flow: Flow, redirect_uri: str, response_url: str) -> IdToken:
+        """The ID token for the code in the URL that the provider sent the browser to.
 
         Raises ProviderError unless token, code and state are this provider's, for this client and this flow.
         """
@@ -110,7 +119,22 @@ class Provider:
             claims.validate(int(self._clock().timestamp()), LEEWAY)
         except (JoseError, AuthlibBaseError, ValueError, TypeError, KeyError) as error:
             raise ProviderError(f"the ID token is not valid: {type(error).__name__}") from None
-        return dict(claims)
+        return IdToken(id_token, dict(claims))
+
+    async def end_session_url(self, id_token: str, return_uri: str) -> str | None:
+        """Where the browser signs out at the provider (OpenID Connect RP-Initiated Logout 1.0), and comes back from.
+
+        None where the provider offers no such address. Raises ProviderError.
+        """
+        endpoint = (await self._described()).get("end_session_endpoint")
+        if not is_safe_url(endpoint):
+            return None
+        parameters = {
+            "id_token_hint": id_token,
+            "client_id": self._client_id,
+            "post_logout_redirect_uri": return_uri,
+        }
+        return str(add_params_to_uri(endpoint, list(parameters.items())))
 
     async def _exchange(self, code: str, flow: Flow, redirect_uri: str) -> dict[str, Any]:
         described = await self._described()

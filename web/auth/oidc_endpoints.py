@@ -1,5 +1,6 @@
 """Signing in at an identity provider: to the provider, back with a code, and on to the page that was wanted."""
 
+import asyncio
 import datetime as dt
 import secrets
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from web.auth.own_account import client_of
 log = structlog.get_logger(__name__)
 
 START, CALLBACK = "/auth/oidc/start", "/auth/oidc/callback"
+SIGNED_OUT = "/signin/"  # where the browser comes back from signing out at the provider
+PATIENCE = 3  # seconds for what the provider says of itself: a person who signs out waits for it
 # Codes that the sign-in page explains.
 DENIED, EXPIRED, SILENT, FAILED = "OIDC_DENIED", "OIDC_EXPIRED", "OIDC_SILENT", "OIDC_FAILED"
 NO_ROLE, DISABLED = "NO_ROLE", "DISABLED"
@@ -59,8 +62,8 @@ class OidcEndpoints:
     def routes(self) -> list[Route]:
         return [Route(START, self.start, methods=["GET"]), Route(CALLBACK, self.callback, methods=["GET"])]
 
-    def _redirect_uri(self, request: Request) -> str:
-        return (self._public_url or f"{request.url.scheme}://{request.url.netloc}") + CALLBACK
+    def _own_url(self, request: Request, path: str) -> str:
+        return (self._public_url or f"{request.url.scheme}://{request.url.netloc}") + path
 
     @endpoint
     async def start(self, request: Request) -> Response:
@@ -68,7 +71,7 @@ class OidcEndpoints:
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         flow = Flow(state, nonce, verifier, local_path(request.query_params.get("next")))
         try:
-            url = await self._provider.authorization_url(flow, self._redirect_uri(request))
+            url = await self._provider.authorization_url(flow, self._own_url(request, CALLBACK))
         except ProviderError as error:
             return redirect_to_sign_in(failure_of(error))
         response = RedirectResponse(url, 302, NO_STORE)
@@ -107,14 +110,32 @@ class OidcEndpoints:
         if request.query_params.get("iss", self._provider.issuer) != self._provider.issuer:
             raise SignInFailed(FAILED)
         try:
-            claims = await self._provider.claims(flow, self._redirect_uri(request), str(request.url))
+            token = await self._provider.id_token(flow, self._own_url(request, CALLBACK), str(request.url))
         except ProviderError as error:
             raise SignInFailed(failure_of(error)) from None
+        now, person = self._clock(), self._person(token.claims)
+        kept = self._cipher.encrypt(token.text, now)
         try:
-            return await sign_in_provided(self._database, self._person(claims), client_of(request), self._clock())
+            return await sign_in_provided(self._database, person, client_of(request), now, id_token=kept)
         except RequestError as error:
             log.warning("identity provider's account refused", code=error.code.value)
             raise SignInFailed(DISABLED if error.code is ErrorCode.BAD_CREDENTIALS else NO_ROLE) from None
+
+    async def sign_out_url(self, request: Request, kept: str | None) -> str | None:
+        """Where the browser ends the sign-in at the provider as well. `kept` is the ended login's ID token.
+
+        None for a login that was not made there, and where the provider offers no such address or does not answer: the
+        person is signed out here all the same.
+        """
+        id_token = None if kept is None else self._cipher.decrypt(kept, self._clock())
+        if id_token is None:
+            return None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._provider.end_session_url(id_token, self._own_url(request, SIGNED_OUT))
+        except (ProviderError, TimeoutError) as error:
+            log.warning("nobody is signed out at the identity provider", reason=str(error) or type(error).__name__)
+            return None
 
     def _person(self, claims: dict[str, Any]) -> ProvidedPerson:
         person = self._mapping.person(self._provider.issuer, claims)

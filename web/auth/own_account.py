@@ -1,7 +1,7 @@
 """Endpoints for people with an account of their own: signing in and out, browsers, the password, TOTP, the setup."""
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from starlette.requests import Request
@@ -21,8 +21,11 @@ from web.auth.cookies import Cookies
 from web.auth.credentials import session_cookie
 from web.auth.json_api import Body, Text, answer, endpoint, no_content, read_body
 from web.auth.sign_in import PasswordSignIn
+from web.demo import notice
 
 AGENT_MAXIMUM = 200
+
+ProviderSignOut = Callable[[Request, str | None], Awaitable[str | None]]
 
 
 class SignInBody(Body):
@@ -52,9 +55,9 @@ class SetupBody(Body):
 
 
 class OwnAccountEndpoints:
-    """`setup` says whether a first account may be made; `oidc_label` names the identity provider, if there is one.
-
-    `totp_roles` are the roles whose people need TOTP besides a password.
+    """`oidc_label` names the identity provider, if there is one, and `provider_sign_out` gives the address where the
+    browser signs out there, from the ID token of the login that ended. `totp_roles` are the roles whose people need
+    TOTP besides a password.
     """
 
     def __init__(
@@ -65,12 +68,14 @@ class OwnAccountEndpoints:
         admission: Admission,
         clock: Callable[[], dt.datetime],
         *,
-        setup: bool,
+        demo: bool,
         oidc_label: str | None,
+        provider_sign_out: ProviderSignOut | None,
         totp_roles: Collection[Role],
     ) -> None:
         self._database, self._sign_in, self._cookies, self._clock = database, sign_in, cookies, clock
-        self._admission, self._setup, self._oidc_label, self._totp_roles = admission, setup, oidc_label, totp_roles
+        self._admission, self._demo, self._setup, self._totp_roles = admission, demo, not demo, totp_roles
+        self._oidc_label, self._provider_sign_out = oidc_label, provider_sign_out
 
     @property
     def routes(self) -> list[Route]:
@@ -118,7 +123,7 @@ class OwnAccountEndpoints:
             raise RequestError(ErrorCode.UNAUTHENTICATED, SIGN_IN_FIRST)
         return login
 
-    async def _session(self, login: CurrentLogin | None) -> dict[str, Any]:
+    async def _session(self, request: Request, login: CurrentLogin | None) -> dict[str, Any]:
         if self._setup and (login is not None or await any_account(self._database)):
             self._setup = False  # for good: accounts are never deleted
         return {
@@ -126,18 +131,19 @@ class OwnAccountEndpoints:
             "serverTime": self._clock().isoformat(),
             "oidc": None if self._oidc_label is None else {"label": self._oidc_label},
             "setup": self._setup,
+            "notice": notice(request.scope) if self._demo else None,
         }
 
     async def _signed_in(self, request: Request, secret: str) -> Response:
         """The session of a new login, with its cookie."""
         login = await self._find(secret)
-        response = answer(await self._session(login))
+        response = answer(await self._session(request, login))
         self._cookies.sign_in(request, response, secret)
         return response
 
     @endpoint
     async def session(self, request: Request) -> Response:
-        return answer(await self._session(await self._login(request)))
+        return answer(await self._session(request, await self._login(request)))
 
     # -- signing in and out --
 
@@ -160,12 +166,15 @@ class OwnAccountEndpoints:
 
     @endpoint
     async def sign_out(self, request: Request) -> Response:
-        login = await self._login(request)
+        """204, or 200 with the address where the browser signs out at the identity provider too."""
+        login, ended, url = await self._login(request), None, None
         if login is not None:
             actor = account_actor(login.account_id, client_of(request).address)
             kind = AccountEventKind.SIGNED_OUT
-            await end_login(self._database, login.account_id, login.id, actor, self._clock(), kind)
-        response = no_content()
+            ended = await end_login(self._database, login.account_id, login.id, actor, self._clock(), kind)
+        if ended is not None and self._provider_sign_out is not None:
+            url = await self._provider_sign_out(request, ended.id_token)
+        response = no_content() if url is None else answer({"next": url})
         self._cookies.sign_out(response)
         return response
 
@@ -195,7 +204,7 @@ class OwnAccountEndpoints:
         current, now = await self._required(request), self._clock()
         actor = account_actor(current.account_id, client_of(request).address)
         login_id, kind = key_of(request), AccountEventKind.LOGIN_ENDED
-        if not await end_login(self._database, current.account_id, login_id, actor, now, kind):
+        if await end_login(self._database, current.account_id, login_id, actor, now, kind) is None:
             raise RequestError(ErrorCode.NOT_FOUND, Reason("LOGIN_UNKNOWN", "You have no such sign-in."))
         return no_content()
 

@@ -59,7 +59,7 @@ def warn_of_exposure(bound: socket.socket) -> None:
     """Say loudly that other machines can reach a demo."""
     address = bound.getsockname()[0]
     if not is_loopback(address):
-        for text in demo.NOTICE.values():
+        for text in demo.EXPOSED.values():
             console.print(f"WARNING: {text}", style="bold red", soft_wrap=True, highlight=False)
         console.print(f"It listens on {address}. Only this machine: --host 127.0.0.1", soft_wrap=True, highlight=False)
 

@@ -1,6 +1,7 @@
 """Signing in at an identity provider: a real one end to end, and one that lies."""
 
 import datetime as dt
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from unittest.mock import patch
@@ -10,9 +11,10 @@ import httpx
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
+from joserfc import jws
 from joserfc.jwk import RSAKey
 
-from models import Account, Inspector, Role
+from models import Account, Inspector, Login, Role
 from models.db.database import Database
 from models.db.tables import table_of
 from tests.conftest import Databases
@@ -103,9 +105,31 @@ async def test_a_person_signs_in_at_a_real_provider(at_real: Bureau, issuer: str
     assert (signed_in["password"], signed_in["totp"]) == (False, False)
     [account] = await accounts(at_real.database)
     assert (account.oidc_issuer, account.oidc_subject, account.password_hash) == (issuer, "0815", None)
-    await at_real.browser.post("/auth/sign-out")
     assert await answer(at_real, {"sub": "0815"}) == "/wall/"
     assert len(await accounts(at_real.database)) == 1
+
+
+async def test_signing_out_ends_the_sign_in_at_the_provider_too(at_real: Bureau, issuer: str) -> None:
+    assert await answer(at_real, {"sub": "0815"}) == "/wall/"
+    async with at_real.database.read() as connection:
+        kept = (await connection.execute(sa.select(table_of(Login).c.id_token))).scalar_one()
+    url = urlsplit((await at_real.browser.post("/auth/sign-out")).json()["next"])
+    assert await viewer(at_real) is None
+    assert f"{url.scheme}://{url.netloc}{url.path}" == f"{issuer}/oauth2/end_session"
+    sent = dict(parse_qsl(url.query))
+    assert (sent["client_id"], sent["post_logout_redirect_uri"]) == (CLIENT_ID, f"{ORIGIN}/signin/")
+    hint = jws.extract_compact(sent["id_token_hint"].encode())
+    assert hint.payload
+    assert json.loads(hint.payload)["sub"] == "0815"
+    # The database keeps the person's token encrypted.
+    assert sent["id_token_hint"] not in kept
+    async with httpx.AsyncClient() as client:
+        assert f"{ORIGIN}/signin/" in (await client.get(url.geturl())).text
+    # Without a sign-in, or after one with a password, nobody is sent there.
+    assert (await at_real.browser.post("/auth/sign-out")).status_code == 204
+    await at_real.add("li.na")
+    await at_real.sign_in("li.na")
+    assert (await at_real.browser.post("/auth/sign-out")).status_code == 204
 
 
 async def test_an_inspector_needs_a_badge_of_the_register(at_real: Bureau) -> None:
@@ -262,6 +286,34 @@ async def test_a_response_is_accepted_once(lying: Lying) -> None:
     assert await come_back(lying.bureau, parameters) == "/"
     await lying.bureau.browser.post("/auth/sign-out")
     assert await come_back(lying.bureau, parameters) == "/signin/?error=OIDC_EXPIRED"
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [None, 7, "http://elsewhere.example/end", "javascript:alert(1)"],
+    ids=["none", "number", "plain", "script"],
+)
+async def test_a_provider_without_a_safe_address_to_sign_out_at_is_left_alone(lying: Lying, endpoint: object) -> None:
+    lying.provider.metadata["end_session_endpoint"] = endpoint
+    assert await lying.sign_in() == "/"
+    assert (await lying.bureau.browser.post("/auth/sign-out")).status_code == 204
+    assert await viewer(lying.bureau) is None
+
+
+async def test_an_address_to_sign_out_at_keeps_its_own_query(lying: Lying) -> None:
+    lying.provider.metadata["end_session_endpoint"] = "https://provider.test/end?tenant=1"
+    assert await lying.sign_in() == "/"
+    url = (await lying.bureau.browser.post("/auth/sign-out")).json()["next"]
+    assert url.startswith("https://provider.test/end?tenant=1&id_token_hint=")
+
+
+async def test_signing_out_works_while_the_provider_does_not_answer(lying: Lying) -> None:
+    lying.provider.metadata["end_session_endpoint"] = "https://provider.test/end"
+    assert await lying.sign_in() == "/"
+    lying.bureau.clock.pass_time(hours=1.5)  # what the provider said of itself is too old by then
+    lying.provider.failing["openid-configuration"] = 503
+    assert (await lying.bureau.browser.post("/auth/sign-out")).status_code == 204
+    assert await viewer(lying.bureau) is None
 
 
 async def test_a_person_has_ten_minutes_at_the_provider(lying: Lying) -> None:

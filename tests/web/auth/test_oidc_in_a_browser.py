@@ -48,7 +48,7 @@ async def test_a_browser_is_signed_in_by_the_provider(databases: Databases, migr
         }
         with serving_without_demo(scratch / f"oidc-{url.rsplit('/', 1)[-1][:20]}.log", url, **settings) as server:
             async with open_browser() as browser:
-                context = await browser.new_context()
+                context = await browser.new_context(locale="en-GB")
                 await context.route("**/*", only_this_machine)
                 page = await context.new_page()
                 page.set_default_timeout(PATIENCE)
@@ -69,3 +69,10 @@ async def test_a_browser_is_signed_in_by_the_provider(databases: Databases, migr
                 assert answer == {"data": {"viewer": {"role": "COMMANDER", "name": "张伟"}}}
                 [cookie] = await context.cookies()
                 assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("huhang", True, "Lax")
+                # Signing out leads to the provider, and from there back to the sign-in.
+                await page.goto(server.address)
+                await page.get_by_role("button", name="Sign out").click()
+                await page.get_by_role("button", name="End session").click()
+                await page.wait_for_url(f"{server.address}/signin/")
+                await page.get_by_role("heading", name="Sign in", exact=True).wait_for()
+                assert (await (await context.request.get(f"{server.address}/auth/session")).json())["viewer"] is None

@@ -53,6 +53,7 @@ async def test_a_person_signs_in_and_out(bureau: Bureau) -> None:
         "serverTime": bureau.clock().isoformat(),
         "oidc": None,
         "setup": False,
+        "notice": None,
     }
     assert await viewer_of(bureau.browser) == response.json()["viewer"]
     assert (await bureau.browser.post("/auth/sign-out")).status_code == 204

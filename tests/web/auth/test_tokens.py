@@ -21,6 +21,7 @@ from tests.support.actors import change
 from tests.support.owner_subset import table
 from tests.support.tokens import BADGE, NAMED, OTHER_TOKENS, TOKENS, WALL, issue_at
 from tests.web.conftest import SECRET, talking
+from web import demo
 from web.auth.credentials import Credentials
 from web.auth.keys import Purpose, derive
 from web.auth.sessions import FRESH, Authenticator
@@ -275,6 +276,7 @@ async def test_only_the_demo_offers_a_token_for_each_role(
     assert response.headers["cache-control"] == "no-store"
     offered = response.json()["viewers"]
     assert [o["label"] for o in offered] == ["Commander", "Inspector", "Enterprise", "Wall", "Integrator"]
+    assert response.json()["notice"] == (await client.get("/auth/session")).json()["notice"] == demo.LOCAL
     roles = [(await ask(client, WHO, o["token"])).json()["data"]["viewer"]["role"] for o in offered]
     assert roles == [o["label"].upper() for o in offered]
     assert (await guarded.get("/graphiql/viewers.json")).json() == {"viewers": [], "notice": None}

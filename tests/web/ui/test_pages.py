@@ -19,6 +19,7 @@ from tests.support.fake_auth import (
 from tests.support.proof_mode import PROVING
 from tests.support.source_files import ROOT
 from tests.web.ui.conftest import Open
+from web import demo
 
 UI = ROOT / "web" / "ui"
 AXE = (UI / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
@@ -76,6 +77,7 @@ VIEWS = {
     "start": View("/", "start_title", signed_in),
     "start, signed out": View("/", "start_title", FakeAuth),
     "sign-in": View("/signin/", "signin_title", lambda: FakeAuth(oidc={"label": "市政务统一身份认证"})),
+    "sign-in to a demo": View("/signin/", "signin_title", lambda: FakeAuth(notice=demo.LOCAL)),
     "sign-in, refused": View("/signin/?error=NO_ROLE", "signin_title", with_code, then="empty"),
     "code": View("/signin/", "code_title", with_code, then="code"),
     "TOTP": View("/signin/", "totp_due_title", without_totp, then="signed in"),
@@ -102,6 +104,8 @@ async def reach(page: Page, view: View, language: str) -> None:
             await expect(page.locator("[aria-invalid]")).to_be_visible()
     await expect(page.get_by_text(text[view.heading], exact=True).first).to_be_visible()
     await page.wait_for_load_state("networkidle")
+    notice = view.auth().notice
+    await expect(page.get_by_role("note")).to_have_text([] if notice is None else [notice[language]])
 
 
 @pytest.mark.parametrize(("language", "theme"), STYLES)

@@ -15,7 +15,7 @@ import { linkedOperation } from './link';
 import { loadViewers, rememberedViewer, rememberViewer } from './viewers';
 
 // The viewers are loaded first, because GraphiQL fetches the schema in a viewer's name as soon as it is mounted.
-const viewers = await loadViewers();
+const { viewers, notice } = await loadViewers();
 const initial = rememberedViewer(viewers);
 let current = initial;
 
@@ -47,5 +47,12 @@ createRoot(document.getElementById('graphiql')!).render(
       )}
       <span className="house">Huhang 护航</span>
     </GraphiQL.Logo>
+    <GraphiQL.Footer>
+      {notice && (
+        <p className="notice" role="note">
+          {navigator.language.startsWith('zh') ? notice.zh : notice.en}
+        </p>
+      )}
+    </GraphiQL.Footer>
   </GraphiQL>,
 );

@@ -2,17 +2,19 @@
 
 export type Viewer = { label: string; token: string };
 
+/** What a demo tells people, by language; null outside demo mode. */
+export type Notice = { zh: string; en: string } | null;
+
 const CHOICE = 'huhang:ask-as';
 
-export async function loadViewers(): Promise<Viewer[]> {
+export async function loadViewers(): Promise<{ viewers: Viewer[]; notice: Notice }> {
   try {
     const response = await fetch('/graphiql/viewers.json');
-    if (!response.ok) return [];
-    const { viewers } = (await response.json()) as { viewers?: Viewer[] };
-    return viewers ?? [];
+    if (!response.ok) return { viewers: [], notice: null };
+    return (await response.json()) as { viewers: Viewer[]; notice: Notice };
   } catch {
     // GraphiQL works without the list: a token can be typed under Headers.
-    return [];
+    return { viewers: [], notice: null };
   }
 }
 

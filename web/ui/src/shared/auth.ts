@@ -25,6 +25,8 @@ export type SessionState = {
   serverTime: string;
   oidc: { label: string } | null;
   setup: boolean;
+  /** What a demo tells people, by language; null outside demo mode. */
+  notice: { zh: string; en: string } | null;
 };
 
 export type Login = {
@@ -101,7 +103,8 @@ export const auth = {
   session: (patience?: number) => send('GET', 'session', undefined, patience) as Promise<SessionState>,
   signIn: (name: string, password: string, code?: string) =>
     send('POST', 'sign-in', { name, password, ...(code === undefined ? {} : { code }) }) as Promise<SessionState>,
-  signOut: () => send('POST', 'sign-out', {}) as Promise<void>,
+  /** The address where the browser signs out at the identity provider too, if there is one. */
+  signOut: async () => ((await send('POST', 'sign-out', {})) as { next: string } | undefined)?.next,
   setup: (key: string, name: string, fullName: string, password: string) =>
     send('POST', 'setup', { key, name, fullName, password }) as Promise<SessionState>,
 

@@ -22,6 +22,7 @@ export class ServerWatch {
   answeredAt = $state(Date.now());
 
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
 
   /** Milliseconds since the last answer. */
   get age(): number {
@@ -46,7 +47,14 @@ export class ServerWatch {
     void this.ask();
   }
 
+  /** Ask no more, and take no answer any more. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
   async ask(): Promise<void> {
+    if (this.#stopped) return;
     clearTimeout(this.#timer);
     const sent = Date.now();
     let next = INTERVAL;
@@ -61,10 +69,11 @@ export class ServerWatch {
       }
     }
     clearTimeout(this.#timer);
-    if (document.visibilityState === 'visible') this.#timer = setTimeout(() => void this.ask(), next);
+    if (!this.#stopped && document.visibilityState === 'visible') this.#timer = setTimeout(() => void this.ask(), next);
   }
 
   #take(session: SessionState, sent: number): void {
+    if (this.#stopped) return;
     const received = Date.now();
     this.session = session;
     this.answeredAt = received;
