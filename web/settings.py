@@ -19,7 +19,6 @@ from web.auth.tokens import demo_secret
 from web.graphql.trusted_documents import TrustedDocuments, read_manifest
 from web.origins import host_names, origins
 from web.proxies import networks
-from web.shares import ShareLimits
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
@@ -197,18 +196,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level of messages that are logged."
     )
-
-    @property
-    def share_limits(self) -> ShareLimits:
-        return ShareLimits(
-            operations_per_minute=self.operations_per_minute,
-            anonymous_per_minute=self.anonymous_per_minute,
-            streams=self.streams_per_viewer,
-            streams_per_address=self.streams_per_address,
-            subscriptions=self.subscriptions_per_viewer,
-            documents=self.live_documents_per_viewer,
-            documents_maximum=self.live_documents,
-        )
 
     @property
     def totp_roles(self) -> frozenset[Role]:

@@ -23,7 +23,7 @@ from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
 from web.loop_delay import LoopDelay
 from web.settings import Settings, announced_kinds, secrets
-from web.shares import Shares
+from web.shares import ShareLimits, Shares
 from web.uploads import EvidenceEndpoint
 
 
@@ -48,7 +48,7 @@ class AppState:
         self.loop_delay = LoopDelay()
         self._zone_known = False
         self.viewers = self._authenticator(clock)
-        self.shares = Shares(settings.share_limits, self.database.heavy_reads)
+        self.shares = Shares(share_limits(settings), self.database.heavy_reads)
         failed = FailedTokens(settings.failed_tokens_per_minute, settings.bus_url)
         self.admission = Admission(self.viewers, self.shares, failed)
         event_log = DatabaseLog(self.database)
@@ -123,3 +123,15 @@ class AppState:
         await self.people.close()
         await self.admission.failed.close()
         await self.database.close()
+
+
+def share_limits(settings: Settings) -> ShareLimits:
+    return ShareLimits(
+        operations_per_minute=settings.operations_per_minute,
+        anonymous_per_minute=settings.anonymous_per_minute,
+        streams=settings.streams_per_viewer,
+        streams_per_address=settings.streams_per_address,
+        subscriptions=settings.subscriptions_per_viewer,
+        documents=settings.live_documents_per_viewer,
+        documents_maximum=settings.live_documents,
+    )

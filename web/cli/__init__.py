@@ -1,38 +1,65 @@
-"""The command line: `python -m web`. Each module has one command, or two that belong together."""
+"""The command line: `python -m web`. Each module has one command, or several that belong together.
+
+The module of a command is imported when the command is called, because each needs other libraries, which take a second
+or more to import together.
+"""
+
+import importlib
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from web.cli.access import access
-from web.cli.account import account
-from web.cli.collect import collect
-from web.cli.migrate import migrate
-from web.cli.register import export, import_
-from web.cli.schema import schema
-from web.cli.screen import app as screen
-from web.cli.seed import demo
-from web.cli.serve import serve
-from web.cli.simulate import simulate
-from web.cli.token import app as token
+# The function or group of each command, and what the list of commands says about it.
+COMMANDS = {
+    "serve": ("serve:serve", "Serve the graph."),
+    "migrate": ("migrate:migrate", "Bring the database up to date. Safe to run twice, also by two processes at once."),
+    "simulate": ("simulate:simulate", "Simulate working days through the public API. Ctrl-C stops it."),
+    "import": ("register:import_", "Import a register from CSV files, spreadsheets or GeoJSON files. Safe to repeat."),
+    "export": (
+        "register:export",
+        "Export the register as CSV files and a map, with the mapping that imports them again.",
+    ),
+    "collect": (
+        "collect:collect",
+        "Remove evidence that was uploaded and never used. Refuses a store of another database.",
+    ),
+    "schema": ("schema:schema", "Print the schema in SDL on standard output."),
+    "access": ("access:access", "Who read enterprises' contacts, cameras and evidence."),
+    "account": ("account:account", "Manage the accounts of people."),
+    "seed": ("seed:app", "Fill an empty database."),
+    "token": ("token:app", "Bearer tokens of people, programs and screens."),
+    "screen": ("screen:app", "Screens that wait to be paired."),
+}
+
+
+def load(name: str) -> Any:
+    """Import a command. Returns what typer makes of its function or group."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    command = getattr(importlib.import_module(f"web.cli.{module}"), attribute)
+    parent = typer.Typer()
+    if isinstance(command, typer.Typer):
+        parent.add_typer(command, name=name)
+    else:
+        parent.command(name)(command)
+    return typer.main.get_group(parent).commands[name]
+
+
+class Commands(TyperGroup):
+    """The list of commands. Each is a stand-in with a name and a help text until it is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] in COMMANDS:
+            self.commands[args[0]] = load(args[0])
+        return super().resolve_command(ctx, args)
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # they would show the values of variables
     help="Huhang: one graph of everything that an emergency bureau protects.",
 )
-app.command()(serve)
-app.command()(migrate)
-app.command()(simulate)
-app.command("import")(import_)
-app.command()(export)
-app.command()(collect)
-app.command()(schema)
-
-app.add_typer(access, name="access")
-app.add_typer(account, name="account")
-
-seed = typer.Typer(no_args_is_help=True, help="Fill an empty database.")
-seed.command()(demo)
-app.add_typer(seed, name="seed")
-app.add_typer(token, name="token")
-app.add_typer(screen, name="screen")
+for name, (_, text) in COMMANDS.items():
+    app.command(name, help=text)(lambda: None)

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from models.db.database import Database
+from models.private_files import make_private
 from web.auth.tokens import Tokens
-from web.settings import Settings, secrets
+from web.settings import VAR, Settings, secrets
 
 console = Console(stderr=True)
 
@@ -22,6 +23,7 @@ UNREACHABLE = (OSError, sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.Interf
 
 def load_settings() -> Settings:
     """The settings from the environment. Ends the command, naming each wrong one."""
+    make_private(VAR)
     try:
         return Settings()
     except ValidationError as error:

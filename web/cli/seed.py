@@ -13,9 +13,12 @@ from resolvers.demo import DistrictExists, seed
 from web.cli.common import console, fail, load_settings, with_database
 from web.settings import Settings
 
+app = typer.Typer(no_args_is_help=True, help="Fill an empty database.")
+
 ENTERPRISES: int = Settings.model_fields["demo_enterprises"].default
 
 
+@app.command()
 def demo(
     enterprises: Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of enterprises.")] = ENTERPRISES,
 ) -> None:

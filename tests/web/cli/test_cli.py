@@ -1,12 +1,16 @@
 """The command line: each command's work, and one clear line when it fails."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from schema.build import Graph
 from tests.support.server_process import web
+from tests.support.source_files import ROOT
+from web.cli import COMMANDS, load
 
 
 @pytest.fixture
@@ -70,3 +74,39 @@ def test_without_a_command_all_are_listed(url: str) -> None:
     done = web(url=url)
     for command in ("serve", "migrate", "seed", "schema"):
         assert command in done.stdout + done.stderr
+
+
+IMPORTS = """
+import sys
+from web.cli import app, load
+
+def missing(*names):
+    assert not set(names) & set(sys.modules), set(names) & set(sys.modules)
+
+app(["--help"], standalone_mode=False)
+missing("sqlalchemy", "pydantic", "graphql", "models")
+load("token")
+missing("strawberry", "schema.build", "alembic", "httpx", "openpyxl")
+load("serve")
+missing("openpyxl", "resolvers.register")
+"""
+
+
+def test_a_command_imports_only_what_it_needs() -> None:
+    """Everything takes two seconds to import."""
+    subprocess.run((sys.executable, "-c", IMPORTS), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_of_each_command_what_its_own_help_says(name: str) -> None:
+    """The list must not import the commands, so it has their texts again."""
+    assert load(name).help.split("\n\n")[0] == COMMANDS[name][1]
+
+
+def test_a_command_without_a_subcommand_shows_its_help(url: str) -> None:
+    done = web("seed", url=url)
+    assert "Seed the Xiaoshan demo" in done.stdout + done.stderr
+
+
+def test_a_misspelt_command_is_corrected(url: str) -> None:
+    assert "Did you mean 'serve'" in web("serv", url=url).stderr
