@@ -27,8 +27,10 @@ MODULES := $(UI)/node_modules/.installed
 PAGES := $(UI)/dist/.built
 CLIENTS := tests/web/clients
 CLIENT_MODULES := $(CLIENTS)/node_modules/.installed
-UI_SOURCES := $(shell find $(UI)/src $(UI)/messages -type f) $(wildcard $(UI)/*.config.ts) $(UI)/tsconfig.json \
-	$(UI)/project.inlang/settings.json
+# The pages under /docs are made from the documents.
+DOCUMENTS := $(shell find docs -name '*.md' -o -name '*.png') README.md CONTRIBUTING.md CHANGELOG.md
+UI_SOURCES := $(shell find $(UI)/src $(UI)/build $(UI)/messages -type f) $(wildcard $(UI)/*.config.ts) $(UI)/tsconfig.json \
+	$(UI)/project.inlang/settings.json $(DOCUMENTS)
 
 # Workers, each with a PostgreSQL of its own: one more than this machine has processors up to four, since a worker often
 # waits for a server or a browser. One that has finished its part takes tests from another.

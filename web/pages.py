@@ -23,6 +23,7 @@ FOLDERS = {
     "/assets": "pages/assets",
     "/signin": "pages/signin",
     "/wall": "pages/wall",
+    "/docs": "pages/docs",
     "/graphiql": "graphiql",
 }
 START = "pages/start"

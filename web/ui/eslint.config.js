@@ -25,7 +25,7 @@ export default defineConfig([
     },
   },
   {
-    files: ['src/**/*.ts', 'src/**/*.tsx', 'src/**/*.svelte'],
+    files: ['src/**/*.ts', 'build/**/*.ts', 'src/**/*.tsx', 'src/**/*.svelte'],
     extends: [typescript.configs.recommended, svelte.configs.recommended],
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {

@@ -7,6 +7,8 @@ import { join, resolve } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 
+import { documents } from './build/documents.ts';
+
 const root = resolve(import.meta.dirname, 'src');
 const pages = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('index.html') && !path.startsWith('graphiql'))
@@ -21,6 +23,7 @@ export default defineConfig({
         throw new Error(`${warning.filename ?? ''}: ${warning.message}`);
       },
     }),
+    documents(),
   ],
   build: {
     outDir: '../dist/pages',

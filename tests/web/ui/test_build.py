@@ -68,7 +68,7 @@ def test_the_check_of_types_finds_faults(tmp_path: Path) -> None:
     """svelte-check has passed without looking at anything, so errors are planted for it."""
     for name in ("package.json", "tsconfig.json", "vite.config.ts", "vite.graphiql.config.ts"):
         shutil.copy(UI / name, tmp_path / name)
-    for name in ("node_modules", "generated"):
+    for name in ("node_modules", "generated", "build"):
         (tmp_path / name).symlink_to(UI / name)
     (tmp_path / "src").mkdir()
     for file, (code, _) in FAULTS.items():

@@ -44,7 +44,7 @@ SMALL_TEXT = """
 """
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # Everything that can have the focus, in the order of the document.
-FOCUSABLE = "a[href], button, input:not([hidden]), select"
+FOCUSABLE = "a[href], button, input:not([hidden]), select, summary"
 FOCUS = "document.activeElement"
 # The ring of a code is around the next digit's cell.
 CELLS = f"{FOCUS}.nextElementSibling?.querySelector('[data-next]')"
@@ -85,6 +85,8 @@ VIEWS = {
     "account": View("/signin/account/", "account_title", signed_in),
     "accounts": View("/signin/accounts/", "account_add_title", signed_in),
     "screens": View("/signin/pair/", "pair_confirm_title", signed_in),
+    "documents": View("/docs/", "docs_title", FakeAuth),
+    "document": View("/docs/reference/log/", "docs_contents", FakeAuth),
     "unpaired screen": View("/signin/screen/", "screen_unpaired", lambda: FakeAuth(answers=screen_answers())),
 }
 

@@ -45,7 +45,8 @@ createRoot(document.getElementById('graphiql')!).render(
           }}
         />
       )}
-      <span className="house">Huhang 护航</span>
+      <a className="house" href="/docs/">Documents</a>
+      <a className="house" href="/">Huhang 护航</a>
     </GraphiQL.Logo>
     <GraphiQL.Footer>
       {notice && (
