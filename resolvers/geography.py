@@ -11,7 +11,7 @@ import shapely
 import sqlalchemy as sa
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
 import models
@@ -69,7 +69,7 @@ class Places:
         self._ring_tree = shapely.STRtree([_box(*circle) for _, *circle in self._rings])
 
     @classmethod
-    async def read(cls, connection: AsyncConnection) -> "Places":
+    async def read(cls, connection: AsyncConnection | AsyncSession) -> "Places":
         """Read the geography from the database, in three statements."""
         venue, ring = models.Venue, models.ControlRing
         zones = await connection.execute(sa.select(col(models.Zone.id), col(models.Zone.boundary)))

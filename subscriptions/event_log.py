@@ -76,29 +76,34 @@ def state_statement() -> sa.Select[tuple[str, int]]:
     return sa.select(LOG.c.epoch, head.label("head"))
 
 
-async def state(connection: AsyncConnection) -> LogState:
-    row = (await connection.execute(state_statement())).one()
+# Built once: SQLAlchemy takes as long to build a statement as to execute it.
+STATE = state_statement()
+TURN = sa.select(sa.func.pg_advisory_xact_lock(APPEND_LOCK))
+AFTER = sa.select(EVENT).where(EVENT.c.id > sa.bindparam("number")).order_by(EVENT.c.id).limit(sa.bindparam("limit"))
+APPEND = sa.insert(EVENT).returning(EVENT.c.id, sort_by_parameter_order=True)
+
+
+async def state(connection: AsyncConnection | AsyncSession) -> LogState:
+    row = (await connection.execute(STATE)).one()
     return LogState(row.epoch, row.head)
 
 
 async def take_turn(connection: AsyncConnection) -> None:
     """Wait until every earlier append is committed, and keep others from appending until this transaction ends."""
     if connection.dialect.name == "postgresql":
-        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(APPEND_LOCK)))
+        await connection.execute(TURN)
 
 
 async def append(session: AsyncSession, events: Sequence[dict[str, Any]]) -> list[int]:
     """Append events in order and return their numbers. Only the commit may follow in the transaction."""
-    connection = await session.connection()
-    await take_turn(connection)
-    statement = sa.insert(EVENT).returning(EVENT.c.id, sort_by_parameter_order=True)
-    return [row.id for row in await connection.execute(statement, list(events))]
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(TURN)
+    return [row.id for row in await session.execute(APPEND, list(events))]
 
 
 async def after(connection: AsyncConnection, number: int, limit: int) -> Sequence[sa.Row[Any]]:
     """The next events after a number, oldest first."""
-    statement = sa.select(EVENT).where(EVENT.c.id > number).order_by(EVENT.c.id).limit(limit)
-    return (await connection.execute(statement)).all()
+    return (await connection.execute(AFTER, {"number": number, "limit": limit})).all()
 
 
 async def resumable(connection: AsyncConnection, number: int, retention: dt.timedelta | None, now: dt.datetime) -> None:

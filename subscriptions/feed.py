@@ -254,7 +254,9 @@ class Feed:
             try:
                 # Cleared before the read, so that a notification during the read causes another one.
                 self._due.clear()
-                while page := await self._page(self.head):
+                page: Sequence[Event] | None = None
+                while page is None or len(page) == PAGE:
+                    page = await self._page(self.head)
                     for event in page:
                         self._dispatch(event)
                     await asyncio.sleep(0)
@@ -350,8 +352,7 @@ class Feed:
         """Subscribe from now on, or from after an event. Does not wait, so no event falls in between."""
         if after is None or after >= self.head:
             # A client of a faster server may be ahead of this one. The mark keeps it from getting an event twice.
-            group = self.groups.get(key)
-            if group is None:
+            if (group := self.groups.get(key)) is None:
                 group = self.groups[key] = Group(self, key, topic, self.head, party)
                 self._begin(group)
             group.add(sink, self.head if after is None else after)
@@ -394,7 +395,6 @@ class Feed:
         group.marked.clear()
         self.stop(group)
         for sink in sinks:
-            membership = self.memberships.pop(sink, None)
-            if membership is not None:
+            if (membership := self.memberships.pop(sink, None)) is not None:
                 membership.group = None
             sink.fail(error)

@@ -2,11 +2,11 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 import orjson
@@ -14,18 +14,21 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect as SqliteDialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
+from models.db.commits import cancel_again, cancellation_first, carry_through
 from models.db.outages import CommitUnanswered, loses_answer
 from models.db.postgres_pool import SETTINGS, PostgresPool, WaitingPool
 from models.db.read_pool import ReadPool
 from models.db.sqlite_connection import SqliteConnection
 from models.db.sqlite_functions import great_circle_metres, inside_polygon, local_day
 from models.db.sqlite_pool import SqlitePool
+from models.db.sqlite_writer import SqliteWriter, Work
 from models.private_files import private_sqlite_file
+
+T = TypeVar("T")
 
 SQLITE_THREADS = 2
 KEPT_FREE = 3  # connections of each pool of PostgreSQL that heavy operations leave to others, where it has so many
 LOCK_SECONDS = 30.0  # the longest wait for another process's lock on SQLite, unless it is given
-COMMIT_SECONDS = 5.0  # how much longer than its caller a commit may take
 
 
 def driver_url(url: str) -> sa.URL:
@@ -38,6 +41,13 @@ def driver_url(url: str) -> sa.URL:
     if parsed.drivername not in drivers:
         raise ValueError(f"{parsed.drivername} is not supported: use sqlite:/// or postgresql://")
     return parsed.set(drivername=drivers[parsed.drivername])
+
+
+ENGINE_OPTIONS: dict[str, Any] = {
+    "hide_parameters": True,  # they hold personal data, and errors and logs would show them
+    "json_serializer": lambda value: orjson.dumps(value).decode(),
+    "json_deserializer": orjson.loads,
+}
 
 
 class Database:
@@ -69,25 +79,29 @@ class Database:
             self.url,
             pool_size=pool_size if self.sqlite else pool_size - half,
             max_overflow=0,
-            hide_parameters=True,  # they hold personal data, and errors and logs would show them
-            json_serializer=lambda value: orjson.dumps(value).decode(),
-            json_deserializer=orjson.loads,
+            **ENGINE_OPTIONS,
             **(sqlite_options(self.url) if self.sqlite else postgres_options(timeouts)),
         )
-        self.read_pool = self._sqlite_pool(lock_timeout) if self.sqlite else self._postgres_pool(half, deadline)
         # In SQLite every transaction sees one moment; in PostgreSQL these options make it so, and forbid writes.
         reading: dict[str, Any] = (
             {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         )
         self._reading = self.engine.execution_options(**reading)
         self._writing = self.engine.execution_options(huhang_write=True)
-        # SQLite has one writer at a time. Waiting for it here is fair and can be cancelled; in SQLite it is neither.
-        self._turn: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.sqlite else nullcontext()
+        self._turn: asyncio.Lock | nullcontext[None] = nullcontext()
+        self.sqlite_writer: SqliteWriter | None = None
+        self.read_pool = self._set_up_sqlite(lock_timeout) if self.sqlite else self._postgres_pool(half, deadline)
 
-    def _sqlite_pool(self, lock_timeout: float | None) -> ReadPool:
+    def _set_up_sqlite(self, lock_timeout: float | None) -> ReadPool:
         seconds = LOCK_SECONDS if lock_timeout is None else lock_timeout
         prepare = partial(prepare_sqlite_connection, lock_seconds=seconds)
-        _prepare_sqlite(self.engine, prepare)
+        prepare_sqlite_engine(self.engine.sync_engine, prepare)
+        sa.event.listen(self.engine.sync_engine, "checkout", _refuse_abandoned)
+        # SQLite has one writer at a time. Waiting for it here is fair and can be cancelled; in SQLite it is neither.
+        self._turn = turn = asyncio.Lock()
+        writing = sa.create_engine(self.url.set(drivername="sqlite"), pool_size=1, max_overflow=0, **ENGINE_OPTIONS)
+        prepare_sqlite_engine(writing, prepare)
+        self.sqlite_writer = SqliteWriter(writing.execution_options(huhang_write=True), turn)
         return SqlitePool(self.url.database or "", SQLITE_THREADS, prepare)
 
     def _postgres_pool(self, size: int, deadline: float | None) -> ReadPool:
@@ -120,11 +134,22 @@ class Database:
                     if loses_answer(error):
                         raise CommitUnanswered from error
                     raise
-        if cancelled and (task := asyncio.current_task()) is not None:
-            task.uncancel()
-            task.cancel()
+        if cancelled:
+            cancel_again()
+
+    async def transaction(self, work: Work[T]) -> T:
+        """The result of `work(session)`, which runs in one transaction and may await nothing but its session.
+
+        Otherwise like `write`. On SQLite, transactions that wait together are committed together.
+        """
+        if self.sqlite_writer is not None:
+            return await self.sqlite_writer.write(work)
+        async with self.write() as session:
+            return await work(session)
 
     async def close(self) -> None:
+        if self.sqlite_writer is not None:
+            await self.sqlite_writer.close()
         await self.read_pool.close()
         await self.engine.dispose()
 
@@ -146,43 +171,6 @@ def driver_options(engine: AsyncEngine) -> dict[str, Any]:
     return dict(options)
 
 
-@contextmanager
-def cancellation_first() -> Iterator[None]:
-    """Raises CancelledError in place of any other error if the task was cancelled.
-
-    A driver answers a cancellation with an error of its own where the connection is dead already. A loop that outlives
-    outages would take that for one, and go on for ever.
-    """
-    try:
-        yield
-    except Exception as error:
-        if (task := asyncio.current_task()) is not None and task.cancelling():
-            raise asyncio.CancelledError from error
-        raise
-
-
-class CommitUncertain(asyncio.CancelledError):
-    """The task was cancelled during its commit, and the database has not said what became of that."""
-
-
-async def carry_through(commit: Coroutine[Any, Any, None]) -> bool:
-    """Await a commit to its end, and return whether the task was cancelled meanwhile. Raises CommitUncertain."""
-    committing = asyncio.create_task(commit)
-    try:
-        await asyncio.shield(committing)
-    except asyncio.CancelledError:
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait({committing}, timeout=COMMIT_SECONDS)
-        if not committing.done():
-            committing.cancel()
-            await asyncio.wait({committing})
-            raise CommitUncertain from None
-        if committing.cancelled() or committing.exception() is not None:
-            raise
-        return True
-    return False
-
-
 def sqlite_options(url: sa.URL) -> dict[str, Any]:
     """How SQLAlchemy connects to SQLite."""
     arguments, options = SqliteDialect().create_connect_args(url)
@@ -193,23 +181,25 @@ def sqlite_options(url: sa.URL) -> dict[str, Any]:
     return {"async_creator": connect}
 
 
-def _prepare_sqlite(engine: AsyncEngine, prepare: Callable[[Any], None]) -> None:
-    @sa.event.listens_for(engine.sync_engine, "connect")
+def prepare_sqlite_engine(engine: sa.Engine, prepare: Callable[[Any], None]) -> None:
+    """Set up an engine whose transactions begin at once, and wait for their turn if the engine is one for writes."""
+
+    @sa.event.listens_for(engine, "connect")
     def connect(connection: Any, record: Any) -> None:
         # The driver opens transactions only before a write, which loses updates; "begin" below opens them instead.
         connection.isolation_level = None
         prepare(connection)
 
-    @sa.event.listens_for(engine.sync_engine, "checkout")
-    def checkout(connection: Any, record: Any, proxy: Any) -> None:
-        if connection.driver_connection.abandoned:
-            raise sa.exc.DisconnectionError  # the pool then opens another one
-
-    @sa.event.listens_for(engine.sync_engine, "begin")
+    @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         # A deferred transaction fails at once if another process has written; an immediate one waits for its turn.
         write = connection.get_execution_options().get("huhang_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _refuse_abandoned(connection: Any, record: Any, proxy: Any) -> None:
+    if connection.driver_connection.abandoned:
+        raise sa.exc.DisconnectionError  # the pool then opens another one
 
 
 def prepare_sqlite_connection(connection: "sqlite3.Connection | Any", *, lock_seconds: float = LOCK_SECONDS) -> None:

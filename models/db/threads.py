@@ -25,15 +25,16 @@ class Call:
 
 
 def run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in this thread. It may await nothing that waits."""
+    """Run a coroutine in this thread. It may await nothing that waits; `asyncio.sleep(0)` is ignored."""
     try:
-        coroutine.send(None)
+        while coroutine.send(None) is None:
+            pass
     except StopIteration as stop:
         result: T = stop.value
         return result
     finally:
         coroutine.close()
-    raise TypeError("the work awaits something other than its rows")
+    raise TypeError("the work awaits something that waits")
 
 
 class LoopFetch:

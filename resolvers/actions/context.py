@@ -5,6 +5,7 @@ import enum
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from resolvers.actions.change_tracker import ChangeTracker
 from resolvers.actions.errors import ActionError, Conflict, IllegalTransition, InputError, InvalidInput, NotFound
 from resolvers.actions.event_context import EventContext, enterprise_contexts
 from resolvers.sql import authorization, selects
+from resolvers.sql.predicates import Predicate
 from resolvers.sql.readers import POSITION_AGE
 
 R = TypeVar("R", bound=models.Row)
@@ -158,13 +160,9 @@ class ActionContext:
         # A program needs only the scope that was checked for the mutation: `read` is for reading.
         program = self.viewer.role is Role.INTEGRATOR
         conditions = [] if program else authorization.row_conditions(model, self.viewer.visibility)
-        table = table_of(model)
-        where = selects.where([c.predicate for c in conditions], self.sqlite)
-        # FOR NO KEY UPDATE, because others' events refer to the enterprise and must not wait for this transaction.
-        statement = sa.select(model).where(table.c.id.in_(wanted), *where).order_by(table.c.id)
-        values = selects.parameters(conditions, self)
-        rows = (await self.session.execute(statement.with_for_update(key_share=True), values)).scalars()
-        return {row.id: row for row in rows}
+        statement = _locking_select(model, tuple(c.predicate for c in conditions), self.sqlite)
+        values = selects.parameters(conditions, self) | {"wanted": wanted}
+        return {row.id: row for row in (await self.session.execute(statement, values)).scalars()}
 
     async def get_all(self, model: type[R], keys: Sequence[int]) -> list[R]:
         """The rows in the order of the keys, each once. Raises NotFound."""
@@ -257,6 +255,16 @@ class ActionContext:
     async def snapshot(self, *enterprises: int) -> None:
         """Remember the enterprises' zones, rings and grades. To be called before they are moved or graded."""
         self.contexts_before.update(await enterprise_contexts(self.session, enterprises))
+
+
+@cache
+def _locking_select(model: type[R], predicates: tuple[Predicate, ...], sqlite: bool) -> sa.Select[R]:
+    """Selects and locks the rows `wanted` that match the predicates."""
+    table = table_of(model)
+    wanted = table.c.id.in_(sa.bindparam("wanted", expanding=True))
+    statement = sa.select(model).where(wanted, *selects.where(predicates, sqlite)).order_by(table.c.id)
+    # FOR NO KEY UPDATE, because others' events refer to the enterprise and must not wait for this transaction.
+    return statement.with_for_update(key_share=True)
 
 
 def require_version(row: Any, expected: int | None) -> None:

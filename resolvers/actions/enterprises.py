@@ -111,7 +111,7 @@ class Registration:
         existing = (await context.session.execute(sa.select(col(Enterprise.id)).where(keys))).scalars().all()
         enterprises = await context.find(Enterprise, existing)
         await context.snapshot(*enterprises)
-        registration = cls(context, await Places.read(await context.session.connection()), enterprises)
+        registration = cls(context, await Places.read(context.session), enterprises)
         link = table_of(EnterpriseRing)
         around = sa.select(link.c.enterprise_id, link.c.ring_id).where(link.c.enterprise_id.in_(enterprises))
         for enterprise, ring in await context.session.execute(around) if enterprises else ():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,37 +22,53 @@ class EventContext:
     venues: frozenset[int] = frozenset()
 
 
+def _statements() -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """The SELECTs of enterprises and of venues with their rings: a row for each ring, or one without a ring."""
+    enterprise, venue = table_of(models.Enterprise), table_of(models.Venue)
+    link, ring = table_of(models.EnterpriseRing), table_of(models.ControlRing)
+    keys: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+    around = sa.outerjoin(enterprise, link, link.c.enterprise_id == enterprise.c.id)
+    around = sa.outerjoin(around, ring, ring.c.id == link.c.ring_id)
+    enterprises = sa.select(
+        enterprise.c.id, enterprise.c.zone_id, enterprise.c.risk_grade, ring.c.id.label("ring"), ring.c.venue_id
+    )
+    venues = sa.select(
+        venue.c.id,
+        venue.c.zone_id,
+        sa.null().label("risk_grade"),
+        ring.c.id.label("ring"),
+        venue.c.id.label("venue_id"),
+    )
+    own = sa.outerjoin(venue, ring, ring.c.venue_id == venue.c.id)
+    return (
+        enterprises.select_from(around).where(enterprise.c.id.in_(keys)),
+        venues.select_from(own).where(venue.c.id.in_(keys)),
+    )
+
+
+OF_ENTERPRISES, OF_VENUES = _statements()
+
+
 async def enterprise_contexts(session: AsyncSession, enterprises: Sequence[int]) -> dict[int, EventContext]:
-    """The contexts of enterprises as the transaction sees them, by key. Two statements, however many enterprises."""
-    if not enterprises:
-        return {}
-    enterprise = table_of(models.Enterprise)
-    link = table_of(models.EnterpriseRing)
-    ring = table_of(models.ControlRing)
-    rings: dict[int, set[int]] = {key: set() for key in enterprises}
-    venues: dict[int, set[int]] = {key: set() for key in enterprises}
-    around = sa.select(link.c.enterprise_id, ring.c.id, ring.c.venue_id).join(ring, ring.c.id == link.c.ring_id)
-    for row in await session.execute(around.where(link.c.enterprise_id.in_(enterprises))):
-        rings[row.enterprise_id].add(row.id)
-        venues[row.enterprise_id].add(row.venue_id)
-    columns = sa.select(enterprise.c.id, enterprise.c.zone_id, enterprise.c.risk_grade)
-    return {
-        row.id: EventContext(row.zone_id, row.risk_grade, frozenset(rings[row.id]), frozenset(venues[row.id]))
-        for row in await session.execute(columns.where(enterprise.c.id.in_(enterprises)))
-    }
+    """The contexts of enterprises as the transaction sees them, by key."""
+    return await _contexts(session, OF_ENTERPRISES, enterprises)
 
 
 async def venue_contexts(session: AsyncSession, venues: Sequence[int]) -> dict[int, EventContext]:
     """The contexts of venues, by key. A venue lies in all of its own rings, and has no risk grade."""
-    if not venues:
+    return await _contexts(session, OF_VENUES, venues)
+
+
+async def _contexts(session: AsyncSession, statement: sa.Select[Any], keys: Sequence[int]) -> dict[int, EventContext]:
+    if not keys:
         return {}
-    venue = table_of(models.Venue)
-    ring = table_of(models.ControlRing)
-    rings: dict[int, set[int]] = {key: set() for key in venues}
-    for row in await session.execute(sa.select(ring.c.id, ring.c.venue_id).where(ring.c.venue_id.in_(venues))):
-        rings[row.venue_id].add(row.id)
-    zones = sa.select(venue.c.id, venue.c.zone_id).where(venue.c.id.in_(venues))
-    return {
-        row.id: EventContext(row.zone_id, None, frozenset(rings[row.id]), frozenset({row.id}))
-        for row in await session.execute(zones)
-    }
+    rows: dict[int, list[Any]] = {}
+    for row in await session.execute(statement, {"keys": keys}):
+        rows.setdefault(row.id, []).append(row)
+    return {key: _context(around) for key, around in rows.items()}
+
+
+def _context(rows: Sequence[Any]) -> EventContext:
+    around = [row for row in rows if row.venue_id is not None]
+    rings = frozenset(row.ring for row in rows if row.ring is not None)
+    return EventContext(rows[0].zone_id, rows[0].risk_grade, rings, frozenset(row.venue_id for row in around))

@@ -4,10 +4,10 @@ Of a mutation of many rows, a repeat gets the first success of each row, and tri
 """
 
 import datetime as dt
-import hashlib
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import models
@@ -20,7 +20,28 @@ from resolvers.actions.errors import InvalidInput
 RETENTION = dt.timedelta(days=7)
 TABLE = table_of(models.ClientMutation)
 
+PURGE_EVERY = 100  # keys between two deletions of what is older than RETENTION
+
+OWN = sa.and_(TABLE.c.viewer == sa.bindparam("key_viewer"), TABLE.c.client_mutation_id == sa.bindparam("key_id"))
+SAVED = sa.select(TABLE.c.fingerprint, TABLE.c.outcome).where(OWN)
+SAVE = sa.update(TABLE).where(OWN).values(outcome=sa.bindparam("outcome"), at=sa.bindparam("at"))
+RELEASE = sa.delete(TABLE).where(OWN)
+PURGE = sa.delete(TABLE).where(TABLE.c.at <= sa.bindparam("oldest"))
+
 Key = tuple[str, str]
+
+
+def _claims(insert: Any) -> Any:
+    """Inserts a key, or takes over one that is too old to count. Returns its id; nothing for a key that counts."""
+    new = insert(TABLE)
+    return new.on_conflict_do_update(
+        index_elements=[TABLE.c.viewer, TABLE.c.client_mutation_id],
+        set_={name: new.excluded[name] for name in ("fingerprint", "outcome", "at")},
+        where=TABLE.c.at <= sa.bindparam("oldest", type_=TABLE.c.at.type),
+    ).returning(TABLE.c.id)
+
+
+CLAIMS = {"postgresql": _claims(postgresql.insert), "sqlite": _claims(sqlite.insert)}
 
 
 def key_of(viewer: Viewer, client_mutation_id: str | None) -> Key | None:
@@ -28,20 +49,21 @@ def key_of(viewer: Viewer, client_mutation_id: str | None) -> Key | None:
     return None if client_mutation_id is None else (viewer.identity, client_mutation_id)
 
 
-async def find_outcome(session: AsyncSession, key: Key, fingerprint: str, now: dt.datetime) -> Outcome | None:
-    """The outcome of the first success, or None. Waits for a transaction that is at work on the same key.
+async def claim(session: AsyncSession, key: Key, fingerprint: str, now: dt.datetime) -> Outcome | None:
+    """Claim the key for this transaction, or return the outcome of the first success.
 
-    Raises InvalidInput where the first success had another input.
+    Waits for a transaction that is at work on the same key. Raises InvalidInput where the first success had another
+    input.
     """
-    connection = await session.connection()
-    if connection.dialect.name == "postgresql":
-        digest = hashlib.sha256("\0".join(key).encode()).digest()
-        lock = int.from_bytes(digest[:8], "big", signed=True)
-        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
-    conditions = (TABLE.c.viewer == key[0], TABLE.c.client_mutation_id == key[1], TABLE.c.at > now - RETENTION)
-    saved = (await connection.execute(sa.select(TABLE.c.fingerprint, TABLE.c.outcome).where(*conditions))).first()
-    if saved is None:
+    viewer, id = key
+    values = {"viewer": viewer, "client_mutation_id": id, "fingerprint": fingerprint, "outcome": {}, "at": now}
+    claims = CLAIMS[session.get_bind().dialect.name]
+    claimed = (await session.execute(claims, values | {"oldest": now - RETENTION})).scalar()
+    if claimed is not None:
+        if claimed % PURGE_EVERY == 0:
+            await session.execute(PURGE, {"oldest": now - RETENTION})
         return None
+    saved = (await session.execute(SAVED, {"key_viewer": viewer, "key_id": id})).one()
     if saved.fingerprint != fingerprint:
         raise InvalidInput(
             "clientMutationId", Reason("MUTATION_ID_USED", "You used this clientMutationId before, with another input.")
@@ -59,13 +81,13 @@ def has_failed(outcome: Outcome) -> bool:
     return outcome.results is not None and not any(isinstance(row, Outcome) for row in outcome.results)
 
 
-async def save_outcome(session: AsyncSession, key: Key, fingerprint: str, outcome: Outcome, now: dt.datetime) -> None:
-    """Save a success in the transaction that made it, and delete what is older than seven days."""
-    own = sa.and_(TABLE.c.viewer == key[0], TABLE.c.client_mutation_id == key[1])
-    await session.execute(sa.delete(TABLE).where(sa.or_(TABLE.c.at <= now - RETENTION, own)))
-    saved = _outcome_to_json(outcome)
-    values = {"viewer": key[0], "client_mutation_id": key[1], "fingerprint": fingerprint, "outcome": saved, "at": now}
-    await session.execute(sa.insert(TABLE).values(values))
+async def save_outcome(session: AsyncSession, key: Key, outcome: Outcome, now: dt.datetime) -> None:
+    """Save a success under the key that the transaction has claimed. A mutation of which no row succeeded has none."""
+    values = {"key_viewer": key[0], "key_id": key[1]}
+    if has_failed(outcome):
+        await session.execute(RELEASE, values)
+    else:
+        await session.execute(SAVE, values | {"outcome": _outcome_to_json(outcome), "at": now})
 
 
 def _outcome_to_json(outcome: Outcome) -> dict[str, Any]:

@@ -8,10 +8,12 @@ import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, UOWTransaction
 
 import models
@@ -50,7 +52,7 @@ async def run_action(
         raise Forbidden(not_permitted(viewer, request.mutation))
     for attempt in range(1, ATTEMPTS_MAXIMUM + 1):
         try:
-            outcome, appended = await _run_once(database, viewer, now, zone, request, action)
+            outcome, appended = await database.transaction(partial(_run_once, viewer, now, zone, request, action))
         except sa.exc.DBAPIError as error:
             if attempt == ATTEMPTS_MAXIMUM or getattr(error.orig, "sqlstate", None) not in RETRYABLE_SQLSTATES:
                 raise
@@ -63,33 +65,31 @@ async def run_action(
 
 
 async def _run_once(
-    database: Database, viewer: Viewer, now: dt.datetime, zone: ZoneInfo, request: ActionRequest, action: Action
+    viewer: Viewer, now: dt.datetime, zone: ZoneInfo, request: ActionRequest, action: Action, session: AsyncSession
 ) -> tuple[Outcome, bool]:
     """The outcome, and whether events were appended for it."""
-    async with database.write() as session:
-        session.autoflush = False
-        key = idempotency.key_of(viewer, request.client_mutation_id)
-        if key is not None:
-            saved = await idempotency.find_outcome(session, key, request.fingerprint, now)
-            if saved is not None and not idempotency.is_partial(saved):
-                return saved, False
-            request = replace(request, done=None if saved is None else saved.results)
-        context = ActionContext(session, viewer, now, zone, request)
+    session.autoflush = False
+    key = idempotency.key_of(viewer, request.client_mutation_id)
+    if key is not None:
+        saved = await idempotency.claim(session, key, request.fingerprint, now)
+        if saved is not None and not idempotency.is_partial(saved):
+            return saved, False
+        request = replace(request, done=None if saved is None else saved.results)
+    context = ActionContext(session, viewer, now, zone, request)
 
-        @sa.event.listens_for(session.sync_session, "before_flush")
-        def before_flush(session: Session, flush_context: UOWTransaction, instances: Any) -> None:
-            context.changes.collect(session, now)
+    @sa.event.listens_for(session.sync_session, "before_flush")
+    def before_flush(session: Session, flush_context: UOWTransaction, instances: Any) -> None:
+        context.changes.collect(session, now)
 
-        result = await _perform(action, context)
-        await session.flush()
-        context.changes.require_events({id(event.row) for event in context.pending_events})
-        await _update_enterprises(context)
-        numbers = await _append_events(context)
-        state = await event_log.state(await session.connection())
-        outcome = _outcome(context, result, state.cursor_of(numbers[-1]) if numbers else state.cursor)
-        if key is not None and not idempotency.has_failed(outcome):
-            await idempotency.save_outcome(session, key, request.fingerprint, outcome, now)
-        return outcome, bool(numbers)
+    result = await _perform(action, context)
+    await session.flush()
+    context.changes.require_events({id(event.row) for event in context.pending_events})
+    await _update_enterprises(context)
+    appended = await _append_events(context)
+    outcome = _outcome(context, result, (await event_log.state(session)).cursor)
+    if key is not None:
+        await idempotency.save_outcome(session, key, outcome, now)
+    return outcome, appended
 
 
 def _outcome(context: ActionContext, result: Any, cursor: str) -> Outcome:
@@ -149,11 +149,11 @@ async def _update_enterprises(context: ActionContext) -> None:
             await context.session.execute(sa.update(enterprise).where(enterprise.c.id == key).values(values))
 
 
-async def _append_events(context: ActionContext) -> list[int]:
-    """Append the pending events to the log. Returns their numbers."""
+async def _append_events(context: ActionContext) -> bool:
+    """Append the pending events to the log, if there are any. Returns whether there were."""
     events = context.pending_events
     if not events:
-        return []
+        return False
     enterprises = sorted({event.enterprise_id for event in events if event.enterprise_id is not None})
     venues = sorted({event.venue_id for event in events if event.venue_id is not None})
     at_enterprises = await enterprise_contexts(context.session, enterprises)
@@ -167,7 +167,8 @@ async def _append_events(context: ActionContext) -> list[int]:
         )
         for event in events
     ]
-    return await event_log.append(context.session, rows)
+    await event_log.append(context.session, rows)
+    return True
 
 
 def _event_row(

@@ -21,7 +21,7 @@ from graphql import GraphQLList
 from strawberry.types.arguments import StrawberryArgument
 
 from models import lifecycle
-from models.db.database import CommitUncertain
+from models.db.commits import CommitUncertain
 from models.db.outages import CommitUnanswered
 from models.reason import Language
 from resolvers.actions import runner

@@ -19,6 +19,11 @@ def endless(database: Database) -> str:
     return COUNTING if database.sqlite else SLEEPING
 
 
+def writing_engine(database: Database) -> sa.Engine:
+    """The engine of `Database.transaction`."""
+    return database.engine.sync_engine if database.sqlite_writer is None else database.sqlite_writer.engine
+
+
 async def running(database: Database) -> int:
     """How many endless statements PostgreSQL runs; 0 on SQLite."""
     if database.sqlite:
@@ -67,9 +72,12 @@ def endless_reads(database: Database) -> Any:
         return endless(database), ()
 
     pool.read, pool.read_much = endless_read, endless_read_much  # type: ignore[method-assign]  # restored below
-    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", replace, retval=True)
+    engines = {database.engine.sync_engine, writing_engine(database)}
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", replace, retval=True)
     try:
         yield begun
     finally:
         pool.read, pool.read_much = read, read_much  # type: ignore[method-assign]  # as above
-        sa.event.remove(database.engine.sync_engine, "before_cursor_execute", replace)
+        for engine in engines:
+            sa.event.remove(engine, "before_cursor_execute", replace)

@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.db import database as database_module
-from models.db.database import CommitUncertain, Database
+from models.db import commits
+from models.db.commits import CommitUncertain
+from models.db.database import Database
 from models.db.postgres_pool import PostgresPool
 from models.db.read_pool import Fetch
 from tests.support.endless_statements import endless, until_running
@@ -269,7 +270,7 @@ async def test_a_commit_that_has_begun_is_carried_through(database: Database, mo
 
 
 async def test_a_commit_that_never_ends_is_uncertain(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(commits, "COMMIT_SECONDS", 0.0)
     commit = HeldCommit(monkeypatch)
     errors: list[BaseException] = []
 

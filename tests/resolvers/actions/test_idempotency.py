@@ -5,9 +5,12 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 import models
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
+from resolvers.actions import idempotency
 from schema.build import Graph
 from tests.conftest import NOW
 from tests.support.actors import DAY, DUTY, Desk, contents, log_after, small_world
@@ -141,7 +144,8 @@ async def test_a_failure_is_not_stored(office: Office) -> None:
     assert sent["assistanceRequest"]["status"] == "DISPATCHED"
 
 
-async def test_an_id_is_forgotten_after_seven_days(office: Office) -> None:
+async def test_an_id_is_forgotten_after_seven_days(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idempotency, "PURGE_EVERY", 1)
     first = await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "a"))
     office.later(7 * DAY - SECOND)
     assert await office.done(DUTY, "assistanceRequest", SHOWN, **arguments(office, "a")) == first

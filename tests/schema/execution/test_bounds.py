@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.db.database import Database
 from resolvers.errors import ErrorCode
@@ -15,7 +14,8 @@ from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, Operation
 from tests.conftest import COMMANDER, NOW, SHANGHAI, Databases
 from tests.support.actors import DUTY, small_world
-from tests.support.endless_statements import endless_reads, until_running
+from tests.support.endless_statements import endless, endless_reads, until_running, writing_engine
+from tests.support.held_commits import before_commits
 from tests.support.patience import PATIENCE
 
 SOON, LATE = 0.2, 3_600.0  # deadlines in seconds
@@ -122,22 +122,19 @@ async def test_a_mutation_before_its_commit_is_rolled_back(graph: Graph, databas
 
 @pytest.mark.parametrize("planned", [True, False], ids=["plan", "graphql-core"])
 async def test_a_mutation_whose_commit_has_begun_is_carried_out(
-    graph: Graph, database: Database, planned: bool, monkeypatch: pytest.MonkeyPatch
+    graph: Graph, database: Database, planned: bool
 ) -> None:
     """The response says so, subscribers are notified, and a repeat gets the outcome."""
     await small_world(database)
     notified: list[bool] = []
     running = executor(graph, database, LATE, planned=planned, notify=lambda: notified.append(True))
-    commit = AsyncSession.commit
 
-    async def late(session: AsyncSession) -> None:
+    async def late() -> None:
         expire(running)
-        await commit(session)
 
     operation = Operation(WARN, {"input": warning("暴雨", clientMutationId="m")})
-    monkeypatch.setattr(AsyncSession, "commit", late)
-    response = await asyncio.wait_for(running.run(operation, DUTY), PATIENCE)
-    monkeypatch.undo()
+    with before_commits(database, late):
+        response = await asyncio.wait_for(running.run(operation, DUTY), PATIENCE)
     assert timed_out(response)
     assert response.errors[0]["extensions"]["mutationsFinished"] == 1
     assert notified == [True]
@@ -155,27 +152,38 @@ async def test_the_response_says_how_many_mutations_have_ended(
     running = executor(graph, database, LATE)
     operation = Operation(TWICE, {"a": warning("一"), "b": warning("二")})
 
-    async def finished(method: str) -> Any:
-        """The number in the response where the second mutation is stopped in this method of its session."""
-        original, sessions = getattr(AsyncSession, method), set()
+    loop, engine = asyncio.get_running_loop(), writing_engine(database)
+    inserts: list[str] = []
+    commits: list[bool] = []
+    never = loop.create_future()
 
-        async def second_never(session: AsyncSession, *arguments: Any) -> None:
-            sessions.add(session)
-            if len(sessions) == 2:
-                expire(running)
-                await asyncio.Event().wait()
-            await original(session, *arguments)
+    def second_insert(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+        inserts.extend([statement] if statement.startswith("INSERT INTO warning") else [])
+        if len(inserts) < 2:
+            return statement, parameters
+        loop.call_soon_threadsafe(expire, running)
+        return endless(database), ()
 
-        with monkeypatch.context() as patch:
-            patch.setattr(AsyncSession, method, second_never)
-            response = await asyncio.wait_for(running.run(operation, DUTY), PATIENCE)
+    async def second_commit() -> None:
+        commits.append(True)
+        if len(commits) == 2:
+            expire(running)
+            await never
+
+    async def finished() -> Any:
+        response = await asyncio.wait_for(running.run(operation, DUTY), PATIENCE)
         assert timed_out(response)
         return response.errors[0]["extensions"]["mutationsFinished"]
 
-    assert await finished("flush") == 1
+    sa.event.listen(engine, "before_cursor_execute", second_insert, retval=True)
+    assert await finished() == 1
+    sa.event.remove(engine, "before_cursor_execute", second_insert)
     assert await headlines(database) == ["一"]
-    monkeypatch.setattr("models.db.database.COMMIT_SECONDS", 0.0)
-    assert await finished("commit") is None
+    monkeypatch.setattr("models.db.commits.COMMIT_SECONDS", 0.0)
+    with before_commits(database, second_commit):
+        assert await finished() is None
+    if not never.done():
+        never.set_exception(TimeoutError())
     assert await headlines(database) == ["一", "一"]
 
 
