@@ -72,7 +72,7 @@ def test_the_proxy_has_every_server_and_waits_longer_than_a_keep_alive() -> None
     proxy, compose = (DEPLOY / "nginx.conf").read_text(), (DEPLOY / "compose.yaml").read_text()
     servers = re.findall(r"^  (server\d):", compose, re.MULTILINE)
     assert len(servers) == 3
-    assert re.findall(r"server (server\d):8000;", proxy) == servers * 2
+    assert re.findall(r"server (server\d):8000 max_fails=2 fail_timeout=5s;", proxy) == servers * 2
     seconds = int(re.findall(r"proxy_read_timeout (\d+)s", proxy)[0])
     assert seconds > 2 * max(close_codes.PING_SECONDS, close_codes.ALIVE_SECONDS)
     assert "proxy_buffering off;" in proxy
