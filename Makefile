@@ -98,7 +98,7 @@ pictures: setup browser ## Take the README's pictures of the wall, from the demo
 # Chinese sentences that the catalogue lacks are left empty there; a test names them.
 .PHONY: messages
 messages: setup ## Bring models/messages/zh.po in step with the reasons in the code
-	@$(BIN)/pybabel -q extract -k '' -k 'Reason:1c,2' --ignore-dirs 'ui' --no-location --omit-header --sort-output \
+	@$(BIN)/pybabel -q extract -k '' -k 'Reason:1c,2' -k 'Message:1c,2' --ignore-dirs 'ui' --no-location --omit-header --sort-output \
 		-o models/messages/all.pot models subscriptions resolvers schema web
 	@$(BIN)/pybabel -q update -l zh -i models/messages/all.pot -o models/messages/zh.po --ignore-obsolete \
 		--no-fuzzy-matching --omit-header -w 120

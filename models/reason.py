@@ -27,7 +27,7 @@ class Reason(str):
     """A reason. As a text it is the English sentence.
 
     `code` never changes its meaning. `template` is the English sentence with the names of the parameters in braces. A
-    parameter is a text, a number, or a list of texts.
+    parameter is a text, a number, a list of texts, or another reason.
     """
 
     code: str
@@ -44,7 +44,14 @@ class Reason(str):
         if language is Language.ENGLISH:
             return str(self)
         template = chinese().get(self.template, self.code)
-        return filled(str(template.string), self.parameters) if template and template.string else str(self)
+        if not template or not template.string:
+            return str(self)
+        values = {n: v.text(language) if isinstance(v, Reason) else v for n, v in self.parameters.items()}
+        return filled(str(template.string), values)
+
+
+class Message(Reason):
+    """A sentence for people that refuses nothing, such as a line of a summary."""
 
 
 def filled(template: str, parameters: Mapping[str, Any]) -> str:

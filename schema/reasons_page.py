@@ -1,6 +1,6 @@
 """Writes docs/reference/errors.md from the reasons in the code and their Chinese catalogue (`make docs`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,9 @@ from schema.execution.errors import CORE_REASONS
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("models", "subscriptions", "resolvers", "schema", "web")
-# As in the Makefile: the first argument of Reason is its code, the second one the English sentence.
-KEYWORDS = {"Reason": ((1, "c"), 2)}
+# As in the Makefile: the first argument of Reason and Message is the code, the second one the English sentence.
+PLACES = ((1, "c"), 2)
+OF_REGISTERS = "resolvers/register/"
 SYNTAX = "DOCUMENT_SYNTAX"
 INTRODUCTION = """\
 # Reasons of errors
@@ -39,10 +40,11 @@ class Sentence(NamedTuple):
     line: int
 
 
-def sentences() -> Iterator[Sentence]:
-    """Every reason in the code, as often as it is there."""
+def sentences(*names: str) -> Iterator[Sentence]:
+    """Every reason and message in the code, or those that are made with these names; as often as it is there."""
+    keywords = dict.fromkeys(names or ("Reason", "Message"), PLACES)
     for layer in LAYERS:
-        extracted = extract_from_dir(ROOT / layer, [("**.py", "python")], keywords=KEYWORDS, directory_filter=is_code)
+        extracted = extract_from_dir(ROOT / layer, [("**.py", "python")], keywords=keywords, directory_filter=is_code)
         for file, line, template, _, code in extracted:
             assert isinstance(template, str)
             assert code is not None
@@ -56,12 +58,11 @@ def is_code(folder: str) -> bool:
 
 def page() -> str:
     """The page as Markdown."""
-    by_code = {sentence.code: sentence.template for sentence in sentences()}
-    rows = [
-        f"| `{code}` | {english} | {message.string if (message := chinese().get(english, code)) else ''} |"
-        for code, english in sorted(by_code.items())
-    ]
-    own = "\n".join(["| Reason | English | Chinese |", "|---|---|---|", *rows])
+    all_reasons = list(sentences("Reason"))
+    own, of_registers = (
+        _table(sentence for sentence in all_reasons if sentence.file.startswith(OF_REGISTERS) is imported)
+        for imported in (False, True)
+    )
     core = [f"| `{reason}` | `{code.value}` |" for code, reason in CORE_REASONS.items()]
     core = ["| Reason | Code |", "|---|---|", f"| `{SYNTAX}` | `BAD_DOCUMENT` |", *core]
     return "\n\n".join(
@@ -69,12 +70,24 @@ def page() -> str:
             INTRODUCTION,
             "## Reasons",
             own,
+            "## Reasons of imports and exports",
+            "An import gives these in its report and on the screen ([register.md](../guides/register.md#the-report))."
+            " They say what is wrong with a cell, a row or a file.",
+            of_registers,
             "## Errors of the GraphQL library",
             "Documents, variables and arguments are checked by graphql-core. Its messages are in English, without"
             " parameters.",
             "\n".join(core) + "\n",
         ]
     )
+
+
+def _table(reasons: Iterable[Sentence]) -> str:
+    rows = [
+        f"| `{code}` | {english} | {message.string if (message := chinese().get(english, code)) else ''} |"
+        for code, english in sorted({(reason.code, reason.template) for reason in reasons})
+    ]
+    return "\n".join(["| Reason | English | Chinese |", "|---|---|---|", *rows])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from models import InspectionKind
 from models.db.database import driver_url
 from models.notice import ANNOUNCEABLE
+from models.reason import Language
 from models.visibility import Role
 from schema.execution.limits import COST_LIMIT
 from web.auth.addresses import is_safe_url
@@ -49,6 +50,9 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         default=None, description="Address of the server as browsers see it; without it, the one of each request."
+    )
+    language: Language | None = Field(
+        default=None, description="Language of what imports and exports say: `en` or `zh`; without it, the locale's."
     )
     insecure_cookies: bool = Field(
         default=False,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import EventKind, HazardStatus
+from models.reason import Reason
 from resolvers.register import linked_rows, retirement, write
 from resolvers.register.key_index import KeyIndex, mark_superseded
 from resolvers.register.linked_rows import Links, Radii
@@ -167,14 +168,19 @@ def _check_row(converter: RowConverter, draft: DraftRow, row: RowValues | None) 
 
     for required in table.required:
         if required.column is not None and whole[required.column] is None:
-            add_error(required.name, "has no value")
+            add_error(required.name, Reason("CELL_REQUIRED", "has no value"))
     if table.name == "inspections" and row is not None and whole["enterprise_id"] != row["enterprise_id"]:
         # Its hazards and cases would stay with the other enterprise.
-        add_error("enterprise", "an inspection cannot move to another enterprise")
+        add_error("enterprise", Reason("INSPECTION_MOVED", "an inspection cannot move to another enterprise"))
     if table.name == "hazards" and (whole["status"] is HazardStatus.CLOSED) != (whole["closed_at"] is not None):
-        add_error("closed_at", "a hazard has a time of closing if and only if it is CLOSED")
+        add_error(
+            "closed_at", Reason("HAZARD_CLOSING_TIME", "a hazard has a time of closing if and only if it is CLOSED")
+        )
     if table.name == "stock" and whole["quantity"] < whole["reserved"]:
-        add_error("quantity", f"less than the {whole['reserved']} reserved for dispatches")
+        add_error(
+            "quantity",
+            Reason("STOCK_RESERVED", "less than the {reserved} reserved for dispatches", reserved=whole["reserved"]),
+        )
 
 
 def _classify(

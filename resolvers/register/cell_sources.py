@@ -7,6 +7,7 @@ from typing import Any
 
 import re2
 
+from models.reason import Reason
 from resolvers.register.convert import CellFormat, to_text
 from resolvers.register.errors import InvalidValue
 from resolvers.register.mapping import PLACE, FieldMapping
@@ -105,7 +106,7 @@ def _part(pattern: str) -> Step:
     def part(value: Any) -> str | None:
         match = compiled.search(to_text(value))
         if match is None:
-            raise InvalidValue("does not match the mapping's pattern")
+            raise InvalidValue(Reason("PATTERN_UNMATCHED", "does not match the mapping's pattern"))
         return (match[group] or "").strip() or None
 
     return part
@@ -132,6 +133,6 @@ def by_interval(ranges: Mapping[str, Any], convert: Step) -> Step:
         for low, high, meaning in intervals:
             if low <= number < high:
                 return meaning
-        raise InvalidValue("in none of the mapping's ranges")
+        raise InvalidValue(Reason("RANGE_NONE", "in none of the mapping's ranges"))
 
     return value_of

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from openpyxl.utils.datetime import WINDOWS_EPOCH, from_excel
 
+from models.reason import Reason
 from resolvers.register import geometry
 from resolvers.register.errors import InvalidValue
 from resolvers.register.numerals import IDENTIFIER, plain, to_number, to_whole_number
@@ -61,7 +62,7 @@ class CellFormat:
             return None if {cell.text, str(cell.number)} & self.no_value else cell
         if isinstance(cell, str):
             if "\0" in cell:
-                raise InvalidValue("contains a NUL character")
+                raise InvalidValue(Reason("NUL_CHARACTER", "contains a NUL character"))
             if not self.escaped:
                 cell = cell.strip()
                 if cell.startswith('="') and (formula := TEXT_FORMULA.fullmatch(cell)) is not None:
@@ -71,11 +72,11 @@ class CellFormat:
             if self.escaped and cell[0] == ESCAPE:
                 cell = cell[1:]
             if not cell.isascii() and UNDECODABLE.search(cell):
-                raise InvalidValue("not valid in the mapping's encoding")
+                raise InvalidValue(Reason("NOT_IN_ENCODING", "not valid in the mapping's encoding"))
             return cell
         if isinstance(cell, float):
             if not math.isfinite(cell):
-                raise InvalidValue("not a number")
+                raise InvalidValue(Reason("NOT_A_NUMBER", "not a number"))
             cell = int(cell) if cell.is_integer() else cell
         return None if type(cell) in (int, float) and str(cell) in self.no_value else cell
 
@@ -92,7 +93,7 @@ def to_text(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, int | float | SheetNumber):
         return str(value)
-    raise InvalidValue("not a text")
+    raise InvalidValue(Reason("NOT_A_TEXT", "not a text"))
 
 
 def converter(field: Field, cell_format: CellFormat) -> Convert:
@@ -134,7 +135,7 @@ def _cached(convert: Convert) -> Convert:
 
     def cached(value: Any) -> Any:
         if isinstance(value, list | dict):
-            raise InvalidValue("not a text")
+            raise InvalidValue(Reason("NOT_A_TEXT", "not a text"))
         key = (type(value), value)
         if key not in cache:
             if len(cache) > CACHE_SIZE:
@@ -157,7 +158,7 @@ def _mapped(field: Field, cell_format: CellFormat, convert: Convert) -> Convert:
             return meanings[code]
         if field.kind is Kind.TEXT:
             return convert(value)  # a map of texts corrects some of them and leaves the others
-        raise InvalidValue("not among the mapping's values")
+        raise InvalidValue(Reason("NOT_AMONG_VALUES", "not among the mapping's values"))
 
     return mapped
 
@@ -168,11 +169,11 @@ def _to_valid_text(field: Field, cell_format: CellFormat) -> Convert:
         if field.identifier and not cell_format.escaped and not text.isascii():
             text = text.translate(IDENTIFIER).strip()
             if not text:
-                raise InvalidValue("has no visible character")
+                raise InvalidValue(Reason("NOTHING_VISIBLE", "has no visible character"))
         if len(text) > field.max_length:
-            raise InvalidValue(f"longer than {field.max_length:,} characters")
+            raise InvalidValue(Reason("CELL_LENGTH", "longer than {maximum:,} characters", maximum=field.max_length))
         if not field.check(text) and field.format:
-            raise InvalidValue(f"not {field.format}")
+            raise InvalidValue(field.format)
         return text
 
     return convert
@@ -185,7 +186,7 @@ def _to_member(field: Field) -> Convert:
     def convert(value: Any) -> Any:
         member = members.get(to_text(value))
         if member is None:
-            raise InvalidValue(f"not one of {', '.join(members)}")
+            raise InvalidValue(Reason("NOT_ONE_OF", "not one of {members}", members=list(members)))
         return member
 
     return convert
@@ -196,7 +197,7 @@ def _to_boolean(value: Any) -> bool:
         return value
     boolean = BOOLEANS.get(plain(to_text(value)).lower())
     if boolean is None:
-        raise InvalidValue("neither true nor false")
+        raise InvalidValue(Reason("NOT_BOOLEAN", "neither true nor false"))
     return boolean
 
 
@@ -206,7 +207,9 @@ def _to_integer(field: Field) -> Convert:
     def convert(value: Any) -> int:
         whole = to_whole_number(value)
         if not least <= whole <= greatest:
-            raise InvalidValue(f"not between {least:,} and {greatest:,}")
+            raise InvalidValue(
+                Reason("NOT_BETWEEN", "not between {least:,} and {greatest:,}", least=least, greatest=greatest)
+            )
         return whole
 
     return convert
@@ -218,11 +221,11 @@ def _parts(value: Any, cell_format: CellFormat) -> Iterable[Any]:
         try:
             value = json.loads(value)
         except ValueError:
-            raise InvalidValue("not a JSON array") from None
+            raise InvalidValue(Reason("NOT_JSON_ARRAY", "not a JSON array")) from None
     if isinstance(value, list):
         return value
     if cell_format.split == "json":
-        raise InvalidValue("not a JSON array")
+        raise InvalidValue(Reason("NOT_JSON_ARRAY", "not a JSON array"))
     return [part.strip() for part in to_text(value).split(cell_format.split) if part.strip()]
 
 
@@ -237,7 +240,7 @@ def _moment(value: Any, cell_format: CellFormat) -> dt.datetime:
         return _in_years(dt.datetime.combine(value, dt.time()))
     if isinstance(value, str | SheetNumber):
         return _in_years(_parsed(value, cell_format)[0])
-    raise InvalidValue("not a date or time")
+    raise InvalidValue(Reason("NOT_A_TIME", "not a date or time"))
 
 
 def _limit(value: Any, cell_format: CellFormat) -> dt.datetime:
@@ -265,9 +268,15 @@ def _parsed(value: str | SheetNumber, cell_format: CellFormat) -> tuple[dt.datet
                 moment, has_time = _parsed_as(f"{midnight[1]}00{midnight[2]}", name)
                 if has_time and moment.time() == dt.time():
                     return moment + dt.timedelta(days=1), True
-    reason = f"not a date or time in the format {' or '.join(cell_format.formats)}"
+    formats = " / ".join(cell_format.formats)
+    reason = Reason("NOT_IN_FORMAT", "not a date or time in the format {formats}", formats=formats)
     if isinstance(value, SheetNumber) and EXCEL not in cell_format.formats:
-        reason += f"; for numbers that count days, the mapping's dates need {EXCEL}"
+        reason = Reason(
+            "NOT_IN_FORMAT_NOR_EXCEL",
+            "{reason}; for numbers that count days, the mapping's dates need {excel}",
+            reason=reason,
+            excel=EXCEL,
+        )
     raise InvalidValue(reason)
 
 
@@ -286,7 +295,7 @@ def _parsed_as(value: str | SheetNumber, name: str) -> tuple[dt.datetime, bool]:
 def _in_years(value: dt.datetime) -> dt.datetime:
     first, last = YEARS
     if not first <= value.year <= last:
-        raise InvalidValue(f"not between the years {first} and {last}")
+        raise InvalidValue(Reason("NOT_IN_YEARS", "not between the years {first} and {last}", first=first, last=last))
     return value
 
 
@@ -296,5 +305,5 @@ def _instant(value: dt.datetime, zone: ZoneInfo) -> dt.datetime:
 
 def _date(value: dt.datetime) -> dt.date:
     if value.time() != dt.time():
-        raise InvalidValue("a time where only a date is expected")
+        raise InvalidValue(Reason("NOT_A_DATE", "a time where only a date is expected"))
     return value.date()

@@ -13,6 +13,7 @@ from typing import Any
 import pyproj
 from coord_convert.transform import bd2gcj, gcj2wgs
 
+from models.reason import Reason
 from resolvers.register.errors import InvalidValue
 
 CGCS2000 = 4490
@@ -81,7 +82,7 @@ def convert_point(convert: Conversion, x: float, y: float) -> Point:
     """Longitude and latitude. Raises InvalidValue if they are not on the Earth."""
     longitude, latitude = convert(x, y)
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise InvalidValue("not a point on the Earth")
+        raise InvalidValue(Reason("NOT_ON_EARTH", "not a point on the Earth"))
     return longitude, latitude
 
 
@@ -94,7 +95,7 @@ def convert_geometry(convert: Conversion, coordinates: Any) -> Any:
         return [convert_geometry(convert, inner) for inner in coordinates]
     numeric = isinstance(coordinates, list) and all(type(c) in (int, float) for c in coordinates)
     if not numeric or len(coordinates) < 2:
-        raise InvalidValue("not the coordinates of a geometry", str(coordinates))
+        raise InvalidValue(Reason("NOT_COORDINATES", "not the coordinates of a geometry"), str(coordinates))
     try:
         return list(convert_point(convert, coordinates[0], coordinates[1]))
     except InvalidValue as invalid:

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import models
 from models.db.sqlite_functions import EARTH_RADIUS_METRES
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.geography import DEFAULT_ZONE
-from resolvers.register.errors import DistrictMismatch, FileError, InvalidValue
+from resolvers.register.errors import UNREADABLE, DistrictMismatch, FileError, InvalidValue
 from resolvers.register.geometry import polygon
 from resolvers.register.mapping import DistrictMapping
 from resolvers.register.readers.crs import WGS84, UnusableCrs, converted_geometry, crs_conversion
@@ -21,6 +22,7 @@ from resolvers.register.tables import TABLES
 
 DISTRICT = table_of(models.District)
 ZONE = table_of(models.Zone)
+NOT_ONE_POLYGON = Reason("NOT_ONE_POLYGON", "not one GeoJSON polygon")
 
 
 async def find_district(connection: AsyncConnection, mapping: DistrictMapping) -> Any | None:
@@ -34,11 +36,23 @@ async def find_district(connection: AsyncConnection, mapping: DistrictMapping) -
         return None
     by_code = mapping.area_code is not None and row.area_code is not None
     if mapping.area_code != row.area_code if by_code else mapping.name != row.name:
-        database, wanted = (f"{one.name} ({one.area_code or 'no area code'})" for one in (row, mapping))
-        raise DistrictMismatch(f"The database is that of {database}, the mapping that of {wanted}. Nothing was read.")
+        database, wanted = (f"{one.name} ({one.area_code or '—'})" for one in (row, mapping))
+        raise DistrictMismatch(
+            Reason(
+                "DISTRICT_OTHER",
+                "The database is that of {database}, the mapping that of {wanted}. Nothing was read.",
+                database=database,
+                wanted=wanted,
+            )
+        )
     if mapping.time_zone not in (None, row.time_zone):
         raise DistrictMismatch(
-            f"The district's time zone is {row.time_zone} and cannot become {mapping.time_zone}. Nothing was read."
+            Reason(
+                "TIME_ZONE_OTHER",
+                "The district's time zone is {zone} and cannot become {wanted}. Nothing was read.",
+                zone=row.time_zone,
+                wanted=mapping.time_zone,
+            )
         )
     return row
 
@@ -87,14 +101,16 @@ def read_boundary(mapping: DistrictMapping, directory: Path) -> dict[str, Any] |
         conversion = crs_conversion(value.get("crs") if isinstance(value, dict) else None, WGS84)
         return polygon(converted_geometry(conversion, geometry) if conversion else geometry, WGS84)
     except OSError as error:
-        raise FileError(f"{mapping.boundary}: {error.strerror or 'cannot be read'}") from None
+        raise FileError(error.strerror or UNREADABLE, mapping.boundary) from None
     except UnusableCrs as error:
-        raise FileError(f"{mapping.boundary}: {error}") from None
+        raise FileError(error.reason, mapping.boundary) from None
     except InvalidValue as invalid:
-        at = f": {invalid.shown}" if invalid.shown else ""
-        raise FileError(f"{mapping.boundary}: not one GeoJSON polygon: {invalid.reason}{at}") from None
+        reason = Reason("BOUNDARY_BECAUSE", "{boundary}: {reason}", boundary=NOT_ONE_POLYGON, reason=invalid.reason)
+        if invalid.shown:
+            reason = Reason("BOUNDARY_AT", "{reason}: {shown}", reason=reason, shown=invalid.shown)
+        raise FileError(reason, mapping.boundary) from None
     except (ValueError, RecursionError):
-        raise FileError(f"{mapping.boundary}: not one GeoJSON polygon") from None
+        raise FileError(NOT_ONE_POLYGON, mapping.boundary) from None
 
 
 async def plausible_area(

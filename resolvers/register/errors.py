@@ -3,9 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.reason import Language, Reason, text_in
+
+UNREADABLE = Reason("FILE_UNREADABLE", "cannot be read")
+
 
 class RegisterError(Exception):
-    """The import or export stops. The message says why and contains no value of a row."""
+    """The import or export stops. `reason` says why and contains no value of a row; `where` is a file or a table."""
+
+    def __init__(self, reason: str, where: str = "") -> None:
+        super().__init__(reason, where)
+        self.reason, self.where = reason, where
+
+    def __str__(self) -> str:
+        return self.text(Language.ENGLISH)
+
+    def text(self, language: Language) -> str:
+        return (f"{self.where}: " if self.where else "") + text_in(language, self.reason)
 
 
 class FileError(RegisterError):
@@ -26,6 +40,11 @@ class Mistake:
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.path + ': ' if self.path else ''}{self.reason}"
+
+
+def at_line(line: int, reason: str) -> Reason:
+    """The reason with the line of a file where it arises."""
+    return Reason("AT_LINE", "line {line}: {reason}", line=line, reason=reason)
 
 
 class MappingError(RegisterError):

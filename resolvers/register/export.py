@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import models
 from models.db.database import Database
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.register import linked_rows
 from resolvers.register.convert import ESCAPE
 from resolvers.register.errors import RegisterError
@@ -51,7 +52,7 @@ async def export(
     async with database.read() as connection:
         district = (await connection.execute(sa.select(table_of(models.District)))).one_or_none()
         if district is None:
-            raise RegisterError("The database has no district, so there is nothing to export.")
+            raise RegisterError(Reason("EXPORT_EMPTY", "The database has no district, so there is nothing to export."))
         for table in TABLES.values():
             counts[table.name] = await _export_table(connection, table, directory, progress)
     if district.boundary is not None:

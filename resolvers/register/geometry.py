@@ -8,11 +8,13 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 from shapely.validation import explain_validity
 
+from models.reason import Reason
 from resolvers.register import datum
 from resolvers.register.errors import InvalidValue
 from resolvers.register.numerals import to_number
 
-NOT_RINGS = "not the rings of a polygon"
+NOT_RINGS = Reason("NOT_RINGS", "not the rings of a polygon")
+NOT_A_POINT = Reason("NOT_A_POINT", "not a GeoJSON point")
 
 
 def polygon(value: Any, datum_name: str) -> dict[str, Any]:
@@ -27,9 +29,9 @@ def polygon(value: Any, datum_name: str) -> dict[str, Any]:
             if ring[0] != ring[-1]:
                 ring.append(ring[0])
             if len(ring) < 4:
-                raise InvalidValue("a ring of fewer than three points", str(ring))
+                raise InvalidValue(Reason("RING_SHORT", "a ring of fewer than three points"), str(ring))
         if shape(closed).is_empty:
-            raise InvalidValue("an empty polygon")
+            raise InvalidValue(Reason("POLYGON_EMPTY", "an empty polygon"))
     except (ValueError, TypeError, IndexError, AttributeError, ShapelyError, RecursionError):
         raise InvalidValue(NOT_RINGS) from None
     return closed
@@ -38,9 +40,13 @@ def polygon(value: Any, datum_name: str) -> dict[str, Any]:
 def doubt(value: Any, converted: dict[str, Any]) -> str:
     """The reason for a warning about a polygon; empty if there is none. `value` is as in the file."""
     if any(ring[0] != ring[-1] for ring in _rings(_parsed(value))):
-        return "had a ring that was not closed, and was closed"
+        return Reason("RING_CLOSED", "had a ring that was not closed, and was closed")
     explanation = explain_validity(shape(converted))
-    return "" if explanation == "Valid Geometry" else f"is not a simple polygon: {explanation}"
+    return (
+        ""
+        if explanation == "Valid Geometry"
+        else Reason("POLYGON_NOT_SIMPLE", "is not a simple polygon: {explanation}", explanation=explanation)
+    )
 
 
 def _parsed(value: Any) -> dict[str, Any]:
@@ -48,9 +54,9 @@ def _parsed(value: Any) -> dict[str, Any]:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise InvalidValue("not JSON") from None
+            raise InvalidValue(Reason("NOT_JSON", "not JSON")) from None
     if not isinstance(value, dict) or value.get("type") not in ("Polygon", "MultiPolygon"):
-        raise InvalidValue("not a GeoJSON polygon")
+        raise InvalidValue(Reason("NOT_A_POLYGON", "not a GeoJSON polygon"))
     return value
 
 
@@ -64,10 +70,10 @@ def point_coordinates(value: Any) -> tuple[float, float] | None:
     if value is None:
         return None
     if not isinstance(value, dict) or value.get("type") != "Point":
-        raise InvalidValue("not a GeoJSON point")
+        raise InvalidValue(NOT_A_POINT)
     coordinates = value.get("coordinates")
     if coordinates == []:
         return None
     if not isinstance(coordinates, list) or len(coordinates) < 2:
-        raise InvalidValue("not a GeoJSON point")
+        raise InvalidValue(NOT_A_POINT)
     return to_number(coordinates[0]), to_number(coordinates[1])

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+from models.reason import Reason
 from resolvers.register.report import WARNING, Issue
 from resolvers.register.rows import DraftRow, Key, RowConverter
 
@@ -144,14 +145,15 @@ def mark_superseded(draft: DraftRow, index: KeyIndex, converters: Sequence[RowCo
     again = {o.file: o for key in draft.keys for o in index.occurrences(key)}
     draft.created_in_run = any(o.created for o in again.values())
     later = [o for number, o in sorted(again.items()) if number > file]
-    where = ""
+    where: Reason | None = None
     for occurrence in later:
         draft.overridden |= converters[occurrence.file].mapped
-        where = f"line {occurrence.line} of {converters[occurrence.file].file.file}"
+        file_name = converters[occurrence.file].file.file
+        where = Reason("LINE_OF_FILE", "line {line} of {file}", line=occurrence.line, file=file_name)
     if own is not None and own.last > draft.number:
         draft.superseded = True
-        where = f"line {own.line}"
-    if where:
+        where = Reason("LINE", "line {line}", line=own.line)
+    if where is not None:
         shown = " / ".join(draft.keys[0] if converter.table.composite else draft.keys[0][1:])
-        reason = f"{where} has the same key; of such rows the last good one counts"
+        reason = Reason("KEY_AGAIN", "{where} has the same key; of such rows the last good one counts", where=where)
         draft.issues.append(Issue(draft.line, converter.label(*converter.keys), shown, reason, WARNING))

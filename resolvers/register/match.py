@@ -5,11 +5,12 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.reason import Reason
 from resolvers.register.references import RowValues, fetch_rows
 from resolvers.register.report import Issue
 from resolvers.register.rows import DraftRow, Key, RowConverter
 
-KEY_TAKEN = "belongs to another row"
+KEY_TAKEN = Reason("KEY_TAKEN", "belongs to another row")
 
 
 class ExistingRows:

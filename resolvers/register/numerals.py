@@ -4,6 +4,7 @@ import math
 import re
 from typing import Any
 
+from models.reason import Reason
 from resolvers.register.errors import InvalidValue
 from resolvers.register.readers.record import SheetNumber
 
@@ -40,7 +41,7 @@ def to_number(value: Any) -> float:
         return float(value)
     if isinstance(value, str) and NUMBER.fullmatch(value) and math.isfinite(float(value)):
         return float(value)
-    raise InvalidValue("not a number")
+    raise InvalidValue(Reason("NOT_A_NUMBER", "not a number"))
 
 
 def to_whole_number(value: Any) -> int:
@@ -49,5 +50,5 @@ def to_whole_number(value: Any) -> int:
         return value
     whole = WHOLE.fullmatch(value) if isinstance(value, str) else None
     if whole is None:
-        raise InvalidValue("not a whole number")
+        raise InvalidValue(Reason("NOT_WHOLE", "not a whole number"))
     return int(whole[1])

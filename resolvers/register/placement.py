@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.geography import Places
 from resolvers.register.linked_rows import read_links, write_links
 from resolvers.register.references import RowValues
@@ -74,7 +75,7 @@ def place_row(
     zone = values["zone_id"] = geography.zone_of(values)
     town = values.get("town_id")
     if town is not None and not geography.town_allowed(town, zone):
-        reason = "is in another zone than the point, and the point decides"
+        reason = Reason("TOWN_IN_OTHER_ZONE", "is in another zone than the point, and the point decides")
         shown = str(draft.references.get("town"))
         draft.issues.append(Issue(draft.line, converter.label("town"), shown, reason, WARNING))
         town = None

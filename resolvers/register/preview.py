@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from models.reason import Message
 from resolvers.geography import DEFAULT_ZONE
 from resolvers.register.mapping import Mapping
 from resolvers.register.readers.files import read_records
@@ -48,7 +49,7 @@ def _texts(converter: RowConverter, draft: DraftRow, zone: ZoneInfo) -> dict[str
     texts: dict[str, str | None] = {}
     for name, mapped in converter.file.fields.items():
         if mapped.from_ is not None:
-            texts[name] = f"that of {mapped.from_}"
+            texts[name] = Message("VALUE_OF", "that of {field}", field=mapped.from_)
         elif converter.label(name) not in bad:
             value = _value(converter.table.fields[name], draft)
             texts[name] = None if value is None else _text(value, zone)

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.reason import Reason
 from resolvers.register.report import Issue
 from resolvers.register.rows import DraftRow, RowConverter, condition_holds
 from resolvers.register.tables import TABLES, Field, Kind
@@ -14,7 +15,7 @@ from resolvers.sql.predicates import among
 
 RowValues = dict[str, Any]  # the values of a row by column
 
-OTHER_ENTERPRISE = "belongs to another enterprise"
+OTHER_ENTERPRISE = Reason("OTHER_ENTERPRISE", "belongs to another enterprise")
 
 
 async def fetch_rows(
@@ -57,7 +58,7 @@ def resolve_within_batch(converter: RowConverter, draft: DraftRow, earlier: dict
             continue
         other = earlier.get(text)
         if other is None or other.is_bad():
-            reason = _not_found(target, by) + ", or that row comes later"
+            reason = Reason("REFERRED_LATER", "{reason}, or that row comes later", reason=_not_found(target, by))
             draft.issues.append(Issue(draft.line, converter.label(name), text, reason))
         elif other.values.get("enterprise_id") != draft.values.get("enterprise_id"):
             draft.issues.append(Issue(draft.line, converter.label(name), text, OTHER_ENTERPRISE))
@@ -110,14 +111,15 @@ def _resolve(converter: RowConverter, draft: DraftRow, name: str, rows: dict[str
 def _unresolved(converter: RowConverter, field: Field, candidates: int) -> str:
     """Why a reference has no single row; empty if the row may still be in the batch."""
     if candidates:
-        return f"is the name of several {field.target}"
+        return Reason("NAME_AMBIGUOUS", "is the name of several {target}", target=field.target)
     if field.target == converter.table.name:
         return ""
     return _not_found(field.target, converter.references[field.name][1])
 
 
-def _not_found(target: str, by: Iterable[str] | None) -> str:
-    return f"none of the {target} has this {' or '.join(by or TABLES[target].keys)}"
+def _not_found(target: str, by: Iterable[str] | None) -> Reason:
+    fields = " / ".join(by or TABLES[target].keys)
+    return Reason("REFERRED_UNKNOWN", "none of the {target} has this {fields}", target=target, fields=fields)
 
 
 def _check_enterprise(converter: RowConverter, draft: DraftRow, rows: dict[str, dict[str, list[RowValues]]]) -> None:

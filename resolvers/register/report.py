@@ -7,11 +7,19 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO
 
+from models.reason import Language, Message, text_in
 from resolvers.register.convert import UNDECODABLE
 from resolvers.spreadsheet_cells import inert
 
-ERROR, WARNING = "error", "warning"
-COLUMNS = ("file", "line", "column", "value", "reason", "severity")
+ERROR, WARNING = Message("ERROR", "error"), Message("WARNING", "warning")
+COLUMNS = (
+    Message("COLUMN_FILE", "file"),
+    Message("COLUMN_LINE", "line"),
+    Message("COLUMN_COLUMN", "column"),
+    Message("COLUMN_VALUE", "value"),
+    Message("COLUMN_REASON", "reason"),
+    Message("COLUMN_SEVERITY", "severity"),
+)
 NUMBER = re.compile(r"[0-9][0-9,.]*")
 KINDS_MAXIMUM = 1_000  # kinds of issues that the summary tells apart
 VALUE_LENGTH = 200  # characters of a value that are shown
@@ -76,26 +84,28 @@ class IssueGroup:
 
 class Report:
     """Writes issues as CSV in UTF-8. The byte order mark lets Excel recognise the encoding. Values are as read, but one
-    that a spreadsheet program would take for a formula has an apostrophe in front.
+    that a spreadsheet program would take for a formula has an apostrophe in front. Reasons and the names of the columns
+    are in `language`; the names of the file's columns, which are the mapping's, are not.
 
     `count` is the number of issues so far.
     """
 
-    def __init__(self, file: IO[str]) -> None:
-        self.count = 0
+    def __init__(self, file: IO[str], language: Language = Language.ENGLISH) -> None:
+        self.count, self.language = 0, language
         self._groups: dict[tuple[str, ...], IssueGroup] = {}
         self._file = file
         self._writer = csv.writer(file)
         file.write("\ufeff")
-        self._writer.writerow(COLUMNS)
+        self._writer.writerow(column.text(language) for column in COLUMNS)
 
     def add(self, file_name: str, issues: Iterable[Issue]) -> None:
         """Write the issues of rows of one file."""
         for issue in issues:
             self._summarise(file_name, issue)
             value = UNDECODABLE.sub(_escaped_byte, issue.value[:VALUE_LENGTH]).replace("\0", "\\x00")
-            texts = map(inert, (issue.column, value, issue.reason))
-            self._writer.writerow((inert(file_name), issue.line, *texts, issue.severity))
+            texts = map(inert, (issue.column, value, text_in(self.language, issue.reason)))
+            severity = text_in(self.language, issue.severity)
+            self._writer.writerow((inert(file_name), issue.line, *texts, severity))
 
     def _summarise(self, file_name: str, issue: Issue) -> None:
         self.count += 1

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 import models
 from models import EventKind
 from models.db.tables import table_of
+from models.reason import Reason
 from resolvers.actions.event_context import enterprise_contexts
 from resolvers.register.key_index import KeyIndex
 from resolvers.register.references import RowValues, fetch_rows
@@ -59,18 +60,30 @@ async def vanished(
 
 def obstacle(converter: RowConverter, gone: int, had: int, read: int, without_key: int) -> Issue | None:
     """Why none of the missing enterprises is retired; None if nothing speaks against it."""
-    reason = ""
+    reason: Reason | None = None
     most = converter.file.retire_most
     if not gone:
         return None
     if without_key:
-        reason = f"{without_key:,} rows have no valid key, and may be among them"
+        reason = Reason("ROWS_WITHOUT_KEY", "{rows:,} rows have no valid key, and may be among them", rows=without_key)
     elif not read:
-        reason = "the file has no rows"
+        reason = Reason("FILE_EMPTY", "the file has no rows")
     elif gone > FEW and 100 * gone > most * had:
-        reason = f"that is more than {most} % (retire_most)"
-    text = f"{gone:,} of the register's {had:,} enterprises are missing, and none was retired: {reason}"
-    return Issue(0, "", "", text) if reason else None
+        reason = Reason("RETIRED_TOO_MANY", "that is more than {most} % (retire_most)", most=most)
+    if reason is None:
+        return None
+    return Issue(
+        0,
+        "",
+        "",
+        Reason(
+            "NONE_RETIRED",
+            "{gone:,} of the register's {had:,} enterprises are missing, and none was retired: {reason}",
+            gone=gone,
+            had=had,
+            reason=reason,
+        ),
+    )
 
 
 async def retire(session: AsyncSession, register: str, enterprises: Sequence[int], now: dt.datetime) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from models import ControlGrade
+from models.reason import Reason
 from resolvers.register import datum, geometry
 from resolvers.register.cell_sources import by_interval, cell_source
 from resolvers.register.convert import CellFormat, Convert, converter, to_text
@@ -231,14 +232,14 @@ class RowConverter:
                 self._set(draft, one.field, None)
         draft.keys = self._keys(draft)
         if not draft.keys and not draft.is_bad():
-            draft.issues.append(Issue(record.line, self.label(*self.keys), "", "has no key"))
+            draft.issues.append(Issue(record.line, self.label(*self.keys), "", Reason("ROW_WITHOUT_KEY", "has no key")))
         return draft
 
     def _fill(self, one: FieldConverter, record: Record, draft: DraftRow) -> None:
         try:
             value = one.extract(record.cells)
             if value is None and one.required:
-                raise InvalidValue("has no value")
+                raise InvalidValue(Reason("CELL_REQUIRED", "has no value"))
             self._set(draft, one.field, value)
         except InvalidValue as invalid:
             draft.issues.append(Issue(record.line, one.label, invalid.shown or _shown(one, record), invalid.reason))
@@ -266,11 +267,11 @@ class RowConverter:
         if target.kind is Kind.GEOMETRY:
             return geometry.doubt(record.cells[one.positions[0]], value)
         if target.kind is Kind.TIME and not target.future and value > self._now:
-            return "is in the future"
+            return Reason("TIME_COMING", "is in the future")
         if target.kind is Kind.DATE and not target.future and value > self._today:
-            return "is in the future"
+            return Reason("TIME_COMING", "is in the future")
         if target.kind is Kind.POINT and self._area is not None and not self._area.contains(*value):
-            return "is far outside the district"
+            return Reason("FAR_OUTSIDE", "is far outside the district")
         return ""
 
     def _keys(self, draft: DraftRow) -> tuple[Key, ...]:
@@ -311,7 +312,7 @@ def _extract_point(mapped: FieldMapping, cell_format: CellFormat, positions: Seq
         else:
             x, y = (cell_format.clean(cells[at]) for at in positions)
             if (x is None) != (y is None):
-                raise InvalidValue("has one coordinate without the other")
+                raise InvalidValue(Reason("HALF_A_POINT", "has one coordinate without the other"))
             point = None if x is None else (to_number(x), to_number(y))
         if point is None or (point[1], point[0]) in no_points:
             return None

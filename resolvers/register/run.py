@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from models import EventKind
 from models.clock import now as clock
 from models.db.database import Database
+from models.reason import Reason
 from resolvers.actions.runner import ATTEMPTS_MAXIMUM, RETRYABLE_SQLSTATES
 from resolvers.geography import DEFAULT_ZONE
 from resolvers.register.batch import BatchContext, BatchResult, import_batch
@@ -265,13 +266,15 @@ class ImportRun:
                         await event_log.append(session, [_import_event(self._now(), done.rows, source), *single])
             except StaleRows:
                 if attempt == ATTEMPTS_MAXIMUM:
-                    raise RegisterError(f"{where}: others keep changing the same rows.") from None
+                    reason = Reason("ROWS_CONTESTED", "others keep changing the same rows.")
+                    raise RegisterError(reason, where) from None
             except sa.exc.DBAPIError as error:
                 state = getattr(error.orig, "sqlstate", None)
                 if attempt == ATTEMPTS_MAXIMUM or self._dry_run or state not in RETRYABLE_SQLSTATES:
                     # The text of the error itself contains values of rows.
-                    reason = f"{type(error.orig).__name__}{f' {state}' if state else ''}"
-                    raise RegisterError(f"{where}: the database refuses the rows: {reason}.") from None
+                    cause = f"{type(error.orig).__name__}{f' {state}' if state else ''}"
+                    reason = Reason("ROWS_REFUSED", "the database refuses the rows: {cause}.", cause=cause)
+                    raise RegisterError(reason, where) from None
             else:
                 if done.rows and not self._dry_run and self._notify is not None:
                     await self._notify()

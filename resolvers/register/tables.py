@@ -16,6 +16,7 @@ import models
 from models import ControlGrade, credit_code
 from models.db.column_types import JsonList, RankedEnum, UtcTime
 from models.db.tables import table_of
+from models.reason import Reason
 
 SHORT = 500  # characters of a text that is in an index
 LONG = 1_000_000  # characters of any other text
@@ -47,7 +48,7 @@ class Field:
     `column` is None if the value is in several columns or in rows of another table.
     `members`: the enumeration of an enumerated field. `target`: the table that a reference refers to.
     `bounds` of a whole number are inclusive. `max_length` is in characters.
-    `check` returns something false for a text that is not valid, and `format` describes a valid one.
+    `check` returns something false for a text that is not valid, and `format` is why then.
     `future`: the time may be in the future, so that it needs no warning.
     `identifier`: rows are found by it, so characters that cannot be seen or are wide forms of others do not count.
     `limit`: something must be done by this time, so that a date without a time of day means the end of that day.
@@ -122,9 +123,18 @@ BOUNDS = {
     "fine_yuan": (0, INTEGER),
 }
 FORMATS: dict[tuple[str, str], tuple[Callable[[str], object], str]] = {
-    ("enterprises", "credit_code"): (credit_code.is_valid, "a unified social credit code (GB 32100-2015)"),
-    ("cameras", "device_id"): (re.compile(r"[0-9]{20}").fullmatch, "a device id of 20 digits (GB/T 28181)"),
-    ("stock", "code"): (re.compile(r"[0-9]{7}").fullmatch, "a code of 7 digits (GB/T 38565-2020)"),
+    ("enterprises", "credit_code"): (
+        credit_code.is_valid,
+        Reason("NOT_CREDIT_CODE", "not a unified social credit code (GB 32100-2015)"),
+    ),
+    ("cameras", "device_id"): (
+        re.compile(r"[0-9]{20}").fullmatch,
+        Reason("NOT_DEVICE_ID", "not a device id of 20 digits (GB/T 28181)"),
+    ),
+    ("stock", "code"): (
+        re.compile(r"[0-9]{7}").fullmatch,
+        Reason("NOT_SUPPLY_CODE", "not a code of 7 digits (GB/T 38565-2020)"),
+    ),
 }
 # By the name of a reference: the table that it refers to. The column of that name with `_id` holds the id.
 TARGETS = {

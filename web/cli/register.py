@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from models.clock import now
 from models.db.database import Database
 from models.db.migrate import migrate
+from models.reason import Language, Message, Reason, text_in
 from resolvers.register import (
     ImportRun,
     IssueGroup,
@@ -27,6 +28,7 @@ from resolvers.register import (
 )
 from resolvers.register import export as export_register
 from resolvers.register.district import contents
+from resolvers.register.report import ERROR, Counts
 from resolvers.register.suggestion import common_folder
 from resolvers.register.suggestion import suggest as suggest_mapping
 from web.cli.common import UNREACHABLE, console, fail, load_settings, with_database
@@ -43,6 +45,12 @@ Paths = Annotated[
         " With --suggest the files themselves.",
     ),
 ]
+LanguageOption = Annotated[
+    Language | None,
+    typer.Option(
+        "--language", help="Language of the report and of messages; by default HUHANG_LANGUAGE or the locale's."
+    ),
+]
 PreviewRows = Annotated[
     int | None, typer.Option("--preview", min=1, help="Only show the first rows of each file as they would be stored.")
 ]
@@ -54,10 +62,12 @@ def import_(
     rows: PreviewRows = None,
     report: Annotated[Path, typer.Option(help="CSV file for bad and doubtful rows.")] = Path("import-report.csv"),
     suggest: Annotated[bool, typer.Option("--suggest", help="Only print a first mapping for these files.")] = False,
+    language: LanguageOption = None,
 ) -> None:
     """Import a register from CSV files, spreadsheets or GeoJSON files. Safe to repeat."""
+    speaks = chosen(language)
     if suggest:
-        print_suggestion(paths)
+        print_suggestion(paths, speaks)
         return
     if len(paths) != 2:
         raise typer.BadParameter(
@@ -67,23 +77,36 @@ def import_(
     try:
         load_mapping(mapping)  # a wrong mapping is reported before the database is opened
         if rows is not None:
-            for line in preview_lines(mapping, directory, rows):
+            for line in preview_lines(mapping, directory, rows, speaks):
                 typer.echo(line)
             return
-        outcome = import_and_print(mapping, directory, report, dry_run=dry_run)
+        outcome = import_and_print(mapping, directory, report, speaks, dry_run=dry_run)
     except MappingError as error:
         fail("\n".join(f"{mapping}: {mistake}" for mistake in error.mistakes), NOT_BEGUN)
     except (RegisterError, OSError) as error:
-        fail(str(error), NOT_BEGUN)
+        fail(said(error, speaks), NOT_BEGUN)
     raise typer.Exit(ROWS_FAILED if outcome.total.bad or outcome.missing else 0)
 
 
-def import_and_print(mapping: Path, directory: Path, report: Path, *, dry_run: bool) -> Outcome:
+def chosen(option: Language | None) -> Language:
+    """The language of the option, else of the settings, else of the locale."""
+    if (language := option or load_settings().language) is not None:
+        return language
+    from babel import default_locale  # imported late, as in models/reason.py
+
+    return Language.CHINESE if (default_locale("LC_MESSAGES") or "").startswith("zh") else Language.ENGLISH
+
+
+def said(error: RegisterError | OSError, language: Language) -> str:
+    return error.text(language) if isinstance(error, RegisterError) else str(error)
+
+
+def import_and_print(mapping: Path, directory: Path, report: Path, language: Language, *, dry_run: bool) -> Outcome:
     """Import into the database of the settings, and print the outcome."""
 
     async def work(database: Database) -> None:
         await migrate(database)
-        outcomes.append(await import_files(database, mapping, directory, report, dry_run=dry_run))
+        outcomes.append(await import_files(database, mapping, directory, report, language, dry_run=dry_run))
 
     outcomes: list[tuple[Outcome, Report]] = []
     with_database(load_settings(), work)
@@ -92,7 +115,7 @@ def import_and_print(mapping: Path, directory: Path, report: Path, *, dry_run: b
     return outcome
 
 
-def print_suggestion(files: list[Path]) -> None:
+def print_suggestion(files: list[Path], language: Language) -> None:
     """Print a mapping for the files. It names the district of the database, if there is one."""
     district: tuple[str, str | None] | None = None
     filled: list[str] = []
@@ -103,11 +126,11 @@ def print_suggestion(files: list[Path]) -> None:
     try:
         typer.echo(suggest_mapping(files, district, filled), nl=False)
     except RegisterError as error:
-        fail(str(error), NOT_BEGUN)
+        fail(error.text(language), NOT_BEGUN)
     if district is None:
-        console.print("Write the name of the district into the mapping.", highlight=False)
-    folder = common_folder(files)
-    console.print(f"The files are in {folder}.", soft_wrap=True, markup=False, highlight=False)
+        show(Message("DISTRICT_TO_WRITE", "Write the name of the district into the mapping."), language)
+    folder = str(common_folder(files))
+    show(Message("FILES_FOLDER", "The files are in {folder}.", folder=folder), language)
 
 
 async def database_contents(url: str) -> tuple[tuple[str, str | None] | None, list[str]]:
@@ -121,17 +144,17 @@ async def database_contents(url: str) -> tuple[tuple[str, str | None] | None, li
 
 
 async def import_files(
-    database: Database, mapping: Path, directory: Path, report: Path, *, dry_run: bool
+    database: Database, mapping: Path, directory: Path, report: Path, language: Language, *, dry_run: bool
 ) -> tuple[Outcome, Report]:
     """Import with a progress bar. Raises RegisterError when the import cannot begin."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # The report repeats values from the files, people's names among them: it is for the bureau alone.
     with (
         report.open("w", newline="", encoding="utf-8") as file,
-        Report(file) as rows,
+        Report(file, language) as rows,
         Bar(*columns, console=console, disable=not console.is_terminal) as bar,
     ):
-        task = bar.add_task("Importing", total=None)
+        task = bar.add_task(Message("IMPORTING", "Importing").text(language), total=None)
 
         def progress(at: Progress) -> None:
             bar.update(task, description=f"{at.table} ({at.rate:,.0f}/s)", completed=at.done, total=at.total)
@@ -140,49 +163,94 @@ async def import_files(
         return await run.execute(), rows
 
 
+def show(message: Message, language: Language) -> None:
+    console.print(message.text(language), soft_wrap=True, markup=False, highlight=False)
+
+
 def print_outcome(outcome: Outcome, issues: Report, report: Path, *, dry_run: bool) -> None:
-    for table, counts in [*outcome.tables.items(), ("all", outcome.total)]:
-        console.print(
-            f"{table}: {counts.read:,} read = {counts.new:,} new + {counts.changed:,} changed"
-            f" + {counts.unchanged:,} unchanged + {counts.bad:,} bad"
-            + (f"; {counts.skipped:,} skipped" if counts.skipped else ""),
-            highlight=False,
-        )
+    language = issues.language
+    all_tables = Message("ALL_TABLES", "all").text(language)
+    for table, counts in [*outcome.tables.items(), (all_tables, outcome.total)]:
+        show(_counts(table, counts), language)
     if outcome.moved:
-        console.print(f"{outcome.moved:,} enterprises were put into other zones, towns or rings.", highlight=False)
+        moved = Message(
+            "ENTERPRISES_MOVED",
+            "{enterprises:,} enterprises were put into other zones, towns or rings.",
+            enterprises=outcome.moved,
+        )
+        show(moved, language)
     if outcome.retired:
-        console.print(f"{outcome.retired:,} enterprises are in no register any more and were retired.", highlight=False)
+        retired = Message(
+            "ENTERPRISES_RETIRED",
+            "{enterprises:,} enterprises are in no register any more and were retired.",
+            enterprises=outcome.retired,
+        )
+        show(retired, language)
     if issues.count:
-        console.print(f"{issues.count:,} rows to look at: {report}", soft_wrap=True, markup=False, highlight=False)
-        for line in summary_lines(issues.summary()):
+        show(
+            Message("ROWS_TO_LOOK_AT", "{rows:,} rows to look at: {report}", rows=issues.count, report=str(report)),
+            language,
+        )
+        for line in summary_lines(issues.summary(), language):
             console.print(line, soft_wrap=True, markup=False, highlight=False)
     if dry_run:
-        console.print("A dry run: nothing was written.")
+        show(Message("DRY_RUN", "A dry run: nothing was written."), language)
 
 
-def summary_lines(groups: list[IssueGroup]) -> Iterator[str]:
+def _counts(table: str, counts: Counts) -> Message:
+    numbers = {name: getattr(counts, name) for name in ("read", "new", "changed", "unchanged", "bad")}
+    rows = Message(
+        "ROWS_COUNTED",
+        "{table}: {read:,} read = {new:,} new + {changed:,} changed + {unchanged:,} unchanged + {bad:,} bad",
+        table=table,
+        **numbers,
+    )
+    return (
+        Message("ROWS_SKIPPED", "{rows}; {skipped:,} skipped", rows=rows, skipped=counts.skipped)
+        if counts.skipped
+        else rows
+    )
+
+
+def summary_lines(groups: list[IssueGroup], language: Language) -> Iterator[str]:
     """One line for each kind of issue, with the first of its kind."""
     for group in groups[:KINDS_SHOWN]:
         first = group.first
-        kind = first.severity if group.count == 1 else f"{first.severity}s"
+        is_error = first.severity == ERROR
+        kind = (
+            (Message("ONE_ERROR", "1 error") if is_error else Message("ONE_WARNING", "1 warning"))
+            if group.count == 1
+            else Message("ERRORS", "{count:,} errors", count=group.count)
+            if is_error
+            else Message("WARNINGS", "{count:,} warnings", count=group.count)
+        )
         where = f"{group.file}, {first.column}" if first.column else group.file
-        place = [f"line {first.line}"] if first.line else []  # an issue of the whole file has none
+        place = [_line(first.line).text(language)] if first.line else []  # an issue of the whole file has none
         example = ", ".join([*place, *([_printable(first.value)] if first.value else [])])
-        yield f"  {group.count:,} {kind}: {where}: {first.reason}{f' ({example})' if example else ''}"
+        reason = text_in(language, first.reason)
+        yield f"  {kind.text(language)}: {where}: {reason}{f' ({example})' if example else ''}"
     if len(groups) > KINDS_SHOWN:
         rest = sum(group.count for group in groups[KINDS_SHOWN:])
-        yield f"  {rest:,} of {len(groups) - KINDS_SHOWN:,} other kinds"
+        others = len(groups) - KINDS_SHOWN
+        message = Message("OTHER_KINDS", "{rest:,} of {kinds:,} other kinds", rest=rest, kinds=others)
+        yield f"  {message.text(language)}"
 
 
-def preview_lines(mapping: Path, directory: Path, rows: int) -> Iterator[str]:
+def _line(number: int) -> Reason:
+    return Reason("LINE", "line {line}", line=number)
+
+
+def preview_lines(mapping: Path, directory: Path, rows: int, language: Language) -> Iterator[str]:
     """The first rows of each file: a line for each field, and one for each issue."""
+    nothing = Message("NO_VALUE", "(no value)").text(language)
     for row in preview(load_mapping(mapping), directory, rows, now()):
-        yield f"{row.table}: {row.file}, line {row.line}"
+        yield f"{row.table}: {row.file}, {_line(row.line).text(language)}"
         for name, text in row.values.items():
-            yield f"  {name} = {'(no value)' if text is None else _printable(text)}"
+            yield f"  {name} = {nothing if text is None else _printable(text_in(language, text))}"
         for issue in row.issues:
             value = f" {_printable(issue.value)}" if issue.value else ""
-            yield f"  {issue.severity}: {issue.column}{value}: {issue.reason}"
+            severity, reason = text_in(language, issue.severity), text_in(language, issue.reason)
+            yield f"  {severity}: {issue.column}{value}: {reason}"
 
 
 def _printable(value: str) -> str:
@@ -191,14 +259,17 @@ def _printable(value: str) -> str:
     return f"{text}…" if len(value) > 100 else text
 
 
-def export(directory: Annotated[Path, typer.Argument(help="Directory for the files.")]) -> None:
+def export(
+    directory: Annotated[Path, typer.Argument(help="Directory for the files.")], language: LanguageOption = None
+) -> None:
     """Export the register as CSV files and a map, with the mapping that imports them again."""
+    speaks = chosen(language)
 
     async def work(database: Database) -> None:
         for table, count in (await export_register(database, directory)).items():
-            console.print(f"{table}: {count:,} rows", highlight=False)
+            show(Message("ROWS_EXPORTED", "{table}: {rows:,} rows", table=table, rows=count), speaks)
 
     try:
         with_database(load_settings(), work)
     except (RegisterError, OSError) as error:
-        fail(str(error), NOT_BEGUN)
+        fail(said(error, speaks), NOT_BEGUN)

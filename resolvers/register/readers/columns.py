@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from models.reason import Reason
 from resolvers.register.errors import FileError
 from resolvers.register.numerals import INVISIBLE
 
@@ -9,11 +10,11 @@ SHOWN = 2_000  # characters of a header in a message
 
 
 def column_positions(
-    file_name: str, names: Sequence[str], wanted: Sequence[str], hint: Callable[[], str] = str
+    file_name: str, names: Sequence[str], wanted: Sequence[str], hint: Callable[[], Reason | None] = lambda: None
 ) -> list[int]:
     """The positions of the wanted columns, whatever invisible characters are around the names.
 
-    Raises FileError if one is missing or occurs twice. `hint` makes the end of the message that one is missing.
+    Raises FileError if one is missing or occurs twice. `hint` says how none would be missing.
     """
     tidied = [_tidy(name) for name in names]
     places = [_tidy(name) for name in wanted]
@@ -21,10 +22,15 @@ def column_positions(
     if missing:
         # A file in another encoding than the mapping says has bytes that are no characters.
         present = ", ".join(filter(None, tidied)).encode("utf-8", "backslashreplace").decode()[:SHOWN]
-        raise FileError(f"{file_name}: has no column {', '.join(missing)}; it has {present or 'no names'}{hint()}")
+        shown = present or Reason("NAMES_BLANK", "no names")
+        reason = Reason("COLUMN_MISSING", "has no column {missing}; it has {present}", missing=missing, present=shown)
+        if (remedy := hint()) is not None:
+            reason = Reason("COLUMN_MISSING_HINT", "{reason}. {hint}", reason=reason, hint=remedy)
+        raise FileError(reason, file_name)
     repeated = [name for name, place in zip(wanted, places, strict=True) if tidied.count(place) > 1]
     if repeated:
-        raise FileError(f"{file_name}: has several columns named {', '.join(repeated)}")
+        reason = Reason("COLUMN_REPEATED", "has several columns named {names}", names=repeated)
+        raise FileError(reason, file_name)
     return [tidied.index(place) for place in places]
 
 

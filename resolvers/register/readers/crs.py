@@ -6,6 +6,7 @@ from typing import Any
 
 import pyproj
 
+from models.reason import Reason
 from resolvers.register.datum import Conversion, Point, convert_geometry, projected_to_wgs84
 
 WGS84, DEGREES = "wgs84", ("wgs84", "cgcs2000", "gcj02", "bd09")
@@ -15,7 +16,11 @@ NAME = re.compile(r"(?:.*[:/])?(?:(CRS84)|EPSG(?:[:/][0-9.]*)?[:/]([0-9]{4,6}))"
 
 
 class UnusableCrs(ValueError):
-    """The coordinates of a file cannot be converted. The message says why."""
+    """The coordinates of a file cannot be converted. `reason` says why."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def crs_conversion(crs: Any, datum: str) -> Conversion | None:
@@ -33,7 +38,9 @@ def crs_conversion(crs: Any, datum: str) -> Conversion | None:
         return _web_mercator()
     conversion = projected_to_wgs84(name) if datum == WGS84 else None
     if conversion is None:
-        raise UnusableCrs(f"crs is {name}, and the mapping's datum is {datum}")
+        raise UnusableCrs(
+            Reason("CRS_OTHER", "crs is {name}, and the mapping's datum is {datum}", name=name, datum=datum)
+        )
     return conversion
 
 
@@ -49,7 +56,7 @@ def _name(crs: Any) -> str:
     name = properties.get("name") if isinstance(properties, dict) else None
     match = NAME.fullmatch(name) if isinstance(name, str) else None
     if match is None:
-        raise UnusableCrs("crs does not name a reference system such as EPSG:4326")
+        raise UnusableCrs(Reason("CRS_UNKNOWN", "crs does not name a reference system such as EPSG:4326"))
     return "CRS84" if match[1] else f"EPSG:{match[2]}"
 
 

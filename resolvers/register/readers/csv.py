@@ -13,13 +13,16 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO
 
-from resolvers.register.errors import FileError
+from models.reason import Reason
+from resolvers.register.errors import FileError, at_line
 from resolvers.register.readers.columns import column_positions
 from resolvers.register.readers.encodings import UTF_16, detect, header_hint, open_file
 from resolvers.register.readers.record import LONGEST, Record
 
 QUOTE_BYTES = 1024 * 1024  # within which an open quotation mark must be closed
 SHOWN = 200  # characters of a damaged row in the report
+QUOTATION = Reason("QUOTATION_OPEN", "a quotation mark is not closed, or is inside a field without quotation marks")
+NO_HEADER = Reason("HEADER_NONE", "has no header")
 
 csv.field_size_limit(LONGEST)  # the limit is one for the whole process; its default is too small for a zone's boundary
 
@@ -70,7 +73,7 @@ def split_rows(lines: _Lines, delimiter: str, width: int | None) -> Iterator[tup
     while (first := lines.take()) is not None:
         number, text = first
         if text is None:
-            yield number, None, f"longer than {LONGEST:,} bytes"
+            yield number, None, Reason("FILE_LENGTH", "longer than {maximum:,} bytes", maximum=LONGEST)
             continue
         fields: list[str] | None
         if '"' not in text:
@@ -89,7 +92,7 @@ def split_rows(lines: _Lines, delimiter: str, width: int | None) -> Iterator[tup
         if open_to_end and not text.endswith("\n") and (fields is None or len(fields) != width):
             raise CutOff
         if fields is None:
-            yield number, None, "a quotation mark is not closed, or is inside a field without quotation marks"
+            yield number, None, QUOTATION
         elif fields:
             yield number, fields, ""
 
@@ -135,9 +138,11 @@ def read(
         try:
             yield from _records(path, _Lines(text, encoding), wanted, delimiter, header, gzipped)
         except CutOff:
-            raise FileError(f"{path.name}: ends within a quoted field: the file was cut off") from None
+            reason = Reason("FILE_CUT", "ends within a quoted field: the file was cut off")
+            raise FileError(reason, path.name) from None
         except UnicodeError:
-            raise FileError(f"{path.name}: not {encoding}, or cut off") from None
+            reason = Reason("FILE_ENCODING", "not {encoding}, or cut off", encoding=encoding)
+            raise FileError(reason, path.name) from None
 
 
 def _decoded(file: IO[bytes], encoding: str) -> AbstractContextManager[IO[bytes] | IO[str]]:
@@ -150,9 +155,9 @@ def _records(
 ) -> Iterator[Record]:
     for _ in range(header - 1):
         lines.take()
-    _, names, reason = next(split_rows(lines, delimiter, None), (0, None, "has no header"))
+    _, names, reason = next(split_rows(lines, delimiter, None), (0, None, NO_HEADER))
     if names is None:
-        raise FileError(f"{path.name}: line {header}: {reason}")
+        raise FileError(at_line(header, reason), path.name)
     positions = column_positions(path.name, names, wanted, lambda: header_hint(path, gzipped, header, wanted))
     for number, fields, reason in split_rows(lines, delimiter, len(names)):
         if fields is None:
@@ -160,7 +165,12 @@ def _records(
         elif not any(map(str.strip, fields)):
             continue
         elif len(fields) != len(names):
-            reason = f"has {len(fields)} columns, and the header has {len(names)}"
+            reason = Reason(
+                "COLUMNS_DIFFER",
+                "has {columns} columns, and the header has {names}",
+                columns=len(fields),
+                names=len(names),
+            )
             yield Record(number, reason=reason, raw=delimiter.join(fields)[:SHOWN])
         else:
             yield Record(number, [fields[at] for at in positions])

@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
-from resolvers.register.errors import FileError
+from models.reason import Reason
+from resolvers.register.errors import UNREADABLE, FileError
 
 UTF_8, GB_18030, UTF_16 = "utf-8", "gb18030", "utf-16"
 MARKS = {codecs.BOM_UTF8: UTF_8, codecs.BOM_UTF16_LE: UTF_16, codecs.BOM_UTF16_BE: UTF_16}
@@ -25,9 +26,10 @@ def open_file(path: Path, gzipped: bool) -> Iterator[IO[bytes]]:
         with gzip.open(path, "rb") if gzipped else path.open("rb") as file:
             yield file  # type: ignore[misc]  # GzipFile is no IO[bytes] for the type checker, but reads like one
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise FileError(f"{path.name}: the gzip data is damaged or incomplete") from None
+        reason = Reason("GZIP_DAMAGED", "the gzip data is damaged or incomplete")
+        raise FileError(reason, path.name) from None
     except OSError as error:
-        raise FileError(f"{path.name}: {error.strerror or 'cannot be read'}") from None
+        raise FileError(error.strerror or UNREADABLE, path.name) from None
 
 
 def detect(path: Path, gzipped: bool) -> str:
@@ -39,7 +41,7 @@ def detect(path: Path, gzipped: bool) -> str:
     try:
         status = path.stat()
     except OSError as error:
-        raise FileError(f"{path.name}: {error.strerror or 'cannot be read'}") from None
+        raise FileError(error.strerror or UNREADABLE, path.name) from None
     return _detect(path, gzipped, status.st_size, status.st_mtime_ns)
 
 
@@ -77,8 +79,8 @@ def _is_valid(line: bytes, encoding: str) -> bool:
     return True
 
 
-def header_hint(path: Path, gzipped: bool, header: int, wanted: Sequence[str]) -> str:
-    """The encoding and delimiter with which the header has all wanted columns, for a message; empty if none has."""
+def header_hint(path: Path, gzipped: bool, header: int, wanted: Sequence[str]) -> Reason | None:
+    """The encoding and delimiter with which the header has all wanted columns, for a message; None if none has."""
     with open_file(path, gzipped) as file:
         start = file.read(CHUNK)
     for encoding in HINTED:
@@ -88,5 +90,10 @@ def header_hint(path: Path, gzipped: bool, header: int, wanted: Sequence[str]) -
             names = {name.strip(' \r"\ufeff') for name in line.split(delimiter)}
             if names.issuperset(wanted):
                 shown = "\\t" if delimiter == "\t" else delimiter
-                return f'. With encoding = "{encoding}" and delimiter = "{shown}" it has all columns of the mapping'
-    return ""
+                return Reason(
+                    "HEADER_HINT",
+                    'With encoding = "{encoding}" and delimiter = "{delimiter}" it has all columns of the mapping',
+                    encoding=encoding,
+                    delimiter=shown,
+                )
+    return None

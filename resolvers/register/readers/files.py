@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from models.reason import Reason
 from resolvers.register.errors import FileError
 from resolvers.register.mapping import GEOMETRY, FileMapping
 from resolvers.register.readers import csv, geojson, ods, sheet, xls, xlsx
@@ -18,7 +19,7 @@ def read_records(converter: RowConverter, directory: Path) -> Iterator[Record]:
     file = converter.file
     path = directory / file.file
     if not path.is_file():
-        raise FileError(f"{file.file}: is not in {directory}")
+        raise FileError(Reason("FILE_MISSING", "is not in {directory}", directory=str(directory)), file.file)
     match file.format:
         case "xlsx" | "xls" | "ods":
             options = {"header": file.header, "header_rows": file.header_rows}
@@ -42,5 +43,11 @@ def file_notices(file: FileMapping, directory: Path) -> list[str]:
     if file.format in ("csv", "csv.gz") and file.encoding is None:
         encoding = detect(directory / file.file, file.format == "csv.gz")
         if encoding == GB_18030:
-            return [f'is not UTF-8 and was read as GB 18030; encoding = "{encoding}" in the mapping says so']
+            return [
+                Reason(
+                    "READ_AS_CHINESE",
+                    'is not UTF-8 and was read as GB 18030; encoding = "{encoding}" in the mapping says so',
+                    encoding=encoding,
+                )
+            ]
     return []

@@ -7,8 +7,9 @@ from itertools import count
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from models.reason import Reason
 from resolvers.register.datum import Conversion
-from resolvers.register.errors import FileError, InvalidValue
+from resolvers.register.errors import FileError, InvalidValue, at_line
 from resolvers.register.mapping import FEATURE_ID, GEOMETRY
 from resolvers.register.readers.crs import UnusableCrs, converted_geometry, crs_conversion
 from resolvers.register.readers.encodings import open_file
@@ -34,7 +35,7 @@ class _Parser:
         self.line = 1
 
     def fail(self, reason: str) -> NoReturn:
-        raise FileError(f"{self._name}: line {self.line}: {reason}")
+        raise FileError(at_line(self.line, reason), self._name)
 
     def _read(self, size: int = CHUNK) -> bool:
         """Read a chunk; whether there was one."""
@@ -45,7 +46,7 @@ class _Parser:
             text, self._undecoded = self._undecoded.decode(), b""
         except UnicodeDecodeError as error:
             if error.end < len(self._undecoded) or not raw or len(self._undecoded) - error.start > 3:
-                self.fail("not UTF-8")
+                self.fail(Reason("NOT_UTF_EIGHT", "not UTF-8"))
             text, self._undecoded = self._undecoded[: error.start].decode(), self._undecoded[error.start :]
         self._text, self._at = self._text[self._at :] + text, 0
         return bool(raw)
@@ -64,7 +65,7 @@ class _Parser:
 
     def expect(self, character: str) -> None:
         if self.peek() != character:
-            self.fail(f"not GeoJSON: {character} is missing")
+            self.fail(Reason("CHARACTER_MISSING", "not GeoJSON: {character} is missing", character=character))
         self._advance(self._at + 1)
 
     def value(self) -> Any:
@@ -76,7 +77,7 @@ class _Parser:
                 value, end = DECODER.raw_decode(self._text, self._at)
             except (ValueError, RecursionError) as error:
                 if len(self._text) - self._at > LONGEST or not self._read(size):
-                    self.fail(error.msg if isinstance(error, json.JSONDecodeError) else "not JSON")
+                    self.fail(error.msg if isinstance(error, json.JSONDecodeError) else Reason("NOT_JSON", "not JSON"))
                 size *= 2
             else:
                 # A number at the end of the text so far may have more digits.
@@ -106,23 +107,23 @@ def read(path: Path, wanted: Sequence[str], *, datum: str) -> Iterator[Record]:
             elif name == "crs":
                 conversion = _conversion(parser, datum)
                 if has_features and conversion is not None:
-                    parser.fail("crs comes after the features, and must come before them")
+                    parser.fail(Reason("CRS_LATE", "crs comes after the features, and must come before them"))
             else:
                 parser.value()
             if parser.peek() != "}":
                 parser.expect(",")
         parser.expect("}")
         if parser.peek():
-            parser.fail("text after the end of the collection")
+            parser.fail(Reason("TEXT_AFTER_END", "text after the end of the collection"))
         if not has_features:
-            parser.fail("not a collection of features")
+            parser.fail(Reason("NOT_A_COLLECTION", "not a collection of features"))
 
 
 def _conversion(parser: _Parser, datum: str) -> Conversion | None:
     try:
         return crs_conversion(parser.value(), datum)
     except UnusableCrs as error:
-        parser.fail(str(error))
+        parser.fail(error.reason)
 
 
 def _features(parser: _Parser, wanted: Sequence[str], conversion: Conversion | None) -> Iterator[Record]:
@@ -139,7 +140,7 @@ def _features(parser: _Parser, wanted: Sequence[str], conversion: Conversion | N
 def _record(number: int, feature: Any, wanted: Sequence[str], conversion: Conversion | None) -> Record:
     properties = feature.get("properties") if isinstance(feature, dict) else None
     if not isinstance(feature, dict) or not isinstance(properties, dict | None):
-        return Record(number, reason="not a feature")
+        return Record(number, reason=Reason("NOT_A_FEATURE", "not a feature"))
     geometry = feature.get("geometry")
     if conversion is not None:
         try:

@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element, ParseError, iterparse
 
 from openpyxl.utils.datetime import WINDOWS_EPOCH
 
+from models.reason import Reason
 from resolvers.register.errors import FileError
 from resolvers.register.readers import sheet as sheets
 from resolvers.register.readers.record import SheetNumber, UnknownCell
@@ -44,7 +45,7 @@ def open_sheet(path: Path, name: str | None) -> Iterator[sheets.Sheet]:
         check_expansion(path, CONTENT)
         archive = zipfile.ZipFile(path)
     except DAMAGED as error:
-        raise FileError(f"{path.name}: {sheets.reason(path, error, 'an ODS spreadsheet')}") from None
+        raise sheets.unopened(path, error, Reason("NOT_ODS", "not an ODS spreadsheet")) from None
     with archive:
         try:
             title = sheets.choose(path.name, {title: title for title in _titles(archive)}, name)
@@ -53,7 +54,8 @@ def open_sheet(path: Path, name: str | None) -> Iterator[sheets.Sheet]:
                 pass  # a merged cell that begins in a row must be known before the row
             yield sheets.Sheet(_rows(archive, title, []), merged)
         except DAMAGED:
-            raise FileError(f"{path.name}: the spreadsheet is damaged or has a password") from None
+            reason = Reason("SPREADSHEET_DAMAGED", "the spreadsheet is damaged or has a password")
+            raise FileError(reason, path.name) from None
 
 
 def _elements(archive: zipfile.ZipFile) -> Iterator[tuple[str, Element]]:

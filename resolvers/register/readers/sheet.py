@@ -12,16 +12,21 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
+from models.reason import Reason
 from resolvers.register.errors import FileError
 from resolvers.register.readers.columns import column_positions
 from resolvers.register.readers.record import Record, SheetNumber, UnknownCell
 
 MOST_DIGITS = 10**15  # Excel keeps the first 15 digits of a number
-TOO_LONG = UnknownCell("a number of more than 15 digits, of which spreadsheets keep 15: the column must be text")
-NO_RESULT = "a formula without a result: open the file in a spreadsheet program and save it"
-IS_ERROR = "an error in the spreadsheet"
-NO_DATE = "a date that no calendar has"
-COVERED = UnknownCell("inside a merged cell that begins in another column or in the header")
+TOO_LONG = Reason(
+    "DIGITS_LOST", "a number of more than 15 digits, of which spreadsheets keep 15: the column must be text"
+)
+NO_RESULT = Reason(
+    "FORMULA_WITHOUT_RESULT", "a formula without a result: open the file in a spreadsheet program and save it"
+)
+IS_ERROR = Reason("ERROR_CELL", "an error in the spreadsheet")
+NO_DATE = Reason("DATE_IMPOSSIBLE", "a date that no calendar has")
+COVERED = UnknownCell(Reason("CELL_COVERED", "inside a merged cell that begins in another column or in the header"))
 # The parts of a number format that only pads and separates digits, such as 000-0000 or "A"00.
 PARTS = re.compile(r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|(?P<digit>0)|(?P<plain>[-+ ()/:])|[_*].')
 IGNORED = re.compile(r"\[(?![<>=])[^\]]*\]")  # a colour or a language
@@ -31,9 +36,14 @@ Row = tuple[int, dict[int, Any]]  # the number of a row, and by column its cells
 Page = TypeVar("Page")
 # The first bytes of files that are often given the name of another format, and what to do about it.
 DISGUISES = {
-    b"PK\x03\x04": 'perhaps it is XLSX or ODS under another name: set format = "xlsx" or "ods"',
-    b"\xd0\xcf\x11\xe0": 'perhaps it is XLS under another name (set format = "xls"), or has a password',
-    b"<": "perhaps it is a web page under another name: open it in a spreadsheet program and save it as XLSX",
+    b"PK\x03\x04": Reason("PERHAPS_XLSX", 'perhaps it is XLSX or ODS under another name: set format = "xlsx" or "ods"'),
+    b"\xd0\xcf\x11\xe0": Reason(
+        "PERHAPS_XLS", 'perhaps it is XLS under another name (set format = "xls"), or has a password'
+    ),
+    b"<": Reason(
+        "PERHAPS_PAGE",
+        "perhaps it is a web page under another name: open it in a spreadsheet program and save it as XLSX",
+    ),
 }
 
 
@@ -51,26 +61,29 @@ Opener = Callable[[Path, str | None], AbstractContextManager[Sheet]]  # opens th
 def choose(file_name: str, pages: Mapping[str, Page], name: str | None) -> Page:
     """The named page, or the first. Raises FileError."""
     if not pages:
-        raise FileError(f"{file_name}: has no worksheet")
+        raise FileError(Reason("WORKSHEET_NONE", "has no worksheet"), file_name)
     if name is not None and name not in pages:
-        raise FileError(f"{file_name}: has no sheet {name}; it has {', '.join(pages)}")
+        reason = Reason("SHEET_UNKNOWN", "has no sheet {name}; it has {sheets}", name=name, sheets=list(pages))
+        raise FileError(reason, file_name)
     return pages[name] if name is not None else next(iter(pages.values()))
 
 
-def reason(path: Path, error: BaseException, wanted: str) -> str:
-    """Why a file cannot be opened: the system's reason, or that it is not what is wanted and what it may be."""
+def unopened(path: Path, error: BaseException, not_wanted: Reason) -> FileError:
+    """The error of a file that cannot be opened: the system's reason, or what it is not and what it may be."""
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        return FileError(error.strerror, path.name)
     with path.open("rb") as file:
         start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
     hints = [hint for mark, hint in DISGUISES.items() if start.startswith(mark)]
-    return f"not {wanted}{'; ' if hints else ''}{''.join(hints)}"
+    if hints:
+        return FileError(Reason("FILE_DISGUISED", "{reason}; {hint}", reason=not_wanted, hint=hints[0]), path.name)
+    return FileError(not_wanted, path.name)
 
 
 def sheet_number(number: int | float, number_format: str, epoch: dt.datetime) -> SheetNumber | UnknownCell:
     """The cell of a number, which is unknown if it has lost digits."""
     if not abs(number) < MOST_DIGITS:
-        return UnknownCell(TOO_LONG.reason, f"{number:.15g}")
+        return UnknownCell(TOO_LONG, f"{number:.15g}")
     whole = int(number) == number
     text = str(int(number)) if whole else f"{number:.15g}"
     if whole and number >= 0:

@@ -16,6 +16,7 @@ from typing import Any
 import xlrd
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, WINDOWS_EPOCH, from_excel
 
+from models.reason import Reason
 from resolvers.register.errors import FileError
 from resolvers.register.readers import sheet as sheets
 from resolvers.register.readers.record import UnknownCell
@@ -33,18 +34,18 @@ def open_sheet(path: Path, name: str | None) -> Iterator[sheets.Sheet]:
     """The named worksheet, or the first. Raises FileError."""
     try:
         if path.stat().st_size > LARGEST:
-            raise FileError(f"{path.name}: longer than {LARGEST:,} bytes")
+            raise FileError(Reason("FILE_LENGTH", "longer than {maximum:,} bytes", maximum=LARGEST), path.name)
         book = xlrd.open_workbook(path, formatting_info=True, on_demand=True, ragged_rows=True, logfile=io.StringIO())
         pages = {title: number for number, title in enumerate(book.sheet_names())}
     except DAMAGED as error:
-        raise FileError(f"{path.name}: {sheets.reason(path, error, 'an XLS workbook')}") from None
+        raise sheets.unopened(path, error, Reason("NOT_XLS", "not an XLS workbook")) from None
     try:
         page = book.sheet_by_index(sheets.choose(path.name, pages, name))
         # xlrd counts from 0, and its ends are those after the last.
         merged = [(left + 1, top + 1, right, bottom) for top, bottom, left, right in page.merged_cells]
         yield sheets.Sheet(_rows(book, page), merged)
     except DAMAGED:
-        raise FileError(f"{path.name}: the workbook is damaged") from None
+        raise FileError(Reason("WORKBOOK_DAMAGED", "the workbook is damaged"), path.name) from None
     finally:
         book.release_resources()
 

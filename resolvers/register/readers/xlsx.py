@@ -23,6 +23,7 @@ from openpyxl.worksheet._reader import WorkSheetParser
 from openpyxl.worksheet.cell_range import CellRange
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
+from models.reason import Reason
 from resolvers.register.errors import FileError
 from resolvers.register.readers import sheet as sheets
 from resolvers.register.readers.record import UnknownCell
@@ -51,12 +52,12 @@ def open_sheet(path: Path, name: str | None) -> Iterator[sheets.Sheet]:
             warnings.simplefilter("ignore", UserWarning)
             book = load_workbook(path, read_only=True, data_only=True)
     except DAMAGED as error:
-        raise FileError(f"{path.name}: {sheets.reason(path, error, 'an XLSX workbook')}") from None
+        raise sheets.unopened(path, error, Reason("NOT_XLSX", "not an XLSX workbook")) from None
     try:
         page = sheets.choose(path.name, {page.title: page for page in book.worksheets}, name)
         yield sheets.Sheet(_rows(book, page), _merged_cells(page))
     except DAMAGED:
-        raise FileError(f"{path.name}: the workbook is damaged") from None
+        raise FileError(Reason("WORKBOOK_DAMAGED", "the workbook is damaged"), path.name) from None
     finally:
         book.close()
 
@@ -71,7 +72,13 @@ def check_expansion(path: Path, streamed: str) -> None:
             expansion = part.file_size / max(part.compress_size, 1)
             held = streamed not in part.filename and part.file_size > MOST_SHARED_TEXTS
             if held or (part.file_size > ALWAYS_ACCEPTED and expansion > MOST_EXPANSION):
-                raise FileError(f"{path.name}: {part.filename} in it is too large: {part.file_size:,} bytes")
+                reason = Reason(
+                    "PART_TOO_LARGE",
+                    "{part} in it is too large: {size:,} bytes",
+                    part=part.filename,
+                    size=part.file_size,
+                )
+                raise FileError(reason, path.name)
 
 
 def _rows(book: Any, page: Any) -> Iterator[sheets.Row]:

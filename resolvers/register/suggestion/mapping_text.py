@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.reason import Reason
 from resolvers.register.errors import FileError
 from resolvers.register.mapping import GEOMETRY
 from resolvers.register.suggestion.columns import Columns, match_columns
@@ -62,8 +63,8 @@ def guess(sample: Sample) -> FileGuess:
     possible = sorted((one for one in guesses if one is not None), key=lambda one: one.table.name != "enterprises")
     best = max(possible, key=lambda one: one.score, default=None)
     if best is None:
-        names = ", ".join(sample.columns[:20])
-        raise FileError(f"{sample.path}: no table has columns such as {names}")
+        reason = Reason("TABLE_UNKNOWN", "no table has columns such as {names}", names=list(sample.columns[:20]))
+        raise FileError(reason, str(sample.path))
     return best
 
 

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from models.reason import Reason
 from resolvers.register.convert import to_text
 from resolvers.register.errors import FileError, InvalidValue
 from resolvers.register.mapping import GEOMETRY, SUFFIXES
@@ -55,7 +56,7 @@ def read_sample(path: Path) -> Sample:
     """Raises FileError for a file that cannot be read, or that has no header."""
     formats = [name for suffix, name in SUFFIXES.items() if path.name.lower().endswith(suffix)]
     if not formats:
-        raise FileError(f"{path}: not one of {', '.join(SUFFIXES)}")
+        raise FileError(Reason("SUFFIX_UNKNOWN", "not one of {suffixes}", suffixes=list(SUFFIXES)), str(path))
     try:
         match formats[-1]:
             case "geojson":
@@ -67,8 +68,9 @@ def read_sample(path: Path) -> Sample:
     except FileError:
         raise
     except Exception as error:  # whatever a damaged file makes its parser raise
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else f"not a {formats[-1]} file"
-        raise FileError(f"{path}: {reason}") from None
+        strange = Reason("FILE_STRANGE", "not a {format} file", format=formats[-1])
+        system = error.strerror if isinstance(error, OSError) else None
+        raise FileError(system or strange, str(path)) from None
 
 
 def _text(cell: Any) -> str:
@@ -125,7 +127,7 @@ def _sheet(path: Path, format_name: str) -> Sample:
 def _with_header(path: Path, format_name: str, rows: Sequence[Sequence[Any]], complete: bool, **more: Any) -> Sample:
     at = header_row(rows)
     if at is None:
-        raise FileError(f"{path}: has no line with the names of its columns")
+        raise FileError(Reason("NAMES_NONE", "has no line with the names of its columns"), str(path))
     names = [_text(cell) for cell in rows[at]]
     usable = [i for i, name in enumerate(names) if name and names.count(name) == 1]
     body = [row for row in rows[at + 1 :] if any(_text(cell) for cell in row)]

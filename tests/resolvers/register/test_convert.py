@@ -80,7 +80,7 @@ def test_forms_of_dates_are_tried_in_order() -> None:
     cells = {"44671": day, "2022-04-20": day, "20220420": day, "２０２２－０４－２０": day}
     for formats in (("excel", "iso"), ("iso", "excel")):
         assert {cell: converted("measures", "since", cell, formats=formats) for cell in cells} == cells
-    reason = "not a date or time in the format excel or iso"
+    reason = "not a date or time in the format excel / iso"
     assert converted("measures", "since", "soon", formats=("excel", "iso")) == reason
     assert converted("measures", "since", "２０２２年４月２０日", formats=("%Y年%m月%d日",)) == day
 

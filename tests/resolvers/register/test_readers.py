@@ -136,7 +136,7 @@ async def test_a_spreadsheet_with_merged_headers_and_dates_as_numbers(
     workbook(tmp_path / "register.xlsx", epoch)
     outcome, report = await run_import(database, XLSX, tmp_path)
     assert [(r["line"], r["column"], r["value"], r["reason"]) for r in report] == [
-        ("5", "日期", "soon", "not a date or time in the format %Y年%m月%d日 or excel")
+        ("5", "日期", "soon", "not a date or time in the format %Y年%m月%d日 / excel")
     ]
     assert [(c.read, c.new) for c in outcome.tables.values()] == [(2, 2), (4, 3)]
     enterprises = [

@@ -61,7 +61,7 @@ def test_what_a_cell_does_not_tell_is_unknown(tmp_path: Path) -> None:
         number("3.3E19", "33000000000000000000"),
     )
     save(tmp_path / "e.ods", texts("a", "b", "c", "d") + row(*cells))
-    expected = [sheets.IS_ERROR, sheets.IS_ERROR, sheets.NO_RESULT, sheets.TOO_LONG.reason]
+    expected = [sheets.IS_ERROR, sheets.IS_ERROR, sheets.NO_RESULT, sheets.TOO_LONG]
     assert reasons(tmp_path / "e.ods") == expected
     plain = (cell("#N/A", 'office:value-type="string"'), cell('=""', 'table:formula="x" office:value-type="string"'))
     save(tmp_path / "e.ods", texts("a", "b", "c", "d") + row(*plain))

@@ -45,10 +45,10 @@ async def test_an_xls_workbook_is_read_as_an_xlsx_workbook_is(database: Database
     excel = "not a date or time in the format iso; for numbers that count days, the mapping's dates need excel"
     assert [(row["line"], row["column"], row["value"], row["reason"]) for row in report] == [
         ("4", "级", "#REF!", sheets.IS_ERROR),
-        ("5", "编号", "3.301090000132e+19", sheets.TOO_LONG.reason),
+        ("5", "编号", "3.301090000132e+19", sheets.TOO_LONG),
         ("4", "日期", "44671", excel),
-        ("5", "编号", "3.301090000132e+19", sheets.TOO_LONG.reason),
-        ("5", "编号", "3.301090000132e+19", sheets.TOO_LONG.reason),
+        ("5", "编号", "3.301090000132e+19", sheets.TOO_LONG),
+        ("5", "编号", "3.301090000132e+19", sheets.TOO_LONG),
         ("5", "日期", "1000000000.0", sheets.NO_DATE),
     ]
     rows = await rows_by_key(database, models.Enterprise)
