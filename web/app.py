@@ -5,8 +5,6 @@ import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import sqlalchemy as sa
-import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -15,6 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from models.clock import now
+from models.failures import FAILURES
 from models.reason import Reason, chinese
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
@@ -30,13 +29,11 @@ from web.graphql.negotiation import JSON
 from web.graphql.response import error_response
 from web.graphql.sse_single import ReservedEndpoint
 from web.graphql.websocket import SocketEndpoint
-from web.metrics import MEDIA, load_metrics, metrics
+from web.metrics import MEDIA, failure_metrics, load_metrics, metrics
 from web.origins import OriginPolicy, host_names, origins
 from web.pages import page_routes
 from web.settings import Settings, trusted_documents
 from web.state import AppState
-
-log = structlog.get_logger(__name__)
 
 
 class ServiceEndpoints:
@@ -75,21 +72,15 @@ class ServiceEndpoints:
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, request: Request) -> Response:
-        """200 where the database answers and is migrated, otherwise 503."""
-        try:
-            async with self._state.database.read() as connection:
-                await connection.execute(sa.text("SELECT 1 FROM district"))
-        except Exception as error:  # whatever it is, the server is not ready
-            log.warning("not ready", error=type(error).__name__)
-            return JSONResponse({"status": "the database does not answer, or is not migrated"}, 503)
-        state = self._state.notifier.state.value
-        # `doorbell` is the key's former name; clients may still read it.
-        return JSONResponse({"status": "ok", "notifier": state, "doorbell": state})
+        """200 where the database is migrated and takes changes, and the feed keeps up; otherwise 503."""
+        state = await self._state.readiness.state()
+        return JSONResponse(state.body(), 503 if state.failed else 200, {"cache-control": "no-store"})
 
     async def metrics(self, request: Request) -> Response:
         state = self._state
         load = load_metrics(REFUSED + state.shares.refused, state.shares.waiting)
-        text = metrics(state.execution.plans, state.access_log) + load + state.loop_delay.metrics()
+        failures = failure_metrics(await state.readiness.state(), FAILURES.counts)
+        text = metrics(state.execution.plans, state.access_log) + load + state.loop_delay.metrics() + failures
         return Response(text, headers={"content-type": MEDIA})
 
     async def viewers(self, request: Request) -> Response:

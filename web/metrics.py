@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from resolvers.access_log import AccessLog
 from schema.plan.cache import PlanRunner
+from web.readiness import ReadinessState
 
 MEDIA = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -50,6 +51,19 @@ def load_metrics(refused: Mapping[str, int], waiting: int) -> str:
         "# HELP huhang_waiting Operations that wait for their turn.",
         "# TYPE huhang_waiting gauge",
         f"huhang_waiting {waiting}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def failure_metrics(readiness: ReadinessState, failures: Mapping[str, int]) -> str:
+    """Which checks of `/readyz` succeed, and how often the database failed, by the name of the error."""
+    lines = [
+        "# HELP huhang_ready 1 where a check of /readyz succeeds, else 0.",
+        "# TYPE huhang_ready gauge",
+        *(f'huhang_ready{{check="{name}"}} {int(name not in readiness.failed)}' for name in readiness.checks),
+        "# HELP huhang_failures_total Failures of the database and of files, by the error's name.",
+        "# TYPE huhang_failures_total counter",
+        *(f'huhang_failures_total{{name="{escape(name)}"}} {count}' for name, count in sorted(failures.items())),
     ]
     return "\n".join(lines) + "\n"
 

@@ -163,6 +163,11 @@ class Settings(BaseSettings):
         default=16_777_216, ge=1024, description="Maximum size of the response to an operation, in bytes."
     )
     pool_size: int = Field(default=10, ge=1, description="Maximum number of database connections per process.")
+    servers: int = Field(
+        default=1,
+        ge=1,
+        description="Servers with this database: `serve` warns where all may need too many connections.",
+    )
     operations_per_minute: int = Field(
         default=12_000, ge=0, description="Operations of one viewer in a minute; 0 for no limit."
     )

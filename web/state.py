@@ -12,7 +12,7 @@ from resolvers.evidence.signed_urls import Signer
 from schema.build import build
 from schema.execution.executor import Executor
 from schema.live.streams import LiveStreams
-from subscriptions.event_log import DatabaseLog
+from subscriptions.event_log import APPEND_LOCK, DatabaseLog
 from subscriptions.feed import Feed
 from subscriptions.notifier import Notifier
 from web.admission import Admission, FailedTokens
@@ -22,6 +22,7 @@ from web.auth.provider_tokens import ProviderTokens, TokenProvider
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
 from web.loop_delay import LoopDelay
+from web.readiness import Readiness
 from web.settings import Settings, announced_kinds, secrets
 from web.shares import ShareLimits, Shares
 from web.uploads import EvidenceEndpoint
@@ -54,6 +55,7 @@ class AppState:
         event_log = DatabaseLog(self.database)
         self.feed = Feed(event_log, checks=(self._learn_zone, self.viewers.recheck))
         self.notifier = Notifier(settings.bus_url, self.feed.notify)
+        self.readiness = Readiness(self.database.probe(APPEND_LOCK), self.feed, self.notifier)
         self.access_log = AccessLog(self.database, clock, days=settings.access_days)
         self.graph = build()
         self.execution = self._executor(clock, signer)
@@ -116,6 +118,7 @@ class AppState:
 
     async def close(self) -> None:
         self.loop_delay.stop()
+        await self.readiness.stop()
         await self.notifier.stop()
         await self.live.stop()
         await self.access_log.stop()

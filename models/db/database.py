@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from models.db.commits import cancel_again, cancellation_first, carry_through
 from models.db.outages import CommitUnanswered, loses_answer
 from models.db.postgres_pool import SETTINGS, PostgresPool, WaitingPool
+from models.db.probe import PostgresProbe, Probe, SqliteProbe
 from models.db.read_pool import ReadPool
 from models.db.sqlite_connection import SqliteConnection
 from models.db.sqlite_functions import great_circle_metres, inside_polygon, local_day
@@ -146,6 +147,12 @@ class Database:
             return await self.sqlite_writer.write(work)
         async with self.write() as session:
             return await work(session)
+
+    def probe(self, append_lock: int) -> Probe:
+        """What tries whether the database can be used. `append_lock` is the key of the lock that an append takes."""
+        if self.sqlite:
+            return SqliteProbe(self.url.database or "")
+        return PostgresProbe(driver_options(self.engine), append_lock)
 
     async def close(self) -> None:
         if self.sqlite_writer is not None:

@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 
 from models.db.database import Database
+from models.db.revisions import REVISION_QUERY
 
 MIGRATION_LOCK = 20230923  # key of PostgreSQL's advisory lock; any number that no other lock has
 
@@ -32,3 +33,12 @@ async def migrate(database: Database, revision: str = "head") -> None:
 
     async with database.write() as session:
         await (await session.connection()).run_sync(run)
+
+
+async def revision_of(database: Database) -> str | None:
+    """The revision of a database's schema; None where it has none."""
+    async with database.read() as connection:
+        if not await connection.run_sync(lambda plain: sa.inspect(plain).has_table("alembic_version")):
+            return None
+        revision: str | None = (await connection.execute(sa.text(REVISION_QUERY))).scalar()
+        return revision

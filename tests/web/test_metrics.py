@@ -15,7 +15,7 @@ from web.settings import Settings
 
 pytestmark = pytest.mark.database_independent
 
-LINE = re.compile(r'([a-z_]+)(?:\{(?:reason|le)="((?:[^"\\\n]|\\["\\n])*)"\})? (\d+(?:\.\d+)?)')
+LINE = re.compile(r'([a-z_]+)(?:\{(?:reason|le|check|name)="((?:[^"\\\n]|\\["\\n])*)"\})? (\d+(?:\.\d+)?)')
 
 
 async def counters(client: httpx.AsyncClient) -> Counter[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """The server as a process: its start, its output, what it serves and its end."""
 
+import asyncio
 import signal
 import socket
 from pathlib import Path
@@ -7,7 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+import sqlalchemy as sa
 
+from models.db.database import Database
+from models.db.revisions import head
 from schema.build import Graph
 from tests.conftest import Databases
 from tests.support.patience import PATIENCE
@@ -64,6 +68,35 @@ def test_without_demo_mode_a_secret_is_needed(tmp_path: Path) -> None:
     assert done.stderr.splitlines() == [
         "HUHANG_SECRET is needed: at least 32 characters that nobody can guess. Or try --demo."
     ]
+
+
+def test_a_database_that_is_not_migrated_is_refused_with_the_command_to_run(url: str) -> None:
+    done = run("serve", "--port", "0", url=url, HUHANG_SECRET=SECRET.get_secret_value())
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"The database has no tables, and this version needs revision {head()}. Run: python -m web migrate"
+    ]
+    assert run("migrate", url=url).returncode == 0
+    database = Database(url)
+
+    async def set_back() -> None:
+        async with database.write() as session:
+            await session.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+        await database.close()
+
+    asyncio.run(set_back())
+    done = run(
+        "serve",
+        "--port",
+        "0",
+        "--workers",
+        "2",
+        url=url,
+        HUHANG_SECRET=SECRET.get_secret_value(),
+        HUHANG_BUS_URL="redis://nowhere",
+    )
+    assert done.returncode == 1
+    assert "The database is at revision 0001, and this version needs revision" in done.stderr
 
 
 def test_a_port_in_use_is_reported_before_anything_is_written(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import os
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -174,7 +175,9 @@ def test_the_backoff_doubles_up_to_a_maximum() -> None:
 
 def test_a_process_that_cannot_start_at_first_ends_all(tmp_path: Path) -> None:
     file = tmp_path / "huhang.db"
-    file.write_text("not a database, and long enough to tell")
+    assert run("migrate", url=f"sqlite:///{file}").returncode == 0
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DELETE FROM event_log")  # the row that each process reads at its start
     done = run("serve", "--port", "0", "--workers", "2", url=f"sqlite:///{file}", HUHANG_SECRET=SECRET)
     assert done.returncode == 1
     assert "could not start" in done.stdout + done.stderr

@@ -9,10 +9,14 @@ from typing import Annotated
 
 import typer
 
+from models.db.database import Database
+from models.db.migrate import revision_of
+from models.db.revisions import head, is_migrated
 from web import demo, server, workers
 from web.auth.keys import SECRET_MINIMUM
 from web.cli.account import setup_key
 from web.cli.common import console, fail, load_settings, with_database
+from web.cli.limits import tell_connections, tell_files
 from web.cli.seed import prepare_demo
 from web.logging import configure
 from web.origins import is_loopback
@@ -47,12 +51,30 @@ def serve(
         bound = server.bind(host, port)
     except OSError as error:
         fail(f"Cannot listen on {host} port {port}: {error.strerror}.")
+    with_database(settings, lambda database: prepare(database, settings, processes))
+    tell_files(settings)
     if settings.demo:
-        with_database(settings, lambda database: prepare_demo(database, settings.demo_enterprises))
         warn_of_exposure(bound)
     key = None if settings.demo else asyncio.run(setup_key(settings))
     if not run(bound, processes, settings.log_level, simulated=simulated, setup=key, public_url=settings.public_url):
         raise typer.Exit(1)
+
+
+async def prepare(database: Database, settings: Settings, processes: int) -> None:
+    """Have the tables that are needed, and look for room for connections."""
+    if settings.demo:
+        await prepare_demo(database, settings.demo_enterprises)
+    else:
+        await require_migrated(database)
+    await tell_connections(database, settings, processes)
+
+
+async def require_migrated(database: Database) -> None:
+    """Ends the command where the database has another schema than this version needs."""
+    revision = await revision_of(database)
+    if not is_migrated(revision):
+        state = "has no tables" if revision is None else f"is at revision {revision}"
+        fail(f"The database {state}, and this version needs revision {head()}. Run: python -m web migrate")
 
 
 def warn_of_exposure(bound: socket.socket) -> None:
