@@ -32,13 +32,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import typer
 from graphql import GraphQLSchema, OperationType, build_schema, get_operation_ast, parse, validate
 
 from models.visibility import Role
 from tests.support.markdown import Block, read
 from tests.support.patience import PATIENCE
-from web.cli import app
+from web.cli import load
 from web.settings import ROOT
 
 BLOCK_SECONDS = PATIENCE  # for one block
@@ -294,7 +293,8 @@ def check(words: list[str]) -> None:
 
 def check_cli(arguments: list[str]) -> None:
     """Parses the arguments. Raises KeyError for an unknown command, and typer's error for an unknown option."""
-    command: Any = typer.main.get_command(app)
+    name, *arguments = arguments
+    command = load(name)
     # A group may do something without a command; it gets options then.
     while hasattr(command, "commands") and not (command.invoke_without_command and arguments[0].startswith("-")):
         name, *arguments = arguments
