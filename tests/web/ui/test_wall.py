@@ -212,6 +212,16 @@ async def test_a_red_warning_takes_the_top_until_it_is_quieted_on_this_screen(ow
     await expect(alarm).to_be_hidden()
 
 
+async def test_the_map_loses_no_enterprise(own: Wall) -> None:
+    query = "{ district { portrait { byRisk { riskGrade count } } } }"
+    groups = (await own.graph(query))["district"]["portrait"]["byRisk"]
+    total = sum(group["count"] for group in groups)
+    await expect(own.page.get_by_role("application", name=f"地图，{total} 家企业")).to_be_visible()
+    [red] = [group["count"] for group in groups if group["riskGrade"] == "RED"]
+    await own.page.get_by_role("button", name=re.compile("^重大 ")).click()
+    await expect(own.page.get_by_role("application", name=f"地图，{total - red} 家企业")).to_be_visible()
+
+
 async def test_sound_is_off_and_then_each_new_alarm_sounds_once(own: Wall) -> None:
     await own.warn("之前")
     await expect(own.row("之前")).to_have_count(1)

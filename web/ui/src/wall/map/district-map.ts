@@ -16,9 +16,10 @@ import Style from 'ol/style/Style';
 import type { BoxInput, ResourcesQuery, WallQuery } from '#graph';
 
 import type { Cluster, Officer, Site } from '../state/wall.svelte';
-import { cluster, type Projected } from './clusters';
-import { middle, placesWithin, pointFeature, ringFeature, ringStyle, zoneFeature, zoneStyles } from './geography';
+import { arrange, Room, single, type Projected } from './clusters';
+import { emptiest, pointFeature, ringFeature, ringStyle, zoneFeature, zoneStyles } from './geography';
 import { drawLabels, type Words } from './draw-labels';
+import { officerFeatures, resourceFeatures, type Letters } from './means';
 import { Shapes } from './shapes';
 import { readTheme, type Grade, type Theme } from './theme';
 
@@ -30,20 +31,23 @@ export type Link = { from: [number, number]; to: [number, number]; letter: strin
 export type Warned = { zone: string; hue: Grade; text: string };
 /** What the map shows after a move: metres of one CSS pixel, whether enterprises stand together as discs, box and zoom. */
 export type Moved = { metresPerPixel: number; together: boolean; box: BoxInput; zoom: number };
-export type Letters = { team: string; warehouse: string; expert: string };
+type Hit = Choice | { kind: 'group'; id: string };
 type Named = { name: (place: { name: string; nameEn?: string | null }) => string };
 
-/** A position older than this is drawn hollow. */
-const OLD = 30 * 60_000;
 const MOVE = 600;
 /** From so many map units (metres at the equator) a pixel of the design on, points of medium and low risk stand together. */
 const NEAR = 50;
+/** The radius of a venue's mark and the side of a cell for finding room, in pixels of the design. */
+const VENUE = 9;
+const CELL = 64;
 const reduced = matchMedia('(prefers-reduced-motion: reduce)');
 
 export class DistrictMap {
   readonly map: OlMap;
   /** Called when the map has moved. */
   onmoved: (moved: Moved) => void = () => {};
+  /** Called with the number of enterprises that the marks on the map stand for. */
+  ondrawn: (count: number) => void = () => {};
 
   #theme: Theme = readTheme();
   #shapes = new Shapes(this.#theme);
@@ -60,6 +64,8 @@ export class DistrictMap {
   #base: WallQuery | null = null;
   #projected = new Map<string, Projected>();
   #resources: { resources: ResourcesQuery; letters: Letters } | null = null;
+  /** What the marks with a number stand for; null where only the server knows. */
+  #groups = new Map<string, Extent | null>();
   #clusters: { x: number; y: number; count: number }[] = [];
   #warned: Warned[] = [];
   #causes: Cause[] = [];
@@ -67,6 +73,8 @@ export class DistrictMap {
   #chosenZone: string | null = null;
   #chosenVenue: string | null = null;
   #hidden = new Set<Grade>();
+  /** Whether a person has moved the map since it last went anywhere by itself. */
+  #moved = false;
   #names: Named['name'] = ({ name }) => name;
 
   constructor(target: HTMLElement, choose: (choice: Choice) => void) {
@@ -83,11 +91,21 @@ export class DistrictMap {
     this.map.on('moveend', () => this.#settled());
     this.map.on('singleclick', ({ pixel }) => {
       const choice = this.#at(pixel);
-      if (choice) choose(choice);
+      if (choice?.kind === 'group') this.#open(choice.id);
+      else if (choice) choose(choice);
     });
+    const moved = (): void => void (this.#moved = true);
+    this.map.on('pointerdrag', moved);
+    target.addEventListener('wheel', moved, { passive: true });
     this.map.on('pointermove', ({ pixel, dragging }) => {
       if (!dragging) target.style.cursor = this.#at(pixel, 'zone') ? 'pointer' : '';
     });
+  }
+
+  /** The panel has another size. What was shown is shown again, unless a person has moved the map. */
+  resized(): void {
+    this.map.updateSize();
+    if (this.#base && !this.#moved) this.#show(0);
   }
 
   destroy(): void {
@@ -136,45 +154,11 @@ export class DistrictMap {
 
   setResources(resources: ResourcesQuery, letters: Letters): void {
     this.#resources = { resources, letters };
-    this.#drawResources();
-  }
-
-  #drawResources(): void {
-    if (!this.#resources) return;
-    const { resources, letters } = this.#resources;
-    const features: Feature<Point>[] = [];
-    const add = (nodes: { id: string; location: { longitude: number; latitude: number } | null }[], letter: string): void => {
-      for (const { id, location } of nodes) {
-        if (!location) continue;
-        const feature = pointFeature(id, location);
-        feature.setStyle(this.#shapes.resource(letter, false, this.#causes.length > 0));
-        features.push(feature);
-      }
-    };
-    add(resources.teams.nodes, letters.team);
-    add(resources.warehouses.nodes, letters.warehouse);
-    add(resources.experts.nodes, letters.expert);
-    replace(this.#means, features);
+    this.#drawSites();
   }
 
   setOfficers(officers: Iterable<Officer>, now: number): void {
-    const features: Feature[] = [];
-    for (const { longitude, latitude, at, trail, id } of officers) {
-      const path = trail.map(([x, y]) => fromLonLat([x, y]));
-      const here = fromLonLat([longitude, latitude]);
-      if (path.length > 1 && now - at < OLD) {
-        const line = new Feature(new LineString(path));
-        line.setStyle(new Style({ stroke: new Stroke({ color: this.#theme.label, width: 1.5 * this.#theme.unit }), zIndex: 6 }));
-        features.push(line);
-      }
-      const before = path.length > 1 ? path[path.length - 2]! : here;
-      const heading = Math.atan2(here[0]! - before[0]!, here[1]! - before[1]!);
-      const feature = new Feature(new Point(here));
-      feature.setId(id);
-      feature.setStyle(this.#shapes.officer(heading, now - at > OLD));
-      features.push(feature);
-    }
-    replace(this.#officers, features);
+    replace(this.#officers, officerFeatures(officers, this.#shapes, now));
   }
 
   setWarned(warned: Warned[]): void {
@@ -194,9 +178,7 @@ export class DistrictMap {
       return feature;
     }));
     this.#drawSites();
-    this.#drawResources();
-    if (causes.length > 0) this.#go(boundingExtent(causes.map(({ longitude, latitude }) => fromLonLat([longitude, latitude]))), 12.5);
-    else this.#show();
+    this.#show();
   }
 
   /** Show a zone, or the district for null. */
@@ -218,8 +200,9 @@ export class DistrictMap {
     this.#show();
   }
 
-  /** Go to the chosen venue's rings, else to the chosen zone or the district. */
+  /** Go to what alarms are about, else to the chosen venue's rings, else to the chosen zone or the district. */
   #show(duration = MOVE): void {
+    if (this.#causes.length > 0) return this.#go(boundingExtent(this.#causes.map(({ longitude, latitude }) => fromLonLat([longitude, latitude]))), 12.5, duration);
     const rings = this.#rings.getFeatures().filter((ring) => ring.get('venue') === this.#chosenVenue);
     const extent = createEmpty();
     for (const ring of rings) extend(extent, ring.getGeometry()!.getExtent());
@@ -259,7 +242,6 @@ export class DistrictMap {
     for (const ring of this.#rings.getFeatures()) ring.setStyle(ringStyle(ring.get('grade'), this.#theme));
     this.#sites.clear();
     this.#drawSites();
-    this.#drawResources();
     this.#drawLabels();
   }
 
@@ -271,13 +253,18 @@ export class DistrictMap {
   }
 
   #styleVenues(): void {
-    for (const venue of this.#venues.getFeatures()) venue.setStyle(this.#shapes.venue(venue.getId() === this.#chosenVenue));
+    for (const venue of this.#venues.getFeatures()) venue.setStyle(this.#shapes.venue(venue.getId() === this.#chosenVenue, this.#isBeyond(venue.getId())));
+  }
+
+  /** Whether a venue lies outside the district's zones, which the wall is not about. */
+  #isBeyond(id: string | number | undefined): boolean {
+    return this.#base?.venues.nodes.find((venue) => venue.id === id)?.zone === null;
   }
 
   #drawRings(): void {
     const features = (this.#base?.venues.nodes ?? []).flatMap((venue) =>
       venue.rings.flatMap(({ grade, radiusMetres }) => {
-        if (grade === 'ALERT' && venue.id !== this.#chosenVenue) return [];
+        if ((grade === 'ALERT' || !venue.zone) && venue.id !== this.#chosenVenue) return [];
         const feature = ringFeature(venue, grade, radiusMetres);
         feature?.setStyle(ringStyle(grade, this.#theme));
         return feature ? [feature] : [];
@@ -295,26 +282,43 @@ export class DistrictMap {
     return this.#chosenVenue === null && this.#pixel > NEAR;
   }
 
+  /** Enterprises and resources. Together on the map of the district, where they need room; else each at its place. */
   #drawSites(): void {
+    const pixel = this.#pixel;
     const shown = [...this.#projected.values()].filter(({ site }) => !this.#hidden.has(site.grade));
-    const dim = this.#causes.length > 0;
+    const causes = new Set(this.#causes.map(({ id }) => id));
+    const dim = causes.size > 0;
+    const room = this.#together ? new Room(CELL * pixel) : null;
+    for (const [x, y] of room ? this.#venues.getFeatures().map((venue) => venue.getGeometry()!.getCoordinates()) : []) room!.take({ x: x!, y: y!, radius: VENUE * pixel });
+    const clusters = this.#clusters.map((mark) => ({ ...mark, kind: 'MANY', members: { length: mark.count } }));
+    this.#groups.clear();
     const wanted = new Map<string, Feature<Point>>();
-    for (const mark of [...cluster(shown, this.#pixel, this.#together), ...this.#clusters]) {
-      const key = 'site' in mark ? mark.site.id : `disc ${mark.x} ${mark.y} ${mark.count}`;
-      const style = 'site' in mark ? this.#shapes.point(mark.site.grade, dim && !this.#isCause(mark.site.id)) : this.#shapes.disc(mark.count, dim);
-      const existing = this.#sites.getFeatureById(key) as Feature<Point> | null;
-      const feature = existing ?? new Feature(new Point([mark.x, mark.y]));
-      if (!existing) feature.setId(key);
-      else if (feature.getGeometry()!.getFirstCoordinate()[0] !== mark.x) feature.getGeometry()!.setCoordinates([mark.x, mark.y]);
-      if (feature.getStyle() !== style) feature.setStyle(style);
-      wanted.set(key, feature);
+    let drawn = 0;
+    for (const mark of [...(room ? arrange(shown, pixel, room, causes) : shown.map(single)), ...clusters]) {
+      const { x, y, kind, members } = mark;
+      drawn += members.length;
+      const alone = 'size' in mark && members.length === 1 ? mark.members[0]!.site : null;
+      const key = alone?.id ?? `${kind} ${x} ${y} ${members.length}`;
+      if (!alone) this.#groups.set(key, 'size' in mark ? boundingExtent(mark.members.map((member) => [member.x, member.y])) : null);
+      const faint = dim && !(alone && causes.has(alone.id));
+      const style = alone ? this.#shapes.point(alone.grade, faint) : kind === 'RED' || kind === 'ORANGE' ? this.#shapes.counted(kind, members.length, faint) : this.#shapes.disc(members.length, faint);
+      wanted.set(key, this.#mark(key, x, y, style));
     }
     for (const feature of this.#sites.getFeatures()) if (!wanted.has(String(feature.getId()))) this.#sites.removeFeature(feature);
     this.#sites.addFeatures([...wanted.values()].filter((feature) => !this.#sites.hasFeature(feature)));
+    this.ondrawn(drawn);
+    if (this.#resources) replace(this.#means, resourceFeatures(this.#resources.resources, this.#resources.letters, this.#shapes, pixel, room, dim));
   }
 
-  #isCause(id: string): boolean {
-    return this.#causes.some((cause) => cause.id === id);
+  /** The mark with this key: the one that is on the map, changed where it differs, else a new one. */
+  #mark(key: string, x: number, y: number, style: Style): Feature<Point> {
+    const existing = this.#sites.getFeatureById(key) as Feature<Point> | null;
+    const feature = existing ?? new Feature(new Point([x, y]));
+    const [oldX, oldY] = feature.getGeometry()!.getFirstCoordinate();
+    if (!existing) feature.setId(key);
+    else if (oldX !== x || oldY !== y) feature.getGeometry()!.setCoordinates([x, y]);
+    if (feature.getStyle() !== style) feature.setStyle(style);
+    return feature;
   }
 
   #settled(): void {
@@ -333,17 +337,21 @@ export class DistrictMap {
   #drawLabels(): void {
     const size = this.map.getSize();
     if (!this.#base || !size) return;
+    const sites = [...this.#projected.values()];
+    const venues = this.#venues.getFeatures().map((venue) => venue.getGeometry()!.getFirstCoordinate());
     const zones = this.#zones.getFeatures().flatMap((feature) => {
       const zone = this.#base!.zones.find(({ id }) => id === feature.getId());
-      return zone ? [{ at: this.#emptiest(feature), text: this.#names(zone) }] : [];
+      return zone ? [{ at: emptiest(feature, this.map.getView().calculateExtent(), this.#pixel, sites, venues), text: this.#names(zone) }] : [];
     });
     const towns = this.#together ? [] : this.#base.zones.flatMap((zone) => zone.towns).flatMap((town) => this.#named(town));
     replace(this.#labels, drawLabels(this.map, this.#theme, {
       causes: this.#causes.map((cause) => ({ at: fromLonLat([cause.longitude, cause.latitude]), text: cause.text })),
       zones,
-      venues: this.#base.venues.nodes.flatMap((venue) => this.#named(venue)),
+      venues: this.#base.venues.nodes.filter(({ zone }) => zone).flatMap((venue) => this.#named(venue)),
       links: this.#links.map(({ to, text }) => ({ at: fromLonLat(to), text })),
       towns,
+      beyond: this.#base.venues.nodes.filter(({ zone }) => !zone).flatMap((venue) => this.#named(venue)),
+      marks: [...this.#sites.getFeatures(), ...this.#means.getFeatures()].map((feature) => feature.getGeometry()!.getFirstCoordinate()),
     }));
   }
 
@@ -352,39 +360,32 @@ export class DistrictMap {
     return location ? [{ at: fromLonLat([location.longitude, location.latitude]), text: this.#names(place) }] : [];
   }
 
-  /** The place in a zone where its name covers the fewest enterprises. */
-  #emptiest(feature: Feature): number[] {
-    const places = placesWithin(feature, this.map.getView().calculateExtent());
-    const [width, height] = [60 * this.#pixel, 22 * this.#pixel];
-    let best = middle(feature);
-    let least = Infinity;
-    for (const [x, y] of places) {
-      let covered = 0;
-      for (const site of this.#projected.values()) if (Math.abs(site.x - x) < width && Math.abs(site.y - y) < height) covered++;
-      for (const venue of this.#venues.getFeatures()) {
-        const [venueX, venueY] = venue.getGeometry()!.getFirstCoordinate();
-        if (Math.abs(venueX! - x) < 2 * width && Math.abs(venueY! - y) < 2 * height) covered += 20;
-      }
-      if (covered < least) [least, best] = [covered, [x, y]];
-    }
-    return best;
+  /** Go nearer to what a mark with a number stands for. */
+  #open(group: string): void {
+    const extent = this.#groups.get(group) ?? this.#sites.getFeatureById(group)!.getGeometry()!.getExtent();
+    this.#go(extent, (this.map.getView().getZoom() ?? 0) + 2.5);
+    this.#moved = true;
   }
 
-  #at(pixel: number[], except?: Choice['kind']): Choice | null {
+  #at(pixel: number[], except?: Choice['kind']): Hit | null {
     const tolerance = { hitTolerance: 6 };
-    let choice: Choice | null = null;
+    let choice: Hit | null = null;
     this.map.forEachFeatureAtPixel(pixel, (feature) => {
       const id = String(feature.getId() ?? '');
       if (this.#venues.getFeatureById(id)) choice = { kind: 'venue', id };
+      else if (this.#groups.has(id)) choice = { kind: 'group', id };
       else if (this.#projected.has(id)) choice = { kind: 'enterprise', id };
       else if (except !== 'zone' && this.#zones.getFeatureById(id)) choice ??= { kind: 'zone', id };
-      return choice !== null && (choice as Choice).kind !== 'zone';
+      return choice !== null && (choice as Hit).kind !== 'zone';
     }, tolerance);
     return choice;
   }
 
   #go(extent: Extent, maxZoom: number, duration = MOVE): void {
+    this.#moved = false;
     const pad = 48 * this.#theme.unit;
+    // An animation that began before the panel changed would end in a view of the old size.
+    this.map.getView().cancelAnimations();
     this.map.getView().fit(extent, { padding: [pad, pad, pad, pad], maxZoom, duration: reduced.matches ? 0 : duration });
   }
 }

@@ -8,12 +8,12 @@ import Stroke from 'ol/style/Stroke';
 import Style from 'ol/style/Style';
 import Text from 'ol/style/Text';
 
-import { placeLabels, type Label, type Placed } from './labels';
+import { placeLabels, type Box, type Label, type Placed } from './labels';
 import type { Theme } from './theme';
 
 /** Words for a place, in the map's coordinates. */
 export type Words = { at: number[]; text: string };
-type Kind = 'causes' | 'zones' | 'venues' | 'links' | 'towns';
+type Kind = 'causes' | 'zones' | 'venues' | 'links' | 'towns' | 'beyond';
 
 /** Size in pixels of the design, weight, whether it is as bright as text, and the distance from its point. */
 const KINDS: Record<Kind, { size: number; strong: boolean; bright: boolean; gap: number | null }> = {
@@ -21,10 +21,11 @@ const KINDS: Record<Kind, { size: number; strong: boolean; bright: boolean; gap:
   zones: { size: 28, strong: true, bright: false, gap: null },
   venues: { size: 18, strong: true, bright: true, gap: 12 },
   links: { size: 17, strong: true, bright: true, gap: 18 },
-  towns: { size: 15, strong: false, bright: false, gap: null },
+  towns: { size: 16, strong: false, bright: false, gap: null },
+  beyond: { size: 16, strong: false, bright: false, gap: 12 },
 };
 
-export function drawLabels(map: OlMap, theme: Theme, words: Record<Kind, Words[]>): Feature[] {
+export function drawLabels(map: OlMap, theme: Theme, words: Record<Kind, Words[]> & { marks: number[][] }): Feature[] {
   const [width, height] = map.getSize() as [number, number];
   const bright = new Set<Label>();
   const labels = (Object.keys(KINDS) as Kind[]).flatMap((kind) =>
@@ -38,11 +39,12 @@ export function drawLabels(map: OlMap, theme: Theme, words: Record<Kind, Words[]
     }),
   );
   const half = 8 * theme.unit;
-  const taken = words.venues.flatMap(({ at }) => {
+  const around = (at: number[]): Box[] => {
     const pixel = map.getPixelFromCoordinate(at);
     return pixel ? [{ left: pixel[0]! - half, top: pixel[1]! - half, right: pixel[0]! + half, bottom: pixel[1]! + half }] : [];
-  });
-  return placeLabels(labels, taken, theme.font, width, height).map((placed) => draw(map, theme, placed, bright.has(placed.label)));
+  };
+  const venues = [...words.venues, ...words.beyond].flatMap(({ at }) => around(at));
+  return placeLabels(labels, venues, words.marks.flatMap(around), theme.font, width, height).map((placed) => draw(map, theme, placed, bright.has(placed.label)));
 }
 
 function draw(map: OlMap, theme: Theme, { label, dx, dy, align }: Placed, bright: boolean): Feature {

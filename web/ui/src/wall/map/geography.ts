@@ -21,6 +21,9 @@ export type Zone = WallQuery['zones'][number];
 export type Venue = WallQuery['venues']['nodes'][number];
 
 const PLACES = 12;
+/** Half the width and height of a zone's name in pixels of the design, and how many sites a venue counts for. */
+const NAME = [60, 22] as const;
+const VENUE = 20;
 
 const reader = new GeoJSON({ dataProjection: 'EPSG:4326', featureProjection: 'EPSG:3857' });
 
@@ -31,7 +34,7 @@ export function zoneFeature(zone: Zone): Feature {
 }
 
 /** A point inside the zone, for its name. */
-export function middle(feature: Feature): [number, number] {
+function middle(feature: Feature): [number, number] {
   const geometry = feature.getGeometry() as Polygon | MultiPolygon;
   const [x, y] = geometry.getType() === 'Polygon'
     ? (geometry as Polygon).getInteriorPoint().getCoordinates()
@@ -39,8 +42,21 @@ export function middle(feature: Feature): [number, number] {
   return [x!, y!];
 }
 
+/** The place in the visible part of a zone where its name covers the fewest sites and venues; one near the middle among equals. */
+export function emptiest(feature: Feature, visible: Extent, pixel: number, sites: { x: number; y: number }[], venues: number[][]): number[] {
+  const [width, height] = [NAME[0] * pixel, NAME[1] * pixel];
+  let best = middle(feature);
+  let least = Infinity;
+  for (const [x, y] of placesWithin(feature, visible)) {
+    const near = (otherX: number, otherY: number, times: number): boolean => Math.abs(otherX - x) < times * width && Math.abs(otherY - y) < times * height;
+    const covered = sites.filter((site) => near(site.x, site.y, 1)).length + VENUE * venues.filter(([venueX, venueY]) => near(venueX!, venueY!, 2)).length;
+    if (covered < least) [least, best] = [covered, [x, y]];
+  }
+  return best;
+}
+
 /** Places in the visible part of a zone, evenly spread, those near its middle first. */
-export function placesWithin(feature: Feature, visible: Extent): [number, number][] {
+function placesWithin(feature: Feature, visible: Extent): [number, number][] {
   const geometry = feature.getGeometry()!;
   const [left, bottom, right, top] = getIntersection(geometry.getExtent(), visible) as [number, number, number, number];
   const [centreX, centreY] = middle(feature);

@@ -12,21 +12,28 @@ export type Label = {
   gap: number | null;
 };
 export type Placed = { label: Label; dx: number; dy: number; align: 'left' | 'right' | 'center' };
-type Box = { left: number; top: number; right: number; bottom: number };
+export type Box = { left: number; top: number; right: number; bottom: number };
 
 const context = document.createElement('canvas').getContext('2d')!;
 
-/** Labels with a place, those that come first in `labels` chosen first. `taken` are boxes that no label may cover. */
-export function placeLabels(labels: Label[], taken: Box[], font: string, width: number, height: number): Placed[] {
+/**
+ * Labels with a place, those that come first in `labels` chosen first. `taken` are boxes that no label may cover. Of the
+ * free places the one is chosen that covers the fewest of `marks`.
+ */
+export function placeLabels(labels: Label[], taken: Box[], marks: Box[], font: string, width: number, height: number): Placed[] {
   const boxes = [...taken];
   const placed: Placed[] = [];
   for (const label of labels) {
     context.font = `${label.strong ? 600 : 400} ${label.size}px ${font}`;
     const length = context.measureText(label.text).width;
-    const found = candidates(label).find((candidate) => {
+    let found: Candidate | null = null;
+    let least = Infinity;
+    for (const candidate of candidates(label)) {
       const box = around(label, candidate, length);
-      return inside(box, width, height) && boxes.every((other) => !overlap(box, other));
-    });
+      if (!inside(box, width, height) || boxes.some((other) => overlap(box, other))) continue;
+      const covered = marks.filter((mark) => overlap(box, mark)).length;
+      if (covered < least) [least, found] = [covered, candidate];
+    }
     if (!found) continue;
     boxes.push(around(label, found, length));
     placed.push({ label, ...found });

@@ -6,8 +6,11 @@ import Style from 'ol/style/Style';
 import type { Grade, Theme } from './theme';
 
 /** Sizes of the marks of points in pixels of the design, by grade. Size says the same as shape and hue. */
-const SIZES = { RED: 22, ORANGE: 13, YELLOW: 9, BLUE: 6, NONE: 6 } as const;
+export const SIZES = { RED: 22, ORANGE: 13, YELLOW: 9, BLUE: 6, NONE: 6 } as const;
 const ORDER = { RED: 5, ORANGE: 4, YELLOW: 3, BLUE: 2, NONE: 1 } as const;
+
+/** The side of a resource's square in pixels of the design. */
+export const RESOURCE = 26;
 
 type Draw = (context: CanvasRenderingContext2D, size: number) => void;
 
@@ -36,6 +39,24 @@ export class Shapes {
     });
   }
 
+  /** The shape of a grade with the number of enterprises that it stands for. */
+  counted(name: 'RED' | 'ORANGE', count: number, dim = false): Style {
+    const side = countedSize(name, count);
+    return this.#style(`counted ${name} ${count} ${dim}`, side + 2, ORDER[name], (context, size) => {
+      context.globalAlpha = dim ? 0.4 : 1;
+      context.translate(1, 1);
+      outline(context, name, size - 2);
+      context.fillStyle = this.theme.fill[name];
+      context.strokeStyle = this.theme.edge[name];
+      context.lineWidth = name === 'RED' ? 1.5 : 0.75;
+      context.fill();
+      context.stroke();
+      // The middle of a triangle's mass lies below that of its box.
+      if (name === 'ORANGE') context.translate(0, side * 0.15);
+      this.#letter(context, String(count), side, name === 'RED' ? 17 : 15, this.theme.onRisk, '600');
+    });
+  }
+
   /** A grey disc whose area grows with the number of enterprises. */
   disc(count: number, dim = false): Style {
     const diameter = discDiameter(count);
@@ -47,13 +68,13 @@ export class Shapes {
       context.fill();
       context.strokeStyle = this.theme.control;
       context.stroke();
-      this.#letter(context, String(count), size, 14, this.theme.quiet, '400');
+      this.#letter(context, String(count), size, 16, this.theme.quiet, '400');
     });
   }
 
   /** The letter of a resource in a square, filled when it is listed beside the map. */
-  resource(letter: string, listed: boolean, dim = false): Style {
-    return this.#style(`resource ${letter} ${listed} ${dim}`, 24, 6, (context, size) => {
+  resource(letter: string, listed: boolean, dim = false, count = 1): Style {
+    return this.#style(`resource ${letter} ${listed} ${dim} ${count}`, RESOURCE, 6, (context, size) => {
       context.globalAlpha = dim ? 0.4 : 1;
       context.beginPath();
       context.roundRect(1.5, 1.5, size - 3, size - 3, 2);
@@ -61,7 +82,10 @@ export class Shapes {
       context.fill();
       context.strokeStyle = listed ? this.theme.text : this.theme.control;
       context.stroke();
-      this.#letter(context, letter, size, 14, listed ? this.theme.panel : this.theme.quiet, listed ? '600' : '400');
+      const colour = listed ? this.theme.panel : this.theme.quiet;
+      if (count === 1) return this.#letter(context, letter, size, 16, colour, listed ? '600' : '400');
+      this.#letter(context, letter, size - 10, 14, colour, '400', size);
+      this.#letter(context, String(count), size + 14, 13, colour, '600', size);
     });
   }
 
@@ -89,14 +113,15 @@ export class Shapes {
     });
   }
 
-  venue(chosen: boolean): Style {
-    return this.#style(`venue ${chosen}`, 20, 8, (context, size) => {
+  /** A ring, thin for a venue beyond the district. */
+  venue(chosen: boolean, beyond: boolean): Style {
+    return this.#style(`venue ${chosen} ${beyond}`, 20, 8, (context, size) => {
       context.beginPath();
       context.arc(size / 2, size / 2, chosen ? 7 : 5.5, 0, 2 * Math.PI);
       context.fillStyle = this.theme.panel;
       context.fill();
-      context.strokeStyle = this.theme.text;
-      context.lineWidth = 3;
+      context.strokeStyle = beyond && !chosen ? this.theme.label : this.theme.text;
+      context.lineWidth = beyond && !chosen ? 1.5 : 3;
       context.stroke();
     });
   }
@@ -112,12 +137,12 @@ export class Shapes {
     });
   }
 
-  #letter(context: CanvasRenderingContext2D, text: string, size: number, pixels: number, colour: string, weight: string): void {
+  #letter(context: CanvasRenderingContext2D, text: string, size: number, pixels: number, colour: string, weight: string, height = size): void {
     context.fillStyle = colour;
     context.font = `${weight} ${pixels}px ${this.theme.font}`;
     context.textAlign = 'center';
     context.textBaseline = 'middle';
-    context.fillText(text, size / 2, size / 2 + pixels * 0.06);
+    context.fillText(text, size / 2, height / 2 + pixels * 0.06);
   }
 
   /** The style with this image, drawn once. `size` is in pixels of the design. */
@@ -137,9 +162,14 @@ export class Shapes {
   }
 }
 
-/** Pixels of the design: the area grows with the count, from 24 for four to 48 for three hundred. */
+/** Pixels of the design: the area grows with the count, from 28 for four to 52 for three hundred. */
 export function discDiameter(count: number): number {
-  return Math.min(48, 22 + Math.sqrt(count) * 1.5);
+  return Math.min(52, 25 + Math.sqrt(count) * 1.5);
+}
+
+/** Pixels of the design of a shape with a number. */
+export function countedSize(name: 'RED' | 'ORANGE', count: number): number {
+  return (name === 'RED' ? 34 : 30) + (count > 99 ? 8 : 0);
 }
 
 function outline(context: CanvasRenderingContext2D, name: keyof typeof SIZES, size: number): void {

@@ -12,6 +12,8 @@ export type Theme = {
   text: string; quiet: string; panel: string; raised: string; control: string;
   fill: Record<RiskGrade | 'NONE', string>;
   edge: Record<RiskGrade | 'NONE', string>;
+  /** Numbers on the hues of risk. */
+  onRisk: string;
   stale: boolean;
 };
 
@@ -30,6 +32,7 @@ export function readTheme(): Theme {
     text: token('fg'), quiet: token('fg-2'), panel: token('panel'), raised: token('raised'), control: token('control'),
     fill: grades(''),
     edge: grades('-edge'),
+    onRisk: token(root.dataset.theme === 'light' ? 'fg' : 'bg'),
     stale: root.hasAttribute('data-stale'),
   };
 }
