@@ -18,7 +18,7 @@ from tests.conftest import Databases
 from tests.support.stream_clients import ALL, LiveDistrict, live_district, small_district
 from tests.web.conftest import SECRET, talking
 from web.graphql.trusted_documents import read_manifest
-from web.settings import Settings
+from web.settings import ROOT, Settings
 
 NAMES = "query Names { zones { name } }"
 ZONE = "query Zone($code: String!) { zone(by: { code: $code }) { name } }"
@@ -135,6 +135,81 @@ def test_manifests_of_three_tools_are_read_and_nothing_else(tmp_path: Path, cont
             Settings(documents=str(path))
     else:
         assert read_manifest(path) == {"a": NAMES}
+
+
+RELAY = """
+import { graphql } from 'relay-runtime';
+export const zone = graphql`fragment zones_zone on Zone { code name }`;
+export const zones = graphql`query zonesQuery($first: Int!) {
+  zones { ...zones_zone enterprises(first: $first) { edges { node { name } } } }
+}`;
+"""
+PRESET = """
+import { graphql } from './gql/index.js';
+export const zones = graphql(`query Zones($first: Int!) {
+  zones { code enterprises(first: $first) { edges { node { name } } } }
+}`);
+"""
+RELAY_CONFIG = {
+    "src": "src",
+    "language": "typescript",
+    "schema": "schema.graphql",
+    "artifactDirectory": "artifacts",
+    "persistConfig": {"file": "documents.json", "algorithm": "SHA256"},
+}
+PRESET_CONFIG = {
+    "schema": "schema.graphql",
+    "documents": "src/zones.ts",
+    "generates": {
+        "src/gql/": {
+            "preset": "client",
+            "presetConfig": {"persistedDocuments": True},
+            "config": {"documentMode": "string"},
+        }
+    },
+}
+
+
+@pytest.mark.database_independent
+@pytest.mark.parametrize(
+    ("source", "config", "program", "written"),
+    [
+        (RELAY, RELAY_CONFIG, "relay-compiler/cli.js", "documents.json"),
+        (PRESET, PRESET_CONFIG, "@graphql-codegen/cli/cjs/bin.js", "src/gql/persisted-documents.json"),
+    ],
+    ids=["relay-compiler", "client-preset"],
+)
+async def test_the_manifest_that_a_tool_writes_is_read(
+    databases: Databases, demo_url: str, tmp_path: Path, source: str, config: Any, program: str, written: str
+) -> None:
+    packages = Path(__file__).parents[1] / "clients" / "node_modules"
+    (tmp_path / "node_modules").symlink_to(packages)
+    (tmp_path / "schema.graphql").symlink_to(ROOT / "schema" / "schema.graphql")
+    for folder in ("src", "artifacts"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "src" / "zones.ts").write_text(source)
+    (tmp_path / "documents.json").write_text("{}")  # relay-compiler adds to a file that is there
+    (tmp_path / "relay.config.json").write_text(json.dumps(config))  # relay-compiler looks for this name
+    node = shutil.which("node")
+    assert node, "The clients need Node."
+    options = [] if config is RELAY_CONFIG else ["--config", "relay.config.json"]
+    process = await asyncio.create_subprocess_exec(
+        node, str(packages / program), *options, cwd=tmp_path, stdout=PIPE, stderr=STDOUT
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    [document_id] = json.loads((tmp_path / written).read_text())
+    settings = Settings(
+        database_url=await databases.new(demo_url),
+        demo=True,
+        secret=SECRET,
+        documents=str(tmp_path / written),
+        documents_only=True,
+    )
+    async with talking(settings) as client:
+        answer = await client.post("/graphql", json={"documentId": document_id, "variables": {"first": 2}})
+        assert [len(zone["enterprises"]["edges"]) for zone in answer.json()["data"]["zones"]] == [2, 2, 2, 2]
+        assert code(await client.post("/graphql", json={"query": NAMES})) == "UNTRUSTED_DOCUMENT"
 
 
 def test_settings_that_do_not_fit_are_refused(tmp_path: Path) -> None:
