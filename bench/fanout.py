@@ -9,7 +9,6 @@ over many events; and the delay from a mutation to its event.
 import argparse
 import asyncio
 import itertools
-import os
 import resource
 import statistics
 import subprocess
@@ -28,7 +27,7 @@ import uvloop
 from bench import machine
 from bench.delays import Delay, all_delays, delay_table, free_port
 from bench.fanout_client import Client, Received, publish, stay_awake
-from bench.speed_data import ROOT, postgresql
+from bench.speed_data import migrate, postgresql
 from subscriptions import feed
 
 HERE = Path(__file__).parent
@@ -322,12 +321,6 @@ def main() -> None:
             delays = uvloop.run(all_delays(folder, postgres.url(postgres.demo(500)), arguments.mutations))
             version = str(postgres.value("SHOW server_version"))
     arguments.results.write_text(report(results, growths, delays, version))
-
-
-def migrate(url: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "web", "migrate"], cwd=ROOT, env={**os.environ, "HUHANG_DATABASE_URL": url}, check=True
-    )
 
 
 if __name__ == "__main__":

@@ -41,7 +41,10 @@ class PostgreSQL:
         return asyncio.run(fetch())
 
     def demo(self, enterprises: int, suffix: str = "") -> str:
-        """The name of a database with the demo of so many enterprises, which is created unless it exists."""
+        """The name of a database with the demo of so many enterprises, which is created unless it exists.
+
+        One that an older version made gets the migrations that it lacks.
+        """
         name = f"demo_{enterprises}{suffix}"
         if not self.value(f"SELECT true FROM pg_database WHERE datname = '{name}'"):
             self.value("DROP DATABASE IF EXISTS unfinished")
@@ -51,6 +54,7 @@ class PostgreSQL:
             self.value("VACUUM (ANALYZE)", "unfinished")
             self.value(f"ALTER DATABASE unfinished RENAME TO {name}")
             self.value("CHECKPOINT")
+        migrate(self.url(name))
         return name
 
     def cpu(self) -> float:
@@ -87,7 +91,7 @@ def postgresql(folder: Path) -> Iterator[PostgreSQL]:
 
 
 def sqlite(file: Path, enterprises: int) -> str:
-    """The URL of a SQLite file with the demo, which is created unless it exists."""
+    """The URL of a SQLite file with the demo, which is created unless it exists, and migrated."""
     if not file.exists():
         unfinished = file.with_suffix(".unfinished")
         unfinished.unlink(missing_ok=True)
@@ -96,11 +100,21 @@ def sqlite(file: Path, enterprises: int) -> str:
         connection.execute("ANALYZE")
         connection.close()
         unfinished.rename(file)
+    migrate(f"sqlite:///{file}")
     return f"sqlite:///{file}"
 
 
 def seed(url: str, enterprises: int) -> None:
     """Seed the demo with the command line."""
     print(f"Seeding {enterprises:,} enterprises", flush=True)
-    command = [sys.executable, "-m", "web", "seed", "demo", "--enterprises", str(enterprises)]
+    web(url, "seed", "demo", "--enterprises", str(enterprises))
+
+
+def migrate(url: str) -> None:
+    """Bring a database to the current schema with the command line."""
+    web(url, "migrate")
+
+
+def web(url: str, *arguments: str) -> None:
+    command = [sys.executable, "-m", "web", *arguments]
     subprocess.run(command, cwd=ROOT, env={**os.environ, "HUHANG_DATABASE_URL": url}, check=True)

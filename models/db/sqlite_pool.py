@@ -29,7 +29,8 @@ class SqlitePool:
     """`size` threads, each with its own connection, which `prepare` sets up.
 
     Work runs in one thread from beginning to end, so it may await nothing but its rows. When its reader is cancelled,
-    work that waits for a thread is dropped, and a statement that is running stops within milliseconds.
+    work that waits for a thread is dropped, and a statement that is running stops within milliseconds. The reader waits
+    for that: were it to go at once, the next one would take another thread, and soon none would be free.
     """
 
     def __init__(self, path: str, size: int, prepare: Callable[[sqlite3.Connection], None]) -> None:
@@ -45,10 +46,13 @@ class SqlitePool:
 
     async def _read(self, work: Work[T], size: ReadSize | None) -> T:
         call = Call()
+        running = self._threads.submit(self._run, work, call, size)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work, call, size)
+            return await asyncio.wrap_future(running)
         except asyncio.CancelledError:
             call.abandoned = True
+            if not running.cancel():
+                await asyncio.gather(asyncio.wrap_future(running), return_exceptions=True)
             raise
 
     def _run(self, work: Work[T], call: Call, size: ReadSize | None) -> T:

@@ -57,20 +57,25 @@ def connections_in_use(database: Database) -> int:
 
 async def test_abandoned_reads_free_their_threads_and_connections(database: Database) -> None:
     """Twice as many as SQLite has threads: all stop, whether they run or wait for a thread."""
-    begun = [threading.Event() for _ in range(4)]
+    begun, ended = ([threading.Event() for _ in range(4)] for _ in range(2))
 
-    def slow(event: threading.Event) -> Callable[[Fetch], Coroutine[Any, Any, Any]]:
+    def slow(number: int) -> Callable[[Fetch], Coroutine[Any, Any, Any]]:
         async def work(fetch: Fetch) -> Any:
-            event.set()
-            return await fetch(endless(database), [], None)
+            begun[number].set()
+            try:
+                return await fetch(endless(database), [], None)
+            finally:
+                ended[number].set()
 
         return work
 
-    reads = [asyncio.create_task(database.read_pool.read(slow(event))) for event in begun]
+    reads = [asyncio.create_task(database.read_pool.read(slow(number))) for number in range(4)]
     await asyncio.to_thread(begun[0].wait, PATIENCE)
     await asyncio.to_thread(begun[1].wait, PATIENCE)
     await until_running(database, 4)
     await cancelled(*reads)
+    # Whoever counts what runs at once may count on it: no thread is busy with what has been cancelled.
+    assert [event.is_set() for event in begun] == [event.is_set() for event in ended]
     async with asyncio.timeout(PATIENCE):
         assert await asyncio.gather(*(database.read_pool.read(one) for _ in range(10))) == [1] * 10
     await until_running(database, 0)
@@ -94,8 +99,11 @@ async def test_a_read_that_is_cancelled_between_two_statements_runs_no_second_on
 
     reading = asyncio.create_task(database.read_pool.read(work))
     await asyncio.to_thread(between.wait, PATIENCE)
-    await cancelled(reading)
-    go_on.set()
+    # The reader learns of it before the thread goes on.
+    reading.cancel()
+    asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, go_on.set)
+    done, _ = await asyncio.wait([reading], timeout=PATIENCE)
+    assert done == {reading}
     async with asyncio.timeout(PATIENCE):
         assert await asyncio.gather(*(database.read_pool.read(one) for _ in range(10))) == [1] * 10
 
