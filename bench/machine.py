@@ -1,5 +1,6 @@
 """Describes the machine and the packages of a measurement."""
 
+import datetime as dt
 import os
 import platform
 import sqlite3
@@ -17,6 +18,12 @@ def described(**versions: str) -> list[str]:
         f"- Python {platform.python_version()}, {packages}",
         f"- SQLite {sqlite3.sqlite_version}" + "".join(f", {name} {value}" for name, value in versions.items()),
     ]
+
+
+def this_run() -> str:
+    """When it was measured and how busy the machine was, as an item of a Markdown list."""
+    busy = os.getloadavg()[2]
+    return f"- run on {dt.datetime.now(dt.UTC).date()}; the load of the machine over the last minutes was {busy:.1f}"
 
 
 def processor() -> str:

@@ -219,8 +219,7 @@ def report(tables: list[str], rounds: int, version: str) -> str:
         f"bytes, plain and by gzip at level {LEVEL}. Written by `python -m bench.map`.",
         "",
         *machine.described(PostgreSQL=version),
-        f"- run on {dt.datetime.now(dt.UTC).date()}; the load of the machine over the last minutes was"
-        f" {os.getloadavg()[2]:.1f}, and the run itself makes 1 to 2",
+        f"{machine.this_run()}, and the run itself makes 1 to 2",
         "",
         *tables,
     ]

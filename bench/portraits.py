@@ -170,8 +170,7 @@ def report(tables: list[str], enterprises: int, rounds: int, version: str) -> st
         f"{rounds} rounds after one that was not counted. Written by `python -m bench.portraits`.",
         "",
         *machine.described(PostgreSQL=version),
-        f"- run on {dt.datetime.now(dt.UTC).date()}; the load of the machine over the last minutes was"
-        f" {os.getloadavg()[2]:.1f}, and the run itself makes 1 to 2",
+        f"{machine.this_run()}, and the run itself makes 1 to 2",
         "",
         *tables,
     ]
