@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from web.graphql.negotiation import cached, weight
 
 MINIMUM = 1_000  # bytes; a smaller response fits into one packet anyway
-IN_THREAD = 32 << 10  # bytes; more takes longer than half a millisecond
+IN_THREAD = 32 << 10  # bytes; a larger body is compressed in a thread, because it takes longer than half a millisecond
 LEVEL = 5
 TEXTS = ("text/", "application/json", "application/graphql-response+json", "application/javascript", "image/svg+xml")
 STREAM = "text/event-stream"
@@ -34,11 +34,6 @@ def accepted_encoding(scope: Scope) -> bytes | None:
 def is_text(content_type: str) -> bool:
     """Whether content of this type is worth compressing and is no stream."""
     return content_type.startswith(TEXTS) and not content_type.startswith(STREAM)
-
-
-async def gzip(body: bytes) -> bytes:
-    """The body compressed; a large one in a thread."""
-    return gzipped(body) if len(body) <= IN_THREAD else await asyncio.to_thread(gzipped, body)
 
 
 def gzipped(body: bytes) -> bytes:
@@ -87,7 +82,7 @@ async def compressed(start: Message, body: bytes, accept_encoding: bytes | None)
     headers.add_vary_header("Accept-Encoding")
     if not accepts_gzip(accept_encoding):
         return body
-    body = await gzip(body)
+    body = gzipped(body) if len(body) <= IN_THREAD else await asyncio.to_thread(gzipped, body)
     headers["content-encoding"], headers["content-length"] = "gzip", str(len(body))
     if "etag" in headers:
         headers["etag"] = weak(headers["etag"])

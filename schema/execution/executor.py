@@ -143,7 +143,8 @@ class Executor:
             if info.disclosures and self.access_log is not None:
                 self.access_log.note(info.viewer, info.disclosures, operation.parsed.label)
         response.extensions = operation.extensions
-        response.errors = translated(response.errors, operation.language)
+        if response.errors:
+            response.errors = translated(response.errors, operation.language)
         return response
 
     async def _execute(

@@ -87,7 +87,7 @@ class GraphQLEndpoint:
             if viewer is None:
                 operation = await self._schema_question(scope, headers, receive)
             else:
-                operation = await self._read(scope, headers, receive, self._body_limit)
+                operation = await read_operation(scope, headers, receive, self._trusted, body_limit=self._body_limit)
             prepared = await self._shares.prepare(party, self._executor, operation, viewer)
             kind = prepared.parsed.kind
             if kind is OperationType.SUBSCRIPTION:
@@ -114,16 +114,13 @@ class GraphQLEndpoint:
             return failure(error, media)
         return response if method == "POST" else conditional(response, headers.get(b"if-none-match"))
 
-    async def _read(self, scope: Scope, headers: Headers, receive: Receive, body_limit: int) -> Operation:
-        return await read_operation(scope, headers, receive, self._trusted, body_limit=body_limit)
-
     async def _schema_question(self, scope: Scope, headers: Headers, receive: Receive) -> Operation:
         """The operation of a request without a token. Raises RequestError if it is not about the schema."""
         error = RequestError(ErrorCode.UNAUTHENTICATED, TOKEN_NEEDED)
         if not self._introspection:
             raise error
         try:
-            operation = await self._read(scope, headers, receive, UNKNOWN_BODY_LIMIT)
+            operation = await read_operation(scope, headers, receive, self._trusted, body_limit=UNKNOWN_BODY_LIMIT)
         except BadBody as bad:
             raise error if bad.status == 413 else bad from None
         if "__" not in operation.query:  # with which the names of introspection begin

@@ -57,11 +57,10 @@ async def read_operation(
         raise BadBody(415, JSON_NEEDED)
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise BadBody(415, Reason("REQUEST_COMPRESSED", "Send the request without compression."))
-    too_long = BadBody(413, body_too_long(body_limit))
     length = headers.get(b"content-length", b"")
     # Before anything of it is read, since a slow client may take long to send it all.
     if length.isdigit() and int(length[:20]) > body_limit:
-        raise too_long
+        raise BadBody(413, body_too_long(body_limit))
     body, more = bytearray(), True
     while more:
         message = await receive()
@@ -69,7 +68,7 @@ async def read_operation(
             raise BadBody(400, BODY_CUT)
         body += message.get("body", b"")
         if len(body) > body_limit:
-            raise too_long
+            raise BadBody(413, body_too_long(body_limit))
         more = message.get("more_body", False)
     return operation(parse_json(body, None), trusted, asked)
 
