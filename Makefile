@@ -121,6 +121,21 @@ COMPILE := CUSTOM_COMPILE_COMMAND='make lock' PIP_CONFIG_FILE=/dev/null PIP_FIND
 	$(VENV)-lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
+# The wheels are those of this machine's system and of its Python; packages without one are built here. The files are
+# those that git knows, and the pages are those that were built.
+BUNDLED := models subscriptions resolvers schema web deploy docs requirements.lock pyproject.toml README.md CONTRIBUTING.md \
+	CHANGELOG.md LICENSE ':!web/ui'
+.PHONY: bundle
+bundle: $(RUNTIME) $(PAGES) ## Pack the code, the pages and all packages into var/huhang.tar.gz, for a machine without internet
+	@rm -rf var/bundle && mkdir -p var/bundle/huhang/web/ui
+	@git ls-files -z -- $(BUNDLED) | tar -c --null -T - | tar -x -C var/bundle/huhang
+	@cp -R $(UI)/dist var/bundle/huhang/$(UI)/
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet --quiet wheel --require-hashes -r requirements.lock \
+		--wheel-dir var/bundle/huhang/wheels
+	@tar -czf var/huhang.tar.gz -C var/bundle huhang
+	@rm -rf var/bundle
+	@echo 'var/huhang.tar.gz: docs/guides/installation.md says how to install it'
+
 .PHONY: clean
 clean: ## Remove everything generated; the database in var/ stays
 	@rm -rf $(VENV) $(VENV)-lock $(UI)/node_modules $(UI)/dist $(UI)/generated $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

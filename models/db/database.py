@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import aiosqlite
 import orjson
@@ -41,7 +42,15 @@ def driver_url(url: str) -> sa.URL:
     drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
     if parsed.drivername not in drivers:
         raise ValueError(f"{parsed.drivername} is not supported: use sqlite:/// or postgresql://")
-    return parsed.set(drivername=drivers[parsed.drivername])
+    return _with_tls(parsed.set(drivername=drivers[parsed.drivername]))
+
+
+def _with_tls(url: sa.URL) -> sa.URL:
+    """The URL with libpq's TLS options (`sslmode`, `sslrootcert`, …) inside a DSN: asyncpg knows them nowhere else."""
+    options = {name: value for name, value in url.query.items() if name.startswith("ssl") and name != "ssl"}
+    if not options:
+        return url
+    return url.difference_update_query(options).update_query_dict({"dsn": f"postgresql://?{urlencode(options)}"})
 
 
 ENGINE_OPTIONS: dict[str, Any] = {

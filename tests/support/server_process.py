@@ -72,7 +72,7 @@ def serving(output: Path, url: str, *arguments: str, program: str = "web", **mor
             yield process
     else:
         words = (*SERVE, *arguments)
-        with _listening(ForkedProgram(program, words, environment(url, **more), output), output) as process:
+        with listening(ForkedProgram(program, words, environment(url, **more), output), output) as process:
             yield process
 
 
@@ -80,7 +80,7 @@ def serving(output: Path, url: str, *arguments: str, program: str = "web", **mor
 def serving_without_demo(output: Path, url: str, **more: str) -> Iterator[Process]:
     """A server as in earnest, on a database that is migrated and filled already. It needs HUHANG_SECRET."""
     program = ForkedProgram("web", [word for word in SERVE if word != "--demo"], environment(url, **more), output)
-    with _listening(program, output) as process:
+    with listening(program, output) as process:
         yield process
 
 
@@ -96,12 +96,12 @@ def executed(output: Path, url: str, *arguments: str, program: str = "web", **mo
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-    with _listening(popen, output) as process:
+    with listening(popen, output) as process:
         yield process
 
 
 @contextmanager
-def _listening(popen: Program, output: Path) -> Iterator[Process]:
+def listening(popen: Program, output: Path) -> Iterator[Process]:
     try:
         yield Process(_address(popen, output), popen, output)
     finally:

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -11,11 +12,14 @@ from resolvers.evidence.uploads import ORPHAN_AGE
 from web.cli import app
 from web.graphql import close_codes, socket_messages
 from web.graphql.negotiation import EVENTS
+from web.server import STOP_SECONDS
 from web.settings import ROOT, Settings
 
 LIVE = (ROOT / "docs" / "reference" / "live.md").read_text()
 DEPLOY = ROOT / "deploy"
-FILES = sorted(path for path in DEPLOY.iterdir() if path.is_file())
+FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
+UNITS = sorted((DEPLOY / "systemd").iterdir())
+EXPOSURE = 20  # at most, of 100, as systemd-analyze counts it
 # Codes of RFC 6455 that the libraries send.
 OTHERS = {1007, 1009}
 
@@ -60,6 +64,24 @@ def test_unused_evidence_is_collected_often_enough() -> None:
     assert command in {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
     assert dt.timedelta(seconds=int(seconds)) <= ORPHAN_AGE
     assert subprocess.run(["sh", "-n", "-c", loop], check=False).returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_the_units_of_systemd_are_right_and_hardened() -> None:
+    files = [str(unit) for unit in UNITS]
+    verified = subprocess.run(("systemd-analyze", "verify", *files), capture_output=True, text=True, check=False)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    for file in files:
+        if file.endswith(".service"):
+            words = ("systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", file)
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout
+
+
+def test_the_service_has_time_to_stop_and_files_for_its_clients() -> None:
+    unit = (DEPLOY / "systemd" / "huhang@.service").read_text("utf-8")
+    assert int(re.findall(r"TimeoutStopSec=(\d+)", unit)[0]) > STOP_SECONDS
+    assert int(re.findall(r"LimitNOFILE=(\d+)", unit)[0]) > Settings.model_fields["connections"].default
 
 
 def test_every_path_copied_into_the_image_exists() -> None:

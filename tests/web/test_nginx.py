@@ -1,7 +1,5 @@
 """A real nginx with deploy/nginx.conf in front of a server."""
 
-import datetime as dt
-import ipaddress
 import shutil
 import socket
 import ssl
@@ -14,12 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from tests.support.certificates import certificate
 from tests.support.patience import PATIENCE
 from tests.support.redis_server import free_port
 from tests.support.server_process import Process, serving
@@ -40,24 +36,6 @@ class Proxy:
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(self.secure + path, verify=self.trust, timeout=PATIENCE)
-
-
-def certificate(folder: Path) -> None:
-    """A certificate for this machine that signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "certificate.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    (folder / "key.pem").write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
 
 
 def configuration(folder: Path, changes: dict[str, str]) -> Path:
