@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.sql.dml import ReturningInsert
 
 from models import Event, EventLog
 from models.db.database import Database
@@ -80,7 +81,17 @@ def state_statement() -> sa.Select[tuple[str, int]]:
 STATE = state_statement()
 TURN = sa.select(sa.func.pg_advisory_xact_lock(APPEND_LOCK))
 AFTER = sa.select(EVENT).where(EVENT.c.id > sa.bindparam("number")).order_by(EVENT.c.id).limit(sa.bindparam("limit"))
-APPEND = sa.insert(EVENT).returning(EVENT.c.id, sort_by_parameter_order=True)
+GIVEN_AT = sa.bindparam("given_at", type_=EVENT.c.at.type)
+LAST_AT = sa.select(EVENT.c.at).order_by(EVENT.c.id.desc()).limit(1).scalar_subquery()
+
+
+def append_statement(*, sqlite: bool) -> ReturningInsert[tuple[int]]:
+    """Inserts events. The date of each is `given_at`, or that of the last event so far if the clock is behind it."""
+    at = sa.func.max(GIVEN_AT, sa.func.coalesce(LAST_AT, GIVEN_AT)) if sqlite else sa.func.greatest(GIVEN_AT, LAST_AT)
+    return sa.insert(EVENT).values(at=at).returning(EVENT.c.id, sort_by_parameter_order=True)
+
+
+APPEND = {sqlite: append_statement(sqlite=sqlite) for sqlite in (False, True)}
 
 
 async def state(connection: AsyncConnection | AsyncSession) -> LogState:
@@ -95,10 +106,17 @@ async def take_turn(connection: AsyncConnection) -> None:
 
 
 async def append(session: AsyncSession, events: Sequence[dict[str, Any]]) -> list[int]:
-    """Append events in order and return their numbers. Only the commit may follow in the transaction."""
-    if session.get_bind().dialect.name == "postgresql":
+    """Append events in order and return their numbers. Only the commit may follow in the transaction.
+
+    Their dates never lie before that of an earlier event, even if the clock was set back.
+    """
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    if not sqlite:
         await session.execute(TURN)
-    return [row.id for row in await session.execute(APPEND, list(events))]
+    rows = [{**event, "given_at": event["at"]} for event in events]
+    for row in rows:
+        del row["at"]
+    return [row.id for row in await session.execute(APPEND[sqlite], rows)]
 
 
 async def after(connection: AsyncConnection, number: int, limit: int) -> Sequence[sa.Row[Any]]:

@@ -22,6 +22,7 @@ from web.auth.provider_tokens import ProviderTokens, TokenProvider
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Tokens
 from web.loop_delay import LoopDelay
+from web.open_files import OpenFiles
 from web.readiness import Readiness
 from web.settings import Settings, announced_kinds, secrets
 from web.shares import ShareLimits, Shares
@@ -46,7 +47,7 @@ class AppState:
             lock_timeout=settings.lock_timeout,
             statement_timeout=settings.statement_timeout,
         )
-        self.loop_delay = LoopDelay()
+        self.loop_delay, self.open_files = LoopDelay(), OpenFiles()
         self._zone_known = False
         self.viewers = self._authenticator(clock)
         self.shares = Shares(share_limits(settings), self.database.heavy_reads)
@@ -109,6 +110,7 @@ class AppState:
 
     async def open(self) -> None:
         self.loop_delay.start()
+        self.open_files.start()
         await self.feed.start()
         self.notifier.start()
         self.viewers.start()
@@ -118,6 +120,7 @@ class AppState:
 
     async def close(self) -> None:
         self.loop_delay.stop()
+        self.open_files.stop()
         await self.readiness.stop()
         await self.notifier.stop()
         await self.live.stop()

@@ -61,6 +61,19 @@ async def test_events_are_read_in_the_order_of_their_appending(database: Databas
     assert await subjects(database, second[0]) == []
 
 
+async def test_dates_never_run_backwards(database: Database) -> None:
+    """Though a clock jumps, and though the servers' clocks differ."""
+    minutes = [0, 5, -60, 4, 6, -1]
+    for minute in minutes:
+        at = NOW + dt.timedelta(minutes=minute)
+        await append_events(database, event(1, at=at), event(2, at=at))
+    async with database.read() as connection:
+        rows = await event_log.after(connection, 0, 100)
+    expected = [NOW + dt.timedelta(minutes=minute) for minute in (0, 5, 5, 5, 6, 6)]
+    assert [row.at for row in rows] == [at for at in expected for _ in range(2)]
+    assert [row.subject_id for row in rows] == [1, 2] * len(minutes)
+
+
 async def test_a_row_is_read_as_it_was_written(database: Database) -> None:
     given = {
         "at": dt.datetime(2026, 6, 15, 4, 0, 0, 123456, tzinfo=dt.UTC),
