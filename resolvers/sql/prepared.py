@@ -5,6 +5,7 @@ the driver executes it directly. Rows are the driver's own; `decoder` gives the 
 """
 
 import datetime as dt
+import functools
 import weakref
 from collections import namedtuple
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ POSTGRES: Dialect = PostgresDialect(json_serializer=_dumps, json_deserializer=or
 SQLITE: Dialect = SqliteDialect(json_serializer=_dumps, json_deserializer=orjson.loads)
 
 
+@functools.lru_cache(maxsize=1_000)  # a document may select one column under hundreds of names
 def decoder(of: sa.types.TypeEngine[Any], sqlite: bool) -> Decoder | None:
     """The function from the driver's value of a column to the model's; None where they are equal. Nulls stay."""
     if isinstance(of, RankedEnum):

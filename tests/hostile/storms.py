@@ -125,6 +125,7 @@ async def never_reading(target: Target) -> list[str]:
     async with AsyncExitStack() as stack:
         for _ in range(10):
             socket = await stack.enter_async_context(opened(target, WALL))
+            await socket.stop_reading()
             query = {"query": QUERIES["1,000 enterprises"]}
             socket.send(*(subscribe(str(n), query) for n in range(50)))
         answer = await target.ask(operation("{ zones { name } }"), COMMANDER)

@@ -31,6 +31,7 @@ HIGH_WATER = 4 << 10
 # 12 seconds (close_codes.PING_SECONDS), so a dead peer is gone within 30.
 UNACKNOWLEDGED_MS = 17_000
 CLOSING_SECONDS = 3.0
+LATE_SECONDS = 1.0  # a timer this late shows that nothing was read meanwhile: the process or its machine stood still
 SLICE = 16 << 10  # bytes of a connection that are looked at before others have their turn
 FRAGMENTS_MAXIMUM = 1_024  # of one message
 UNREAD_MAXIMUM = 256 << 10  # bytes of pongs that may wait
@@ -90,6 +91,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     # attributes for a fast instance dictionary.
     __slots__ = (
         "_ahead",
+        "_due",
         "_file",
         "_incoming",
         "_refused",
@@ -110,6 +112,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._written = self._total = 0
         # How many bytes were ahead of the last ping, and how many the peer had taken at the last look.
         self._ahead = self._seen = 0
+        self._due = 0.0  # when the pong is due, in the loop's time
         self._incoming = bytearray()  # what has arrived and is not looked at yet
         self._refused = False
         self.on_lost: Callable[[], None] = lambda: None
@@ -263,12 +266,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def send_keepalive_ping(self) -> None:
         super().send_keepalive_ping()
         self._ahead, self._seen = self._total, self.taken
+        self._due = self.loop.time() + (self.ping_timeout or 0)
 
     def keepalive_timeout(self) -> None:
         before, self._seen = self._seen, self.taken
         # Bytes were ahead of the ping. A peer that takes them is alive; a dead one takes none, since the kernel's
         # buffer was full.
-        if before < self._ahead and before < self._seen:
+        alive = before < self._ahead and before < self._seen
+        # The pong may have come: it is behind messages that the application has not taken, or the loop was held up.
+        unread = self.read_paused or self._incoming or self.loop.time() > self._due + LATE_SECONDS
+        if alive or unread:
+            self._due = self.loop.time() + (self.ping_timeout or 0)
             self.pong_timer = self.loop.call_later(self.ping_timeout or 0, self.keepalive_timeout)
             return
         super().keepalive_timeout()

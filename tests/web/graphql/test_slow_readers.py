@@ -191,6 +191,31 @@ async def test_a_peer_that_takes_bytes_ahead_of_a_ping_is_alive(sizes: list[int]
     await with_protocol(use, ws_ping_interval=1_000, ws_ping_timeout=1_000)
 
 
+async def test_a_peer_whose_pong_may_not_be_read_yet_is_alive() -> None:
+    async def use(protocol: WebSocketProtocol) -> None:
+        def is_cut() -> bool:
+            assert protocol.pong_timer is not None
+            protocol.pong_timer.cancel()
+            protocol.keepalive_timeout()
+            return transport.cut
+
+        transport = script_transport(protocol, *[0] * 9)
+        protocol.send_keepalive_ping()
+        # The application has not taken what came before it: a subscription waits for its turn.
+        protocol.read_paused = True
+        assert not is_cut()
+        protocol.read_paused = False
+        protocol._incoming += b"a"
+        assert not is_cut()
+        protocol._incoming.clear()
+        # The process stood still for longer than the peer had for its answer.
+        protocol._due -= 1_010
+        assert not is_cut()
+        assert is_cut()
+
+    await with_protocol(use, ws_ping_interval=1_000, ws_ping_timeout=1_000)
+
+
 class ScriptedRoom(asyncio.Event):
     """Room in a queue, for which nobody waits long. In each wait the reader takes so many slices; None makes room."""
 
