@@ -18,6 +18,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from models import Event, EventLog
 from models.db.database import Database
 from models.db.tables import table_of
+from models.metrics import LOCK_WAIT
 from models.reason import Reason
 
 APPEND_LOCK = 20230924  # key of PostgreSQL's advisory lock; models.db.migrate uses the number before it
@@ -112,7 +113,8 @@ async def append(session: AsyncSession, events: Sequence[dict[str, Any]]) -> lis
     """
     sqlite = session.get_bind().dialect.name == "sqlite"
     if not sqlite:
-        await session.execute(TURN)
+        with LOCK_WAIT.labels("log").time():
+            await session.execute(TURN)
     rows = [{**event, "given_at": event["at"]} for event in events]
     for row in rows:
         del row["at"]

@@ -13,7 +13,9 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 from starlette.types import Scope
 
+from models.metrics import REFUSED_TOKENS
 from models.reason import Reason
+from models.request_record import logged_request
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.pace import Turns
@@ -102,8 +104,11 @@ class FailedTokens:
 class Admission:
     """Admits requests, by their headers and the address that they come from."""
 
-    def __init__(self, authenticator: Authenticator, shares: Shares, failed: FailedTokens) -> None:
-        self.authenticator, self.shares, self.failed = authenticator, shares, failed
+    def __init__(
+        self, authenticator: Authenticator, shares: Shares, failed: FailedTokens, *, logged: bool = False
+    ) -> None:
+        """`logged` says whether requests are logged."""
+        self.authenticator, self.shares, self.failed, self._logged = authenticator, shares, failed, logged
         self._turns = Turns()
         # Unknown cookies from addresses that send invalid tokens are looked up one at a time.
         self._look_ups = FairQueue(1, 1, waiting_share=LOOK_UPS, waiting_maximum=16 * LOOK_UPS)
@@ -115,8 +120,8 @@ class Admission:
         """
         try:
             sent = credentials(headers)
-        except RequestError:
-            await self._failed(host)
+        except RequestError as error:
+            await self._failed(host, error)
             raise
         return await self.admit_as(sent, host)
 
@@ -131,6 +136,8 @@ class Admission:
         else:
             viewer = await self._viewer(sent, host)
             party = shares.party(viewer, host)
+        if self._logged and viewer is not None and (record := logged_request()) is not None:
+            record.facts["viewer"] = viewer.identity
         shares.count(party)
         return viewer, party
 
@@ -146,7 +153,7 @@ class Admission:
             raise ThrottledError(ErrorCode.TOO_MANY, INVALID_TOKENS, LOOK_UP_SECONDS) from None
         except RequestError as error:
             if error.code is ErrorCode.UNAUTHENTICATED:
-                await self._failed(host)
+                await self._failed(host, error)
             raise
 
     def _passes(self, host: str | None, sent: Credentials) -> bool:
@@ -166,8 +173,9 @@ class Admission:
             raise
         return True
 
-    async def _failed(self, host: str | None) -> None:
+    async def _failed(self, host: str | None, error: RequestError) -> None:
         self.shares.refused["unauthenticated"] += 1
+        REFUSED_TOKENS.labels(error.reason.code).inc()
         await self.failed.count(host)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -13,25 +14,25 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from models.clock import now
-from models.failures import FAILURES
+from models.metrics import exposition
 from models.reason import Reason, chinese
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
 from web import demo
-from web.application import Application, ShutdownMiddleware
+from web.application import Application
 from web.auth.pairing import PairingEndpoints
 from web.auth.sessions import demo_viewers
 from web.auth.token_endpoints import TokenEndpoints
 from web.compression import CompressionMiddleware
-from web.graphql.connection_limits import REFUSED
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.negotiation import JSON
 from web.graphql.response import error_response
 from web.graphql.sse_single import ReservedEndpoint
 from web.graphql.websocket import SocketEndpoint
-from web.metrics import MEDIA, failure_metrics, load_metrics, metrics
+from web.metrics import MEDIA, Sampler
+from web.operations import Operations
 from web.origins import OriginPolicy, host_names, origins
-from web.pages import page_routes
+from web.pages import page_operations, page_routes
 from web.settings import Settings, trusted_documents
 from web.state import AppState
 
@@ -39,8 +40,8 @@ from web.state import AppState
 class ServiceEndpoints:
     """What operators and tools ask of the server, besides the graph."""
 
-    def __init__(self, state: AppState, clock: Callable[[], dt.datetime]) -> None:
-        self._state, self._clock = state, clock
+    def __init__(self, state: AppState, sampler: Sampler, clock: Callable[[], dt.datetime]) -> None:
+        self._state, self._sampler, self._clock = state, sampler, clock
         self._schema: str | None = None
 
     @property
@@ -77,11 +78,9 @@ class ServiceEndpoints:
         return JSONResponse(state.body(), 503 if state.failed else 200, {"cache-control": "no-store"})
 
     async def metrics(self, request: Request) -> Response:
-        state = self._state
-        load = load_metrics(REFUSED + state.shares.refused, state.shares.waiting)
-        failures = failure_metrics(await state.readiness.state(), FAILURES.counts)
-        text = metrics(state.execution.plans, state.access_log) + load + state.loop_delay.metrics() + failures
-        return Response(text, headers={"content-type": MEDIA})
+        """The metrics of all processes of this server."""
+        await self._sampler.sample(await self._state.readiness.state())
+        return Response(await asyncio.to_thread(exposition), headers={"content-type": MEDIA})
 
     async def viewers(self, request: Request) -> Response:
         """In demo mode a token for each role, which GraphiQL offers, for the server's own pages on this machine.
@@ -101,39 +100,47 @@ def schema_hidden() -> ASGIApp:
     return error_response([coded_error(ErrorCode.NOT_FOUND, reason)], JSON, 404)
 
 
+def operations_of(state: AppState, known: set[str]) -> Operations:
+    """What runs the operations of all transports."""
+    slow = state.settings.slow_seconds or math.inf
+    return Operations(state.execution, state.live, state.shares, known, slow=slow, logged=state.settings.request_log)
+
+
 def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = now) -> Application:
     """The application, for a server to run. `clock` gives the time in UTC."""
     state = AppState(settings or Settings(), clock)
     limit, trusted = state.settings.body_limit, trusted_documents(state.settings)
-    reserved = ReservedEndpoint(state.execution, state.live, state.admission, trusted, body_limit=limit)
+    operations = operations_of(state, trusted.names | page_operations())
+    sockets = SocketEndpoint(operations, state.live, state.admission, trusted)
+    reserved = ReservedEndpoint(operations, state.live, state.admission, trusted, body_limit=limit)
+    sampler = Sampler(state, operations, lambda: sockets.open)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await state.open()
+        await sampler.start()
         await asyncio.to_thread(chinese)  # so that the first request for it need not wait
         yield
+        await sampler.stop()
         await state.close()
 
+    endpoint = GraphQLEndpoint(
+        operations, state.live, state.admission, trusted, body_limit=limit, introspection=state.settings.introspection
+    )
     return Application(
-        GraphQLEndpoint(
-            state.execution,
-            state.live,
-            state.admission,
-            trusted,
-            body_limit=limit,
-            introspection=state.settings.introspection,
-        ),
+        endpoint,
         OriginPolicy(host_names(state.settings.hosts), origins(state.settings.origins)),
+        logged=state.settings.request_log,
         routes=[
-            WebSocketRoute("/graphql", SocketEndpoint(state.execution, state.live, state.admission, trusted)),
+            WebSocketRoute("/graphql", sockets),
             Route("/graphql/stream", reserved.respond, methods=["PUT", "GET", "POST", "DELETE"]),
             *state.evidence.routes,
             *state.people.routes,
-            *ServiceEndpoints(state, clock).routes,
+            *ServiceEndpoints(state, sampler, clock).routes,
             *TokenEndpoints(state.database, state.tokens, state.admission, clock).routes,
             *PairingEndpoints(state.database, state.tokens, state.admission, clock).routes,
             *page_routes(),
         ],
-        middleware=[Middleware(ShutdownMiddleware), Middleware(CompressionMiddleware)],
+        middleware=[Middleware(CompressionMiddleware)],
         lifespan=lifespan,
     )

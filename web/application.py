@@ -2,54 +2,39 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
+from time import monotonic
 from typing import Any
 
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.metrics import REFUSED
 from models.reason import Reason
+from models.request_record import CURRENT, RequestRecord
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.errors import coded_error, request_errors
 from web.auth.cookies import without_insecure
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.negotiation import JSON
+from web.graphql.request import read_headers
 from web.graphql.response import HttpResponse, error_response, failure, other_method
 from web.graphql.uvicorn_protocols import refuse_handshake
 from web.origins import OriginPolicy
 from web.security_headers import STRICT_TRANSPORT
 
+log = structlog.get_logger(__name__)
+
+PATH_MAXIMUM = 100  # characters of a path that are logged
 REFUSED_STATUS = {ErrorCode.BAD_HOST: 421, ErrorCode.BAD_ORIGIN: 403}
 SHUTTING_DOWN = Reason("SHUTTING_DOWN", "The server is ending, and has not finished this: ask again.")
 NOTHING_THERE = Reason("PATH_UNKNOWN", "There is nothing at this path.")
 PAGE_METHODS = "GET, HEAD"  # of files, for which Starlette names none
 NO_PATH = error_response([coded_error(ErrorCode.NOT_FOUND, NOTHING_THERE)], JSON, 404)
-
-
-class ShutdownMiddleware:
-    """Answers a request that the server's end cuts short with 503 and ENDING; uvicorn would answer that it failed."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def noting_send(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noting_send)
-        except asyncio.CancelledError:
-            if scope["type"] != "http" or started:
-                raise
-            error = coded_error(ErrorCode.ENDING, SHUTTING_DOWN)
-            await error_response([error], JSON, 503, {"connection": "close"})(scope, receive, send)
 
 
 async def http_error(request: Request, error: Exception) -> HttpResponse:
@@ -73,30 +58,60 @@ async def unexpected_error(request: Request, error: Exception) -> HttpResponse:
 class Application(Starlette):
     """Starlette's application, except that requests to /graphql pass neither its routing nor its middleware.
 
-    Every request and WebSocket passes the check of its Host and Origin first.
+    Every request and WebSocket gets an id, which is in the response, and passes the check of its Host and Origin. One
+    that the server's end cuts short is answered with 503 and ENDING. With `logged`, requests are logged at their end.
     """
 
-    def __init__(self, graphql: GraphQLEndpoint, policy: OriginPolicy, **options: Any) -> None:
+    def __init__(self, graphql: GraphQLEndpoint, policy: OriginPolicy, *, logged: bool, **options: Any) -> None:
         handlers: Any = {HTTPException: http_error, Exception: unexpected_error}
         super().__init__(exception_handlers=handlers, **options)
-        self.graphql, self._direct = graphql, ShutdownMiddleware(graphql)
-        self._refusal = policy.check
+        self.graphql, self._refusal, self._logged = graphql, policy.check, logged
         self._admitted = with_cross_origin_sharing(self._route, policy.allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            if scope.get("scheme") in ("https", "wss"):
-                scope["headers"] = without_insecure(scope["headers"])
-                send = send if scope["type"] == "websocket" else with_strict_transport(send)
+        kind = scope["type"]
+        if kind == "lifespan":
+            await super().__call__(scope, receive, send)
+            return
+        secure = scope.get("scheme") in ("https", "wss")
+        if secure:
+            scope["headers"] = without_insecure(scope["headers"])
+        http = kind == "http"
+        given, single = read_headers(scope).get(b"x-request-id"), http and scope["path"] == "/graphql"
+        record = RequestRecord(given, logged=self._logged, single=single)
+        CURRENT.set(record)
+        start, begun = monotonic(), False
+        added = [(b"x-request-id", record.raw_id)]
+        if secure and http:
+            added.append(STRICT_TRANSPORT)
+
+        def sending(message: Message) -> Awaitable[None]:
+            nonlocal begun
+            if not begun:
+                begun, record.status = True, message.get("status")
+                message["headers"] = [*message.get("headers", ()), *added]
+            return send(message)
+
+        try:
             if (refused := self._refusal(scope)) is not None:
-                await refuse(refused, scope, receive, send)
-                return
-        await self._admitted(scope, receive, send)
+                REFUSED.labels(refused.code.value).inc()
+                await refuse(refused, scope, receive, sending)
+            else:
+                await self._admitted(scope, receive, sending)
+        except asyncio.CancelledError:
+            # The server ends, and cuts the request short; uvicorn would answer that it has failed.
+            if not http or begun:
+                raise
+            error = coded_error(ErrorCode.ENDING, SHUTTING_DOWN)
+            await error_response([error], JSON, 503, {"connection": "close"})(scope, receive, sending)
+        finally:
+            if self._logged and http:
+                log_request(scope, record, monotonic() - start)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind, path = scope["type"], scope.get("path")
         if kind == "http" and path == "/graphql":
-            await self._direct(scope, receive, send)
+            await self.graphql(scope, receive, send)
         elif kind == "websocket" and path != "/graphql":
             await refuse_handshake(NO_PATH.status, NO_PATH.headers, NO_PATH.body, scope, receive, send)
         elif kind == "http":
@@ -105,6 +120,14 @@ class Application(Starlette):
                 await super().__call__(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def log_request(scope: Scope, record: RequestRecord, seconds: float) -> None:
+    """Log an HTTP request without its query string and body: they may have personal data and secrets."""
+    # What is no path of this server may be anything, such as a name that somebody has looked for.
+    path = None if record.status == 404 else scope["path"][:PATH_MAXIMUM]
+    facts = {"method": scope["method"], "path": path, "status": record.status, "ms": round(seconds * 1_000, 1)}
+    log.info("request", **record.facts | facts)
 
 
 def with_cross_origin_sharing(app: ASGIApp, allowed: Collection[bytes]) -> ASGIApp:
@@ -117,7 +140,7 @@ def with_cross_origin_sharing(app: ASGIApp, allowed: Collection[bytes]) -> ASGIA
         allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
         allow_headers=("*",),
         allow_credentials=True,
-        expose_headers=("ETag", "Retry-After", "WWW-Authenticate"),
+        expose_headers=("ETag", "Retry-After", "WWW-Authenticate", "X-Request-Id"),
     )
 
 
@@ -128,14 +151,3 @@ async def refuse(error: RequestError, scope: Scope, receive: Receive, send: Send
         await refuse_handshake(response.status, response.headers, response.body, scope, receive, send)
     else:
         await response(scope, receive, send)
-
-
-def with_strict_transport(send: Send) -> Send:
-    """`send`, which adds Strict-Transport-Security to the response."""
-
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), STRICT_TRANSPORT]}
-        await send(message)
-
-    return sending

@@ -6,12 +6,14 @@ import sys
 import structlog
 
 from models.failures import origin
+from models.request_record import CURRENT
 
 
 def configure(level: str) -> None:
     """Log Huhang's messages from this level on, and those of its libraries from warning on."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        with_request,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -33,6 +35,13 @@ def configure(level: str) -> None:
     # Below warning the libraries log what they handle: SQL with its parameters, addresses, headers, tokens. So a lower
     # level is for Huhang's own messages only.
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+
+
+def with_request(logger: object, name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """The event with the id of the request under way, if there is one."""
+    if (record := CURRENT.get()) is not None:
+        event["request"] = record.id
+    return event
 
 
 def without_values(logger: object, name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

@@ -20,6 +20,7 @@ from starlette.types import Scope
 from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from web.auth.credentials import COOKIES
+from web.graphql.request import read_headers
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAM_MEDIA = (b"text/event-stream", b"multipart/mixed")
@@ -118,7 +119,7 @@ class OriginPolicy:
 
     def check(self, scope: Scope) -> RequestError | None:
         """Why an HTTP request or a WebSocket is refused; None if it is not."""
-        headers = dict(scope["headers"])
+        headers = read_headers(scope)
         # A repeated header is rare, and only then a header may hide behind another one.
         repeated = len(headers) != len(scope["headers"])
         if headers.get(b"host") not in self._accepted or repeated:

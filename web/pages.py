@@ -15,6 +15,7 @@ from schema.execution.errors import coded_error
 from web.compression import MINIMUM, accepted_encoding, accepts_gzip, gzipped, is_text, weak
 from web.graphql.negotiation import JSON
 from web.graphql.response import error_response
+from web.graphql.trusted_documents import operation_names, read_manifest
 from web.settings import ROOT
 
 PAGES = ROOT / "web" / "ui" / "dist"
@@ -59,6 +60,12 @@ class Pages(StaticFiles):
         for name, value in SECURITY.items():
             response.headers[name] = value
         return response
+
+
+def page_operations() -> set[str]:
+    """The names of the operations that the built pages send."""
+    manifest = PAGES / "pages" / "documents.json"
+    return operation_names(read_manifest(manifest).values()) if manifest.is_file() else set()
 
 
 @lru_cache(maxsize=256)

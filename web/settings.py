@@ -206,6 +206,17 @@ class Settings(BaseSettings):
         default="info", description="Lowest level of messages that are logged."
     )
 
+    request_log: bool = Field(
+        default=False,
+        description="Whether each request, operation, socket and stream is logged, without personal data.",
+    )
+    slow_seconds: float = Field(
+        default=1, ge=0, description="Time after which an operation is logged as slow, in seconds; 0 for none."
+    )
+    build: str | None = Field(
+        default=None, description="Name of the build for `/metrics`; without it, the commit of the checkout."
+    )
+
     @property
     def totp_roles(self) -> frozenset[Role]:
         """The roles whose people need TOTP."""

@@ -169,7 +169,7 @@ class Shares:
     ) -> PreparedOperation:
         """One is prepared at a time, and then others have the event loop for as long as that took."""
         self.count(party, UNKNOWN_TOKENS)
-        await self._wait(self.preparing, party.key, 1)
+        await self.wait(self.preparing, party.key, 1)
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
@@ -181,22 +181,25 @@ class Shares:
         self, party: Party, cost: int, execute: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Execute an operation of this cost when the party's turn has come. Raises ThrottledError."""
-        if cost > HEAVY:
-            lane, weight = self.heavy, 1
-            self.count(party, cost / COST_PER_TOKEN)
-            if party.unsent > UNSENT_MAXIMUM:
-                raise self.busy(Reason("ANSWERS_UNREAD", "Read the answers that are on their way first."), "unsent")
-        else:
-            lane, weight = self.light, max(cost, LEAST)
-        key = party.key
-        if not lane.try_enter(key, weight):
-            await self._wait(lane, key, weight)
+        lane, weight = self.lane(party, cost)
+        if not lane.try_enter(party.key, weight):
+            await self.wait(lane, party.key, weight)
         try:
             return await execute(*args, **kwargs)
         finally:
-            lane.leave(key, weight)
+            lane.leave(party.key, weight)
 
-    async def _wait(self, lane: FairQueue, key: str, weight: int) -> None:
+    def lane(self, party: Party, cost: int) -> tuple[FairQueue, int]:
+        """The lane in which an operation of this cost runs, and its weight there. Raises ThrottledError."""
+        if cost <= HEAVY:
+            return self.light, max(cost, LEAST)
+        self.count(party, cost / COST_PER_TOKEN)
+        if party.unsent > UNSENT_MAXIMUM:
+            raise self.busy(Reason("ANSWERS_UNREAD", "Read the answers that are on their way first."), "unsent")
+        return self.heavy, 1
+
+    async def wait(self, lane: FairQueue, key: str, weight: int) -> None:
+        """Wait for the party's turn in a lane. Raises ThrottledError."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 await lane.enter(key, weight)
@@ -272,6 +275,11 @@ class Shares:
         return ThrottledError(code, message, math.ceil(seconds))
 
     @property
+    def subscriptions(self) -> int:
+        """Subscriptions of all parties."""
+        return self._documents.total()
+
+    @property
     def waiting(self) -> int:
         """Operations that wait."""
         return self.light.waiting + self.heavy.waiting + self.preparing.waiting
@@ -322,11 +330,6 @@ class CountedMembership:
         if party is not None:
             self._shares.end_subscription(party, self._document)
             self._membership.leave()
-
-
-def cost_of(operation: PreparedOperation) -> int:
-    """The cost of an operation that is prepared."""
-    return operation.cost
 
 
 @lru_cache(maxsize=4_096)

@@ -52,7 +52,7 @@ class AppState:
         self.viewers = self._authenticator(clock)
         self.shares = Shares(share_limits(settings), self.database.heavy_reads)
         failed = FailedTokens(settings.failed_tokens_per_minute, settings.bus_url)
-        self.admission = Admission(self.viewers, self.shares, failed)
+        self.admission = Admission(self.viewers, self.shares, failed, logged=settings.request_log)
         event_log = DatabaseLog(self.database)
         self.feed = Feed(event_log, checks=(self._learn_zone, self.viewers.recheck))
         self.notifier = Notifier(settings.bus_url, self.feed.notify)

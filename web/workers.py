@@ -9,20 +9,24 @@ import multiprocessing
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import TypeAlias
 
 import structlog
 
+from models import metrics
 from web import server
 from web.logging import configure
 
 log = structlog.get_logger(__name__)
 
+MEMORY = Path("/dev/shm")
 SPAWN = multiprocessing.get_context("spawn")
 End: TypeAlias = "Connection[bool, bool]"  # one end of a pipe
 STOP_SECONDS = 4.5  # processes that have not stopped by then are killed
@@ -32,12 +36,15 @@ BACKOFF_FIRST, BACKOFF_MAXIMUM = 0.5, 10.0  # seconds until a replacement that c
 class Worker:
     """One process. `started` gets a message once it listens. It stops when `leash` is closed, by whatever cause."""
 
-    def __init__(self, bound: socket.socket, log_level: str) -> None:
+    def __init__(self, bound: socket.socket, log_level: str, number: int, metrics_folder: str) -> None:
         self.listens = False
+        self.number, self._metrics_folder = number, metrics_folder
         self.started, start_end = SPAWN.Pipe(duplex=False)
         leash_end, self.leash = SPAWN.Pipe(duplex=False)
         self.process = SPAWN.Process(target=_work, args=(bound, log_level, start_end, leash_end))
-        self.process.start()
+        # The metrics are made while modules are imported, before `_work` is called.
+        with environment({metrics.FOLDER: metrics_folder, metrics.NUMBER: str(number)}):
+            self.process.start()
         # The new process has its own copies.
         start_end.close()
         leash_end.close()
@@ -53,6 +60,7 @@ class Worker:
         self.started.close()
         self.leash.close()
         self.process.close()
+        metrics.forget_process(self._metrics_folder, self.number)
         return status
 
 
@@ -72,8 +80,8 @@ class Backoff:
 
 def run(number: int, bound: socket.socket, listening: Callable[[], None], *, log_level: str) -> bool:
     """Serve until Ctrl-C or SIGTERM. False when a process could not start."""
-    with _signals() as signalled:
-        supervisor = Supervisor(number, lambda: Worker(bound, log_level), listening)
+    with _signals() as signalled, metrics_folder() as folder:
+        supervisor = Supervisor(number, lambda free: Worker(bound, log_level, free, folder), listening)
         try:
             return supervisor.run(signalled)
         finally:
@@ -85,10 +93,10 @@ class Supervisor:
     """Keeps so many processes running.
 
     A process that cannot start at first ends them all, because another would fail as well. One that cannot start later
-    is tried again.
+    is tried again. `start` is given the least number that no other process has.
     """
 
-    def __init__(self, number: int, start: Callable[[], Worker], listening: Callable[[], None]) -> None:
+    def __init__(self, number: int, start: Callable[[int], Worker], listening: Callable[[], None]) -> None:
         self.workers: list[Worker] = []
         self._number, self._start, self._listening = number, start, listening
         self._complete = False  # whether all have listened at the same time
@@ -117,7 +125,8 @@ class Supervisor:
     def _fill(self) -> None:
         self._due = None
         while len(self.workers) < self._number:
-            self.workers.append(self._start())
+            taken = {worker.number for worker in self.workers}
+            self.workers.append(self._start(next(free for free in range(self._number) if free not in taken)))
 
     def _has_started(self, worker: Worker) -> None:
         worker.receive()
@@ -166,6 +175,26 @@ def _follow(leash_end: End) -> None:
     with contextlib.suppress(EOFError, OSError):
         leash_end.recv()
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def metrics_folder() -> Iterator[str]:
+    """A folder for the processes' metrics, in memory where there is such a folder: a full disk would end a process that
+    writes to a file by mmap.
+    """
+    with tempfile.TemporaryDirectory(prefix="huhang-metrics-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        yield folder
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """These environment variables, for a process that is started meanwhile."""
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            del os.environ[name]
 
 
 @contextmanager

@@ -43,6 +43,7 @@ from web.graphql.http_protocol import HttpProtocol
 from web.graphql.trusted_documents import TrustedDocuments
 from web.graphql.uvicorn_protocols import WebSocketProtocol
 from web.graphql.websocket import SocketEndpoint
+from web.operations import Operations
 from web.shares import ShareLimits, Shares
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -130,6 +131,7 @@ def _application(
 
     everything = ShareLimits(0, 0, 10**6, 10**6, 10**6, 10**6, 10**6)
     admission = Admission(viewers, Shares(everything, 4), FailedTokens(20, "memory://"))
+    operations = Operations(executor, live, admission.shares)
 
     async def published(request: Request) -> PlainTextResponse:
         if "event" in request.query_params:
@@ -146,7 +148,7 @@ def _application(
 
     routes = [
         Route("/publish", published),
-        WebSocketRoute("/graphql", SocketEndpoint(executor, live, admission, TrustedDocuments())),
+        WebSocketRoute("/graphql", SocketEndpoint(operations, live, admission, TrustedDocuments())),
     ]
     return Starlette(routes=routes, lifespan=asynccontextmanager(life))
 

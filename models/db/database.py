@@ -2,8 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,11 +19,12 @@ from models.db.commits import cancel_again, cancellation_first, carry_through
 from models.db.outages import CommitUnanswered, loses_answer
 from models.db.postgres_pool import SETTINGS, PostgresPool, WaitingPool
 from models.db.probe import PostgresProbe, Probe, SqliteProbe
-from models.db.read_pool import ReadPool
+from models.db.read_pool import PoolUse, ReadPool
 from models.db.sqlite_connection import SqliteConnection
 from models.db.sqlite_functions import great_circle_metres, inside_polygon, local_day
 from models.db.sqlite_pool import SqlitePool
 from models.db.sqlite_writer import SqliteWriter, Work
+from models.metrics import LOCK_WAIT
 from models.private_files import private_sqlite_file
 
 T = TypeVar("T")
@@ -99,6 +100,7 @@ class Database:
         self._reading = self.engine.execution_options(**reading)
         self._writing = self.engine.execution_options(huhang_write=True)
         self._turn: asyncio.Lock | nullcontext[None] = nullcontext()
+        self._transactions = 0  # at work, or waiting for a connection
         self.sqlite_writer: SqliteWriter | None = None
         self.read_pool = self._set_up_sqlite(lock_timeout) if self.sqlite else self._postgres_pool(half, deadline)
 
@@ -122,7 +124,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection whose statements all see the database as it was at the first one."""
-        with cancellation_first():
+        with cancellation_first(), self._counted():
             async with self._reading.connect() as connection:
                 yield connection
 
@@ -134,7 +136,7 @@ class Database:
         task's next wait raises. Raises CommitUncertain, a CancelledError, where that takes too long, and
         CommitUnanswered where the connection was lost meanwhile.
         """
-        with cancellation_first():
+        with cancellation_first(), self._counted():
             async with self._turn, AsyncSession(self._writing, expire_on_commit=False) as session:
                 yield session
                 await session.flush()
@@ -162,6 +164,25 @@ class Database:
         if self.sqlite:
             return SqliteProbe(self.url.database or "")
         return PostgresProbe(driver_options(self.engine), append_lock)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._transactions += 1
+        try:
+            yield
+        finally:
+            self._transactions -= 1
+
+    def pool_use(self) -> dict[str, PoolUse]:
+        """How much of each pool is in use: that of plans, and that of all other reads and of writes."""
+        pool = self.engine.pool
+        assert isinstance(pool, sa.pool.QueuePool)
+        in_use = pool.checkedout()
+        waiting = max(0, self._transactions - in_use)
+        if self.sqlite_writer is not None:
+            waiting += self.sqlite_writer.waiting
+        transactions = PoolUse(pool.size(), in_use, waiting)
+        return {"plans": self.read_pool.use(), "transactions": transactions}
 
     async def close(self) -> None:
         if self.sqlite_writer is not None:
@@ -209,8 +230,11 @@ def prepare_sqlite_engine(engine: sa.Engine, prepare: Callable[[Any], None]) -> 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         # A deferred transaction fails at once if another process has written; an immediate one waits for its turn.
-        write = connection.get_execution_options().get("huhang_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        if connection.get_execution_options().get("huhang_write", False):
+            with LOCK_WAIT.labels("file").time():
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("BEGIN")
 
 
 def _refuse_abandoned(connection: Any, record: Any, proxy: Any) -> None:

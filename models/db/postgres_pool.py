@@ -14,7 +14,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.util import queue
 
 from models.db.outages import is_exhausted
-from models.db.read_pool import STATEMENTS_CACHED, Fetch, MultipleStatements, ReadSize, Work
+from models.db.read_pool import STATEMENTS_CACHED, Fetch, MultipleStatements, PoolUse, ReadSize, Work
 from models.db.threads import LoopFetch, run_to_end
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ class PostgresPool:
     """
 
     def __init__(self, options: dict[str, Any], size: int) -> None:
-        self._options = {"server_settings": SETTINGS, **options}
+        self._options, self._size = {"server_settings": SETTINGS, **options}, size
         self._free: list[asyncpg.Connection[Any]] = []
         self._in_use = 0
         self._returns: deque[asyncio.Future[None]] = deque()  # of reads that wait for a connection in use
@@ -238,6 +238,10 @@ class PostgresPool:
             self._in_use -= 1
             self._slots.release()
             self._has_returned()
+
+    def use(self) -> PoolUse:
+        # tests/models/db/test_read_pools.py holds the names of asyncio that are not documented.
+        return PoolUse(self._size, self._size - self._slots._value, len(self._slots._waiters or ()))
 
     async def close(self) -> None:
         self._closed = True

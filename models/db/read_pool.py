@@ -1,7 +1,7 @@
 """The interface of a pool of read connections."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 # Runs a statement: from its text, its arguments in the driver's order, and the position of the list of keys among them,
@@ -11,6 +11,14 @@ Work = Callable[[Fetch], Coroutine[Any, Any, T]]
 STATEMENTS_CACHED = 1_000  # prepared statements on each connection
 PORTION_FIRST, PORTION_MAXIMUM, PORTION_BYTES = 100, 1_000, 1 << 20
 VALUE_BYTES = 8  # of a value, besides its text
+
+
+class PoolUse(NamedTuple):
+    """How many connections a pool may have, how many are in use, and how much work waits for one."""
+
+    size: int
+    in_use: int
+    waiting: int
 
 
 class MultipleStatements(Exception):
@@ -55,6 +63,9 @@ class ReadPool(Protocol):
 
         Raises TooMuchRead where its rows have more than `limit` bytes.
         """
+
+    def use(self) -> PoolUse:
+        """What of the pool is in use now."""
 
     async def close(self) -> None:
         """Close the free connections now, and those in use when their work ends."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from models.db.read_pool import STATEMENTS_CACHED, ReadSize, Work
+from models.db.read_pool import STATEMENTS_CACHED, PoolUse, ReadSize, Work
 from models.db.threads import Abandoned, Call, run_to_end
 
 T = TypeVar("T")
@@ -36,6 +36,7 @@ class SqlitePool:
     def __init__(self, path: str, size: int, prepare: Callable[[sqlite3.Connection], None]) -> None:
         self._path, self._prepare, self._local = path, prepare, threading.local()
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="sqlite")
+        self._size, self._works = size, 0
         self._connections: list[sqlite3.Connection] = []
 
     async def read(self, work: Work[T], *, single: bool = False) -> T:
@@ -47,6 +48,7 @@ class SqlitePool:
     async def _read(self, work: Work[T], size: ReadSize | None) -> T:
         call = Call()
         running = self._threads.submit(self._run, work, call, size)
+        self._works += 1
         try:
             return await asyncio.wrap_future(running)
         except asyncio.CancelledError:
@@ -54,6 +56,8 @@ class SqlitePool:
             if not running.cancel():
                 await asyncio.gather(asyncio.wrap_future(running), return_exceptions=True)
             raise
+        finally:
+            self._works -= 1
 
     def _run(self, work: Work[T], call: Call, size: ReadSize | None) -> T:
         connection = self._connection()
@@ -84,6 +88,9 @@ class SqlitePool:
             self._local.connection = connection
             self._connections.append(connection)
         return connection
+
+    def use(self) -> PoolUse:
+        return PoolUse(self._size, min(self._works, self._size), max(0, self._works - self._size))
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown)

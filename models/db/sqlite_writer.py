@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.db import commits
 from models.db.sqlite_pool import STEPS
 from models.db.threads import Abandoned, run_to_end
+from models.metrics import LOCK_WAIT
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class Job:
     work: Work[Any]
     done: "asyncio.Future[Any]"
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
+    since: float = field(default_factory=time.monotonic)
     abandoned: bool = False
     committing: bool = False
     result: Any = None
@@ -173,6 +175,7 @@ class SqliteWriter:
     def _write_one(self, connection: sa.Connection, job: Job) -> bool:
         """Carry out one write within a savepoint. Returns whether the transaction still stands."""
         self._job = job
+        LOCK_WAIT.labels("turn").observe(time.monotonic() - job.since)
         session = ThreadSession(connection, job)
         try:
             with session.sync_session:
@@ -199,6 +202,11 @@ class SqliteWriter:
                 job.committing = False
                 self._waiting.appendleft(job)
         return [job for job in group if job.error is not None]
+
+    @property
+    def waiting(self) -> int:
+        """The writes that wait for their turn."""
+        return len(self._waiting)
 
     async def close(self) -> None:
         if self._running is not None:

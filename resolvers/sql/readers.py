@@ -87,14 +87,14 @@ class KnownRows:
     They say nothing to a viewer who does not see all rows of their kind.
 
     The operations of a process share the set `rows`. `checked` says that this operation looked for rows: then it runs
-    more statements than its plan.
+    more statements than its plan. `read` is how many rows the operation has read so far.
     """
 
-    __slots__ = ("checked", "rows")
+    __slots__ = ("checked", "read", "rows")
 
     def __init__(self, rows: set[Any] | None = None) -> None:
         self.rows: set[Any] = set() if rows is None else rows
-        self.checked = False
+        self.checked, self.read = False, 0
 
 
 @dataclass(slots=True)  # frozen would cost four times as much to make
@@ -157,7 +157,9 @@ class DriverReader:
 
     async def fetch(self, statement: Statement, parameters: dict[str, Any], *, keyed: bool = False) -> Sequence[Any]:
         arguments = statement.arguments(parameters)
-        return await self._fetch(statement.text, arguments, statement.keys_index if keyed else None)
+        rows = await self._fetch(statement.text, arguments, statement.keys_index if keyed else None)
+        self.known.read += len(rows)
+        return rows
 
 
 class OperationClosed(Exception):
@@ -212,6 +214,7 @@ class OperationReader:
                 while portion := result.fetchmany(PORTION):
                     await asyncio.sleep(0)  # SQLAlchemy takes some 10 µs for each row, on the event loop
                     rows += portion
+                self.known.read += len(rows)
                 return rows
             except asyncio.CancelledError as cancelled:
                 # SQLAlchemy's frames refer to it. While it refers to them, only the garbage collector frees the rows.

@@ -20,7 +20,7 @@ from schema.build import Graph
 from schema.execution import limits
 from schema.execution.cost import CostCalculator
 from schema.execution.errors import InvalidOperation, coded_error, format_error
-from schema.execution.operation import ParsedOperation
+from schema.execution.operation import LABEL_MAXIMUM, ParsedOperation
 from schema.execution.parsing import parse_document
 from schema.execution.validation import validate, without_frames
 from schema.execution.validation_rules import RULES
@@ -123,6 +123,7 @@ class Documents:
             self._plan_cache(document, definition),
             is_introspection_only(document, definition),
             self._suggestions,
+            None if definition.name is None else definition.name.value[:LABEL_MAXIMUM],
         )
 
     def _validate(self, text: str) -> DocumentNode | list[GraphQLError]:

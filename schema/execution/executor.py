@@ -142,7 +142,7 @@ class Executor:
         finally:
             if info.disclosures and self.access_log is not None:
                 self.access_log.note(info.viewer, info.disclosures, operation.parsed.label)
-        response.extensions = operation.extensions
+        response.extensions, response.rows = operation.extensions, info.known.read
         if response.errors:
             response.errors = translated(response.errors, operation.language)
         return response

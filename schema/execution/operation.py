@@ -29,7 +29,8 @@ LABEL_MAXIMUM = 100  # characters
 class ParsedOperation:
     """One operation of a valid document. All requests with the same text and operation name share it.
 
-    `suggestions` lets errors in variables suggest names of the schema.
+    `suggestions` lets errors in variables suggest names of the schema. `label` is the operation's own name in the
+    document, cut to LABEL_MAXIMUM, for logs and metrics; None if it has none.
     """
 
     document: DocumentNode
@@ -40,11 +41,7 @@ class ParsedOperation:
     plans: PlanCache
     introspection_only: bool
     suggestions: bool
-
-    @property
-    def label(self) -> str | None:
-        """The operation's own name in the document, for logs; None if it has none."""
-        return None if self.definition.name is None else self.definition.name.value[:LABEL_MAXIMUM]
+    label: str | None
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +64,8 @@ class GraphQLResponse:
     """The response to an operation.
 
     `started` is false where nothing was executed because the request itself is wrong; there is no data then. A plan
-    gives the data as JSON, in `written`; graphql-core gives it as a dictionary, in `executed`.
+    gives the data as JSON, in `written`; graphql-core gives it as a dictionary, in `executed`. `rows` is how many rows
+    the database gave for it.
     """
 
     executed: dict[str, Any] | None = None
@@ -75,6 +73,7 @@ class GraphQLResponse:
     started: bool = True
     written: bytes | None = None
     extensions: dict[str, Any] | None = None
+    rows: int = 0
 
     @property
     def data(self) -> dict[str, Any] | None:

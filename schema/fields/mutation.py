@@ -23,6 +23,7 @@ from strawberry.types.arguments import StrawberryArgument
 from models import lifecycle
 from models.db.commits import CommitUncertain
 from models.db.outages import CommitUnanswered
+from models.metrics import MUTATIONS
 from models.reason import Language
 from resolvers.actions import runner
 from resolvers.actions.batch import BatchAction
@@ -92,10 +93,16 @@ class PerformAction(FieldSource):
         try:
             outcome = await self._run(arguments["input"], context)
             result = self._success(outcome, context.language)
+            MUTATIONS.labels(self.name, "ok").inc()
         except ActionError as error:
             result = errors.Failure(error, context.language)
+            MUTATIONS.labels(self.name, type(error).__name__).inc()
         except (CommitUncertain, CommitUnanswered):
             context.mutations_finished = None
+            MUTATIONS.labels(self.name, "uncertain").inc()
+            raise
+        except BaseException:
+            MUTATIONS.labels(self.name, "failed").inc()
             raise
         # Nothing is awaited before this: a task that was cancelled during the commit ends at its next wait.
         if context.mutations_finished is not None:

@@ -67,7 +67,7 @@ async def test_every_answer_to_a_listed_origin_may_be_read(shared: httpx.AsyncCl
         assert sharing(response) == {
             "access-control-allow-origin": LISTED,
             "access-control-allow-credentials": "true",
-            "access-control-expose-headers": "ETag, Retry-After, WWW-Authenticate",
+            "access-control-expose-headers": "ETag, Retry-After, WWW-Authenticate, X-Request-Id",
         }
         assert "Origin" in response.headers["vary"]
     unlisted = await shared.post("/graphql", json=ask, headers={"origin": UNLISTED})

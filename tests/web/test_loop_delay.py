@@ -5,35 +5,52 @@ import asyncio
 import pytest
 import structlog
 
+from models.metrics import LOOP_DELAY_MAX, REGISTRY
 from tests.support.patience import PATIENCE
-from web.loop_delay import LOGGED_SECONDS, LoopDelay
+from web.loop_delay import LOGGED_SECONDS, MAXIMUM_SECONDS, LoopDelay
 
 
-def values(text: str) -> dict[str, float]:
-    lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("# ")]
-    return {name: float(value) for name, value in lines}
+def sample(name: str, **labels: str) -> float:
+    value = REGISTRY.get_sample_value(f"huhang_loop_delay_{name}", labels)
+    assert value is not None
+    return value
 
 
-def test_delays_are_counted_and_the_greatest_since_the_last_look_is_told() -> None:
+def greatest(delay: LoopDelay) -> float:
+    delay.sample()
+    return sample("max_seconds")
+
+
+def test_delays_are_counted() -> None:
+    bounds = ("0.005", "0.02", "0.25", "+Inf")
+    before = [sample("seconds_bucket", le=bound) for bound in bounds]
+    count, total = sample("seconds_count"), sample("seconds_sum")
     delay = LoopDelay()
     for seconds in (0.001, 0.005, 0.015, 0.2, 3.0):
-        delay.observe(seconds)
-    first, second = values(delay.metrics()), values(delay.metrics())
-    buckets = [
-        first[f'huhang_loop_delay_seconds_bucket{{le="{bound}"}}'] for bound in ("0.005", "0.02", "0.25", "+Inf")
-    ]
-    assert buckets == [2, 3, 4, 5]
-    assert first["huhang_loop_delay_seconds_count"] == 5
-    assert first["huhang_loop_delay_seconds_sum"] == pytest.approx(3.221)
-    assert first["huhang_loop_delay_max_seconds"] == 3.0
-    assert second["huhang_loop_delay_max_seconds"] == 0.0
-    assert second["huhang_loop_delay_seconds_count"] == 5
+        delay.observe(0.0, seconds)
+    after = [sample("seconds_bucket", le=bound) for bound in bounds]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [2, 3, 4, 5]
+    assert sample("seconds_count") - count == 5
+    assert sample("seconds_sum") - total == pytest.approx(3.221)
+
+
+def test_the_greatest_delay_of_the_last_minute_is_kept_however_often_it_is_asked_for() -> None:
+    delay = LoopDelay()
+    assert greatest(delay) == 0.0
+    for now, seconds in ((0.0, 0.1), (10.0, 0.2), (20.0, 0.05)):
+        delay.observe(now, seconds)
+    assert greatest(delay) == greatest(delay) == 0.2
+    delay.observe(10.0 + MAXIMUM_SECONDS, 0.01)
+    assert greatest(delay) == 0.2
+    delay.observe(10.1 + MAXIMUM_SECONDS, 0.01)
+    assert greatest(delay) == 0.05
+    LOOP_DELAY_MAX.set(0)
 
 
 def test_a_long_delay_is_logged() -> None:
     with structlog.testing.capture_logs() as logs:
-        LoopDelay().observe(LOGGED_SECONDS)
-        LoopDelay().observe(LOGGED_SECONDS + 0.5)
+        LoopDelay().observe(0.0, LOGGED_SECONDS)
+        LoopDelay().observe(0.0, LOGGED_SECONDS + 0.5)
     assert [(line["event"], line["seconds"]) for line in logs] == [("the event loop was held up", 0.75)]
 
 
@@ -44,6 +61,6 @@ async def test_a_held_up_loop_is_noticed() -> None:
     while loop.time() < end:
         pass  # holds the loop
     async with asyncio.timeout(PATIENCE):
-        while values(delay.metrics())["huhang_loop_delay_seconds_sum"] < 0.2:
+        while greatest(delay) < 0.2:
             await asyncio.sleep(0.001)
     delay.stop()

@@ -1,55 +1,177 @@
-"""The counters of plans, in Prometheus's text format."""
+"""What /metrics tells of operations, mutations, refusals, streams, the database and the process."""
 
+import asyncio
 import re
 from collections import Counter
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
-from resolvers.access_log import AccessLog
-from schema.plan.cache import PlanRunner
-from tests.conftest import NOW, Databases
+from models import metrics
+from tests.conftest import Databases
+from tests.support.patience import PATIENCE
+from tests.support.tokens import NAMED, TOKENS
 from tests.web.conftest import SECRET, talking
-from web.metrics import escape, metrics
-from web.settings import Settings
+from web.metrics import Carried, build, version
+from web.settings import ROOT, Settings
 
-pytestmark = pytest.mark.database_independent
-
-LINE = re.compile(r'([a-z_]+)(?:\{(?:reason|le|check|name)="((?:[^"\\\n]|\\["\\n])*)"\})? (\d+(?:\.\d+)?)')
+Sample = tuple[str, frozenset[tuple[str, str]]]
 
 
-async def counters(client: httpx.AsyncClient) -> Counter[tuple[str, str]]:
-    """The values by name and reason. Every line must be valid."""
+def named(name: str, **labels: str) -> Sample:
+    return name, frozenset(labels.items())
+
+
+async def samples(client: httpx.AsyncClient) -> dict[Sample, float]:
+    """All samples of the application. Every line must be valid."""
     response = await client.get("/metrics")
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    lines = response.text.splitlines(keepends=True)
-    assert all(line.endswith("\n") for line in lines)
-    values: Counter[tuple[str, str]] = Counter()
-    for line in lines:
-        if not line.startswith("# "):
-            sample = LINE.fullmatch(line.rstrip("\n"))
-            assert sample is not None, line
-            values[sample[1], sample[2] or ""] = int(float(sample[3]))
-    return values
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
 
 
-async def test_operations_by_plan_and_by_graphql_core_are_counted(databases: Databases, demo_url: str) -> None:
+def grown(before: dict[Sample, float], after: dict[Sample, float], name: str) -> Counter[frozenset[tuple[str, str]]]:
+    """By labels, how much the samples of a name have grown."""
+    differences = {
+        labels: value - before.get((key, labels), 0) for (key, labels), value in after.items() if key == name
+    }
+    return Counter({labels: int(number) for labels, number in differences.items() if number})
+
+
+async def test_operations_are_counted_by_name_kind_and_outcome(databases: Databases, demo_url: str) -> None:
     settings = Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)
     async with talking(settings) as client:
-        before = await counters(client)
-        for query in ["{ zones { name } }"] * 3 + ["{ hazards(first: -1) { totalCount } }"] * 2:
+        before = await samples(client)
+        for query in ["query Wall { zones { name } }"] * 3 + ["query Secret { zones { name } }", "{ zones { name } }"]:
+            assert "errors" not in (await client.post("/graphql", json={"query": query})).json()
+        for query in ["{ hazards(first: -1) { totalCount } }"] * 2:
             await client.post("/graphql", json={"query": query})
-        after = await counters(client)
-    assert after["huhang_plans_served_total", ""] - before["huhang_plans_served_total", ""] == 3
-    difference = after - before
-    assert sum(times for (name, _), times in difference.items() if name == "huhang_plans_left_total") == 2
+        await client.post("/graphql", json={"query": "{ no"})
+        await client.post("/graphql", json={"query": "{ zones { name } }"}, headers={"authorization": "Bearer none"})
+        after = await samples(client)
+    counted = grown(before, after, "huhang_operation_seconds_count")
+    known = "Wall" if (ROOT / "web/ui/dist/pages/documents.json").is_file() else "other"
+    expected = Counter[frozenset[tuple[str, str]]]()
+    for name, outcome, number in ((known, "ok", 3), ("other", "ok", 2), ("other", "errors", 2)):
+        expected[frozenset({("operation", name), ("kind", "query"), ("outcome", outcome)})] += number
+    assert counted == expected
+    codes = {dict(labels)["code"]: n for labels, n in grown(before, after, "huhang_errors_total").items()}
+    assert codes == {"BAD_PAGE": 2, "BAD_DOCUMENT": 1, "UNAUTHENTICATED": 1}
+    tokens = grown(before, after, "huhang_refused_tokens_total")
+    assert tokens == {frozenset({("reason", "NOT_A_TOKEN")}): 1}
+    assert grown(before, after, "huhang_plans_served_total").total() == 5
+    assert grown(before, after, "huhang_plans_left_total").total() == 2
 
 
-def test_a_reason_is_escaped_as_the_format_requires() -> None:
-    assert escape('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
-    access_log = AccessLog(object(), lambda: NOW, days=1)  # type: ignore[arg-type]  # nothing is written
-    assert "plans" not in metrics(None, access_log)
-    assert "huhang_accesses_dropped_total 0\n" in metrics(None, access_log)
-    plans = PlanRunner(object(), sqlite=True, answer_limit=1)  # type: ignore[arg-type]  # nothing is read
-    plans.left['odd "one"\n'] += 1
-    assert 'huhang_plans_left_total{reason="odd \\"one\\"\\n"} 1\n' in metrics(plans, access_log)
+async def test_mutations_are_counted_by_name_and_result(databases: Databases, demo_url: str) -> None:
+    settings = Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET)
+    async with talking(settings) as client:
+        before = await samples(client)
+        issue = 'mutation { warningIssue(input: { kind: RAINSTORM, level: RED, headline: "%s" }) { __typename } }'
+        answers = []
+        for headline in ("Rain", "\\u0000"):
+            query = {"query": issue % headline}
+            response = await client.post(
+                "/graphql", json=query, headers={"authorization": f"Bearer {TOKENS.make(NAMED)}"}
+            )
+            answers.append(response.json()["data"]["warningIssue"]["__typename"])
+        last = named("huhang_last_event_timestamp_seconds")
+        async with asyncio.timeout(PATIENCE):
+            while (after := await samples(client))[last] == before[last]:  # until the feed has read the event
+                await asyncio.sleep(0.01)
+    assert answers == ["WarningIssued", "InvalidInput"]
+    counted = {dict(labels)["outcome"]: n for labels, n in grown(before, after, "huhang_mutations_total").items()}
+    assert counted == {"ok": 1, "InvalidInput": 1}
+    locks = {dict(labels)["lock"] for labels in grown(before, after, "huhang_lock_wait_seconds_count")}
+    assert locks == ({"turn", "file"} if settings.database_url.startswith("sqlite") else {"log"})
+    assert (
+        after[named("huhang_last_event_timestamp_seconds")] > before[named("huhang_last_event_timestamp_seconds")] > 0
+    )
+
+
+async def test_the_process_and_the_pools_are_measured(databases: Databases, demo_url: str) -> None:
+    settings = Settings(database_url=await databases.new(demo_url), demo=True, secret=SECRET, build="of the tests")
+    async with talking(settings) as client:
+        now = await samples(client)
+    assert now[named("huhang_build_info", version=version(), build="of the tests")] == 1
+    assert now[named("huhang_processes")] == 1
+    assert 3 < now[named("huhang_open_files")] < now[named("huhang_open_files_limit")]
+    assert now[named("huhang_memory_bytes")] > 10e6
+    assert now[named("huhang_cpu_seconds_total")] > 0
+    assert 0 <= now[named("huhang_feed_lag_seconds")] < 60
+    assert now[named("huhang_notifier_listening")] in (0, 1)
+    size = 10 if settings.database_url.startswith("sqlite") else 5
+    assert now[named("huhang_pool_size", pool="transactions")] == size
+    for name in ("sockets", "streams", "subscriptions", "waiting", "accesses_pending"):
+        assert now[named(f"huhang_{name}")] == 0
+    for of in ("events", "states"):
+        assert now[named("huhang_groups", of=of)] == 0
+
+
+async def test_the_reference_lists_every_metric() -> None:
+    reference = (ROOT / "docs" / "reference" / "metrics.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(huhang_\w+)", reference, re.MULTILINE)
+    families = list(metrics.REGISTRY.collect())
+    existing = [f"{family.name}_total" if family.type == "counter" else family.name for family in families]
+    assert sorted(listed) == sorted(existing)
+
+
+def test_a_count_of_elsewhere_is_carried_over_once() -> None:
+    carried, name = Carried(metrics.REFUSED), "huhang_refused_total"
+
+    def value() -> float:
+        return metrics.REGISTRY.get_sample_value(name, {"reason": 'odd "one"\n'}) or 0
+
+    before = value()
+    for count in (2, 2, 5):
+        carried.carry({'odd "one"\n': count})
+    assert value() - before == 5
+    assert 'huhang_refused_total{reason="odd \\"one\\"\\n"}' in metrics.exposition().decode()
+
+
+def test_durations_become_a_histogram_s_observations() -> None:
+    """Holds the undocumented names of prometheus-client."""
+    child = metrics.OPERATIONS.labels("other", "query", "test")
+    durations = metrics.Durations(child)
+    for seconds in (0.0005, 0.001, 0.0011, 99.0):
+        durations.observe(seconds)
+    durations.carry()
+    durations.carry()
+    labels = {"operation": "other", "kind": "query", "outcome": "test"}
+    buckets = [
+        metrics.REGISTRY.get_sample_value("huhang_operation_seconds_bucket", {**labels, "le": le})
+        for le in ("0.001", "0.0025", "10.0", "+Inf")
+    ]
+    assert buckets == [2, 3, 3, 4]
+    total = metrics.REGISTRY.get_sample_value("huhang_operation_seconds_sum", labels)
+    assert total == pytest.approx(99.0026)
+
+
+def test_a_checkout_s_build_is_its_commit() -> None:
+    assert build("mine") == "mine"
+    assert re.fullmatch(r"[0-9a-f]{12}(-dirty)?|unknown", build(None))
+
+
+async def test_waits_for_connections_are_counted(databases: Databases, migrated_url: str) -> None:
+    async with databases.copy(migrated_url) as database:
+        size = database.pool_use()["transactions"].size
+        release, begun = asyncio.Event(), 0
+
+        async def read() -> None:
+            nonlocal begun
+            async with database.read():
+                begun += 1
+                await release.wait()
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(size + 3):
+                group.create_task(read())
+            while begun < size:
+                await asyncio.sleep(0)
+            assert database.pool_use()["transactions"] == (size, size, 3)
+            release.set()
+        assert database.pool_use()["transactions"] == (size, 0, 0)

@@ -197,11 +197,9 @@ async def test_host_and_origin_are_checked_on_every_path(client: httpx.AsyncClie
         if method in ("POST", "PUT"):
             assert (foreign.status_code, code(foreign)) == (403, "BAD_ORIGIN")
         else:
-            assert "BAD_ORIGIN" not in foreign.text
+            assert code(foreign) != "BAD_ORIGIN"
         for accepted in ({"host": "huhang.example.org"}, {"origin": "https://map.example.org"}):
-            text = (await client.request(method, path, headers=accepted)).text
-            assert "BAD_HOST" not in text
-            assert "BAD_ORIGIN" not in text
+            assert code(await client.request(method, path, headers=accepted)) not in ("BAD_HOST", "BAD_ORIGIN")
 
 
 def code(response: httpx.Response) -> str:

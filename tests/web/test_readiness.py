@@ -42,7 +42,7 @@ async def ready(client: httpx.AsyncClient) -> tuple[int, dict[str, str]]:
     assert body["status"] == ("not ready" if failed else "ok")
     metrics = (await client.get("/metrics")).text
     for name in body["checks"]:
-        assert f'huhang_ready{{check="{name}"}} {int(name not in failed)}\n' in metrics
+        assert f'huhang_ready{{check="{name}"}} {float(name not in failed)}\n' in metrics
     return response.status_code, body["checks"]
 
 

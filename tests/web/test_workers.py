@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, closing
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
@@ -89,6 +92,48 @@ async def test_processes_notify_each_other_are_replaced_and_stop_together(live: 
         assert {(await socket.closed()).code for socket in sockets} == {close_codes.ENDING.code}
         assert await ending == 0
         assert [pid for pid in workers if alive(pid)] == []
+
+
+async def test_the_metrics_are_those_of_all_processes_and_outlive_them(live: LiveDistrict) -> None:
+    async def value(name: str) -> float:
+        async with httpx.AsyncClient(base_url=live.address, timeout=PATIENCE) as client:
+            text = (await client.get("/metrics")).text
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if re.match(rf"{name}[{{ ]", line))
+
+    async def becomes(name: str, expected: float) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while await value(name) != expected:
+                await asyncio.sleep(0.1)
+
+    counted, parent = "huhang_mutations_total", live.process.popen.pid
+    async with AsyncExitStack() as stack:
+        await subscribers(live, stack)
+        await live.plan_inspections(10)  # each on a connection of its own, so at either process
+        await becomes("huhang_processes", WORKERS)
+        await becomes("huhang_sockets", 12)
+        # Whichever process answers.
+        assert {await value(counted) for _ in range(10)} == {10}
+        for dead in sorted(children(parent)):
+            os.kill(dead, signal.SIGKILL)
+            await until(partial(replaced, parent, dead))
+            await becomes("huhang_processes", WORKERS)
+            assert await value(counted) == 10
+        await live.plan_inspections(2)
+        assert {await value(counted) for _ in range(10)} == {12}
+        await becomes("huhang_sockets", 0)
+    folder = metrics_folder(min(children(parent)))
+    assert folder.is_dir()
+    assert await asyncio.to_thread(live.process.end) == 0
+    assert not folder.exists()
+
+
+def replaced(parent: int, dead: int) -> bool:
+    return dead not in children(parent) and len(children(parent)) == WORKERS
+
+
+def metrics_folder(process: int) -> Path:
+    variables = dict(line.split("=", 1) for line in Path(f"/proc/{process}/environ").read_text().split("\0") if line)
+    return Path(variables["PROMETHEUS_MULTIPROC_DIR"])
 
 
 async def one_dies(live: LiveDistrict, sockets: list[Socket], dead: int) -> list[Socket]:

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from models.reason import Reason
 from resolvers.errors import TOKEN_NEEDED, ErrorCode, RequestError, ThrottledError
 from schema.execution.errors import InvalidOperation, coded_error, request_errors, translated
-from schema.execution.executor import Executor
 from schema.execution.operation import GraphQLResponse, Operation, PreparedOperation
 from schema.live.streams import LiveStreams
 from web.admission import Admission, Admitted, host_of
@@ -35,7 +34,7 @@ from web.graphql.response import (
 from web.graphql.sse import single_response, stream_response
 from web.graphql.trusted_documents import TrustedDocuments
 from web.graphql.uvicorn_protocols import CONNECTION
-from web.shares import cost_of
+from web.operations import Operations, sent
 
 UNKNOWN_BODY_LIMIT = 16 << 10  # bytes of a request by nobody known, which may be about the schema only
 NO_STATE: dict[str, Any] = {}
@@ -58,7 +57,7 @@ class GraphQLEndpoint:
 
     def __init__(
         self,
-        executor: Executor,
+        operations: Operations,
         live: LiveStreams,
         admission: Admission,
         trusted: TrustedDocuments,
@@ -66,7 +65,7 @@ class GraphQLEndpoint:
         body_limit: int,
         introspection: bool,
     ) -> None:
-        self._executor, self._live, self._admission, self._body_limit = executor, live, admission, body_limit
+        self._operations, self._live, self._admission, self._body_limit = operations, live, admission, body_limit
         self._shares, self._trusted, self._introspection = admission.shares, trusted, introspection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +87,7 @@ class GraphQLEndpoint:
                 operation = await self._schema_question(scope, headers, receive)
             else:
                 operation = await read_operation(scope, headers, receive, self._trusted, body_limit=self._body_limit)
-            prepared = await self._shares.prepare(party, self._executor, operation, viewer)
+            prepared = await self._shares.prepare(party, self._operations.executor, operation, viewer)
             kind = prepared.parsed.kind
             if kind is OperationType.SUBSCRIPTION:
                 return await self._stream(prepared, admitted, scope, headers, accepted)
@@ -99,7 +98,7 @@ class GraphQLEndpoint:
                 # A query whose client has gone ends. A mutation goes on, since the client may have meant it.
                 connection.task = asyncio.current_task()
             try:
-                answer = await self._shares.run(party, cost_of(prepared), self._executor.execute, prepared, viewer)
+                answer = await self._operations.execute(party, prepared, viewer)
             finally:
                 if connection is not None:
                     connection.task = None
@@ -139,7 +138,7 @@ class GraphQLEndpoint:
             place.take(party)
             cursor = headers.get(b"last-event-id", b"").decode("latin-1") or None
             session = await authenticator.open_session(credentials(headers))
-            prepared = await self._shares.run(party, cost_of(operation), self._live.prepare, operation, viewer, cursor)
+            prepared = await self._operations.subscribe(party, operation, viewer, cursor)
             if session.revoked:
                 raise RequestError(ErrorCode.UNAUTHENTICATED, HOLDER_GONE)
             # Nothing may be awaited from here until the stream has set what ends it.
@@ -178,7 +177,7 @@ def refuse_operation(
     first = errors[0]["extensions"]
     if media != EVENTS or first["code"] == ErrorCode.UNAUTHENTICATED.value or "retryAfter" in first:
         return operation_refusal(errors, media, extensions)
-    return single_response(GraphQLResponse(errors=errors, started=False, extensions=extensions), EVENTS)
+    return single_response(GraphQLResponse(errors=sent(errors), started=False, extensions=extensions), EVENTS)
 
 
 def asks_for_page(method: str, headers: Headers) -> bool:

@@ -18,6 +18,7 @@ NOT_AN_OBJECT = Reason("REQUEST_NOT_OBJECT", "A request is a JSON object; batche
 BODY_CUT = Reason("BODY_CUT", "The body ended early.")
 
 Headers = dict[bytes, bytes]  # by lower-case name
+HEADERS = "huhang.headers"  # their key in the ASGI scope
 
 
 class BadBody(RequestError):
@@ -37,8 +38,11 @@ def bad_parameter(parameter: str, type: str) -> Reason:
 
 
 def read_headers(scope: Scope) -> Headers:
-    """The headers of a request. Of those with the same name the first one counts."""
-    return dict(reversed(scope["headers"]))
+    """The headers of a request, which nobody may change. Of those with the same name the first one counts."""
+    headers: Headers | None = scope.get(HEADERS)
+    if headers is None:
+        headers = scope[HEADERS] = dict(reversed(scope["headers"]))
+    return headers
 
 
 def language_of(headers: Headers) -> Language:

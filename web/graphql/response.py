@@ -8,12 +8,13 @@ import orjson
 from graphql import GraphQLError
 from starlette.types import Message, Receive, Scope, Send
 
-from models.reason import Language, Reason
+from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.errors import format_error, request_errors, translated, unavailable
 from web.compression import MINIMUM, accepted_encoding, compressed, is_text
 from web.graphql.negotiation import GRAPHQL, JSON
 from web.graphql.request import BadBody, language_of, read_headers
+from web.operations import sent
 from web.shares import Party
 
 SLICE = 256 << 10  # bytes of a body that are written at once
@@ -83,11 +84,8 @@ class ErrorResponse(HttpResponse):
         self._content = content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = language_of(read_headers(scope))
-        if asked is Language.ENGLISH:
-            await super().__call__(scope, receive, send)
-            return
-        content = {**self._content, "errors": translated(self._content["errors"], asked)}
+        errors = sent(translated(self._content["errors"], language_of(read_headers(scope))))
+        content = {**self._content, "errors": errors}
         response = HttpResponse(self.status, orjson.dumps(content))
         response.headers = [header for header in self.headers if header[0] != b"content-length"]
         response.headers.append((b"content-length", b"%d" % len(response.body)))

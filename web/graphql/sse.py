@@ -7,11 +7,14 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 
+import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from models.reason import Language
+from models.request_record import logged_request
 from schema.execution.operation import GraphQLResponse
 from schema.live.renderer import payload_in
 from schema.live.streams import LiveStreams
@@ -23,6 +26,8 @@ from web.graphql.negotiation import EVENTS
 from web.graphql.response import HttpResponse
 from web.graphql.uvicorn_protocols import CONNECTION
 from web.shares import CountedMembership, Place
+
+log = structlog.get_logger(__name__)
 
 BOUNDARY = 'multipart/mixed;boundary="graphql";subscriptionSpec="1.0"'
 PART_LINE = b"\r\n--graphql\r\n"
@@ -149,6 +154,9 @@ class StreamResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         OPEN.add(self._queue)
+        opened = monotonic()
+        if logged_request() is not None:
+            log.info("stream opened")
         connection = scope.get("state", {}).get(CONNECTION)
         if connection is not None:
             connection.prepare()
@@ -160,12 +168,20 @@ class StreamResponse(Response):
             await asyncio.wait({writing, disconnected}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             OPEN.discard(self._queue)
+            if logged_request() is not None:
+                log.info("stream closed", why=self._why(disconnected), seconds=round(monotonic() - opened, 1))
             self.on_end()
             if timer:
                 timer.cancel()
             for task in (writing, disconnected, watching):
                 task.cancel()
             await asyncio.gather(writing, disconnected, watching, return_exceptions=True)
+
+    def _why(self, disconnected: "asyncio.Task[None]") -> str:
+        """Who has ended the stream, for the log."""
+        if self._queue.overfull.is_set():
+            return "too slow"
+        return "client" if disconnected.done() else "server"
 
     async def _write(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

@@ -14,10 +14,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
-from models.reason import Reason
+from models.reason import Language, Reason
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.errors import InvalidOperation, coded_error, format_error, request_errors, translated
-from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
 from schema.live.streams import LiveStreams, StreamMembership, failed_stream
 from web.admission import Admission, host_of
@@ -29,7 +28,8 @@ from web.graphql.request import read_headers, read_operation
 from web.graphql.response import error_response, failure, refusal
 from web.graphql.sse import SendQueue, StreamResponse, StreamSink, event
 from web.graphql.trusted_documents import TrustedDocuments
-from web.shares import CountedMembership, Party, Place, cost_of
+from web.operations import Operations, sent
+from web.shares import CountedMembership, Party, Place
 
 TOKEN = "x-graphql-event-stream-token"
 OPEN_SECONDS = 30.0  # between the reservation of a stream and its opening
@@ -80,9 +80,15 @@ class ReservedEndpoint:
     """Handles the four methods at one path."""
 
     def __init__(
-        self, executor: Executor, live: LiveStreams, admission: Admission, trusted: TrustedDocuments, *, body_limit: int
+        self,
+        operations: Operations,
+        live: LiveStreams,
+        admission: Admission,
+        trusted: TrustedDocuments,
+        *,
+        body_limit: int,
     ) -> None:
-        self._executor, self._live, self._admission, self._body_limit = executor, live, admission, body_limit
+        self._operations, self._live, self._admission, self._body_limit = operations, live, admission, body_limit
         self._authenticator, self._shares, self._trusted = admission.authenticator, admission.shares, trusted
         self._streams: dict[str, ReservedStream] = {}
 
@@ -174,7 +180,7 @@ class ReservedEndpoint:
         id = operation_id(requested.extensions.get("operationId"))
         prepared: PreparedOperation | InvalidOperation
         try:
-            prepared = await self._shares.prepare(stream.party, self._executor, requested, stream.viewer)
+            prepared = await self._shares.prepare(stream.party, self._operations.executor, requested, stream.viewer)
         except InvalidOperation as error:
             prepared = error
         if stream.queue.ended:
@@ -188,8 +194,8 @@ class ReservedEndpoint:
             return coded_response(429, ErrorCode.TOO_MANY, TOO_MANY_OPERATIONS)
         if not isinstance(prepared, PreparedOperation):
             extensions = {} if prepared.extensions is None else {"extensions": prepared.extensions}
-            errors = translated(prepared.errors, requested.language)
-            work = self._send(id, {"errors": errors, **extensions}, stream)
+            body = refused(prepared.errors, requested.language)
+            work = self._send(id, body | extensions, stream)
         elif prepared.parsed.kind is OperationType.SUBSCRIPTION:
             return await self._stream(id, prepared, stream)
         else:
@@ -199,13 +205,12 @@ class ReservedEndpoint:
 
     async def _run(self, id: str, operation: PreparedOperation, stream: ReservedStream) -> None:
         try:
-            run = self._shares.run(stream.party, cost_of(operation), self._executor.execute, operation, stream.viewer)
-            body = (await run).body()
+            response = await self._operations.execute(stream.party, operation, stream.viewer)
+            body = response.body()
         except RequestError as error:
-            body = {"errors": translated(request_errors(error), operation.language)}
+            body = refused(request_errors(error), operation.language)
         except Exception as error:  # it ends this operation only; the stream goes on
-            masked = format_error(GraphQLError("", original_error=error))
-            body = {"errors": translated([masked], operation.language)}
+            body = refused([format_error(GraphQLError("", original_error=error))], operation.language)
         await self._send(id, body, stream)
 
     async def _send(self, id: str, body: dict[str, Any], stream: ReservedStream) -> None:
@@ -216,16 +221,15 @@ class ReservedEndpoint:
     async def _stream(self, id: str, operation: PreparedOperation, stream: ReservedStream) -> ASGIApp:
         mark = stream.operations[id] = object()
         try:
-            cost = cost_of(operation)
-            prepared = await self._shares.run(stream.party, cost, self._live.prepare, operation, stream.viewer)
+            prepared = await self._operations.subscribe(stream.party, operation, stream.viewer)
         except BaseException as error:
             if stream.operations.get(id) is not mark:
                 raise
             del stream.operations[id]
             if not isinstance(error, RequestError) or isinstance(error, ThrottledError):
                 raise
-            errors = translated(request_errors(error), operation.language)
-            stream.operations[id] = asyncio.create_task(self._send(id, {"errors": errors}, stream))
+            body = refused(request_errors(error), operation.language)
+            stream.operations[id] = asyncio.create_task(self._send(id, body, stream))
             return Response(status_code=202)
         if stream.operations.get(id) is not mark:
             # The operation or the whole stream has ended meanwhile. Another operation may have the id now.
@@ -236,7 +240,7 @@ class ReservedEndpoint:
             return event("next", prefix + payload + b"}", self._live.cursor_of(number) if number else None)
 
         def failed(error: Exception) -> None:
-            stream.finish(id, {"errors": translated(failed_stream(error), operation.language)})
+            stream.finish(id, refused(failed_stream(error), operation.language))
 
         sink = StreamSink(stream.queue, operation.language, frame, failed)
         try:
@@ -245,6 +249,11 @@ class ReservedEndpoint:
             del stream.operations[id]
             raise
         return Response(status_code=202)
+
+
+def refused(errors: list[dict[str, Any]], language: Language) -> dict[str, Any]:
+    """The response to an operation that was not executed."""
+    return {"errors": sent(translated(errors, language))}
 
 
 def operation_id(given: Any) -> str:

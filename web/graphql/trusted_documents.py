@@ -8,7 +8,8 @@ store that every client may fill needs bounds for each, and would save what a ma
 an id of the manifest runs, because Apollo sends the ids of its manifest in that place.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.errors import InvalidOperation, coded_error
 
+OPERATION = re.compile(r"\b(?:query|mutation|subscription)\s+([_A-Za-z][_0-9A-Za-z]*)")
 SHA256 = "sha256:"  # may stand before an id that is a hash, by the appendix on persisted documents of GraphQL over HTTP
 
 # The message that Apollo and urql look for, in any language.
@@ -44,12 +46,22 @@ def read_manifest(path: Path) -> dict[str, str]:
     return content
 
 
+def operation_names(documents: Iterable[str]) -> set[str]:
+    """The names of the operations in these documents."""
+    return {name for text in documents for name in OPERATION.findall(text)}
+
+
 class TrustedDocuments:
     """The documents by id. With `only`, no other document runs."""
 
     def __init__(self, documents: Mapping[str, str] | None = None, *, only: bool = False) -> None:
         self._documents = {id.removeprefix(SHA256): text for id, text in (documents or {}).items()}
         self._texts = frozenset(self._documents.values()) if only else None
+
+    @property
+    def names(self) -> set[str]:
+        """The names of all operations."""
+        return operation_names(self._documents.values())
 
     def text(self, parameters: Mapping[str, Any]) -> str:
         """The document of a request. Raises RequestError."""

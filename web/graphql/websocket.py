@@ -6,6 +6,7 @@ ASGI: the payload is the same bytes for all who see the same, with each client's
 
 import asyncio
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -16,10 +17,11 @@ from starlette.types import Receive, Scope, Send
 
 from models.db.outages import is_outage
 from models.failures import FAILURES, origin
+from models.metrics import SOCKETS_CLOSED
+from models.request_record import logged_request
 from models.visibility import Viewer
 from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.errors import coded_error, format_error, request_errors, translated
-from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
 from schema.live.renderer import payload_in
 from schema.live.streams import LiveStreams, failed_stream
@@ -42,7 +44,8 @@ from web.graphql.request import language_of, operation, read_headers
 from web.graphql.socket_messages import fault
 from web.graphql.trusted_documents import TrustedDocuments
 from web.graphql.uvicorn_protocols import EXTENSION, WebSocketProtocol, text_frame
-from web.shares import CountedMembership, Party, Place, cost_of
+from web.operations import Operations, sent
+from web.shares import CountedMembership, Party, Place
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +89,8 @@ class Socket:
         self._endpoint, self._scope, self._receive, self._place = endpoint, scope, receive, place
         self._protocol: WebSocketProtocol = scope["extensions"][EXTENSION]
         self._acknowledged = self._initialised = False
+        self._opened = monotonic()
+        self._closed: int | None = None  # the code with which the server has closed it
         self.language = language_of(read_headers(scope))
         self._credentials: Credentials | None = None
         self._session: Session | None = None
@@ -94,22 +99,37 @@ class Socket:
         self.memberships: dict[str, CountedMembership] = {}
 
     def close(self, close: close_codes.Close) -> None:
-        if self._protocol.open:
-            log.info("socket closed", code=close.code)
+        if self._protocol.open and self._closed is None:
+            self._closed = close.code
+            SOCKETS_CLOSED.labels(close.code).inc()
         self._leave()
         self._protocol.close_within(close.code, close.reason)
 
     async def serve(self) -> None:
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_later(INIT_SECONDS, self._check_initialised))
+        code = None
         try:
             while (message := await self._receive())["type"] == "websocket.receive":
                 if (close := await self._handle(message)) is not None:
                     self.close(close)
+            code = message.get("code")
         except Exception as error:  # the client must learn that the fault was not its own
             self._fail(error)
         finally:
             self._leave()
+            self._log_end(code)
+
+    def _log_end(self, code: int | None) -> None:
+        """Log the end of the socket if the server has closed it, or if requests are logged."""
+        if self._closed is not None or logged_request() is not None:
+            viewer = None if self._session is None else self._session.viewer
+            log.info(
+                "socket closed",
+                code=self._closed or code,
+                seconds=round(monotonic() - self._opened, 1),
+                viewer=None if viewer is None else viewer.identity,
+            )
 
     def _fail(self, error: BaseException) -> None:
         if is_outage(error):
@@ -229,7 +249,7 @@ class Socket:
             return close_codes.FORBIDDEN
         try:
             # Awaited before the next message is read, so that the client's messages take effect in their order.
-            prepared = await self._endpoint.shares.prepare(party, self._endpoint.executor, requested, viewer)
+            prepared = await self._endpoint.shares.prepare(party, self._endpoint.operations.executor, requested, viewer)
         except RequestError as error:
             await self._send_errors(id, request_errors(error))
             return None
@@ -256,9 +276,7 @@ class Socket:
             self.write_errors(id, errors)
 
     async def _run(self, id: str, operation: PreparedOperation, viewer: Viewer | None, party: Party) -> None:
-        endpoint = self._endpoint
-        cost, execute = cost_of(operation), endpoint.executor.execute
-        response = await endpoint.shares.run(party, cost, execute, operation, viewer)
+        response = await self._endpoint.operations.execute(party, operation, viewer)
         if not response.started:
             await self._send_errors(id, response.errors)
             return
@@ -269,17 +287,17 @@ class Socket:
 
     async def _stream(self, id: str, operation: PreparedOperation, viewer: Viewer | None, party: Party) -> None:
         endpoint = self._endpoint
-        prepared = await endpoint.shares.run(party, cost_of(operation), endpoint.live.prepare, operation, viewer)
+        prepared = await endpoint.operations.subscribe(party, operation, viewer)
         # No await from here on: a `complete` in the meantime would have cancelled this task.
         self.memberships[id] = endpoint.shares.join(party, prepared, SocketSink(self, self._protocol, id))
         del self._tasks[id]
 
     async def _send_errors(self, id: str, errors: list[dict[str, Any]]) -> None:
-        await self._send({"id": id, "type": "error", "payload": translated(errors, self.language)})
+        await self._send({"id": id, "type": "error", "payload": sent(translated(errors, self.language))})
 
     def write_errors(self, id: str, errors: list[dict[str, Any]]) -> None:
         """End an operation with errors, without waiting."""
-        self._write({"id": id, "type": "error", "payload": translated(errors, self.language)})
+        self._write({"id": id, "type": "error", "payload": sent(translated(errors, self.language))})
 
     def _complete(self, id: str) -> None:
         if (task := self._tasks.pop(id, None)) is not None:
@@ -295,23 +313,34 @@ class Socket:
 class SocketEndpoint:
     """Accepts sockets at one path."""
 
-    def __init__(self, executor: Executor, live: LiveStreams, admission: Admission, trusted: TrustedDocuments) -> None:
-        self.executor, self.live, self.admission, self.trusted = executor, live, admission, trusted
+    def __init__(
+        self, operations: Operations, live: LiveStreams, admission: Admission, trusted: TrustedDocuments
+    ) -> None:
+        self.operations, self.live, self.admission, self.trusted = operations, live, admission, trusted
         self.authenticator, self.shares = admission.authenticator, admission.shares
+        self.open = 0  # sockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         if PROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
+            SOCKETS_CLOSED.labels(close_codes.BAD_PROTOCOL.code).inc()
             await send(closing(close_codes.BAD_PROTOCOL))
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         try:
             place = self.shares.connect(host_of(scope))
         except ThrottledError:
+            SOCKETS_CLOSED.labels(close_codes.TOO_MANY.code).inc()
             await send(closing(close_codes.TOO_MANY))
             return
-        await Socket(self, scope, receive, place).serve()
+        if logged_request() is not None:
+            log.info("socket opened")
+        self.open += 1
+        try:
+            await Socket(self, scope, receive, place).serve()
+        finally:
+            self.open -= 1
 
 
 def closing(close: close_codes.Close) -> dict[str, Any]:

@@ -8,7 +8,11 @@ const config: CodegenConfig = {
   generates: {
     'generated/graph/': {
       preset: 'client',
-      presetConfig: { fragmentMasking: false },
+      presetConfig: {
+        fragmentMasking: false,
+        // Writes a manifest of the documents, from which the server knows their names.
+        persistedDocuments: { mode: 'embedHashInDocument', hashAlgorithm: 'sha256' },
+      },
       config: {
         documentMode: 'string',
         enumsAsTypes: true,

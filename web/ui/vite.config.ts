@@ -1,7 +1,7 @@
 // Builds every page but GraphiQL. Each index.html under src is a page at the path of its folder; src/start is the page
 // at `/`. The pages share their scripts and styles under /assets.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { svelte } from '@sveltejs/vite-plugin-svelte';
@@ -17,6 +17,13 @@ const pages = readdirSync(root, { recursive: true, encoding: 'utf8' })
 export default defineConfig({
   root,
   plugins: [
+    {
+      name: 'documents',
+      generateBundle() {
+        const source = readFileSync(resolve(root, '../generated/graph/persisted-documents.json'));
+        this.emitFile({ type: 'asset', fileName: 'documents.json', source });
+      },
+    },
     svelte({
       configFile: false,
       onwarn(warning) {

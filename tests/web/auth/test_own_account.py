@@ -94,7 +94,8 @@ async def test_a_wrong_name_and_a_wrong_password_look_the_same(bureau: Bureau, n
     await bureau.add("zhang.wei")
     response = await bureau.sign_in(name, password)
     assert response.status_code == 401
-    extensions = {"code": "BAD_CREDENTIALS", "reason": "BAD_CREDENTIALS"}
+    id = response.headers["x-request-id"]
+    extensions = {"code": "BAD_CREDENTIALS", "reason": "BAD_CREDENTIALS", "requestId": id}
     assert response.json() == {"errors": [{"message": "Name or password is wrong.", "extensions": extensions}]}
     assert "set-cookie" not in response.headers
     assert (await events(bureau))[1:] == ["sign-in failed"]

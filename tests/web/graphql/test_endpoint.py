@@ -62,8 +62,9 @@ async def test_the_cost_is_reported_on_demand(client: httpx.AsyncClient) -> None
         reported = refused.json()["extensions"]["cost"]
         assert reported["operation"] > reported["limit"]
         [error] = errors_of(refused)
-        named = {"cost": reported["operation"], "limit": reported["limit"]}
-        assert error["extensions"] == {"code": "TOO_COSTLY", "reason": "COST", "parameters": named, **named}
+        parameters = {"cost": reported["operation"], "limit": reported["limit"]}
+        named = {**parameters, "requestId": refused.headers["x-request-id"]}
+        assert error["extensions"] == {"code": "TOO_COSTLY", "reason": "COST", "parameters": parameters, **named}
 
 
 async def test_a_matching_etag_gets_304(client: httpx.AsyncClient) -> None:

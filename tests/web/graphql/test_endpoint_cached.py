@@ -57,6 +57,9 @@ def bearing(claims: Claims) -> Headers:
     return (*PLAIN, ("authorization", f"Bearer {TOKENS.make(claims)}"))
 
 
+REQUEST_ID = (b"x-request-id", b"same")  # so that equal replies have equal ids
+
+
 @dataclass(frozen=True)
 class Reply:
     status: int
@@ -94,7 +97,7 @@ class Application:
             "raw_path": b"/graphql",
             "query_string": b"",
             "root_path": "",
-            "headers": [HOST, *((name.encode(), value.encode("latin-1")) for name, value in headers)],
+            "headers": [HOST, REQUEST_ID, *((name.encode(), value.encode("latin-1")) for name, value in headers)],
             "client": ("127.0.0.1", 1),
             "server": ("localhost", 80),
         }
@@ -135,7 +138,7 @@ async def application(
     endpoint = app.graphql
     # The tokens of these tests are signed and not issued, which only a demo accepts otherwise.
     endpoint._admission.authenticator._demo = True
-    executor: Executor = endpoint._executor
+    executor: Executor = endpoint._operations.executor
     subject = Application(app, executor, executor._database)
     async with app.router.lifespan_context(app):
         yield subject

@@ -111,6 +111,7 @@ async def test_a_fault_outside_of_all_fields_is_masked_too(
     for error in errors:
         incident = error["extensions"].pop("incident")
         parameters = {"incident": incident}
+        assert error["extensions"].pop("requestId") == response.headers["x-request-id"]
         assert error["extensions"] == {"code": "INTERNAL", "reason": "INTERNAL", "parameters": parameters}
         assert INCIDENT.fullmatch(incident)
         assert incident in error["message"]

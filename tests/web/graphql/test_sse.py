@@ -109,7 +109,8 @@ async def test_a_client_of_events_gets_a_refusal_as_an_event(live: LiveDistrict)
         headers = {"accept": EVENTS, "last-event-id": "x", "accept-language": "zh-CN,zh;q=0.9,en;q=0.8"}
         answer = await http.post("/graphql", json={"query": ALL}, headers=headers)
         [error] = ended_with(answer.text)["errors"]
-        assert error["extensions"] == {"code": "BAD_CURSOR", "reason": "LOG_CURSOR_MALFORMED"}
+        id = answer.headers["x-request-id"]
+        assert error["extensions"] == {"code": "BAD_CURSOR", "reason": "LOG_CURSOR_MALFORMED", "requestId": id}
         assert error["message"] == "这不是事件日志的游标。"
         # A body that is no operation, or has no valid token, keeps its HTTP status.
         for answer, status in (
