@@ -90,6 +90,7 @@ def assert_unavailable(response: httpx.Response, **more: int) -> None:
     assert response.status_code == 503, response.text
     assert response.headers["retry-after"] == "5"
     [error] = response.json()["errors"]
+    assert error["extensions"].pop("requestId") == response.headers["x-request-id"]
     assert error["extensions"] == {"code": "UNAVAILABLE", "reason": "NOT_AVAILABLE", "retryAfter": 5, **more}
     assert "data" not in response.json()
     assert not LEAKS.search(response.text)
