@@ -62,7 +62,10 @@ def origins(text: str | None) -> frozenset[bytes]:
     for origin in listed:
         parts = urlsplit(origin)
         if parts.scheme not in DEFAULT_PORTS or origin != f"{parts.scheme}://{parts.netloc}" or "@" in origin:
-            raise ValueError(f"{origin}: an origin is a scheme, a name and perhaps a port: https://map.example.org")
+            raise ValueError(
+                f"{origin}: origins are separated by commas, each a scheme, a name and perhaps a port: "
+                "https://map.example.org,https://wall.example.org"
+            )
     return frozenset(origin.encode() for origin in listed)
 
 
