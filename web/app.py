@@ -18,7 +18,7 @@ from models.metrics import exposition
 from models.reason import Reason, chinese
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
-from web import demo
+from web import base_map, demo
 from web.application import Application
 from web.auth.pairing import PairingEndpoints
 from web.auth.sessions import demo_viewers
@@ -139,7 +139,8 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             *ServiceEndpoints(state, sampler, clock).routes,
             *TokenEndpoints(state.database, state.tokens, state.admission, clock).routes,
             *PairingEndpoints(state.database, state.tokens, state.admission, clock).routes,
-            *page_routes(),
+            *base_map.routes(state.settings.base_map, state.settings.base_map_projection),
+            *page_routes(base_map.content_policy(state.settings.base_map, state.settings.camera_origins)),
         ],
         middleware=[Middleware(CompressionMiddleware)],
         lifespan=lifespan,

@@ -28,15 +28,15 @@ FOLDERS = {
     "/graphiql": "graphiql",
 }
 START = "pages/start"
-SECURITY = {
-    "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:;"
-    " img-src 'self' data:; worker-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none';"
-    " form-action 'self'; frame-ancestors 'none'"
-}
+POLICY = "content-security-policy"
 
 
 class Pages(StaticFiles):
     """The built pages. Browsers cache files with a hash in their names, and revalidate the page itself."""
+
+    def __init__(self, directory: Path, policy: str) -> None:
+        super().__init__(directory=directory, html=True)
+        self._policy = policy
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -48,7 +48,7 @@ class Pages(StaticFiles):
         if not accepts_gzip(accepted_encoding(scope)):
             return response
         body = await asyncio.to_thread(compressed_file, str(response.path), response.headers["etag"])
-        names = ("etag", "last-modified", "cache-control", "content-type", "vary", *SECURITY)
+        names = ("etag", "last-modified", "cache-control", "content-type", "vary", POLICY)
         headers = {name: response.headers[name] for name in names}
         headers |= {"content-encoding": "gzip", "etag": weak(headers["etag"])}
         return Response(body, headers=headers)
@@ -57,8 +57,7 @@ class Pages(StaticFiles):
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed on unchanged
         immutable = "/assets/" in str(args[0])
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if immutable else "no-cache"
-        for name, value in SECURITY.items():
-            response.headers[name] = value
+        response.headers[POLICY] = self._policy
         return response
 
 
@@ -74,14 +73,15 @@ def compressed_file(path: str, etag: str) -> bytes:
     return gzipped(Path(path).read_bytes())
 
 
-def page_routes() -> list[BaseRoute]:
-    """Routes to all pages. They go last, since a mount takes every path below its own."""
-    return [Route("/", _folder(START)), *(Mount(path, _folder(name)) for path, name in FOLDERS.items())]
+def page_routes(policy: str) -> list[BaseRoute]:
+    """Routes to all pages, with their Content-Security-Policy. They go last: a mount takes every path below its own."""
+    folders = [Mount(path, _folder(name, policy)) for path, name in FOLDERS.items()]
+    return [Route("/", _folder(START, policy)), *folders]
 
 
-def _folder(name: str) -> ASGIApp:
+def _folder(name: str, policy: str) -> ASGIApp:
     """The built pages of one folder, or a response that says why they are missing."""
     if not (PAGES / name).is_dir():
         reason = Reason("PAGES_NOT_BUILT", "Not built: that needs Node 20.19 or later, and then `make run` again.")
         return error_response([coded_error(ErrorCode.NOT_FOUND, reason)], JSON, 404)
-    return Pages(directory=PAGES / name, html=True)
+    return Pages(PAGES / name, policy)

@@ -13,6 +13,7 @@ from models.notice import ANNOUNCEABLE
 from models.reason import Language
 from models.visibility import Role
 from schema.execution.limits import COST_LIMIT
+from web import base_map as base_maps
 from web.auth.addresses import is_safe_url
 from web.auth.claim_mapping import ClaimMapping
 from web.auth.keys import SECRET_MINIMUM, Secrets
@@ -111,6 +112,20 @@ class Settings(BaseSettings):
         default=None,
         description="Origins of other sites whose pages may use this server as its own may, separated by commas:"
         " `https://map.example.org`.",
+    )
+    base_map: str | None = Field(
+        default=None,
+        description="Base map of the wall: the address of tiles, with `{z}`, `{x}` and `{y}`, or a PMTiles file;"
+        " without it the wall shows its own geography alone.",
+    )
+    base_map_projection: base_maps.Projection = Field(
+        default="EPSG:3857",
+        description="Projection of the tiles at an address: `EPSG:3857`, `EPSG:4326` or `EPSG:4490`.",
+    )
+    camera_origins: str | None = Field(
+        default=None,
+        description="Origins from which browsers get the cameras' streams, separated by commas:"
+        " `https://video.example.org`.",
     )
     announced: str | None = Field(
         default=None,
@@ -261,7 +276,14 @@ class Settings(BaseSettings):
         host_names(value)
         return value
 
-    @field_validator("origins")
+    @field_validator("base_map")
+    @classmethod
+    def _check_base_map(cls, value: str | None) -> str | None:
+        if value is not None:
+            base_maps.check(value)
+        return value
+
+    @field_validator("origins", "camera_origins")
     @classmethod
     def _check_origins(cls, value: str | None) -> str | None:
         origins(value)

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import gzip
+import io
 import itertools
 import os
 import re
@@ -18,9 +19,11 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 import pytest_asyncio
+from PIL import Image
 from playwright.async_api import Browser, Page, Route, WebSocketRoute, expect
 
 from tests.support.patience import PATIENCE
+from tests.support.pmtiles import write_pmtiles
 from tests.support.server_process import Process, serving, web
 from tests.support.source_files import ROOT
 from tests.support.watched_page import watched_page
@@ -47,6 +50,11 @@ RED_PIXELS = """[...document.querySelectorAll('main canvas')].reduce((total, { w
   for (let p = 0; p < data.length; p += 4) count += data[p] === 0xf0 && data[p + 1] === 0x52 && data[p + 2] === 0x4f;
   return total + count;
 }, 0)"""
+# Pixels of a green base map.
+GREEN_PIXELS = RED_PIXELS.replace(
+    "data[p] === 0xf0 && data[p + 1] === 0x52 && data[p + 2] === 0x4f",
+    "data[p] < 60 && data[p + 1] > 90 && data[p + 2] < 60",
+)
 # Notes when the page last heard the server, and when it said that it was silent, both in milliseconds.
 WATCH = """() => {
   const root = document.documentElement;
@@ -220,6 +228,17 @@ async def test_the_map_loses_no_enterprise(own: Wall) -> None:
     [red] = [group["count"] for group in groups if group["riskGrade"] == "RED"]
     await own.page.get_by_role("button", name=re.compile("^重大 ")).click()
     await expect(own.page.get_by_role("application", name=f"地图，{total - red} 家企业")).to_be_visible()
+
+
+async def test_a_base_map_lies_under_the_district(chromium: Browser, scratch: Path) -> None:
+    name = f"wall-{next(NUMBERS)}"
+    picture = io.BytesIO()
+    Image.new("RGB", (256, 256), (0, 255, 0)).save(picture, "PNG")
+    write_pmtiles(scratch / f"{name}.pmtiles", picture.getvalue())
+    more = {"HUHANG_BASE_MAP": str(scratch / f"{name}.pmtiles")}
+    with serving(scratch / f"{name}.log", f"sqlite:///{scratch / name}.db", **more) as process:
+        async with wall_on(chromium, process, "", viewport={"width": 1920, "height": 1080}) as wall:
+            await until(lambda: wall.page.evaluate(GREEN_PIXELS))
 
 
 async def test_sound_is_off_and_then_each_new_alarm_sounds_once(own: Wall) -> None:

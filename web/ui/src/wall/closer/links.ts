@@ -4,7 +4,7 @@ import type { VenueFileQuery } from '#graph';
 import * as m from '#messages';
 
 import { distance } from '../../shared/format';
-import type { Link } from '../map/district-map';
+import type { Link } from '../map/means';
 
 export function linksOf({ node }: VenueFileQuery): Link[] {
   if (!node || !('rings' in node) || !node.location) return [];

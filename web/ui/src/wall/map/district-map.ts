@@ -4,30 +4,27 @@ import Feature from 'ol/Feature';
 import OlMap from 'ol/Map';
 import View from 'ol/View';
 import { boundingExtent, createEmpty, extend, type Extent } from 'ol/extent';
-import LineString from 'ol/geom/LineString';
 import Point from 'ol/geom/Point';
 import { DragPan, KeyboardPan, KeyboardZoom, MouseWheelZoom, PinchZoom, DoubleClickZoom } from 'ol/interaction';
 import VectorLayer from 'ol/layer/Vector';
 import { fromLonLat, getPointResolution, transformExtent } from 'ol/proj';
 import VectorSource from 'ol/source/Vector';
-import Stroke from 'ol/style/Stroke';
-import Style from 'ol/style/Style';
+import type Style from 'ol/style/Style';
 
 import type { BoxInput, ResourcesQuery, WallQuery } from '#graph';
 
 import type { Cluster, Officer, Site } from '../state/wall.svelte';
+import type { BaseMap } from './base-map';
 import { arrange, Room, single, type Projected } from './clusters';
 import { emptiest, pointFeature, ringFeature, ringStyle, zoneFeature, zoneStyles } from './geography';
 import { drawLabels, type Words } from './draw-labels';
-import { officerFeatures, resourceFeatures, type Letters } from './means';
+import { linkFeatures, officerFeatures, resourceFeatures, type Letters, type Link } from './means';
 import { Shapes } from './shapes';
 import { readTheme, type Grade, type Theme } from './theme';
 
 /** What a click chose. */
 export type Choice = { kind: 'enterprise' | 'venue' | 'zone'; id: string };
 export type Cause = { id: string; longitude: number; latitude: number; text: string };
-/** A line from a venue to a means of help: longitude and latitude of its ends, and its words. */
-export type Link = { from: [number, number]; to: [number, number]; letter: string; text: string };
 export type Warned = { zone: string; hue: Grade; text: string };
 /** What the map shows after a move: metres of one CSS pixel, whether enterprises stand together as discs, box and zoom. */
 export type Moved = { metresPerPixel: number; together: boolean; box: BoxInput; zoom: number };
@@ -73,6 +70,7 @@ export class DistrictMap {
   #chosenZone: string | null = null;
   #chosenVenue: string | null = null;
   #hidden = new Set<Grade>();
+  #based = false;
   /** Whether a person has moved the map since it last went anywhere by itself. */
   #moved = false;
   #names: Named['name'] = ({ name }) => name;
@@ -122,6 +120,14 @@ export class DistrictMap {
     replace(this.#venues, base.venues.nodes.flatMap((venue) => (venue.location ? [pointFeature(venue.id, venue.location)] : [])));
     this.restyle();
     if (first) this.#show(0);
+  }
+
+  /** Put a base map below everything else; the land of the zones lets it through. */
+  async setBaseMap(base: BaseMap): Promise<void> {
+    const { baseLayer } = await import('./base-map');
+    this.map.addLayer(await baseLayer(base, this.#theme));
+    this.#based = true;
+    this.#styleZones();
   }
 
   /** Names in the page's language. */
@@ -212,17 +218,7 @@ export class DistrictMap {
 
   /** What the panels list: lines from the venue to the means, and a ring around the enterprise whose file is open. */
   setOpened(links: Link[], enterprise: { longitude: number; latitude: number } | null): void {
-    const { unit, text } = this.#theme;
-    const features: Feature[] = links.map(({ from, to }) => {
-      const line = new Feature(new LineString([fromLonLat(from), fromLonLat(to)]));
-      line.setStyle(new Style({ stroke: new Stroke({ color: text, width: unit }) }));
-      return line;
-    });
-    for (const { to, letter } of links) {
-      const mark = new Feature(new Point(fromLonLat(to)));
-      mark.setStyle(this.#shapes.resource(letter, true));
-      features.push(mark);
-    }
+    const features = linkFeatures(links, this.#shapes);
     if (enterprise) {
       const ring = pointFeature('opened', enterprise);
       ring.setStyle(this.#shapes.halo());
@@ -248,7 +244,7 @@ export class DistrictMap {
   #styleZones(): void {
     for (const feature of this.#zones.getFeatures()) {
       const warning = this.#warned.find(({ zone }) => zone === feature.getId());
-      feature.setStyle(zoneStyles(this.#theme, warning?.hue ? this.#theme.fill[warning.hue] : null));
+      feature.setStyle(zoneStyles(this.#theme, this.#based, warning?.hue ? this.#theme.fill[warning.hue] : null));
     }
   }
 

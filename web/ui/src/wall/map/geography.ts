@@ -104,9 +104,9 @@ export function ringStyle(grade: ControlGrade, theme: Theme): Style {
   });
 }
 
-/** A zone; with slant lines and an edge in the hue of the warning that is in force there. */
-export function zoneStyles(theme: Theme, hue: string | null): Style[] {
-  const ground = new Style({ fill: new Fill({ color: theme.land }), stroke: new Stroke({ color: theme.line, width: 1.25 * theme.unit }) });
+/** A zone, which lets a base map through; with slant lines and an edge in the hue of the warning that is in force there. */
+export function zoneStyles(theme: Theme, based: boolean, hue: string | null): Style[] {
+  const ground = new Style({ fill: new Fill({ color: based ? `${theme.land}59` : theme.land }), stroke: new Stroke({ color: theme.line, width: 1.25 * theme.unit }) });
   if (hue === null) return [ground];
   return [
     ground,

@@ -13,6 +13,8 @@ import type { Officer } from '../state/wall.svelte';
 import { place, type Mark, type Room } from './clusters';
 import { RESOURCE, type Shapes } from './shapes';
 
+/** A line from a venue to a means of help: longitude and latitude of its ends, and its words. */
+export type Link = { from: [number, number]; to: [number, number]; letter: string; text: string };
 export type Letters = { team: string; warehouse: string; expert: string };
 
 /** Milliseconds after which a position is drawn hollow, without a trail. */
@@ -35,6 +37,22 @@ export function resourceFeatures(resources: ResourcesQuery, letters: Letters, sh
     feature.setStyle(shapes.resource(kind, false, dim, members.length));
     return feature;
   });
+}
+
+/** The lines to the means of help that a panel lists, and their marks. */
+export function linkFeatures(links: Link[], shapes: Shapes): Feature[] {
+  const { unit, text } = shapes.theme;
+  const lines = links.map(({ from, to }) => {
+    const line = new Feature(new LineString([fromLonLat(from), fromLonLat(to)]));
+    line.setStyle(new Style({ stroke: new Stroke({ color: text, width: unit }) }));
+    return line;
+  });
+  const marks = links.map(({ to, letter }) => {
+    const mark = new Feature(new Point(fromLonLat(to)));
+    mark.setStyle(shapes.resource(letter, true));
+    return mark;
+  });
+  return [...lines, ...marks];
 }
 
 export function officerFeatures(officers: Iterable<Officer>, shapes: Shapes, now: number): Feature[] {

@@ -8,7 +8,7 @@ export type Theme = {
   /** Device-independent pixels for one pixel of a 1920 × 1080 screen. */
   unit: number;
   font: string;
-  ground: string; land: string; zone: string; line: string; label: string;
+  ground: string; land: string; zone: string; line: string; water: string; label: string;
   text: string; quiet: string; panel: string; raised: string; control: string;
   fill: Record<RiskGrade | 'NONE', string>;
   edge: Record<RiskGrade | 'NONE', string>;
@@ -28,7 +28,7 @@ export function readTheme(): Theme {
   return {
     unit: parseFloat(style.fontSize) / 16,
     font: token('font'),
-    ground: token('map-ground'), land: token('map-land'), zone: token('map-zone'), line: token('map-line'), label: token('map-label'),
+    ground: token('map-ground'), land: token('map-land'), zone: token('map-zone'), line: token('map-line'), water: token('map-water'), label: token('map-label'),
     text: token('fg'), quiet: token('fg-2'), panel: token('panel'), raised: token('raised'), control: token('control'),
     fill: grades(''),
     edge: grades('-edge'),
