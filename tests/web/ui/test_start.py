@@ -52,10 +52,10 @@ async def test_signing_out_shows_it(visit: Open) -> None:
 
 async def test_the_server_says_how_its_parts_are(visit: Open) -> None:
     async with visit("/", FakeAuth()) as page:
-        await expect(page.get_by_text("可读，表已就绪")).to_be_visible()
+        await expect(page.get_by_text("可读写，表已就绪")).to_be_visible()
         await page.route("**/readyz", lambda route: route.fulfill(status=503, json={"status": "…"}))
         await page.clock.fast_forward(5_000)
-        await expect(page.get_by_text("不可读，或表没有就绪")).to_be_visible()
+        await expect(page.get_by_text("不能读写，或表没有就绪")).to_be_visible()
 
 
 def counts(**statuses: int) -> list[dict[str, Any]]:
@@ -103,5 +103,5 @@ async def test_the_server_answers_what_each_role_asks(visit: Open, role: str) ->
 
 async def test_nobody_is_shown_what_waits(visit: Open) -> None:
     async with visit("/", FakeAuth()) as page:
-        await expect(page.get_by_text("可读，表已就绪")).to_be_visible()
+        await expect(page.get_by_text("可读写，表已就绪")).to_be_visible()
         assert await page.get_by_text("等待处理").count() == 0
