@@ -10,6 +10,7 @@ from tests.hostile import (
     http_headers,
     http_lines,
     json_bodies,
+    mixtures,
     sign_in,
     sizes,
     slow,
@@ -34,6 +35,7 @@ MODULES = (
     uploads,
     forged,
     sign_in,
+    mixtures,
     bounds,
 )
 

@@ -18,7 +18,7 @@ from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
 
 # One case in so many runs in `make test`, by group.
-SAMPLE = {"bounds": 24, "abandoned": 8}
+SAMPLE = {"bounds": 24, "abandoned": 8, "mixtures": 1}
 OTHERS = 4
 LONG = 3_000  # characters of a query; checking a longer one takes seconds
 LARGE = {**sizes.QUERIES, **{name: query.replace("SIZE", "10") for name, query in abandoned.QUERIES.items()}}

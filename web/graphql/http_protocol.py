@@ -74,6 +74,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._held = bytearray()  # what has arrived and is not looked at yet
         self._refused = False
         self._upgrade: asyncio.Task[None] | None = None  # waits for the handshake's turn
+        self._answered = asyncio.Event()  # for that: whether the requests before the handshake have their responses
         self._bad: Refusal = limits.BAD_HTTP
         self._excess: Refusal | None = None
         self._unread: tuple[float, int] | None = None  # when, and how many bytes the client had not taken then
@@ -166,8 +167,15 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._phase is Phase.COMPLETE and self.cycle.response_complete:
             self._phase, self._since = Phase.HEADERS, None
-        if self._held:
+        if self._upgrade is not None:
+            self._unset_keepalive_if_required()
+            self._note_answered()
+        elif self._held:
             self.loop.call_soon(self._feed_held)
+
+    def _note_answered(self) -> None:
+        if self.cycle is None or (self.cycle.response_complete and not self.pipeline):
+            self._answered.set()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._bad)
@@ -250,9 +258,14 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(limits.LARGE_HANDSHAKE)
         else:
             self._upgrade = self.loop.create_task(self._upgrade_in_turn())
+            self._note_answered()
 
     async def _upgrade_in_turn(self) -> None:
-        """A handshake takes a millisecond. One begins in each iteration of the loop, and the addresses take turns."""
+        """A handshake takes a millisecond. One begins in each iteration of the loop, and the addresses take turns.
+
+        It begins after the responses to the requests before it: uvicorn would let them write into the socket's frames.
+        """
+        await self._answered.wait()
         async with self._connections.handshakes.turn(self._host):
             if self.transport.is_closing():
                 return

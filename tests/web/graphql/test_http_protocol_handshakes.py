@@ -1,4 +1,4 @@
-"""Many handshakes of WebSockets that come together hold up nobody."""
+"""Handshakes of WebSockets: many that come together hold up nobody, and none overtakes a response."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -11,6 +11,7 @@ from tests.support.in_process_server import serve
 from tests.support.patience import PATIENCE
 from tests.support.raw_websocket import HANDSHAKE
 from web.graphql.connection_limits import Connections
+from web.graphql.http_protocol import HttpProtocol
 from web.graphql.uvicorn_protocols import WebSocketProtocol
 
 pytestmark = pytest.mark.database_independent
@@ -76,3 +77,37 @@ async def test_handshakes_that_come_together_take_turns(monkeypatch: pytest.Monk
         iterations.stop()
     assert len({iteration for iteration, _ in iterations.begun}) == len(clients)
     assert "127.0.0.2" in [host for _, host in iterations.begun[:2]]
+
+
+async def test_a_handshake_waits_for_the_responses_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may come in one go with two requests. Their responses come first, and none into the socket."""
+    asked, go_on = asyncio.Event(), asyncio.Event()
+    upgrade = HttpProtocol.handle_websocket_upgrade
+
+    def noted(self: HttpProtocol) -> None:
+        upgrade(self)
+        asked.set()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await accept(scope, receive, send)
+            return
+        await go_on.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    # The connection stays although nothing else is asked on it within this time.
+    async with serve(app, timeout_graceful_shutdown=1, timeout_keep_alive=0) as port, asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        monkeypatch.setattr(HttpProtocol, "handle_websocket_upgrade", noted)
+        writer.write((request * 2 + HANDSHAKE.format(path="/graphql")).encode())
+        await asked.wait()
+        go_on.set()
+        for _ in range(2):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            assert await reader.readexactly(2) == b"ok"
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+        writer.write(bytes([0x89, 0x80, 0, 0, 0, 0]))  # a ping
+        assert await reader.readexactly(2) == bytes([0x8A, 0])  # its pong
+        writer.close()
