@@ -7,15 +7,18 @@ import os
 import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import obstore
+from obstore.exceptions import GenericError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from models.private_files import make_private, private_folder
 
 CHUNK = 262_144
+RETRY_TIMEOUT = dt.timedelta(seconds=5)  # a bucket that does not answer is asked again for so long
 NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 UNFINISHED = "upload-"
 # Each database that uses a store marks it with an empty file, named by the epoch of the database's log.
@@ -58,7 +61,7 @@ def open_store(url: str) -> Store:
     bucket, _, prefix = rest.partition("/")
     if scheme != "s3" or not bucket:
         raise ValueError("a store of evidence is s3://bucket, s3://bucket/prefix, or a directory")
-    return BucketStore(S3Store(bucket, prefix=prefix or None))
+    return BucketStore(S3Store(bucket, prefix=prefix or None, retry_config={"retry_timeout": RETRY_TIMEOUT}))
 
 
 class DirectoryStore:
@@ -132,6 +135,15 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
             yield chunk
 
 
+@contextmanager
+def answers() -> Iterator[None]:
+    """Raises ConnectionError where a bucket does not answer, or does not let us in."""
+    try:
+        yield
+    except (GenericError, PermissionDeniedError, UnauthenticatedError) as error:
+        raise ConnectionError("the bucket of evidence cannot be used") from error
+
+
 class BucketStore:
     """Objects of a bucket, all of them under one prefix."""
 
@@ -140,17 +152,20 @@ class BucketStore:
 
     async def has(self, name: str) -> bool:
         try:
-            await obstore.head_async(self._bucket, name)
+            with answers():
+                await obstore.head_async(self._bucket, name)
         except FileNotFoundError:
             return False
         return True
 
     async def put(self, name: str, data: bytes) -> None:
-        await obstore.put_async(self._bucket, name, data, use_multipart=False)
+        with answers():
+            await obstore.put_async(self._bucket, name, data, use_multipart=False)
 
     async def read(self, name: str) -> AsyncIterator[bytes] | None:
         try:
-            result = await obstore.get_async(self._bucket, name)
+            with answers():
+                result = await obstore.get_async(self._bucket, name)
         except FileNotFoundError:
             return None
 

@@ -1,6 +1,7 @@
 """Faults of the machine, each provoked for real: what clients get, and what the log, /readyz and /metrics say."""
 
 import asyncio
+import io
 import json
 import os
 import resource
@@ -26,6 +27,7 @@ from subscriptions.event_log import APPEND_LOCK
 from tests.conftest import Databases
 from tests.support.faults import few_connections, filled, on_small_disk, read_only, small_disk
 from tests.support.patience import PATIENCE
+from tests.support.pictures import picture
 from tests.support.server_process import SERVE, environment, listening
 from tests.web.conftest import SECRET, talking
 from web import readiness
@@ -63,6 +65,11 @@ class Client:
     async def read(self) -> httpx.Response:
         return await self._http.post("/graphql", json=ZONES, headers=self._headers)
 
+    async def upload(self, content: bytes) -> httpx.Response:
+        return await self._http.post(
+            "/evidence", content=content, headers={**self._headers, "content-type": "image/png"}
+        )
+
     async def ready(self) -> tuple[int, dict[str, str]]:
         """The status of /readyz, and the outcomes of its checks."""
         response = await self._http.get("/readyz")
@@ -70,6 +77,12 @@ class Client:
 
     async def metrics(self) -> str:
         return (await self._http.get("/metrics")).text
+
+
+def png(width: int) -> bytes:
+    file = io.BytesIO()
+    picture(width).save(file, "PNG")
+    return file.getvalue()
 
 
 @asynccontextmanager
@@ -121,6 +134,20 @@ async def test_a_full_disk(databases: Databases, demo_url: str, scratch: Path, m
                 await assert_told(client, logs, {**GOOD, "write": "failed"}, "SQLITE_FULL" if sqlite else "53100")
             assert (await client.change()).status_code == 200
             assert await client.ready() == (200, GOOD)
+
+
+@pytest.mark.database_independent
+async def test_a_full_disk_of_evidence(url: str, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with small_disk(scratch / "disk", 1) as disk:
+        async with commander(url, monkeypatch, evidence_url=str(disk / "evidence")) as client:
+            assert (await client.upload(png(64))).status_code == 201
+            with structlog.testing.capture_logs() as logs, filled(disk):
+                response = await client.upload(png(72))
+                assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+                assert response.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+                assert (await client.change()).status_code == 200
+            assert [entry["state"] for entry in logs if entry["event"] == "a request was not served"] == ["ENOSPC"]
+            assert (await client.upload(png(72))).status_code == 201
 
 
 async def test_a_database_that_is_read_only(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import sqlalchemy as sa
 import models
 from models.clock import now as clock
 from models.db.database import Database
+from models.db.outages import Outage, outage_of
 from models.db.tables import table_of
 from models.visibility import Role, Viewer, Visibility
+from resolvers.evidence import store as stores
 from resolvers.evidence.content_types import PDF, Content
 from resolvers.evidence.store import UNFINISHED, DirectoryStore, Store, open_store
 from resolvers.evidence.uploads import (
@@ -205,3 +208,20 @@ async def test_removing_orphans_during_uploads_loses_nothing(database: Database,
 def test_a_store_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="s3://bucket"):
         open_store(url)
+
+
+@pytest.mark.database_independent
+async def test_a_bucket_that_cannot_be_used_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "RETRY_TIMEOUT", dt.timedelta(0))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    variables = {"ENDPOINT_URL": f"http://127.0.0.1:{port}", "ALLOW_HTTP": "true", "REGION": "us-east-1"}
+    variables |= {"ACCESS_KEY_ID": "tests", "SECRET_ACCESS_KEY": "of no use elsewhere"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    store = open_store("s3://evidence")
+    name = "0" * 64
+    for use in (store.has(name), store.put(name, b""), store.read(name)):
+        with pytest.raises(ConnectionError) as caught:
+            await use
+        assert outage_of(caught.value) is Outage.UNAVAILABLE
