@@ -31,6 +31,7 @@ from models.inspection import (
 )
 from models.inspector import Inspector
 from models.measure import ControlMeasure, MeasureKind
+from models.portrait_sum import PortraitSum
 from models.rainfall import RainfallReading
 from models.register_entry import RegisterEntry
 from models.ring import ControlGrade, ControlRing, EnterpriseRing
@@ -95,6 +96,7 @@ __all__ = [
     "MeasureKind",
     "Pairing",
     "PenaltyKind",
+    "PortraitSum",
     "RainfallReading",
     "RegisterEntry",
     "Right",

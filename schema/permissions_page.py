@@ -9,8 +9,9 @@ from graphql import GraphQLNamedType, get_named_type
 
 from models import lifecycle
 from models.visibility import PERSONAL_DATA, Right, Role, Scope, Visibility
-from resolvers.queries import portraits
-from resolvers.queries.rate_history import HISTORIES
+from resolvers.queries import monthly_trends, portraits, usual_bands
+from resolvers.queries.monthly_trends import TRENDS
+from resolvers.queries.usual_bands import HISTORIES
 from resolvers.sql import authorization
 from resolvers.sql.predicates import Nothing, Predicate
 from schema.build import Graph, build
@@ -155,8 +156,9 @@ class Page:
         if isinstance(declared, LoadField):
             seen = seen.limited_by(value(declared.sees, visibility))
             function = declared.source.function if isinstance(declared.source, Batch) else None
-            if visibility.role is Role.ENTERPRISE and (function in portraits.ENTERPRISES or function in HISTORIES):
-                seen = See.OWN if function is portraits.of_enterprises else See.NONE
+            if visibility.role is Role.ENTERPRISE and function in (*portraits.KINDS, *HISTORIES, *TRENDS):
+                own = portraits.of_enterprises, monthly_trends.of_enterprises, usual_bands.of_enterprises
+                seen = See.OWN if function in own else See.NONE
         return seen.limited_by(self._target(get_named_type(definition.type), visibility))
 
     def _target(self, type_: GraphQLNamedType, visibility: Visibility) -> See:

@@ -18,7 +18,7 @@ from models.reason import Reason
 from models.visibility import Role
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import portraits
-from resolvers.queries.portrait_counts import Days
+from resolvers.queries.portrait_scopes import Days
 from resolvers.sql.named_rows import NamedRows, id_key, require_rows
 from resolvers.sql.readers import Reader
 from schema.execution.context import Context
@@ -46,7 +46,7 @@ from schema.types.event import (
     requested_events,
 )
 from schema.types.inspector import Inspector
-from schema.types.portrait import SCOPE_COST, Portrait, Window
+from schema.types.portrait import PORTRAIT_COST, Portrait, Window
 from schema.types.scalars import Point
 from subscriptions.event_filter import EventFilter
 
@@ -101,7 +101,7 @@ PORTRAITS = {
 class PortraitStream(StreamSource):
     """A portrait now, and again whenever it has changed."""
 
-    cost = SCOPE_COST
+    cost = PORTRAIT_COST
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         return [

@@ -100,10 +100,16 @@ async def state(connection: AsyncConnection | AsyncSession) -> LogState:
     return LogState(row.epoch, row.head)
 
 
-async def take_turn(connection: AsyncConnection) -> None:
+async def take_turn(connection: AsyncConnection | AsyncSession) -> None:
     """Wait until every earlier append is committed, and keep others from appending until this transaction ends."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(TURN)
+    if not _is_sqlite(connection):
+        with LOCK_WAIT.labels("log").time():
+            await connection.execute(TURN)
+
+
+def _is_sqlite(connection: AsyncConnection | AsyncSession) -> bool:
+    dialect = connection.get_bind().dialect if isinstance(connection, AsyncSession) else connection.dialect
+    return dialect.name == "sqlite"
 
 
 async def append(session: AsyncSession, events: Sequence[dict[str, Any]]) -> list[int]:
@@ -111,14 +117,16 @@ async def append(session: AsyncSession, events: Sequence[dict[str, Any]]) -> lis
 
     Their dates never lie before that of an earlier event, even if the clock was set back.
     """
-    sqlite = session.get_bind().dialect.name == "sqlite"
-    if not sqlite:
-        with LOCK_WAIT.labels("log").time():
-            await session.execute(TURN)
+    await take_turn(session)
+    return await append_in_turn(session, events)
+
+
+async def append_in_turn(session: AsyncSession, events: Sequence[dict[str, Any]]) -> list[int]:
+    """Like `append`, in a transaction that has taken its turn before."""
     rows = [{**event, "given_at": event["at"]} for event in events]
     for row in rows:
         del row["at"]
-    return [row.id for row in await session.execute(APPEND[sqlite], rows)]
+    return [row.id for row in await session.execute(APPEND[_is_sqlite(session)], rows)]
 
 
 async def after(connection: AsyncConnection, number: int, limit: int) -> Sequence[sa.Row[Any]]:

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from models.db import portrait_sums
 from models.db.database import Database
 from models.db.revisions import REVISION_QUERY
 
@@ -21,6 +22,8 @@ def configuration() -> Config:
 async def migrate(database: Database, revision: str = "head") -> None:
     """Run the missing migrations in one transaction: all of them or, after an error, none.
 
+    Sums of portraits that the database does not have yet are made of its rows, in the same transaction.
+
     Of two processes that migrate at once, the second waits for the first and finds nothing left to do.
     """
 
@@ -32,7 +35,10 @@ async def migrate(database: Database, revision: str = "head") -> None:
         command.upgrade(config, revision)
 
     async with database.write() as session:
-        await (await session.connection()).run_sync(run)
+        connection = await session.connection()
+        await connection.run_sync(run)
+        if revision == "head" and await portrait_sums.are_missing(connection):
+            await portrait_sums.rebuild(connection)
 
 
 async def revision_of(database: Database) -> str | None:

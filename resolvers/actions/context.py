@@ -19,6 +19,7 @@ from models.reason import Reason
 from resolvers.actions.change_tracker import ChangeTracker
 from resolvers.actions.errors import ActionError, Conflict, IllegalTransition, InputError, InvalidInput, NotFound
 from resolvers.actions.event_context import EventContext, enterprise_contexts
+from resolvers.actions.sum_tracker import SumTracker
 from resolvers.sql import authorization, selects
 from resolvers.sql.predicates import Predicate
 from resolvers.sql.readers import POSITION_AGE
@@ -100,7 +101,7 @@ class ActionContext:
 
     `open_hazard_changes` counts, by enterprise, the hazards opened less those closed; `inspected_enterprises` have an
     inspection submitted now; `contexts_before` has the enterprises that the action moves or grades as they were.
-    `rejected` are the problems of the input so far.
+    `counted` tracks what portraits count; `rejected` are the problems of the input so far.
     """
 
     session: AsyncSession
@@ -113,6 +114,7 @@ class ActionContext:
     open_hazard_changes: Counter[int] = field(default_factory=Counter)
     inspected_enterprises: set[int] = field(default_factory=set)
     changes: ChangeTracker = field(default_factory=ChangeTracker)
+    counted: SumTracker = field(default_factory=SumTracker)
     rejected: list[InputError] = field(default_factory=list)
 
     @property

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, UOWTransaction
 
 import models
 from models import Role, Viewer, lifecycle
+from models.db import portrait_changes
 from models.db.database import Database
 from models.db.tables import table_of
 from models.notice import is_internal
@@ -80,6 +81,7 @@ async def _run_once(
     @sa.event.listens_for(session.sync_session, "before_flush")
     def before_flush(session: Session, flush_context: UOWTransaction, instances: Any) -> None:
         context.changes.collect(session, now)
+        context.counted.collect(session)
 
     result = await _perform(action, context)
     await session.flush()
@@ -150,14 +152,23 @@ async def _update_enterprises(context: ActionContext) -> None:
 
 
 async def _append_events(context: ActionContext) -> bool:
-    """Append the pending events to the log, if there are any. Returns whether there were."""
+    """Append the pending events to the log, and add what was changed to the sums. Returns whether there were any."""
     events = context.pending_events
     if not events:
         return False
-    enterprises = sorted({event.enterprise_id for event in events if event.enterprise_id is not None})
+    changes = context.counted.changes()
+    changes.moved.update(context.contexts_before)
+    counted = changes.enterprises()
+    enterprises = sorted(counted | {event.enterprise_id for event in events if event.enterprise_id is not None})
     venues = sorted({event.venue_id for event in events if event.venue_id is not None})
-    at_enterprises = await enterprise_contexts(context.session, enterprises)
     at_venues = await venue_contexts(context.session, venues)
+    connection = await context.session.connection()
+    # Enterprises whose sums change must not move between this and the commit.
+    if counted:
+        await event_log.take_turn(connection)
+    at_enterprises = await enterprise_contexts(context.session, enterprises)
+    if counted:
+        await portrait_changes.apply(connection, changes, at_enterprises, context.zone)
     rows = [
         _event_row(
             context,
@@ -167,7 +178,10 @@ async def _append_events(context: ActionContext) -> bool:
         )
         for event in events
     ]
-    await event_log.append(context.session, rows)
+    if counted:
+        await event_log.append_in_turn(context.session, rows)
+    else:
+        await event_log.append(context.session, rows)
     return True
 
 

@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
 from models import Row
+from models.db import portrait_sums
 from models.db.database import Database
+from models.db.portrait_rows import zone_of
 from resolvers.demo import cameras, command, dispatches, enterprises, resources, supplies, warnings
 from resolvers.demo.clock import Clock
 from resolvers.demo.dispatches import Target
@@ -121,4 +123,6 @@ async def _write(connection: AsyncConnection, writer: Writer, batch: Taken) -> C
     await event_log.take_turn(connection)
     counts = await writer.write(connection, batch)
     await writer.follow(connection, counts)
+    enterprises = [row["id"] for row in batch.get(models.Enterprise, ())]
+    await portrait_sums.add_enterprises(connection, enterprises, await zone_of(connection))
     return counts

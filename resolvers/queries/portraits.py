@@ -13,22 +13,52 @@ the reference case.
 - filing rate 立案率: inspections of the window with a case filed, of those inspections
 - penalty rate 检查处罚率: inspections of the window with a case DECIDED, EXECUTING or CLOSED with a penalty, of those
 - (major) hazards per thousand inspections [V]: 1,000 × those found in the window by inspections ÷ inspections
+
+They are read from sums that every write maintains (docs/decisions/0010-portraits-are-sums.md).
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from models import RiskGrade, Role
+from models.portrait_facts import SPAN, grade_column
+from models.portrait_sum import SumPeriod
 from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
-from resolvers.queries import portrait_counts
-from resolvers.queries.portrait_counts import Counts, Days, EnterprisesOf, each_day, midnight
+from resolvers.queries import portrait_scopes
+from resolvers.queries.indicators import Standing, Tally
+from resolvers.queries.portrait_scopes import Days, ParentKind, PassedToday, each_day, midnight, today
+from resolvers.queries.portrait_sums import ALL_TIME, LAST, ByBucket, ScopeSums, Segment, sums_of
 from resolvers.sql.readers import Reader
+from subscriptions import event_log
 
-WINDOW_DEFAULT = 30
+WINDOW_DEFAULT = SPAN
 WINDOW_MAXIMUM = 3_660
 DAYS_MAXIMUM = 100_000  # of all portraits of one list together
+GRADES: list[RiskGrade | None] = [*sorted(RiskGrade, key=lambda grade: -grade.value), None]
+COLUMNS = (
+    "hazards",
+    "hazards_major",
+    "hazards_by_inspection",
+    "hazards_major_by_inspection",
+    "hazards_rectified",
+    "hazards_closed",
+    "closed",
+    "closed_major",
+    "due",
+    "on_time",
+    "unsettled",
+    "inspections",
+    "inspections_filed",
+    "inspections_penalised",
+    "cases_filed",
+    "inspected_last",
+    *(grade_column(grade) for grade in GRADES),
+)
+TREND_COLUMNS = ("hazards", "accepted", "closed", "inspections", "cases_filed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +69,7 @@ class RiskCount:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen would cost four times as much to make, and there may be thousands
 class Day:
     """One day of a trend."""
 
@@ -51,9 +81,9 @@ class Day:
     hazards_open_at_end: int
 
 
-@dataclass(frozen=True)
-class Portrait:
-    """Indicators. Rates are fractions, None where the denominator is 0."""
+@dataclass(frozen=True, kw_only=True)
+class Portrait(Standing):
+    """Indicators. Rates are fractions, None where the denominator is 0. `trend` is None if it was not asked for."""
 
     as_of: dt.datetime
     cursor: str
@@ -61,92 +91,80 @@ class Portrait:
     to: dt.date
     enterprises: int
     by_risk: list[RiskCount]
-    hazards_open: int
-    hazards_overdue: int
-    major_hazards_open: int
-    hazards_found: int
-    hazards_rectified: int
-    hazards_closed: int
-    inspections: int
-    enterprises_inspected: int
-    cases_filed: int
-    inspections_penalised: int
-    rectification_rate: float | None
-    on_time_rate: float | None
-    closure_rate: float | None
-    coverage: float | None
-    filing_rate: float | None
-    penalty_rate: float | None
-    hazards_per_thousand_inspections: float | None
-    major_hazards_per_thousand_inspections: float | None
-    counts: Counts = field(repr=False, compare=False)
-
-    @property
-    def trend(self) -> list[Day]:
-        """The window day by day. Computed on demand, because there may be thousands of days."""
-        return _trend(self.counts, each_day(self.from_, self.to))
+    trend: list[Day] | None
 
     def same_indicators(self, other: "Portrait") -> bool:
         """Whether the two differ in nothing but the moment: `as_of` and `cursor`."""
-        return replace(self, as_of=other.as_of, cursor=other.cursor) == other and self.trend == other.trend
+        return replace(self, as_of=other.as_of, cursor=other.cursor) == other
 
 
 PortraitBatch = Callable[..., Awaitable[list[Portrait | None]]]
 
 
-def _batch(enterprises: EnterprisesOf, *, own: bool = False) -> PortraitBatch:
-    """A batch function for one kind of parent. `own` lets an enterprise see its own."""
+def visible_keys(reader: Reader, kind: ParentKind, parents: Sequence[tuple[int]]) -> list[int]:
+    """The keys of the parents whose portraits the viewer may see. An enterprise sees only its own."""
+    keys = [key for (key,) in parents]
+    if reader.viewer.role is Role.ENTERPRISE:
+        return [key for key in keys if kind.is_enterprise and key == reader.viewer.visibility.enterprise]
+    return keys
+
+
+def _batch(kind: ParentKind) -> PortraitBatch:
+    """A batch function for one kind of parent."""
 
     async def portraits(
-        reader: Reader, parents: Sequence[tuple[int]], *, window: Days | None = None
+        reader: Reader,
+        parents: Sequence[tuple[int]],
+        *,
+        window: Days | None = None,
+        trend: bool = True,
+        inspected: bool = True,
     ) -> list[Portrait | None]:
-        """The portrait for each parent's key; None where the viewer may not see it. One statement for all."""
-        keys = [key for (key,) in parents]
-        if reader.viewer.role is Role.ENTERPRISE:
-            keys = [key for key in keys if own and key == reader.viewer.visibility.enterprise]
+        """The portrait for each parent's key; None where the viewer may not see it.
+
+        `trend` and `inspected` say whether the trend and the number of enterprises inspected are asked for.
+        """
+        keys = visible_keys(reader, kind, parents)
         if not keys:
             return [None] * len(parents)
         days = window_days(reader, window)
-        if len(keys) * ((days[1] - days[0]).days + 1) > DAYS_MAXIMUM:
-            raise RequestError(
-                ErrorCode.BAD_INPUT,
-                Reason(
-                    "PORTRAIT_DAYS",
-                    "All portraits of a list have at most {maximum:,} days together.",
-                    maximum=DAYS_MAXIMUM,
-                ),
-            )
-        counts, cursor = await portrait_counts.count(reader, enterprises, keys, days)
+        require_days(len(keys) * ((days[1] - days[0]).days + 1))
+        sums = await sums_of(reader, kind, keys)
+        window_sums = await WindowSums.read(reader, kind, keys, days, sums)
+        by_day = await sums.each(SumPeriod.DAY, window_sums.window, TREND_COLUMNS) if trend else {}
+        counted = await window_sums.inspected() if inspected else {}
+        [log] = await reader.rows(event_log.state_statement(), {})
+        cursor = event_log.LogState(log.epoch, log.head).cursor
         by_key = {}
-        for key in counts:
-            by_key[key] = _portrait(counts[key], reader.now, cursor, days)
+        for key in keys:
+            each_trend = window_sums.of(key).trend(days, by_day.get(key, {})) if trend else None
+            by_key[key] = window_sums.of(key).portrait(reader.now, cursor, days, counted.get(key), each_trend)
             await reader.pause()
         return [by_key.get(key) for (key,) in parents]
 
     return portraits
 
 
-of_districts = _batch(portrait_counts.of_district)
-of_zones = _batch(portrait_counts.of_zone)
-of_rings = _batch(portrait_counts.of_ring)
-of_venues = _batch(portrait_counts.of_venue)
-of_enterprises = _batch(portrait_counts.of_enterprise, own=True)
+of_districts = _batch(portrait_scopes.DISTRICTS)
+of_zones = _batch(portrait_scopes.ZONES)
+of_rings = _batch(portrait_scopes.RINGS)
+of_venues = _batch(portrait_scopes.VENUES)
+of_enterprises = _batch(portrait_scopes.ENTERPRISES)
 
 
-ENTERPRISES: dict[PortraitBatch, EnterprisesOf] = {
-    of_districts: portrait_counts.of_district,
-    of_zones: portrait_counts.of_zone,
-    of_rings: portrait_counts.of_ring,
-    of_venues: portrait_counts.of_venue,
-    of_enterprises: portrait_counts.of_enterprise,
+KINDS: dict[PortraitBatch, ParentKind] = {
+    of_districts: portrait_scopes.DISTRICTS,
+    of_zones: portrait_scopes.ZONES,
+    of_rings: portrait_scopes.RINGS,
+    of_venues: portrait_scopes.VENUES,
+    of_enterprises: portrait_scopes.ENTERPRISES,
 }
 
 
 def window_days(reader: Reader, window: Days | None) -> Days:
     """The window's days, or else the last 30, today included. Raises RequestError for an impossible window."""
-    today = reader.now.astimezone(reader.zone).date()
     if window is None:
-        return today - dt.timedelta(days=WINDOW_DEFAULT - 1), today
+        return today(reader) - dt.timedelta(days=WINDOW_DEFAULT - 1), today(reader)
     first, last = window
     if first > last:
         raise RequestError(ErrorCode.BAD_INPUT, Reason("WINDOW_ORDER", "A window's `from` must not be after its `to`."))
@@ -160,76 +178,154 @@ def window_days(reader: Reader, window: Days | None) -> Days:
     return window
 
 
+def require_days(days: int) -> None:
+    """Raises RequestError where all portraits of a list have too many days together."""
+    if days > DAYS_MAXIMUM:
+        raise RequestError(
+            ErrorCode.BAD_INPUT,
+            Reason(
+                "PORTRAIT_DAYS", "All portraits of a list have at most {maximum:,} days together.", maximum=DAYS_MAXIMUM
+            ),
+        )
+
+
 async def next_change(reader: Reader, batch: PortraitBatch, key: int) -> dt.datetime:
     """When a portrait may change without an event: a deadline passes, or a day begins in the district."""
-    deadline = await portrait_counts.next_deadline(reader, ENTERPRISES[batch], key)
-    day_begins = midnight(reader, reader.now.astimezone(reader.zone).date() + dt.timedelta(days=1))
-    return day_begins if deadline is None else min(day_begins, deadline)
+    day_begins = midnight(reader, today(reader) + dt.timedelta(days=1))
+    return await portrait_scopes.next_deadline(reader, KINDS[batch], key, day_begins) or day_begins
 
 
-def _rate(part: int, whole: int, per: int = 1) -> float | None:
-    return per * part / whole if whole else None
+# The segments of a window: today and later, before the window; the window until yesterday, and from today on; and the
+# days after the window until yesterday, and from today on.
+EARLIER, PAST, COMING, AFTER_PAST, AFTER_COMING = range(5)
 
 
-def _portrait(counts: Counts, now: dt.datetime, cursor: str, days: Days) -> Portrait:
-    first, last = days
-    window = each_day(first, last)
-
-    def within(name: str) -> int:
-        by_day = counts.by_day(name)
-        return sum(by_day[day] for day in window)
-
-    total = counts.total
-    enterprises = sum(counts.risk.values())
-    hazards_found, inspections = within("found"), within("inspections")
-    rectified, closed = within("rectified"), within("closed_of_found")
-    grades: list[RiskGrade | None] = [*sorted(RiskGrade, key=lambda grade: -grade.value), None]
-    return Portrait(
-        as_of=now,
-        cursor=cursor,
-        from_=first,
-        to=last,
-        enterprises=enterprises,
-        by_risk=[RiskCount(grade, counts.risk.get(grade, 0)) for grade in grades],
-        hazards_open=total["open"],
-        hazards_overdue=total["overdue"],
-        major_hazards_open=total["major_open"],
-        hazards_found=hazards_found,
-        hazards_rectified=rectified,
-        hazards_closed=closed,
-        inspections=inspections,
-        enterprises_inspected=total["enterprises_inspected"],
-        cases_filed=within("filed"),
-        inspections_penalised=total["penalised"],
-        rectification_rate=_rate(rectified, hazards_found),
-        on_time_rate=_rate(total["on_time"], total["due"]),
-        closure_rate=_rate(closed, hazards_found),
-        coverage=_rate(total["enterprises_inspected"], enterprises),
-        filing_rate=_rate(total["with_case"], inspections),
-        penalty_rate=_rate(total["penalised"], inspections),
-        hazards_per_thousand_inspections=_rate(within("found_by_inspection"), inspections, 1_000),
-        major_hazards_per_thousand_inspections=_rate(within("major_by_inspection"), inspections, 1_000),
-        counts=counts,
-    )
+def _segments(first: int, last: int, now: int) -> list[Segment]:
+    return [
+        (now, first - 1),
+        (first, min(last, now - 1)),
+        (max(first, now), last),
+        (last + 1, now - 1),
+        (max(last + 1, now), LAST),
+    ]
 
 
-def _trend(counts: Counts, window: list[dt.date]) -> list[Day]:
-    found_by_day, closed_by_day = counts.by_day("found"), counts.by_day("closed")
-    # Open at the end of a day: open now, less those found after that day, plus those closed after it.
-    open_at_end = counts.total["open"]
-    open_at_end += sum(n for day, n in closed_by_day.items() if day > window[-1])
-    open_at_end -= sum(n for day, n in found_by_day.items() if day > window[-1])
-    days = []
-    for day in reversed(window):
-        days.append(
-            Day(
-                day,
-                found_by_day[day],
-                counts.by_day("accepted")[day],
-                counts.by_day("inspections")[day],
-                counts.by_day("filed")[day],
-                open_at_end,
-            )
+class _Sums(NamedTuple):
+    """The sums of one parent, and what passed today."""
+
+    sums: ByBucket
+    passed: PassedToday
+    has_today: bool  # in its window
+
+    def total(self, column: str, *segments: int) -> int:
+        return sum(self.sums[segment][column] for segment in segments if segment in self.sums)
+
+    @property
+    def hazards_open(self) -> int:
+        return self.total("hazards", ALL_TIME) - self.total("closed", ALL_TIME)
+
+    @property
+    def hazards_overdue(self) -> int:
+        """Those with a deadline before today, and those of today that have passed."""
+        later = self.total("unsettled", EARLIER, COMING, AFTER_COMING)
+        return self.total("unsettled", ALL_TIME) - later + self.passed.unsettled
+
+    def tally(self, inspected: int | None) -> Tally:
+        def within(column: str) -> int:
+            return self.total(column, PAST, COMING)
+
+        passed = self.passed if self.has_today else PassedToday()
+        return Tally(
+            enterprises=sum(self.total(grade_column(grade), ALL_TIME) for grade in GRADES),
+            hazards=within("hazards"),
+            rectified=within("hazards_rectified"),
+            closed=within("hazards_closed"),
+            hazards_by_inspection=within("hazards_by_inspection"),
+            hazards_major_by_inspection=within("hazards_major_by_inspection"),
+            due=self.total("due", PAST) + passed.due,
+            on_time=self.total("on_time", PAST) + passed.on_time,
+            inspections=within("inspections"),
+            inspections_filed=within("inspections_filed"),
+            inspections_penalised=within("inspections_penalised"),
+            cases_filed=within("cases_filed"),
+            inspected=inspected,
         )
-        open_at_end += closed_by_day[day] - found_by_day[day]
-    return days[::-1]
+
+    def portrait(
+        self, now: dt.datetime, cursor: str, days: Days, inspected: int | None, trend: list[Day] | None
+    ) -> Portrait:
+        tally = self.tally(inspected)
+        by_risk = [RiskCount(grade, self.total(grade_column(grade), ALL_TIME)) for grade in GRADES]
+        return Portrait(
+            **tally.indicators(),
+            as_of=now,
+            cursor=cursor,
+            from_=days[0],
+            to=days[1],
+            enterprises=tally.enterprises,
+            by_risk=by_risk,
+            hazards_open=self.hazards_open,
+            hazards_overdue=self.hazards_overdue,
+            major_hazards_open=self.total("hazards_major", ALL_TIME) - self.total("closed_major", ALL_TIME),
+            trend=trend,
+        )
+
+    def trend(self, days: Days, by_day: ByBucket) -> list[Day]:
+        # Open at the end of a day: open now, less those found after that day, plus those closed after it.
+        after = AFTER_PAST, AFTER_COMING
+        open_at_end = self.hazards_open - self.total("hazards", *after) + self.total("closed", *after)
+        trend = []
+        for day in reversed(each_day(*days)):
+            sums = by_day.get(day.toordinal(), NOTHING)
+            hazards = sums["hazards"]
+            trend.append(Day(day, hazards, sums["accepted"], sums["inspections"], sums["cases_filed"], open_at_end))
+            open_at_end += sums["closed"] - hazards
+        return trend[::-1]
+
+
+NOTHING: Counter[str] = Counter()
+
+
+@dataclass(frozen=True)
+class WindowSums:
+    """The sums of some parents that the indicators of a window follow from."""
+
+    reader: Reader
+    kind: ParentKind
+    keys: list[int]
+    days: Days
+    by_key: dict[int, _Sums]
+
+    @classmethod
+    async def read(cls, reader: Reader, kind: ParentKind, keys: list[int], days: Days, sums: ScopeSums) -> "WindowSums":
+        first, last, now = days[0].toordinal(), days[1].toordinal(), today(reader).toordinal()
+        by_key = await sums.segments(_segments(first, last, now), COLUMNS)
+        passed = await portrait_scopes.passed_today(reader, kind, keys)
+        has_today = first <= now <= last
+        return cls(
+            reader,
+            kind,
+            keys,
+            days,
+            {key: _Sums(by_key.get(key, {}), passed.get(key, PassedToday()), has_today) for key in keys},
+        )
+
+    @property
+    def window(self) -> Segment:
+        return self.days[0].toordinal(), self.days[1].toordinal()
+
+    def of(self, key: int) -> _Sums:
+        return self.by_key[key]
+
+    async def inspected(self) -> dict[int, int]:
+        """By parent, the enterprises inspected in the window.
+
+        Where none was inspected after the window, that is the number of those last inspected in it. Otherwise they are
+        counted one by one.
+        """
+        later = [key for key in self.keys if self.of(key).total("inspections", AFTER_PAST, AFTER_COMING)]
+        counted = await portrait_scopes.inspected(self.reader, self.kind, later, self.days) if later else {}
+        return {
+            key: counted.get(key, 0) if key in later else self.of(key).total("inspected_last", PAST, COMING)
+            for key in self.keys
+        }

@@ -8,6 +8,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import EventKind, HazardStatus
+from models.db.portrait_changes import SumChanges
+from models.db.portrait_rows import EnterprisePlace, ring_venues
+from models.portrait_sum import SumScope
 from models.reason import Reason
 from resolvers.register import linked_rows, retirement, write
 from resolvers.register.key_index import KeyIndex, mark_superseded
@@ -18,6 +21,7 @@ from resolvers.register.readers.record import Record
 from resolvers.register.references import RowValues, resolve_references, resolve_within_batch
 from resolvers.register.report import WARNING, Counts, Issue
 from resolvers.register.rows import DraftRow, RowConverter
+from resolvers.register.tables import Table
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,15 @@ class BatchContext:
 
 @dataclass
 class BatchResult:
-    """The counts of a batch and its rows, with their issues. `kinds` are the events of rows that need one, by id."""
+    """The counts of a batch and its rows, with their issues.
+
+    `kinds` are the events of rows that need one, by id; `counted` is what the batch changes for portraits.
+    """
 
     counts: Counts
     drafts: list[DraftRow]
     kinds: dict[int, EventKind]
+    counted: SumChanges
 
     @property
     def issues(self) -> list[Issue]:
@@ -67,6 +75,7 @@ class _Comparison:
     links_after: Links = field(default_factory=dict)
     radii_before: dict[int, Radii] = field(default_factory=dict)
     radii_after: dict[int, Radii] = field(default_factory=dict)
+    deleted_rings: dict[int, list[int]] = field(default_factory=dict)
 
 
 async def import_batch(
@@ -93,7 +102,27 @@ async def import_batch(
         if register := context.converter.file.register_:
             good = {draft.id for draft in drafts if not draft.is_bad() and draft.id is not None}
             await retirement.add_entries(connection, register, good)
-    return BatchResult(counts, drafts, kinds)
+    return BatchResult(counts, drafts, kinds, await _counted(connection, context.converter.table, comparison))
+
+
+async def _counted(connection: AsyncConnection, table: Table, comparison: _Comparison) -> SumChanges:
+    """What the written rows change for portraits."""
+    changes, existing = SumChanges(), comparison.existing.rows
+    for draft in (*comparison.new, *comparison.changed):
+        row = existing.get(draft.id or 0)
+        changes.add(table.model, row, {**(row or table.defaults), **draft.values, "id": draft.id})
+    if table.name == "enterprises":
+        venues = await ring_venues(connection)
+        for draft in comparison.changed:
+            row = existing[draft.id or 0]
+            rings = comparison.links_before.get(row["id"], frozenset())
+            if row["zone_id"] != draft.values.get("zone_id", row["zone_id"]) or rings != comparison.links_after.get(
+                row["id"], rings
+            ):
+                changes.moved[row["id"]] = EnterprisePlace(row["zone_id"], rings, venues)
+    for venue, deleted in comparison.deleted_rings.items():
+        changes.recounted |= {(SumScope.VENUE, venue), *((SumScope.RING, ring) for ring in deleted)}
+    return changes
 
 
 async def _compare(
@@ -226,7 +255,7 @@ async def _write(
         await linked_rows.write_links(connection, table.name, comparison.links_before, links)
     radii = {row_id: after for row_id, after in comparison.radii_after.items() if row_id in written}
     if radii:
-        await linked_rows.write_rings(connection, comparison.radii_before, radii)
+        comparison.deleted_rings = await linked_rows.write_rings(connection, comparison.radii_before, radii)
     if table.name in ("hazards", "inspections"):
         after_rows = [{**existing.get(draft.id or 0, {}), **draft.values} for draft in (*new, *changed)]
         before_rows = [existing[draft.id or 0] for draft in changed]

@@ -13,6 +13,7 @@ from models.db.tables import table_of
 from resolvers.register.references import fetch_rows
 from resolvers.sql.predicates import among
 
+ENTERPRISE = table_of(models.Enterprise)
 ENTERPRISE_RING = table_of(models.EnterpriseRing)
 INSPECTION_INSPECTOR = table_of(models.InspectionInspector)
 CONTROL_RING = table_of(models.ControlRing)
@@ -61,10 +62,17 @@ async def read_radii(connection: AsyncConnection, venues: Sequence[int]) -> dict
     return dict(radii)
 
 
-async def write_rings(connection: AsyncConnection, before: dict[int, Radii], after: dict[int, Radii]) -> None:
-    """Change the rings of the venues in `after` to those radii. A ring that grows or shrinks keeps its row."""
+async def write_rings(
+    connection: AsyncConnection, before: dict[int, Radii], after: dict[int, Radii]
+) -> dict[int, list[int]]:
+    """Change the rings of the venues in `after` to those radii. A ring that grows or shrinks keeps its row.
+
+    Returns the deleted rings by venue.
+    """
+    deleted = {}
     for venue, radii in after.items():
-        await _delete_rings(connection, venue, radii)
+        if rings := await _delete_rings(connection, venue, radii):
+            deleted[venue] = rings
         old = before.get(venue, {})
         for grade, radius in sorted(radii.items(), key=lambda item: -item[0].value):
             if grade not in old:
@@ -73,14 +81,20 @@ async def write_rings(connection: AsyncConnection, before: dict[int, Radii], aft
             elif old[grade] != radius:
                 changed = sa.update(CONTROL_RING).where(CONTROL_RING.c.venue_id == venue, CONTROL_RING.c.grade == grade)
                 await connection.execute(changed.values(radius_metres=radius))
+    return deleted
 
 
-async def _delete_rings(connection: AsyncConnection, venue: int, keep: Radii) -> None:
-    """Delete the rings of a venue whose grade is not in `keep`, with the links of enterprises to them."""
+async def _delete_rings(connection: AsyncConnection, venue: int, keep: Radii) -> list[int]:
+    """Delete the rings of a venue whose grade is not in `keep`, with the links of enterprises to them. Returns them."""
     columns = [CONTROL_RING.c.id, CONTROL_RING.c.grade]
     rings = await fetch_rows(connection, columns, CONTROL_RING.c.venue_id, [venue])
     removed = [ring.id for ring in rings if ring.grade not in keep]
     if removed:
+        # Whoever moves one of the enterprises has locked it, and must have finished.
+        inside = sa.select(ENTERPRISE_RING.c.enterprise_id).where(ENTERPRISE_RING.c.ring_id.in_(removed))
+        lock = sa.select(ENTERPRISE.c.id).where(ENTERPRISE.c.id.in_(inside)).order_by(ENTERPRISE.c.id)
+        await connection.execute(lock.with_for_update(key_share=True))
         for column in (ENTERPRISE_RING.c.ring_id, CONTROL_RING.c.id):
             condition = among(column, "removed", connection.dialect.name == "sqlite")
             await connection.execute(sa.delete(column.table).where(condition), {"removed": removed})
+    return removed

@@ -3,12 +3,13 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
+from models.db.portrait_rows import EnterprisePlace, Place, ring_venues
 from models.db.tables import table_of
 from models.reason import Reason
 from resolvers.geography import Places
@@ -85,24 +86,36 @@ def place_row(
     return geography.rings_of(values)
 
 
+class Relocation(NamedTuple):
+    """The id of the last enterprise looked at, None if there are no more, and the places that changed ones had."""
+
+    last: int | None
+    places: dict[int, Place]
+
+
 async def relocate_enterprises(
     connection: AsyncConnection, geography: Geography, after: int, limit: int, now: dt.datetime
-) -> tuple[int | None, int]:
-    """Update zone, town and rings of the next enterprises, sorted by id, where the geography has changed them.
-
-    Returns the id of the last one looked at, or None if there are no more, and how many were changed.
-    """
+) -> Relocation:
+    """Update zone, town and rings of the next enterprises, sorted by id, where the geography has changed them."""
     columns = [ENTERPRISE.c[name] for name in ("id", "latitude", "longitude", "zone_id", "town_id", "version")]
     statement = sa.select(*columns).where(ENTERPRISE.c.id > after).order_by(ENTERPRISE.c.id).limit(limit)
     rows: list[RowValues] = [dict(row._mapping) for row in await connection.execute(statement)]
     if not rows:
-        return None, 0
+        return Relocation(None, {})
     links = await read_links(connection, "enterprises", [row["id"] for row in rows])
     changed, rings = _relocated(geography, rows, links)
     versions = {row["id"]: row["version"] for row in rows if row["id"] in rings}
     await update(connection, TABLES["enterprises"], changed, versions, now)
     await write_links(connection, "enterprises", links, rings)
-    return rows[-1]["id"], len(changed)
+    venues = await ring_venues(connection)
+    return Relocation(
+        rows[-1]["id"],
+        {
+            row["id"]: EnterprisePlace(row["zone_id"], links.get(row["id"], frozenset()), venues)
+            for row in rows
+            if row["id"] in rings
+        },
+    )
 
 
 def _relocated(

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 import models
 from models import EventKind
+from models.db.portrait_changes import SumChanges
 from models.db.tables import table_of
 from models.reason import Reason
 from resolvers.actions.event_context import enterprise_contexts
@@ -86,10 +87,12 @@ def obstacle(converter: RowConverter, gone: int, had: int, read: int, without_ke
     )
 
 
-async def retire(session: AsyncSession, register: str, enterprises: Sequence[int], now: dt.datetime) -> list[int]:
+async def retire(
+    session: AsyncSession, register: str, enterprises: Sequence[int], now: dt.datetime
+) -> tuple[list[int], SumChanges]:
     """Remove the register's entries of these enterprises, and retire those that no register has.
 
-    Returns the ids of the retired ones.
+    Returns the ids of the retired ones, and what that changes for portraits.
     """
     connection = await session.connection()
     sqlite = connection.dialect.name == "sqlite"
@@ -99,12 +102,16 @@ async def retire(session: AsyncSession, register: str, enterprises: Sequence[int
     )
     others = await fetch_rows(connection, [ENTRY.c.enterprise_id], ENTRY.c.enterprise_id, enterprises)
     elsewhere = {row.enterprise_id for row in others}
-    columns = [ENTERPRISE.c.id, ENTERPRISE.c.version, ENTERPRISE.c.retired_at]
+    columns = [ENTERPRISE.c[name] for name in ("id", "version", "retired_at", "risk_grade")]
     rows = await fetch_rows(connection, columns, ENTERPRISE.c.id, set(enterprises) - elsewhere)
     versions = {row.id: row.version for row in rows if row.retired_at is None}
     values: list[dict[str, Any]] = [{"id": key, "retired_at": now} for key in versions]
     await update(connection, TABLES["enterprises"], values, versions, now)
-    return list(versions)
+    counted = SumChanges()
+    for row in rows:
+        if row.id in versions:
+            counted.add(models.Enterprise, row._mapping, {**row._mapping, "retired_at": now})
+    return list(versions), counted
 
 
 def changes(drafts: Iterable[DraftRow], existing: dict[int, RowValues]) -> dict[int, EventKind]:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,8 +22,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from models import EventKind
 from models.clock import now as clock
+from models.db import portrait_changes
 from models.db.database import Database
+from models.db.portrait_changes import SumChanges
+from models.db.portrait_rows import zone_of
 from models.reason import Reason
+from resolvers.actions.event_context import enterprise_contexts
 from resolvers.actions.runner import ATTEMPTS_MAXIMUM, RETRYABLE_SQLSTATES
 from resolvers.geography import DEFAULT_ZONE
 from resolvers.register.batch import BatchContext, BatchResult, import_batch
@@ -61,11 +65,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Work(Generic[Result]):
-    """The result of a transaction: how many rows it wrote, and the kinds of events of single enterprises, by id."""
+    """The result of a transaction: how many rows it wrote, and the kinds of events of single enterprises, by id.
+
+    `counted` is what it changes for portraits.
+    """
 
     result: Result
     rows: int
     kinds: dict[int, EventKind]
+    counted: SumChanges = field(default_factory=SumChanges)
 
 
 @dataclass
@@ -202,7 +210,7 @@ class ImportRun:
 
             async def work(session: AsyncSession, batch: Sequence[NumberedRecord] = batch) -> Work[BatchResult]:
                 result = await import_batch(await session.connection(), context, batch, self._now())
-                return Work(result, result.written, result.kinds)
+                return Work(result, result.written, result.kinds, result.counted)
 
             where = f"{name}, lines {batch[0][1].line} to {batch[-1][1].line}"
             yield await self._commit(work, f"{table} from {name}", where)
@@ -225,9 +233,9 @@ class ImportRun:
                     register: str = register,
                     ids: Sequence[int] = gone[start : start + self._batch],
                 ) -> Work[int]:
-                    retired = await retire(session, register, ids, self._now())
+                    retired, counted = await retire(session, register, ids, self._now())
                     kinds = dict.fromkeys(retired, EventKind.ENTERPRISE_RETIRED)
-                    return Work(len(retired), len(retired), kinds)
+                    return Work(len(retired), len(retired), kinds, counted)
 
                 outcome.retired += await self._commit(work, f"retired from {register}", name)
 
@@ -244,7 +252,7 @@ class ImportRun:
             async def work(session: AsyncSession, after: int = last) -> Work[tuple[int | None, int]]:
                 connection = await session.connection()
                 moved = await relocate_enterprises(connection, geography, after, self._batch, self._now())
-                return Work(moved, moved[1], {})
+                return Work((moved.last, len(moved.places)), len(moved.places), {}, SumChanges(moved=moved.places))
 
             last, count = await self._commit(work, RELOCATION, RELOCATION)
             total += count
@@ -262,8 +270,7 @@ class ImportRun:
                 async with self._transaction() as session:
                     done = await work(session)
                     if done.rows and not self._dry_run:
-                        single = await events(session, done.kinds, self._now())
-                        await event_log.append(session, [_import_event(self._now(), done.rows, source), *single])
+                        await self._append(session, done, source)
             except StaleRows:
                 if attempt == ATTEMPTS_MAXIMUM:
                     reason = Reason("ROWS_CONTESTED", "others keep changing the same rows.")
@@ -280,6 +287,15 @@ class ImportRun:
                     await self._notify()
                 return done.result
         raise AssertionError("the last attempt returns or raises")
+
+    async def _append(self, session: AsyncSession, done: Work[Any], source: str) -> None:
+        """Add what was changed to the sums, and append the events, with the log's append lock."""
+        connection = await session.connection()
+        await event_log.take_turn(connection)
+        places = await enterprise_contexts(session, sorted(done.counted.enterprises()))
+        await portrait_changes.apply(connection, done.counted, places, await zone_of(connection))
+        single = await events(session, done.kinds, self._now())
+        await event_log.append_in_turn(session, [_import_event(self._now(), done.rows, source), *single])
 
     @asynccontextmanager
     async def _target(self) -> AsyncIterator[None]:

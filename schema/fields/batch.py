@@ -55,13 +55,15 @@ class Batch(FieldSource):
     """A batch function of the columns `needs` of each parent.
 
     `declared` describes the field's arguments, which are the function's keyword arguments. `json_attributes` names
-    attributes of the results: by the one that refers to a row, the one for that row's JSON text.
+    attributes of the results: by the one that refers to a row, the one for that row's JSON text. `asks` names further
+    keyword arguments of the function, which are true unless a plan selects none of these fields of the results.
     """
 
     function: Callable[..., Awaitable[Sequence[Any]]]
     needs: Sequence[Any]
     declared: Mapping[str, str | BatchArgument]
     json_attributes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    asks: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
 
     def parent_columns(self) -> Sequence[Any]:
         return self.needs
@@ -73,6 +75,7 @@ class Batch(FieldSource):
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         hints = get_type_hints(self.function)
         parameters = list(inspect.signature(self.function).parameters.values())[2:]
+        parameters = [p for p in parameters if p.name not in self.asks]
         if [p.name for p in parameters] != list(self.declared):
             raise TypeError(f"{self.function.__name__}: describe {[p.name for p in parameters]}, in that order")
         arguments = []
@@ -127,10 +130,21 @@ class Batch(FieldSource):
             objects = planner.objects(selected.type, selected.nodes, None, attributes)
             result = value_step(selected.type, identity, objects)
 
+        asked = self._asked(selected, planner)
+
         def keywords(state: ExecutionState) -> dict[str, Any]:
-            return self.keywords(arguments(state), state)
+            return self.keywords(arguments(state), state) | asked
 
         return BatchStep(self.function, needs, keywords, result, selected.required, extra)
+
+    def _asked(self, selected: SelectedField, planner: FieldPlanner) -> dict[str, bool]:
+        """Whether the fields of `asks` are selected."""
+        if not self.asks:
+            return {}
+        result: Any = get_named_type(selected.type)
+        fields = planner.selections.subfields(result, selected.nodes).values()
+        names = {nodes[0].name.value for nodes in fields}
+        return {keyword: not names.isdisjoint(wanted) for keyword, wanted in self.asks.items()}
 
     def _extra_select(
         self, selected: SelectedField, planner: FieldPlanner
@@ -182,11 +196,13 @@ def batch(
     sees: Right | None = None,
     json_attributes: Mapping[str, str] | None = None,
     cost: FieldCost | None = None,
+    asks: Mapping[str, frozenset[str]] | None = None,
 ) -> Any:
     """One call for all parents: (reader, a tuple of the needed columns for each parent, arguments) → one result each.
 
     The function's keyword arguments become the field's; `arguments` describes each of them. `json_attributes`
     names attributes of the results: by the one that refers to a row, the one that gets the value of the reader's extra
-    column.
+    column. `asks` names keyword arguments that tell the function which fields of the results are selected.
     """
-    return declare_field(Batch(function, needs, arguments or {}, json_attributes or {}), description, sees, cost=cost)
+    source = Batch(function, needs, arguments or {}, json_attributes or {}, asks or {})
+    return declare_field(source, description, sees, cost=cost)

@@ -16,7 +16,7 @@ from models.db.postgres_pool import SILENT_SECONDS
 from models.db.tables import table_of
 from models.visibility import Role
 from resolvers.queries import portraits
-from resolvers.queries.portrait_counts import Days
+from resolvers.queries.portrait_scopes import Days
 from resolvers.queries.portraits import Portrait
 from schema.execution.context import Context
 from schema.live.renderer import Contexts, EventRenderer

@@ -1,14 +1,22 @@
 """The district."""
 
 import models
-from resolvers.queries import portraits, rate_history
-from schema.fields.batch import batch
+from resolvers.queries import monthly_trends, portraits, usual_bands
 from schema.fields.columns import column, compute
 from schema.fields.connections import to_list
 from schema.fields.nodes import node
 from schema.fields.source import Node
 from schema.types import lazy
-from schema.types.portrait import HISTORY_COST, HISTORY_DESCRIPTION, SCOPE_COST, WINDOW, Portrait, RateHistory
+from schema.types.portrait import (
+    Portrait,
+    PortraitMonth,
+    RateHistory,
+    UsualBands,
+    monthly_trend_of,
+    portrait_of,
+    rate_history_of,
+    usual_bands_of,
+)
 from schema.types.scalars import GeoJSON, geometry
 
 
@@ -30,13 +38,7 @@ class District(Node):
         models.CommandUnit.district_id,
         "Units of the command: office, groups and zone headquarters; empty for an enterprise.",
     )
-    portrait: Portrait | None = batch(
-        portraits.of_districts,
-        models.District.id,
-        description="Indicators; null for a viewer who may not see them.",
-        arguments=WINDOW,
-        cost=SCOPE_COST,
-    )
-    rate_history: RateHistory | None = batch(
-        rate_history.of_districts, models.District.id, description=HISTORY_DESCRIPTION, cost=HISTORY_COST
-    )
+    portrait: Portrait | None = portrait_of(portraits.of_districts, models.District.id)
+    monthly_trend: list[PortraitMonth] | None = monthly_trend_of(monthly_trends.of_districts, models.District.id)
+    rate_history: RateHistory | None = rate_history_of(usual_bands.rates_of_districts, models.District.id)
+    usual_bands: UsualBands | None = usual_bands_of(usual_bands.of_districts, models.District.id)

@@ -7,7 +7,7 @@ import strawberry
 
 import models
 from models import HAZARD_SETTLED, PERSONAL_DATA, RiskGrade
-from resolvers.queries import nearby, portraits
+from resolvers.queries import monthly_trends, nearby, portraits, usual_bands
 from resolvers.retired import RETIRED
 from resolvers.sql.named_rows import CREDIT_CODE, RING_CODE, TOWN_CODE, VENUE_CODE, ZONE_CODE, HasKey
 from resolvers.sql.pagination import null_grades_first, null_times_first
@@ -25,7 +25,7 @@ from schema.fields.source import Node
 from schema.types import lazy
 from schema.types.enums import Direction, describe
 from schema.types.nearby import NEARBY_ARGUMENTS, NEARBY_COST, Nearby
-from schema.types.portrait import ENTERPRISE_COST, WINDOW, Portrait
+from schema.types.portrait import Portrait, PortraitMonth, UsualBands, monthly_trend_of, portrait_of, usual_bands_of
 from schema.types.scalars import Contact, GeoJSON, Point
 
 describe(
@@ -218,13 +218,9 @@ class Enterprise(Node):
         cost=NEARBY_COST,
     )
     timeline: Connection[lazy.Event] = log_of(models.Event.enterprise_id, "Events about it, newest first.")
-    portrait: Portrait | None = batch(
-        portraits.of_enterprises,
-        models.Enterprise.id,
-        description="Indicators; null for a viewer who may not see them.",
-        arguments=WINDOW,
-        cost=ENTERPRISE_COST,
-    )
+    portrait: Portrait | None = portrait_of(portraits.of_enterprises, models.Enterprise.id)
+    monthly_trend: list[PortraitMonth] | None = monthly_trend_of(monthly_trends.of_enterprises, models.Enterprise.id)
+    usual_bands: UsualBands | None = usual_bands_of(usual_bands.of_enterprises, models.Enterprise.id)
     version: int = column(
         models.Enterprise.version, "Version; rises by one with every change of the enterprise's own data."
     )

@@ -1,13 +1,14 @@
 """Portraits."""
 
 import datetime as dt
+from typing import Any
 
 import strawberry
 
 from models import RiskGrade
-from resolvers.queries.portrait_counts import Days
+from resolvers.queries.portrait_scopes import Days
 from schema.execution.context import Requester
-from schema.fields.batch import BatchArgument
+from schema.fields.batch import BatchArgument, batch
 from schema.fields.source import FieldCost
 
 
@@ -23,9 +24,8 @@ def days(value: Window, asker: Requester) -> Days:
     return value.from_, value.to
 
 
-# By day: its counts are read from all rows of a scope, or of one enterprise.
-SCOPE_COST = FieldCost(sizes=("window",), read=100, read_for_each=("window",))
-ENTERPRISE_COST = FieldCost(sizes=("window",), read=20, read_for_each=("window",))
+# By day: the sums of each day are read for the trend.
+PORTRAIT_COST = FieldCost(sizes=("window",), read=20, read_for_each=("window",))
 WINDOW = {
     "window": BatchArgument("Window of days; by default the last 30, today included.", lambda: Window | None, days)
 }
@@ -101,6 +101,86 @@ class Portrait:
     trend: list[PortraitDay] = strawberry.field(description="The days of the window in order.")
 
 
+@strawberry.type(description="The indicators of one calendar month, as its rows are now; the last month is this one.")
+class PortraitMonth:
+    month: dt.date = strawberry.field(description="First day of the month.")
+    hazards_open: int = strawberry.field(description="Hazards open at the end of the month; for this month, now.")
+    hazards_overdue: int = strawberry.field(description="Hazards overdue at the end of the month; for this month, now.")
+    major_hazards_open: int = strawberry.field(
+        description="Major hazards open at the end of the month; for this month, now."
+    )
+    hazards_found: int = strawberry.field(description="Hazards found in the month, not dismissed.")
+    hazards_rectified: int = strawberry.field(description="Hazards found in the month and accepted or closed now.")
+    hazards_closed: int = strawberry.field(description="Hazards found in the month and closed now.")
+    inspections: int = strawberry.field(description="Inspections submitted in the month.")
+    enterprises_inspected: int = strawberry.field(
+        description="Distinct enterprises of those inspections that are in scope now."
+    )
+    cases_filed: int = strawberry.field(description="Cases filed in the month.")
+    inspections_penalised: int = strawberry.field(description="Inspections of the month that led to a penalty.")
+    rectification_rate: float | None = strawberry.field(
+        description="Share of hazards found in the month that are rectified (整改率); null if none was found."
+    )
+    on_time_rate: float | None = strawberry.field(
+        description="Share of hazards whose deadline lies in the month and has passed that were rectified by it"
+        " (按期整改率); null if there are none."
+    )
+    closure_rate: float | None = strawberry.field(
+        description="Share of hazards found in the month that are closed (闭环率); null if none was found."
+    )
+    coverage: float | None = strawberry.field(
+        description="Share of the enterprises in scope now that were inspected in the month (覆盖率); null without"
+        " enterprises."
+    )
+    filing_rate: float | None = strawberry.field(
+        description="Share of inspections with a case filed (立案率); null without inspections."
+    )
+    penalty_rate: float | None = strawberry.field(
+        description="Share of inspections with a penalty (检查处罚率); null without inspections."
+    )
+    hazards_per_thousand_inspections: float | None = strawberry.field(
+        description="Hazards found by inspections, per 1,000 inspections; null without inspections."
+    )
+    major_hazards_per_thousand_inspections: float | None = strawberry.field(
+        description="Major hazards found by inspections, per 1,000 inspections; null without inspections."
+    )
+
+
+@strawberry.type(description="The band that holds the middle 80 % of an indicator's values.")
+class Band:
+    low: float = strawberry.field(description="Lower end, in the unit of the indicator.")
+    high: float = strawberry.field(description="Upper end, in the unit of the indicator.")
+
+
+def _band(what: str) -> Any:
+    return strawberry.field(description=f"Band of {what}; null if fewer than three weeks have a value.")
+
+
+@strawberry.type(
+    description="The band in which each indicator usually lies: the middle 80 % of its values at the end of each of the"
+    " last 56 days, over the 30 days up to it, as they were then. A day before the first record has no value."
+)
+class UsualBands:
+    hazards_open: Band | None = _band("open hazards")
+    hazards_overdue: Band | None = _band("overdue hazards")
+    major_hazards_open: Band | None = _band("open major hazards")
+    hazards_found: Band | None = _band("hazards found")
+    hazards_rectified: Band | None = _band("hazards found and rectified")
+    hazards_closed: Band | None = _band("hazards found and closed")
+    inspections: Band | None = _band("inspections")
+    enterprises_inspected: Band | None = _band("distinct enterprises inspected")
+    cases_filed: Band | None = _band("cases filed")
+    inspections_penalised: Band | None = _band("inspections that led to a penalty")
+    rectification_rate: Band | None = _band("the rectification rate")
+    on_time_rate: Band | None = _band("the on-time rate")
+    closure_rate: Band | None = _band("the closure rate")
+    coverage: Band | None = _band("the coverage")
+    filing_rate: Band | None = _band("the filing rate")
+    penalty_rate: Band | None = _band("the penalty rate")
+    hazards_per_thousand_inspections: Band | None = _band("hazards per 1,000 inspections")
+    major_hazards_per_thousand_inspections: Band | None = _band("major hazards per 1,000 inspections")
+
+
 @strawberry.type(description="The rectification rate at the end of one day.")
 class RateOfDay:
     day: dt.date = strawberry.field(description="The day, in the district's time zone.")
@@ -122,6 +202,50 @@ class RateHistory:
     usual_high: float | None = strawberry.field(description="Upper end of the usual band; null as the lower one.")
 
 
-# Hazards are read by the days of eight weeks and a window before them.
+# The sums of some 86 days.
 HISTORY_COST = FieldCost(read=1_000)
-HISTORY_DESCRIPTION = "Recent past and usual band of the rectification rate; null for a viewer who may not see it."
+
+
+def portrait_of(function: Any, key: int) -> Any:
+    """The field with the portrait of a parent, by a batch function of its key."""
+    return batch(
+        function,
+        key,
+        description="Indicators; null for a viewer who may not see them.",
+        arguments=WINDOW,
+        cost=PORTRAIT_COST,
+        asks={"trend": frozenset({"trend"}), "inspected": frozenset({"enterprisesInspected", "coverage"})},
+    )
+
+
+def monthly_trend_of(function: Any, key: int) -> Any:
+    """The field with the trend of a parent over years."""
+    return batch(
+        function,
+        key,
+        description="Indicators of each calendar month in order, this one last, from the first with a record on; null"
+        " for a viewer who may not see them.",
+        arguments={"years": "How many years back, 1 to 10."},
+        cost=FieldCost(length=120, sizes=(), read=1_000),
+    )
+
+
+def usual_bands_of(function: Any, key: int) -> Any:
+    """The field with the usual bands of a parent."""
+    return batch(
+        function,
+        key,
+        description="The band in which each indicator of the last 30 days usually lies; null for a viewer who may not"
+        " see it.",
+        cost=HISTORY_COST,
+    )
+
+
+def rate_history_of(function: Any, key: int) -> Any:
+    """The field with the history of a parent's rectification rate."""
+    return batch(
+        function,
+        key,
+        description="Recent past and usual band of the rectification rate; null for a viewer who may not see it.",
+        cost=HISTORY_COST,
+    )

@@ -3,7 +3,7 @@
 import models
 from models import ControlGrade
 from resolvers import geography
-from resolvers.queries import portraits
+from resolvers.queries import monthly_trends, portraits, usual_bands
 from schema.fields.batch import batch
 from schema.fields.columns import column
 from schema.fields.connections import Connection, to_many
@@ -12,7 +12,7 @@ from schema.fields.references import to_one
 from schema.fields.source import FieldCost, Node
 from schema.types import lazy
 from schema.types.enums import describe
-from schema.types.portrait import SCOPE_COST, WINDOW, Portrait
+from schema.types.portrait import Portrait, PortraitMonth, UsualBands, monthly_trend_of, portrait_of, usual_bands_of
 from schema.types.scalars import GeoJSON
 
 describe(
@@ -43,10 +43,6 @@ class ControlRing(Node):
         "Enterprises inside.",
         through=(models.Enterprise.id, models.EnterpriseRing.enterprise_id),
     )
-    portrait: Portrait | None = batch(
-        portraits.of_rings,
-        models.ControlRing.id,
-        description="Indicators; null for a viewer who may not see them.",
-        arguments=WINDOW,
-        cost=SCOPE_COST,
-    )
+    portrait: Portrait | None = portrait_of(portraits.of_rings, models.ControlRing.id)
+    monthly_trend: list[PortraitMonth] | None = monthly_trend_of(monthly_trends.of_rings, models.ControlRing.id)
+    usual_bands: UsualBands | None = usual_bands_of(usual_bands.of_rings, models.ControlRing.id)

@@ -4,7 +4,7 @@ import strawberry
 
 import models
 from models import VenueKind
-from resolvers.queries import nearby, portraits
+from resolvers.queries import monthly_trends, nearby, portraits, usual_bands
 from resolvers.sql.named_rows import ZONE_CODE, HasKey
 from resolvers.sql.predicates import Among, Equal
 from schema.fields.batch import batch
@@ -17,7 +17,7 @@ from schema.fields.source import Node
 from schema.types import lazy
 from schema.types.enums import describe
 from schema.types.nearby import NEARBY_ARGUMENTS, NEARBY_COST, Nearby
-from schema.types.portrait import SCOPE_COST, WINDOW, Portrait
+from schema.types.portrait import Portrait, PortraitMonth, UsualBands, monthly_trend_of, portrait_of, usual_bands_of
 from schema.types.scalars import Point
 
 describe(
@@ -65,10 +65,6 @@ class Venue(Node):
         arguments=NEARBY_ARGUMENTS,
         cost=NEARBY_COST,
     )
-    portrait: Portrait | None = batch(
-        portraits.of_venues,
-        models.Venue.id,
-        description="Indicators; null for a viewer who may not see them.",
-        arguments=WINDOW,
-        cost=SCOPE_COST,
-    )
+    portrait: Portrait | None = portrait_of(portraits.of_venues, models.Venue.id)
+    monthly_trend: list[PortraitMonth] | None = monthly_trend_of(monthly_trends.of_venues, models.Venue.id)
+    usual_bands: UsualBands | None = usual_bands_of(usual_bands.of_venues, models.Venue.id)

@@ -2,7 +2,7 @@
 
 import models
 from models import ZoneFocus
-from resolvers.queries import portraits, rainfall, rate_history
+from resolvers.queries import monthly_trends, portraits, rainfall, usual_bands
 from schema.fields.batch import batch
 from schema.fields.columns import column, compute
 from schema.fields.connections import Connection, to_list, to_many
@@ -11,7 +11,16 @@ from schema.fields.references import to_one_back
 from schema.fields.source import FieldCost, Node
 from schema.types import lazy
 from schema.types.enums import describe
-from schema.types.portrait import HISTORY_COST, HISTORY_DESCRIPTION, SCOPE_COST, WINDOW, Portrait, RateHistory
+from schema.types.portrait import (
+    Portrait,
+    PortraitMonth,
+    RateHistory,
+    UsualBands,
+    monthly_trend_of,
+    portrait_of,
+    rate_history_of,
+    usual_bands_of,
+)
 from schema.types.rainfall import Rainfall
 from schema.types.scalars import GeoJSON
 
@@ -55,16 +64,10 @@ class Zone(Node):
     teams: Connection[lazy.Team] = to_many(models.Team.zone_id, "Teams in it.")
     warehouses: Connection[lazy.Warehouse] = to_many(models.Warehouse.zone_id, "Warehouses in it.")
     warnings: Connection[lazy.Warning] = to_many(models.Warning.zone_id, "Warnings for it, newest first.")
-    portrait: Portrait | None = batch(
-        portraits.of_zones,
-        models.Zone.id,
-        description="Indicators; null for a viewer who may not see them.",
-        arguments=WINDOW,
-        cost=SCOPE_COST,
-    )
-    rate_history: RateHistory | None = batch(
-        rate_history.of_zones, models.Zone.id, description=HISTORY_DESCRIPTION, cost=HISTORY_COST
-    )
+    portrait: Portrait | None = portrait_of(portraits.of_zones, models.Zone.id)
+    monthly_trend: list[PortraitMonth] | None = monthly_trend_of(monthly_trends.of_zones, models.Zone.id)
+    rate_history: RateHistory | None = rate_history_of(usual_bands.rates_of_zones, models.Zone.id)
+    usual_bands: UsualBands | None = usual_bands_of(usual_bands.of_zones, models.Zone.id)
     rainfall: Rainfall = batch(
         rainfall.of_zones,
         models.Zone.id,

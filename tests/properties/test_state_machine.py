@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 
 import models
 from models import Subject, Viewer
+from models.db import portrait_sums
 from models.db.database import Database
 from schema.build import Graph
 from schema.execution.operation import Operation
@@ -291,6 +292,15 @@ class District(RuleBasedStateMachine):
             assert row.open_hazards == sum(h.status.name not in ("CLOSED", "DISMISSED") for h in hazards)
             submitted = [i.submitted_at for i in self.now["inspection"].values() if i.enterprise_id == key]
             assert row.last_inspected_at == max((v for v in submitted if v is not None), default=None)
+
+    @invariant()
+    def the_sums_of_portraits_match_their_rows(self) -> None:
+        if self.actions:
+            assert self.run(self.different_sums()) == 0
+
+    async def different_sums(self) -> int:
+        async with self.database.read() as connection:
+            return await portrait_sums.differences(connection)
 
 
 def test_random_actions_keep_every_invariant(

@@ -56,6 +56,11 @@ NOT_FOR_ENTERPRISES = {
     "District.rateHistory",
     "Zone.portrait",
     "Zone.rateHistory",
+    *(
+        f"{kind}.{name}"
+        for kind in ("District", "Zone", "Venue", "ControlRing")
+        for name in ("monthlyTrend", "usualBands")
+    ),
     "Venue.portrait",
     "ControlRing.portrait",
     "Inspector.position",

@@ -6,9 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from graphql import get_named_type, is_leaf_type
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
 import models
+from models.db import portrait_rows, portrait_sums
 from models.db.database import Database
 from models.db.tables import table_of
 from models.visibility import Role, Scope, Viewer, Visibility
@@ -239,13 +241,23 @@ async def insert(database: Database, model: Any, *rows: dict[str, Any]) -> list[
     async with database.write() as session:
         statement = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
         connection = await session.connection()
-        return [row.id for row in await connection.execute(statement, list(rows))] if rows else []
+        keys = [row.id for row in await connection.execute(statement, list(rows))] if rows else []
+        await _renew_sums(connection, table)
+    return keys
 
 
 async def change(database: Database, statement: Any) -> None:
     """Execute a statement without an action."""
     async with database.write() as session:
-        await (await session.connection()).execute(statement)
+        connection = await session.connection()
+        await connection.execute(statement)
+        await _renew_sums(connection, statement.table)
+
+
+async def _renew_sums(connection: AsyncConnection, table: Any) -> None:
+    """Make the sums of portraits anew where they count the table's rows."""
+    if table in {model.__table__ for model in (*portrait_rows.FIELDS, models.EnterpriseRing)}:
+        await portrait_sums.rebuild(connection)
 
 
 # -- contents --

@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 
 import models
 from models import HAZARD_TERMINAL, DispatchStatus, EventKind, Subject
+from models.db import portrait_sums
 from models.db.database import Database
 from models.db.tables import Versioned
 from resolvers.actions.change_tracker import OWN_EVENT_MODELS
@@ -75,6 +76,8 @@ async def audit(database: Database, before: Snapshot, lines: Iterable[Line]) -> 
     check_statuses(now, events)
     check_stock(before, now, events)
     check_open_hazards(now)
+    async with database.read() as connection:
+        assert await portrait_sums.differences(connection) == 0
     return Audit(events, accepted, Counter(line["refused"] for line in lines if "refused" in line), unacknowledged)
 
 

@@ -45,6 +45,7 @@ INTERNAL_TABLES = (
     "token",
     "pairing",
     "register_entry",
+    "portrait_sum",
 )
 
 

@@ -15,6 +15,10 @@ import sqlalchemy as sa
 import models
 from models import CaseStatus, HazardLevel, HazardStatus, InspectionStatus
 from models.db.database import Database
+from schema.execution.executor import Executor
+from schema.execution.operation import Operation
+from schema.types import node_id
+from tests.conftest import COMMANDER
 
 DAY = dt.timedelta(days=1)
 PORTRAIT = """fragment P on Portrait {
@@ -28,6 +32,13 @@ GRADES = ["RED", "ORANGE", "YELLOW", "BLUE", None]
 
 Days = tuple[dt.date, dt.date]
 Row = Any  # of SQLAlchemy
+KINDS: dict[str, tuple[str, Any]] = {
+    "district": ("District", models.District),
+    "zone": ("Zone", models.Zone),
+    "ring": ("ControlRing", models.ControlRing),
+    "venue": ("Venue", models.Venue),
+    "enterprise": ("Enterprise", models.Enterprise),
+}
 OVER = (HazardStatus.CLOSED, HazardStatus.DISMISSED)
 DONE = (HazardStatus.ACCEPTED, HazardStatus.CLOSED)
 PENALTY = (CaseStatus.DECIDED, CaseStatus.EXECUTING, CaseStatus.CLOSED)
@@ -183,3 +194,26 @@ def _day(hazards: list[Row], visits: list[Row], cases: list[Row], day: dt.date, 
         "casesFiled": sum(on(c.filed_at) for c in cases),
         "hazardsOpenAtEnd": sum(by(h.found_at) and not by(h.closed_at) for h in counted),
     }
+
+
+async def check_portraits(
+    executor: Executor, world: World, keys: dict[Any, list[int]], windows: list[Days], now: dt.datetime, zone: ZoneInfo
+) -> None:
+    """The portraits of all rows of KINDS, whose keys are given by model, equal counts of all rows, in each window."""
+    parts = []
+    for kind, (name, model) in KINDS.items():
+        ids = ", ".join(f'"{node_id.encode(name, key)}"' for key in keys[model])
+        for number, (first, last) in enumerate(windows):
+            window = f'{{ from: "{first}", to: "{last}" }}'
+            selection = f"... on {name} {{ portrait(window: {window}) {{ ...P }} }}"
+            parts.append(f"{kind}_{number}: nodes(ids: [{ids}]) {{ {selection} }}")
+    answer = await executor.run(Operation(f"{{ {' '.join(parts)} }} {PORTRAIT}"), COMMANDER)
+    assert answer.errors == []
+    assert answer.data is not None
+    for kind, (_, model) in KINDS.items():
+        for number, days in enumerate(windows):
+            for key, node in zip(keys[model], answer.data[f"{kind}_{number}"], strict=True):
+                portrait = node["portrait"]
+                del portrait["cursor"]
+                portrait["asOf"] = dt.datetime.fromisoformat(portrait["asOf"]).isoformat()
+                assert portrait == world.portrait(kind, key, days, now, zone), (kind, key, days)

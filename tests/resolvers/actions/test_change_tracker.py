@@ -19,6 +19,7 @@ def test_only_these_tables_change_without_an_event_about_them() -> None:
         "inspection_evidence",
         "login",
         "pairing",
+        "portrait_sum",
         "rainfall_reading",
         "register_entry",
         "sign_in_delay",

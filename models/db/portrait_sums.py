@@ -1,0 +1,147 @@
+"""Writes, rebuilds and compares the sums of portraits."""
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Collection
+from zoneinfo import ZoneInfo
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.db.portrait_rows import ENTERPRISE, LINK, RING, Place, day_of, fold, places_of, zone_of
+from models.db.tables import table_of
+from models.portrait_facts import NO_DAY, DayOf, Facts, month_start
+from models.portrait_sum import SUM_COLUMNS, SUM_KEYS, PortraitSum, SumPeriod, SumScope
+
+SUM = table_of(PortraitSum)
+PORTION = 5_000  # enterprises whose rows are read at once
+WRITTEN = 5_000  # sums that are written at once
+
+Scope = tuple[SumScope, int]
+SumKey = tuple[int, int, int, int]  # scope, key, period and day
+Sums = dict[SumKey, Counter[str]]
+FactsByScopes = dict[frozenset[Scope], Facts]
+
+
+def scopes_of(place: Place) -> frozenset[Scope]:
+    """What has an enterprise in its sums."""
+    return frozenset(
+        [
+            (SumScope.ZONE, place.zone_id or 0),
+            *((SumScope.RING, ring) for ring in place.rings),
+            *((SumScope.VENUE, venue) for venue in place.venues),
+        ]
+    )
+
+
+def add_facts(into: Facts, facts: Facts, sign: int = 1) -> None:
+    for key, number in facts.items():
+        into[key] += sign * number
+
+
+def sums_of(facts_by_scopes: FactsByScopes) -> Sums:
+    """The sums of each scope, by the facts of the enterprises that are in the same scopes."""
+    by_scope: defaultdict[Scope, Facts] = defaultdict(Counter)
+    for scopes, facts in facts_by_scopes.items():
+        for scope in scopes:
+            add_facts(by_scope[scope], facts)
+    sums: Sums = defaultdict(Counter)
+    for scope, facts in by_scope.items():
+        for (day, column), number in facts.items():
+            sums[*scope, SumPeriod.EVER, NO_DAY][column] += number
+            if day != NO_DAY:
+                sums[*scope, SumPeriod.MONTH, month_start(day)][column] += number
+                sums[*scope, SumPeriod.DAY, day][column] += number
+    return {key: counts for key, counts in sums.items() if any(counts.values())}
+
+
+async def write(connection: AsyncConnection, sums: Sums) -> None:
+    """Add to the stored sums. One statement for each WRITTEN rows of sums."""
+    rows = [[*key, *(counts[name] for name in SUM_COLUMNS)] for key, counts in sorted(sums.items())]
+    statement = ADD_SQLITE if connection.dialect.name == "sqlite" else ADD_POSTGRESQL
+    for start in range(0, len(rows), WRITTEN):
+        await connection.execute(statement, {"rows": orjson.dumps(rows[start : start + WRITTEN]).decode()})
+
+
+def _add_statement(source: str, value: str) -> sa.TextClause:
+    """The statement that adds a JSON array of rows. One parameter costs a fraction of forty for each row."""
+    columns = (*SUM_KEYS, *SUM_COLUMNS)
+    values = ", ".join(value.format(number) for number in range(len(columns)))
+    changes = ", ".join(f"{name} = portrait_sum.{name} + excluded.{name}" for name in SUM_COLUMNS)
+    return sa.text(
+        f"INSERT INTO portrait_sum ({', '.join(columns)}) SELECT {values} FROM {source} WHERE true"
+        f" ON CONFLICT ({', '.join(SUM_KEYS)}) DO UPDATE SET {changes}"
+    )
+
+
+ADD_POSTGRESQL = _add_statement("jsonb_array_elements(CAST(:rows AS jsonb)) AS row", "CAST(row->>{} AS integer)")
+ADD_SQLITE = _add_statement("json_each(:rows)", "json_extract(value, '$[{}]')")
+
+
+async def add_enterprises(connection: AsyncConnection, enterprises: Collection[int], zone: ZoneInfo) -> None:
+    """Add enterprises that the sums do not have yet, with all their rows. To be called with the log's append lock."""
+    facts: FactsByScopes = defaultdict(Counter)
+    await _gather(connection, enterprises, day_of(zone), facts)
+    await write(connection, sums_of(facts))
+
+
+async def _gather(
+    connection: AsyncConnection, enterprises: Collection[int], day: DayOf, facts_by_scopes: FactsByScopes
+) -> None:
+    """Add the facts of these enterprises."""
+    places = await places_of(connection, enterprises)
+    for key, facts in (await fold(connection, enterprises, day)).items():
+        add_facts(facts_by_scopes[scopes_of(places[key])], facts)
+
+
+async def recount(connection: AsyncConnection, scope: Scope, day: DayOf) -> None:
+    """Replace the sums of a ring or a venue."""
+    kind, key = scope
+    await connection.execute(sa.delete(SUM).where(SUM.c.scope == kind, SUM.c.key == key))
+    inside = RING.c.id if kind is SumScope.RING else RING.c.venue_id
+    joined = sa.select(LINK.c.enterprise_id).distinct().join(RING, RING.c.id == LINK.c.ring_id).where(inside == key)
+    keys = sorted((await connection.scalars(joined)).all())
+    for start in range(0, len(keys), PORTION):
+        whole: Facts = Counter()
+        for facts in (await fold(connection, keys[start : start + PORTION], day)).values():
+            add_facts(whole, facts)
+        await write(connection, sums_of({frozenset([scope]): whole}))
+
+
+async def are_missing(connection: AsyncConnection) -> bool:
+    """Whether there are enterprises, and no sums at all."""
+    enterprises, sums = sa.select(ENTERPRISE.c.id).limit(1), sa.select(SUM.c.day).limit(1)
+    return await connection.scalar(enterprises) is not None and await connection.scalar(sums) is None
+
+
+async def rebuild(connection: AsyncConnection) -> int:
+    """Replace all sums by those of the rows; how many there are. To be called with the log's append lock."""
+    await connection.execute(sa.delete(SUM))
+    sums = await _all_sums(connection)
+    await write(connection, sums)
+    return len(sums)
+
+
+async def differences(connection: AsyncConnection) -> int:
+    """How many sums differ from what the rows say, all read at one moment; 0 if all is well."""
+    expected = await _all_sums(connection)
+    different, nothing = 0, Counter[str]()
+    for row in await connection.execute(sa.select(SUM)):
+        sums = expected.pop(tuple(row[: len(SUM_KEYS)]), nothing)
+        different += row[len(SUM_KEYS) :] != tuple(sums[name] for name in SUM_COLUMNS)
+    return different + len(expected)
+
+
+async def _all_sums(connection: AsyncConnection) -> Sums:
+    day = day_of(await zone_of(connection))
+    facts: FactsByScopes = defaultdict(Counter)
+    async for enterprises in _portions(connection):
+        await _gather(connection, enterprises, day, facts)
+    return sums_of(facts)
+
+
+async def _portions(connection: AsyncConnection) -> AsyncIterator[list[int]]:
+    key, last = ENTERPRISE.c.id, 0
+    while keys := list((await connection.scalars(sa.select(key).where(key > last).order_by(key).limit(PORTION))).all()):
+        yield keys
+        last = keys[-1]
