@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 import models
 from models import portrait_facts
-from models.db.portrait_rows import FIELDS, Place, Visits, day_of, fold, read_visits
+from models.db.portrait_rows import FIELDS, Connection, Place, Visits, day_of, fold, read_visits
 from models.db.portrait_sums import FactsByScopes, Scope, add_facts, recount, scopes_of, sums_of, write
 from models.portrait_facts import DayOf, Facts
 
@@ -49,7 +47,7 @@ class SumChanges:
         return keys | self.moved.keys()
 
 
-async def apply(connection: AsyncConnection, changes: SumChanges, places: Mapping[int, Place], zone: ZoneInfo) -> None:
+async def apply(connection: Connection, changes: SumChanges, places: Mapping[int, Place], zone: ZoneInfo) -> None:
     """Add what the changes mean to the sums; `places` is where their enterprises are now.
 
     To be called with the log's append lock, after the rows are written.
@@ -73,7 +71,7 @@ async def apply(connection: AsyncConnection, changes: SumChanges, places: Mappin
     await write(connection, sums_of(facts))
 
 
-async def _deltas(connection: AsyncConnection, changes: SumChanges, day: DayOf) -> dict[int, Facts]:
+async def _deltas(connection: Connection, changes: SumChanges, day: DayOf) -> dict[int, Facts]:
     """By enterprise, the facts after the changes less those before."""
     deltas: defaultdict[int, Facts] = defaultdict(Counter)
     adders: dict[Any, Callable[[Facts, Any], None]] = {

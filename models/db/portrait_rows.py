@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 import models
 from models import portrait_facts
@@ -20,6 +20,7 @@ INSPECTION, CASE = table_of(models.Inspection), table_of(models.Case)
 LINK, RING = table_of(models.EnterpriseRing), table_of(models.ControlRing)
 
 DEFAULT_ZONE = "Asia/Shanghai"  # of a database without a district
+Connection = AsyncConnection | AsyncSession  # an action has its session only
 FIELDS: dict[Any, Any] = {
     models.Enterprise: EnterpriseFields,
     models.Hazard: HazardFields,
@@ -53,7 +54,7 @@ def day_of(zone: ZoneInfo) -> DayOf:
     return day
 
 
-async def zone_of(connection: AsyncConnection) -> ZoneInfo:
+async def zone_of(connection: Connection) -> ZoneInfo:
     """The time zone in which the district's days are counted. It never changes."""
     name = (await connection.execute(sa.select(table_of(models.District).c.time_zone).limit(1))).scalar()
     return ZoneInfo(name or DEFAULT_ZONE)
@@ -82,12 +83,12 @@ class EnterprisePlace(NamedTuple):
         return frozenset(self.ring_venues[ring] for ring in self.rings)
 
 
-async def ring_venues(connection: AsyncConnection) -> dict[int, int]:
+async def ring_venues(connection: Connection) -> dict[int, int]:
     """The venue of each ring."""
     return {row.id: row.venue_id for row in await connection.execute(sa.select(RING.c.id, RING.c.venue_id))}
 
 
-async def places_of(connection: AsyncConnection, enterprises: Collection[int]) -> dict[int, EnterprisePlace]:
+async def places_of(connection: Connection, enterprises: Collection[int]) -> dict[int, EnterprisePlace]:
     wanted = sorted(enterprises)
     rings: defaultdict[int, set[int]] = defaultdict(set)
     links = sa.select(LINK.c.enterprise_id, LINK.c.ring_id).where(LINK.c.enterprise_id.in_(wanted))
@@ -121,7 +122,7 @@ class Visits:
         return facts
 
 
-async def read_visits(connection: AsyncConnection, enterprises: Collection[int]) -> dict[int, Visits]:
+async def read_visits(connection: Connection, enterprises: Collection[int]) -> dict[int, Visits]:
     return visits_of(await connection.execute(VISITS.where(ENTERPRISE.c.id.in_(sorted(enterprises)))))
 
 
@@ -138,7 +139,7 @@ def visits_of(rows: Iterable[Any]) -> dict[int, Visits]:
     return visits
 
 
-async def fold(connection: AsyncConnection, enterprises: Collection[int], day: DayOf) -> dict[int, Facts]:
+async def fold(connection: Connection, enterprises: Collection[int], day: DayOf) -> dict[int, Facts]:
     """All facts of these enterprises."""
     visits = await read_visits(connection, enterprises)
     return fold_rows(visits, await _read_hazards(connection, enterprises), day)
@@ -157,6 +158,6 @@ def fold_rows(visits: Mapping[int, Visits], hazards: Iterable[HazardFields], day
     return whole
 
 
-async def _read_hazards(connection: AsyncConnection, enterprises: Collection[int]) -> list[HazardFields]:
+async def _read_hazards(connection: Connection, enterprises: Collection[int]) -> list[HazardFields]:
     hazards = HAZARDS.where(HAZARD.c.enterprise_id.in_(sorted(enterprises)))
     return [HazardFields._make(row) for row in await connection.execute(hazards)]

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.db.portrait_rows import ENTERPRISE, LINK, RING, Place, day_of, fold, places_of, zone_of
+from models.db.portrait_rows import ENTERPRISE, LINK, RING, Connection, Place, day_of, fold, places_of, zone_of
 from models.db.tables import table_of
 from models.portrait_facts import NO_DAY, DayOf, Facts, month_start
 from models.portrait_sum import SUM_COLUMNS, SUM_KEYS, PortraitSum, SumPeriod, SumScope
@@ -55,10 +55,11 @@ def sums_of(facts_by_scopes: FactsByScopes) -> Sums:
     return {key: counts for key, counts in sums.items() if any(counts.values())}
 
 
-async def write(connection: AsyncConnection, sums: Sums) -> None:
+async def write(connection: Connection, sums: Sums) -> None:
     """Add to the stored sums. One statement for each WRITTEN rows of sums."""
     rows = [[*key, *(counts[name] for name in SUM_COLUMNS)] for key, counts in sorted(sums.items())]
-    statement = ADD_SQLITE if connection.dialect.name == "sqlite" else ADD_POSTGRESQL
+    dialect = connection.get_bind().dialect if isinstance(connection, AsyncSession) else connection.dialect
+    statement = ADD_SQLITE if dialect.name == "sqlite" else ADD_POSTGRESQL
     for start in range(0, len(rows), WRITTEN):
         await connection.execute(statement, {"rows": orjson.dumps(rows[start : start + WRITTEN]).decode()})
 
@@ -78,7 +79,7 @@ ADD_POSTGRESQL = _add_statement("jsonb_array_elements(CAST(:rows AS jsonb)) AS r
 ADD_SQLITE = _add_statement("json_each(:rows)", "json_extract(value, '$[{}]')")
 
 
-async def add_enterprises(connection: AsyncConnection, enterprises: Collection[int], zone: ZoneInfo) -> None:
+async def add_enterprises(connection: Connection, enterprises: Collection[int], zone: ZoneInfo) -> None:
     """Add enterprises that the sums do not have yet, with all their rows. To be called with the log's append lock."""
     facts: FactsByScopes = defaultdict(Counter)
     await _gather(connection, enterprises, day_of(zone), facts)
@@ -86,7 +87,7 @@ async def add_enterprises(connection: AsyncConnection, enterprises: Collection[i
 
 
 async def _gather(
-    connection: AsyncConnection, enterprises: Collection[int], day: DayOf, facts_by_scopes: FactsByScopes
+    connection: Connection, enterprises: Collection[int], day: DayOf, facts_by_scopes: FactsByScopes
 ) -> None:
     """Add the facts of these enterprises."""
     places = await places_of(connection, enterprises)
@@ -94,13 +95,13 @@ async def _gather(
         add_facts(facts_by_scopes[scopes_of(places[key])], facts)
 
 
-async def recount(connection: AsyncConnection, scope: Scope, day: DayOf) -> None:
+async def recount(connection: Connection, scope: Scope, day: DayOf) -> None:
     """Replace the sums of a ring or a venue."""
     kind, key = scope
     await connection.execute(sa.delete(SUM).where(SUM.c.scope == kind, SUM.c.key == key))
     inside = RING.c.id if kind is SumScope.RING else RING.c.venue_id
     joined = sa.select(LINK.c.enterprise_id).distinct().join(RING, RING.c.id == LINK.c.ring_id).where(inside == key)
-    keys = sorted((await connection.scalars(joined)).all())
+    keys = sorted((await connection.execute(joined)).scalars())
     for start in range(0, len(keys), PORTION):
         whole: Facts = Counter()
         for facts in (await fold(connection, keys[start : start + PORTION], day)).values():
@@ -108,13 +109,15 @@ async def recount(connection: AsyncConnection, scope: Scope, day: DayOf) -> None
         await write(connection, sums_of({frozenset([scope]): whole}))
 
 
-async def are_missing(connection: AsyncConnection) -> bool:
+async def are_missing(connection: Connection) -> bool:
     """Whether there are enterprises, and no sums at all."""
     enterprises, sums = sa.select(ENTERPRISE.c.id).limit(1), sa.select(SUM.c.day).limit(1)
-    return await connection.scalar(enterprises) is not None and await connection.scalar(sums) is None
+    return (await connection.execute(enterprises)).first() is not None and (
+        await connection.execute(sums)
+    ).first() is None
 
 
-async def rebuild(connection: AsyncConnection) -> int:
+async def rebuild(connection: Connection) -> int:
     """Replace all sums by those of the rows; how many there are. To be called with the log's append lock."""
     await connection.execute(sa.delete(SUM))
     sums = await _all_sums(connection)
@@ -122,7 +125,7 @@ async def rebuild(connection: AsyncConnection) -> int:
     return len(sums)
 
 
-async def differences(connection: AsyncConnection) -> int:
+async def differences(connection: Connection) -> int:
     """How many sums differ from what the rows say, all read at one moment; 0 if all is well."""
     expected = await _all_sums(connection)
     different, nothing = 0, Counter[str]()
@@ -132,7 +135,7 @@ async def differences(connection: AsyncConnection) -> int:
     return different + len(expected)
 
 
-async def _all_sums(connection: AsyncConnection) -> Sums:
+async def _all_sums(connection: Connection) -> Sums:
     day = day_of(await zone_of(connection))
     facts: FactsByScopes = defaultdict(Counter)
     async for enterprises in _portions(connection):
@@ -140,8 +143,10 @@ async def _all_sums(connection: AsyncConnection) -> Sums:
     return sums_of(facts)
 
 
-async def _portions(connection: AsyncConnection) -> AsyncIterator[list[int]]:
+async def _portions(connection: Connection) -> AsyncIterator[list[int]]:
     key, last = ENTERPRISE.c.id, 0
-    while keys := list((await connection.scalars(sa.select(key).where(key > last).order_by(key).limit(PORTION))).all()):
+    while keys := list(
+        (await connection.execute(sa.select(key).where(key > last).order_by(key).limit(PORTION))).scalars()
+    ):
         yield keys
         last = keys[-1]

@@ -162,13 +162,12 @@ async def _append_events(context: ActionContext) -> bool:
     enterprises = sorted(counted | {event.enterprise_id for event in events if event.enterprise_id is not None})
     venues = sorted({event.venue_id for event in events if event.venue_id is not None})
     at_venues = await venue_contexts(context.session, venues)
-    connection = await context.session.connection()
     # Enterprises whose sums change must not move between this and the commit.
     if counted:
-        await event_log.take_turn(connection)
+        await event_log.take_turn(context.session)
     at_enterprises = await enterprise_contexts(context.session, enterprises)
     if counted:
-        await portrait_changes.apply(connection, changes, at_enterprises, context.zone)
+        await portrait_changes.apply(context.session, changes, at_enterprises, context.zone)
     rows = [
         _event_row(
             context,
