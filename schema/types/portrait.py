@@ -24,8 +24,8 @@ def days(value: Window, asker: Requester) -> Days:
     return value.from_, value.to
 
 
-# By day: the sums of each day are read for the trend.
-PORTRAIT_COST = FieldCost(sizes=("window",), read=20, read_for_each=("window",))
+# The sums of a few segments of days, whatever the window; the trend costs what its days do.
+PORTRAIT_COST = FieldCost(sizes=("window",), read=500)
 WINDOW = {
     "window": BatchArgument("Window of days; by default the last 30, today included.", lambda: Window | None, days)
 }

@@ -201,7 +201,7 @@ BOX = "box: { west: 120, south: 30, east: 121, north: 31 } zoom: 10"
     ("query", "at_least"),
     [
         ("{ zones { portrait { hazardsOpen } } }", 5 * 500),
-        (f"{{ zones {{ {WINDOW} }} }}", 5 * 365 * 20),
+        (f"{{ zones {{ {WINDOW} }} }}", 5 * (500 + 365)),
         ("{ enterprises(first: 100) { nodes { portrait { hazardsOpen } } } }", 100 * 500),
         ("{ enterprises(first: 100) { nodes { nearest(kinds: [TEAM]) { bearingDegrees } } } }", 100 * 100),
         ("{ enterprises(first: 100) { nodes { hazards { totalCount } } } }", 100 * 50),
