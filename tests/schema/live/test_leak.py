@@ -4,6 +4,7 @@
 """
 
 import gc
+import weakref
 from functools import partial
 
 import pytest
@@ -22,8 +23,7 @@ from subscriptions import event_log
 from tests.conftest import COMMANDER, make_executor
 
 QUERY = "subscription { updates { id kind at cursor actor { role } enterprise { name zone { name } } } }"
-EVENTS = 300
-SPARE = EVENTS  # weak references that come and go; what graphql-core keeps of each event is dozens of objects
+EVENTS = 100
 
 
 @pytest.mark.database_independent
@@ -46,11 +46,12 @@ async def test_an_event_leaves_nothing_behind(demo: Database, graph: Graph, plan
             payload = await rendering.execute(Record(models.Event, row), f"e-{number}")
             assert b'"errors"' not in payload
         gc.collect()
-        return len(gc.get_objects())
+        # Without weak references, of which there is one more or less for each event now and then.
+        return sum(not issubclass(type(each), weakref.ReferenceType) for each in gc.get_objects())
 
     await objects()
     first, second = await objects(), await objects()
-    assert second - first < SPARE
+    assert second - first < EVENTS  # graphql-core keeps dozens of objects of each event
 
 
 async def test_the_fault_is_there_that_this_goes_round(graph: Graph) -> None:

@@ -49,7 +49,7 @@ UNLOGGED = (
     '{ node(id: "x") { id } }',
 )
 
-WRITES = 300 if PROVING else 15
+WRITES = 300 if PROVING else 10
 LOGGED_QUERIES, UNLOGGED_QUERIES = 5, 2  # asked after each write
 REMEMBERED = 3  # earlier responses, for each query and viewer
 
