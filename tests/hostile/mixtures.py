@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from tests.hostile.case import (
     GRAPHQL,
     NOBODY,
     WALL,
+    Attack,
     Case,
     Target,
     faults_of,
@@ -219,27 +220,30 @@ def bulk_cases() -> Iterator[Case]:
         yield request_case(GROUP, f"bulk: a client's id of {name}", asked, f"{DATA}|{REFUSED}", viewers=[COMMANDER])
 
 
+def sent(*parts: bytes, answers: int, expected: str) -> Attack:
+    """These parts on one connection, and so many answers, or fewer when the connection changes its protocol."""
+
+    async def attack(target: Target) -> list[str]:
+        outcomes = []
+        async with connected(target.port) as connection:
+            connection.send(target.filled(b"".join(parts), WALL))
+            try:
+                for _ in range(answers):
+                    outcomes.append((await connection.answer()).outcome)
+                    if outcomes[-1] == "101":
+                        break
+            except NoAnswerError as error:
+                outcomes.append("ended" if outcomes else f"no answer: {error}")
+        target.count(outcomes[-1])
+        return faults_of(" then ".join(outcomes), expected)
+
+    return attack
+
+
 def connection_cases() -> Iterator[Case]:
     """Several protocols on one connection."""
     init = message({"type": "connection_init"}) + message({"type": "ping"})
     upgrade = HANDSHAKE + PROTOCOL + b"\r\n"
-
-    def sent(*parts: bytes, answers: int, expected: str) -> Callable[[Target], Awaitable[list[str]]]:
-        async def attack(target: Target) -> list[str]:
-            outcomes = []
-            async with connected(target.port) as connection:
-                connection.send(target.filled(b"".join(parts), WALL))
-                try:
-                    for _ in range(answers):
-                        outcomes.append((await connection.answer()).outcome)
-                        if outcomes[-1] == "101":
-                            break
-                except NoAnswerError as error:
-                    outcomes.append("ended" if outcomes else f"no answer: {error}")
-            target.count(outcomes[-1])
-            return faults_of(" then ".join(outcomes), expected)
-
-        return attack
 
     plain = post(BODY)
     mixtures = {
@@ -267,46 +271,49 @@ def connection_cases() -> Iterator[Case]:
         yield Case(GROUP, f"connection: {name}", attack)
 
 
+async def together(target: Target, request: bytes, number: int) -> list[Answer]:
+    """The answers to one request that is sent so many times at once."""
+    answers = await asyncio.gather(*(target.ask(request, COMMANDER) for _ in range(number)))
+    for answer in answers:
+        target.count(answer.outcome)
+    return list(answers)
+
+
+async def one_account(target: Target) -> list[str]:
+    body = orjson.dumps({"name": "twin", "fullName": "x", "role": "WALL", "password": "a long pass phrase"})
+    request = http(b"POST", b"/auth/accounts", b"Content-Type: application/json", body=body)
+    outcomes = [answer.outcome for answer in await together(target, request, 12)]
+    wrong = set(outcomes) - {"201", "409 NAME_TAKEN", "503 BUSY", "429 TOO_MANY"}
+    return [f"{outcomes.count('201')} accounts of one name"] * (outcomes.count("201") != 1) + sorted(wrong)
+
+
+async def one_mutation(target: Target) -> list[str]:
+    given = '{kind: RAINSTORM, level: BLUE, headline: "once", clientMutationId: "at once"}'
+    asked = operation(f"mutation {{ warningIssue(input: {given}) {{ ... on WarningIssued {{ cursor }} }} }}")
+    bodies = {answer.body for answer in await together(target, asked, 20)}
+    return [f"{len(bodies)} different answers: {sorted(bodies)[:2]!r}"] * (len(bodies) != 1)
+
+
+async def one_change(target: Target) -> list[str]:
+    first = await target.ask(operation("{ enterprises(first: 1) { nodes { id version } } }"), COMMANDER)
+    row = orjson.loads(first.body)["data"]["enterprises"]["nodes"][0]
+    given = f'{{enterprise: "{row["id"]}", riskGrade: RED, expectedVersion: {row["version"]}}}'
+    asked = operation(f"mutation {{ enterpriseGrade(input: {given}) {{ __typename }} }}")
+    kinds = [orjson.loads(each.body)["data"]["enterpriseGrade"] for each in await together(target, asked, 20)]
+    number = kinds.count({"__typename": "EnterpriseGraded"})
+    return [f"{number} changes of one version: {kinds[:3]}"] * (number != 1 or {"__typename": "Conflict"} not in kinds)
+
+
+async def one_enterprise(target: Target) -> list[str]:
+    upsert = 'mutation { enterpriseUpsert(input: {externalId: "H-race", name: "x"}) { __typename } }'
+    kinds = {answer.body for answer in await together(target, operation(upsert), 20)}
+    listed = operation('{ search(text: "H-race") { __typename } enterprise(by: {externalId: "H-race"}) { id } }')
+    answer = await target.ask(listed, COMMANDER)
+    return [f"{sorted(kinds)!r}"] * (len(kinds) != 1) + faults_of(answer.outcome, DATA)
+
+
 def races() -> Iterator[Case]:
-    """The same request many times at once: it takes effect once."""
-
-    async def together(target: Target, request: bytes, number: int) -> list[Answer]:
-        answers = await asyncio.gather(*(target.ask(request, COMMANDER) for _ in range(number)))
-        for answer in answers:
-            target.count(answer.outcome)
-        return list(answers)
-
-    async def one_account(target: Target) -> list[str]:
-        body = orjson.dumps({"name": "twin", "fullName": "x", "role": "WALL", "password": "a long pass phrase"})
-        request = http(b"POST", b"/auth/accounts", b"Content-Type: application/json", body=body)
-        outcomes = [answer.outcome for answer in await together(target, request, 12)]
-        wrong = set(outcomes) - {"201", "409 NAME_TAKEN", "503 BUSY", "429 TOO_MANY"}
-        return [f"{outcomes.count('201')} accounts of one name"] * (outcomes.count("201") != 1) + sorted(wrong)
-
-    async def one_mutation(target: Target) -> list[str]:
-        given = '{kind: RAINSTORM, level: BLUE, headline: "once", clientMutationId: "at once"}'
-        asked = operation(f"mutation {{ warningIssue(input: {given}) {{ ... on WarningIssued {{ cursor }} }} }}")
-        bodies = {answer.body for answer in await together(target, asked, 20)}
-        return [f"{len(bodies)} different answers: {sorted(bodies)[:2]!r}"] * (len(bodies) != 1)
-
-    async def one_change(target: Target) -> list[str]:
-        first = await target.ask(operation("{ enterprises(first: 1) { nodes { id version } } }"), COMMANDER)
-        row = orjson.loads(first.body)["data"]["enterprises"]["nodes"][0]
-        given = f'{{enterprise: "{row["id"]}", riskGrade: RED, expectedVersion: {row["version"]}}}'
-        asked = operation(f"mutation {{ enterpriseGrade(input: {given}) {{ __typename }} }}")
-        kinds = [orjson.loads(each.body)["data"]["enterpriseGrade"] for each in await together(target, asked, 20)]
-        number = kinds.count({"__typename": "EnterpriseGraded"})
-        return [f"{number} changes of one version: {kinds[:3]}"] * (
-            number != 1 or {"__typename": "Conflict"} not in kinds
-        )
-
-    async def one_enterprise(target: Target) -> list[str]:
-        upsert = 'mutation { enterpriseUpsert(input: {externalId: "H-race", name: "x"}) { __typename } }'
-        kinds = {answer.body for answer in await together(target, operation(upsert), 20)}
-        listed = operation('{ search(text: "H-race") { __typename } enterprise(by: {externalId: "H-race"}) { id } }')
-        answer = await target.ask(listed, COMMANDER)
-        return [f"{sorted(kinds)!r}"] * (len(kinds) != 1) + faults_of(answer.outcome, DATA)
-
+    """The same request many times at once takes effect once."""
     for attack in (one_account, one_mutation, one_change, one_enterprise):
         yield Case(GROUP, f"at once: {attack.__name__.replace('_', ' ')}", attack)
 

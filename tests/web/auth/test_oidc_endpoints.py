@@ -1,66 +1,22 @@
 """Signing in at an identity provider: a real one end to end, and one that lies."""
 
-import datetime as dt
-import json
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
-from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 import pytest
-import pytest_asyncio
 import sqlalchemy as sa
-from joserfc import jws
 from joserfc.jwk import RSAKey
 
-from models import Account, Inspector, Login, Role
+from models import Account, Inspector, Role
 from models.db.database import Database
 from models.db.tables import table_of
 from tests.conftest import Databases
+from tests.support.oidc_bureau import Lying, answer, come_back, viewer
 from tests.support.oidc_provider import (
     CLIENT_ID,
-    CLIENT_SECRET,
-    LyingProvider,
-    real_provider,
     signed_with_public_key,
 )
-from tests.support.people import ORIGIN, Bureau, Clock, bureau_of
-from web.auth import endpoints
-from web.auth.oidc import Provider
-
-ROLES = '{"duty": "COMMANDER", "field": "INSPECTOR", "firm": "ENTERPRISE", "screens": "WALL"}'
-ZHANG = {
-    "sub": "0815",
-    "preferred_username": "Zhang.Wei",
-    "name": "张伟",
-    "roles": ["staff", "duty"],
-}
-LI = {"sub": "4711", "preferred_username": "li.na", "name": "李娜", "roles": "field", "badge": "b7"}
-NOBODY = {"sub": "1", "preferred_username": "nobody", "roles": ["staff"]}
-
-
-def settings_of(issuer: str) -> dict[str, Any]:
-    return {
-        "oidc_issuer": issuer,
-        "oidc_client_id": CLIENT_ID,
-        "oidc_client_secret": CLIENT_SECRET,
-        "oidc_label": "Bureau account",
-        "oidc_roles": ROLES,
-    }
-
-
-async def come_back(bureau: Bureau, parameters: dict[str, str]) -> str:
-    """Where the browser ends up after the provider's response."""
-    response = await bureau.browser.get("/auth/oidc/callback", params=parameters)
-    assert response.status_code == 302
-    assert response.headers["cache-control"] == "no-store"
-    assert not [name for name in bureau.browser.cookies if name.endswith("-oidc")]
-    return response.headers["location"]
-
-
-async def viewer(bureau: Bureau) -> Any:
-    return (await bureau.browser.get("/auth/session")).json()["viewer"]
+from tests.support.people import ORIGIN, Bureau, bureau_of
 
 
 async def accounts(database: Database) -> list[Any]:
@@ -69,31 +25,6 @@ async def accounts(database: Database) -> list[Any]:
 
 
 # -- a real provider --
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[str]:
-    with real_provider(ZHANG, LI, NOBODY) as issuer:
-        yield issuer
-
-
-@pytest_asyncio.fixture
-async def at_real(databases: Databases, migrated_url: str, issuer: str) -> AsyncIterator[Bureau]:
-    async with bureau_of(databases, migrated_url, **settings_of(issuer)) as bureau:
-        bureau.clock.time = dt.datetime.now(dt.UTC)  # the provider's clock
-        yield bureau
-
-
-async def answer(bureau: Bureau, form: dict[str, str], following: str = "/wall/") -> str:
-    """Go to the provider, fill in its form, and come back; where the browser ends up."""
-    start = await bureau.browser.get("/auth/oidc/start", params={"next": following})
-    assert start.status_code == 302
-    url = start.headers["location"]
-    async with httpx.AsyncClient() as client:
-        assert "Authorize" in (await client.get(url)).text
-        back = (await client.post(url, data=form)).headers["location"]
-    assert back.startswith(f"{ORIGIN}/auth/oidc/callback?")
-    return await come_back(bureau, dict(parse_qsl(urlsplit(back).query)))
 
 
 async def test_a_person_signs_in_at_a_real_provider(at_real: Bureau, issuer: str) -> None:
@@ -107,29 +38,6 @@ async def test_a_person_signs_in_at_a_real_provider(at_real: Bureau, issuer: str
     assert (account.oidc_issuer, account.oidc_subject, account.password_hash) == (issuer, "0815", None)
     assert await answer(at_real, {"sub": "0815"}) == "/wall/"
     assert len(await accounts(at_real.database)) == 1
-
-
-async def test_signing_out_ends_the_sign_in_at_the_provider_too(at_real: Bureau, issuer: str) -> None:
-    assert await answer(at_real, {"sub": "0815"}) == "/wall/"
-    async with at_real.database.read() as connection:
-        kept = (await connection.execute(sa.select(table_of(Login).c.id_token))).scalar_one()
-    url = urlsplit((await at_real.browser.post("/auth/sign-out")).json()["next"])
-    assert await viewer(at_real) is None
-    assert f"{url.scheme}://{url.netloc}{url.path}" == f"{issuer}/oauth2/end_session"
-    sent = dict(parse_qsl(url.query))
-    assert (sent["client_id"], sent["post_logout_redirect_uri"]) == (CLIENT_ID, f"{ORIGIN}/signin/")
-    hint = jws.extract_compact(sent["id_token_hint"].encode())
-    assert hint.payload
-    assert json.loads(hint.payload)["sub"] == "0815"
-    # The database keeps the person's token encrypted.
-    assert sent["id_token_hint"] not in kept
-    async with httpx.AsyncClient() as client:
-        assert f"{ORIGIN}/signin/" in (await client.get(url.geturl())).text
-    # Without a sign-in, or after one with a password, nobody is sent there.
-    assert (await at_real.browser.post("/auth/sign-out")).status_code == 204
-    await at_real.add("li.na")
-    await at_real.sign_in("li.na")
-    assert (await at_real.browser.post("/auth/sign-out")).status_code == 204
 
 
 async def test_an_inspector_needs_a_badge_of_the_register(at_real: Bureau) -> None:
@@ -154,37 +62,6 @@ async def test_somebody_who_refuses_at_the_provider_does_not_come_in(at_real: Bu
 
 
 # -- a provider that lies --
-
-
-class Lying:
-    """The bureau with a lying provider."""
-
-    def __init__(self, bureau: Bureau, provider: LyingProvider) -> None:
-        self.bureau, self.provider = bureau, provider
-
-    async def start(self, following: str | None = None) -> str:
-        parameters = {} if following is None else {"next": following}
-        response = await self.bureau.browser.get("/auth/oidc/start", params=parameters)
-        assert response.status_code == 302
-        return response.headers["location"]
-
-    async def sign_in(self, **changed: str) -> str:
-        parameters = self.provider.authorize(await self.start())
-        return await come_back(self.bureau, {**parameters, **changed})
-
-
-@pytest_asyncio.fixture
-async def lying(databases: Databases, migrated_url: str) -> AsyncIterator[Lying]:
-    moment = [0.0]
-    provider = LyingProvider(lambda: moment[0])
-
-    def make(issuer: str, client_id: str, secret: str, scope: str, clock: Clock) -> Provider:
-        return Provider(issuer, client_id, secret, scope, clock, provider.http)
-
-    with patch.object(endpoints, "Provider", make):
-        async with bureau_of(databases, migrated_url, **settings_of(provider.issuer)) as bureau:
-            provider._now = lambda: bureau.clock().timestamp()
-            yield Lying(bureau, provider)
 
 
 async def test_the_request_to_the_provider_is_complete(lying: Lying) -> None:
@@ -286,34 +163,6 @@ async def test_a_response_is_accepted_once(lying: Lying) -> None:
     assert await come_back(lying.bureau, parameters) == "/"
     await lying.bureau.browser.post("/auth/sign-out")
     assert await come_back(lying.bureau, parameters) == "/signin/?error=OIDC_EXPIRED"
-
-
-@pytest.mark.parametrize(
-    "endpoint",
-    [None, 7, "http://elsewhere.example/end", "javascript:alert(1)"],
-    ids=["none", "number", "plain", "script"],
-)
-async def test_a_provider_without_a_safe_address_to_sign_out_at_is_left_alone(lying: Lying, endpoint: object) -> None:
-    lying.provider.metadata["end_session_endpoint"] = endpoint
-    assert await lying.sign_in() == "/"
-    assert (await lying.bureau.browser.post("/auth/sign-out")).status_code == 204
-    assert await viewer(lying.bureau) is None
-
-
-async def test_an_address_to_sign_out_at_keeps_its_own_query(lying: Lying) -> None:
-    lying.provider.metadata["end_session_endpoint"] = "https://provider.test/end?tenant=1"
-    assert await lying.sign_in() == "/"
-    url = (await lying.bureau.browser.post("/auth/sign-out")).json()["next"]
-    assert url.startswith("https://provider.test/end?tenant=1&id_token_hint=")
-
-
-async def test_signing_out_works_while_the_provider_does_not_answer(lying: Lying) -> None:
-    lying.provider.metadata["end_session_endpoint"] = "https://provider.test/end"
-    assert await lying.sign_in() == "/"
-    lying.bureau.clock.pass_time(hours=1.5)  # what the provider said of itself is too old by then
-    lying.provider.failing["openid-configuration"] = 503
-    assert (await lying.bureau.browser.post("/auth/sign-out")).status_code == 204
-    assert await viewer(lying.bureau) is None
 
 
 async def test_a_person_has_ten_minutes_at_the_provider(lying: Lying) -> None:

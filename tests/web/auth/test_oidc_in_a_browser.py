@@ -33,6 +33,36 @@ async def shown(page: Page) -> dict[str, object]:
     return value
 
 
+async def sign_in(page: Page, address: str) -> None:
+    """By the provider: the page's scripts cannot read the cookie, and the graph takes it."""
+    await page.goto(f"{address}/auth/oidc/start?next=/auth/session")
+    await expect(page.get_by_text(f"Client ID: {CLIENT_ID}")).to_be_visible(timeout=PATIENCE)
+    await page.get_by_role("button", name="0815").click()
+    await page.wait_for_url(f"{address}/auth/session")
+    viewer = (await shown(page))["viewer"]
+    assert isinstance(viewer, dict)
+    assert (viewer["name"], viewer["role"]) == ("zhang.wei", "COMMANDER")
+    assert await page.evaluate("document.cookie") == ""
+    answer = await page.evaluate(
+        "body => fetch('/graphql', {method: 'POST', body, headers: {'content-type': 'application/json'}})"
+        ".then(response => response.json())",
+        WHO,
+    )
+    assert answer == {"data": {"viewer": {"role": "COMMANDER", "name": "张伟"}}}
+    [cookie] = await page.context.cookies()
+    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("huhang", True, "Lax")
+
+
+async def sign_out(page: Page, address: str) -> None:
+    """It leads to the provider, and from there back to the sign-in."""
+    await page.goto(address)
+    await page.get_by_role("button", name="Sign out").click()
+    await page.get_by_role("button", name="End session").click()
+    await page.wait_for_url(f"{address}/signin/")
+    await page.get_by_role("heading", name="Sign in", exact=True).wait_for()
+    assert (await (await page.context.request.get(f"{address}/auth/session")).json())["viewer"] is None
+
+
 async def test_a_browser_is_signed_in_by_the_provider(databases: Databases, migrated_url: str, scratch: Path) -> None:
     url = await databases.new(migrated_url)
     database = Database(url)
@@ -52,27 +82,5 @@ async def test_a_browser_is_signed_in_by_the_provider(databases: Databases, migr
                 await context.route("**/*", only_this_machine)
                 page = await context.new_page()
                 page.set_default_timeout(PATIENCE)
-                await page.goto(f"{server.address}/auth/oidc/start?next=/auth/session")
-                await expect(page.get_by_text(f"Client ID: {CLIENT_ID}")).to_be_visible(timeout=PATIENCE)
-                await page.get_by_role("button", name="0815").click()
-                await page.wait_for_url(f"{server.address}/auth/session")
-                viewer = (await shown(page))["viewer"]
-                assert isinstance(viewer, dict)
-                assert (viewer["name"], viewer["role"]) == ("zhang.wei", "COMMANDER")
-                # The page's scripts cannot read the cookie, and the graph takes it.
-                assert await page.evaluate("document.cookie") == ""
-                answer = await page.evaluate(
-                    "body => fetch('/graphql', {method: 'POST', body, headers: {'content-type': 'application/json'}})"
-                    ".then(response => response.json())",
-                    WHO,
-                )
-                assert answer == {"data": {"viewer": {"role": "COMMANDER", "name": "张伟"}}}
-                [cookie] = await context.cookies()
-                assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("huhang", True, "Lax")
-                # Signing out leads to the provider, and from there back to the sign-in.
-                await page.goto(server.address)
-                await page.get_by_role("button", name="Sign out").click()
-                await page.get_by_role("button", name="End session").click()
-                await page.wait_for_url(f"{server.address}/signin/")
-                await page.get_by_role("heading", name="Sign in", exact=True).wait_for()
-                assert (await (await context.request.get(f"{server.address}/auth/session")).json())["viewer"] is None
+                await sign_in(page, server.address)
+                await sign_out(page, server.address)
