@@ -24,6 +24,11 @@ COMMANDS = {
         "collect:collect",
         "Remove evidence that was uploaded and never used. Refuses a store of another database.",
     ),
+    "backup": ("backup:backup", "Back up the database and the evidence while the servers run."),
+    "restore": (
+        "backup:restore",
+        "Restore a backup while no server runs. Refuses a database that is not empty, unless --replace is given.",
+    ),
     "schema": ("schema:schema", "Print the schema in SDL on standard output."),
     "access": ("access:access", "Who read enterprises' contacts, cameras and evidence."),
     "account": ("account:account", "Manage the accounts of people."),
