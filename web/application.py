@@ -21,9 +21,9 @@ from schema.execution.errors import coded_error, request_errors
 from web.auth.cookies import without_insecure
 from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.negotiation import JSON
-from web.graphql.request import read_headers
 from web.graphql.response import HttpResponse, error_response, failure, other_method
 from web.graphql.uvicorn_protocols import refuse_handshake
+from web.headers import read_headers
 from web.origins import OriginPolicy
 from web.security_headers import STRICT_TRANSPORT
 

@@ -20,7 +20,7 @@ from starlette.types import Scope
 from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from web.auth.credentials import COOKIES
-from web.graphql.request import read_headers
+from web.headers import read_headers
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAM_MEDIA = (b"text/event-stream", b"multipart/mixed")

@@ -28,8 +28,8 @@ from schema.types import node_id
 from web.admission import Admission, host_of
 from web.auth.credentials import credentials
 from web.graphql.negotiation import JSON
-from web.graphql.request import read_headers
 from web.graphql.response import error_response, failure
+from web.headers import read_headers
 
 STATUS = {
     ErrorCode.BAD_REQUEST: 400,

@@ -127,7 +127,7 @@ async def claim_store(database: Database, store: Store) -> None:
         await store.remove(other)
 
 
-async def _check_owner(database: Database, store: Store) -> None:
+async def check_owner(database: Database, store: Store) -> None:
     """Raises ForeignStore."""
     own_mark, marks = await _mark(database), await store.owners()
     if others := sorted(mark.removeprefix(f"{OWNERS}/") for mark in marks - {own_mark}):
@@ -144,7 +144,7 @@ async def collect_orphans(database: Database, store: Store, now: dt.datetime) ->
     that a file whose row is about to be inserted stays. Raises ForeignStore, before anything is removed, if another
     database may have files in the store.
     """
-    await _check_owner(database, store)
+    await check_owner(database, store)
     before = now - ORPHAN_AGE
     rows = 0
     while removed := await _remove_rows(database, before):

@@ -6,7 +6,7 @@ from models.reason import Reason
 from models.visibility import Role, Viewer
 from resolvers.errors import COMMANDERS_ONLY, ErrorCode, RequestError
 from web.admission import Admission, host_of
-from web.graphql.request import read_headers
+from web.headers import read_headers
 
 
 async def commander(admission: Admission, request: Request) -> Viewer:

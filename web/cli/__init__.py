@@ -29,6 +29,7 @@ COMMANDS = {
         "backup:restore",
         "Restore a backup while no server runs. Refuses a database that is not empty, unless --replace is given.",
     ),
+    "doctor": ("doctor:doctor", "Look whether a server with these settings can work, and say what to do."),
     "schema": ("schema:schema", "Print the schema in SDL on standard output."),
     "access": ("access:access", "Who read enterprises' contacts, cameras and evidence."),
     "account": ("account:account", "Manage the accounts of people."),

@@ -20,34 +20,48 @@ OF_CHECKS = 1  # connection of each process for /readyz, besides its pools
 
 async def tell_connections(database: Database, settings: Settings, processes: int) -> None:
     """Say where all servers together may need more connections than PostgreSQL allows, or than are free now."""
+    if (shortage := await connections_shortage(database, settings, processes)) is not None:
+        say(shortage)
+
+
+async def connections_shortage(database: Database, settings: Settings, processes: int) -> str | None:
+    """What PostgreSQL allows too little of, and what to do; None where it allows enough."""
     if database.sqlite:
-        return
+        return None
     async with database.read() as connection:
         allowed, others = (await connection.execute(ROOM)).one()
     own = processes * (settings.pool_size + OF_CHECKS)
     if settings.servers * own > allowed:
-        say(
+        return (
             f"PostgreSQL allows {allowed:,} connections, and {settings.servers:,} servers × {processes:,} processes"
             f" × (HUHANG_POOL_SIZE {settings.pool_size:,} + {OF_CHECKS}) may need {settings.servers * own:,}."
             " Raise its max_connections, or lower HUHANG_POOL_SIZE."
         )
-    elif own + others > allowed:
-        say(
+    if own + others > allowed:
+        return (
             f"PostgreSQL allows {allowed:,} connections. Others have {others:,} now, and this server may need {own:,}."
             " Raise its max_connections, or lower HUHANG_POOL_SIZE."
         )
+    return None
 
 
 def tell_files(settings: Settings) -> None:
     """Say where a process may have fewer open files than connections."""
+    if (shortage := files_shortage(settings)) is not None:
+        say(shortage)
+
+
+def files_shortage(settings: Settings) -> str | None:
+    """How many files may be open, and what to do; None where it is enough."""
     maximum = connection_limits(settings).maximum
-    if maximum < settings.connections:
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        say(
-            f"Only {files:,} files may be open, so each process takes {maximum:,} connections instead of"
-            f" {settings.connections:,}. Raise the limit (LimitNOFILE, ulimit -n) to"
-            f" {settings.connections + FILES_KEPT:,}, or lower HUHANG_CONNECTIONS."
-        )
+    if maximum >= settings.connections:
+        return None
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return (
+        f"Only {files:,} files may be open, so each process takes {maximum:,} connections instead of"
+        f" {settings.connections:,}. Raise the limit (LimitNOFILE, ulimit -n) to"
+        f" {settings.connections + FILES_KEPT:,}, or lower HUHANG_CONNECTIONS."
+    )
 
 
 def say(warning: str) -> None:

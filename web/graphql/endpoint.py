@@ -20,7 +20,7 @@ from web.admission import Admission, Admitted, host_of
 from web.auth.credentials import credentials
 from web.auth.sessions import HOLDER_GONE
 from web.graphql.negotiation import EVENTS, GRAPHQL, JSON, PARTS, Accepted, negotiate
-from web.graphql.request import BadBody, Headers, language_of, read_headers, read_operation
+from web.graphql.request import BadBody, language_of, read_operation
 from web.graphql.response import (
     HttpResponse,
     conditional,
@@ -34,6 +34,7 @@ from web.graphql.response import (
 from web.graphql.sse import single_response, stream_response
 from web.graphql.trusted_documents import TrustedDocuments
 from web.graphql.uvicorn_protocols import CONNECTION
+from web.headers import Headers, read_headers
 from web.operations import Operations, sent
 
 UNKNOWN_BODY_LIMIT = 16 << 10  # bytes of a request by nobody known, which may be about the schema only

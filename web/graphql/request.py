@@ -11,14 +11,12 @@ from resolvers.errors import ErrorCode, RequestError
 from schema.execution.operation import Operation
 from web.graphql.negotiation import JSON, is_json, language
 from web.graphql.trusted_documents import TrustedDocuments
+from web.headers import Headers
 
 JSON_NEEDED = Reason("JSON_NEEDED", "Send the request as {type}, in UTF-8.", type=JSON)
 NOT_JSON = Reason("BODY_NOT_JSON", "The body is not JSON in UTF-8.")
 NOT_AN_OBJECT = Reason("REQUEST_NOT_OBJECT", "A request is a JSON object; batches are not taken.")
 BODY_CUT = Reason("BODY_CUT", "The body ended early.")
-
-Headers = dict[bytes, bytes]  # by lower-case name
-HEADERS = "huhang.headers"  # their key in the ASGI scope
 
 
 class BadBody(RequestError):
@@ -35,14 +33,6 @@ def body_too_long(maximum: int) -> Reason:
 
 def bad_parameter(parameter: str, type: str) -> Reason:
     return Reason("PARAMETER_TYPE", "`{parameter}` must be of the type {type}.", parameter=parameter, type=type)
-
-
-def read_headers(scope: Scope) -> Headers:
-    """The headers of a request, which nobody may change. Of those with the same name the first one counts."""
-    headers: Headers | None = scope.get(HEADERS)
-    if headers is None:
-        headers = scope[HEADERS] = dict(reversed(scope["headers"]))
-    return headers
 
 
 def language_of(headers: Headers) -> Language:

@@ -13,7 +13,8 @@ from resolvers.errors import ErrorCode, RequestError, ThrottledError
 from schema.execution.errors import format_error, request_errors, translated, unavailable
 from web.compression import MINIMUM, accepted_encoding, compressed, is_text
 from web.graphql.negotiation import GRAPHQL, JSON
-from web.graphql.request import BadBody, language_of, read_headers
+from web.graphql.request import BadBody, language_of
+from web.headers import read_headers
 from web.operations import sent
 from web.shares import Party
 

@@ -24,10 +24,11 @@ from web.auth.credentials import credentials
 from web.auth.sessions import Session
 from web.graphql.close_codes import OPERATIONS_MAXIMUM, TOO_MANY_OPERATIONS
 from web.graphql.negotiation import EVENTS, JSON, takes_events
-from web.graphql.request import read_headers, read_operation
+from web.graphql.request import read_operation
 from web.graphql.response import error_response, failure, refusal
 from web.graphql.sse import SendQueue, StreamResponse, StreamSink, event
 from web.graphql.trusted_documents import TrustedDocuments
+from web.headers import read_headers
 from web.operations import Operations, sent
 from web.shares import CountedMembership, Party, Place
 

@@ -40,10 +40,11 @@ from web.graphql.close_codes import (
     WAITING_MESSAGES,
 )
 from web.graphql.negotiation import language
-from web.graphql.request import language_of, operation, read_headers
+from web.graphql.request import language_of, operation
 from web.graphql.socket_messages import fault
 from web.graphql.trusted_documents import TrustedDocuments
 from web.graphql.uvicorn_protocols import EXTENSION, WebSocketProtocol, text_frame
+from web.headers import read_headers
 from web.operations import Operations, sent
 from web.shares import CountedMembership, Party, Place
 
