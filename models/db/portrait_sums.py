@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -16,8 +17,12 @@ from models.portrait_sum import SUM_COLUMNS, SUM_KEYS, PortraitSum, SumPeriod, S
 SUM = table_of(PortraitSum)
 PORTION = 5_000  # enterprises whose rows are read at once
 WRITTEN = 5_000  # sums that are written at once
+FEW = 12  # columns; a write of more writes all
+# Plain numbers, because the hash of an enum's member is slow, and there are three for each fact.
+ZONE, OF_RING, VENUE = int(SumScope.ZONE), int(SumScope.RING), int(SumScope.VENUE)
+EVER, MONTH, DAY = int(SumPeriod.EVER), int(SumPeriod.MONTH), int(SumPeriod.DAY)
 
-Scope = tuple[SumScope, int]
+Scope = tuple[int, int]  # a number of SumScope, and a key
 SumKey = tuple[int, int, int, int]  # scope, key, period and day
 Sums = dict[SumKey, Counter[str]]
 FactsByScopes = dict[frozenset[Scope], Facts]
@@ -27,9 +32,9 @@ def scopes_of(place: Place) -> frozenset[Scope]:
     """What has an enterprise in its sums."""
     return frozenset(
         [
-            (SumScope.ZONE, place.zone_id or 0),
-            *((SumScope.RING, ring) for ring in place.rings),
-            *((SumScope.VENUE, venue) for venue in place.venues),
+            (ZONE, place.zone_id or 0),
+            *((OF_RING, ring) for ring in place.rings),
+            *((VENUE, venue) for venue in place.venues),
         ]
     )
 
@@ -48,35 +53,41 @@ def sums_of(facts_by_scopes: FactsByScopes) -> Sums:
     sums: Sums = defaultdict(Counter)
     for scope, facts in by_scope.items():
         for (day, column), number in facts.items():
-            sums[*scope, SumPeriod.EVER, NO_DAY][column] += number
+            if not number:
+                continue
+            sums[*scope, EVER, NO_DAY][column] += number
             if day != NO_DAY:
-                sums[*scope, SumPeriod.MONTH, month_start(day)][column] += number
-                sums[*scope, SumPeriod.DAY, day][column] += number
+                sums[*scope, MONTH, month_start(day)][column] += number
+                sums[*scope, DAY, day][column] += number
     return {key: counts for key, counts in sums.items() if any(counts.values())}
 
 
 async def write(connection: Connection, sums: Sums) -> None:
     """Add to the stored sums. One statement for each WRITTEN rows of sums."""
-    rows = [[*key, *(counts[name] for name in SUM_COLUMNS)] for key, counts in sorted(sums.items())]
     dialect = connection.get_bind().dialect if isinstance(connection, AsyncSession) else connection.dialect
-    statement = ADD_SQLITE if dialect.name == "sqlite" else ADD_POSTGRESQL
+    changed = {name for counts in sums.values() for name in counts}
+    # An action changes a few columns, and each costs time for every row.
+    columns = tuple(name for name in SUM_COLUMNS if name in changed or len(changed) > FEW)
+    statement = _add_statement(columns, dialect.name == "sqlite")
+    rows = [[*key, *(counts[name] for name in columns)] for key, counts in sorted(sums.items())]
     for start in range(0, len(rows), WRITTEN):
         await connection.execute(statement, {"rows": orjson.dumps(rows[start : start + WRITTEN]).decode()})
 
 
-def _add_statement(source: str, value: str) -> sa.TextClause:
-    """The statement that adds a JSON array of rows. One parameter costs a fraction of forty for each row."""
-    columns = (*SUM_KEYS, *SUM_COLUMNS)
-    values = ", ".join(value.format(number) for number in range(len(columns)))
-    changes = ", ".join(f"{name} = portrait_sum.{name} + excluded.{name}" for name in SUM_COLUMNS)
+@lru_cache(maxsize=256)
+def _add_statement(columns: tuple[str, ...], sqlite: bool) -> sa.TextClause:
+    """The statement that adds a JSON array of rows. One parameter costs a fraction of one for each value."""
+    value, source = (
+        ("json_extract(value, '$[{}]')", "json_each(:rows)")
+        if sqlite
+        else ("CAST(row->>{} AS integer)", "jsonb_array_elements(CAST(:rows AS jsonb)) AS row")
+    )
+    values = ", ".join(value.format(number) for number in range(len(SUM_KEYS) + len(columns)))
+    changes = ", ".join(f"{name} = portrait_sum.{name} + excluded.{name}" for name in columns)
     return sa.text(
-        f"INSERT INTO portrait_sum ({', '.join(columns)}) SELECT {values} FROM {source} WHERE true"
+        f"INSERT INTO portrait_sum ({', '.join((*SUM_KEYS, *columns))}) SELECT {values} FROM {source} WHERE true"
         f" ON CONFLICT ({', '.join(SUM_KEYS)}) DO UPDATE SET {changes}"
     )
-
-
-ADD_POSTGRESQL = _add_statement("jsonb_array_elements(CAST(:rows AS jsonb)) AS row", "CAST(row->>{} AS integer)")
-ADD_SQLITE = _add_statement("json_each(:rows)", "json_extract(value, '$[{}]')")
 
 
 async def add_enterprises(connection: Connection, enterprises: Collection[int], zone: ZoneInfo) -> None:
@@ -99,7 +110,7 @@ async def recount(connection: Connection, scope: Scope, day: DayOf) -> None:
     """Replace the sums of a ring or a venue."""
     kind, key = scope
     await connection.execute(sa.delete(SUM).where(SUM.c.scope == kind, SUM.c.key == key))
-    inside = RING.c.id if kind is SumScope.RING else RING.c.venue_id
+    inside = RING.c.id if kind == OF_RING else RING.c.venue_id
     joined = sa.select(LINK.c.enterprise_id).distinct().join(RING, RING.c.id == LINK.c.ring_id).where(inside == key)
     keys = sorted((await connection.execute(joined)).scalars())
     for start in range(0, len(keys), PORTION):
