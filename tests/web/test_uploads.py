@@ -330,7 +330,7 @@ async def test_missing_bytes_are_not_found(office: Desk) -> None:
     assert code_of(await office.client.get(signed)) == "NOT_FOUND"
 
 
-async def test_a_failing_store_is_an_internal_error(
+async def test_a_full_store_is_an_outage(
     office: Desk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def full(name: str, data: bytes) -> None:
@@ -339,9 +339,8 @@ async def test_a_failing_store_is_an_internal_error(
     monkeypatch.setattr(office.store, "put", full)
     before = await office.left()
     response = await office.post(numbered(12))
-    assert response.status_code == 500
-    assert code_of(response) == "INTERNAL"
-    assert response.json()["errors"][0]["extensions"]["incident"]
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    assert code_of(response) == "UNAVAILABLE"
     logged = capfd.readouterr()
     for text in (response.text, logged.out, logged.err):
         assert str(office.folder) not in text
