@@ -32,17 +32,18 @@ def compile_pattern(pattern: str) -> Any:
         return re2.compile(pattern, options)
     except re2.error as error:
         reason = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
-        raise ValueError(f"not a regular expression of RE2: {reason}") from None
+        invalid = Reason("PATTERN_INVALID", "not a regular expression of RE2: {reason}", reason=reason)
+        raise ValueError(invalid) from None
 
 
 def interval(text: str) -> tuple[float, float]:
     """The least number of an interval such as `60..80`, and the first one beyond it. Raises ValueError."""
     match = INTERVAL.fullmatch(text)
     if match is None or match.groups() == (None, None):
-        raise ValueError("not an interval such as 60..80, ..60 or 80..")
+        raise ValueError(Reason("NOT_AN_INTERVAL", "not an interval such as 60..80, ..60 or 80.."))
     low, high = float(match[1] or "-inf"), float(match[2] or "inf")
     if low >= high:
-        raise ValueError("an interval that holds no number")
+        raise ValueError(Reason("INTERVAL_EMPTY", "an interval that holds no number"))
     return low, high
 
 

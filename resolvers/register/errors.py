@@ -39,7 +39,13 @@ class Mistake:
     reason: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.path + ': ' if self.path else ''}{self.reason}"
+        return self.text(Language.ENGLISH)
+
+    def text(self, language: Language) -> str:
+        path = f"{self.path}: " if self.path else ""
+        return (
+            Reason("LINE", "line {line}", line=self.line).text(language) + f": {path}{text_in(language, self.reason)}"
+        )
 
 
 def at_line(line: int, reason: str) -> Reason:
@@ -56,11 +62,11 @@ class MappingError(RegisterError):
 
 
 class InvalidValue(Exception):
-    """A field does not accept a value. `reason` is the text for the report.
+    """A field does not accept a value. `reason` is for the report.
 
     `shown` is the part of the value that is at fault; empty if it is the whole value.
     """
 
-    def __init__(self, reason: str, shown: str = "") -> None:
+    def __init__(self, reason: Reason, shown: str = "") -> None:
         super().__init__(reason)
         self.reason, self.shown = reason, shown

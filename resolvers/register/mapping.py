@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from models.reason import Reason
 from resolvers.register import datum
 from resolvers.register.convert import EXCEL, ISO
 from resolvers.register.tables import TABLES
@@ -48,12 +49,14 @@ def _zone(name: str | None) -> str | None:
     try:
         return None if name is None else ZoneInfo(name).key
     except (KeyError, ValueError, OSError):
-        raise ValueError("not the IANA name of a time zone") from None
+        raise ValueError(Reason("ZONE_UNKNOWN", "not the IANA name of a time zone")) from None
 
 
 def _datum(name: str | None) -> str | None:
     if name is not None and datum.to_wgs84(name) is None:
-        raise ValueError("must be wgs84, gcj02, bd09, cgcs2000, or EPSG:… of a projected CGCS2000 system")
+        raise ValueError(
+            Reason("DATUM_UNKNOWN", "must be wgs84, gcj02, bd09, cgcs2000, or EPSG:… of a projected CGCS2000 system")
+        )
     return name
 
 
@@ -65,14 +68,21 @@ def _formats(formats: tuple[str, ...] | None) -> tuple[str, ...] | None:
         except ValueError:
             valid = False
         if not valid:
-            raise ValueError(f"not a date format: use {ISO}, {EXCEL}, or one for strptime such as %Y-%m-%d")
+            raise ValueError(
+                Reason(
+                    "DATE_FORMAT",
+                    "not a date format: use {iso}, {excel}, or one for strptime such as %Y-%m-%d",
+                    iso=ISO,
+                    excel=EXCEL,
+                )
+            )
     return formats
 
 
 def _file(name: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
-        raise ValueError("must be a path inside the import directory")
+        raise ValueError(Reason("PATH_OUTSIDE", "must be a path inside the import directory"))
     return name
 
 
@@ -190,7 +200,7 @@ class DistrictMapping(_Section):
     @classmethod
     def check_bounds(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if value is not None and not (-180 <= value[0] < value[2] <= 180 and -90 <= value[1] < value[3] <= 90):
-            raise ValueError("must be west, south, east and north in degrees")
+            raise ValueError(Reason("BOUNDS_ORDER", "must be west, south, east and north in degrees"))
         return value
 
 

@@ -16,7 +16,7 @@ import models
 from models import ControlGrade, credit_code
 from models.db.column_types import JsonList, RankedEnum, UtcTime
 from models.db.tables import table_of
-from models.reason import Reason
+from models.reason import Message, Reason
 
 SHORT = 500  # characters of a text that is in an index
 LONG = 1_000_000  # characters of any other text
@@ -26,18 +26,18 @@ INTEGER = 2**31 - 1  # the greatest value of a PostgreSQL integer column
 class Kind(enum.Enum):
     """What a field holds. The value describes it in messages about mappings."""
 
-    TEXT = "text"
-    INTEGER = "a whole number"
-    BOOLEAN = "true or false"
-    DATE = "a date"
-    TIME = "a time"
-    ENUM = "one of a list of values"
-    TEXTS = "several texts"
-    ENUMS = "several of a list of values"
-    GEOMETRY = "a GeoJSON polygon"
-    POINT = "a point"
-    REFERENCE = "a reference to a row"
-    REFERENCES = "references to rows"
+    TEXT = Message("KIND_TEXT", "text")
+    INTEGER = Message("KIND_INTEGER", "a whole number")
+    BOOLEAN = Message("KIND_BOOLEAN", "true or false")
+    DATE = Message("KIND_DATE", "a date")
+    TIME = Message("KIND_TIME", "a time")
+    ENUM = Message("KIND_ENUM", "one of a list of values")
+    TEXTS = Message("KIND_TEXTS", "several texts")
+    ENUMS = Message("KIND_ENUMS", "several of a list of values")
+    GEOMETRY = Message("KIND_GEOMETRY", "a GeoJSON polygon")
+    POINT = Message("KIND_POINT", "a point")
+    REFERENCE = Message("KIND_REFERENCE", "a reference to a row")
+    REFERENCES = Message("KIND_REFERENCES", "references to rows")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Field:
     max_length: int = LONG
     bounds: tuple[int, int] = (-INTEGER - 1, INTEGER)
     check: Callable[[str], object] = bool
-    format: str = ""
+    format: Reason | None = None
     future: bool = False
     limit: bool = False
     identifier: bool = False
@@ -122,7 +122,7 @@ BOUNDS = {
     "quantity": (0, INTEGER),
     "fine_yuan": (0, INTEGER),
 }
-FORMATS: dict[tuple[str, str], tuple[Callable[[str], object], str]] = {
+FORMATS: dict[tuple[str, str], tuple[Callable[[str], object], Reason]] = {
     ("enterprises", "credit_code"): (
         credit_code.is_valid,
         Reason("NOT_CREDIT_CODE", "not a unified social credit code (GB 32100-2015)"),
@@ -159,7 +159,7 @@ def _field(table: str, column: sa.Column[Any]) -> Field | None:
         return Field(name, Kind.REFERENCE, not column.nullable, column.name, target=TARGETS[name], identifier=True)
     if column.name in DERIVED:
         return None
-    check, format_ = FORMATS.get((table, column.name), (bool, ""))
+    check, format_ = FORMATS.get((table, column.name), (bool, None))
     return Field(
         column.name,
         _kind(column),

@@ -82,7 +82,7 @@ def import_(
             return
         outcome = import_and_print(mapping, directory, report, speaks, dry_run=dry_run)
     except MappingError as error:
-        fail("\n".join(f"{mapping}: {mistake}" for mistake in error.mistakes), NOT_BEGUN)
+        fail("\n".join(f"{mapping}: {mistake.text(speaks)}" for mistake in error.mistakes), NOT_BEGUN)
     except (RegisterError, OSError) as error:
         fail(said(error, speaks), NOT_BEGUN)
     raise typer.Exit(ROWS_FAILED if outcome.total.bad or outcome.missing else 0)

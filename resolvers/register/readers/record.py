@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.reason import Reason
+
 LONGEST = 16 * 1024 * 1024  # bytes of one record; anything longer is not a row of a register
 
 
@@ -42,7 +44,7 @@ class SheetNumber:
 class UnknownCell:
     """A cell that is not blank, but whose value the file does not tell. `reason` says why, `shown` what is there."""
 
-    reason: str
+    reason: Reason
     shown: str = ""
 
     def __str__(self) -> str:

@@ -98,14 +98,14 @@ def shown(result: Any) -> Any:
 async def stored(office: Office, marks: list[str]) -> set[Known]:
     """The enterprises of these keys in the database."""
     rows = (await contents(office.database, models.Enterprise))["enterprise"].values()
-    found = set()
+    enterprises = set()
     for row in rows:
         keys = {"creditCode": row.credit_code, "externalId": row.external_id}
         given = frozenset((name, key) for name, key in keys.items() if key is not None)
         if any(key.startswith(tuple(marks)) for _, key in given):
             values = (row.name, row.industry, row.major_hazard_level)
-            found.add(Known(given, values, row.version, row.retired_at is not None))
-    return found
+            enterprises.add(Known(given, values, row.version, row.retired_at is not None))
+    return enterprises
 
 
 async def retire(office: Office, known: Known) -> None:

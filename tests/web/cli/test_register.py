@@ -1,5 +1,6 @@
 """`python -m web import` in a clerk's hands: a suggestion, a preview, and the summary of a run."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,12 @@ def test_a_clerk_reads_chinese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ]
     header, first, *_ = (tmp_path / "import-report.csv").read_text("utf-8-sig").splitlines()
     assert (header, first) == ("文件,行,列,值,原因,级别", "e.csv,2,风险等级,特级,不在映射的 values 中,错误")
+    wrong = mapping.replace("(name of the district)", "萧山区").replace("risk_grade", "risk")
+    (tmp_path / "wrong.toml").write_text(wrong, "utf-8")
+    mistake = run("import", "wrong.toml", ".", "--language", "zh")[2]
+    assert re.match(
+        r"wrong.toml: 第 \d+ 行: enterprises.fields.risk: enterprises 没有这个字段，只有 credit_code, ", mistake
+    )
     (tmp_path / "e.csv").unlink()
     assert run("import", "m.toml", ".", "--language", "zh")[2].startswith("e.csv: 不在 ")
 
