@@ -4,6 +4,8 @@ They show the demo with 2,000 enterprises while the simulation plays, and are ne
 """
 
 import asyncio
+import datetime as dt
+import itertools
 import os
 import signal
 import tempfile
@@ -13,7 +15,7 @@ import httpx
 from playwright.async_api import Browser, Page
 
 from tests.support.browser import open_browser
-from tests.support.server_process import Process, executed
+from tests.support.server_process import Process, executed, web
 from web.settings import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
@@ -21,8 +23,13 @@ ENTERPRISES = 2_000
 BEGIN = 90  # seconds that the simulation plays first
 SETTLED = 4_000  # milliseconds for the map to come to rest
 STALE = "[data-stale]"
+# Millimetres an hour on each zone, so that the rain is of today: the simulation's rain is a month old.
+RAIN = {"世纪城战区": 9, "主城区战区": 5.2, "瓜沥战区": 3.7, "临浦战区": 3}
+HOURS = 6
+REPORT = "mutation($input: RainfallReportInput!) { rainfallReport(input: $input) { __typename } }"
 QUESTION = """
 {
+  zones { id name }
   venues(first: 100) { nodes { id code } }
   enterprises(first: 1, filter: { riskGrades: [RED], hasOverdueHazards: true }) { nodes { id } }
 }
@@ -30,6 +37,8 @@ QUESTION = """
 
 
 async def take(page: Page, name: str) -> None:
+    # What the simulation has just raised would cover what the picture is about.
+    await page.keyboard.press("Enter")
     await page.wait_for_timeout(SETTLED)
     await page.screenshot(path=FOLDER / f"{name}.png")
 
@@ -53,10 +62,15 @@ async def open_wall(browser: Browser, address: str, size: tuple[int, int], langu
     return page
 
 
-async def take_all(browser: Browser, process: Process) -> None:
+async def take_all(browser: Browser, process: Process, token: str) -> None:
     wall = f"{process.address}/wall/"
-    async with httpx.AsyncClient(trust_env=False) as client:
-        data = (await client.post(f"{process.address}/graphql", json={"query": QUESTION})).json()["data"]
+    async with httpx.AsyncClient(trust_env=False, base_url=process.address) as client:
+        data = (await client.post("/graphql", json={"query": QUESTION})).json()["data"]
+        for zone, back in itertools.product(data["zones"], range(HOURS)):
+            at = dt.datetime.now(dt.UTC) - dt.timedelta(hours=back, minutes=3)
+            reading = {"zone": zone["id"], "millimetres": RAIN[zone["name"]], "at": at.isoformat()}
+            body = {"query": REPORT, "variables": {"input": reading}}
+            (await client.post("/graphql", json=body, headers={"authorization": f"Bearer {token}"})).raise_for_status()
     venue = next(node["id"] for node in data["venues"]["nodes"] if node["code"].endswith("-GUALI"))
     [enterprise] = data["enterprises"]["nodes"]
     page = await open_wall(browser, wall, (1920, 1080), "zh-CN")
@@ -81,9 +95,10 @@ async def main() -> None:
         url, log = f"sqlite:///{folder}/pictures.db", Path(folder) / "log"
         more = {"HUHANG_DEMO_ENTERPRISES": str(ENTERPRISES)}
         with executed(log, url, "--simulate", **more) as process:
+            token = web("token", "--demo", "--role", "commander", url=url).stdout.strip()
             await asyncio.sleep(BEGIN)
             async with open_browser() as browser:
-                await take_all(browser, process)
+                await take_all(browser, process, token)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 
+import { budget } from './build/budget.ts';
 import { documents } from './build/documents.ts';
 
 const root = resolve(import.meta.dirname, 'src');
@@ -31,6 +32,7 @@ export default defineConfig({
       },
     }),
     documents(),
+    budget({ wall: 180_000 }),
   ],
   build: {
     outDir: '../dist/pages',

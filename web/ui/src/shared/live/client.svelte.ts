@@ -13,6 +13,8 @@ import { isSilent } from '../silence';
 const PING = 2_000;
 /** Silence after which the socket is given up. */
 const GIVE_UP = 4_000;
+/** Milliseconds after which an attempt to connect is given up: a frozen server or a cut network never answers it. */
+const ATTEMPT = 10_000;
 const LONGEST_WAIT = 10_000;
 /** The token is no longer good: expired or revoked. */
 const REJECTED = new Set([4401, 4403, 4411]);
@@ -38,6 +40,7 @@ export class LiveClient {
 
   #heardAt = $state(Date.now());
   #connections = 0;
+  #attemptedAt: number | null = null;
   #client: Client;
   #timer: ReturnType<typeof setInterval>;
   #wake: (() => void) | null = null;
@@ -58,10 +61,12 @@ export class LiveClient {
         return value === null ? {} : { authorization: `Bearer ${value}` };
       },
       on: {
+        connecting: () => (this.#attemptedAt = Date.now()),
         connected: () => this.#open(),
         message: () => (this.#heardAt = Date.now()),
         closed: (event) => {
           this.connected = false;
+          this.#attemptedAt = null;
           if (REJECTED.has((event as CloseEvent).code)) rejected();
         },
       },
@@ -139,13 +144,16 @@ export class LiveClient {
 
   #open(): void {
     this.connected = true;
+    this.#attemptedAt = null;
     this.attempts = 0;
     this.#heardAt = Date.now();
     if (++this.#connections > 1) this.onreconnected();
   }
 
   #check(): void {
-    if (this.connected && Date.now() - this.#heardAt > GIVE_UP) this.#client.terminate();
+    const now = Date.now();
+    if (this.connected && now - this.#heardAt > GIVE_UP) this.#client.terminate();
+    if (this.#attemptedAt !== null && now - this.#attemptedAt > ATTEMPT) this.#client.terminate();
   }
 
   /** Wait before an attempt: half a second, doubled each time up to ten seconds, with jitter; less when woken. */

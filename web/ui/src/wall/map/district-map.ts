@@ -353,7 +353,8 @@ export class DistrictMap {
 
   #named(place: { name: string; nameEn?: string | null; location: { longitude: number; latitude: number } | null }): Words[] {
     const { location } = place;
-    return location ? [{ at: fromLonLat([location.longitude, location.latitude]), text: this.#names(place) }] : [];
+    // A remark in brackets is for lists.
+    return location ? [{ at: fromLonLat([location.longitude, location.latitude]), text: this.#names(place).replace(/\s*[（(].*$/, '') }] : [];
   }
 
   /** Go nearer to what a mark with a number stands for. */

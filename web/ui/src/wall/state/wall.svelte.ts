@@ -79,6 +79,8 @@ export class Wall {
       showTimesIn(base.district.timeZone);
       this.base = base;
       this.feed = base.events.nodes.toReversed();
+      // The stream has positions as they change. Until then an officer is where the last one was.
+      for (const { position, positionAt, onDuty, ...inspector } of base.inspectors.nodes) if (onDuty && position && positionAt) this.#move(inspector, position, positionAt);
       this.portraits.clear();
       for (const place of [base.district, ...base.zones]) if (place.portrait) this.portraits.set(place.id, place.portrait);
       this.failedAt = null;
