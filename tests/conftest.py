@@ -45,7 +45,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 COMMANDER = Viewer(Visibility(Role.COMMANDER))
 DEMO_ENTERPRISES = 150
 DATABASES = ("sqlite", "postgresql")
-LONG_FOLDERS = {"scenarios", "properties"}
+LONG_FOLDERS = {"scenarios", "properties", "hostile"}
 SUPPORT = Path(__file__).parent / "support"
 PASSED = pytest.StashKey[bool]()
 # Some hundred copies of a PostgreSQL database have three hundred files each, which a disk takes minutes to delete.
