@@ -113,7 +113,7 @@ async def assert_told(client: Client, logs: list[Any], checks: dict[str, str], s
     assert await client.ready() == (503, checks)
     [failed] = [name for name, outcome in checks.items() if outcome == "failed"]
     metrics = await client.metrics()
-    assert f'huhang_ready{{check="{failed}"}} 0\n' in metrics
+    assert f'huhang_ready{{check="{failed}"}} 0.0\n' in metrics
     assert f'huhang_failures_total{{name="{state}"}}' in metrics
     assert [entry["state"] for entry in logs if entry["event"] == "not ready"] == [state]
     assert [entry["state"] for entry in logs if entry["event"] == "a request was not served"] == [state]
