@@ -11,6 +11,7 @@ FREE_FOLDERS = {"scenarios", "properties", "architecture", "docs", "hostile"}
 # Test files about a whole package of code, below `tests` and beside the tests of its modules.
 PACKAGE_TESTS = {
     "models/db/test_cancellation.py",
+    "models/db/test_postgres_tls.py",
     "models/db/test_read_pools.py",
     "resolvers/actions/test_guards.py",
     "resolvers/actions/test_lifecycles.py",
@@ -28,11 +29,13 @@ PACKAGE_TESTS = {
     "web/graphql/test_openings.py",
     "web/graphql/test_slow_readers.py",
     "web/graphql/test_texts.py",
+    "web/test_bundle.py",
     "web/test_clients.py",
     "web/test_deploy.py",
     "web/test_ending.py",
     "web/test_graphiql.py",
     "web/test_http_audits.py",
+    "web/test_nginx.py",
     "web/test_serve.py",
     "web/test_zone.py",
     "web/ui/test_build.py",
