@@ -77,8 +77,8 @@ class Version:
 
 def token(server: Process) -> str:
     viewers = httpx.get(f"{server.address}/graphiql/viewers.json", timeout=PATIENCE).json()["viewers"]
-    found: str = next(viewer["token"] for viewer in viewers if viewer["label"] == "Commander")
-    return found
+    commander: str = next(viewer["token"] for viewer in viewers if viewer["label"] == "Commander")
+    return commander
 
 
 class Follower:
