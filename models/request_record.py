@@ -14,8 +14,8 @@ PREFIX, NUMBERS = secrets.token_hex(8).encode(), itertools.count(1)
 class RequestRecord:
     """One request or WebSocket, in its tasks.
 
-    `facts` is what its line in the log says of it; where no request is `logged`, nothing need be added. `single` says
-    that it has one operation at most, whose facts are the request's. `status` is that of its response, once it began.
+    Where requests are `logged`, it has `facts`, which its line in the log says of it, and the `status` of its response
+    once that began. `single` says that it has one operation at most, whose facts are the request's.
     """
 
     __slots__ = ("facts", "logged", "raw_id", "single", "status")
@@ -24,8 +24,9 @@ class RequestRecord:
         """`given` is the id that a proxy or client has given: another one is made where that is not valid."""
         self.raw_id = given if given is not None and VALID.fullmatch(given) else b"%b-%d" % (PREFIX, next(NUMBERS))
         self.logged, self.single = logged, single
-        self.status: int | None = None
-        self.facts: dict[str, Any] = {}
+        if logged:
+            self.status: int | None = None
+            self.facts: dict[str, Any] = {}
 
     @property
     def id(self) -> str:

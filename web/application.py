@@ -80,7 +80,7 @@ class Application(Starlette):
         given, single = read_headers(scope).get(b"x-request-id"), http and scope["path"] == "/graphql"
         record = RequestRecord(given, logged=self._logged, single=single)
         CURRENT.set(record)
-        start, begun = monotonic(), False
+        start, begun = monotonic() if self._logged else 0.0, False
         added = [(b"x-request-id", record.raw_id)]
         if secure and http:
             added.append(STRICT_TRANSPORT)
@@ -88,7 +88,9 @@ class Application(Starlette):
         def sending(message: Message) -> Awaitable[None]:
             nonlocal begun
             if not begun:
-                begun, record.status = True, message.get("status")
+                begun = True
+                if record.logged:
+                    record.status = message.get("status")
                 message["headers"] = [*message.get("headers", ()), *added]
             return send(message)
 

@@ -163,6 +163,6 @@ def sent(errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
     record = CURRENT.get()
     if record is None:
         return errors
-    if errors:
+    if record.logged and errors:
         record.facts.setdefault("code", errors[0]["extensions"]["code"])
     return [{**error, "extensions": {**error["extensions"], "requestId": record.id}} for error in errors]
