@@ -4,6 +4,8 @@ Costs are CPU time and memory of the renderer, so that the verdict does not depe
 """
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +19,8 @@ from tests.support.browser import open_browser
 from tests.support.patience import PATIENCE
 from tests.support.proof_mode import PROVING
 from tests.support.proofs import RecordProof
-from tests.support.server_process import Process, serving, web
+from tests.support.server_process import Process, environment, serving, web
+from tests.support.source_files import ROOT
 
 ENTERPRISES, LAPS, LAP_SECONDS, MANY = (2_000, 8, 60, 20_000) if PROVING else (60, 3, 4, 400)
 RATE = 20 if PROVING else 5  # calls a second; each makes about one event
@@ -36,6 +39,9 @@ NUMBERS = "{ zones { name portrait { hazardsOpen hazardsOverdue } } }"
 @asynccontextmanager
 async def wall_of(folder: Path, enterprises: int) -> AsyncIterator[tuple[Process, Page, CDPSession]]:
     url = f"sqlite:///{folder}/wall-load-{enterprises}.db"
+    command = (sys.executable, "-m", "web", "seed", "demo", "--enterprises", str(enterprises))
+    # As long as it takes: `serving` waits for the start of a server alone.
+    await asyncio.to_thread(subprocess.run, command, cwd=ROOT, env=environment(url), check=True, capture_output=True)
     with serving(folder / f"wall-load-{enterprises}.log", url, HUHANG_DEMO_ENTERPRISES=str(enterprises)) as process:
         async with open_browser() as browser:
             page = await browser.new_page(locale="zh-CN", viewport={"width": 1920, "height": 1080})

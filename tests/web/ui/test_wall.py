@@ -151,6 +151,13 @@ async def test_numbers_are_those_of_a_fresh_query_and_events_arrive_once(own: Wa
     warnings = (await own.graph("{ warnings(first: 1, filter: { inForce: true }) { totalCount } }"))["warnings"]
     counter = own.page.locator("dl > div").filter(has_text="预警").locator("dd").first
     await expect(counter).to_have_text(str(warnings["totalCount"]))
+    # Officers stand where they were last, before any of them moves.
+    inspectors = (await own.graph("{ inspectors(first: 1000) { nodes { onDuty position { longitude } } } }"))[
+        "inspectors"
+    ]
+    placed = sum(node["onDuty"] and node["position"] is not None for node in inspectors["nodes"])
+    assert placed > 0
+    await expect(own.page.locator(".legend")).to_contain_text(f"检查员 {placed}")
     # The clock is the district's, in a browser that is in London.
     clock = await own.page.locator("header time").inner_text()
     london = await own.page.evaluate("new Intl.DateTimeFormat('en', {hour: '2-digit', hourCycle: 'h23'}).format()")
