@@ -32,7 +32,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HUHANG_", extra="ignore")
 
     database_url: str = Field(
-        default=f"sqlite:///{VAR / 'huhang.db'}", description="Database: `sqlite:///…` or `postgresql://…`."
+        default=f"sqlite:///{VAR / 'huhang.db'}",
+        description="Database: `sqlite:///…` or `postgresql://…`, with libpq's `sslmode` and `sslrootcert` for TLS.",
     )
     bus_url: str = Field(
         default="memory://",

@@ -52,10 +52,15 @@ async def test_signing_out_shows_it(visit: Open) -> None:
 
 async def test_the_server_says_how_its_parts_are(visit: Open) -> None:
     async with visit("/", FakeAuth()) as page:
-        await expect(page.get_by_text("可读写，表已就绪")).to_be_visible()
-        await page.route("**/readyz", lambda route: route.fulfill(status=503, json={"status": "…"}))
+        await expect(page.get_by_text("与本版本一致", exact=True)).to_be_visible()
+        await expect(page.get_by_text("进程间通知正常")).to_be_visible()
+        checks = {"connection": "ok", "migrations": "newer", "write": "failed", "feed": "unknown"}
+        answer = {"status": "not ready", "checks": checks, "notifier": "polling"}
+        await page.route("**/readyz", lambda route: route.fulfill(status=503, json=answer))
         await page.clock.fast_forward(5_000)
-        await expect(page.get_by_text("不能读写，或表没有就绪")).to_be_visible()
+        rows = page.locator("dl > div")
+        for name, text in {"数据库": "可读", "数据表": "更新的版本", "写入": "写不进去", "事件": "未知"}.items():
+            await expect(rows.filter(has_text=name)).to_contain_text(text)
 
 
 def counts(**statuses: int) -> list[dict[str, Any]]:
@@ -103,5 +108,5 @@ async def test_the_server_answers_what_each_role_asks(visit: Open, role: str) ->
 
 async def test_nobody_is_shown_what_waits(visit: Open) -> None:
     async with visit("/", FakeAuth()) as page:
-        await expect(page.get_by_text("可读写，表已就绪")).to_be_visible()
+        await expect(page.get_by_text("进程间通知正常")).to_be_visible()
         assert await page.get_by_text("等待处理").count() == 0
