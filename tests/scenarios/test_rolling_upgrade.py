@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ class Follower:
         """The task ends with the reason for which the server closed the socket."""
         address = server.address.replace("http", "ws", 1) + "/graphql"
         async with connect(address, subprotocols=[PROTOCOL], open_timeout=PATIENCE, ping_interval=None) as connection:
-            socket = await Socket(connection).init(Authorization=f"Bearer {token(server)}")
+            socket = await Socket(connection).init(Authorization=f"Bearer {await asyncio.to_thread(token, server)}")
             after = self.cursors[-1] if self.cursors else socket.cursor
             await socket.subscribe("1", ALL, after=after)
             task = asyncio.create_task(self._follow(socket))
@@ -121,7 +121,7 @@ class Follower:
 
 
 async def zones(server: Process) -> Any:
-    headers = {"authorization": f"Bearer {token(server)}"}
+    headers = {"authorization": f"Bearer {await asyncio.to_thread(token, server)}"}
     query = {"query": "{ zones { name enterprises(first: 3) { totalCount nodes { name hazards { totalCount } } } } }"}
     async with httpx.AsyncClient(timeout=PATIENCE, headers=headers) as client:
         answer = (await client.post(f"{server.address}/graphql", json=query)).json()
@@ -148,10 +148,12 @@ async def test_queries_mutations_and_streams_go_on_during_an_upgrade(
         start = await logged(url)
         async with staying.at(first) as stopped:
             await old.simulate(first)
-            new.run("migrate")
+            # In threads, so that the streams answer the servers' pings meanwhile.
+            await asyncio.to_thread(new.run, "migrate")
             # The code before goes on, and writes to the tables as they are now.
             await old.simulate(first)
-            with new.serving("new") as second:
+            with ExitStack() as later:
+                second = await asyncio.to_thread(later.enter_context, new.serving("new"))
                 async with moving.at(second):
                     joined = await logged(url)
                     # In turns: two of them at once compete for the same teams, and one is refused.
