@@ -14,7 +14,7 @@ from models.db.migrate import migrate
 from models.db.tables import table_of
 from schema.build import Graph
 from tests.conftest import SHANGHAI, Databases, make_executor
-from tests.support.actors import Desk, contents, small_world
+from tests.support.actors import DUTY, Desk, contents, small_world
 from tests.support.portrait_reference import KINDS, World, check_portraits
 from tests.support.proof_mode import examples
 from tests.support.random_history import WEIGHTS, RandomHistory
@@ -105,3 +105,16 @@ async def test_days_at_the_end_of_the_calendar_count(own_demo: Database) -> None
         await session.execute(sa.update(hazard).values(deadline=last))
         await portrait_sums.rebuild(await session.connection())
     assert await differences(own_demo) == 0
+
+
+async def test_an_enterprise_moves_with_its_history(graph: Graph, database: Database) -> None:
+    """Out of the venue's rings, to another zone, and back."""
+    desk = Desk(graph, database)
+    world = await small_world(database)
+    await desk.done(DUTY, "hazardReport", enterprise=world.id("enterprise"), level="MAJOR", description="d")
+    for latitude, longitude in ((30.2, 120.3), (30.101, 120.101)):
+        place = {"latitude": latitude, "longitude": longitude}
+        await desk.done(DUTY, "enterpriseUpsert", externalId="e0", location=place)
+        assert await differences(database) == 0
+    await desk.done(DUTY, "enterpriseGrade", enterprise=world.id("enterprise"), riskGrade="RED")
+    assert await differences(database) == 0
