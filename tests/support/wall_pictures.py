@@ -37,6 +37,7 @@ QUESTION = """
 
 
 async def take(page: Page, name: str) -> None:
+    await page.wait_for_timeout(SETTLED)
     # What the simulation has just raised would cover what the picture is about.
     await page.keyboard.press("Enter")
     await page.wait_for_timeout(SETTLED)
