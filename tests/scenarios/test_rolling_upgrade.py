@@ -31,6 +31,7 @@ pytestmark = pytest.mark.skipif(not PROVING, reason="it takes a minute: make pro
 # The last commit of 0.1.0.
 BEFORE = "f6587cb"
 FOLDERS = ("models", "subscriptions", "resolvers", "schema", "web")
+TITLE = "Servers of 0.1.0 and of this version on one database, replaced while work goes on"
 SIMULATION = ("--seconds", "8", "--rate", "8")
 
 
@@ -138,6 +139,22 @@ async def logged(url: str) -> int:
         await database.close()
 
 
+def compare(follower: Follower, events: int) -> None:
+    """Nothing that was logged was lost or repeated."""
+    assert len(set(follower.cursors)) == len(follower.cursors) == events
+
+
+def row(url: str, follower: Follower, events: int, together: int) -> dict[str, object]:
+    different = len(set(follower.cursors))
+    return {
+        "database": "SQLite" if url.startswith("sqlite") else "PostgreSQL",
+        "events": events,
+        "events while both served": together,
+        "lost": events - different,
+        "repeated": len(follower.cursors) - different,
+    }
+
+
 async def test_queries_mutations_and_streams_go_on_during_an_upgrade(
     databases: Databases, before: Path, tmp_path: Path, record_proof: RecordProof
 ) -> None:
@@ -167,17 +184,7 @@ async def test_queries_mutations_and_streams_go_on_during_an_upgrade(
                         end = await logged(url)
                         await staying.reach(end - start)
                         await moving.reach(end - joined)
-    for follower, expected in ((staying, end - start), (moving, end - joined)):
-        assert len(set(follower.cursors)) == len(follower.cursors) == expected
+    compare(staying, end - start)
+    compare(moving, end - joined)
     assert set(moving.cursors) <= set(staying.cursors)
-    record_proof(
-        "upgrade",
-        "Servers of 0.1.0 and of this version on one database, replaced while work goes on",
-        {
-            "database": "SQLite" if url.startswith("sqlite") else "PostgreSQL",
-            "events": end - start,
-            "events while both served": end - joined,
-            "lost": end - start - len(set(staying.cursors)),
-            "repeated": len(staying.cursors) - len(set(staying.cursors)),
-        },
-    )
+    record_proof("upgrade", TITLE, row(url, staying, end - start, end - joined))
