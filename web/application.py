@@ -55,6 +55,24 @@ async def unexpected_error(request: Request, error: Exception) -> HttpResponse:
     return failure(error, JSON)
 
 
+class ResponseSender:
+    """Sends a response with further headers. `begun` says whether some of it is sent."""
+
+    __slots__ = ("_headers", "_record", "_send", "begun")
+
+    def __init__(self, send: Send, record: RequestRecord, headers: list[tuple[bytes, bytes]]) -> None:
+        self._send, self._record, self._headers = send, record, headers
+        self.begun = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if not self.begun:
+            self.begun = True
+            if self._record.logged:
+                self._record.status = message.get("status")
+            message["headers"] = [*message.get("headers", ()), *self._headers]
+        return self._send(message)
+
+
 class Application(Starlette):
     """Starlette's application, except that requests to /graphql pass neither its routing nor its middleware.
 
@@ -73,42 +91,33 @@ class Application(Starlette):
         if kind == "lifespan":
             await super().__call__(scope, receive, send)
             return
-        secure = scope.get("scheme") in ("https", "wss")
+        http, secure = kind == "http", scope.get("scheme") in ("https", "wss")
         if secure:
             scope["headers"] = without_insecure(scope["headers"])
-        http = kind == "http"
         given, single = read_headers(scope).get(b"x-request-id"), http and scope["path"] == "/graphql"
         record = RequestRecord(given, logged=self._logged, single=single)
         CURRENT.set(record)
-        start, begun = monotonic() if self._logged else 0.0, False
-        added = [(b"x-request-id", record.raw_id)]
-        if secure and http:
-            added.append(STRICT_TRANSPORT)
-
-        def sending(message: Message) -> Awaitable[None]:
-            nonlocal begun
-            if not begun:
-                begun = True
-                if record.logged:
-                    record.status = message.get("status")
-                message["headers"] = [*message.get("headers", ()), *added]
-            return send(message)
-
+        headers = [(b"x-request-id", record.raw_id)]
+        sending = ResponseSender(send, record, [*headers, STRICT_TRANSPORT] if secure and http else headers)
+        start = monotonic() if self._logged else 0.0
         try:
-            if (refused := self._refusal(scope)) is not None:
-                REFUSED.labels(refused.code.value).inc()
-                await refuse(refused, scope, receive, sending)
-            else:
-                await self._admitted(scope, receive, sending)
+            await self._answer(scope, receive, sending)
         except asyncio.CancelledError:
             # The server ends, and cuts the request short; uvicorn would answer that it has failed.
-            if not http or begun:
+            if not http or sending.begun:
                 raise
             error = coded_error(ErrorCode.ENDING, SHUTTING_DOWN)
             await error_response([error], JSON, 503, {"connection": "close"})(scope, receive, sending)
         finally:
             if self._logged and http:
                 log_request(scope, record, monotonic() - start)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (refused := self._refusal(scope)) is not None:
+            REFUSED.labels(refused.code.value).inc()
+            await refuse(refused, scope, receive, send)
+        else:
+            await self._admitted(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind, path = scope["type"], scope.get("path")
