@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
@@ -60,6 +61,15 @@ def test_the_server_stops_in_order_while_clients_are_connected(number: signal.Si
             )
             assert server.end(number) == 0
         assert "Traceback" not in server.log
+
+
+def test_the_simulation_ends_with_a_server_that_is_killed(url: str, tmp_path: Path) -> None:
+    with executed(tmp_path / "killed", url, "--simulate") as server:
+        process = psutil.Process(server.popen.pid)
+        [simulation] = [child for child in process.children(recursive=True) if "simulate" in child.cmdline()]
+        process.kill()
+        psutil.wait_procs([simulation], timeout=PATIENCE)
+        assert not simulation.is_running()
 
 
 def test_without_demo_mode_a_secret_is_needed(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def run(
     def stop() -> None:
         for process in simulations:
             process.terminate()
-            process.wait()
+            process.communicate()
 
     try:
         if processes > 1:
@@ -132,9 +132,16 @@ def run(
 
 def start_simulation(url: str) -> "subprocess.Popen[bytes]":
     """Start the simulation in a process of its own, at a gentle rate."""
-    command = [sys.executable, "-m", "web", "simulate", "--url", url, "--rate", str(SIMULATION_RATE)]
-    # In a group of its own, so that Ctrl-C ends the server first and the server ends the simulation.
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    options = ["--url", url, "--rate", str(SIMULATION_RATE), "--attended"]
+    # In a group of its own, so that Ctrl-C ends the server first and the server ends the simulation. Its input ends
+    # with this process, even if that is killed.
+    return subprocess.Popen(
+        [sys.executable, "-m", "web", "simulate", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def print_addresses(url: str) -> None:
