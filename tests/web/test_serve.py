@@ -1,8 +1,10 @@
 """The server as a process: its start, its output, what it serves and its end."""
 
 import asyncio
+import re
 import signal
 import socket
+import time
 from pathlib import Path
 
 import httpx
@@ -63,10 +65,19 @@ def test_the_server_stops_in_order_while_clients_are_connected(number: signal.Si
         assert "Traceback" not in server.log
 
 
+def until_something_happens(address: str) -> None:
+    """Wait until a mutation has been carried out."""
+    end = time.monotonic() + PATIENCE
+    while not re.search(r"^huhang_mutations_total\{.*\} [1-9]", httpx.get(f"{address}/metrics").text, re.MULTILINE):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
 def test_the_simulation_ends_with_a_server_that_is_killed(url: str, tmp_path: Path) -> None:
     with executed(tmp_path / "killed", url, "--simulate") as server:
         process = psutil.Process(server.popen.pid)
         [simulation] = [child for child in process.children(recursive=True) if "simulate" in child.cmdline()]
+        until_something_happens(server.address)
         process.kill()
         psutil.wait_procs([simulation], timeout=PATIENCE)
         assert not simulation.is_running()
