@@ -58,6 +58,7 @@ class SqlitePool:
             raise
         finally:
             self._works -= 1
+            del running  # its error refers to this frame, and only the garbage collector would free the two
 
     def _run(self, work: Work[T], call: Call, size: ReadSize | None) -> T:
         connection = self._connection()

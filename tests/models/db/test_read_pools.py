@@ -361,8 +361,8 @@ async def test_no_connection_stays_open_after_close(pool: PostgresPool, database
     assert own_pool._free == []
 
 
-async def test_sqlite_has_no_threads_and_connections_after_close(databases: Databases, graph: Graph) -> None:
-    database = Database(await databases.new())
+async def test_sqlite_has_no_threads_and_connections_after_close(databases: Databases, migrated_url: str) -> None:
+    database = Database(await databases.new(migrated_url))
     if not database.sqlite:
         await database.close()
         pytest.skip("PostgreSQL has no threads")
