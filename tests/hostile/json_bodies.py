@@ -88,9 +88,9 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "a body of 20 MiB": (TEXT[:-1] + b" " * (20 << 20) + b"}", "413 BAD_REQUEST"),
     "the hash of a stored document": (
         b'{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"' + b"0" * 64 + b'"}}}',
-        BAD,
+        "400 PERSISTED_QUERY_NOT_SUPPORTED",
     ),
-    "a document's id": (b'{"documentId":"sha256:abc","id":"1"}', BAD),
+    "a document's id": (b'{"documentId":"sha256:abc","id":"1"}', "400 UNKNOWN_DOCUMENT"),
     "an upload map": (b'{"operations":"{}","map":{"0":["variables.file"]}}', BAD),
 }
 VALUES: dict[str, object] = {
