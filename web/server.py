@@ -5,7 +5,6 @@ import gc
 import os
 import resource
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -29,9 +28,6 @@ FILES_WANTED, FILES_KEPT = 65_536, 100  # open files: as many as possible, and t
 # Thresholds of the garbage collector, by generation: a look at the youngest 20,000 objects takes 10 ms, one at all that
 # the caches keep takes ten times as long and is seldom needed (tests/schema/execution/test_executor_garbage.py).
 GARBAGE = 5_000, 4, 500
-# A thread that reads much for one viewer keeps Python's lock for so long at most while others wait for it. A simple
-# query needs the lock several times on its way to the database and back, and waited up to 5 ms each time by default.
-SWITCH_SECONDS = 0.0005
 DRAIN_SECONDS = 2  # requests may take this long to finish once the process was told to stop
 STOP_SECONDS = 4.0  # after this long a process that was told to stop is ended by force
 # At info uvicorn logs its start and end, which the command reports already, and the address of every WebSocket with its
@@ -77,7 +73,6 @@ class Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GARBAGE)
-        sys.setswitchinterval(SWITCH_SECONDS)
         self._listening()
 
 
