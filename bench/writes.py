@@ -59,7 +59,7 @@ Write = Callable[[int], Awaitable[Any]]
 
 @dataclass
 class Measurement:
-    """What one kind of write took with so many clients. Times are in milliseconds."""
+    """The rate, CPU and latency of one kind of write with so many clients. Times are in milliseconds."""
 
     name: str
     clients: int

@@ -24,7 +24,7 @@ class RiskGrade(enum.Enum):
 RETIRED = sa.text("retired_at IS NOT NULL")
 # By grade, 0 for none, and then by cell of the grid; null without a place, and of a retired one.
 ENTERPRISE_MAP_KEY = grid.key_sql("CASE WHEN retired_at IS NULL THEN coalesce(risk_grade, 0) END")
-# What the map counts, or has conditions on. In its index, so that it reads no rows of the table.
+# Columns that the map counts or filters by. Its index holds them, so that it reads no rows of the table.
 COUNTED_ON_MAP = ("longitude", "latitude", "risk_grade", "retired_at", "zone_id")
 
 

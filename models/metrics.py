@@ -25,9 +25,9 @@ FOLDER, NUMBER = "PROMETHEUS_MULTIPROC_DIR", "HUHANG_PROCESS"  # environment var
 if (number := os.environ.get(NUMBER)) is not None:
     own_number = number
     # Before any metric is made.
-    values.ValueClass = values.MultiProcessValue(lambda: own_number)  # type: ignore[no-untyped-call]  # it has no types
+    values.ValueClass = values.MultiProcessValue(lambda: own_number)
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # as above
+disable_created_metrics()
 REGISTRY = CollectorRegistry()
 counter, histogram = partial(Counter, registry=REGISTRY), partial(Histogram, registry=REGISTRY)
 # How the values of several processes become one: their sum, or the worst. That of a dead one no longer counts.
@@ -134,10 +134,10 @@ def exposition() -> bytes:
     if NUMBER not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # as above
+    multiprocess.MultiProcessCollector(registry)
     return generate_latest(registry)
 
 
 def forget_process(folder: str, number: int) -> None:
     """Forget what the process of this number held when it died. What it counted stays."""
-    multiprocess.mark_process_dead(number, folder)  # type: ignore[no-untyped-call]  # as above
+    multiprocess.mark_process_dead(number, folder)

@@ -29,7 +29,7 @@ DayOf = Callable[[dt.datetime], int]
 
 
 class EnterpriseFields(NamedTuple):
-    """What the sums need of an enterprise."""
+    """The columns of an enterprise that its sums are made from."""
 
     id: int
     risk_grade: RiskGrade | None
@@ -37,7 +37,7 @@ class EnterpriseFields(NamedTuple):
 
 
 class HazardFields(NamedTuple):
-    """What the sums need of a hazard."""
+    """The columns of a hazard that its sums are made from."""
 
     id: int
     enterprise_id: int
@@ -52,7 +52,7 @@ class HazardFields(NamedTuple):
 
 
 class InspectionFields(NamedTuple):
-    """What the sums need of an inspection."""
+    """The columns of an inspection that its sums are made from."""
 
     id: int
     enterprise_id: int
@@ -65,7 +65,7 @@ class InspectionFields(NamedTuple):
 
 
 class CaseFields(NamedTuple):
-    """What the sums need of a case."""
+    """The columns of a case that its sums are made from."""
 
     id: int
     inspection_id: int

@@ -15,7 +15,7 @@ class SumScope(enum.IntEnum):
 
 
 class SumPeriod(enum.IntEnum):
-    """What a row of sums covers: all time, the month that begins with its day, or its day."""
+    """The time that a row of sums covers: all of it, the month that begins with its day, or its day."""
 
     EVER = 0
     MONTH = 1

@@ -36,7 +36,7 @@ REFERRED = sa.select(ROWS.c.sha256).where(ROWS.c.stored_at.is_not(None), ROWS.c.
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup has. Everything up to the event at `cursor` is in it; what was written meanwhile may be.
+    """The contents of a backup. Everything up to the event at `cursor` is in it; later events may be.
 
     `sha256` is that of the file of the database, and `evidence` how many files of evidence there are.
     """

@@ -101,7 +101,7 @@ def schema_hidden() -> ASGIApp:
 
 
 def operations_of(state: AppState, known: set[str]) -> Operations:
-    """What runs the operations of all transports."""
+    """The runner of all transports' operations."""
     slow = state.settings.slow_seconds or math.inf
     return Operations(state.execution, state.live, state.shares, known, slow=slow, logged=state.settings.request_log)
 

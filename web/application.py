@@ -135,7 +135,7 @@ class Application(Starlette):
 
 def log_request(scope: Scope, record: RequestRecord, seconds: float) -> None:
     """Log an HTTP request without its query string and body: they may have personal data and secrets."""
-    # What is no path of this server may be anything, such as a name that somebody has looked for.
+    # An unknown path may hold anything, such as the name of a person.
     path = None if record.status == 404 else scope["path"][:PATH_MAXIMUM]
     facts = {"method": scope["method"], "path": path, "status": record.status, "ms": round(seconds * 1_000, 1)}
     log.info("request", **record.facts | facts)

@@ -62,7 +62,7 @@ def content_policy(base_map: str | None, camera_origins: str | None) -> str:
 
 
 def routes(base_map: str | None, projection: Projection) -> list[Route]:
-    """What the wall asks for: a description of the base map, and the file where it is one, also in parts (Range)."""
+    """The routes of the base map: its description and, if it is a file, that file, also in parts (Range)."""
 
     async def describe(request: Request) -> Response:
         if base_map is None:

@@ -20,7 +20,7 @@ EXPOSED: Notice = {
 
 
 def notice(scope: Scope) -> Notice:
-    """What a demo tells the people who look at its pages."""
+    """The notice of a demo to the people who look at its pages."""
     return EXPOSED if is_exposed(scope) else LOCAL
 
 

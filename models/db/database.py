@@ -160,7 +160,7 @@ class Database:
             return await work(session)
 
     def probe(self, append_lock: int) -> Probe:
-        """What tries whether the database can be used. `append_lock` is the key of the lock that an append takes."""
+        """A probe that tries to use the database. `append_lock` is the key of the lock that an append takes."""
         if self.sqlite:
             return SqliteProbe(self.url.database or "")
         return PostgresProbe(driver_options(self.engine), append_lock)

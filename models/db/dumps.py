@@ -100,7 +100,7 @@ class ServerState(NamedTuple):
 
 
 async def server_state(connection: AsyncConnection) -> ServerState:
-    """What a dump and a restore need to know of PostgreSQL."""
+    """The state of PostgreSQL that a dump and a restore depend on."""
     number = (await connection.execute(sa.text("SHOW server_version_num"))).scalar_one()
     others = (await connection.execute(sa.text(OTHERS))).scalar_one()
     tables = (await connection.execute(sa.text(TABLES))).scalar_one()

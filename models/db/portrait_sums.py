@@ -29,7 +29,7 @@ FactsByScopes = dict[frozenset[Scope], Facts]
 
 
 def scopes_of(place: Place) -> frozenset[Scope]:
-    """What has an enterprise in its sums."""
+    """The zone, rings and venues whose sums count an enterprise at this place."""
     return frozenset(
         [
             (ZONE, place.zone_id or 0),

@@ -65,7 +65,7 @@ class ReadPool(Protocol):
         """
 
     def use(self) -> PoolUse:
-        """What of the pool is in use now."""
+        """How many connections there are, how many are in use, and how many reads wait."""
 
     async def close(self) -> None:
         """Close the free connections now, and those in use when their work ends."""

@@ -233,7 +233,7 @@ async def _tallies(
 
 
 def _indexed(layer: Layer, conditions: Conditions) -> tuple[list[int], Conditions] | None:
-    """What the map's index is to be searched for: grades, 0 for none, and conditions on the zone.
+    """The grades to search the map's index for, 0 for none, and the conditions on the zone.
 
     None if there are conditions on anything else, or not on current enterprises alone, which are all that it has.
     """

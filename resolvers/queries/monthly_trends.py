@@ -54,7 +54,7 @@ async def _months(reader: Reader, kind: ParentKind, keys: list[int], years: int)
     first = dt.date(now.year - years, now.month, 1).toordinal()
     this = month_start(now.toordinal())
     sums = await sums_of(reader, kind, keys)
-    # What is still to come of this month and later.
+    # The days from today to the end of this month, and from today on: their deadlines have not passed.
     segments = [(first, LAST), (now.toordinal(), next_month(this) - 1), (now.toordinal(), LAST)]
     totals = await sums.segments(segments, MONTH_COLUMNS)
     by_month = await sums.each(SumPeriod.MONTH, (first, this), MONTH_COLUMNS)

@@ -1,4 +1,4 @@
-"""What portraits are of, as enterprises; and the counts that are no sums of days, read from the rows.
+"""The enterprises that each portrait covers, and the counts that cannot be summed by day, read from the rows.
 
 A parent is a district, a zone, a ring, a venue or an enterprise.
 """

@@ -78,7 +78,7 @@ class RateHistory:
     usual_high: float | None
 
 
-# What is counted in the 30 days up to a day, by field of Tally.
+# Columns that are summed over the 30 days up to a day, by field of Tally.
 ROLLING = {
     "hazards": "hazards",
     "hazards_by_inspection": "hazards_by_inspection",
@@ -88,7 +88,7 @@ ROLLING = {
     "inspections": "inspections",
     "cases_filed": "cases_filed",
 }
-# What counts from a day of the first column until 30 days after one of the second.
+# Counts that begin on a day of the first column and end 30 days after one of the second.
 SHARES = {
     "rectified": ("accepted_30", "hazards_rectified_30"),
     "closed": ("closed_30", "hazards_closed_30"),
@@ -96,7 +96,7 @@ SHARES = {
     "inspections_penalised": ("penalised_30", "inspections_penalised_30"),
     "inspected": ("inspected_anew", "inspected_lapsing"),
 }
-# What is open from a day of the first column until one of the second.
+# Counts of rows that open on a day of the first column and close on one of the second.
 OPEN = {
     "hazards_open": ("hazards", "closed"),
     "hazards_overdue": ("overdue_began", "overdue_ended"),

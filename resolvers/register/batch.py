@@ -106,7 +106,7 @@ async def import_batch(
 
 
 async def _counted(connection: AsyncConnection, table: Table, comparison: _Comparison) -> SumChanges:
-    """What the written rows change for portraits."""
+    """The changes of portraits' sums by the written rows."""
     changes, existing = SumChanges(), comparison.existing.rows
     for draft in (*comparison.new, *comparison.changed):
         row = existing.get(draft.id or 0)

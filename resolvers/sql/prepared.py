@@ -27,7 +27,7 @@ def _dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-POSTGRES: Dialect = PostgresDialect(json_serializer=_dumps, json_deserializer=orjson.loads)  # type: ignore[no-untyped-call]  # SQLAlchemy does not say
+POSTGRES: Dialect = PostgresDialect(json_serializer=_dumps, json_deserializer=orjson.loads)
 SQLITE: Dialect = SqliteDialect(json_serializer=_dumps, json_deserializer=orjson.loads)
 
 

@@ -55,7 +55,7 @@ def request_errors(error: RequestError) -> list[dict[str, Any]]:
 
 
 def unavailable(error: BaseException) -> ThrottledError | None:
-    """What a client gets for a failure of the database, which is logged and counted; None for any other error."""
+    """The refusal for a failure of the database, which is logged and counted; None for any other error."""
     outage = outage_of(error)
     if outage is None:
         return None

@@ -92,9 +92,13 @@ def forget_methods(*visitors: Visitor) -> None:
 
 
 class Context(ValidationContext):
-    """What rules ask about a document."""
+    """Answers the rules' questions about a document."""
 
     may_suggest: Callable[[], bool]
+    # graphql-core declares dictionaries, which hash a node by all that is below it. A RefMap takes its identity.
+    _fragment_spreads: Any
+    _variable_usages: Any
+    _recursive_variable_usages: Any
 
     @property
     def hide_suggestions(self) -> bool:
@@ -102,9 +106,9 @@ class Context(ValidationContext):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._fragment_spreads = RefMap()  # type: ignore[assignment]  # it is used as a dictionary
-        self._variable_usages = RefMap()  # type: ignore[assignment]  # as above
-        self._recursive_variable_usages = RefMap()  # type: ignore[assignment]  # as above
+        self._fragment_spreads = RefMap()
+        self._variable_usages = RefMap()
+        self._recursive_variable_usages = RefMap()
 
     def get_variable_usages(self, node: Any) -> list[VariableUsage]:
         usages: list[VariableUsage] | None = self._variable_usages.get(node)

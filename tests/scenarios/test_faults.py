@@ -172,7 +172,7 @@ async def test_connections_that_are_all_in_use(url: str, monkeypatch: pytest.Mon
         assert [(await client.read()).status_code for _ in range(3)] == [200] * 3
         assert (await client.change()).status_code == 200
         assert await client.ready() == (503, AFTER_CONNECTION)
-        # What the pools had is lost, and others have taken it.
+        # The pools' connections are lost, and others have taken their places.
         owner = await asyncpg.connect(url)
         end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND NOT pid = ANY($2)"
         with structlog.testing.capture_logs() as logs:

@@ -1,4 +1,4 @@
-"""What the wall costs a browser: with events at a steady rate, over a long time, and with many enterprises.
+"""The cost of the wall in a browser: with events at a steady rate, over a long time, and with many enterprises.
 
 Costs are CPU time and memory of the renderer, so that the verdict does not depend on what else the machine does.
 """

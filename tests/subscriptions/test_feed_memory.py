@@ -1,4 +1,4 @@
-"""What the feed keeps: recent and rendered events within bounds, and nothing after its end."""
+"""The memory of the feed: recent and rendered events within bounds, and nothing after its end."""
 
 import asyncio
 

@@ -51,7 +51,7 @@ def token(number: int, kind: str, name: str, role: str, *scopes: str) -> Json:
 
 # An answer of "POST totp".
 PROPOSED = {"secret": "JBSWY3DPEHPK3PXP", "uri": "otpauth://totp/Huhang:gu?secret=JBSWY3DPEHPK3PXP&issuer=Huhang"}
-# What a request that succeeds changes of the viewer.
+# Changes of the viewer by a request that succeeds.
 EFFECTS = {"POST password": {"mustChange": False}, "POST totp/confirm": {"totp": True, "mustSetUpTotp": False}}
 LOGINS = [login(1, WINDOWS, current=True), login(2, PHONE, current=False)]
 ACCOUNTS = [

@@ -117,7 +117,7 @@ class Socket:
 
 
 def closed(close: Close) -> tuple[int, str]:
-    """What `ended` returns for a socket that the server closed so."""
+    """The value of `ended` for a socket that the server closed so."""
     return close.code, close.reason
 
 

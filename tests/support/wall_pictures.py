@@ -38,7 +38,7 @@ QUESTION = """
 
 async def take(page: Page, name: str) -> None:
     await page.wait_for_timeout(SETTLED)
-    # What the simulation has just raised would cover what the picture is about.
+    # An alarm that the simulation has just raised would cover the picture's subject.
     await page.keyboard.press("Enter")
     await page.wait_for_timeout(SETTLED)
     await page.screenshot(path=FOLDER / f"{name}.png")

@@ -1,4 +1,4 @@
-"""What /metrics tells of operations, mutations, refusals, streams, the database and the process."""
+"""Metrics of operations, mutations, refusals, streams, the database and the process."""
 
 import asyncio
 import re

@@ -52,7 +52,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class IdToken:
-    """What the provider says of a person: the signed token, and its claims."""
+    """The provider's signed token about a person, and its claims."""
 
     text: str
     claims: dict[str, Any]

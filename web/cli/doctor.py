@@ -46,7 +46,7 @@ class Level(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found about one subject, and what to do where it is not well."""
+    """The state of one subject, and the remedy where it is not well."""
 
     level: Level
     subject: str
@@ -219,7 +219,7 @@ async def check_evidence(settings: Settings) -> Findings:
 
 
 async def check_proxy(settings: Settings) -> Findings:
-    """What a browser would get at HUHANG_PUBLIC_URL, if a server runs there."""
+    """Asks the server at HUHANG_PUBLIC_URL as a browser would, if one runs there."""
     url = settings.public_url
     if url is None:
         return

@@ -1,4 +1,4 @@
-"""What `serve` says at its start where PostgreSQL or the system has less room than the settings need."""
+"""Warnings of `serve` at its start where PostgreSQL or the system has less room than the settings need."""
 
 import resource
 
@@ -25,7 +25,7 @@ async def tell_connections(database: Database, settings: Settings, processes: in
 
 
 async def connections_shortage(database: Database, settings: Settings, processes: int) -> str | None:
-    """What PostgreSQL allows too little of, and what to do; None where it allows enough."""
+    """The warning that PostgreSQL allows too few connections, with the remedy; None where it allows enough."""
     if database.sqlite:
         return None
     async with database.read() as connection:

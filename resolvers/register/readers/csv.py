@@ -16,7 +16,7 @@ from typing import IO
 from models.reason import Reason
 from resolvers.register.errors import FileError, at_line
 from resolvers.register.readers.columns import column_positions
-from resolvers.register.readers.encodings import UTF_16, detect, header_hint, open_file
+from resolvers.register.readers.encodings import UTF_16, BinaryFile, detect, header_hint, open_file
 from resolvers.register.readers.record import LONGEST, Record
 
 QUOTE_BYTES = 1024 * 1024  # within which an open quotation mark must be closed
@@ -32,7 +32,7 @@ Line = tuple[int, str | None]  # the number of a line and its text, or None if i
 class _Lines:
     """The decoded lines of a file. Lines that were taken too early can be pushed back."""
 
-    def __init__(self, file: IO[bytes] | IO[str], encoding: str) -> None:
+    def __init__(self, file: BinaryFile | IO[str], encoding: str) -> None:
         self._file, self._encoding = file, "utf-8" if encoding == "utf-8-sig" else encoding
         self._pushed_back: deque[Line] = deque()
         self._number = 0
@@ -145,7 +145,7 @@ def read(
             raise FileError(reason, path.name) from None
 
 
-def _decoded(file: IO[bytes], encoding: str) -> AbstractContextManager[IO[bytes] | IO[str]]:
+def _decoded(file: BinaryFile, encoding: str) -> AbstractContextManager[BinaryFile | IO[str]]:
     """The file as text if its encoding has no lines of bytes. Only a line feed ends a line, as in a file of bytes."""
     return io.TextIOWrapper(file, encoding, newline="\n") if encoding == UTF_16 else nullcontext(file)
 

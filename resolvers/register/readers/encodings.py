@@ -2,12 +2,12 @@
 
 import codecs
 import gzip
+import io
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
 
 from models.reason import Reason
 from resolvers.register.errors import UNREADABLE, FileError
@@ -15,16 +15,17 @@ from resolvers.register.errors import UNREADABLE, FileError
 UTF_8, GB_18030, UTF_16 = "utf-8", "gb18030", "utf-16"
 MARKS = {codecs.BOM_UTF8: UTF_8, codecs.BOM_UTF16_LE: UTF_16, codecs.BOM_UTF16_BE: UTF_16}
 CHUNK = 1 << 20
+BinaryFile = io.BufferedReader | gzip.GzipFile
 HINTED = (UTF_8, GB_18030, UTF_16, "windows-1252")  # in this order
 DELIMITERS = ",;\t|"
 
 
 @contextmanager
-def open_file(path: Path, gzipped: bool) -> Iterator[IO[bytes]]:
+def open_file(path: Path, gzipped: bool) -> Iterator[BinaryFile]:
     """Open a file. Raises FileError if it cannot be opened, or cannot be read to its end."""
     try:
         with gzip.open(path, "rb") if gzipped else path.open("rb") as file:
-            yield file  # type: ignore[misc]  # GzipFile is no IO[bytes] for the type checker, but reads like one
+            yield file
     except (EOFError, gzip.BadGzipFile, zlib.error):
         reason = Reason("GZIP_DAMAGED", "the gzip data is damaged or incomplete")
         raise FileError(reason, path.name) from None

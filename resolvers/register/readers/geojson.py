@@ -5,14 +5,14 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 from models.reason import Reason
 from resolvers.register.datum import Conversion
 from resolvers.register.errors import FileError, InvalidValue, at_line
 from resolvers.register.mapping import FEATURE_ID, GEOMETRY
 from resolvers.register.readers.crs import UnusableCrs, converted_geometry, crs_conversion
-from resolvers.register.readers.encodings import open_file
+from resolvers.register.readers.encodings import BinaryFile, open_file
 from resolvers.register.readers.record import LONGEST, Record, UnknownCell
 
 CHUNK = 1 << 16
@@ -29,7 +29,7 @@ DECODER = json.JSONDecoder(parse_constant=_reject_constant)
 class _Parser:
     """Parses the text of a file, of which only as much is in memory as the current value needs."""
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
+    def __init__(self, file: BinaryFile, name: str) -> None:
         self._file, self._name = file, name
         self._text, self._at, self._undecoded = "", 0, b""
         self.line = 1

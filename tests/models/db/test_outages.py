@@ -1,4 +1,4 @@
-"""What is an outage, and what it is called: by errors of the real drivers, and by name for what is hard to provoke."""
+"""Outages and their names: of the real drivers' errors, and of made ones where a fault is hard to provoke."""
 
 import asyncio
 import errno

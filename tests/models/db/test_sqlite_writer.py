@@ -82,7 +82,7 @@ class HeldCommit:
         self._go_on.set()
 
     async def results(self, *writes: "asyncio.Task[int]") -> list[int | BaseException]:
-        """What became of the first write and of others."""
+        """The results or errors of the first write and of others."""
         async with asyncio.timeout(PATIENCE):
             results = await asyncio.gather(self.write, *writes, return_exceptions=True)
         self._hook.__exit__(None, None, None)

@@ -49,7 +49,7 @@ def registration(marks: list[str]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def apply(known: list[Known], rows: list[dict[str, Any]]) -> tuple[list[Any], int]:
-    """What a call answers, and how many events it appends; `known` is changed as it changes the database."""
+    """The answers of a call and the number of its events. Changes `known` as the call changes the database."""
     before, used, answers, events = list(known), set[Any](), list[Any](), 0
     for row in rows:
         keys = {(name, row[name]) for name in KEYS if name in row}

@@ -195,7 +195,7 @@ def vain_attempts(scene: MarkedDemo, code: dict[str, str], warning: str) -> list
     inspector, zone = scene.ids["Inspector"][0], scene.ids["Zone"][0]
     place = {"latitude": 30.2, "longitude": 120.3}
     at_place = {"inspector": inspector, "position": place}
-    # What repeats what is there, or comes too late. A warning is always written.
+    # Calls that repeat a row as it is, or come too late. A warning is always written.
     repeated: dict[str, dict[str, Any]] = {
         "enterpriseUpsert": code,
         "inspectorSetDuty": {"inspector": inspector, "onDuty": True},

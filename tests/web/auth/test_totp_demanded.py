@@ -11,7 +11,7 @@ from tests.conftest import Databases
 from tests.support.people import PASSWORD, Bureau, bureau_of, code
 
 WHO = {"query": "{ viewer { role } }"}
-# What a person may do before TOTP is set up is not here.
+# All endpoints but those that a person needs to set TOTP up.
 CLOSED = [
     ("GET", "/auth/logins", None),
     ("DELETE", "/auth/logins/1", None),

@@ -60,7 +60,7 @@ async def test_what_was_read_is_exported_and_what_is_old_is_gone(databases: Data
     assert kept["identity"] == "program:29"
     assert (read["enterprise"], read["what"], read["operation"]) == (node["creditCode"], "CONTACTS", "File")
     assert (read["role"], read["count"], read["at"]) == ("COMMANDER", "2", NOW.isoformat())
-    # What was shown is not in it.
+    # The log names the fields that were read, and never their values.
     officer = node["legalRepresentative"]
     assert isinstance(officer, dict)
     assert officer["phone"] not in exported.stdout

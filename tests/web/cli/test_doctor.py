@@ -1,4 +1,4 @@
-"""What the doctor finds, and its status."""
+"""The findings of the doctor, and its exit status."""
 
 import datetime as dt
 from pathlib import Path
