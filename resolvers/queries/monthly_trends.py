@@ -13,33 +13,13 @@ from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import portrait_scopes
 from resolvers.queries.indicators import Standing, Tally
 from resolvers.queries.portrait_scopes import ParentKind, PassedToday, today
-from resolvers.queries.portrait_sums import ALL_TIME, LAST, ByBucket, next_month, sums_of
+from resolvers.queries.portrait_sums import ALL_TIME, COUNTED, LAST, ByBucket, next_month, sums_of
 from resolvers.queries.portraits import visible_keys
 from resolvers.sql.readers import Reader
 
 YEARS, YEARS_MAXIMUM = 3, 10
 GRADES = tuple(grade_column(grade) for grade in [None, *RiskGrade])
-MONTH_COLUMNS = (
-    "hazards",
-    "hazards_major",
-    "hazards_by_inspection",
-    "hazards_major_by_inspection",
-    "hazards_rectified",
-    "hazards_closed",
-    "closed",
-    "closed_major",
-    "due",
-    "on_time",
-    "unsettled",
-    "overdue_began",
-    "overdue_ended",
-    "inspections",
-    "inspections_filed",
-    "inspections_penalised",
-    "cases_filed",
-    "inspected_in_month",
-    *GRADES,
-)
+MONTH_COLUMNS = (*COUNTED, "overdue_began", "overdue_ended", "inspected_in_month", *GRADES)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,24 @@ SUMS = table_of(PortraitSum)
 LAST = dt.date.max.toordinal()
 SHORT = 62  # days; a shorter segment is read by days
 PORTION = 200  # rows that are counted at once
+# Columns that every indicator of a portrait is made from, of whatever window.
+COUNTED = (
+    "hazards",
+    "hazards_major",
+    "hazards_by_inspection",
+    "hazards_major_by_inspection",
+    "hazards_rectified",
+    "hazards_closed",
+    "closed",
+    "closed_major",
+    "due",
+    "on_time",
+    "unsettled",
+    "inspections",
+    "inspections_filed",
+    "inspections_penalised",
+    "cases_filed",
+)
 
 Segment = tuple[int, int]  # numbers of the first and last day; empty where the last is before the first
 ByBucket = dict[int, Counter[str]]  # sums by column, by number of a segment or of a day

@@ -31,7 +31,7 @@ from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import portrait_scopes
 from resolvers.queries.indicators import Standing, Tally
 from resolvers.queries.portrait_scopes import Days, ParentKind, PassedToday, each_day, midnight, today
-from resolvers.queries.portrait_sums import ALL_TIME, LAST, ByBucket, ScopeSums, Segment, sums_of
+from resolvers.queries.portrait_sums import ALL_TIME, COUNTED, LAST, ByBucket, ScopeSums, Segment, sums_of
 from resolvers.sql.readers import Reader
 from subscriptions import event_log
 
@@ -39,25 +39,7 @@ WINDOW_DEFAULT = SPAN
 WINDOW_MAXIMUM = 3_660
 DAYS_MAXIMUM = 100_000  # of all portraits of one list together
 GRADES: list[RiskGrade | None] = [*sorted(RiskGrade, key=lambda grade: -grade.value), None]
-COLUMNS = (
-    "hazards",
-    "hazards_major",
-    "hazards_by_inspection",
-    "hazards_major_by_inspection",
-    "hazards_rectified",
-    "hazards_closed",
-    "closed",
-    "closed_major",
-    "due",
-    "on_time",
-    "unsettled",
-    "inspections",
-    "inspections_filed",
-    "inspections_penalised",
-    "cases_filed",
-    "inspected_last",
-    *(grade_column(grade) for grade in GRADES),
-)
+COLUMNS = (*COUNTED, "inspected_last", *(grade_column(grade) for grade in GRADES))
 TREND_COLUMNS = ("hazards", "accepted", "closed", "inspections", "cases_filed")
 
 
