@@ -108,9 +108,9 @@ def run(
 
     def listening() -> None:
         url = server.url_of(bound)
-        print_addresses(url)
         if setup is not None:
             print_setup(public_url or url, setup)
+        print_addresses(url)  # last: whoever has read its lines has read all
         if simulated:
             simulations.append(start_simulation(url))
             console.print("The simulation plays a working day, so that there are events.")
