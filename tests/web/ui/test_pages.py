@@ -1,6 +1,5 @@
 """What holds for every page: it can be read, reached by keyboard and used on a phone, in both languages and themes."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from tests.support.fake_auth import (
     failure,
     screen_answers,
 )
+from tests.support.page_messages import messages
 from tests.support.proof_mode import PROVING
 from tests.support.source_files import ROOT
 from tests.web.ui.conftest import Open
@@ -28,7 +28,7 @@ LANGUAGES = {"zh": "zh-CN", "en": "en-GB"}
 STYLES = [("zh", "dark"), ("en", "light")]
 if PROVING:
     STYLES += [("zh", "light"), ("en", "dark")]
-MESSAGES = {name: json.loads((UI / "messages" / f"{name}.json").read_text("utf-8")) for name in LANGUAGES}
+MESSAGES = {name: messages(name) for name in LANGUAGES}
 # Text under 14 px is for Latin references and key caps.
 SMALL_TEXT = """
 () => {
