@@ -4,7 +4,7 @@ import type { VenueFileQuery } from '#graph';
 import * as m from '#messages';
 
 import { distance } from '../../shared/format';
-import type { Link } from '../map/means';
+import type { Link } from '../../shared/map/means';
 
 export function linksOf({ node }: VenueFileQuery): Link[] {
   if (!node || !('rings' in node) || !node.location) return [];

@@ -7,7 +7,7 @@ import type { StandingQuery } from '#graph';
 import * as m from '#messages';
 
 import { clock } from '../../shared/clock.svelte';
-import { warningName } from './describe';
+import { warningName } from '../../shared/describe';
 
 export type Alarm = {
   /** One cause: a kind and an enterprise or a zone. */

@@ -2,7 +2,7 @@
 
 import {
   BackgroundDocument, PortraitOfDocument, PositionsDocument, ResourcesDocument, SitesDocument, StandingDocument, UpdatesDocument, WallDocument,
-  type BackgroundQuery, type BoxInput, type FeedEventFragment, type HistoryFragment, type NumbersFragment, type ResourcesQuery, type RiskGrade, type StandingQuery, type WallQuery,
+  type BackgroundQuery, type BoxInput, type FeedEventFragment, type HistoryFragment, type NumbersFragment, type ResourcesQuery, type StandingQuery, type WallQuery,
 } from '#graph';
 
 import { showTimesIn } from '../../shared/format';
@@ -10,6 +10,7 @@ import { GraphError, request } from '../../shared/graph/request';
 import { SvelteMap } from 'svelte/reactivity';
 
 import { LiveClient } from '../../shared/live/client.svelte';
+import type { Cluster, Officer, Site } from '../../shared/map/points';
 
 const FEED = 30;
 const RETRY = 5_000;
@@ -18,11 +19,6 @@ const EVERYWHERE: BoxInput = { west: -180, south: -90, east: 180, north: 90 };
 const DISTRICT_ZOOM = 10;
 /** Milliseconds of five minutes, for trails. */
 const TRAIL = 5 * MINUTE;
-
-export type Place = { id: string; longitude: number; latitude: number };
-export type Site = Place & { grade: RiskGrade | null };
-export type Cluster = { count: number; longitude: number; latitude: number };
-export type Officer = Place & { badge: string; at: number; trail: [number, number, number][] };
 
 /** The events after which the numbers at the top right, the alarms or the resources may be others. */
 const STANDING = /^(ASSISTANCE|DUTY_REPORT|WARNING|INSPECTION|HAZARD)_/;

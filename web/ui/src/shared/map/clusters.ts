@@ -2,7 +2,7 @@
 // by one while there is room, and else as one mark of their shape with their number; the others are discs with their number.
 
 import { countedSize, discDiameter, SIZES } from './shapes';
-import type { Site } from '../state/wall.svelte';
+import type { Site } from './points';
 
 export type Projected = { x: number; y: number; site: Site };
 /** A mark and what it stands for. Its kind is a grade, or MANY for a disc, or the letter of a resource. */

@@ -2,7 +2,7 @@
 
 import type { TypedDocumentString } from '#graph';
 
-import { GraphError, request } from '../../shared/graph/request';
+import { GraphError, request } from './request';
 
 export class Opened<T> {
   value = $state.raw<T | null>(null);

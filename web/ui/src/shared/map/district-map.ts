@@ -11,9 +11,9 @@ import { fromLonLat, getPointResolution, transformExtent } from 'ol/proj';
 import VectorSource from 'ol/source/Vector';
 import type Style from 'ol/style/Style';
 
-import type { BoxInput, ResourcesQuery, WallQuery } from '#graph';
+import type { BoxInput, MapVenueFragment, MapZoneFragment, ResourcesQuery } from '#graph';
 
-import type { Cluster, Officer, Site } from '../state/wall.svelte';
+import type { Cluster, Officer, Site } from './points';
 import type { BaseMap } from './base-map';
 import { arrange, Room, single, type Projected } from './clusters';
 import { emptiest, pointFeature, ringFeature, ringStyle, zoneFeature, zoneStyles } from './geography';
@@ -22,6 +22,8 @@ import { linkFeatures, officerFeatures, resourceFeatures, type Letters, type Lin
 import { Shapes } from './shapes';
 import { readTheme, type Grade, type Theme } from './theme';
 
+/** Zones and venues, as the map draws them. */
+export type MapBase = { zones: MapZoneFragment[]; venues: { nodes: MapVenueFragment[] } };
 /** What a click chose. */
 export type Choice = { kind: 'enterprise' | 'venue' | 'zone'; id: string };
 export type Cause = { id: string; longitude: number; latitude: number; text: string };
@@ -58,7 +60,7 @@ export class DistrictMap {
   #opened = new VectorSource();
   #labels = new VectorSource();
 
-  #base: WallQuery | null = null;
+  #base: MapBase | null = null;
   #projected = new Map<string, Projected>();
   #resources: { resources: ResourcesQuery; letters: Letters } | null = null;
   /** What the marks with a number stand for; null where only the server knows. */
@@ -112,7 +114,7 @@ export class DistrictMap {
   }
 
   /** Zones, rings and venues. Fits the map to the district the first time. */
-  setBase(base: WallQuery): void {
+  setBase(base: MapBase): void {
     const first = this.#base === null;
     this.#base = base;
     replace(this.#zones, base.zones.map(zoneFeature));

@@ -1,6 +1,6 @@
 // Which base map the server names.
 
-import type { BaseMap } from '../map/base-map';
+import type { BaseMap } from './base-map';
 
 const AGAIN = 10_000;
 

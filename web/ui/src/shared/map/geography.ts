@@ -13,12 +13,12 @@ import Fill from 'ol/style/Fill';
 import Stroke from 'ol/style/Stroke';
 import Style from 'ol/style/Style';
 
-import type { ControlGrade, WallQuery } from '#graph';
+import type { ControlGrade, MapVenueFragment, MapZoneFragment } from '#graph';
 
 import type { Theme } from './theme';
 
-export type Zone = WallQuery['zones'][number];
-export type Venue = WallQuery['venues']['nodes'][number];
+export type Zone = MapZoneFragment;
+export type Venue = MapVenueFragment;
 
 const PLACES = 12;
 /** Half the width and height of a zone's name in pixels of the design, and how many sites a venue counts for. */

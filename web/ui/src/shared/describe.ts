@@ -3,7 +3,7 @@
 import type { EventKind, FeedEventFragment, InspectionKind, RiskGrade, WarningKind, WarningLevel } from '#graph';
 import * as m from '#messages';
 
-import { localName } from '../../shared/local-name';
+import { localName } from './local-name';
 
 export type MarkName = 'ok' | 'wait' | 'late' | 'open' | RiskGrade;
 export type Described = { mark: MarkName; title: string; text: string };

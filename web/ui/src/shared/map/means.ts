@@ -9,7 +9,7 @@ import Style from 'ol/style/Style';
 
 import type { ResourcesQuery } from '#graph';
 
-import type { Officer } from '../state/wall.svelte';
+import type { Officer } from './points';
 import { place, type Mark, type Room } from './clusters';
 import { RESOURCE, type Shapes } from './shapes';
 
