@@ -24,6 +24,7 @@ FOLDERS = {
     "/assets": "pages/assets",
     "/signin": "pages/signin",
     "/wall": "pages/wall",
+    "/desk": "pages/desk",
     "/docs": "pages/docs",
     "/graphiql": "graphiql",
 }

@@ -32,7 +32,7 @@ export default defineConfig({
       },
     }),
     documents(),
-    budget({ wall: 180_000 }),
+    budget({ wall: 180_000, desk: 220_000 }),
   ],
   build: {
     outDir: '../dist/pages',

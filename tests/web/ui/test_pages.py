@@ -85,6 +85,10 @@ VIEWS = {
     "account": View("/signin/account/", "account_title", signed_in),
     "accounts": View("/signin/accounts/", "account_add_title", signed_in),
     "screens": View("/signin/pair/", "pair_confirm_title", signed_in),
+    "desk": View("/desk/", "desk_queue", signed_in),
+    "desk, not a commander": View(
+        "/desk/", "commander_only", lambda: FakeAuth(viewer={**COMMANDER, "role": "INSPECTOR"})
+    ),
     "documents": View("/docs/", "docs_title", FakeAuth),
     "document": View("/docs/reference/log/", "docs_contents", FakeAuth),
     "unpaired screen": View("/signin/screen/", "screen_unpaired", lambda: FakeAuth(answers=screen_answers())),

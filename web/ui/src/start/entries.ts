@@ -6,7 +6,7 @@ import type { SignedIn } from '../shared/auth';
 
 export type Entry = { path: string | null; name: string; about: string; detail: string };
 
-const desk = (): Entry => ({ path: null, name: m.start_desk(), about: m.start_desk_about(), detail: m.start_coming() });
+const desk = (): Entry => ({ path: '/desk/', name: m.start_desk(), about: m.start_desk_about(), detail: m.start_desk_detail() });
 const field = (): Entry => ({ path: null, name: m.start_field(), about: m.start_field_about(), detail: m.start_coming() });
 const wall = (): Entry => ({ path: '/wall/', name: m.wall_title(), about: m.start_wall(), detail: m.start_wall_detail() });
 const signIn = (): Entry => ({ path: '/signin/', name: m.signin_title(), about: m.start_signin(), detail: m.start_signin_detail() });

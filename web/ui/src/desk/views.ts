@@ -1,0 +1,11 @@
+// The views of the desk besides the work itself, in the order of the top bar. Each is loaded when it is opened first.
+
+import type { Component } from 'svelte';
+
+import type { Desk } from './state/desk.svelte';
+
+export type ViewProps = { desk: Desk };
+/** `id` is the parameter `view` of the address, for example `registers` in `/desk/?view=registers`. */
+export type View = { id: string; name: () => string; load: () => Promise<{ default: Component<ViewProps> }> };
+
+export const VIEWS: View[] = [];
