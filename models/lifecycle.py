@@ -248,3 +248,11 @@ def target_status(cycle: str, mutation: str) -> Status:
 def next_statuses(cycle: str, current: Status) -> list[str]:
     """The statuses that can follow this one, by any role, in the order of the table."""
     return list(dict.fromkeys(line.to.name for line in LIFECYCLES[cycle] if current in line.sources))
+
+
+def legal_statuses(mutation: str) -> list[str]:
+    """The statuses of the row that a mutation changes in which it is legal; empty where it has no such row."""
+    lines = [line for cycle, all_lines in LIFECYCLES.items() for line in all_lines if mutation.startswith(cycle)]
+    sources = [status for line in lines if line.mutation == mutation for status in line.sources]
+    states = [status for action in ACTIONS if action.mutation == mutation for status in action.states]
+    return list(dict.fromkeys(status.name for status in (*sources, *states)))

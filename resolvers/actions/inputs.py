@@ -12,6 +12,7 @@ from resolvers.actions.errors import InvalidInput
 UNCHANGED: Any = object()
 
 
+TEXT_MAXIMUM = 4_000  # characters of a text without a smaller limit
 # A text of an index: PostgreSQL allows some 2,700 bytes in an index entry.
 NAME_MAXIMUM = 500
 

@@ -16,6 +16,7 @@ from resolvers.actions.batch import PORTION, ROWS_MAXIMUM, BatchAction
 from resolvers.actions.context import Outcome
 from resolvers.actions.errors import ActionError, InputError, InvalidInput
 from resolvers.actions.inputs import too_many
+from schema.fields.directives import Limits
 from schema.fields.mutation import (
     CLIENT_MUTATION_ID,
     EXPECTED_VERSION,
@@ -99,7 +100,8 @@ def bulk_mutation(name: str, single: LoadField, description: str, *, success: st
     if "expected_version" in source.input.__annotations__:
         row_fields["expected_version"] = int | None, EXPECTED_VERSION
     row = make_input(f"{capital}Row", row_fields, f"One row of {name}, as in {source.name}.")
-    rows = strawberry.field(description=f"The rows, at most {ROWS_MAXIMUM:,}.")
+    limits = Limits(max_items=ROWS_MAXIMUM)
+    rows = strawberry.field(description=f"The rows, at most {ROWS_MAXIMUM:,}.", directives=[limits])
     fields = {"rows": (list[row], rows), "client_mutation_id": (str | None, CLIENT_MUTATION_ID)}  # type: ignore[valid-type]  # made while running
     made = make_input(f"{capital}Input", fields, f"Input of {name}.")
     batch = PerformBatch(name, source.action.on_rows, {}, made, success, source)

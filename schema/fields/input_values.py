@@ -8,13 +8,12 @@ import strawberry
 
 from models.reason import Reason
 from resolvers.actions.errors import InputError, InvalidInput
-from resolvers.actions.inputs import too_long
+from resolvers.actions.inputs import TEXT_MAXIMUM, too_long
 from resolvers.errors import RequestError, checked_text
 from schema.fields.filters import camel
 from schema.types import node_id
 from schema.types.inputs import INPUTS
 
-TEXT_MAXIMUM = 4_000
 ERRORS_MAXIMUM = 100  # of one input
 YEARS = range(1900, 3000)  # far from the ends of the calendar, so that hours can be added and subtracted
 DEGREES_MAXIMUM = {"latitude": 90, "longitude": 180}

@@ -32,6 +32,7 @@ from resolvers.actions.errors import ActionError, InputError, InvalidInput
 from resolvers.actions.inputs import UNCHANGED, too_long
 from resolvers.actions.runner import Action
 from schema.execution.context import Context
+from schema.fields.directives import Argument, LegalFrom, Limits, with_directives
 from schema.fields.filters import camel
 from schema.fields.input_values import ERRORS_MAXIMUM, plain_value
 from schema.fields.references import reference_step
@@ -75,7 +76,7 @@ class PerformAction(FieldSource):
 
     name: str
     action: Action
-    declared: Mapping[str, str | RowId]
+    declared: Mapping[str, str | Argument | RowId]
     input: Any
     success: str
 
@@ -268,7 +269,7 @@ def mutation(
     name: str,
     action: Action,
     description: str,
-    declared: Mapping[str, str | RowId],
+    declared: Mapping[str, str | Argument | RowId],
     rows: Mapping[str, Any],
     *,
     success: str,
@@ -296,13 +297,15 @@ def mutation(
     failures += [errors.Conflict] if subject else []
     source = PerformAction(name, action, declared, input_type(capital, action, declared, subject), success)
     field = declare_field(source, description, name=name)
+    if statuses := lifecycle.legal_statuses(name):
+        field.directives = [LegalFrom(statuses=statuses)]
     members = (success_type(success, rows), *failures, *problems)
     result = strawberry.union(f"{capital}Result", description=f"Result of {name}.")
     field.type_annotation = strawberry.annotation.StrawberryAnnotation(Annotated[Union[members], result])  # noqa: UP007
     return field
 
 
-def input_type(capital: str, action: Action, declared: Mapping[str, str | RowId], subject: bool) -> Any:
+def input_type(capital: str, action: Action, declared: Mapping[str, str | Argument | RowId], subject: bool) -> Any:
     """The input `{capital}Input` of an action."""
     fields = {**input_fields(action, declared), "client_mutation_id": (str | None, CLIENT_MUTATION_ID)}
     if subject:
@@ -315,20 +318,20 @@ InputFields = Mapping[str, tuple[Any, Any]]  # by name, the annotation and the f
 CLIENT_MUTATION_ID = strawberry.field(
     default=strawberry.UNSET,
     description="The client's own id of this call: a repeat with it within seven days gets the first success.",
+    directives=[Limits(max_length=MUTATION_ID_MAXIMUM)],
 )
 EXPECTED_VERSION = strawberry.field(
     default=strawberry.UNSET, description="The version that the client has seen; any other is a Conflict."
 )
 
 
-def input_fields(action: Action, declared: Mapping[str, str | RowId]) -> dict[str, tuple[Any, Any]]:
+def input_fields(action: Action, declared: Mapping[str, str | Argument | RowId]) -> dict[str, tuple[Any, Any]]:
     """The fields of an input, for the arguments of an action."""
     hints = get_type_hints(action.row if isinstance(action, BatchAction) else action)
     parameters, fields = parameters_of(action), {}
     for name, described in declared.items():
-        description = described.description if isinstance(described, RowId) else described
         annotation = input_annotation(hints[name], isinstance(described, RowId))
-        fields[name] = annotation, input_field(parameters[name].default, description)
+        fields[name] = annotation, input_field(parameters[name].default, described)
     return fields
 
 
@@ -336,18 +339,23 @@ def make_input(name: str, fields: InputFields, description: str) -> Any:
     body = {field: copy(declared) for field, (_, declared) in fields.items()}
     annotations = {field: annotation for field, (annotation, _) in fields.items()}
     made = type(name, (), {"__annotations__": annotations, "__module__": __name__, **body})
-    return strawberry.input(made, description=description)
+    return with_directives(strawberry.input(made, description=description))
 
 
-def input_field(default: Any, description: str) -> Any:
+def input_field(default: Any, described: str | Argument | RowId) -> Any:
     """A field of an input, for an action's parameter with this default."""
-    if default is inspect.Parameter.empty:
-        return strawberry.field(description=description)
+    options: dict[str, Any] = {"description": described if isinstance(described, str) else described.description}
+    if isinstance(described, RowId):
+        options["metadata"] = {"of": described.node}
+    if isinstance(described, Argument):
+        options["directives"] = described.directives
     if default is None or default is UNCHANGED:
-        return strawberry.field(default=strawberry.UNSET, description=description)
-    if default == ():
-        return strawberry.field(default_factory=list, description=description)
-    return strawberry.field(default=default, description=description)
+        options["default"] = strawberry.UNSET
+    elif default == ():
+        options["default_factory"] = list
+    elif default is not inspect.Parameter.empty:
+        options["default"] = default
+    return strawberry.field(**options)
 
 
 def input_annotation(hint: Any, takes_id: bool) -> Any:

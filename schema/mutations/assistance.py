@@ -1,6 +1,9 @@
 """Mutations of duty reports and requests for help."""
 
 from resolvers.actions import assistance
+from resolvers.actions.assistance import INSPECTORS_MAXIMUM, PROBLEMS_MAXIMUM
+from resolvers.actions.inputs import TEXT_MAXIMUM
+from schema.fields.directives import Argument, Limits
 from schema.fields.mutation import RowId, mutation
 from schema.types.assistance import AssistanceRequest, DutyReport, InspectorLeftOut
 from schema.types.inspection import Inspection
@@ -14,8 +17,10 @@ MUTATIONS = (
             "enterprise": RowId("Enterprise", "The enterprise."),
             "measures_in_place": "Measures in place.",
             "supplies": "Supplies in stock.",
-            "experts_on_standby": "Number of experts on standby, 0 or more.",
-            "problems": "Problems to be helped with, at most 50.",
+            "experts_on_standby": Argument("Number of experts on standby, 0 or more.", [Limits(min=0)]),
+            "problems": Argument(
+                "Problems to be helped with, at most 50.", [Limits(max_items=PROBLEMS_MAXIMUM, max_length=TEXT_MAXIMUM)]
+            ),
         },
         {"duty_report": DutyReport, "assistance_requests": list[AssistanceRequest]},
         success="DutyReportSubmitted",
@@ -37,7 +42,10 @@ MUTATIONS = (
         {
             "assistance_request": RowId("AssistanceRequest", "The request for help."),
             "inspectors": RowId("Inspector", "The inspectors; by default the nearest on duty, by recent positions."),
-            "count": "Number of the nearest inspectors, 1 to 20; fewer are sent where fewer have a recent position.",
+            "count": Argument(
+                "Number of the nearest inspectors, 1 to 20; fewer are sent where fewer have a recent position.",
+                [Limits(min=1, max=INSPECTORS_MAXIMUM)],
+            ),
         },
         {"assistance_request": AssistanceRequest, "inspection": Inspection, "left_out": list[InspectorLeftOut]},
         success="AssistanceDispatched",

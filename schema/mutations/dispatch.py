@@ -1,6 +1,7 @@
 """Mutations of dispatches."""
 
 from resolvers.actions import dispatches
+from schema.fields.directives import Argument, Limits
 from schema.fields.mutation import RowId, mutation
 from schema.types.dispatch import Dispatch
 from schema.types.errors import StockExhausted
@@ -29,7 +30,7 @@ MUTATIONS = (
             "team": RowId("Team", "A team on standby."),
             "expert": RowId("Expert", "An expert on standby."),
             "stock_item": RowId("StockItem", "A stock item."),
-            "quantity": "Units of the stock item, at least 1.",
+            "quantity": Argument("Units of the stock item, at least 1.", [Limits(min=1)]),
         },
         {"dispatch": Dispatch},
         success="DispatchAssigned",
@@ -63,7 +64,10 @@ MUTATIONS = (
         "dispatchComplete",
         dispatches.complete,
         "Complete the work; stock that was used is drawn (完成).",
-        {"dispatch": RowId("Dispatch", "The dispatch."), "drawn": "Units used; required for stock, 0 or more."},
+        {
+            "dispatch": RowId("Dispatch", "The dispatch."),
+            "drawn": Argument("Units used; required for stock, 0 or more.", [Limits(min=0)]),
+        },
         {"dispatch": Dispatch},
         success="DispatchCompleted",
     ),

@@ -1,7 +1,9 @@
 """Mutations of enterprises and their control measures."""
 
 from resolvers.actions import enterprises
+from resolvers.actions.inputs import NAME_MAXIMUM
 from schema.fields.bulk_mutation import bulk_mutation
+from schema.fields.directives import Argument, Limits
 from schema.fields.mutation import RowId, mutation
 from schema.types.enterprise import Enterprise
 from schema.types.measure import ControlMeasure
@@ -12,13 +14,15 @@ UPSERT = mutation(
     "Register an enterprise, or change the fields given; null clears a field (登记). A retired one is restored.",
     {
         "credit_code": "Unified social credit code; required without an external id.",
-        "external_id": "Key in another register; required without a credit code.",
-        "name": "Registered name; required for a new enterprise.",
+        "external_id": Argument(
+            "Key in another register; required without a credit code.", [Limits(max_length=NAME_MAXIMUM)]
+        ),
+        "name": Argument("Registered name; required for a new enterprise.", [Limits(max_length=NAME_MAXIMUM)]),
         "address": "Street address.",
         "location": "Location; determines zone, town and rings.",
         "industry": "Industry.",
         "hazardous_chemicals": "Whether it handles hazardous chemicals.",
-        "major_hazard_level": "Level of its major hazard installation, 1 to 4.",
+        "major_hazard_level": Argument("Level of its major hazard installation, 1 to 4.", [Limits(min=1, max=4)]),
         "legal_representative": "Legal representative.",
         "safety_contact": "Person responsible for safety.",
     },

@@ -1,9 +1,14 @@
 """Mutations of inspections."""
 
+from models import InspectionKind
 from resolvers.actions import inspections
+from resolvers.actions.inspections import FINDINGS_MAXIMUM
+from schema.fields.directives import Argument, Limits
 from schema.fields.mutation import RowId, mutation
 from schema.types.hazard import Hazard
 from schema.types.inspection import Inspection
+
+PLANNED = [kind.name for kind in InspectionKind if kind is not InspectionKind.ASSISTANCE]
 
 MUTATIONS = (
     mutation(
@@ -12,7 +17,7 @@ MUTATIONS = (
         "Plan an inspection; inspectors can plan for themselves only.",
         {
             "enterprise": RowId("Enterprise", "The enterprise."),
-            "kind": "Reason for it; ASSISTANCE is reserved for assistanceDispatch.",
+            "kind": Argument("Reason for it; ASSISTANCE is reserved for assistanceDispatch.", [Limits(among=PLANNED)]),
             "planned_for": "Time planned.",
             "inspectors": RowId("Inspector", "The inspectors, if known."),
             "reinspection_of": RowId("Inspection", "The inspection that a REINSPECTION repeats."),
@@ -64,7 +69,7 @@ MUTATIONS = (
             "inspection": RowId("Inspection", "The inspection."),
             "result": "The result.",
             "summary": "Summary by the inspectors.",
-            "findings": "The hazards found, at most 100.",
+            "findings": Argument("The hazards found, at most 100.", [Limits(max_items=FINDINGS_MAXIMUM)]),
             "evidence": RowId("Evidence", "Evidence of it."),
         },
         {"inspection": Inspection, "hazards": list[Hazard]},

@@ -2,6 +2,7 @@
 
 from resolvers.actions import resources
 from schema.fields.bulk_mutation import bulk_mutation
+from schema.fields.directives import Argument, Limits
 from schema.fields.mutation import RowId, mutation
 from schema.types.expert import Expert
 from schema.types.inspector import Inspector
@@ -58,7 +59,10 @@ MUTATIONS = (
         "stockReceive",
         resources.receive_stock,
         "Receive stock (入库).",
-        {"stock_item": RowId("StockItem", "The stock item."), "quantity": "Units received, at least 1."},
+        {
+            "stock_item": RowId("StockItem", "The stock item."),
+            "quantity": Argument("Units received, at least 1.", [Limits(min=1)]),
+        },
         {"stock_item": StockItem},
         success="StockReceived",
     ),

@@ -1,7 +1,9 @@
 """Mutations of warnings and rainfall readings."""
 
 from resolvers.actions import warnings
+from resolvers.actions.warnings import MILLIMETRES_MAXIMUM
 from schema.fields.bulk_mutation import bulk_mutation
+from schema.fields.directives import Argument, Limits, Unit
 from schema.fields.mutation import RowId, mutation
 from schema.types.warning import Warning
 from schema.types.zone import Zone
@@ -12,7 +14,9 @@ REPORT = mutation(
     "Report the rain in a zone since its last reading; raises and lifts warnings automatically (雨量上报).",
     {
         "zone": RowId("Zone", "The zone."),
-        "millimetres": "Rain in millimetres, 0 to 2,000.",
+        "millimetres": Argument(
+            "Rain in millimetres, 0 to 2,000.", [Limits(min=0, max=MILLIMETRES_MAXIMUM), Unit(symbol="mm")]
+        ),
         "at": "Time of the reading; by default now.",
     },
     {"zone": Zone | None, "warnings": list[Warning]},

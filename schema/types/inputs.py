@@ -7,15 +7,18 @@ import strawberry
 
 from models import HazardLevel, PenaltyKind
 from resolvers.actions.inputs import Finding, FiveFixes, Person, Place, Sanction
+from schema.fields.directives import Limits, Unit, with_directives
 from schema.types.scalars import PointInput
 
 
+@with_directives
 @strawberry.input(description="A person to contact.")
 class ContactInput:
     name: str = strawberry.field(description="Full name.")
     phone: str | None = strawberry.field(default=strawberry.UNSET, description="Telephone number.")
 
 
+@with_directives
 @strawberry.input(
     description="A hazard found by the inspection. With `hazard` it amends one that this inspection found before."
 )
@@ -37,6 +40,7 @@ class FindingInput:
     )
 
 
+@with_directives
 @strawberry.input(description="The five fixes (五落实).")
 class FiveFixInput:
     responsibility: str = strawberry.field(description="Responsible person (责任).")
@@ -46,11 +50,16 @@ class FiveFixInput:
     contingency_plan: str = strawberry.field(description="Contingency plan until then (预案).")
 
 
+@with_directives
 @strawberry.input(description="A penalty against an enterprise.")
 class PenaltyInput:
-    kinds: list[PenaltyKind] = strawberry.field(description="The kinds of penalty, at least one.")
+    kinds: list[PenaltyKind] = strawberry.field(
+        description="The kinds of penalty, at least one.", directives=[Limits(min_items=1)]
+    )
     fine_yuan: int | None = strawberry.field(
-        default=strawberry.UNSET, description="The fine in yuan (CNY), with the kind FINE."
+        default=strawberry.UNSET,
+        description="The fine in yuan (CNY), with the kind FINE.",
+        directives=[Limits(min=0), Unit(symbol="CNY")],
     )
 
 

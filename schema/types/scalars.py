@@ -7,6 +7,8 @@ from typing import Any, NewType
 import strawberry
 from strawberry.schema.types.base_scalars import DateDefinition, DateTimeDefinition
 
+from schema.fields.directives import Limits, Unit
+
 GeoJSON = NewType("GeoJSON", dict[str, Any])
 """An RFC 7946 geometry: longitude first, WGS-84."""
 
@@ -37,8 +39,12 @@ class Point:
 
 @strawberry.input(description="A point in WGS-84.")
 class PointInput:
-    latitude: float = strawberry.field(description="Degrees north of the equator, -90 to 90.")
-    longitude: float = strawberry.field(description="Degrees east of Greenwich, -180 to 180.")
+    latitude: float = strawberry.field(
+        description="Degrees north of the equator, -90 to 90.", directives=[Limits(min=-90, max=90), Unit(symbol="°")]
+    )
+    longitude: float = strawberry.field(
+        description="Degrees east of Greenwich, -180 to 180.", directives=[Limits(min=-180, max=180), Unit(symbol="°")]
+    )
 
 
 @strawberry.type(
