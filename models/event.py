@@ -127,7 +127,8 @@ class Event(Row, table=True):
     `zones`, `rings`, `venues` and `risk` are the enterprise's at the time of the event. If it moved, they include those
     from before and after, and `risk` is the higher of both. So a filter needs only this row. `changes` is a list of
     {field, from, to, personal}. `actor` is the identity of the person or program that caused it. An `internal` event is
-    hidden from the enterprise that it concerns.
+    hidden from the enterprise that it concerns. `at` is when it arrived, and never runs backwards; `occurred_at` is
+    when it was done, where the client told.
     """
 
     __table_args__ = (
@@ -158,6 +159,7 @@ class Event(Row, table=True):
     internal: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     rows: int | None = None
     source: str | None = None
+    occurred_at: dt.datetime | None = Field(default=None, sa_type=UtcTime)
 
 
 class EventLog(SQLModel, table=True):

@@ -222,6 +222,13 @@ def _permitted() -> dict[str, tuple[frozenset[Role], Scope | None]]:
 # By mutation: the roles that may call it at all, and the scope that a program needs.
 PERMITTED = _permitted()
 
+# Mutations of people in the field, who may have no network: they take the time of the act, `occurredAt`. Positions have
+# a time of their own.
+FIELD_MUTATIONS = frozenset(
+    {mutation for mutation, (roles, _) in PERMITTED.items() if roles & {Role.INSPECTOR, Role.ENTERPRISE}}
+    | {"dispatchAcknowledge", "dispatchDepart", "dispatchArrive", "dispatchComplete", "dispatchDecline"}
+) - {"inspectorReportPosition", "positionsReport"}
+
 
 def may_call(viewer: Viewer, mutation: str) -> bool:
     """Whether the viewer's role and scopes allow the mutation at all. The action decides about the row."""

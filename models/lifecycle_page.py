@@ -1,6 +1,6 @@
 """Writes docs/reference/lifecycles.md from models/lifecycle.py (`make docs`)."""
 
-from models.lifecycle import ACTIONS, LIFECYCLES, PERMITTED, Action, Status, Transition
+from models.lifecycle import ACTIONS, FIELD_MUTATIONS, LIFECYCLES, PERMITTED, Action, Status, Transition
 
 TITLES = {
     "hazard": "Hazard 隐患",
@@ -19,6 +19,15 @@ that file, then run `make docs`.
 Who: C is the commander, who may call every mutation that any role may. I is an inspector, for their own inspections and
 the hazards of these. E is an enterprise, for its own rows. A program may call a mutation with a scope if its token has
 that scope."""
+LATE = """\
+## Acts without a network
+
+These mutations take `occurredAt`, the time when the act was done, for a device that could not send it at once. Rows
+have this time, so deadlines and indicators count by it; an event has both, `at` for its arrival and `occurredAt`. An
+act cannot have been done before the row got its status. More is in
+[the guide](../guides/integrators.md#work-without-a-network).
+
+"""
 
 
 def page() -> str:
@@ -29,6 +38,7 @@ def page() -> str:
         parts.append(_table(TITLES[noun], ("From", "To", "Mutation", "Who", "Event", "Needs"), rows))
     rows = [_action(line) for line in ACTIONS]
     parts.append(_table("Without a change of status", ("Mutation", "Who", "In the statuses", "Scope"), rows))
+    parts.append(LATE + ", ".join(f"`{mutation}`" for mutation in sorted(FIELD_MUTATIONS)) + ".")
     return "\n\n".join(parts) + "\n"
 
 

@@ -142,6 +142,16 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="Age in minutes up to which an inspector's position counts for choosing who is nearest.",
     )
+    offline_days: int = Field(
+        default=30,
+        ge=1,
+        le=3_650,
+        description="Days for which an act without a network may arrive late: idempotency keys and unused evidence are"
+        " kept as long.",
+    )
+    clock_tolerance: float = Field(
+        default=120, ge=0, le=86_400, description="Seconds by which the clock of a device may differ in `occurredAt`."
+    )
     documents: str | None = Field(
         default=None, description="Manifest of trusted documents: a JSON file of documents by id."
     )

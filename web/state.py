@@ -7,6 +7,7 @@ from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers import geography
 from resolvers.access_log import AccessLog
+from resolvers.actions.offline import OfflineRules
 from resolvers.evidence import store as evidence_store
 from resolvers.evidence.signed_urls import Signer
 from schema.build import build
@@ -84,6 +85,7 @@ class AppState:
             answer_limit=settings.answer_limit,
             access_log=self.access_log,
             position_age=dt.timedelta(minutes=settings.position_minutes),
+            offline=offline_rules(settings),
         )
 
     def _authenticator(self, clock: Callable[[], dt.datetime]) -> Authenticator:
@@ -129,6 +131,10 @@ class AppState:
         await self.people.close()
         await self.admission.failed.close()
         await self.database.close()
+
+
+def offline_rules(settings: Settings) -> OfflineRules:
+    return OfflineRules(dt.timedelta(days=settings.offline_days), dt.timedelta(seconds=settings.clock_tolerance))
 
 
 def share_limits(settings: Settings) -> ShareLimits:

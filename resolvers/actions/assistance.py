@@ -49,7 +49,7 @@ async def _request_help(
             duty_report_id=report,
             problem=problem,
             status=AssistanceStatus.OPEN,
-            requested_at=context.now,
+            requested_at=context.occurred_at,
         )
     )
     context.record(EventKind.ASSISTANCE_REQUESTED, request, None, request.status)
@@ -75,7 +75,7 @@ async def report_duty(
     report = await context.add(
         DutyReport(
             enterprise_id=enterprise,
-            at=context.now,
+            at=context.occurred_at,
             measures_in_place=measures_in_place,
             supplies=supplies,
             experts_on_standby=experts_on_standby,
@@ -168,7 +168,7 @@ async def resolve(context: ActionContext, *, assistance_request: int, resolution
     if context.viewer.role is Role.INSPECTOR and not await _is_served_by_viewer(context, row):
         raise Forbidden(Reason("REQUEST_OF_OTHERS", "No inspection of yours serves this request."))
     context.transition("assistance", row)
-    row.resolution, row.resolved_at = resolution, context.now
+    row.resolution, row.resolved_at = resolution, context.occurred_at
     return {"assistance_request": row}
 
 

@@ -20,6 +20,7 @@ async def propose(context: ActionContext, *, inspection: int, grounds: str) -> A
     await require_own(context, visit)
     if visit.status not in SUBMITTED:
         raise InvalidInput("inspection", Reason("CASE_INSPECTION", "A case needs a submitted inspection."))
+    context.occurred_after(visit.submitted_at)
     case = await context.add(
         Case(inspection_id=inspection, enterprise_id=visit.enterprise_id, status=CaseStatus.PROPOSED, grounds=grounds)
     )

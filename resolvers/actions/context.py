@@ -19,6 +19,7 @@ from models.reason import Reason
 from resolvers.actions.change_tracker import ChangeTracker
 from resolvers.actions.errors import ActionError, Conflict, IllegalTransition, InputError, InvalidInput, NotFound
 from resolvers.actions.event_context import EventContext, enterprise_contexts
+from resolvers.actions.offline import DEFAULT_RULES, OfflineRules, check_bounds, check_order, step_before
 from resolvers.actions.sum_tracker import SumTracker
 from resolvers.sql import authorization, selects
 from resolvers.sql.predicates import Predicate
@@ -35,7 +36,8 @@ class ActionRequest:
 
     `announced` are the kinds of inspections that enterprises are told of at the dispatch; `position_age` is the
     greatest age of an inspector's position that counts. `done` has the successes of an earlier call with the same id,
-    for a mutation of many rows: None for a row that failed then.
+    for a mutation of many rows: None for a row that failed then. `occurred_at` is the time of the act that the client
+    gives, and `offline` says within which bounds it counts.
     """
 
     mutation: str
@@ -46,6 +48,8 @@ class ActionRequest:
     announced: frozenset[models.InspectionKind] = frozenset()
     position_age: dt.timedelta = POSITION_AGE
     done: "list[Outcome | ActionError | None] | None" = None
+    occurred_at: dt.datetime | None = None
+    offline: OfflineRules = DEFAULT_RULES
 
 
 class OutcomeRow(NamedTuple):
@@ -101,7 +105,8 @@ class ActionContext:
 
     `open_hazard_changes` counts, by enterprise, the hazards opened less those closed; `inspected_enterprises` have an
     inspection submitted now; `contexts_before` has the enterprises that the action moves or grades as they were.
-    `counted` tracks what portraits count; `rejected` are the problems of the input so far.
+    `counted` tracks what portraits count; `rejected` are the problems of the input so far. `now` is when the act
+    arrived, `occurred_at` when it was done: the rows have this time, and so deadlines and indicators count by it.
     """
 
     session: AsyncSession
@@ -116,6 +121,13 @@ class ActionContext:
     changes: ChangeTracker = field(default_factory=ChangeTracker)
     counted: SumTracker = field(default_factory=SumTracker)
     rejected: list[InputError] = field(default_factory=list)
+    occurred_at: dt.datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        given, offline = self.request.occurred_at, self.request.offline
+        self.occurred_at = self.now if given is None else min(given, self.now)
+        if given is not None and (reason := check_bounds(given, self.now, offline)) is not None:
+            self.reject("occurredAt", reason)
 
     @property
     def sqlite(self) -> bool:
@@ -128,8 +140,8 @@ class ActionContext:
 
     @property
     def day(self) -> dt.date:
-        """Today in the district's time zone."""
-        return self.now.astimezone(self.zone).date()
+        """The day of the act in the district's time zone."""
+        return self.occurred_at.astimezone(self.zone).date()
 
     # -- input --
 
@@ -177,7 +189,16 @@ class ActionContext:
         """The row that the mutation is about. Raises Conflict where it is not at the version the client expects."""
         row = await self.get(model, key)
         require_version(row, self.request.expected_version)
+        if self.request.occurred_at is not None:
+            self.occurred_after(await step_before(self.session, row))
         return row
+
+    def occurred_after(self, step: dt.datetime | None) -> None:
+        """Have the act follow a step. The input is rejected where it cannot have, by the time that the client gives."""
+        if self.request.occurred_at is not None and step is not None:
+            if (reason := check_order(self.occurred_at, step, self.request.offline)) is not None:
+                self.reject("occurredAt", reason)
+            self.occurred_at = max(self.occurred_at, step)
 
     async def add(self, row: R) -> R:
         """Insert the row, which gives it its key."""

@@ -116,7 +116,7 @@ async def advance(context: ActionContext, *, dispatch: int) -> ActionResult:
 async def arrive(context: ActionContext, *, dispatch: int) -> ActionResult:
     row = await context.get_subject(Dispatch, dispatch)
     context.transition("dispatch", row)
-    row.arrived_at = context.now
+    row.arrived_at = context.occurred_at
     return {"dispatch": row}
 
 
@@ -138,7 +138,7 @@ async def complete(context: ActionContext, *, dispatch: int, drawn: int | None =
         item.reserved -= drawn
         if drawn:
             await record_stock(context, EventKind.STOCK_DRAWN, item)
-    row.drawn, row.completed_at = drawn, context.now
+    row.drawn, row.completed_at = drawn, context.occurred_at
     return {"dispatch": row}
 
 

@@ -267,6 +267,6 @@ async def lift_measure(context: ActionContext, *, control_measure: int) -> Actio
     row = await context.get_subject(ControlMeasure, control_measure)
     if row.lifted_at is not None:
         raise InvalidInput("controlMeasure", Reason("MEASURE_LIFTED", "The measure is already lifted."))
-    row.lifted_at = context.now
+    row.lifted_at = context.occurred_at
     context.record(EventKind.CONTROL_MEASURE_LIFTED, row)
     return {"control_measure": row}

@@ -76,7 +76,7 @@ def _record(context: ActionContext, kind: EventKind, hazard: Hazard) -> None:
 
 def require_future(context: ActionContext, field: str, deadline: dt.datetime) -> dt.datetime:
     """The deadline. The input is rejected where it has passed."""
-    if deadline <= context.now:
+    if deadline <= context.occurred_at:
         context.reject(field, Reason("TIME_PAST", "The time must be in the future."))
     return deadline
 
@@ -101,7 +101,7 @@ async def report(
             status=HazardStatus.UNDER_REVIEW if own_report else HazardStatus.FOUND,
             category=category,
             description=description,
-            found_at=context.now,
+            found_at=context.occurred_at,
             deadline=None if deadline is None else require_future(context, "deadline", deadline),
         )
     )
@@ -143,7 +143,7 @@ async def submit_rectification(
         raise InvalidInput(
             "statement", Reason("RECTIFICATION_EMPTY", "Give a statement of what was done, or evidence of it.")
         )
-    row.rectification, row.rectified_at = statement, context.now
+    row.rectification, row.rectified_at = statement, context.occurred_at
     await link_evidence(context, models.HazardEvidence, "hazard_id", row.id, evidence)
     return {"hazard": row}
 
@@ -151,7 +151,7 @@ async def submit_rectification(
 async def accept(context: ActionContext, *, hazard: int) -> ActionResult:
     row = await _get_hazard(context, hazard)
     _transition(context, row)
-    row.accepted_at = context.now
+    row.accepted_at = context.occurred_at
     return {"hazard": row}
 
 
@@ -195,7 +195,7 @@ async def request_extension(context: ActionContext, *, hazard: int, to: dt.datet
         to_deadline=to,
         reason=reason,
         status=ExtensionStatus.REQUESTED,
-        requested_at=context.now,
+        requested_at=context.occurred_at,
     )
     await context.add(extension)
     _record(context, EventKind.HAZARD_EXTENSION_REQUESTED, row)

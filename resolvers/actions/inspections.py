@@ -132,21 +132,21 @@ async def dispatch(context: ActionContext, *, inspection: int, inspectors: Seque
 async def acknowledge(context: ActionContext, *, inspection: int) -> ActionResult:
     row = await _get_inspection(context, inspection)
     await _transition(context, row)
-    row.acknowledged_at = context.now
+    row.acknowledged_at = context.occurred_at
     return {"inspection": row}
 
 
 async def depart(context: ActionContext, *, inspection: int) -> ActionResult:
     row = await _get_inspection(context, inspection)
     await _transition(context, row)
-    row.departed_at = context.now
+    row.departed_at = context.occurred_at
     return {"inspection": row}
 
 
 async def arrive(context: ActionContext, *, inspection: int) -> ActionResult:
     row = await _get_inspection(context, inspection)
     await _transition(context, row)
-    row.arrived_at = context.now
+    row.arrived_at = context.occurred_at
     return {"inspection": row}
 
 
@@ -165,7 +165,7 @@ async def submit(
         raise InvalidInput("findings", too_many(FINDINGS_MAXIMUM))
     major = await context.has_major_hazard(row.id) or any(f.level is HazardLevel.MAJOR for f in findings)
     context.transition("inspection", row, major=major)
-    row.result, row.summary, row.submitted_at = result, summary, context.now
+    row.result, row.summary, row.submitted_at = result, summary, context.occurred_at
     context.inspected_enterprises.add(row.enterprise_id)
     hazards = [
         await _write_finding(context, row, finding, f"findings.{number}") for number, finding in enumerate(findings)
@@ -197,7 +197,7 @@ async def _write_finding(context: ActionContext, inspection: Inspection, finding
                 status=HazardStatus.FOUND,
                 category=finding.category,
                 description=finding.description,
-                found_at=context.now,
+                found_at=context.occurred_at,
                 deadline=deadline,
             )
         )
@@ -210,7 +210,7 @@ async def _write_finding(context: ActionContext, inspection: Inspection, finding
         _amend_hazard(context, hazard, finding, deadline)
     if finding.fixed_on_spot:
         context.transition("hazard", hazard)
-        hazard.rectified_at = context.now
+        hazard.rectified_at = context.occurred_at
     await link_evidence(context, models.HazardEvidence, "hazard_id", hazard.id, finding.evidence)
     return hazard
 

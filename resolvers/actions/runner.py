@@ -146,7 +146,10 @@ async def _update_enterprises(context: ActionContext) -> None:
         if context.open_hazard_changes[key]:
             values[enterprise.c.open_hazards] = enterprise.c.open_hazards + context.open_hazard_changes[key]
         if key in context.inspected_enterprises:
-            values[enterprise.c.last_inspected_at] = context.now
+            # An inspection that arrives late may be older than another.
+            last = enterprise.c.last_inspected_at
+            act = sa.literal(context.occurred_at, last.type)
+            values[last] = sa.case((sa.or_(last.is_(None), last < act), act), else_=last)
         if values:
             await context.session.execute(sa.update(enterprise).where(enterprise.c.id == key).values(values))
 
@@ -193,8 +196,10 @@ def _event_row(
     contexts = (after, before, venue)
     risks = [c.risk for c in contexts if c.risk is not None]
     viewer = context.viewer
+    given = context.request.occurred_at is not None and not event.automatic
     return {
         "at": context.now,
+        "occurred_at": context.occurred_at if given else None,
         "kind": event.kind,
         "subject": event.kind.subject,
         "subject_id": event.row.id,

@@ -10,6 +10,7 @@ from models import InspectionKind
 from models.db.database import Database
 from models.reason import Language
 from models.visibility import Viewer
+from resolvers.actions.offline import DEFAULT_RULES, OfflineRules
 from resolvers.sql import selects
 from resolvers.sql.pagination import Page, Slice
 from resolvers.sql.predicates import Condition
@@ -57,13 +58,14 @@ class WriteAccess:
     """The database that mutations write to, and the callback after a commit that appended events.
 
     `announced` are the kinds of inspections that enterprises are told of at the dispatch. `position_age` is the
-    greatest age of an inspector's position that counts.
+    greatest age of an inspector's position that counts. `offline` says how late an act may arrive.
     """
 
     database: Database
     notify: Callable[[], None]
     announced: frozenset[InspectionKind] = frozenset()
     position_age: dt.timedelta = POSITION_AGE
+    offline: OfflineRules = DEFAULT_RULES
 
 
 class Requester(Protocol):

@@ -13,6 +13,7 @@ from models.db.database import Database
 from models.db.outages import is_outage
 from models.visibility import Role, Viewer, Visibility
 from resolvers.access_log import AccessLog
+from resolvers.actions.offline import DEFAULT_RULES, OfflineRules
 from resolvers.disclosures import Disclosure
 from resolvers.errors import TOKEN_NEEDED, ErrorCode, ThrottledError
 from resolvers.evidence.signed_urls import Signer
@@ -54,6 +55,7 @@ class Executor:
     operation, `deadline` an operation's longest time in seconds, and `answer_limit` the greatest size of its response
     in bytes. `announced` are the kinds of inspections that enterprises are told of at the dispatch. `access_log` keeps
     whose personal data viewers read. `position_age` is the greatest age of an inspector's position that counts.
+    `offline` says how late an act may arrive.
     """
 
     def __init__(
@@ -73,9 +75,10 @@ class Executor:
         answer_limit: int = ANSWER_LIMIT,
         access_log: AccessLog | None = None,
         position_age: dt.timedelta = POSITION_AGE,
+        offline: OfflineRules = DEFAULT_RULES,
     ) -> None:
         self.graph, self._database, self.zone, self._clock = graph, database, zone, clock
-        self._write_access, self._signer = WriteAccess(database, notify, announced, position_age), signer
+        self._write_access, self._signer = WriteAccess(database, notify, announced, position_age, offline), signer
         self._position_age = position_age
         self._cost_limits = {role: cost_limit * quarters // 4 for role, quarters in COST_QUARTERS.items()}
         self.access_log = access_log

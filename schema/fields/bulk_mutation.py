@@ -16,14 +16,12 @@ from resolvers.actions.batch import PORTION, ROWS_MAXIMUM, BatchAction
 from resolvers.actions.context import Outcome
 from resolvers.actions.errors import ActionError, InputError, InvalidInput
 from resolvers.actions.inputs import too_many
+from schema.fields.common_inputs import CLIENT_MUTATION_ID, EXPECTED_VERSION, check_mutation_id
 from schema.fields.directives import Limits
 from schema.fields.mutation import (
-    CLIENT_MUTATION_ID,
-    EXPECTED_VERSION,
     ActionSucceeded,
     PerformAction,
     Success,
-    check_mutation_id,
     input_fields,
     make_input,
 )
@@ -72,7 +70,7 @@ class PerformBatch(PerformAction):
 
     def _row(self, values: Any) -> dict[str, Any] | ActionError:
         try:
-            arguments = self.single.given(values)
+            arguments = self.single.action_arguments(values)
         except InvalidInput as error:
             return error
         expected = getattr(values, "expected_version", None)

@@ -29,10 +29,11 @@ from resolvers.actions import runner
 from resolvers.actions.batch import BatchAction
 from resolvers.actions.context import ActionRequest, Outcome, OutcomeRow
 from resolvers.actions.errors import ActionError, InputError, InvalidInput
-from resolvers.actions.inputs import UNCHANGED, too_long
+from resolvers.actions.inputs import UNCHANGED
 from resolvers.actions.runner import Action
 from schema.execution.context import Context
-from schema.fields.directives import Argument, LegalFrom, Limits, with_directives
+from schema.fields.common_inputs import common_fields, common_problems, given, occurred_at
+from schema.fields.directives import Argument, LegalFrom, with_directives
 from schema.fields.filters import camel
 from schema.fields.input_values import ERRORS_MAXIMUM, plain_value
 from schema.fields.references import reference_step
@@ -49,8 +50,8 @@ from schema.plan.steps import EitherStep, ListStep, Step, value_step
 from schema.types import errors
 from schema.types.inputs import INPUTS
 
-MUTATION_ID_MAXIMUM = 200
 COMMON_FAILURES = (errors.NotFound, errors.Forbidden, errors.InvalidInput)
+InputFields = Mapping[str, tuple[Any, Any]]  # by name, the annotation and the field
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,9 @@ class PerformAction(FieldSource):
         if context.writing is None:
             raise RuntimeError("a mutation without write access")
         arguments = await self._arguments(values)
-        expected, mutation_id = getattr(values, "expected_version", None), values.client_mutation_id
-        expected = None if expected is strawberry.UNSET else expected
-        mutation_id = None if mutation_id is strawberry.UNSET else mutation_id
-        # Dataclasses, enums and times are serialised by their content, so equal inputs have equal fingerprints.
+        expected = given(values, "expected_version")
+        # Dataclasses, enums and times are serialised by their content, so equal inputs have equal fingerprints. The
+        # time of the act is not part of them: a client may correct it before a repeat.
         text = orjson.dumps([self.name, expected, arguments], default=str, option=orjson.OPT_SORT_KEYS)
         fingerprint = hashlib.sha256(text).hexdigest()
         writing, reader = context.writing, context.reader
@@ -129,19 +129,21 @@ class PerformAction(FieldSource):
             self.name,
             arguments,
             expected,
-            mutation_id,
+            given(values, "client_mutation_id"),
             fingerprint,
             announced=writing.announced,
             position_age=writing.position_age,
+            occurred_at=occurred_at(values),
+            offline=writing.offline,
         )
         return await runner.run_action(
             writing.database, context.viewer, reader.now, reader.zone, request, self.action, writing.notify
         )
 
     async def _arguments(self, values: Any) -> dict[str, Any]:
-        return self.given(values, check_mutation_id(values.client_mutation_id))
+        return self.action_arguments(values, common_problems(values))
 
-    def given(self, values: Any, problems: Sequence[InputError] = ()) -> dict[str, Any]:
+    def action_arguments(self, values: Any, problems: Sequence[InputError] = ()) -> dict[str, Any]:
         """The action's arguments that the client has given. Raises InvalidInput with the problems of all fields."""
         arguments: dict[str, Any] = {}
         errors = list(problems)
@@ -158,19 +160,6 @@ class PerformAction(FieldSource):
         if errors:
             raise InvalidInput.of(errors[:ERRORS_MAXIMUM])
         return arguments
-
-
-def check_mutation_id(given: Any) -> list[InputError]:
-    """The problems of a `clientMutationId`; empty if it is good."""
-    if given is strawberry.UNSET or given is None:
-        return []
-    try:
-        plain_value("clientMutationId", given)
-    except InvalidInput as error:
-        return list(error.errors)
-    if len(given) > MUTATION_ID_MAXIMUM:
-        return [InputError("clientMutationId", too_long(MUTATION_ID_MAXIMUM))]
-    return []
 
 
 async def perform_once(context: Context, field: LoadField, arguments: dict[str, Any]) -> Any:
@@ -307,22 +296,9 @@ def mutation(
 
 def input_type(capital: str, action: Action, declared: Mapping[str, str | Argument | RowId], subject: bool) -> Any:
     """The input `{capital}Input` of an action."""
-    fields = {**input_fields(action, declared), "client_mutation_id": (str | None, CLIENT_MUTATION_ID)}
-    if subject:
-        fields["expected_version"] = int | None, EXPECTED_VERSION
     name = capital[0].lower() + capital[1:]
+    fields = {**input_fields(action, declared), **common_fields(name, subject=subject)}
     return make_input(f"{capital}Input", fields, f"Input of {name}.")
-
-
-InputFields = Mapping[str, tuple[Any, Any]]  # by name, the annotation and the field
-CLIENT_MUTATION_ID = strawberry.field(
-    default=strawberry.UNSET,
-    description="The client's own id of this call: a repeat with it within seven days gets the first success.",
-    directives=[Limits(max_length=MUTATION_ID_MAXIMUM)],
-)
-EXPECTED_VERSION = strawberry.field(
-    default=strawberry.UNSET, description="The version that the client has seen; any other is a Conflict."
-)
 
 
 def input_fields(action: Action, declared: Mapping[str, str | Argument | RowId]) -> dict[str, tuple[Any, Any]]:

@@ -23,7 +23,7 @@ from resolvers.sql.named_rows import (
 from resolvers.sql.readers import Reader
 from schema.execution.context import Record
 from schema.fields.batch import batch
-from schema.fields.columns import column
+from schema.fields.columns import column, compute
 from schema.fields.events import TYPES, EventId, OfSubject
 from schema.fields.references import to_one
 from schema.fields.source import NODES, Node, declare_field
@@ -102,6 +102,10 @@ describe(
 )
 
 
+def occurred_at(given: dt.datetime | None, at: dt.datetime) -> dt.datetime:
+    return given or at
+
+
 @strawberry.type(description="Who caused an event.")
 class Actor:
     role: Role = strawberry.field(description="Role.")
@@ -125,7 +129,13 @@ class Event(Node):
     cursor: str = batch(
         timeline.cursors, models.Event.id, description="Position in the log; streams and lists can continue after it."
     )
-    at: dt.datetime = column(models.Event.at, "When it happened.")
+    at: dt.datetime = column(models.Event.at, "When it arrived at the server; never before that of an earlier event.")
+    occurred_at: dt.datetime = compute(
+        occurred_at,
+        models.Event.occurred_at,
+        models.Event.at,
+        description="When it was done, as the client told; `at` where it did not tell.",
+    )
     kind: EventKind = column(models.Event.kind, "Kind of the event.")
     actor: Actor | None = batch(
         timeline.actors,
