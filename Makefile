@@ -29,8 +29,10 @@ CLIENTS := tests/web/clients
 CLIENT_MODULES := $(CLIENTS)/node_modules/.installed
 # The pages under /docs are made from the documents.
 DOCUMENTS := $(shell find docs -name '*.md' -o -name '*.png') README.md CONTRIBUTING.md CHANGELOG.md
-UI_SOURCES := $(shell find $(UI)/src $(UI)/build $(UI)/messages -type f) $(wildcard $(UI)/*.config.ts) $(UI)/tsconfig.json \
-	$(UI)/project.inlang/settings.json $(DOCUMENTS)
+# The messages as functions, and the types of the graph and of the pages' operations.
+GENERATED := $(UI)/generated/.made
+PAGE_SOURCES := $(shell find $(UI)/src $(UI)/messages -type f) $(UI)/project.inlang/settings.json
+UI_SOURCES := $(PAGE_SOURCES) $(shell find $(UI)/build -type f) $(wildcard $(UI)/*.config.ts) $(UI)/tsconfig.json $(DOCUMENTS)
 
 # Workers, each with a PostgreSQL of its own: one more than this machine has processors up to four, since a worker often
 # waits for a server or a browser. One that has finished its part takes tests from another.
@@ -60,12 +62,24 @@ test: setup browser check ## Run all that a change must pass: `check`, then the 
 test-fast: setup check ## Run `check`, then the unit tests on SQLite with one case each
 	@$(PYTEST) -m 'unit and not hypothesis' --database sqlite --cases 1 $(ARGS)
 
-.PHONY: check
-check: setup ## Check style and types of Python and of the pages
+# Each tool uses one processor, so they run side by side. They keep what they found in unchanged files.
+CHECKS := check-style check-types check-pages check-rules
+.PHONY: check $(CHECKS)
+check: setup $(GENERATED) ## Check style and types of Python and of the pages
+	@$(MAKE) -j $(words $(CHECKS)) $(CHECKS)
+
+check-style:
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo 'These files need `ruff format`.' >&2; exit 1; }
+
+check-types:
 	@$(BIN)/mypy
-	@cd $(UI) && npm run --silent check
+
+check-pages:
+	@cd $(UI) && npm run --silent check:svelte
+
+check-rules:
+	@cd $(UI) && npm run --silent lint
 
 .PHONY: prove
 prove: WORKERS = 2
@@ -138,7 +152,7 @@ bundle: $(RUNTIME) $(PAGES) ## Pack the code, the pages and all packages into va
 
 .PHONY: clean
 clean: ## Remove everything generated; the database in var/ stays
-	@rm -rf $(VENV) $(VENV)-lock $(UI)/node_modules $(UI)/dist $(UI)/generated $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-lock $(UI)/node_modules $(UI)/dist $(UI)/generated $(UI)/.svelte-check $(CLIENTS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: browser
@@ -193,6 +207,10 @@ $(CLIENT_MODULES): $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
 	@$(need-node)
 	@echo 'Installing the clients that the tests use'
 	@cd $(CLIENTS) && npm ci --silent
+	@touch $@
+
+$(GENERATED): $(MODULES) $(PAGE_SOURCES) $(UI)/codegen.ts schema/schema.graphql
+	@cd $(UI) && npm run --silent generate
 	@touch $@
 
 $(PAGES): $(MODULES) $(UI_SOURCES)
