@@ -10,6 +10,7 @@ from models.db.tables import Row
 from models.dispatch import DISPATCH_OVER, Dispatch, DispatchStatus
 from models.district import District
 from models.enterprise import ENTERPRISE_MAP_KEY, Enterprise, RiskGrade
+from models.enterprise_set import EnterpriseSet
 from models.event import ClientMutation, Event, EventKind, EventLog, KeySet, Subject
 from models.evidence import Evidence, EvidenceUpload, HazardEvidence, InspectionEvidence
 from models.expert import Expert
@@ -73,6 +74,7 @@ __all__ = [
     "DutyReport",
     "Enterprise",
     "EnterpriseRing",
+    "EnterpriseSet",
     "Event",
     "EventKind",
     "EventLog",

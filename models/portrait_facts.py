@@ -89,6 +89,9 @@ def grade_column(grade: RiskGrade | None) -> str:
     return "grade_none" if grade is None else f"grade_{grade.name.lower()}"
 
 
+GRADE_COLUMNS = tuple(grade_column(grade) for grade in [None, *RiskGrade])
+
+
 def add_hazard(facts: Facts, hazard: HazardFields, day_of: DayOf) -> None:
     if hazard.status is HazardStatus.DISMISSED:
         return
@@ -180,6 +183,16 @@ def add_inspected(facts: Facts, inspections: Sequence[InspectionFields], day_of:
             facts[day, "inspected_anew"] += 1
         if after is None or after - day >= SPAN:
             facts[day, "inspected_lapsing"] += 1
+
+
+def enterprises_in(facts: Facts) -> int:
+    """How many enterprises the facts add: 1 for all facts of one that is not retired."""
+    return sum(facts[NO_DAY, column] for column in GRADE_COLUMNS)
+
+
+def inspected_days(facts: Facts) -> set[int]:
+    """The days on which an enterprise was inspected, by all its facts, retired or not."""
+    return {day for (day, column), number in facts.items() if column == "inspections" and number}
 
 
 def month_start(day: int) -> int:

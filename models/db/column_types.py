@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Dialect, TypeDecorator
+from sqlalchemy.dialects import postgresql
 from sqlmodel import SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -83,6 +84,30 @@ class JsonList(TypeDecorator[list[Any]]):
 
     def process_result_value(self, value: list[str] | None, dialect: Dialect) -> list[Any] | None:
         return [self.of[v] for v in value] if value is not None and self.of else value
+
+
+class BitSet(TypeDecorator[int]):
+    """A set of numbers from 0 to `size` - 1, as an integer with a bit for each: bits in PostgreSQL, bytes in SQLite.
+
+    `size` is a multiple of 8. It is read only; `models/db/enterprise_sets.py` writes.
+    """
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.LargeBinary())
+        return dialect.type_descriptor(postgresql.BIT(self.size))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
+        if value is None:
+            return None
+        return int.from_bytes(value) if isinstance(value, bytes) else int(value, 2)
 
 
 def named_enum(of: type[enum.Enum], name: str, *, constrained: bool = True) -> sa.Enum:

@@ -21,7 +21,7 @@ from models.db.postgres_pool import SETTINGS, PostgresPool, WaitingPool
 from models.db.probe import PostgresProbe, Probe, SqliteProbe
 from models.db.read_pool import PoolUse, ReadPool
 from models.db.sqlite_connection import SqliteConnection
-from models.db.sqlite_functions import great_circle_metres, inside_polygon, local_day
+from models.db.sqlite_functions import FUNCTIONS
 from models.db.sqlite_pool import SqlitePool
 from models.db.sqlite_writer import SqliteWriter, Work
 from models.metrics import LOCK_WAIT
@@ -249,6 +249,5 @@ def prepare_sqlite_connection(connection: "sqlite3.Connection | Any", *, lock_se
     for pragma in (f"busy_timeout={milliseconds}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-    connection.create_function("great_circle_metres", 4, great_circle_metres, deterministic=True)
-    connection.create_function("inside_polygon", 3, inside_polygon, deterministic=True)
-    connection.create_function("local_day", 2, local_day, deterministic=True)
+    for name, (arguments, function) in FUNCTIONS.items():
+        connection.create_function(name, arguments, function, deterministic=True)

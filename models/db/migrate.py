@@ -22,7 +22,7 @@ def configuration() -> Config:
 async def migrate(database: Database, revision: str = "head") -> None:
     """Run the missing migrations in one transaction: all of them or, after an error, none.
 
-    Sums of portraits that the database does not have yet are made of its rows, in the same transaction.
+    Sums and sets of portraits that the database does not have yet are made of its rows, in the same transaction.
 
     Of two processes that migrate at once, the second waits for the first and finds nothing left to do.
     """

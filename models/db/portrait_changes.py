@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import models
 from models import portrait_facts
 from models.db.portrait_rows import FIELDS, Connection, Place, Visits, day_of, fold, read_visits
-from models.db.portrait_sums import FactsByScopes, Scope, add_facts, recount, scopes_of, sums_of, write
-from models.portrait_facts import DayOf, Facts
+from models.db.portrait_sums import Additions, Scope, add_facts, recount, scopes_of, write
+from models.portrait_facts import DayOf, Facts, inspected_days
 
 
 @dataclass
@@ -48,31 +48,33 @@ class SumChanges:
 
 
 async def apply(connection: Connection, changes: SumChanges, places: Mapping[int, Place], zone: ZoneInfo) -> None:
-    """Add what the changes mean to the sums; `places` is where their enterprises are now.
+    """Add what the changes mean to the sums and sets; `places` is where their enterprises are now.
 
     To be called with the log's append lock, after the rows are written.
     """
     day = day_of(zone)
     for scope in sorted(changes.recounted):
         await recount(connection, scope, day)
-    deltas = await _deltas(connection, changes, day)
+    additions = Additions()
+    deltas = _deltas(changes, day)
+    await _add_visits(connection, changes, day, deltas, additions)
     left = {key: scopes_of(place) for key, place in changes.moved.items()}
     moved = {key for key, scopes in left.items() if scopes != scopes_of(places[key])}
     whole = await fold(connection, moved, day) if moved else {}
-    facts: FactsByScopes = defaultdict(Counter)
     for key in deltas.keys() | moved:
         delta, now = deltas.get(key, Counter()), scopes_of(places[key])
         before = left.get(key, now)
-        add_facts(facts[now & before], delta)
+        additions.add(now & before, key, delta)
         if key in moved:
-            add_facts(facts[now - before], whole[key])
-            add_facts(facts[before - now], whole[key], -1)
-            add_facts(facts[before - now], delta)
-    await write(connection, sums_of(facts))
+            former = whole[key].copy()
+            add_facts(former, delta, -1)
+            additions.add(now - before, key, whole[key])
+            additions.add(before - now, key, former, -1)
+    await write(connection, additions)
 
 
-async def _deltas(connection: Connection, changes: SumChanges, day: DayOf) -> dict[int, Facts]:
-    """By enterprise, the facts after the changes less those before."""
+def _deltas(changes: SumChanges, day: DayOf) -> defaultdict[int, Facts]:
+    """By enterprise, the facts after the changes less those before, without those of visits."""
     deltas: defaultdict[int, Facts] = defaultdict(Counter)
     adders: dict[Any, Callable[[Facts, Any], None]] = {
         models.Enterprise: portrait_facts.add_enterprise,
@@ -86,13 +88,23 @@ async def _deltas(connection: Connection, changes: SumChanges, day: DayOf) -> di
                     facts: Facts = Counter()
                     add(facts, row)
                     add_facts(deltas[row.id if model is models.Enterprise else row.enterprise_id], facts, sign)
-    if visited := _visited(changes):
-        after = await read_visits(connection, visited)
-        for key, visits in after.items():
-            add_facts(deltas[key], visits.facts(day), 1)
-        for key, visits in _before(after, changes).items():
-            add_facts(deltas[key], visits.facts(day), -1)
-    return {key: facts for key, facts in deltas.items() if any(facts.values())}
+    return deltas
+
+
+async def _add_visits(
+    connection: Connection, changes: SumChanges, day: DayOf, deltas: defaultdict[int, Facts], additions: Additions
+) -> None:
+    """Add the facts of visits to the deltas, and the days of inspections to the sets."""
+    visited = _visited(changes)
+    if not visited:
+        return
+    after = await read_visits(connection, visited)
+    before = _before(after, changes)
+    for key, visits in after.items():
+        old, new = before[key].facts(day), visits.facts(day)
+        add_facts(deltas[key], old, -1)
+        add_facts(deltas[key], new)
+        additions.sets.toggle_inspected(key, inspected_days(old), inspected_days(new))
 
 
 def _visited(changes: SumChanges) -> set[int]:

@@ -54,6 +54,11 @@ def day_of(zone: ZoneInfo) -> DayOf:
     return day
 
 
+def is_sqlite(connection: Connection) -> bool:
+    bind = connection.get_bind() if isinstance(connection, AsyncSession) else connection
+    return bind.dialect.name == "sqlite"
+
+
 async def zone_of(connection: Connection) -> ZoneInfo:
     """The time zone in which the district's days are counted. It never changes."""
     name = (await connection.execute(sa.select(table_of(models.District).c.time_zone).limit(1))).scalar()

@@ -1,17 +1,31 @@
-"""Writes, rebuilds and compares the sums of portraits."""
+"""Writes, rebuilds and compares the sums of portraits, and the sets of enterprises beside them."""
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.db.portrait_rows import ENTERPRISE, LINK, RING, Connection, Place, day_of, fold, places_of, zone_of
+from models.db import enterprise_sets
+from models.db.enterprise_sets import SetChanges
+from models.db.portrait_rows import (
+    ENTERPRISE,
+    LINK,
+    RING,
+    Connection,
+    Place,
+    day_of,
+    fold,
+    is_sqlite,
+    places_of,
+    zone_of,
+)
 from models.db.tables import table_of
-from models.portrait_facts import NO_DAY, DayOf, Facts, month_start
+from models.portrait_facts import NO_DAY, DayOf, Facts, enterprises_in, inspected_days, month_start
 from models.portrait_sum import SUM_COLUMNS, SUM_KEYS, PortraitSum, SumPeriod, SumScope
 
 SUM = table_of(PortraitSum)
@@ -25,7 +39,6 @@ EVER, MONTH, DAY = int(SumPeriod.EVER), int(SumPeriod.MONTH), int(SumPeriod.DAY)
 Scope = tuple[int, int]  # a number of SumScope, and a key
 SumKey = tuple[int, int, int, int]  # scope, key, period and day
 Sums = dict[SumKey, Counter[str]]
-FactsByScopes = dict[frozenset[Scope], Facts]
 
 
 def scopes_of(place: Place) -> frozenset[Scope]:
@@ -44,7 +57,22 @@ def add_facts(into: Facts, facts: Facts, sign: int = 1) -> None:
         into[key] += sign * number
 
 
-def sums_of(facts_by_scopes: FactsByScopes) -> Sums:
+@dataclass
+class Additions:
+    """Facts to add to the sums of their scopes, and changes of sets."""
+
+    facts: defaultdict[frozenset[Scope], Facts] = field(default_factory=lambda: defaultdict(Counter))
+    sets: SetChanges = field(default_factory=SetChanges)
+
+    def add(self, scopes: frozenset[Scope], enterprise: int, facts: Facts, sign: int = 1) -> None:
+        """Add facts of an enterprise, or take them away, and its membership in the scopes with them."""
+        add_facts(self.facts[scopes], facts, sign)
+        if enterprises_in(facts):
+            for kind, key in scopes:
+                self.sets.toggle(kind, key, enterprise)
+
+
+def sums_of(facts_by_scopes: Mapping[frozenset[Scope], Facts]) -> Sums:
     """The sums of each scope, by the facts of the enterprises that are in the same scopes."""
     by_scope: defaultdict[Scope, Facts] = defaultdict(Counter)
     for scopes, facts in facts_by_scopes.items():
@@ -62,13 +90,17 @@ def sums_of(facts_by_scopes: FactsByScopes) -> Sums:
     return {key: counts for key, counts in sums.items() if any(counts.values())}
 
 
-async def write(connection: Connection, sums: Sums) -> None:
-    """Add to the stored sums. One statement for each WRITTEN rows of sums."""
-    dialect = connection.get_bind().dialect if isinstance(connection, AsyncSession) else connection.dialect
+async def write(connection: Connection, additions: Additions) -> None:
+    """Add to the stored sums and change the sets. One statement for each portion of their rows."""
+    await _write_sums(connection, sums_of(additions.facts))
+    await enterprise_sets.write(connection, additions.sets)
+
+
+async def _write_sums(connection: Connection, sums: Sums) -> None:
     changed = {name for counts in sums.values() for name in counts}
     # An action changes a few columns, and each costs time for every row.
     columns = tuple(name for name in SUM_COLUMNS if name in changed or len(changed) > FEW)
-    statement = _add_statement(columns, dialect.name == "sqlite")
+    statement = _add_statement(columns, is_sqlite(connection))
     rows = [[*key, *(counts[name] for name in columns)] for key, counts in sorted(sums.items())]
     for start in range(0, len(rows), WRITTEN):
         await connection.execute(statement, {"rows": orjson.dumps(rows[start : start + WRITTEN]).decode()})
@@ -92,66 +124,72 @@ def _add_statement(columns: tuple[str, ...], sqlite: bool) -> sa.TextClause:
 
 async def add_enterprises(connection: Connection, enterprises: Collection[int], zone: ZoneInfo) -> None:
     """Add enterprises that the sums do not have yet, with all their rows. To be called with the log's append lock."""
-    facts: FactsByScopes = defaultdict(Counter)
-    await _gather(connection, enterprises, day_of(zone), facts)
-    await write(connection, sums_of(facts))
+    additions = Additions()
+    await _gather(connection, enterprises, day_of(zone), additions)
+    await write(connection, additions)
 
 
-async def _gather(
-    connection: Connection, enterprises: Collection[int], day: DayOf, facts_by_scopes: FactsByScopes
-) -> None:
-    """Add the facts of these enterprises."""
+async def _gather(connection: Connection, enterprises: Collection[int], day: DayOf, additions: Additions) -> None:
+    """Add all that the rows of these enterprises say."""
     places = await places_of(connection, enterprises)
     for key, facts in (await fold(connection, enterprises, day)).items():
-        add_facts(facts_by_scopes[scopes_of(places[key])], facts)
+        additions.add(scopes_of(places[key]), key, facts)
+        additions.sets.toggle_inspected(key, (), inspected_days(facts))
 
 
 async def recount(connection: Connection, scope: Scope, day: DayOf) -> None:
-    """Replace the sums of a ring or a venue."""
+    """Replace the sums and the set of a ring or a venue."""
     kind, key = scope
     await connection.execute(sa.delete(SUM).where(SUM.c.scope == kind, SUM.c.key == key))
+    await enterprise_sets.remove(connection, kind, key)
     inside = RING.c.id if kind == OF_RING else RING.c.venue_id
     joined = sa.select(LINK.c.enterprise_id).distinct().join(RING, RING.c.id == LINK.c.ring_id).where(inside == key)
     keys = sorted((await connection.execute(joined)).scalars())
     for start in range(0, len(keys), PORTION):
-        whole: Facts = Counter()
-        for facts in (await fold(connection, keys[start : start + PORTION], day)).values():
-            add_facts(whole, facts)
-        await write(connection, sums_of({frozenset([scope]): whole}))
+        additions = Additions()
+        for enterprise, facts in (await fold(connection, keys[start : start + PORTION], day)).items():
+            additions.add(frozenset([scope]), enterprise, facts)
+        await write(connection, additions)
 
 
 async def are_missing(connection: Connection) -> bool:
-    """Whether there are enterprises, and no sums at all."""
-    enterprises, sums = sa.select(ENTERPRISE.c.id).limit(1), sa.select(SUM.c.day).limit(1)
-    return (await connection.execute(enterprises)).first() is not None and (
-        await connection.execute(sums)
-    ).first() is None
+    """Whether there are enterprises, and no sums or no sets at all."""
+
+    async def is_empty(table: sa.Table) -> bool:
+        return (await connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1))).first() is None
+
+    return not await is_empty(ENTERPRISE) and (await is_empty(SUM) or await is_empty(enterprise_sets.SET))
 
 
 async def rebuild(connection: Connection) -> int:
-    """Replace all sums by those of the rows; how many there are. To be called with the log's append lock."""
+    """Replace all sums and sets by those of the rows; how many sums there are.
+
+    To be called with the log's append lock.
+    """
     await connection.execute(sa.delete(SUM))
-    sums = await _all_sums(connection)
-    await write(connection, sums)
-    return len(sums)
+    await enterprise_sets.remove_all(connection)
+    additions = await _of_all_rows(connection)
+    await write(connection, additions)
+    return len(sums_of(additions.facts))
 
 
-async def differences(connection: Connection) -> int:
-    """How many sums differ from what the rows say, all read at one moment; 0 if all is well."""
-    expected = await _all_sums(connection)
+async def differences(connection: AsyncConnection) -> int:
+    """How many sums and sets differ from what the rows say, all read at one moment; 0 if all is well."""
+    additions = await _of_all_rows(connection)
+    expected = sums_of(additions.facts)
     different, nothing = 0, Counter[str]()
     for row in await connection.execute(sa.select(SUM)):
         sums = expected.pop(tuple(row[: len(SUM_KEYS)]), nothing)
         different += row[len(SUM_KEYS) :] != tuple(sums[name] for name in SUM_COLUMNS)
-    return different + len(expected)
+    return different + len(expected) + await enterprise_sets.differences(connection, additions.sets)
 
 
-async def _all_sums(connection: Connection) -> Sums:
+async def _of_all_rows(connection: Connection) -> Additions:
     day = day_of(await zone_of(connection))
-    facts: FactsByScopes = defaultdict(Counter)
+    additions = Additions()
     async for enterprises in _portions(connection):
-        await _gather(connection, enterprises, day, facts)
-    return sums_of(facts)
+        await _gather(connection, enterprises, day, additions)
+    return additions
 
 
 async def _portions(connection: Connection) -> AsyncIterator[list[int]]:

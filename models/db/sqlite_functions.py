@@ -3,6 +3,8 @@
 import datetime as dt
 import functools
 import math
+from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import shapely
@@ -43,3 +45,39 @@ def _prepared(polygon: str) -> shapely.Geometry:
     area = shapely.from_geojson(polygon)
     shapely.prepare(area)
     return area
+
+
+def bits_of_hex(digits: str) -> bytes:
+    """A set of bits, from hexadecimal digits: like PostgreSQL's `('x' || digits)::bit(n)`."""
+    return bytes.fromhex(digits)
+
+
+def bits_exclusive_or(bits: bytes, others: bytes) -> bytes:
+    """The bits that are in one of two sets only: like PostgreSQL's `bits # others`."""
+    return (int.from_bytes(bits) ^ int.from_bytes(others)).to_bytes(len(bits))
+
+
+def bits_union(sets: str) -> bytes:
+    """The bits in any of some sets, given as hexadecimal digits between commas: like PostgreSQL's `bit_or(bits)`."""
+    union, size = 0, 0
+    for digits in sets.split(","):
+        bits = bytes.fromhex(digits)
+        union, size = union | int.from_bytes(bits), len(bits)
+    return union.to_bytes(size)
+
+
+def bits_shared(bits: bytes, others: bytes) -> int:
+    """How many bits are in both sets: like PostgreSQL's `bit_count(bits & others)`."""
+    return (int.from_bytes(bits) & int.from_bytes(others)).bit_count()
+
+
+# By name, with the number of arguments. All are deterministic.
+FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "great_circle_metres": (4, great_circle_metres),
+    "inside_polygon": (3, inside_polygon),
+    "local_day": (2, local_day),
+    "bits_of_hex": (1, bits_of_hex),
+    "bits_exclusive_or": (2, bits_exclusive_or),
+    "bits_union": (1, bits_union),
+    "bits_shared": (2, bits_shared),
+}

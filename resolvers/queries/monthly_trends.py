@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from models import RiskGrade
-from models.portrait_facts import grade_column, month_start
+from models.portrait_facts import GRADE_COLUMNS, month_start
 from models.portrait_sum import SumPeriod
 from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
@@ -18,8 +17,7 @@ from resolvers.queries.portraits import visible_keys
 from resolvers.sql.readers import Reader
 
 YEARS, YEARS_MAXIMUM = 3, 10
-GRADES = tuple(grade_column(grade) for grade in [None, *RiskGrade])
-MONTH_COLUMNS = (*COUNTED, "overdue_began", "overdue_ended", "inspected_in_month", *GRADES)
+MONTH_COLUMNS = (*COUNTED, "overdue_began", "overdue_ended", "inspected_in_month", *GRADE_COLUMNS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +61,7 @@ def _of_parent(totals: ByBucket, months: ByBucket, passed: PassedToday, span: tu
             due, on_time = due - coming["due"] + passed.due, on_time - coming["on_time"] + passed.on_time
             overdue = ever["unsettled"] - later["unsettled"] + passed.unsettled
         if began:
-            tally = _tally(sums, sum(ever[grade] for grade in GRADES))._replace(due=due, on_time=on_time)
+            tally = _tally(sums, sum(ever[grade] for grade in GRADE_COLUMNS))._replace(due=due, on_time=on_time)
             result.append(
                 Month(
                     **tally.indicators(),

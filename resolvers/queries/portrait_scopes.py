@@ -24,7 +24,6 @@ from resolvers.sql.readers import Reader
 
 ENTERPRISE = table_of(models.Enterprise)
 HAZARD = table_of(models.Hazard)
-INSPECTION = table_of(models.Inspection)
 ENTERPRISE_RING = table_of(models.EnterpriseRing)
 RING = table_of(models.ControlRing)
 DISTRICT = table_of(models.District)
@@ -120,14 +119,6 @@ async def passed_today(reader: Reader, kind: ParentKind, keys: list[int]) -> dic
     return {row.parent: PassedToday(row.due, row.on_time, row.unsettled) for row in rows}
 
 
-async def inspected(reader: Reader, kind: ParentKind, keys: list[int], days: Days) -> dict[int, int]:
-    """By parent, how many of its enterprises were inspected in the days, where there are any."""
-    end = midnight(reader, days[1] + dt.timedelta(days=1))
-    values = {**_keys(keys), "start": midnight(reader, days[0]), "end": end}
-    rows = await reader.rows(_inspected_statement(kind, reader.sqlite, len(keys) == 1), values)
-    return {row.parent: row.enterprises for row in rows}
-
-
 async def next_deadline(reader: Reader, kind: ParentKind, key: int, before: dt.datetime) -> dt.datetime | None:
     """The next deadline of a parent's hazards before a time, or None.
 
@@ -164,18 +155,6 @@ def _passed_statement(kind: ParentKind, sqlite: bool, one: bool) -> sa.Select[An
 
 def _due(begin: ColumnElement[bool]) -> list[ColumnElement[bool]]:
     return [begin, HAZARD.c.deadline < _instant("end"), HAZARD.c.status != HazardStatus.DISMISSED]
-
-
-@lru_cache
-def _inspected_statement(kind: ParentKind, sqlite: bool, one: bool) -> sa.Select[Any]:
-    enterprises = sa.func.count(INSPECTION.c.enterprise_id.distinct()).label("enterprises")
-    submitted = INSPECTION.c.submitted_at
-    return _per_parent(EnterpriseScope.of(kind, sqlite, one), INSPECTION, enterprises).where(
-        submitted >= _instant("start"),
-        submitted < _instant("end"),
-        INSPECTION.c.status != models.InspectionStatus.CANCELLED,
-        _is_current(INSPECTION.c.enterprise_id),
-    )
 
 
 @lru_cache
@@ -240,12 +219,6 @@ class EnterpriseScope:
 def without_index(expression: ColumnElement[Any]) -> ColumnElement[Any]:
     """The same value with a unary plus, which keeps SQLite from using an index on it."""
     return UnaryExpression(expression, operator=custom_op("+"), type_=expression.type)
-
-
-def _is_current(enterprise: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The enterprise is not retired. Few are, and an index has them, so the other indexes still have all columns."""
-    retired = ENTERPRISE.alias("retired")
-    return enterprise.not_in(sa.select(retired.c.id).where(retired.c.retired_at.is_not(None)))
 
 
 def _per_parent(scope: EnterpriseScope, table: sa.Table, *columns: ColumnElement[Any]) -> sa.Select[Any]:

@@ -1,4 +1,7 @@
-"""Reads the sums of portraits (models/portrait_sum.py): of segments of days, or of each day or month."""
+"""Reads the sums of portraits (models/portrait_sum.py): of segments of days, or of each day or month.
+
+Enterprises that were inspected in a segment are counted from sets (models/enterprise_set.py).
+"""
 
 import datetime as dt
 from collections import Counter
@@ -15,7 +18,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 import models
 from models.db.portrait_rows import HAZARDS, VISITS, day_of, fold_rows, visits_of
 from models.db.tables import table_of
-from models.portrait_facts import NO_DAY, Facts, HazardFields, month_start
+from models.enterprise_set import EnterpriseSet, SetKind
+from models.portrait_facts import NO_DAY, Facts, HazardFields, enterprises_in, inspected_days, month_start
 from models.portrait_sum import PortraitSum, SumPeriod, SumScope
 from resolvers.queries.portrait_scopes import ENTERPRISE, HAZARD, ParentKind
 from resolvers.sql.predicates import among
@@ -67,6 +71,9 @@ class ScopeSums(Protocol):
     async def each(self, period: SumPeriod, segment: Segment, columns: tuple[str, ...]) -> dict[int, ByBucket]:
         """By parent, the sums of each day, or of each month by its first day. Days without any may be missing."""
 
+    async def inspected(self, segment: Segment) -> dict[int, int]:
+        """By parent, how many of its enterprises were inspected in the segment. Parents without any may be missing."""
+
 
 async def sums_of(reader: Reader, kind: ParentKind, keys: list[int]) -> ScopeSums:
     if kind.scope is None:
@@ -93,14 +100,21 @@ class StoredSums:
     async def each(self, period: SumPeriod, segment: Segment, columns: tuple[str, ...]) -> dict[int, ByBucket]:
         return await self._read([Range(0, period, *segment)], columns, by_day=True)
 
+    async def inspected(self, segment: Segment) -> dict[int, int]:
+        values = {"kind": self.scope, "keys": self.keys, **self._ranges(list(covering(0, segment)))}
+        rows = await self.reader.rows(_inspected_statement(self.reader.sqlite), values)
+        if self.whole is not None:
+            return {self.whole: sum(row.enterprises for row in rows)}
+        return {row.parent: row.enterprises for row in rows}
+
+    def _ranges(self, ranges: Sequence[Range]) -> dict[str, Any]:
+        if self.reader.sqlite:
+            return {"ranges": orjson.dumps([list(each) for each in ranges]).decode()}
+        return {name: [getattr(each, name) for each in ranges] for name in Range._fields}
+
     async def _read(self, ranges: Sequence[Range], columns: tuple[str, ...], *, by_day: bool) -> dict[int, ByBucket]:
-        sqlite = self.reader.sqlite
-        statement = _statement(columns, sqlite, by_day, self.whole is not None)
-        values: dict[str, Any] = {"scope": self.scope, "keys": self.keys}
-        if sqlite:
-            values["ranges"] = orjson.dumps([list(each) for each in ranges]).decode()
-        else:
-            values |= {name: [getattr(each, name) for each in ranges] for name in Range._fields}
+        statement = _statement(columns, self.reader.sqlite, by_day, self.whole is not None)
+        values = {"scope": self.scope, "keys": self.keys, **self._ranges(ranges)}
         result: dict[int, ByBucket] = {}
         for number, row in enumerate(await self.reader.rows(statement, values), start=1):
             if number % PORTION == 0:
@@ -138,6 +152,13 @@ class EnterpriseSums:
                     sums.setdefault(bucket, Counter())[column] += count
         return result
 
+    async def inspected(self, segment: Segment) -> dict[int, int]:
+        first, last = segment
+        return {
+            key: int(enterprises_in(facts) > 0 and any(first <= day <= last for day in inspected_days(facts)))
+            for key, facts in self.facts.items()
+        }
+
 
 def covering(number: int, segment: Segment) -> Iterable[Range]:
     """The rows that make up a segment: months, and days at its ends."""
@@ -173,6 +194,34 @@ def _statement(columns: tuple[str, ...], sqlite: bool, by_day: bool, whole: bool
             SUMS.c.day.between(first, last),
         )
         .group_by(*group)
+    )
+
+
+@lru_cache
+def _inspected_statement(sqlite: bool) -> sa.Select[Any]:
+    """Selects the parent and how many of its enterprises are in the sets of the days and months."""
+    _, period, first, last = _sqlite_ranges() if sqlite else _postgresql_ranges()
+    times, places = table_of(EnterpriseSet).alias("times"), table_of(EnterpriseSet).alias("places")
+    of_period = sa.case((period == SumPeriod.MONTH, int(SetKind.MONTH)), else_=int(SetKind.DAY))
+    union = (
+        sa.func.bits_union(sa.func.group_concat(sa.func.hex(times.c.members)))
+        if sqlite
+        else (sa.func.bit_or(times.c.members))
+    )
+    inspected = (
+        sa.select(times.c.portion, union.label("members"))
+        .where(times.c.kind == of_period, times.c.key.between(first, last))
+        .group_by(times.c.portion)
+        .cte("inspected")
+    )
+    here, there = places.c.members, inspected.c.members
+    shared: Any = sa.func.bits_shared(here, there) if sqlite else sa.func.bit_count(here.op("&")(there))
+    enterprises = sa.cast(sa.func.sum(shared), sa.Integer)
+    return (
+        sa.select(places.c.key.label("parent"), enterprises.label("enterprises"))
+        .join_from(places, inspected, inspected.c.portion == places.c.portion)
+        .where(places.c.kind == bindparam("kind", type_=sa.Integer), among(places.c.key, "keys", sqlite))
+        .group_by(places.c.key)
     )
 
 

@@ -120,7 +120,9 @@ def _batch(kind: ParentKind) -> PortraitBatch:
         by_key = {}
         for key in keys:
             each_trend = window_sums.of(key).trend(days, by_day.get(key, {})) if trend else None
-            by_key[key] = window_sums.of(key).portrait(reader.now, cursor, days, counted.get(key), each_trend)
+            by_key[key] = window_sums.of(key).portrait(
+                reader.now, cursor, days, counted.get(key, 0) if inspected else None, each_trend
+            )
             await reader.pause()
         return [by_key.get(key) for (key,) in parents]
 
@@ -272,9 +274,7 @@ NOTHING: Counter[str] = Counter()
 class WindowSums:
     """The sums of some parents that the indicators of a window follow from."""
 
-    reader: Reader
-    kind: ParentKind
-    keys: list[int]
+    sums: ScopeSums
     days: Days
     by_key: dict[int, _Sums]
 
@@ -285,9 +285,7 @@ class WindowSums:
         passed = await portrait_scopes.passed_today(reader, kind, keys)
         has_today = first <= now <= last
         return cls(
-            reader,
-            kind,
-            keys,
+            sums,
             days,
             {key: _Sums(by_key.get(key, {}), passed.get(key, PassedToday()), has_today) for key in keys},
         )
@@ -300,14 +298,11 @@ class WindowSums:
         return self.by_key[key]
 
     async def inspected(self) -> dict[int, int]:
-        """By parent, the enterprises inspected in the window.
+        """By parent, the enterprises inspected in the window. Parents without any may be missing.
 
-        Where none was inspected after the window, that is the number of those last inspected in it. Otherwise they are
-        counted one by one.
+        Where none was inspected after the window, as in one that ends today, that is the number of those last inspected
+        in it.
         """
-        later = [key for key in self.keys if self.of(key).total("inspections", AFTER_PAST, AFTER_COMING)]
-        counted = await portrait_scopes.inspected(self.reader, self.kind, later, self.days) if later else {}
-        return {
-            key: counted.get(key, 0) if key in later else self.of(key).total("inspected_last", PAST, COMING)
-            for key in self.keys
-        }
+        if any(each.total("inspections", AFTER_PAST, AFTER_COMING) for each in self.by_key.values()):
+            return await self.sums.inspected(self.window)
+        return {key: each.total("inspected_last", PAST, COMING) for key, each in self.by_key.items()}

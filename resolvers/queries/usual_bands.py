@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate
 
-from models import RiskGrade
-from models.portrait_facts import SPAN, grade_column
+from models.portrait_facts import GRADE_COLUMNS, SPAN
 from models.portrait_sum import SumPeriod
 from resolvers.queries import portrait_scopes
 from resolvers.queries.indicators import Standing, Tally
@@ -26,7 +25,6 @@ DAYS = 30  # of the history of the rate
 BAND_DAYS = 56  # eight weeks, from which the band is taken
 BAND_DAYS_LEAST = 21
 BAND_OUTSIDE = 0.1  # the share of those days that lies below the band, and above it
-GRADES = tuple(grade_column(grade) for grade in [None, *RiskGrade])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ async def _standings(reader: Reader, kind: ParentKind, keys: list[int]) -> dict[
     now = today(reader).toordinal()
     first = now - BAND_DAYS - SPAN + 1
     sums = await sums_of(reader, kind, keys)
-    totals = await sums.segments([(first, LAST), (now, LAST)], (*SUMMED, "unsettled", *GRADES))
+    totals = await sums.segments([(first, LAST), (now, LAST)], (*SUMMED, "unsettled", *GRADE_COLUMNS))
     by_day = await sums.each(SumPeriod.DAY, (first, now), SUMMED)
     passed = await portrait_scopes.passed_today(reader, kind, keys)
     result = {}
@@ -139,7 +137,7 @@ def _standings_of(totals: ByBucket, by_day: ByBucket, passed: PassedToday, now: 
     if any(running[name][0] for name in SUMMED):
         began = days[0]
     overdue_now = ever["unsettled"] - later["unsettled"] + passed.unsettled
-    enterprises = sum(ever[grade] for grade in GRADES)
+    enterprises = sum(ever[grade] for grade in GRADE_COLUMNS)
     result: list[Standing | None] = []
     for index in range(len(days) - BAND_DAYS + 1, len(days) + 1):
         before = index - SPAN

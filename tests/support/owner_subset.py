@@ -46,6 +46,7 @@ INTERNAL_TABLES = (
     "pairing",
     "register_entry",
     "portrait_sum",
+    "enterprise_set",
 )
 
 

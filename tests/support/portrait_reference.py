@@ -87,6 +87,7 @@ class World:
         """The expected portrait, without `cursor`."""
         scope = self.scope(kind, key)
         keys = {e.id for e in scope}
+        current = [e for e in scope if e.retired_at is None]
         hazards = [h for h in self.hazards if h.enterprise_id in keys]
         visits = [i for i in self.inspections if i.enterprise_id in keys]
         cases = [c for c in self.cases if c.enterprise_id in keys]
@@ -94,10 +95,10 @@ class World:
             "asOf": now.isoformat(),
             "from": days[0].isoformat(),
             "to": days[1].isoformat(),
-            "enterprises": len(scope),
-            "byRisk": [{"riskGrade": g, "count": sum(name(e.risk_grade) == g for e in scope)} for g in GRADES],
+            "enterprises": len(current),
+            "byRisk": [{"riskGrade": g, "count": sum(name(e.risk_grade) == g for e in current)} for g in GRADES],
             **_standing(hazards, now),
-            **_of_window(hazards, visits, cases, len(scope), Window(days, zone, now)),
+            **_of_window(hazards, visits, cases, {e.id for e in current}, Window(days, zone, now)),
             "trend": [_day(hazards, visits, cases, day, zone) for day in each(days)],
         }
 
@@ -143,7 +144,7 @@ def _standing(hazards: list[Row], now: dt.datetime) -> dict[str, int]:
 
 
 def _of_window(
-    hazards: list[Row], visits: list[Row], cases: list[Row], enterprises: int, window: Window
+    hazards: list[Row], visits: list[Row], cases: list[Row], current: set[int], window: Window
 ) -> dict[str, Any]:
     found_hazards = [h for h in hazards if window.has(h.found_at) and h.status is not HazardStatus.DISMISSED]
     rectified = [h for h in found_hazards if h.status in DONE]
@@ -152,7 +153,7 @@ def _of_window(
     due = [h for h in due if h.status is not HazardStatus.DISMISSED]
     on_time = [h for h in due if h.rectified_at is not None and h.rectified_at <= h.deadline]
     made = [i for i in visits if window.has(i.submitted_at) and i.status is not InspectionStatus.CANCELLED]
-    inspected = {i.enterprise_id for i in made}
+    inspected = {i.enterprise_id for i in made} & current
     filed = {c.inspection_id for c in cases if c.filed_at is not None}
     fined = {c.inspection_id for c in cases if c.status in PENALTY and c.penalty_kinds}
     by_inspections = [h for h in found_hazards if h.inspection_id is not None]
@@ -168,7 +169,7 @@ def _of_window(
         "rectificationRate": rate(len(rectified), len(found_hazards)),
         "onTimeRate": rate(len(on_time), len(due)),
         "closureRate": rate(len(closed), len(found_hazards)),
-        "coverage": rate(len(inspected), enterprises),
+        "coverage": rate(len(inspected), len(current)),
         "filingRate": rate(sum(i.id in filed for i in made), len(made)),
         "penaltyRate": rate(penalised, len(made)),
         "hazardsPerThousandInspections": rate(len(by_inspections), len(made), 1_000),

@@ -35,7 +35,7 @@ COMMANDS = {
     "account": ("account:account", "Manage the accounts of people."),
     "seed": ("seed:app", "Fill an empty database."),
     "token": ("token:app", "Bearer tokens of people, programs and screens."),
-    "portraits": ("portraits:app", "Check or rebuild the sums from which portraits are read."),
+    "portraits": ("portraits:app", "Check or rebuild the sums and sets from which portraits are read."),
     "screen": ("screen:app", "Screens that wait to be paired."),
 }
 

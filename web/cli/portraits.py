@@ -1,4 +1,4 @@
-"""The commands that check and rebuild the sums of portraits."""
+"""The commands that check and rebuild the sums and sets of portraits."""
 
 import typer
 
@@ -7,26 +7,26 @@ from models.db.database import Database
 from subscriptions import event_log
 from web.cli.common import console, fail, load_settings, with_database
 
-app = typer.Typer(no_args_is_help=True, help="Check or rebuild the sums from which portraits are read.")
+app = typer.Typer(no_args_is_help=True, help="Check or rebuild the sums and sets from which portraits are read.")
 
 
 @app.command()
 def check() -> None:
-    """Compare the sums with the rows that they count. Ends with 1 if any differ. Nobody waits for it."""
+    """Compare the sums and sets with the rows that they count. Ends with 1 if any differ. Nobody waits for it."""
 
     async def work(database: Database) -> None:
         async with database.read() as connection:
             different = await portrait_sums.differences(connection)
         if different:
-            fail(f"{different:,} sums differ from their rows: run `python -m web portraits rebuild`.")
-        console.print("All sums agree with their rows.")
+            fail(f"{different:,} sums or sets differ from their rows: run `python -m web portraits rebuild`.")
+        console.print("All sums and sets agree with their rows.")
 
     with_database(load_settings(), work)
 
 
 @app.command()
 def rebuild() -> None:
-    """Make all sums anew of the rows that they count, in one transaction. Writers wait until it has ended."""
+    """Make all sums and sets anew of the rows that they count, in one transaction. Writers wait until it has ended."""
 
     async def work(database: Database) -> None:
         async with database.write() as session:

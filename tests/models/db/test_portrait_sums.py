@@ -10,8 +10,10 @@ import sqlalchemy as sa
 import models
 from models.db import portrait_sums
 from models.db.database import Database
+from models.db.enterprise_sets import SET
 from models.db.migrate import migrate
 from models.db.tables import table_of
+from models.enterprise_set import SetKind
 from schema.build import Graph
 from tests.conftest import SHANGHAI, Databases, make_executor
 from tests.support.actors import DUTY, Desk, contents, small_world
@@ -73,6 +75,15 @@ async def test_the_demo_has_its_sums(demo: Database) -> None:
     assert await differences(demo) == 0
 
 
+async def test_a_set_that_others_wrote_is_found_and_repaired(own_demo: Database) -> None:
+    async with own_demo.write() as session:
+        removed = await session.execute(sa.delete(SET).where(SET.c.kind.in_([SetKind.ZONE, SetKind.MONTH])))
+    assert await differences(own_demo) == removed.rowcount > 4  # type: ignore[attr-defined]  # a CursorResult has it
+    async with own_demo.write() as session:
+        await portrait_sums.rebuild(await session.connection())
+    assert await differences(own_demo) == 0
+
+
 async def test_rebuilding_repairs_what_others_wrote(own_demo: Database) -> None:
     async with own_demo.write() as session:
         await session.execute(
@@ -88,10 +99,13 @@ async def test_rebuilding_repairs_what_others_wrote(own_demo: Database) -> None:
     assert await differences(own_demo) == 0
 
 
-async def test_migrating_a_database_of_before_makes_its_sums(databases: Databases, demo_url: str) -> None:
+@pytest.mark.parametrize("table", [SUM, SET], ids=str)
+async def test_migrating_a_database_of_before_makes_what_it_lacks(
+    databases: Databases, demo_url: str, table: sa.Table
+) -> None:
     database = Database(await databases.new(demo_url))
     async with database.write() as session:
-        await session.execute(sa.delete(SUM))
+        await session.execute(sa.delete(table))
     await migrate(database)
     assert await differences(database) == 0
     await database.close()

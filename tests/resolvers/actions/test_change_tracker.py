@@ -11,6 +11,7 @@ def test_only_these_tables_change_without_an_event_about_them() -> None:
         "account",
         "account_event",
         "client_mutation",
+        "enterprise_set",
         "event",
         "event_log",
         "evidence",

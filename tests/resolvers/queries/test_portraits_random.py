@@ -13,6 +13,7 @@ from models import CaseStatus, HazardLevel, HazardStatus, InspectionStatus, Pena
 from models.db import portrait_sums
 from models.db.database import Database
 from models.db.sqlite_functions import local_day
+from models.enterprise_set import PORTION
 from schema.build import Graph
 from schema.execution.executor import Executor
 from tests.conftest import NOW, SHANGHAI
@@ -71,12 +72,16 @@ class Draw:
             self.add(models.Venue, code=f"V{venue}", name="v", kind=models.VenueKind.OTHER)
             for grade in rng.sample(list(models.ControlGrade), rng.randrange(0, 4)):
                 self.add(models.ControlRing, venue_id=venue, grade=grade, radius_metres=500)
-        for enterprise in range(1, rng.randrange(2, 12)):
+        for number in range(1, rng.randrange(2, 12)):
             grade = rng.choice([None, *RiskGrade])
-            key = self.add(models.Enterprise, name="e", zone_id=rng.choice([None, 1, 2]), risk_grade=grade)
+            retired = rng.choice([None, None, None, self.now])
+            values = {"name": "e", "zone_id": rng.choice([None, 1, 2]), "risk_grade": grade, "retired_at": retired}
+            self.add(models.Enterprise, **values)
+            # The ids are in several portions of the sets of enterprises; every third is the first of its portion.
+            enterprise = self.rows[models.Enterprise][-1]["id"] = number * PORTION // 3
             for ring in range(1, len(self.rows[models.ControlRing]) + 1):
                 if rng.random() < 0.3:
-                    self.add(models.EnterpriseRing, ring_id=ring, enterprise_id=key)
+                    self.add(models.EnterpriseRing, ring_id=ring, enterprise_id=enterprise)
             for _ in range(rng.randrange(0, 10)):
                 self.inspection(enterprise)
             for _ in range(rng.randrange(0, 12)):
