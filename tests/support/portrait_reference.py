@@ -97,8 +97,8 @@ class World:
             "to": days[1].isoformat(),
             "enterprises": len(current),
             "byRisk": [{"riskGrade": g, "count": sum(name(e.risk_grade) == g for e in current)} for g in GRADES],
-            **_standing(hazards, now),
-            **_of_window(hazards, visits, cases, {e.id for e in current}, Window(days, zone, now)),
+            **standing(hazards, now),
+            **of_window(hazards, visits, cases, {e.id for e in current}, Window(days, zone, now)),
             "trend": [_day(hazards, visits, cases, day, zone) for day in each(days)],
         }
 
@@ -133,7 +133,7 @@ def rate(part: int, whole: int, per: int = 1) -> float | None:
     return None if whole == 0 else per * part / whole
 
 
-def _standing(hazards: list[Row], now: dt.datetime) -> dict[str, int]:
+def standing(hazards: list[Row], now: dt.datetime) -> dict[str, int]:
     running = [h for h in hazards if h.status not in OVER]
     overdue = [h for h in running if h.status is not HazardStatus.ACCEPTED and h.deadline and h.deadline < now]
     return {
@@ -143,7 +143,7 @@ def _standing(hazards: list[Row], now: dt.datetime) -> dict[str, int]:
     }
 
 
-def _of_window(
+def of_window(
     hazards: list[Row], visits: list[Row], cases: list[Row], current: set[int], window: Window
 ) -> dict[str, Any]:
     found_hazards = [h for h in hazards if window.has(h.found_at) and h.status is not HazardStatus.DISMISSED]

@@ -36,7 +36,11 @@ mutation($input: InspectionPlanInput!) {
 }
 """
 HURRIED = "tests.support.impatient_server"
-SUCCESSES = {"inspectionPlan": "InspectionPlanned", "controlMeasureAdd": "ControlMeasureAdded"}
+SUCCESSES = {
+    "inspectionPlan": "InspectionPlanned",
+    "controlMeasureAdd": "ControlMeasureAdded",
+    "hazardReport": "HazardReported",
+}
 
 
 class Closed(Exception):
@@ -172,6 +176,11 @@ class LiveDistrict:
         """Add control measures, with one event each, which the enterprise sees. Returns the cursors of the events."""
         more = {"kind": "ENGINEERING", "description": "围堰"}
         return [await self._act("controlMeasureAdd", enterprise, more) for _ in range(number)]
+
+    async def report_hazards(self, number: int = 1, enterprise: str = "enterprise") -> list[str]:
+        """Report hazards, with one event each. Returns the cursors of the events."""
+        more = {"level": "GENERAL", "description": "积水"}
+        return [await self._act("hazardReport", enterprise, more) for _ in range(number)]
 
     async def _act(self, mutation: str, enterprise: str, more: dict[str, str]) -> str:
         """Call a mutation about an enterprise as a commander. Returns the cursor of its event."""

@@ -1,4 +1,7 @@
-"""Portraits of random districts against a plain count of all rows: every indicator, every parent, unusual windows."""
+"""Portraits of random districts against a plain count of all rows: every indicator, every parent, unusual windows.
+
+So are the monthly trends and the usual bands.
+"""
 
 import datetime as dt
 from random import Random
@@ -19,6 +22,7 @@ from schema.execution.executor import Executor
 from tests.conftest import NOW, SHANGHAI
 from tests.support.portrait_reference import DAY, Days, World, check_portraits
 from tests.support.proof_mode import examples
+from tests.support.standing_reference import check_standings
 
 # Havana's clocks go back from 1:00 to 0:00, so one day has two midnights, and forward at midnight.
 ZONES = [SHANGHAI, ZoneInfo("Europe/Berlin"), ZoneInfo("America/Havana")]
@@ -104,6 +108,7 @@ class Draw:
                 grounds="g",
                 filed_at=None if case in (C.PROPOSED, C.NOT_FILED) else self.moment(),
                 penalty_kinds=[PenaltyKind.WARNING] if penal else None,
+                decided_at=self.moment() if penal and self.rng.random() < 0.8 else None,
             )
 
     def hazard(self, enterprise: int) -> None:
@@ -181,3 +186,4 @@ async def test_every_indicator_equals_counting_all_rows(graph: Graph, database: 
         execution = at(graph, database, zone, later)
         keys = {model: [row["id"] for row in rows[model]] for model in rows}
         await check_portraits(execution, world, keys, windows, later, zone)
+        await check_standings(execution, world, keys, later, zone)

@@ -20,8 +20,10 @@ from models.db.database import Database
 from models.db.dumps import DumpError, dump_sqlite, fitting_program
 from models.db.tables import table_of
 from resolvers.backup import MANIFEST
+from schema.build import Graph
+from schema.execution.operation import Operation
 from subscriptions import event_log
-from tests.conftest import Databases
+from tests.conftest import COMMANDER, Databases, make_executor
 from tests.support.patience import PATIENCE
 from tests.support.pictures import photograph
 from tests.support.server_process import web
@@ -33,6 +35,7 @@ assert PACKAGE is not None
 assert PACKAGE.origin is not None
 PROGRAMS = max(Path(PACKAGE.origin).parent.glob("pginstall*/bin"))  # those of the later one of two versions
 PATH = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
+HAZARDS_OPEN = "{ district { portrait { hazardsOpen } } }"
 EVENT, INSPECTION = table_of(models.Event), table_of(models.Inspection)
 
 
@@ -120,6 +123,21 @@ async def check_restored(bureau: Bureau, url: str, acknowledged: list[int]) -> N
     # Nothing half: each inspection has the event of its planning, and each event its inspection.
     assert sorted(event.subject_id for event in events) == sorted(rows)
     assert state.epoch != former.epoch
+
+
+async def test_portraits_of_a_restored_database_count_what_the_backup_has(graph: Graph, bureau: Bureau) -> None:
+    await bureau.live.report_hazards(2)
+    target = await bureau.back_up()
+    await bureau.live.report_hazards()
+    url = await bureau.databases.new()
+    status, output = await bureau.run("restore", str(target), url=url, evidence="restored")
+    assert status == 0, output
+    assert await bureau.run("portraits", "check", url=url) == (0, "All sums and sets agree with their rows.\n")
+    for database_url, hazards in ((url, 2), (bureau.live.url, 3)):
+        database = Database(database_url)
+        response = await make_executor(graph, database).run(Operation(HAZARDS_OPEN), COMMANDER)
+        await database.close()
+        assert response.data == {"district": {"portrait": {"hazardsOpen": hazards}}}
 
 
 async def test_a_restore_refuses_to_destroy_what_there_is(bureau: Bureau) -> None:
