@@ -173,13 +173,21 @@ class EventLog(SQLModel, table=True):
 
 
 class ClientMutation(SQLModel, table=True):
-    """The outcome of a mutation with a client's id, so that a repeated request gets it without running again."""
+    """The outcome of a mutation with a client's id, so that a repeated request gets it without running again.
+
+    A repeat comes from the same viewer, or from the same device, whoever is signed in there.
+    """
 
     __tablename__ = "client_mutation"
-    __table_args__ = (sa.UniqueConstraint("viewer", "client_mutation_id"), sa.Index(None, "at"))
+    __table_args__ = (
+        sa.UniqueConstraint("viewer", "client_mutation_id"),
+        sa.Index(None, "device", "client_mutation_id", unique=True),
+        sa.Index(None, "at"),
+    )
 
     id: int = Field(default=None, primary_key=True)
     viewer: str
+    device: str | None = Field(default=None, max_length=64)
     client_mutation_id: str
     fingerprint: str = Field(max_length=64)
     outcome: dict[str, Any] = Field(sa_type=sa.JSON)

@@ -85,7 +85,7 @@ class AppState:
             answer_limit=settings.answer_limit,
             access_log=self.access_log,
             position_age=dt.timedelta(minutes=settings.position_minutes),
-            offline=offline_rules(settings),
+            offline=OfflineRules.of(settings.offline_days, settings.clock_tolerance),
         )
 
     def _authenticator(self, clock: Callable[[], dt.datetime]) -> Authenticator:
@@ -131,10 +131,6 @@ class AppState:
         await self.people.close()
         await self.admission.failed.close()
         await self.database.close()
-
-
-def offline_rules(settings: Settings) -> OfflineRules:
-    return OfflineRules(dt.timedelta(days=settings.offline_days), dt.timedelta(seconds=settings.clock_tolerance))
 
 
 def share_limits(settings: Settings) -> ShareLimits:

@@ -38,6 +38,7 @@ class ActionRequest:
     greatest age of an inspector's position that counts. `done` has the successes of an earlier call with the same id,
     for a mutation of many rows: None for a row that failed then. `occurred_at` is the time of the act that the client
     gives, and `offline` says within which bounds it counts.
+    `device` is the device that sends the call, if it names itself.
     """
 
     mutation: str
@@ -50,6 +51,7 @@ class ActionRequest:
     done: "list[Outcome | ActionError | None] | None" = None
     occurred_at: dt.datetime | None = None
     offline: OfflineRules = DEFAULT_RULES
+    device: str | None = None
 
 
 class OutcomeRow(NamedTuple):
@@ -205,6 +207,15 @@ class ActionContext:
         self.session.add(row)
         await self.session.flush()
         return row
+
+    async def may_see(self, model: type[models.Row], keys: set[int]) -> bool:
+        """Whether the viewer may see all of these rows, by the rights to read."""
+        conditions, table = authorization.row_conditions(model, self.viewer.visibility), table_of(model)
+        seen = sa.select(table.c.id).where(
+            table.c.id.in_(keys), *selects.where([c.predicate for c in conditions], self.sqlite)
+        )
+        rows = await self.session.execute(seen, selects.parameters(conditions, self))
+        return keys == set(rows.scalars())
 
     async def exists(self, statement: sa.Select[Any]) -> bool:
         return (await self.session.execute(statement.limit(1))).first() is not None

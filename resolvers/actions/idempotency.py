@@ -1,10 +1,14 @@
-"""Idempotency of mutations: a repeat with the same clientMutationId gets the first success, for seven days.
+"""Idempotency of mutations: a repeat with the same clientMutationId gets the first success, while acts may wait.
 
-Of a mutation of many rows, a repeat gets the first success of each row, and tries again those that failed.
+A repeat comes from the same viewer, or from the same device: there a colleague may have signed in before the device
+knew of the success. Of a mutation of many rows, a repeat gets the first success of each row, and tries again those that
+failed.
 """
 
 import datetime as dt
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,61 +18,127 @@ import models
 from models import Viewer
 from models.db.tables import table_of
 from models.reason import Reason
-from resolvers.actions.context import Outcome, OutcomeRow
-from resolvers.actions.errors import InvalidInput
+from resolvers.actions.context import ActionContext, ActionRequest, Outcome, OutcomeRow
+from resolvers.actions.errors import Forbidden, InvalidInput
 
-RETENTION = dt.timedelta(days=7)
 TABLE = table_of(models.ClientMutation)
 
-PURGE_EVERY = 100  # keys between two deletions of what is older than RETENTION
+PURGE_EVERY = 100  # keys between two deletions of what is too old to count
+ATTEMPTS_MAXIMUM = 5  # to claim a key of which others delete what is too old
 
-OWN = sa.and_(TABLE.c.viewer == sa.bindparam("key_viewer"), TABLE.c.client_mutation_id == sa.bindparam("key_id"))
-SAVED = sa.select(TABLE.c.fingerprint, TABLE.c.outcome).where(OWN)
-SAVE = sa.update(TABLE).where(OWN).values(outcome=sa.bindparam("outcome"), at=sa.bindparam("at"))
-RELEASE = sa.delete(TABLE).where(OWN)
+OWN = TABLE.c.viewer == sa.bindparam("key_viewer")
+SAVED = (
+    sa.select(TABLE.c.id, TABLE.c.viewer, TABLE.c.fingerprint, TABLE.c.outcome, TABLE.c.at)
+    .where(
+        TABLE.c.client_mutation_id == sa.bindparam("key_id"),
+        sa.or_(OWN, TABLE.c.device == sa.bindparam("key_device", type_=TABLE.c.device.type)),
+    )
+    .order_by(sa.case((OWN, 0), else_=1))
+    .limit(1)
+    .with_for_update()
+)
+CLAIMED = TABLE.c.id == sa.bindparam("claimed")
+SAVE = sa.update(TABLE).where(CLAIMED).values(outcome=sa.bindparam("outcome"), at=sa.bindparam("at"))
+RELEASE = sa.delete(TABLE).where(CLAIMED)
 PURGE = sa.delete(TABLE).where(TABLE.c.at <= sa.bindparam("oldest"))
+DONE_BY_OTHER = Reason(
+    "MUTATION_DONE_BY_OTHER", "This was done before on your device, by somebody whose rows you may not see."
+)
 
-Key = tuple[str, str]
+
+class Key(NamedTuple):
+    """The viewer's identity, the device if it names itself, and the client's own id of the call."""
+
+    viewer: str
+    device: str | None
+    id: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A key that a transaction holds. `outcome` is the first success, if there was one; `viewer` had it."""
+
+    id: int
+    viewer: str
+    outcome: Outcome | None = None
 
 
 def _claims(insert: Any) -> Any:
-    """Inserts a key, or takes over one that is too old to count. Returns its id; nothing for a key that counts."""
-    new = insert(TABLE)
-    return new.on_conflict_do_update(
-        index_elements=[TABLE.c.viewer, TABLE.c.client_mutation_id],
-        set_={name: new.excluded[name] for name in ("fingerprint", "outcome", "at")},
-        where=TABLE.c.at <= sa.bindparam("oldest", type_=TABLE.c.at.type),
-    ).returning(TABLE.c.id)
+    """Inserts a key. Returns its id; nothing where the viewer or the device has used it before."""
+    return insert(TABLE).on_conflict_do_nothing().returning(TABLE.c.id)
 
 
 CLAIMS = {"postgresql": _claims(postgresql.insert), "sqlite": _claims(sqlite.insert)}
 
 
-def key_of(viewer: Viewer, client_mutation_id: str | None) -> Key | None:
-    """The viewer's identity and the client's own id; None where the client gave none."""
-    return None if client_mutation_id is None else (viewer.identity, client_mutation_id)
+def key_of(viewer: Viewer, request: ActionRequest) -> Key | None:
+    """The key of a call; None where the client gave no id."""
+    id = request.client_mutation_id
+    return None if id is None else Key(viewer.identity, request.device, id)
 
 
-async def claim(session: AsyncSession, key: Key, fingerprint: str, now: dt.datetime) -> Outcome | None:
-    """Claim the key for this transaction, or return the outcome of the first success.
+async def claim(session: AsyncSession, key: Key, fingerprint: str, now: dt.datetime, oldest: dt.datetime) -> Claim:
+    """Claim the key for this transaction, or take it over with the outcome of the first success.
 
-    Waits for a transaction that is at work on the same key. Raises InvalidInput where the first success had another
-    input.
+    A key of `oldest` or before does not count. Waits for a transaction that is at work on the same key. Raises
+    InvalidInput where the first success had another input.
     """
-    viewer, id = key
-    values = {"viewer": viewer, "client_mutation_id": id, "fingerprint": fingerprint, "outcome": {}, "at": now}
+    values = {"viewer": key.viewer, "device": key.device, "client_mutation_id": key.id, "fingerprint": fingerprint}
     claims = CLAIMS[session.get_bind().dialect.name]
-    claimed = (await session.execute(claims, values | {"oldest": now - RETENTION})).scalar()
-    if claimed is not None:
-        if claimed % PURGE_EVERY == 0:
-            await session.execute(PURGE, {"oldest": now - RETENTION})
-        return None
-    saved = (await session.execute(SAVED, {"key_viewer": viewer, "key_id": id})).one()
-    if saved.fingerprint != fingerprint:
-        raise InvalidInput(
-            "clientMutationId", Reason("MUTATION_ID_USED", "You used this clientMutationId before, with another input.")
-        )
-    return _outcome_from_json(saved.outcome)
+    for _ in range(ATTEMPTS_MAXIMUM):
+        claimed = (await session.execute(claims, values | {"outcome": {}, "at": now})).scalar()
+        if claimed is not None:
+            if claimed % PURGE_EVERY == 0:
+                await purge(session, oldest)
+            return Claim(claimed, key.viewer)
+        names = {"key_viewer": key.viewer, "key_device": key.device, "key_id": key.id}
+        saved = (await session.execute(SAVED, names)).first()
+        if saved is not None and saved.at > oldest:
+            if saved.fingerprint != fingerprint:
+                reason = Reason("MUTATION_ID_USED", "This clientMutationId was used before, with another input.")
+                raise InvalidInput("clientMutationId", reason)
+            return Claim(saved.id, saved.viewer, _outcome_from_json(saved.outcome))
+        if saved is not None:
+            await session.execute(RELEASE, {"claimed": saved.id})
+    raise RuntimeError("a key of a mutation could not be claimed")
+
+
+async def purge(session: AsyncSession, oldest: dt.datetime) -> int:
+    """Delete the keys that are too old to count. Returns how many."""
+    deleted: Any = await session.execute(PURGE, {"oldest": oldest})
+    return int(deleted.rowcount)
+
+
+async def shown_to_viewer(context: ActionContext, claimed: Claim) -> Outcome | None:
+    """The first success, if there was one. Raises Forbidden where it was another's and has rows not to be seen."""
+    outcome = claimed.outcome
+    if outcome is None or claimed.viewer == context.viewer.identity:
+        return outcome
+    keys: dict[Any, set[int]] = {}
+    for row in _rows(outcome):
+        keys.setdefault(row.model, set()).add(row.key)
+    for model, wanted in keys.items():
+        if not await context.may_see(model, wanted):
+            raise Forbidden(DONE_BY_OTHER)
+    return _unwritten(outcome)
+
+
+def _rows(outcome: Outcome) -> Iterator[OutcomeRow]:
+    for rows in outcome.rows.values():
+        yield from rows if isinstance(rows, list) else [rows]
+    for each in outcome.results or ():
+        if isinstance(each, Outcome):
+            yield from _rows(each)
+
+
+def _unwritten(outcome: Outcome) -> Outcome:
+    """The same, of rows that the viewer did not write."""
+    rows: dict[str, OutcomeRow | list[OutcomeRow]] = {
+        name: [row._replace(written=False) for row in rows] if isinstance(rows, list) else rows._replace(written=False)
+        for name, rows in outcome.rows.items()
+    }
+    results = outcome.results and [_unwritten(each) if isinstance(each, Outcome) else each for each in outcome.results]
+    return replace(outcome, rows=rows, results=results)
 
 
 def is_partial(outcome: Outcome) -> bool:
@@ -81,9 +151,9 @@ def has_failed(outcome: Outcome) -> bool:
     return outcome.results is not None and not any(isinstance(row, Outcome) for row in outcome.results)
 
 
-async def save_outcome(session: AsyncSession, key: Key, outcome: Outcome, now: dt.datetime) -> None:
+async def save_outcome(session: AsyncSession, claimed: Claim, outcome: Outcome, now: dt.datetime) -> None:
     """Save a success under the key that the transaction has claimed. A mutation of which no row succeeded has none."""
-    values = {"key_viewer": key[0], "key_id": key[1]}
+    values = {"claimed": claimed.id}
     if has_failed(outcome):
         await session.execute(RELEASE, values)
     else:

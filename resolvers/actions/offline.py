@@ -6,7 +6,7 @@ gives `occurredAt` in the server's time; what is left of the difference is withi
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +24,11 @@ class OfflineRules:
 
     latest: dt.timedelta = dt.timedelta(days=30)
     tolerance: dt.timedelta = dt.timedelta(minutes=2)
+
+    @classmethod
+    def of(cls, days: int, seconds: float) -> Self:
+        """The rules of settings in these units."""
+        return cls(dt.timedelta(days=days), dt.timedelta(seconds=seconds))
 
 
 DEFAULT_RULES = OfflineRules()

@@ -70,13 +70,15 @@ async def _run_once(
 ) -> tuple[Outcome, bool]:
     """The outcome, and whether events were appended for it."""
     session.autoflush = False
-    key = idempotency.key_of(viewer, request.client_mutation_id)
+    claimed, key = None, idempotency.key_of(viewer, request)
+    context = ActionContext(session, viewer, now, zone, request)
     if key is not None:
-        saved = await idempotency.claim(session, key, request.fingerprint, now)
+        oldest = now - request.offline.latest
+        claimed = await idempotency.claim(session, key, request.fingerprint, now, oldest)
+        saved = await idempotency.shown_to_viewer(context, claimed)
         if saved is not None and not idempotency.is_partial(saved):
             return saved, False
-        request = replace(request, done=None if saved is None else saved.results)
-    context = ActionContext(session, viewer, now, zone, request)
+        context.request = replace(request, done=None if saved is None else saved.results)
 
     @sa.event.listens_for(session.sync_session, "before_flush")
     def before_flush(session: Session, flush_context: UOWTransaction, instances: Any) -> None:
@@ -89,8 +91,8 @@ async def _run_once(
     await _update_enterprises(context)
     appended = await _append_events(context)
     outcome = _outcome(context, result, (await event_log.state(session)).cursor)
-    if key is not None:
-        await idempotency.save_outcome(session, key, outcome, now)
+    if claimed is not None:
+        await idempotency.save_outcome(session, claimed, outcome, now)
     return outcome, appended
 
 

@@ -115,7 +115,7 @@ class Executor:
             extensions["limits"] = {**limits.OF_ONE_REQUEST, "cost": limit, **self.bounds.of_one_request}
         if cost > limit:
             raise InvalidOperation(ErrorCode.TOO_COSTLY, [cost_error(cost, limit)], extensions or None)
-        return PreparedOperation(parsed, variables, cost, extensions or None, operation.language)
+        return PreparedOperation(parsed, variables, cost, extensions or None, operation.language, operation.device)
 
     async def execute(self, operation: PreparedOperation, viewer: Viewer | None) -> GraphQLResponse:
         """Execute a query or mutation for a viewer. Without one, only introspection is executed.
@@ -130,7 +130,7 @@ class Executor:
         context = None
         if operation.parsed.kind is OperationType.MUTATION:
             context = self._context(info)
-            context.language = operation.language
+            context.language, context.device = operation.language, operation.device
         try:
             response = await self.bounds.bound(self._execute, operation, info, context, viewer is not None)
         except OperationStopped as stopped:

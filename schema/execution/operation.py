@@ -13,13 +13,17 @@ from schema.plan.cache import PlanCache
 
 @dataclass(slots=True)
 class Operation:
-    """A request of a client. `name` selects one of the document's operations; `language` is that of messages."""
+    """A request of a client. `name` selects one of the document's operations; `language` is that of messages.
+
+    `device` is the device that sends it, if it names itself.
+    """
 
     query: str
     variables: dict[str, Any] = field(default_factory=dict)
     name: str | None = None
     extensions: dict[str, Any] = field(default_factory=dict)
     language: Language = Language.ENGLISH
+    device: str | None = None
 
 
 LABEL_MAXIMUM = 100  # characters
@@ -49,7 +53,7 @@ class PreparedOperation:
     """A parsed operation with the variables of one request. Both are within the limits.
 
     `cost` is how many values the operation produces and reads at most, a value being about 20 bytes of the answer.
-    `extensions` are those of the response, and `language` is that of its messages.
+    `extensions` are those of the response, and `language` is that of its messages. `device` sends it.
     """
 
     parsed: ParsedOperation
@@ -57,6 +61,7 @@ class PreparedOperation:
     cost: int
     extensions: dict[str, Any] | None = None
     language: Language = Language.ENGLISH
+    device: str | None = None
 
 
 @dataclass(slots=True)

@@ -14,7 +14,8 @@ from schema.fields.input_values import plain_value
 MUTATION_ID_MAXIMUM = 200
 CLIENT_MUTATION_ID = strawberry.field(
     default=strawberry.UNSET,
-    description="The client's own id of this call: a repeat with it within seven days gets the first success.",
+    description="The client's own id of this call: a repeat with it, within the days that an act may"
+    " wait, gets the first success. It is the viewer's, and the device's if that names itself.",
     directives=[Limits(max_length=MUTATION_ID_MAXIMUM)],
 )
 EXPECTED_VERSION = strawberry.field(

@@ -80,6 +80,7 @@ class Desk:
     def __init__(self, graph: Graph, database: Database, now: dt.datetime = NOW) -> None:
         self.now, self.graph, self.database = now, graph, database
         self.notifications = 0
+        self.device: str | None = None  # that sends the operations
         self.running = Executor(graph, database, SHANGHAI, lambda: self.now, notify=self._notify)
         # Desks analyse the same documents, and compile the same plans, so that each does it only if no other has.
         self.running._documents = ANALYSED.setdefault((graph, database.sqlite), self.running._documents)
@@ -92,7 +93,7 @@ class Desk:
         self.now += delta
 
     async def ask(self, query: str, viewer: Viewer = DUTY, **variables: Any) -> Any:
-        answer = await self.running.run(Operation(query, variables), viewer)
+        answer = await self.running.run(Operation(query, variables, device=self.device), viewer)
         assert answer.errors == [], answer.errors
         return answer.data
 

@@ -22,7 +22,7 @@ COMMANDS = {
     ),
     "collect": (
         "collect:collect",
-        "Remove evidence that was uploaded and never used. Refuses a store of another database.",
+        "Remove unused evidence and old idempotency keys. Refuses a store of another database.",
     ),
     "backup": ("backup:backup", "Back up the database and the evidence while the servers run."),
     "restore": (

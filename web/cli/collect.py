@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from models.db.database import Database
+from resolvers.actions import idempotency
 from resolvers.evidence.store import open_store
 from resolvers.evidence.uploads import ForeignStore, claim_store, collect_orphans
 from web.cli.common import console, fail, load_settings, with_database
@@ -16,12 +17,14 @@ def collect(
         bool, typer.Option("--ours", help="Claim the store for this database: once after a restore.")
     ] = False,
 ) -> None:
-    """Remove evidence that was uploaded and never used. Refuses a store of another database."""
+    """Remove unused evidence and old idempotency keys. Refuses a store of another database."""
 
     async def work(database: Database) -> None:
         store = open_store(settings.evidence_url)
         if ours:
             await claim_store(database, store)
+        async with database.write() as session:
+            await idempotency.purge(session, dt.datetime.now(dt.UTC) - dt.timedelta(days=settings.offline_days))
         removed = await collect_orphans(database, store, dt.datetime.now(dt.UTC))
         console.print(f"Removed {removed.rows} rows and {removed.files} files.")
 

@@ -1,5 +1,6 @@
 """Reads an operation from an HTTP request."""
 
+import re
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,6 +18,9 @@ JSON_NEEDED = Reason("JSON_NEEDED", "Send the request as {type}, in UTF-8.", typ
 NOT_JSON = Reason("BODY_NOT_JSON", "The body is not JSON in UTF-8.")
 NOT_AN_OBJECT = Reason("REQUEST_NOT_OBJECT", "A request is a JSON object; batches are not taken.")
 BODY_CUT = Reason("BODY_CUT", "The body ended early.")
+DEVICE = b"huhang-device"
+DEVICE_NAME = re.compile(r"[A-Za-z0-9._-]{16,64}", re.ASCII)
+DEVICE_MALFORMED = Reason("DEVICE_MALFORMED", "A device is 16 to 64 letters, digits, `.`, `-` and `_`, such as a UUID.")
 
 
 class BadBody(RequestError):
@@ -40,13 +44,26 @@ def language_of(headers: Headers) -> Language:
     return language(headers.get(b"accept-language"))
 
 
+def device_of(headers: Headers) -> str | None:
+    """The device that sends a request, if it names itself. Raises RequestError."""
+    given = headers.get(DEVICE)
+    return None if given is None else checked_device(given.decode("latin-1"))
+
+
+def checked_device(name: Any) -> str:
+    """Raises RequestError for a name that no device has."""
+    if not isinstance(name, str) or not DEVICE_NAME.fullmatch(name):
+        raise RequestError(ErrorCode.BAD_REQUEST, DEVICE_MALFORMED)
+    return name
+
+
 async def read_operation(
     scope: Scope, headers: Headers, receive: Receive, trusted: TrustedDocuments, *, body_limit: int
 ) -> Operation:
     """The operation in a body, of at most `body_limit` bytes, or in the query string. Raises RequestError."""
-    asked = language_of(headers)
+    asked, device = language_of(headers), device_of(headers)
     if scope["method"] != "POST":
-        return operation(query_parameters(scope["query_string"]), trusted, asked)
+        return operation(query_parameters(scope["query_string"]), trusted, asked, device)
     if not is_json(headers.get(b"content-type")):
         raise BadBody(415, JSON_NEEDED)
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
@@ -64,7 +81,7 @@ async def read_operation(
         if len(body) > body_limit:
             raise BadBody(413, body_too_long(body_limit))
         more = message.get("more_body", False)
-    return operation(parse_json(body, None), trusted, asked)
+    return operation(parse_json(body, None), trusted, asked, device)
 
 
 def query_parameters(query_string: bytes) -> dict[str, Any]:
@@ -90,10 +107,10 @@ def parse_json(text: bytes | bytearray, parameter: str | None) -> Any:
         raise RequestError(ErrorCode.BAD_REQUEST, reason) from None
 
 
-def operation(parameters: Any, trusted: TrustedDocuments, language: Language) -> Operation:
+def operation(parameters: Any, trusted: TrustedDocuments, language: Language, device: str | None = None) -> Operation:
     """Raises RequestError for a parameter of the wrong type, and for a document that does not run here.
 
-    `language` is that of messages.
+    `language` is that of messages, `device` the sender's name for itself.
     """
     if not isinstance(parameters, dict):
         raise RequestError(ErrorCode.BAD_REQUEST, NOT_AN_OBJECT)
@@ -105,4 +122,4 @@ def operation(parameters: Any, trusted: TrustedDocuments, language: Language) ->
         raise RequestError(ErrorCode.BAD_REQUEST, bad_parameter("variables", "object"))
     if extensions is not None and not isinstance(extensions, dict):
         raise RequestError(ErrorCode.BAD_REQUEST, bad_parameter("extensions", "object"))
-    return Operation(trusted.text(parameters), variables or {}, name, extensions or {}, language)
+    return Operation(trusted.text(parameters), variables or {}, name, extensions or {}, language, device)

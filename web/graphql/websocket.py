@@ -40,7 +40,7 @@ from web.graphql.close_codes import (
     WAITING_MESSAGES,
 )
 from web.graphql.negotiation import language
-from web.graphql.request import language_of, operation
+from web.graphql.request import checked_device, device_of, language_of, operation
 from web.graphql.socket_messages import fault
 from web.graphql.trusted_documents import TrustedDocuments
 from web.graphql.uvicorn_protocols import EXTENSION, WebSocketProtocol, text_frame
@@ -93,6 +93,7 @@ class Socket:
         self._opened = monotonic()
         self._closed: int | None = None  # the code with which the server has closed it
         self.language = language_of(read_headers(scope))
+        self._device: str | None = None
         self._credentials: Credentials | None = None
         self._session: Session | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -197,7 +198,12 @@ class Socket:
         if isinstance(asked := fields.get("acceptLanguage"), str):
             self.language = language(asked.encode())
         try:
-            self._credentials = credentials(read_headers(self._scope)) if header is None else bearer(header)
+            headers = read_headers(self._scope)
+            self._device = checked_device(fields["device"]) if "device" in fields else device_of(headers)
+        except RequestError as error:
+            return close_codes.bad_message(str(error.reason))
+        try:
+            self._credentials = credentials(headers) if header is None else bearer(header)
             _, party = await self._endpoint.admission.admit_as(self._credentials, host_of(self._scope))
             self._place.take(party)
             self._session = await self._endpoint.authenticator.open_session(self._credentials)
@@ -236,7 +242,7 @@ class Socket:
             await self._send_errors(id, [coded_error(ErrorCode.TOO_MANY, TOO_MANY_OPERATIONS)])
             return None
         try:
-            requested = operation(payload, self._endpoint.trusted, self.language)
+            requested = operation(payload, self._endpoint.trusted, self.language, self._device)
         except RequestError as error:
             await self._send_errors(id, request_errors(error))
             return None
