@@ -21,7 +21,7 @@ from resolvers.evidence.store import NAME, OWNERS, Store
 from subscriptions import event_log
 
 UPLOADERS = frozenset({Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE})
-ORPHAN_AGE = dt.timedelta(days=1)  # for so long an upload can wait to be attached
+ORPHAN_AGE = dt.timedelta(days=1)  # for so long an upload can take, and at least it can wait to be attached
 
 BATCH = 500
 
@@ -137,19 +137,20 @@ async def check_owner(database: Database, store: Store) -> None:
             raise ForeignStore([])
 
 
-async def collect_orphans(database: Database, store: Store, now: dt.datetime) -> RemovedOrphans:
-    """Remove evidence that was uploaded more than a day ago and not attached, and older files that have no row.
+async def collect_orphans(
+    database: Database, store: Store, now: dt.datetime, waiting: dt.timedelta = ORPHAN_AGE
+) -> RemovedOrphans:
+    """Remove evidence that has waited longer than `waiting` to be attached, and files of a day that have no row.
 
     Safe at any time, also during uploads and other removals. The age of a file is that of its last modification, so
     that a file whose row is about to be inserted stays. Raises ForeignStore, before anything is removed, if another
     database may have files in the store.
     """
     await check_owner(database, store)
-    before = now - ORPHAN_AGE
     rows = 0
-    while removed := await _remove_rows(database, before):
+    while removed := await _remove_rows(database, now - waiting):
         rows += removed
-    names, files = [], 0
+    names, files, before = [], 0, now - ORPHAN_AGE
     async for name, modified in store.names():
         if modified < before:
             names.append(name)

@@ -107,9 +107,9 @@ async def test_evidence_is_uploaded_attached_read_and_collected(office: Office) 
     assert not opened(seen.content).getexif().get_ifd(GPS)
     assert office.read(piece["url"].split("?")[0]).status_code == 403
 
-    # Orphans stay for a day and are removed then. Attached evidence stays for ever.
+    # Orphans stay for thirty days and are removed then. Attached evidence stays for ever.
     assert "Removed 0 rows and 0 files." in collect(office)
-    await two_days_pass(office)
+    await a_month_passes(office)
     assert "Removed 1 rows and 1 files." in collect(office)
     assert office.read(waiting["url"]).status_code == 404
     assert office.read(piece["url"]).status_code == 200
@@ -122,7 +122,7 @@ async def test_evidence_is_uploaded_attached_read_and_collected(office: Office) 
 
 async def test_evidence_of_another_database_is_not_collected(office: Office, tmp_path: Path) -> None:
     kept = office.post(photograph()).json()
-    await two_days_pass(office)
+    await a_month_passes(office)
     other = f"sqlite:///{tmp_path / 'other.db'}"
     assert web("migrate", url=other).returncode == 0
     before = await office.left()
@@ -150,13 +150,13 @@ def collect(office: Office) -> str:
     return done.stderr
 
 
-async def two_days_pass(office: Office) -> None:
-    """Make all uploads two days older."""
+async def a_month_passes(office: Office) -> None:
+    """Make all uploads a month older."""
     upload = table_of(models.EvidenceUpload)
-    await change(office.database, sa.update(upload).values(at=dt.datetime.now(dt.UTC) - 2 * DAY))
+    await change(office.database, sa.update(upload).values(at=dt.datetime.now(dt.UTC) - 31 * DAY))
     for file in office.folder.rglob("*"):
         if file.is_file():
-            before = file.stat().st_mtime - 2 * DAY.total_seconds()
+            before = file.stat().st_mtime - 31 * DAY.total_seconds()
             os.utime(file, (before, before))
 
 

@@ -23,9 +23,10 @@ def collect(
         store = open_store(settings.evidence_url)
         if ours:
             await claim_store(database, store)
+        now, waiting = dt.datetime.now(dt.UTC), dt.timedelta(days=settings.offline_days)
         async with database.write() as session:
-            await idempotency.purge(session, dt.datetime.now(dt.UTC) - dt.timedelta(days=settings.offline_days))
-        removed = await collect_orphans(database, store, dt.datetime.now(dt.UTC))
+            await idempotency.purge(session, now - waiting)
+        removed = await collect_orphans(database, store, now, waiting)
         console.print(f"Removed {removed.rows} rows and {removed.files} files.")
 
     settings = load_settings()

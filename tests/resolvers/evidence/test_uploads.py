@@ -99,6 +99,18 @@ async def test_a_store_returns_what_was_put(store: Store) -> None:
     assert await names(store) == set()
 
 
+async def test_evidence_waits_for_an_act_without_a_network_and_a_file_without_a_row_does_not(
+    database: Database, store: Store
+) -> None:
+    now, waiting = clock(), 30 * 24 * HOUR
+    stored = await store_upload(database, store, COMMANDER, now, numbered(1))
+    await store.put("a" * 64, b"a file without a row")
+    assert await collect_orphans(database, store, now + 25 * HOUR, waiting) == RemovedOrphans(0, 1)
+    assert await collect_orphans(database, store, now + waiting, waiting) == RemovedOrphans(0, 0)
+    assert await names(store) == {stored.sha256}
+    assert await collect_orphans(database, store, now + waiting + HOUR, waiting) == RemovedOrphans(1, 1)
+
+
 async def test_orphans_are_removed_after_a_day(database: Database, store: Store) -> None:
     now = clock()
     attached, waiting, again = [await store_upload(database, store, COMMANDER, now, numbered(n)) for n in range(3)]
