@@ -2,10 +2,15 @@
 
 import type { CodegenConfig } from '@graphql-codegen/cli';
 
+import { forms } from './build/forms.ts';
+
 const config: CodegenConfig = {
   schema: '../../schema/schema.graphql',
   documents: 'src/!(graphiql)/**/*.graphql',
+  // Fields stay in the order of the schema, which is that of a form.
+  config: { sort: false },
   generates: {
+    'generated/forms/': { preset: forms },
     'generated/graph/': {
       preset: 'client',
       presetConfig: {

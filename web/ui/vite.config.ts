@@ -21,7 +21,8 @@ export default defineConfig({
     {
       name: 'documents',
       generateBundle() {
-        const source = readFileSync(resolve(root, '../generated/graph/persisted-documents.json'));
+        const read = (path: string): object => JSON.parse(readFileSync(resolve(root, '../generated', path), 'utf-8')) as object;
+        const source = JSON.stringify({ ...read('graph/persisted-documents.json'), ...read('forms/documents.json') });
         this.emitFile({ type: 'asset', fileName: 'documents.json', source });
       },
     },

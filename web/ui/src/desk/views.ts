@@ -2,10 +2,15 @@
 
 import type { Component } from 'svelte';
 
+import * as m from '#messages';
+
 import type { Desk } from './state/desk.svelte';
 
 export type ViewProps = { desk: Desk };
 /** `id` is the parameter `view` of the address, for example `registers` in `/desk/?view=registers`. */
 export type View = { id: string; name: () => string; load: () => Promise<{ default: Component<ViewProps> }> };
 
-export const VIEWS: View[] = [];
+export const VIEWS: View[] = [
+  { id: 'registers', name: m.registers_title, load: () => import('./registers/RegistersView.svelte') },
+  { id: 'actions', name: m.actions_title, load: () => import('./actions/ActionsView.svelte') },
+];

@@ -10,6 +10,11 @@ export function showTimesIn(zone: string): void {
   timeZone = zone;
 }
 
+/** The zone in which times are shown: the district's, until it is known the browser's. */
+export function shownZone(): string {
+  return timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
 function format(at: number | Date, options: Intl.DateTimeFormatOptions): string {
   return new Intl.DateTimeFormat(locale.format, { ...options, ...(timeZone === undefined ? {} : { timeZone }) }).format(at);
 }

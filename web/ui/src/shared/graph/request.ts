@@ -2,6 +2,8 @@
 
 import type { TypedDocumentString } from '#graph';
 
+import { locale } from '../locale.svelte';
+
 const PATIENCE = 15_000;
 
 /** A refusal. `code` is the server's, or SILENT if no answer came. */
@@ -25,6 +27,7 @@ export async function request<T, V>(document: TypedDocumentString<T, V>, variabl
       headers: {
         'content-type': 'application/json',
         accept: 'application/graphql-response+json',
+        'accept-language': locale.tag,
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
       },
       body: JSON.stringify({ query: document.toString(), variables }),
