@@ -59,8 +59,8 @@ test: setup browser check ## Run all that a change must pass: `check`, then the 
 	@$(PYTEST) $(ARGS)
 
 .PHONY: test-fast
-test-fast: setup check ## Run `check`, then the unit tests on SQLite with one case each
-	@$(PYTEST) -m 'unit and not hypothesis' --database sqlite --cases 1 $(ARGS)
+test-fast: setup check ## Run `check`, then the short unit tests on SQLite with one case each
+	@$(PYTEST) --units -m 'not hypothesis and not exhaustive' --database sqlite --cases 1 $(ARGS)
 
 # Each tool uses one processor, so they run side by side. They keep what they found in unchanged files.
 CHECKS := check-style check-types check-pages check-rules

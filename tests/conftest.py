@@ -65,6 +65,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--database", action="append", choices=DATABASES, help="run only on this database (may be given twice)"
     )
     parser.addoption("--cases", type=int, help="run at most so many parameter sets of each test")
+    parser.addoption(
+        "--units", action="store_true", help="run only the files that start no process and hold no long test"
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -76,16 +79,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("databases", chosen, indirect=True, scope="session")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark unit tests, where tests are chosen by marks."""
-    if item.config.option.markexpr and not starts_processes(item.path) and not is_long(item):
-        item.add_marker("unit")
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `--units`, the other files are not even imported."""
+    if config.getoption("--units") and collection_path.suffix == ".py":
+        return is_long(collection_path) or starts_processes(collection_path) or None
+    return None
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the long tests first: a long test that begins last would leave a worker idle."""
-    items.sort(key=lambda item: not is_long(item))
+    items.sort(key=lambda item: not is_long(item.path))
     if limit := config.getoption("--cases"):
         cases = Counter[str]()
         for item in list(items):
@@ -101,8 +105,8 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def is_long(item: pytest.Item) -> bool:
-    return not LONG_FOLDERS.isdisjoint(item.path.parts)
+def is_long(path: Path) -> bool:
+    return not LONG_FOLDERS.isdisjoint(path.parts)
 
 
 @cache

@@ -3,32 +3,40 @@
 import string
 from collections import defaultdict
 
+import pytest
+
 from models.reason import Language, Reason, chinese, text_in
-from schema.reasons_page import ROOT, page, sentences
+from schema.reasons_page import ROOT, Sentence, page, sentences
+
+
+@pytest.fixture(scope="module")
+def everywhere() -> list[Sentence]:
+    """Every sentence in the code. Looking for them takes a second."""
+    return list(sentences())
 
 
 def names(template: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
 
-def test_every_reason_has_both_languages_and_the_same_parameters() -> None:
+def test_every_reason_has_both_languages_and_the_same_parameters(everywhere: list[Sentence]) -> None:
     """A failure: `make messages`, and then the Chinese sentence in models/messages/zh.po."""
     wrong = []
-    for code, english, file, line in sentences():
+    for code, english, file, line in everywhere:
         message = chinese().get(english, code)
         if message is None or not message.string or names(str(message.string)) != names(english):
             wrong.append(f"{file}:{line}: {code}")
     assert wrong == []
 
 
-def test_the_catalogue_has_no_sentence_that_is_not_used() -> None:
-    used = {(sentence.code, sentence.template) for sentence in sentences()}
+def test_the_catalogue_has_no_sentence_that_is_not_used(everywhere: list[Sentence]) -> None:
+    used = {(sentence.code, sentence.template) for sentence in everywhere}
     assert {(message.context, message.id) for message in chinese() if message.id} == used
 
 
-def test_a_reason_is_one_sentence() -> None:
+def test_a_reason_is_one_sentence(everywhere: list[Sentence]) -> None:
     templates = defaultdict(set)
-    for sentence in sentences():
+    for sentence in everywhere:
         templates[sentence.code].add(sentence.template)
     assert {code: each for code, each in templates.items() if len(each) > 1} == {}
     assert [code for code in templates if not code.replace("_", "").isalpha() or not code.isupper()] == []

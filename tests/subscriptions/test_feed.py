@@ -282,6 +282,7 @@ async def test_a_member_that_leaves_during_a_replay_is_forgotten() -> None:
         assert (feed.groups, feed.memberships) == ({}, {})
 
 
+@pytest.mark.exhaustive
 async def test_a_storm_of_resumes_renders_each_event_once() -> None:
     log, topic, live = Log(300), Topic(), Sink()
     sinks = [Sink() for _ in range(1_000)]

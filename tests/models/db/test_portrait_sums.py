@@ -31,6 +31,7 @@ async def differences(database: Database) -> int:
         return await portrait_sums.differences(connection)
 
 
+@pytest.mark.exhaustive
 async def test_sums_and_portraits_follow_a_random_history(
     graph: Graph, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,8 @@
 import datetime as dt
 from typing import Any
 
+import pytest
+
 import models
 from models.visibility import Scope
 from resolvers.actions.batch import ROWS_MAXIMUM
@@ -260,6 +262,7 @@ async def test_a_program_sees_only_what_its_call_wrote(office: Office) -> None:
     assert results(answer) == [{"__typename": "InspectorPositionReported", "inspector": None}]
 
 
+@pytest.mark.exhaustive
 async def test_a_thousand_rows_take_few_statements(office: Office) -> None:
     """SQLite inserts an enterprise and an event for each row; nothing else is done row by row."""
     rows = [

@@ -32,6 +32,7 @@ LONG = "长" * 4001
 # -- one at a time --
 
 
+@pytest.mark.exhaustive
 async def test_every_field_refuses_invalid_texts_ids_and_times(office: Office, graph: Graph) -> None:
     there = await furnish(office)
     before = await contents(office.database)

@@ -171,6 +171,7 @@ def extension(hazard: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("noun", SUBJECTS)
 async def test_every_transition_from_every_state_by_every_viewer(
     graph: Graph, shared_database: Database, noun: str
@@ -226,6 +227,7 @@ THEIRS = {"hazardReport", "dutyReportSubmit", "assistanceRequest", "controlMeasu
 SELF = {"inspectorSetDuty", "inspectorReportPosition", "casePropose"}
 
 
+@pytest.mark.exhaustive
 async def test_every_mutation_outside_a_transition_by_every_viewer(graph: Graph, shared_database: Database) -> None:
     world = await small_world(shared_database, unique_mark())
     desk, inputs = Desk(graph, shared_database), valid_inputs(world)

@@ -167,6 +167,7 @@ def random_box(rng: Random) -> Box:
     return Box(west, south, east, north)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("wide", [0, 40, district_map.WIDE])
 async def test_maps_show_what_the_rows_say(district: Database, monkeypatch: pytest.MonkeyPatch, wide: int) -> None:
     monkeypatch.setattr(district_map, "WIDE", wide)

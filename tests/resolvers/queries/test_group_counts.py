@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import orjson
+import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
@@ -124,6 +125,7 @@ class Asker:
         return groups
 
 
+@pytest.mark.exhaustive
 async def test_counts_are_those_of_the_rows(demo: Database, graph: Graph, rows: Rows) -> None:
     asker, rng, unknown = Asker(graph, demo), Random(2), 0
     for noun in MODELS:

@@ -239,6 +239,7 @@ async def all_pages(looking: Any, size: int, **given: Any) -> list[Near]:
             return rows
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("size", [1, 2, 3, 50])
 async def test_pages_by_distance_give_each_row_once_and_in_order(globe: Database, size: int) -> None:
     """Three cameras stand at one place: the key decides between them."""

@@ -155,6 +155,7 @@ async def test_the_default_window_is_the_last_30_days(graph: Graph, demo: Databa
     assert (await district(graph, demo, now=late - dt.timedelta(microseconds=1)))["to"] == "2026-06-15"
 
 
+@pytest.mark.exhaustive
 async def test_portraits_of_the_demo_equal_counting_its_rows(graph: Graph, demo: Database) -> None:
     world = await World.read(demo)
     days = (dt.date(2026, 5, 1), TODAY)

@@ -169,6 +169,7 @@ def test_local_days_on_sqlite_are_right_in_every_zone(name: str) -> None:
             assert local_day(text, name) == time.astimezone(zone).date().isoformat()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("zone", ZONES, ids=str)
 async def test_every_indicator_equals_counting_all_rows(graph: Graph, database: Database, zone: ZoneInfo) -> None:
     for seed in range(examples(3)):

@@ -180,6 +180,7 @@ def damaged(directory: Path, rng: Random) -> list[tuple[str, int, Damage]]:
     return entries + [(FILES[1], *e) for e in write_rows(directory / FILES[1], HAZARDS, hazards)]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", [1, 2] if PROVING else [1])
 async def test_each_damaged_row_is_reported_and_all_others_are_imported(
     database: Database, tmp_path: Path, seed: int

@@ -52,6 +52,7 @@ ODD = (
 )
 
 
+@pytest.mark.exhaustive
 async def test_importing_an_export_changes_nothing(own_demo: Database, tmp_path: Path) -> None:
     counts = await export(own_demo, tmp_path)
     assert counts["enterprises"] == DEMO_ENTERPRISES
@@ -65,6 +66,7 @@ async def test_importing_an_export_changes_nothing(own_demo: Database, tmp_path:
     assert await digest(own_demo) == before
 
 
+@pytest.mark.exhaustive
 async def test_exporting_an_imported_export_gives_the_same_bytes(
     own_demo: Database, database: Database, tmp_path: Path
 ) -> None:
@@ -78,6 +80,7 @@ async def test_exporting_an_imported_export_gives_the_same_bytes(
     assert first.keys() == second.keys() == FILES | MAPS
 
 
+@pytest.mark.exhaustive
 async def test_exporting_the_imported_real_register_gives_the_same_bytes(
     database: Database, databases: Databases, migrated_url: str, tmp_path: Path
 ) -> None:
@@ -100,6 +103,7 @@ def formulas(directory: Path) -> set[str]:
     return {cell for text in texts for row in csv.reader(io.StringIO(text)) for cell in row if starts_formula(cell)}
 
 
+@pytest.mark.exhaustive
 async def test_an_export_preserves_every_text(own_demo: Database, database: Database, tmp_path: Path) -> None:
     hazard = table_of(models.Hazard)
     expert = table_of(models.Expert)

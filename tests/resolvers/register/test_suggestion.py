@@ -46,6 +46,7 @@ def test_an_open_document_is_suggested_as_any_spreadsheet(tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.exhaustive
 async def test_a_real_register_can_be_imported_by_its_suggestion(database: Database, tmp_path: Path) -> None:
     """By English names: codes, a key of two columns, and values that are copied from the inspection."""
     slice_real(tmp_path, 30)

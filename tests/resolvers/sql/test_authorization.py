@@ -249,6 +249,7 @@ def walk(value: Any) -> Iterator[dict[str, Any]]:
             yield from walk(inner)
 
 
+@pytest.mark.exhaustive
 async def test_an_enterprise_reaches_no_other_rows_by_any_path(graph: Graph, demo: Database, own: Own) -> None:
     variables = {"point": {"latitude": 30.2, "longitude": 120.3}, "kinds": [k.name for k in NearbyKind]}
     reached: set[str] = set()

@@ -273,6 +273,7 @@ async def test_the_cost_is_known_for_every_prepared_operation(graph: Graph, demo
         assert (await running.prepare(Operation(query, variables), COMMANDER)).cost == values(graph, query, **variables)
 
 
+@pytest.mark.exhaustive
 async def test_no_response_is_much_larger_than_its_cost(demo: Database, graph: Graph) -> None:
     plain = make_executor(graph, demo, planned=False)
     every = await names(demo, None)

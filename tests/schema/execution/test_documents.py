@@ -100,6 +100,7 @@ def calls(function: Callable[[], Any]) -> int:
     return count
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("sqlite", [True, False])
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_work_for_any_document_is_bounded(graph: Graph, group: str, sqlite: bool) -> None:

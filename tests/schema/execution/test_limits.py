@@ -206,6 +206,7 @@ def test_the_expansion_of_any_document_stops_at_the_limit(monkeypatch: pytest.Mo
 # -- the extent, and the work of graphql-core --
 
 
+@pytest.mark.exhaustive
 def test_the_extent_bounds_the_comparisons(
     graph: Graph, comparisons: Comparisons, monkeypatch: pytest.MonkeyPatch
 ) -> None:

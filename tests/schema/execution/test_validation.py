@@ -68,6 +68,7 @@ def test_the_errors_are_those_of_graphql_core(graph: Graph) -> None:
     assert 10 < valid < len(queries) - 10
 
 
+@pytest.mark.exhaustive
 def test_the_errors_of_hostile_documents_are_those_of_graphql_core(graph: Graph) -> None:
     compared: Counter[bool] = Counter()
     for _, name, query in documents():

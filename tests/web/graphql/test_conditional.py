@@ -5,6 +5,7 @@ from collections import Counter
 from random import Random
 
 import httpx
+import pytest
 
 from models.db.database import Database
 from models.visibility import Role
@@ -79,6 +80,7 @@ async def revalidate(
     return outcomes
 
 
+@pytest.mark.exhaustive
 async def test_304_is_returned_exactly_where_the_bytes_are_the_same(
     databases: Databases, migrated_url: str, graph: Graph
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import orjson
+import pytest
 from graphql import (
     GraphQLArgument,
     GraphQLEnumType,
@@ -143,6 +144,7 @@ def test_the_schema_has_the_expected_places() -> None:
     assert any(name.startswith("Zone.enterprises(filter.") for name in names)
 
 
+@pytest.mark.exhaustive
 async def test_every_place_takes_a_text(client: httpx.AsyncClient) -> None:
     """Otherwise the next tests would see refusals for another reason."""
     wrong = {}
