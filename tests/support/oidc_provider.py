@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -51,12 +52,18 @@ def wait_for(issuer: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the provider did not start")
 
 
+@cache
+def first_key() -> RSAKey:
+    """The key that every provider begins with: to make one takes longer than most tests of it."""
+    return RSAKey.generate_key(2048, {"kid": "first", "use": "sig"}, auto_kid=False)
+
+
 class LyingProvider:
     """A provider in memory. What it says can be replaced, to see what a client believes."""
 
     def __init__(self, now: Callable[[], float], issuer: str = "https://provider.test/realms/bureau") -> None:
         self.issuer, self._now = issuer, now
-        self.key = RSAKey.generate_key(2048, {"kid": "first", "use": "sig"}, auto_kid=False)
+        self.key = first_key()
         self.published = [self.key]
         self.metadata: dict[str, Any] = {
             "issuer": issuer,
