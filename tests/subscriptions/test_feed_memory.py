@@ -84,6 +84,7 @@ async def test_a_watcher_gets_every_event_until_it_ends() -> None:
         assert seen == [1, 2]
 
 
+@pytest.mark.asyncio(loop_scope="function")  # servers of other tests have tasks on the shared loop
 async def test_closing_leaves_no_task() -> None:
     log, topic = Log(10), Topic()
     topic.hold(11)

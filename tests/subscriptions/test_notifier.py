@@ -202,6 +202,7 @@ async def test_a_hanging_bus_is_left_and_joined_again(frail: Redis, quick: None)
         await one.is_(NotifierState.LISTENING)
 
 
+@pytest.mark.asyncio(loop_scope="function")  # servers of other tests have tasks on the shared loop
 async def test_it_stops_while_the_bus_hangs(frail: Redis, quick: None) -> None:
     before = asyncio.all_tasks()
     async with listening(frail.url) as (one,):
@@ -255,6 +256,7 @@ async def test_a_state_is_logged_once(frail: Redis, quick: None) -> None:
     assert [entry["state"] for entry in entries if entry["event"] == "notifier"] == ["listening", "polling"]
 
 
+@pytest.mark.asyncio(loop_scope="function")  # servers of other tests have tasks on the shared loop
 async def test_stopping_leaves_no_task_and_no_connection(server: Redis, quick: None) -> None:
     before, clients = asyncio.all_tasks(), await server.clients()
     for garbage in (None, b"\xff"):
