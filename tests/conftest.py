@@ -46,6 +46,7 @@ COMMANDER = Viewer(Visibility(Role.COMMANDER))
 DEMO_ENTERPRISES = 150
 DATABASES = ("sqlite", "postgresql")
 LONG_FOLDERS = {"scenarios", "properties", "hostile"}
+PROCESS_FIXTURES = {"served", "chromium", "issuer"}  # of a folder's conftest.py, whose imports count for no test
 SUPPORT = Path(__file__).parent / "support"
 PASSED = pytest.StashKey[bool]()
 # Some hundred copies of a PostgreSQL database have three hundred files each, which a disk takes minutes to delete.
@@ -88,15 +89,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the long tests first: a long test that begins last would leave a worker idle."""
+    """Leave out what the options say, and put the long tests first: one that begins last would leave a worker idle."""
     items.sort(key=lambda item: not is_long(item.path))
-    if limit := config.getoption("--cases"):
-        cases = Counter[str]()
-        for item in list(items):
-            cases[test := item.nodeid.split("[")[0]] += 1
-            if cases[test] > limit:
-                items.remove(item)
-                config.hook.pytest_deselected(items=[item])
+    limit, units = config.getoption("--cases"), config.getoption("--units")
+    cases = Counter[str]()
+    for item in list(items):
+        cases[test := item.nodeid.split("[")[0]] += 1
+        process = units and not PROCESS_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+        if process or (limit and cases[test] > limit):
+            items.remove(item)
+            config.hook.pytest_deselected(items=[item])
 
 
 def pytest_collection_finish() -> None:
