@@ -76,6 +76,11 @@ async def stale_positions(reader: Reader, parents: Sequence[tuple[dt.datetime | 
     return [is_stale(reader, at) for (at,) in parents]
 
 
+async def position_minutes(reader: Reader, parents: Sequence[tuple[int]]) -> list[int]:
+    """The greatest age in minutes of a position that counts, for each district."""
+    return [int(reader.position_age / dt.timedelta(minutes=1))] * len(parents)
+
+
 class HasStock(Predicate):
     """The warehouse can give so many units of a supply: the value has the `code` of 7 digits and the `quantity`."""
 

@@ -1,7 +1,9 @@
 """The district."""
 
 import models
+from resolvers.availability import position_minutes
 from resolvers.queries import monthly_trends, portraits, usual_bands
+from schema.fields.batch import batch
 from schema.fields.columns import column, compute
 from schema.fields.connections import to_list
 from schema.fields.nodes import node
@@ -30,6 +32,12 @@ class District(Node):
         models.District.area_code, "Administrative code of 6 digits (GB/T 2260); null if it has none."
     )
     time_zone: str = column(models.District.time_zone, "IANA name of the time zone in which days are counted.")
+    position_minutes: int = batch(
+        position_minutes,
+        models.District.id,
+        description="Age in minutes up to which an inspector's position counts for choosing who is nearest"
+        " (HUHANG_POSITION_MINUTES).",
+    )
     boundary: GeoJSON | None = compute(
         geometry, models.District.boundary, description="Outline; null if it is not known."
     )

@@ -120,3 +120,5 @@ async def test_the_age_is_a_setting_and_a_repeat_gives_the_same_reasons(
     assert sorted(badges(answers[0])) == ["far", "recent"]
     stale = [each["inspector"]["badge"] for each in answers[0]["leftOut"] if each["reason"] == "STALE_POSITION"]
     assert stale == ["moved on long ago", "just too old", "just recent"]
+    response = await executor.run(Operation("{ district { positionMinutes } }", {}), DUTY)
+    assert response.data == {"district": {"positionMinutes": 10}}
