@@ -9,40 +9,35 @@ import os
 import re
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 import pytest_asyncio
 from PIL import Image
-from playwright.async_api import Browser, Page, Route, WebSocketRoute, expect
+from playwright.async_api import Browser, Route, WebSocketRoute, expect
 
-from tests.support.patience import PATIENCE
 from tests.support.pmtiles import write_pmtiles
+from tests.support.proof_mode import PROVING
 from tests.support.server_process import Process, serving, web
 from tests.support.source_files import ROOT
-from tests.support.watched_page import watched_page
+from tests.support.wall_browser import Wall, until, wall_on
 from web.pages import PAGES
 
 NUMBERS = itertools.count()
 UI = ROOT / "web" / "ui"
 AXE = (UI / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 SCRIPT_MAXIMUM = 180_000  # bytes, compressed, of the first view
-# Messages of the browser about connections that the test has cut, and about rendering without a GPU.
-EXPECTED = (
-    "WebSocket connection to",
-    "Failed to load resource",
-    "ERR_CONNECTION_REFUSED",
-    "ERR_EMPTY_RESPONSE",
-    "Canvas2D",
-)
+DEAD_SECONDS = 14 if PROVING else 0  # after the marker, which comes six seconds after the end
 MARK_SECONDS = 6.5  # from the freeze; half a second is for the browser to draw
-SCREENS = {"1080p": (1920, 1080), "video wall": (3840, 1080), "phone": (390, 844)}
+SCREENS = {
+    "1080p": (1920, 1080),
+    "video wall": (3840, 1080),
+    "tablet": (1024, 1366),
+    "phone": (390, 844),
+}
 # Pixels of the red of alarms (--risk-red) on the map.
 RED_PIXELS = """[...document.querySelectorAll('main canvas')].reduce((total, { width, height }, i, all) => {
   const { data } = all[i].getContext('2d').getImageData(0, 0, width, height);
@@ -68,62 +63,6 @@ COUNT_TONES = """() => {
   OscillatorNode.prototype.start = function () { tones++; start.call(this); };
 }"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-WARNING = """
-mutation($input: WarningIssueInput!) {
-  warningIssue(input: $input) { __typename ... on WarningIssued { cursor } }
-}
-"""
-
-
-@dataclass
-class Wall:
-    """A wall in a browser, and the server that it shows."""
-
-    page: Page
-    process: Process
-    token: str
-
-    async def graph(self, query: str, **variables: Any) -> Any:
-        """Ask the server as a commander."""
-        async with httpx.AsyncClient(trust_env=False) as client:
-            response = await client.post(
-                f"{self.process.address}/graphql",
-                json={"query": query, "variables": variables},
-                headers={"authorization": f"Bearer {self.token}"},
-            )
-        return response.json()["data"]
-
-    async def warn(self, headline: str, level: str = "YELLOW") -> None:
-        zone = (await self.graph("{ zones { id } }"))["zones"][0]["id"]
-        answer = await self.graph(WARNING, input={"zone": zone, "kind": "HEAT", "level": level, "headline": headline})
-        assert answer["warningIssue"]["__typename"] == "WarningIssued"
-
-    def row(self, text: str) -> Any:
-        return self.page.get_by_label("事件").get_by_role("listitem").filter(has_text=text)
-
-
-async def until(condition: Callable[[], Awaitable[Any]]) -> None:
-    """Wait until the condition is true. The page's policy forbids `wait_for_function`."""
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():
-            await asyncio.sleep(0.1)
-
-
-@asynccontextmanager
-async def wall_on(
-    browser: Browser,
-    process: Process,
-    token: str,
-    path: str = "/wall/",
-    connect: Callable[[WebSocketRoute], None] | None = None,
-    **options: Any,
-) -> AsyncIterator[Wall]:
-    options = {"locale": "zh-CN", "timezone_id": "Europe/London", "color_scheme": "dark", **options}
-    async with watched_page(browser, process.address, EXPECTED, **options) as watched:
-        if connect:
-            await watched.page.route_web_socket("**/graphql", connect)
-        await watched.page.goto(f"{process.address}{path}")
-        yield Wall(watched.page, process, token)
 
 
 @pytest_asyncio.fixture
@@ -208,8 +147,41 @@ async def test_a_frozen_server_is_marked_with_its_age_and_old_values_stay(own: W
     await until(lambda: own.page.evaluate(RED_PIXELS))
     await own.warn("恢复之后")
     await expect(own.row("恢复之后")).to_have_count(1)
-    cursors = await own.graph("{ events(last: 30) { nodes { cursor } } }")
-    await expect(own.page.get_by_label("事件").get_by_role("listitem")).to_have_count(len(cursors["events"]["nodes"]))
+    await until(lambda: shows_the_log(own))
+
+
+async def shows_the_log(wall: Wall) -> bool:
+    """Whether the feed has the last thirty events of the log, newest first, each once."""
+    events = (await wall.graph("{ events(last: 30) { nodes { cursor } } }"))["events"]["nodes"]
+    rows = wall.page.get_by_label("事件", exact=True).get_by_role("listitem")
+    shown = await rows.evaluate_all("rows => rows.map(({ dataset }) => dataset.cursor)")
+    return bool(shown == [event["cursor"] for event in reversed(events)])
+
+
+async def test_a_killed_server_comes_back_with_every_event_once(chromium: Browser, scratch: Path) -> None:
+    name = f"wall-{next(NUMBERS)}"
+    url = f"sqlite:///{scratch / name}.db"
+    with serving(scratch / f"{name}.log", url) as process:
+        token = web("token", "--demo", "--role", "commander", url=url).stdout.strip()
+        port = process.address.rsplit(":", 1)[1]
+        async with wall_on(chromium, process, token, viewport={"width": 1920, "height": 1080}) as wall:
+            await expect(wall.page.get_by_text("实时")).to_be_visible()
+            await wall.page.evaluate("stayed = true")
+            await wall.warn("之前")
+            await expect(wall.row("之前")).to_have_count(1)
+            numbers = await wall.page.get_by_label("画像").inner_text()
+            process.popen.kill()
+            process.popen.wait()
+            await expect(wall.page.get_by_text(re.compile("服务器没有回答，画面停在"))).to_be_visible()
+            await asyncio.sleep(DEAD_SECONDS)
+            shown = await wall.page.get_by_label("画像").inner_text()
+            assert re.sub(r"近 30 日.*", "", shown) == re.sub(r"近 30 日.*", "", numbers)
+            with serving(scratch / f"{name}-again.log", url, "--port", port):
+                for number in range(8):
+                    await wall.warn(f"恢复之后 {number}")
+                await expect(wall.row("恢复之后 7")).to_have_count(1)
+                assert await shows_the_log(wall)
+                assert await wall.page.evaluate("stayed")
 
 
 async def test_a_red_warning_takes_the_top_until_it_is_quieted_on_this_screen(own: Wall) -> None:

@@ -65,13 +65,16 @@ export class AuthError extends Error {
 type Failure = { errors?: { message: string; extensions?: { code?: string } & Record<string, unknown> }[] };
 
 /** Send a request and return the answer's JSON, or undefined for an answer without a body. Throws AuthError. */
-export async function send(method: string, path: string, body?: unknown, patience = PATIENCE): Promise<unknown> {
+export async function send(method: string, path: string, body?: unknown, patience = PATIENCE, token?: string): Promise<unknown> {
   let response: Response;
   let text: string;
   try {
     response = await fetch(`/auth/${path}`, {
       method,
-      headers: body === undefined ? {} : { 'content-type': 'application/json' },
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
       body: body === undefined ? null : JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',
@@ -114,6 +117,11 @@ export const auth = {
   removeTotp: (password: string) => send('DELETE', 'totp', { password }) as Promise<void>,
   logins: () => send('GET', 'logins') as Promise<{ logins: Login[] }>,
   endLogin: (id: number) => send('DELETE', `logins/${id}`) as Promise<void>,
+
+  /** A token for an account, by a commander who is signed in. `ttl` is a time such as 10m. */
+  issueToken: (account: string, name: string, ttl: string) => send('POST', 'tokens', { account, name, ttl }) as Promise<{ id: number; token: string }>,
+  /** By a commander with this token. */
+  revokeToken: (id: number, token: string) => send('DELETE', `tokens/${id}`, undefined, PATIENCE, token),
 
   startPairing: () => send('POST', 'pairings', {}) as Promise<Pairing>,
   pollPairing: (deviceCode: string) =>

@@ -33,6 +33,11 @@ export function weekday(at: number): string {
   return format(at, { weekday: 'short', day: 'numeric', month: month() }).replace(/日(?=周)/, '日 ').replace(',', '');
 }
 
+/** The day as the graph writes it, for example 2026-11-19. */
+export function dateOf(at: number): string {
+  return new Intl.DateTimeFormat('en-CA', { year: 'numeric', month: '2-digit', day: '2-digit', ...(timeZone === undefined ? {} : { timeZone }) }).format(at);
+}
+
 /** The day alone, for example 11月19日 or 19 Nov. */
 export function day(at: string): string {
   return format(new Date(at), { month: month(), day: 'numeric' });

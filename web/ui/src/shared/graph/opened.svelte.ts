@@ -1,10 +1,10 @@
-// The data of a panel about one row: read when it is opened, and again after each event about it.
+// The data of a panel: read when it is opened, and again after each event about it.
 
 import type { TypedDocumentString } from '#graph';
 
 import { GraphError, request } from './request';
 
-export class Opened<T> {
+export class Opened<T, V = { id: string }> {
   value = $state.raw<T | null>(null);
   /** When it was last read, by this machine's clock. */
   readAt = $state(0);
@@ -13,8 +13,8 @@ export class Opened<T> {
   #closed = false;
 
   constructor(
-    readonly document: TypedDocumentString<T, { id: string }>,
-    readonly id: string,
+    readonly document: TypedDocumentString<T, V>,
+    readonly variables: V,
     readonly token: () => string | null,
   ) {
     void this.#read();
@@ -33,7 +33,7 @@ export class Opened<T> {
   async #read(): Promise<void> {
     this.#timer = undefined;
     try {
-      const value = await request(this.document, { id: this.id }, this.token());
+      const value = await request(this.document, this.variables, this.token());
       if (this.#closed) return;
       this.value = value;
       this.readAt = Date.now();

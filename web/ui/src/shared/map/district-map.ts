@@ -165,8 +165,9 @@ export class DistrictMap {
     this.#drawSites();
   }
 
-  setOfficers(officers: Iterable<Officer>, now: number): void {
-    replace(this.#officers, officerFeatures(officers, this.#shapes, now));
+  /** Officers; positions of before `since` are old. */
+  setOfficers(officers: Iterable<Officer>, since: number): void {
+    replace(this.#officers, officerFeatures(officers, this.#shapes, since));
   }
 
   setWarned(warned: Warned[]): void {

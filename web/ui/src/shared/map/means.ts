@@ -17,9 +17,6 @@ import { RESOURCE, type Shapes } from './shapes';
 export type Link = { from: [number, number]; to: [number, number]; letter: string; text: string };
 export type Letters = { team: string; warehouse: string; expert: string };
 
-/** Milliseconds after which a position is drawn hollow, without a trail. */
-const OLD = 30 * 60_000;
-
 type Node = { id: string; location: { longitude: number; latitude: number } | null };
 
 /** Squares of resources. With `room`, one that finds no place joins the nearest of its letter, which shows their number. */
@@ -55,12 +52,13 @@ export function linkFeatures(links: Link[], shapes: Shapes): Feature[] {
   return [...lines, ...marks];
 }
 
-export function officerFeatures(officers: Iterable<Officer>, shapes: Shapes, now: number): Feature[] {
+/** Officers as arrows. Positions of before `since` are drawn hollow, without a trail. */
+export function officerFeatures(officers: Iterable<Officer>, shapes: Shapes, since: number): Feature[] {
   const features: Feature[] = [];
   for (const { longitude, latitude, at, trail, id } of officers) {
     const path = trail.map(([x, y]) => fromLonLat([x, y]));
     const here = fromLonLat([longitude, latitude]);
-    if (path.length > 1 && now - at < OLD) {
+    if (path.length > 1 && at >= since) {
       const line = new Feature(new LineString(path));
       line.setStyle(new Style({ stroke: new Stroke({ color: shapes.theme.label, width: 1.5 * shapes.theme.unit }), zIndex: 6 }));
       features.push(line);
@@ -69,7 +67,7 @@ export function officerFeatures(officers: Iterable<Officer>, shapes: Shapes, now
     const heading = Math.atan2(here[0]! - before[0]!, here[1]! - before[1]!);
     const feature = new Feature(new Point(here));
     feature.setId(id);
-    feature.setStyle(shapes.officer(heading, now - at > OLD));
+    feature.setStyle(shapes.officer(heading, at < since));
     features.push(feature);
   }
   return features;

@@ -1,6 +1,6 @@
 // The keys of the wall. They rest in text fields and while a modifier is held.
 
-type Keys = Record<'f' | 'l' | 'r' | 's' | '?' | '/' | 'Enter' | 'Escape', () => void> & { zone: (number: number) => void; any: () => void };
+type Keys = Record<'c' | 'f' | 'l' | 'p' | 'r' | 's' | '?' | '/' | 'Enter' | 'Escape', () => void> & { zone: (number: number) => void; any: () => void };
 
 export function onKey(keys: Keys): void {
   addEventListener('keydown', (event) => {
@@ -12,7 +12,7 @@ export function onKey(keys: Keys): void {
     if (key === '/') event.preventDefault();
     if (key !== 'r') keys.any();
     if (/^[0-4]$/.test(key)) keys.zone(Number(key));
-    else if (key === 'f' || key === 'l' || key === 'r' || key === 's' || key === '?' || key === '/' || key === 'Enter' || key === 'Escape') keys[key]();
+    else if (key === 'c' || key === 'p' || key === 'f' || key === 'l' || key === 'r' || key === 's' || key === '?' || key === '/' || key === 'Enter' || key === 'Escape') keys[key]();
   });
   addEventListener('pointerdown', () => keys.any());
   // A click does not give a button the focus, so that Enter goes on to mean the alarm.

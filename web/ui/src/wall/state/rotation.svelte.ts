@@ -2,7 +2,8 @@
 
 import { clock } from '../../shared/clock.svelte';
 
-const EACH = 30_000;
+/** Milliseconds for each zone. */
+export const EACH = 30_000;
 const PAUSE = 60_000;
 
 export class Rotation {
