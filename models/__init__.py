@@ -14,6 +14,7 @@ from models.enterprise_set import EnterpriseSet
 from models.event import ClientMutation, Event, EventKind, EventLog, KeySet, Subject
 from models.evidence import Evidence, EvidenceUpload, HazardEvidence, InspectionEvidence
 from models.expert import Expert
+from models.handover import Handover
 from models.hazard import (
     HAZARD_SETTLED,
     HAZARD_TERMINAL,
@@ -82,6 +83,7 @@ __all__ = [
     "EvidenceUpload",
     "Expert",
     "ExtensionStatus",
+    "Handover",
     "Hazard",
     "HazardEvidence",
     "HazardLevel",

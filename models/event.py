@@ -30,6 +30,7 @@ class Subject(enum.Enum):
     TEAM = "Team"
     EXPERT = "Expert"
     STOCK_ITEM = "StockItem"
+    HANDOVER = "Handover"
     REGISTER = "Register"
 
 
@@ -100,6 +101,8 @@ class EventKind(enum.Enum):
     WARNING_ISSUED = (110, Subject.WARNING)
     WARNING_RAISED = (111, Subject.WARNING)
     WARNING_LIFTED = (112, Subject.WARNING)
+    HANDOVER_SIGNED = (115, Subject.HANDOVER)
+    HANDOVER_TAKEN = (116, Subject.HANDOVER)
     REGISTER_IMPORTED = (120, Subject.REGISTER)
 
     @property
@@ -141,7 +144,7 @@ class Event(Row, table=True):
 
     at: dt.datetime = Field(sa_type=UtcTime)
     kind: EventKind = Field(sa_type=named_enum(EventKind, "kind", constrained=False))
-    subject: Subject = Field(sa_type=named_enum(Subject, "subject"))
+    subject: Subject = Field(sa_type=named_enum(Subject, "subject", constrained=False))
     subject_id: int | None = None
     actor: str | None = None
     actor_role: Role | None = Field(default=None, sa_type=named_enum(Role, "actor_role"))

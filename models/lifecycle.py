@@ -206,6 +206,8 @@ ACTIONS = (
     Action("readingsReport", COMMANDER, scope=Scope.READINGS),
     Action("warningIssue", COMMANDER, scope=Scope.WARNINGS),
     Action("warningLift", COMMANDER, scope=Scope.WARNINGS),
+    Action("handoverSign", COMMANDER),
+    Action("handoverTake", COMMANDER),
 )
 
 

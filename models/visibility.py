@@ -31,7 +31,7 @@ class Scope(enum.Enum):
 class Right:
     """A right to see values of one kind. It depends on role and scopes only, so a plan can decide it once.
 
-    A program has it with the scope, or always where there is none.
+    A program has it with the scope, where there is one.
     """
 
     name: str
@@ -41,7 +41,9 @@ class Right:
 
 PERSONAL_DATA = Right("personal data", frozenset({Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE}), Scope.PERSONAL)
 # What would tell an enterprise that inspectors come, or why: everybody but an enterprise has it.
-INTERNALS = Right("internals of the bureau", frozenset(Role) - {Role.ENTERPRISE, Role.INTEGRATOR}, None)
+INTERNALS = Right("internals of the bureau", frozenset(Role) - {Role.ENTERPRISE}, None)
+# Handovers of the duty, and their notes.
+COMMAND = Right("the command centre's own notes", frozenset({Role.COMMANDER}), None)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Visibility:
     def allows(self, right: Right | None) -> bool:
         if right is None or self.role in right.roles:
             return True
-        return self.role is Role.INTEGRATOR and (right.scope is None or right.scope in self.scopes)
+        return self.role is Role.INTEGRATOR and right.scope in self.scopes
 
 
 @dataclass(frozen=True)

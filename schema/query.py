@@ -8,7 +8,7 @@ import strawberry
 import models
 from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
-from resolvers.queries import district_map, group_counts, nearby, search, timeline, viewers
+from resolvers.queries import briefings, district_map, group_counts, nearby, search, timeline, viewers
 from schema.execution.context import Requester
 from schema.fields.batch import BatchArgument, batch
 from schema.fields.connections import Connection, to_list, to_many
@@ -25,6 +25,7 @@ from schema.types.district import District
 from schema.types.enterprise import Enterprise
 from schema.types.event import Event
 from schema.types.expert import Expert
+from schema.types.handover import BRIEFING_COST, Briefing, Handover
 from schema.types.hazard import Hazard
 from schema.types.inspection import Inspection
 from schema.types.inspector import Inspector
@@ -116,6 +117,15 @@ class Query:
     control_measures: Connection[ControlMeasure] = to_many(None, "The control measures.")
     duty_reports: Connection[DutyReport] = to_many(None, "The duty reports, newest first.")
     events: Connection[Event] = whole_log("Events of the log, oldest first; an edge's cursor is that of its event.")
+    handovers: Connection[Handover] = to_many(None, "The handovers, newest first; none if you are not a commander.")
+    briefing: Briefing | None = batch(
+        briefings.current,
+        description="The briefing for the handover of the duty; null if you are not a commander.",
+        arguments={
+            "after": "Cursor after which it begins; by default your last signature of a handover, or else 24 hours ago."
+        },
+        cost=BRIEFING_COST,
+    )
     nearby: list[Nearby] = batch(
         nearby.near_point,
         description="Rows around a point, nearest first.",

@@ -38,6 +38,10 @@ ANY_EVENT_MODELS: tuple[type[Any], ...] = (
 )
 
 
+# Models whose changes are not told by events: more viewers may see the event than the row.
+UNTOLD_MODELS: tuple[type[Any], ...] = (models.Handover,)
+
+
 class ChangeTracker:
     """The changes of one action by row: which columns, from what to what. A new or deleted row has no such list."""
 
@@ -118,6 +122,8 @@ class ChangeTracker:
 
     def entries(self, row: Any) -> list[dict[str, Any]]:
         """The row's changes as the log stores them; the status is not among them, since the event has it."""
+        if isinstance(row, UNTOLD_MODELS):
+            return []
         changes = self._columns.get(id(row), {}) | self._extra.get(id(row), {})
         columns = table_of(type(row)).columns
         personal = {name for name in changes if name in columns and is_personal(columns[name])}

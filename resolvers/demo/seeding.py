@@ -13,7 +13,7 @@ from models import Row
 from models.db import portrait_sums
 from models.db.database import Database
 from models.db.portrait_rows import zone_of
-from resolvers.demo import cameras, command, dispatches, enterprises, resources, supplies, warnings
+from resolvers.demo import cameras, command, dispatches, enterprises, handovers, resources, supplies, warnings
 from resolvers.demo.clock import Clock
 from resolvers.demo.dispatches import Target
 from resolvers.demo.events import Log
@@ -90,6 +90,7 @@ def _set(number: int, today: dt.date) -> Scene:
     stock = supplies.store(scene)
     cameras.mount_at_venues(scene)
     warnings.issue(scene)
+    handovers.hand_over(scene)
     venues = [venue for venue in scene.geography.venues if venue.zone_id is not None]
     targets = [Target(venue.latitude, venue.longitude, venue_id=venue.id) for venue in venues]
     # Only enterprises of the first batch, so that a row is never written before one that it refers to.

@@ -10,7 +10,7 @@ from typing import Any
 import models
 from models.db.tables import table_of
 from models.notice import ARRIVED, FILED
-from models.visibility import INTERNALS, PERSONAL_DATA, Right, Role, Scope, Visibility
+from models.visibility import COMMAND, INTERNALS, PERSONAL_DATA, Right, Role, Scope, Visibility
 from resolvers.sql.predicates import AllOf, AnyOf, Condition, Equal, IsTrue, Not, Nothing, OneOf, Predicate, Within
 
 NOTHING = Nothing()
@@ -77,11 +77,12 @@ OWNERSHIP: dict[Any, Predicate | None] = {
     models.Dispatch: Equal(models.Dispatch.enterprise_id),
     models.DutyReport: Equal(models.DutyReport.enterprise_id),
     models.AssistanceRequest: Equal(models.AssistanceRequest.enterprise_id),
+    models.Handover: NOTHING,
     models.Event: AllOf(Equal(models.Event.enterprise_id), Not(IsTrue(models.Event.internal))),
 }
 
 # Tables whose rows need a right to be seen.
-REQUIRED_RIGHTS: dict[Any, Right] = {models.Evidence: PERSONAL_DATA}
+REQUIRED_RIGHTS: dict[Any, Right] = {models.Evidence: PERSONAL_DATA, models.Handover: COMMAND}
 
 # Tables of which nobody sees the rows that do not meet a predicate: evidence is in the graph once it is attached.
 PUBLISHED: dict[Any, Predicate] = {models.Evidence: IsTrue(models.Evidence.attached)}

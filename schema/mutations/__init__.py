@@ -4,9 +4,9 @@ from typing import Any
 
 import strawberry
 
-from schema.mutations import assistance, case, dispatch, enterprise, hazard, inspection, resource, warning
+from schema.mutations import assistance, case, dispatch, enterprise, handover, hazard, inspection, resource, warning
 
-MODULES = (inspection, hazard, case, assistance, dispatch, enterprise, resource, warning)
+MODULES = (inspection, hazard, case, assistance, dispatch, enterprise, resource, warning, handover)
 
 
 def root() -> Any:

@@ -98,6 +98,8 @@ describe(
     WARNING_ISSUED="A warning was issued.",
     WARNING_RAISED="Readings raised or aggravated a warning.",
     WARNING_LIFTED="A warning was lifted.",
+    HANDOVER_SIGNED="The officer who leaves signed the handover of the duty.",
+    HANDOVER_TAKEN="Another officer took over the duty.",
     REGISTER_IMPORTED="A batch of register rows was imported.",
 )
 
@@ -245,6 +247,15 @@ class ResourceUpdate(Event):
     """Duty, standby or stock changed."""
 
     resource: ResourceItem = declare_field(OfSubject(), "The resource, as it is now.")
+
+
+@event_type(Subject.HANDOVER)
+class HandoverUpdate(Event):
+    """The duty was handed over, or taken over."""
+
+    handover: lazy.Handover | None = declare_field(
+        OfSubject(), "The handover, as it is now; null for a viewer who is not a commander."
+    )
 
 
 @event_type(Subject.REGISTER)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from schema.types.event import Event as Event
     from schema.types.evidence import Evidence as Evidence
     from schema.types.expert import Expert as Expert
+    from schema.types.handover import Handover as Handover
     from schema.types.hazard import Hazard as Hazard
     from schema.types.inspection import Inspection as Inspection
     from schema.types.inspector import Inspector as Inspector
@@ -45,6 +46,7 @@ else:
     Event = Annotated["Event", strawberry.lazy("schema.types.event")]
     Evidence = Annotated["Evidence", strawberry.lazy("schema.types.evidence")]
     Expert = Annotated["Expert", strawberry.lazy("schema.types.expert")]
+    Handover = Annotated["Handover", strawberry.lazy("schema.types.handover")]
     Hazard = Annotated["Hazard", strawberry.lazy("schema.types.hazard")]
     Inspection = Annotated["Inspection", strawberry.lazy("schema.types.inspection")]
     Inspector = Annotated["Inspector", strawberry.lazy("schema.types.inspector")]

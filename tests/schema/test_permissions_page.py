@@ -6,6 +6,7 @@ Streams and mutations are in tests/schema/live/test_permissions.py.
 """
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -47,6 +48,12 @@ PERSONAL_FIELDS = {
     *("Inspector.fullName", "Inspector.phone", "Expert.fullName", "Expert.phone"),
     *(f"Evidence.{name}" for name in ("id", "mediaType", "bytes", "sha256", "takenAt", "url")),
 }
+# Fields that only commanders see.
+COMMAND_FIELDS = {
+    *(f"Handover.{name}" for name in ("id", "leavingName", "arrivingName", "note", "signedAt", "takenAt", "version")),
+    "HandoverUpdate.handover",
+}
+COMMAND_OPERATIONS = {"briefing", "handovers", "Handover"}
 # Fields that are empty for an enterprise, whatever its file has.
 NOT_FOR_ENTERPRISES = {
     "District.command",
@@ -82,6 +89,7 @@ LISTS = {
     "warehouses": "warehouse",
     "inspectors": "inspector",
     "events": "event",
+    "handovers": "handover",
 }
 
 
@@ -104,9 +112,12 @@ def test_the_page_agrees_with_the_domain_rules(graph: Graph) -> None:
         for line in table.split("\n## ")[0].splitlines()[3:]:
             if line.startswith("| "):
                 field, commander, inspector, enterprise, wall, read, personal = line.strip("| ").split(" | ")
-                assert (commander, inspector, personal, read) == ("all", "all", "all", wall)
                 # Values inside events are named in full.
                 full = field if name.startswith("Values") else f"{name}.{field}"
+                if full in COMMAND_FIELDS:
+                    assert (commander, inspector, enterprise, wall, read, personal) == ("all", *["–"] * 5)
+                    continue
+                assert (commander, inspector, personal, read) == ("all", "all", "all", wall)
                 hidden["enterprise"] |= {full} if enterprise == "–" else set()
                 hidden["wall"] |= {full} if wall == "–" else set()
     inside = {"Contact.name", "Contact.phone"}
@@ -125,25 +136,36 @@ def test_every_column_that_may_be_personal_is_listed() -> None:
                 assert column.name in PERSONAL.get(each.name, ()) or column.name in IMPERSONAL, column
 
 
+def shared_answers(answers: dict[str, Any]) -> dict[str, Any]:
+    """The answers without what tells of the viewer, or is for commanders only."""
+
+    def shared(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: shared(inner) for name, inner in value.items() if not name.endswith("_handover")}
+        return [shared(inner) for inner in value] if isinstance(value, list) else value
+
+    return {name: shared(answer) for name, answer in answers.items() if name not in {"viewer", *COMMAND_OPERATIONS}}
+
+
 async def test_viewers_with_all_rights_see_the_same_and_everything(scene: MarkedDemo) -> None:
     first = await scene.read_all("commander")
     assert first.kinds == KINDS
     for who in EVERYTHING[1:]:
         seen = await scene.read_all(who)
-        assert {n: a for n, a in seen.answers.items() if n != "viewer"} == {
-            n: a for n, a in first.answers.items() if n != "viewer"
-        }
+        assert shared_answers(seen.answers) == shared_answers(first.answers)
+        assert seen.fields & COMMAND_FIELDS == set()
 
 
 async def test_a_wall_and_a_reading_program_see_everything_but_personal_data(scene: MarkedDemo) -> None:
-    all_of_it = (await scene.read_all("commander")).fields
+    by_operation = (await scene.read_all("commander")).fields_by_operation
+    all_of_it = set().union(*(fields for name, fields in by_operation.items() if name not in COMMAND_OPERATIONS))
     for who in EVERYTHING_BUT_PERSONAL:
         seen = await scene.read_all(who)
         assert seen.marks == set()
         hidden = {name for name in all_of_it - seen.fields if not name.startswith("Viewer.")}
-        assert hidden == PERSONAL_FIELDS & all_of_it
+        assert hidden == (PERSONAL_FIELDS | COMMAND_FIELDS) & all_of_it
     wall, read = [(await scene.read_all(who)).answers for who in EVERYTHING_BUT_PERSONAL]
-    assert {n: a for n, a in wall.items() if n != "viewer"} == {n: a for n, a in read.items() if n != "viewer"}
+    assert shared_answers(wall) == shared_answers(read)
 
 
 async def test_an_enterprise_sees_personal_data_of_its_own_file_only(scene: MarkedDemo) -> None:
@@ -174,7 +196,7 @@ async def test_hidden_values_exist(scene: MarkedDemo) -> None:
 
 def expected_rows(scene: MarkedDemo, who: str, name: str) -> set[str]:
     """The ids of the rows of a type that a viewer may see."""
-    if who in NOTHING or (name == "Evidence" and who in EVERYTHING_BUT_PERSONAL):
+    if who in NOTHING or name == "Handover" or (name == "Evidence" and who in EVERYTHING_BUT_PERSONAL):
         return set()
     return set(scene.own_ids.get(name, ()) if who == "enterprise" else scene.all_ids[name])
 
@@ -197,7 +219,8 @@ async def test_lists_and_counts_have_only_rows_that_the_viewer_may_see(scene: Ma
             who, f"{{ {name}(first: 1000) {{ totalCount nodes {{ id }} edges {{ node {{ id }} }} }} }}"
         )
         list_ = data[name]
-        number = 0 if who in NOTHING else len(scene.own_keys[of]) if who == "enterprise" else await scene.row_count(of)
+        hidden = who in NOTHING or of == "handover"
+        number = 0 if hidden else len(scene.own_keys[of]) if who == "enterprise" else await scene.row_count(of)
         assert list_["totalCount"] == number
         assert list_["nodes"] == [edge["node"] for edge in list_["edges"]]
         assert len(list_["nodes"]) == min(number, 1_000)

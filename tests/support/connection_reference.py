@@ -98,6 +98,7 @@ LISTINGS = [
     Listing("cases", "Case", models.Case, plain, True),
     Listing("dispatches", "Dispatch", models.Dispatch, plain, True),
     Listing("assistanceRequests", "AssistanceRequest", models.AssistanceRequest, plain, True),
+    Listing("handovers", "Handover", models.Handover, plain, True),
     Listing("warnings", "Warning", models.Warning, lambda row: row.issued_at, True),
     Listing("venues", "Venue", models.Venue, plain),
     Listing("experts", "Expert", models.Expert, plain),

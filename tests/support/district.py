@@ -103,7 +103,7 @@ async def furnish(office: Office) -> dict[str, list[str]]:
         dispatch = await office.dispatch()
         for step in steps.split():
             await office.done(DUTY, f"dispatch{step}", dispatch=dispatch, **inputs.get(f"dispatch{step}", {}))
-    for mutation in ("dutyReportSubmit", "controlMeasureAdd", "warningIssue"):
+    for mutation in ("dutyReportSubmit", "controlMeasureAdd", "warningIssue", "handoverSign"):
         await office.done(DUTY, mutation, **inputs[mutation])
     return await ids_by_type(office.database)
 

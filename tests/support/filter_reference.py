@@ -22,6 +22,7 @@ TABLES: dict[str, Any] = {
     "Case": models.Case,
     "Dispatch": models.Dispatch,
     "AssistanceRequest": models.AssistanceRequest,
+    "Handover": models.Handover,
     "Warning": models.Warning,
     "Expert": models.Expert,
     "Team": models.Team,
@@ -307,6 +308,7 @@ CASES = [
     keyed("assistanceRequests", "enterprises", "Enterprise", lambda w, r, v: r.enterprise_id in v),
     *named("warnings", "zone", "Zone", lambda w, r, v: r.zone_id in v),
     flag("warnings", "inForce", lambda w, r: r.lifted_at is None),
+    flag("handovers", "open", lambda w, r: r.taken_at is None),
     among("warnings", "kinds", models.WarningKind, "kind"),
     among("warnings", "levels", models.WarningLevel, "level"),
     *(

@@ -35,6 +35,7 @@ NODES = {
     "zone": "Zone",
     "warning": "Warning",
     "controlMeasure": "ControlMeasure",
+    "handover": "Handover",
     "evidence": "Evidence",
 }
 Ids = Callable[[str], list[str]]

@@ -90,6 +90,8 @@ rainfallReport | C | readings
 readingsReport | C | readings
 warningIssue | C | warnings
 warningLift | C | warnings
+handoverSign | C |
+handoverTake | C |
 """
 
 
@@ -209,4 +211,6 @@ def _besides(world: World, now: dt.datetime) -> dict[str, dict[str, Any]]:
         "readingsReport": {"rows": [{"zone": world.id("zone"), "millimetres": 1.0}]},
         "warningIssue": {"kind": "HEAT", "level": "BLUE", "headline": "高温", "zone": world.id("zone")},
         "warningLift": {},
+        "handoverSign": {"note": "一切正常"},
+        "handoverTake": {},
     }

@@ -14,7 +14,7 @@ Keys = dict[str, frozenset[int]]
 
 # Tables that everybody may read, that only the bureau may read, and whose rows name their enterprise.
 PUBLIC_TABLES = ("district", "zone", "town", "venue", "control_ring", "warning")
-BUREAU_TABLES = ("command_unit", "rainfall_reading", "evidence_upload")
+BUREAU_TABLES = ("command_unit", "rainfall_reading", "evidence_upload", "handover")
 ENTERPRISE_TABLES = (
     "enterprise_ring",
     "hazard",

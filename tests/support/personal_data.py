@@ -23,6 +23,7 @@ PERSONAL = {
     "command_unit": ("lead_name", "lead_phone", "members"),
     "evidence": ("media_type", "sha256"),
     "event": ("actor_name", "changes"),
+    "handover": ("leaving_name", "arriving_name", "note"),
 }
 # Names of things, and columns that no client sees. Any other column that looks like a name or phone is personal.
 IMPERSONAL = {

@@ -32,8 +32,12 @@ class ViewerReads:
     """Everything that one viewer could read."""
 
     answers: dict[str, Any] = field(default_factory=dict)
-    fields: set[str] = field(default_factory=set)  # as Type.field, those that were ever not null
+    fields_by_operation: dict[str, set[str]] = field(default_factory=dict)  # as Type.field, those ever not null
     marks: set[tuple[str, str, int]] = field(default_factory=set)
+
+    @property
+    def fields(self) -> set[str]:
+        return set().union(*self.fields_by_operation.values())
 
     @property
     def kinds(self) -> set[tuple[str, str]]:
@@ -78,10 +82,10 @@ class MarkedDemo:
             reads = self._reads[who] = ViewerReads()
             for name, query in self.operations().items():
                 reads.answers[name] = data = await self.ask(who, query)
+                fields = reads.fields_by_operation[name] = {f"{of}.{n}" for of, n in object_fields(data)}
                 for alias, value in scalar_values(data):
-                    reads.fields.add(alias.replace("_", ".", 1))
+                    fields.add(alias.replace("_", ".", 1))
                     reads.marks |= marks([value])
-                reads.fields |= {f"{of}.{n}" for of, n in object_fields(data)}
         return self._reads[who]
 
     def operations(self) -> dict[str, str]:

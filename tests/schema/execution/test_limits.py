@@ -169,7 +169,7 @@ async def test_a_document_at_a_limit_passes_and_is_refused_when_the_limit_is_one
     executor: Executor, monkeypatch: pytest.MonkeyPatch, maximum: str, query: str
 ) -> None:
     if maximum == "SCHEMA_VALUES_MAXIMUM":
-        monkeypatch.setattr(limits, maximum, 1 + 2 * 400 + 3 * 400)
+        monkeypatch.setattr(limits, maximum, 1 + 5 * limits.LENGTHS["types"])
     operation = Operation(query, name="Q0" if "Q0" in query else None)
     assert codes(await executor.run(operation, COMMANDER)) == []
     monkeypatch.setattr(limits, maximum, getattr(limits, maximum) - 1)
