@@ -77,6 +77,7 @@ async def test_dates_never_run_backwards(database: Database) -> None:
 async def test_a_row_is_read_as_it_was_written(database: Database) -> None:
     given = {
         "at": dt.datetime(2026, 6, 15, 4, 0, 0, 123456, tzinfo=dt.UTC),
+        "occurred_at": dt.datetime(2026, 6, 15, 3, 0, tzinfo=dt.UTC),
         "kind": EventKind.WARNING_ISSUED,
         "subject": Subject.WARNING,
         "subject_id": 7,
