@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import itertools
+import math
 
 import httpx
 
@@ -16,6 +17,8 @@ from web.simulation.day import Day, Summary
 
 __all__ = ["Day", "Desk", "Summary", "play"]
 
+LATE_SECONDS = 2.0  # calls that are later than this are not made up for
+
 
 def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
@@ -23,6 +26,8 @@ def now() -> dt.datetime:
 
 async def play(url: str, tokens: Tokens, *, rate: float, seconds: float | None, seed: int) -> Summary:
     """Play day after day at `rate` calls a second, for so many seconds or until cancelled.
+
+    A server that takes longer than the time between two calls gets several at once, at most those of one second.
 
     Raises httpx.HTTPError or Refusal where the first day cannot begin. A later one is tried again until it can.
     """
@@ -33,7 +38,7 @@ async def play(url: str, tokens: Tokens, *, rate: float, seconds: float | None, 
 
     async def wait() -> bool:
         nonlocal next_call
-        next_call = max(next_call + 1 / rate, loop.time())
+        next_call = max(next_call + 1 / rate, loop.time() - LATE_SECONDS)
         await asyncio.sleep(next_call - loop.time())
         return end is None or loop.time() < end
 
@@ -42,7 +47,7 @@ async def play(url: str, tokens: Tokens, *, rate: float, seconds: float | None, 
         with contextlib.suppress(asyncio.CancelledError):
             for number in itertools.count():
                 try:
-                    await Day(desk, seed + number, now, summary).play(wait)
+                    await Day(desk, seed + number, now, summary).play(wait, at_once=math.ceil(rate))
                 except (httpx.HTTPError, Refusal, ValueError) as error:
                     if not summary.calls:
                         raise

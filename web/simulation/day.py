@@ -66,47 +66,64 @@ class Day:
     def _put(self, minute: float, flow: Flow, reply: Any) -> None:
         heapq.heappush(self._queue, (minute, next(self._numbers), flow, reply))
 
-    async def play(self, wait: Callable[[], Awaitable[bool]]) -> Summary:
+    async def play(self, wait: Callable[[], Awaitable[bool]], *, at_once: int = 1) -> Summary:
         """Play until the day is over or `wait`, which is awaited before each call, returns False.
 
-        People work on the same rows, and servers restart. So a flow whose call fails ends, whatever the failure, and
-        the day goes on.
+        So many calls run `at_once`, each of another flow. People work on the same rows, and servers restart. So a flow
+        whose call fails ends, whatever the failure, and the day goes on.
         """
-        world = await self._world()
-        self._schedule(world)
+        self._schedule(await self._world())
+        calls: set[asyncio.Task[None]] = set()
         try:
-            while self._queue and self.minute < MINUTES_MAXIMUM:
+            while (self._queue or calls) and self.minute < MINUTES_MAXIMUM:
+                if len(calls) == at_once or not self._queue:
+                    _, calls = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+                    continue
                 self.minute, _, flow, reply = heapq.heappop(self._queue)
-                try:
-                    if not await self._advance(flow, reply, wait):
+                step = self._step(flow, reply)
+                if isinstance(step, Pause):
+                    self._put(self.minute + step.minutes, flow, None)
+                    await asyncio.sleep(0)  # pauses alone must not keep everything else from running
+                elif isinstance(step, Call):
+                    if not await wait():
+                        flow.close()
                         break
-                except Exception as error:  # a flow that fails in any way must not end the day
-                    flow.close()
-                    self.summary.refusals.append(str(error) if isinstance(error, Refusal) else type(error).__name__)
-                    if isinstance(error, httpx.HTTPError):
-                        await asyncio.sleep(AWAY_SECONDS)
+                    calls.add(asyncio.create_task(self._call(self.minute, flow, step)))
+                calls = {call for call in calls if not call.done()}
+            await asyncio.gather(*calls)
         finally:
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
             for _, _, flow, _ in self._queue:
                 flow.close()
             self._queue.clear()
         return self.summary
 
-    async def _advance(self, flow: Flow, reply: Any, wait: Callable[[], Awaitable[bool]]) -> bool:
-        """Take a flow's next step. False when `wait` says that the time is over."""
+    def _step(self, flow: Flow, reply: Any) -> Call | Pause | None:
+        """A flow's next step; None at its end."""
         try:
-            step = flow.send(reply)
+            return flow.send(reply)
         except StopIteration:
-            return True
-        if isinstance(step, Pause):
-            self._put(self.minute + step.minutes, flow, None)
-            await asyncio.sleep(0)  # pauses alone must not keep everything else from running
-            return True
-        if not await wait():
-            flow.close()
-            return False
-        self._put(self.minute, flow, await self.desk.call(step))
-        self.summary.calls[step.mutation] += 1
-        return True
+            return None
+        except Exception as error:
+            self._give_up(flow, error)
+            return None
+
+    async def _call(self, minute: float, flow: Flow, call: Call) -> None:
+        """Carry out a flow's call. The flow goes on in the minute of the call."""
+        try:
+            self._put(minute, flow, await self.desk.call(call))
+            self.summary.calls[call.mutation] += 1
+        except Exception as error:
+            self._give_up(flow, error)
+            if isinstance(error, httpx.HTTPError):
+                await asyncio.sleep(AWAY_SECONDS)
+
+    def _give_up(self, flow: Flow, error: Exception) -> None:
+        """End a flow that failed, in whatever way: it must not end the day."""
+        flow.close()
+        self.summary.refusals.append(str(error) if isinstance(error, Refusal) else type(error).__name__)
 
     async def _world(self) -> World:
         data = await self.desk.ask(WORLD, {})
