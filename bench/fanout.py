@@ -28,7 +28,8 @@ from bench import machine
 from bench.delays import Delay, all_delays, delay_table, free_port
 from bench.fanout_client import Client, Received, publish, stay_awake
 from bench.speed_data import migrate, postgresql
-from subscriptions import feed
+from models.byte_cache import shares
+from subscriptions import event_window
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "fanout.md"
@@ -276,7 +277,7 @@ def report(results: list[Result], growths: list[MemoryGrowth], delays: list[Dela
         "",
         "## Memory over many events, of a server with one subscription",
         "",
-        f"Huhang keeps the last {feed.WINDOW:,} events, and {feed.RENDERED_BYTES >> 20} MiB of rendered messages.",
+        f"Huhang keeps at most {event_window.WINDOW:,} events, and messages of {shares().renderings / 1e6:.1f} MB.",
         "",
         *memory_table(growths),
         "",

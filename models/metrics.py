@@ -94,6 +94,9 @@ OPEN_FILES = greatest("huhang_open_files", "Open files of the process, or of the
 OPEN_FILES_LIMIT = least("huhang_open_files_limit", "Open files that a process may have.")
 CPU = counter("huhang_cpu_seconds", "CPU time of the processes.")
 MEMORY = total("huhang_memory_bytes", "Resident memory of the processes.")
+CACHE_BYTES = total("huhang_cache_bytes", "Memory of the caches, by cache.", ["cache"])
+CACHE_ENTRIES = total("huhang_cache_entries", "Entries of the caches, by cache.", ["cache"])
+CACHE_EVICTIONS = counter("huhang_cache_evictions", "Entries that had to go for others, by cache.", ["cache"])
 PROCESSES = total("huhang_processes", "Processes of this server.")
 READY = Gauge(
     "huhang_ready",

@@ -17,23 +17,24 @@ A fourth invariant keeps events from subscribers who have lost their access:
 
 import asyncio
 import contextlib
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from itertools import islice
 from time import monotonic
 from typing import Any, Protocol
 
+from models.byte_cache import ByteCache, CacheShares, CacheUse, deep_bytes, shares, use_of
 from models.failures import FAILURES
+from subscriptions.event_window import EventWindow
 from subscriptions.fair_queue import FairQueue
 
 Event = Any  # a row of the log: an object with the log's columns as attributes; its number is `id`
 Check = Callable[[], Awaitable[None]]
 
 PAGE = 500  # events per read
-WINDOW = 2_048  # latest events in memory, so that a short resume does not read the database
 PENDING = 4_096  # matching events that wait for one group; with more it reads them from the log again
-RENDERED_BYTES = 16 << 20
-OVERHEAD = 1_000  # bytes, estimated, that a cached message takes besides its texts
+SHARES = shares()
+MESSAGE_BYTES = 300  # of a message besides its payload
 POLL = 1.0  # seconds
 READ_SECONDS = 15.0  # a database that does not answer is not waited for longer
 # Renderings, and pages of replays, at once: of all parties and of one. The loop serves others between them.
@@ -51,22 +52,25 @@ class Topic(Protocol):
     """What a group sees."""
 
     def matches(self, event: Event) -> bool: ...
-    async def render(self, event: Event) -> bytes: ...
+    async def render(self, event: Event) -> "Message": ...
 
 
 class Message:
-    """An event as its group sees it. Sinks may cache in `frame` what they make of it, for each other."""
+    """An event as its group sees it. `about` is what its sinks should know of it besides.
 
-    __slots__ = ("cursor", "frame", "payload")
+    Sinks may leave in `frame` what they make of it, for each other while it is handed out.
+    """
 
-    def __init__(self, cursor: int, payload: bytes) -> None:
-        self.cursor, self.payload = cursor, payload
+    __slots__ = ("about", "cursor", "frame", "payload")
+
+    def __init__(self, cursor: int, payload: bytes, about: frozenset[Any] = frozenset()) -> None:
+        self.cursor, self.payload, self.about = cursor, payload, about
         self.frame: Any = None
 
 
 def weight(message: Message) -> int:
-    """The estimated bytes of a cached message: the payload, a frame of the same length, and the overhead."""
-    return 2 * len(message.payload) + OVERHEAD
+    """The bytes of a cached message. Its group's key is one object for all of the group's messages."""
+    return MESSAGE_BYTES + deep_bytes(message.payload, message.about)
 
 
 class Sink(Protocol):
@@ -163,7 +167,7 @@ class Group:
         for sink, mark in list(self.marked.items()):
             if event.id > mark:
                 sink.send(message)
-        self.position = event.id
+        self.position, message.frame = event.id, None  # the frame is as long as the payload, and soon made anew
         self._unmark()
 
     def _unmark(self) -> None:
@@ -216,7 +220,7 @@ class Feed:
     window needs no new check: it was checked when this process read it.
     """
 
-    def __init__(self, source: EventSource, checks: Sequence[Check] = ()) -> None:
+    def __init__(self, source: EventSource, checks: Sequence[Check] = (), memory: CacheShares = SHARES) -> None:
         self.head = 0
         self.groups: dict[Hashable, Group] = {}
         self.memberships: dict[Sink, Membership] = {}
@@ -224,11 +228,9 @@ class Feed:
         self.current_at = monotonic()  # when the end of the log was last reached
         self._source, self._checks = source, checks
         self._due = asyncio.Event()
-        self._window: deque[Event] = deque(maxlen=WINDOW)
-        self._window_from = 0
+        self._window = EventWindow(memory.events)
         self._rendering: dict[Any, asyncio.Task[Message]] = {}
-        self._rendered: OrderedDict[Any, Message] = OrderedDict()
-        self._rendered_bytes = 0
+        self._rendered = ByteCache[Any, Message](memory.renderings)
         self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._watchers: set[Callable[[Event], None]] = set()
@@ -245,7 +247,7 @@ class Feed:
 
     async def start(self) -> None:
         """Begin at the head that the log has now."""
-        self.head = self._window_from = await self._source.head()
+        self.head = self._window.begin = await self._source.head()
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
@@ -281,9 +283,7 @@ class Feed:
             self.stop(group)
 
     def _dispatch(self, event: Event) -> None:
-        if len(self._window) == WINDOW:
-            self._window_from = self._window[0].id
-        self._window.append(event)
+        self._window.add(event)
         self.head = event.id
         for group in list(self.groups.values()):
             try:
@@ -307,8 +307,8 @@ class Feed:
         """The next events after a number, none beyond the head. The log is read when the party's turn has come."""
         if number >= self.head:
             return ()
-        if number >= self._window_from:
-            return list(islice((event for event in self._window if event.id > number), PAGE))
+        if number >= self._window.begin:
+            return list(islice((event for event in self._window.events if event.id > number), PAGE))
         async with self.turns.turn(party):
             return [event for event in await self._page(number) if event.id <= self.head]
 
@@ -330,16 +330,16 @@ class Feed:
 
     async def _render(self, topic: Topic, event: Event, party: Hashable) -> Message:
         async with self.turns.turn(party):
-            return Message(event.id, await topic.render(event))
+            return await topic.render(event)
 
     def _cache(self, name: Any, task: asyncio.Task[Message]) -> None:
         del self._rendering[name]
         if task.cancelled() or task.exception() is not None:
             return
-        self._rendered[name] = task.result()
-        self._rendered_bytes += weight(task.result())
-        while self._rendered_bytes > RENDERED_BYTES and len(self._rendered) > 1:
-            self._rendered_bytes -= weight(self._rendered.popitem(last=False)[1])
+        self._rendered.put(name, task.result(), weight(task.result()))
+
+    def cache_use(self) -> dict[str, CacheUse]:
+        return {"renderings": use_of(self._rendered), "events": self._window.use}
 
     def _begin(self, group: Group) -> None:
         task = asyncio.create_task(group.run())

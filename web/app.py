@@ -5,6 +5,7 @@ import datetime as dt
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -28,12 +29,13 @@ from web.graphql.endpoint import GraphQLEndpoint
 from web.graphql.negotiation import JSON
 from web.graphql.response import error_response
 from web.graphql.sse_single import ReservedEndpoint
+from web.graphql.trusted_documents import TrustedDocuments, read_manifest
 from web.graphql.websocket import SocketEndpoint
 from web.metrics import MEDIA, Sampler
 from web.operations import Operations
 from web.origins import OriginPolicy, host_names, origins
 from web.pages import page_operations, page_routes
-from web.settings import Settings, trusted_documents
+from web.settings import Settings
 from web.state import AppState
 
 
@@ -145,3 +147,9 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
         middleware=[Middleware(CompressionMiddleware)],
         lifespan=lifespan,
     )
+
+
+def trusted_documents(settings: Settings) -> TrustedDocuments:
+    """The documents of the manifest, if there is one."""
+    documents = {} if settings.documents is None else read_manifest(Path(settings.documents))
+    return TrustedDocuments(documents, only=settings.documents_only)

@@ -66,6 +66,7 @@ class Sampler:
         self._refused, self._left = Carried(metrics.REFUSED), Carried(metrics.PLANS_LEFT)
         self._served = Carried(metrics.PLANS_SERVED)
         self._written, self._dropped = Carried(metrics.ACCESSES_WRITTEN), Carried(metrics.ACCESSES_DROPPED)
+        self._evictions = Carried(metrics.CACHE_EVICTIONS)
         self._task: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] = lambda: None
 
@@ -113,6 +114,11 @@ class Sampler:
         if ready is not None:
             for check in ready.checks:
                 metrics.READY.labels(check).set(check not in ready.failed)
+        caches = self._state.cache_use()
+        for cache, kept in caches.items():
+            metrics.CACHE_BYTES.labels(cache).set(kept.bytes)
+            metrics.CACHE_ENTRIES.labels(cache).set(kept.entries)
+        self._evictions.carry({cache: kept.evictions for cache, kept in caches.items()})
         for pool, use in self._state.database.pool_use().items():
             metrics.POOL_SIZE.labels(pool).set(use.size)
             metrics.POOL_IN_USE.labels(pool).set(use.in_use)

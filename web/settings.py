@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models import InspectionKind
+from models.byte_cache import CACHE_BYTES, CACHE_BYTES_MINIMUM
 from models.db.database import driver_url
 from models.notice import ANNOUNCEABLE
 from models.reason import Language
@@ -18,7 +19,7 @@ from web.auth.addresses import is_safe_url
 from web.auth.claim_mapping import ClaimMapping
 from web.auth.keys import SECRET_MINIMUM, Secrets
 from web.auth.tokens import demo_secret
-from web.graphql.trusted_documents import TrustedDocuments, read_manifest
+from web.graphql.trusted_documents import read_manifest
 from web.origins import host_names, origins
 from web.proxies import networks
 
@@ -188,6 +189,9 @@ class Settings(BaseSettings):
     answer_limit: int = Field(
         default=16_777_216, ge=1024, description="Maximum size of the response to an operation, in bytes."
     )
+    cache_bytes: int = Field(
+        default=CACHE_BYTES, ge=CACHE_BYTES_MINIMUM, description="Maximum memory of one process's caches, in bytes."
+    )
     pool_size: int = Field(default=10, ge=1, description="Maximum number of database connections per process.")
     servers: int = Field(
         default=1,
@@ -354,12 +358,6 @@ class Settings(BaseSettings):
     def _check_kind(cls, value: str) -> str:
         driver_url(value)
         return value
-
-
-def trusted_documents(settings: Settings) -> TrustedDocuments:
-    """The documents of the manifest, if there is one."""
-    documents = {} if settings.documents is None else read_manifest(Path(settings.documents))
-    return TrustedDocuments(documents, only=settings.documents_only)
 
 
 def roles_of(value: str) -> dict[str, Role]:

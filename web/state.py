@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 
+from models.byte_cache import CacheUse, shares, use_of
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
 from resolvers import geography
@@ -10,6 +11,7 @@ from resolvers.access_log import AccessLog
 from resolvers.actions.offline import OfflineRules
 from resolvers.evidence import store as evidence_store
 from resolvers.evidence.signed_urls import Signer
+from resolvers.sql.prepared import STATEMENTS
 from schema.build import build
 from schema.execution.executor import Executor
 from schema.live.streams import LiveStreams
@@ -38,7 +40,8 @@ class AppState:
         own = secrets(settings)
         if own is None:
             raise ValueError("HUHANG_SECRET is needed outside demo mode")
-        self.secrets = own
+        self.secrets, self.memory = own, shares(settings.cache_bytes)
+        STATEMENTS.maximum = self.memory.statements  # of all applications in the process
         self.tokens = Tokens(own.current, *own.old)
         signer = Signer(*own.keys(Purpose.EVIDENCE_ADDRESSES))
         self.database = Database(
@@ -55,7 +58,7 @@ class AppState:
         failed = FailedTokens(settings.failed_tokens_per_minute, settings.bus_url)
         self.admission = Admission(self.viewers, self.shares, failed, logged=settings.request_log)
         event_log = DatabaseLog(self.database)
-        self.feed = Feed(event_log, checks=(self._learn_zone, self.viewers.recheck))
+        self.feed = Feed(event_log, checks=(self._learn_zone, self.viewers.recheck), memory=self.memory)
         self.notifier = Notifier(settings.bus_url, self.feed.notify)
         self.readiness = Readiness(self.database.probe(APPEND_LOCK), self.feed, self.notifier)
         self.access_log = AccessLog(self.database, clock, days=settings.access_days)
@@ -86,6 +89,7 @@ class AppState:
             access_log=self.access_log,
             position_age=dt.timedelta(minutes=settings.position_minutes),
             offline=OfflineRules.of(settings.offline_days, settings.clock_tolerance),
+            document_bytes=self.memory.documents,
         )
 
     def _authenticator(self, clock: Callable[[], dt.datetime]) -> Authenticator:
@@ -103,7 +107,17 @@ class AppState:
             demo=settings.demo,
             provider=provider,
             totp_roles=settings.totp_roles,
+            cache_bytes=self.memory.viewers,
         )
+
+    def cache_use(self) -> dict[str, CacheUse]:
+        """What the caches have, by name."""
+        return {
+            "documents": use_of(self.execution.documents.cache),
+            "statements": use_of(STATEMENTS),
+            "viewers": use_of(self.viewers.cache),
+            **self.feed.cache_use(),
+        }
 
     async def _learn_zone(self) -> None:
         """Look for the district's time zone until there is a district. A district's zone never changes."""

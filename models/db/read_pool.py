@@ -8,7 +8,7 @@ T = TypeVar("T")
 # to rows. The position is None unless every row belongs to one of the keys and has that key as its last value.
 Fetch = Callable[[str, list[Any], int | None], Awaitable[Sequence[Any]]]
 Work = Callable[[Fetch], Coroutine[Any, Any, T]]
-STATEMENTS_CACHED = 1_000  # prepared statements on each connection
+STATEMENTS_CACHED = 200  # prepared statements on each connection
 PORTION_FIRST, PORTION_MAXIMUM, PORTION_BYTES = 100, 1_000, 1 << 20
 VALUE_BYTES = 8  # of a value, besides its text
 

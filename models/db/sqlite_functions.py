@@ -28,7 +28,7 @@ def local_day(time: str | None, zone: str) -> str | None:
     return _day(time if time < "1973" else time[:16] + "+00:00", zone)
 
 
-@functools.lru_cache(maxsize=100_000)
+@functools.lru_cache(maxsize=8_192)
 def _day(time: str, zone: str) -> str:
     return dt.datetime.fromisoformat(time).astimezone(ZoneInfo(zone)).date().isoformat()
 

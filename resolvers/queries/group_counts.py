@@ -282,7 +282,7 @@ class Question:
     internals: bool
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def _statement(question: Question, predicates: tuple[Predicate, ...], sqlite: bool) -> sa.Select[Any]:
     table = table_of(question.model)
     source: FromClause = table

@@ -94,7 +94,7 @@ def wide_statement(limit: int) -> sa.Select[Any]:
     return sa.select(sa.func.count().label("n")).select_from(some)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def point_statement(layer: Layer, predicates: tuple[Predicate, ...], wide: bool, sqlite: bool) -> sa.Select[Any]:
     """The rows in the box."""
     source, place = _placed(layer)
@@ -103,7 +103,7 @@ def point_statement(layer: Layer, predicates: tuple[Predicate, ...], wide: bool,
     return sa.select(*columns).select_from(source).where(*where)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def count_statement(
     layer: Layer, predicates: tuple[Predicate, ...], limit: int, wide: bool, sqlite: bool
 ) -> sa.Select[Any]:
@@ -115,7 +115,7 @@ def count_statement(
     return sa.select(sa.func.count().label("n")).select_from(some)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def tally_statement(
     layer: Layer, predicates: tuple[Predicate, ...], shift: int, wide: bool, sqlite: bool
 ) -> sa.Select[Any]:

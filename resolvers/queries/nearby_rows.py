@@ -130,7 +130,7 @@ def _box_parameters(points: dict[int, tuple[float, float, int | None]], metres: 
     return values | {f"box_{name}": [b[i] for b in boxes] for i, name in enumerate(BOX)}
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def _statement(
     tables: tuple[tuple[Any, tuple[Predicate, ...]], ...],
     page: tuple[int, bool],

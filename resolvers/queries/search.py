@@ -102,7 +102,7 @@ async def find(
     return [best for _ in parents]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def _statement(row: Any, columns: tuple[Any, ...], clauses: tuple[Predicate, ...], sqlite: bool) -> sa.Select[Any]:
     """The best rows of one table. `rank` is 3 × the column's place + 0 for an exact match, 1 for a prefix, else 2."""
     texts = [table_column(c) for c in columns]

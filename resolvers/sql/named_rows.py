@@ -18,7 +18,7 @@ from resolvers.sql.predicates import Predicate, among, table_column
 from resolvers.sql.readers import Reader
 
 SHOWN = 5  # names that an error lists
-KNOWN_MAXIMUM = 65_536
+KNOWN_MAXIMUM = 8_192
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ def _known_as(named: NamedRows) -> set[tuple[RowKey, Any]]:
     return {(named.by, name) for name in named.names}
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _statement(by: RowKey, predicates: tuple[Predicate, ...], sqlite: bool) -> sa.Select[Any]:
     return by.keys.where(among(by.expression, "keys", sqlite), *selects.where(predicates, sqlite))
 

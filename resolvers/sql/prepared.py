@@ -6,9 +6,11 @@ the driver executes it directly. Rows are the driver's own; `decoder` gives the 
 
 import datetime as dt
 import functools
+import itertools
+import sys
 import weakref
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import orjson
@@ -17,6 +19,7 @@ from sqlalchemy import Dialect, Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as PostgresDialect
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect as SqliteDialect
 
+from models.byte_cache import LockedByteCache, shares
 from models.db.column_types import JsonList, RankedEnum, UtcTime
 from resolvers.sql.predicates import JsonArray
 
@@ -85,6 +88,11 @@ class Statement:
         self._columns = [(str(column.key), decoder(column.type, sqlite)) for column in select.selected_columns]
         self._row: Any = None
 
+    @property
+    def bytes(self) -> int:
+        """Its size in memory."""
+        return sys.getsizeof(self.text) + STATEMENT_BYTES + VALUE_BYTES * (len(self._encoders) + len(self._columns))
+
     def arguments(self, parameters: dict[str, Any]) -> list[Any]:
         """The parameters' values in the order and the form that the driver takes."""
         arguments = []
@@ -106,6 +114,30 @@ class Statement:
 
 def _row(names: list[str]) -> Any:
     return namedtuple("Row", names, rename=True)  # in a function: mypy wants literal names elsewhere
+
+
+# Statements by the number of what uses them and their shape: of all plans, and of the loaders under graphql-core.
+# A plan's statements go with time when the plan has gone.
+STATEMENTS = LockedByteCache[tuple[int, Hashable], Any](shares().statements)
+SELECT_BYTES = 40_000  # of a SELECT that SQLAlchemy executes
+STATEMENT_BYTES, VALUE_BYTES = 2_500, 300  # of a statement with its shape, and for each of its parameters and columns
+_numbers = itertools.count()
+
+
+class StatementCache:
+    """The statements of one user of STATEMENTS, by shape."""
+
+    __slots__ = ("_number",)
+
+    def __init__(self) -> None:
+        self._number = next(_numbers)
+
+    def get(self, shape: Hashable) -> Any:
+        return STATEMENTS.get((self._number, shape))
+
+    def put(self, shape: Hashable, statement: "Statement | Select[Any]") -> None:
+        weight = statement.bytes if isinstance(statement, Statement) else SELECT_BYTES
+        STATEMENTS.put((self._number, shape), statement, weight)
 
 
 # By kind of database. Entries live as long as their SELECTs: those that a batch function caches stay, others go.

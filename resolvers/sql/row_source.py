@@ -14,10 +14,9 @@ from resolvers.sql import authorization, selects
 from resolvers.sql.named_rows import NamedRows, require_rows
 from resolvers.sql.pagination import Page, Slice, cut_page
 from resolvers.sql.predicates import Condition, Predicate
+from resolvers.sql.prepared import StatementCache
 from resolvers.sql.readers import Reader
 from resolvers.sql.selects import Relation
-
-STATEMENTS_CACHED = 64  # of one source, by shape
 
 
 class SelectedColumns(NamedTuple):
@@ -48,7 +47,7 @@ class RowSource:
     def __init__(self, model: Any, relation: Relation, *, scoped: bool = True) -> None:
         self.model, self.relation, self._scoped = model, relation, scoped
         self._all_columns = SelectedColumns(lambda: list(table_of(model).c))
-        self._statements: dict[Hashable, Any] = {}
+        self._statements = StatementCache()
 
     async def by_key(
         self, reader: Reader, keys: list[Any], *, selected: SelectedColumns | None = None
@@ -147,9 +146,8 @@ class RowSource:
         return tuple([condition.predicate for condition in conditions]), values
 
     def _prepare(self, shape: Hashable, reader: Reader, select: Select[Any]) -> Any:
-        if len(self._statements) >= STATEMENTS_CACHED:
-            self._statements.clear()
-        statement = self._statements[shape] = reader.prepare(select)
+        statement = reader.prepare(select)
+        self._statements.put(shape, statement)
         return statement
 
 

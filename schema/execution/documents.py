@@ -1,8 +1,9 @@
 """Parses and validates documents, and caches their operations."""
 
 import asyncio
-from collections import OrderedDict
+import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from graphql import (
@@ -14,6 +15,7 @@ from graphql import (
 )
 from graphql.validation import NoFragmentCyclesRule, NoSchemaIntrospectionCustomRule
 
+from models.byte_cache import ByteCache, deep_bytes, shares
 from models.reason import Reason
 from resolvers.errors import ErrorCode
 from schema.build import Graph
@@ -28,9 +30,8 @@ from schema.plan.background import in_background
 from schema.plan.cache import PlanCache
 from schema.plan.selections import fragments_of, walk
 
-OPERATIONS_MAXIMUM = 1_000
+PARSED_BYTES = 6_000  # of a parsed operation besides its document: its cost, and what its plans need
 SHORT = 1_000  # characters: documents that are analysed without delay
-CHARACTERS_MAXIMUM = 1_000_000  # of all cached documents; each takes up to two hundred times as many bytes
 
 OPERATION_UNNAMED = Reason("OPERATION_UNNAMED", "Name the one operation of the document that is meant.")
 
@@ -40,7 +41,8 @@ Errors = list[dict[str, Any]]
 class Documents:
     """The operations of valid documents, and the errors of invalid ones, by text and operation name.
 
-    The most recently used are cached. A document with several operations is parsed once for each that is asked for.
+    The most recently used are cached with their plans, in `maximum` bytes. A document with several operations is parsed
+    once for each that is asked for.
     """
 
     def __init__(
@@ -49,21 +51,20 @@ class Documents:
         plan_cache: Callable[[DocumentNode, OperationDefinitionNode], PlanCache],
         *,
         introspection: bool,
+        maximum: int = shares().documents,
     ) -> None:
         self._graph, self._plan_cache, self._costs = graph, plan_cache, CostCalculator(graph)
         self._suggestions = introspection
         self._rules = RULES if introspection else [*RULES, NoSchemaIntrospectionCustomRule]
-        self._cache: OrderedDict[tuple[str, str | None], ParsedOperation | Errors] = OrderedDict()
-        self._characters = 0
+        self.cache = ByteCache[tuple[str, str | None], ParsedOperation | Errors](maximum)
         self._analyses: dict[tuple[str, str | None], asyncio.Future[ParsedOperation | Errors]] = {}
 
     def known(self, text: str, name: str | None) -> ParsedOperation | None:
         """The operation, if the document has been analysed. Raises InvalidOperation as `operation` does."""
         key = text, name
-        cached = self._cache.get(key)
+        cached = self.cache.get(key)
         if cached is None:
             return None
-        self._cache.move_to_end(key)
         if isinstance(cached, list):
             raise InvalidOperation(ErrorCode.BAD_DOCUMENT, cached)
         return cached
@@ -88,12 +89,11 @@ class Documents:
 
     def _add(self, text: str, name: str | None, parsed: ParsedOperation | Errors) -> None:
         key = text, name
-        if key not in self._cache:
-            self._characters += len(text)
-        self._cache[key] = parsed
-        while len(self._cache) > OPERATIONS_MAXIMUM or self._characters > CHARACTERS_MAXIMUM:
-            (oldest, _), _ = self._cache.popitem(last=False)
-            self._characters -= len(oldest)
+        if isinstance(parsed, list):
+            self.cache.put(key, parsed, deep_bytes(key, parsed))
+        elif self.cache.get(key) is not parsed:
+            self.cache.put(key, parsed, sys.getsizeof(text) + parsed.bytes)
+            parsed.plans.watch(partial(self.cache.grow, key, parsed))
 
     async def _analysed_in_background(self, text: str, name: str | None) -> ParsedOperation | Errors:
         """All who wait for the same document get the same analysis, and none of them ends it for the others."""
@@ -123,6 +123,7 @@ class Documents:
             self._plan_cache(document, definition),
             is_introspection_only(document, definition),
             self._suggestions,
+            deep_bytes(document) + PARSED_BYTES,
             None if definition.name is None else definition.name.value[:LABEL_MAXIMUM],
         )
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from graphql import GraphQLError, OperationType
 
 from models import InspectionKind
+from models.byte_cache import shares
 from models.db.database import Database
 from models.db.outages import is_outage
 from models.visibility import Role, Viewer, Visibility
@@ -56,6 +57,7 @@ class Executor:
     in bytes. `announced` are the kinds of inspections that enterprises are told of at the dispatch. `access_log` keeps
     whose personal data viewers read. `position_age` is the greatest age of an inspector's position that counts.
     `offline` says how late an act may arrive.
+    `document_bytes` is what documents and their plans may take in memory.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Executor:
         access_log: AccessLog | None = None,
         position_age: dt.timedelta = POSITION_AGE,
         offline: OfflineRules = DEFAULT_RULES,
+        document_bytes: int = shares().documents,
     ) -> None:
         self.graph, self._database, self.zone, self._clock = graph, database, zone, clock
         self._write_access, self._signer = WriteAccess(database, notify, announced, position_age, offline), signer
@@ -84,14 +87,14 @@ class Executor:
         self.access_log = access_log
         self._known: set[Any] = set()  # see KnownRows
         plan_cache = partial(PlanCache, graph, sqlite=database.sqlite)
-        self._documents = Documents(graph, plan_cache, introspection=introspection)
+        self.documents = Documents(graph, plan_cache, introspection=introspection, maximum=document_bytes)
         self.bounds, self._pace = Bounds(deadline, answer_limit), Pace()
         runner = partial(PlanRunner, database.read_pool, sqlite=database.sqlite, answer_limit=answer_limit)
         self.plans = runner() if planned else None
 
     def known(self, operation: Operation, viewer: Viewer | None) -> PreparedOperation | None:
         """Like `prepare`, if the document has been analysed before; otherwise None."""
-        parsed = self._documents.known(operation.query, operation.name)
+        parsed = self.documents.known(operation.query, operation.name)
         return None if parsed is None else self._prepared(parsed, operation, viewer)
 
     async def prepare(self, operation: Operation, viewer: Viewer | None) -> PreparedOperation:
@@ -100,7 +103,7 @@ class Executor:
         Raises InvalidOperation where the operation cannot be executed or exceeds a limit. The limit on cost depends on
         the viewer's role; without a viewer it is that of a wall.
         """
-        parsed = await self._documents.operation(operation.query, operation.name)
+        parsed = await self.documents.operation(operation.query, operation.name)
         return self._prepared(parsed, operation, viewer)
 
     def _prepared(self, parsed: ParsedOperation, operation: Operation, viewer: Viewer | None) -> PreparedOperation:

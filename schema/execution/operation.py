@@ -34,7 +34,7 @@ class ParsedOperation:
     """One operation of a valid document. All requests with the same text and operation name share it.
 
     `suggestions` lets errors in variables suggest names of the schema. `label` is the operation's own name in the
-    document, cut to LABEL_MAXIMUM, for logs and metrics; None if it has none.
+    document, cut to LABEL_MAXIMUM, for logs and metrics; None if it has none. `bytes` is its size without its plans.
     """
 
     document: DocumentNode
@@ -45,6 +45,7 @@ class ParsedOperation:
     plans: PlanCache
     introspection_only: bool
     suggestions: bool
+    bytes: int
     label: str | None
 
 

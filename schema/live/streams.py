@@ -1,7 +1,6 @@
 """Live streams: subscriptions joined to the feed and the state streams of this process."""
 
 import datetime as dt
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -28,10 +27,6 @@ from subscriptions.state_stream import Source, StateStreams
 
 T = TypeVar("T")
 Arguments = dict[str, Any]  # of a subscription's root
-# By the key of a group and the number of an event: whose personal data its rendering shows.
-Disclosed = OrderedDict[tuple[Hashable, int], frozenset[Disclosure]]
-# More than the renderings that the feed keeps (RENDERED_BYTES / OVERHEAD there), so that each of them is here.
-DISCLOSED_MAXIMUM = 20_000
 
 POSITIONS_HIDDEN = Reason("POSITIONS_HIDDEN", "Enterprises may not see positions.")
 STREAM_FAILED = Reason("STREAM_FAILED", "The stream failed. Subscribe again after the last cursor.")
@@ -74,7 +69,6 @@ class LiveStreams:
         """`feed` reads `log`. `retention` bounds how far back a client may resume; None is no bound."""
         self._executor, self._log, self.feed, self._clock = executor, log, feed, clock
         self._retention, self.access_log = retention, executor.access_log
-        self.disclosed: Disclosed = OrderedDict()
         self.state_streams = StateStreams()
         self._sources = SourceContext(database, self.context, clock, feed.watch, self.state_streams.turns, pause)
 
@@ -148,13 +142,7 @@ class LiveStreams:
         return EventRenderer(self._executor.graph, request, self.context, planned)
 
     def topic(self, request: SubscriptionRequest, event_filter: EventFilter) -> EventTopic:
-        disclosed = partial(self._note_disclosures, request.key)
-        return EventTopic(self.renderer(request), event_filter, self._log.epoch, disclosed)
-
-    def _note_disclosures(self, key: Hashable, number: int, disclosures: set[Disclosure]) -> None:
-        self.disclosed[key, number] = frozenset(disclosures)
-        if len(self.disclosed) > DISCLOSED_MAXIMUM:
-            self.disclosed.popitem(last=False)
+        return EventTopic(self.renderer(request), event_filter, self._log.epoch)
 
     def context(self, visibility: Visibility) -> Context:
         return Context(self._executor.reader(Viewer(visibility)))
@@ -183,24 +171,22 @@ class PreparedEventStream(PreparedStream):
         visibility, access_log = self.viewer.visibility, self.streams.access_log
         if access_log is not None and visibility.allows(PERSONAL_DATA) and is_kept(visibility):
             note = partial(access_log.note, self.viewer, operation=self.request.operation.parsed.label)
-            sink = NotingSink(sink, self.streams.disclosed, self.request.key, note)
+            sink = NotingSink(sink, note)
         return self.streams.feed.join(self.request.key, topic, sink, self.after, self.party)
 
 
 class NotingSink:
     """A sink of a viewer who may see personal data: `note` is called with what each message shows of it."""
 
-    __slots__ = ("_disclosed", "_key", "_note", "_sink", "drained", "fail")
+    __slots__ = ("_note", "_sink", "drained", "fail")
 
-    def __init__(
-        self, sink: Sink, disclosed: Disclosed, key: Hashable, note: Callable[[Iterable[Disclosure]], None]
-    ) -> None:
-        self._sink, self._disclosed, self._key, self._note = sink, disclosed, key, note
+    def __init__(self, sink: Sink, note: Callable[[Iterable[Disclosure]], None]) -> None:
+        self._sink, self._note = sink, note
         self.drained, self.fail = sink.drained, sink.fail
 
     def send(self, message: Message) -> None:
-        if (disclosures := self._disclosed.get((self._key, message.cursor))) is not None:
-            self._note(disclosures)
+        if message.about:
+            self._note(message.about)
         self._sink.send(message)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PLANS_MAXIMUM = 40  # of one operation
+PLAN_BYTES, WORK_BYTES = 15_000, 650  # of a plan, and for each field that was planned (see Selections.work)
 # An operation of a greater cost is computed in a thread: it would hold up the event loop for more than about 10 ms.
 HEAVY_COST = 10_000
 READ_FACTOR = 2  # an operation may read so many times more bytes than its response may have
@@ -49,11 +50,12 @@ class Plan:
     """A compiled operation.
 
     `single` says that it runs one statement at most; None while that is not known. What was learned from one execution
-    may be wrong for other variables, once.
+    may be wrong for other variables, once. `bytes` is how much memory it takes, without its statements.
     """
 
     root: ObjectStep | MutationStep
     single: bool | None
+    bytes: int = 0
 
     def counting(self, fetch: Fetch) -> Fetch:
         """`fetch`, which also sets `single`."""
@@ -82,6 +84,11 @@ class PlanCache:
         self._graph, self._document, self._operation, self._sqlite = graph, document, operation, sqlite
         self._conditions = condition_variables(document)
         self._plans: dict[Any, Plan | None] = {}  # None where the operation cannot be compiled
+        self._grown: Callable[[int], None] = lambda added: None
+
+    def watch(self, grown: Callable[[int], None]) -> None:
+        """Call `grown` with the bytes of each plan that is compiled from now on."""
+        self._grown = grown
 
     async def plan(self, variables: Variables, visibility: Visibility) -> Plan:
         """The plan, compiled on first use. Raises FallbackRequired where the operation cannot be compiled."""
@@ -94,7 +101,9 @@ class PlanCache:
             plan = await in_background(self._compile_unless_known, key, variables, visibility)
             if len(self._plans) >= PLANS_MAXIMUM:
                 self._plans.clear()
-            self._plans[key] = plan
+            if key not in self._plans:
+                self._plans[key] = plan
+                self._grown(0 if plan is None else plan.bytes)
         if plan is None:
             raise FallbackRequired("not compiled")
         return plan
@@ -122,7 +131,7 @@ class PlanCache:
         except (FallbackRequired, RecursionError) as reason:
             log.debug("not compiled", reason=str(reason))
             return None
-        return Plan(step, True if step.statements <= 1 else None)
+        return Plan(step, True if step.statements <= 1 else None, PLAN_BYTES + WORK_BYTES * planner.selections.work)
 
 
 def condition_variables(document: DocumentNode) -> tuple[str, ...]:

@@ -80,15 +80,15 @@ class Selections:
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, conditions: Mapping[str, bool]) -> None:
         self._schema, self._conditions = schema, conditions
         self._fragments = fragments_of(document)
-        self._interner, self._count = FieldInterner(), 0
+        self._interner, self.work = FieldInterner(), 0
 
     def count(self, fields: Fields) -> None:
         """Count the fields of one more selection that is planned.
 
         Raises FallbackRequired after WORK_MAXIMUM: selections of interfaces within interfaces multiply.
         """
-        self._count += OBJECT_WORK + len(fields)
-        if self._count > WORK_MAXIMUM:
+        self.work += OBJECT_WORK + len(fields)
+        if self.work > WORK_MAXIMUM:
             raise FallbackRequired("too many fields")
 
     def fields(self, parent: GraphQLObjectType, sets: Sequence[SelectionSetNode | None]) -> Fields:

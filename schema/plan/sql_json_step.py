@@ -1,6 +1,6 @@
 """Steps whose values PostgreSQL writes as JSON."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,7 @@ from resolvers.disclosures import BEGIN, Disclosure, unmarked, unmarked_bytes
 from resolvers.errors import ErrorCode
 from resolvers.sql.named_rows import require_rows
 from resolvers.sql.predicates import table_column
-from resolvers.sql.prepared import Statement
-from resolvers.sql.row_source import STATEMENTS_CACHED
+from resolvers.sql.prepared import Statement, StatementCache
 from schema.execution.bounds import OperationStopped
 from schema.fields.source import JsonCompiler, SelectedField
 from schema.plan.fallback import FallbackRequired
@@ -35,7 +34,7 @@ class SqlJsonStep:
     key: Callable[[ExecutionState], tuple[Any, Any]] | None
     required: bool
     statements: int = 1
-    _statements: dict[Hashable, Statement] = field(default_factory=dict)
+    _statements: StatementCache = field(default_factory=StatementCache)
 
     async def run(self, state: ExecutionState, rows: Sequence[Any]) -> Sequence[Any]:
         requests = scope_requests(self.scopes, state)
@@ -44,10 +43,8 @@ class SqlJsonStep:
         key_name, key = (None, None) if self.key is None else self.key(state)
         statement = self._statements.get((key_name, requests.shape))
         if statement is None:
-            if len(self._statements) >= STATEMENTS_CACHED:
-                self._statements.clear()
             statement = Statement(self.write(requests.writer, key_name), sqlite=False)
-            self._statements[key_name, requests.shape] = statement
+            self._statements.put((key_name, requests.shape), statement)
         fetched = await state.reader.fetch(statement, requests.values | {"key": key, "limit": state.limit})
         if not fetched:
             return [None]

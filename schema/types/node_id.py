@@ -11,12 +11,12 @@ from resolvers.sql.pagination import INTEGER_MAXIMUM
 SHOWN = 40  # characters of a client's text that a message repeats
 
 
-@lru_cache(maxsize=65_536)  # large responses are mostly ids, and encoding one takes as long as the rest of its row
+@lru_cache(maxsize=8_192)  # large responses are mostly ids, and encoding one takes as long as the rest of its row
 def encode(name: str, key: int) -> str:
     return base64.urlsafe_b64encode(f"{name}:{key}".encode()).decode().rstrip("=")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def decode(text: str) -> tuple[str, int]:
     """The type's name and the row's key. Raises RequestError for a text that `encode` cannot have made."""
     try:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from subscriptions import event_window
 from subscriptions import feed as feeds
 from tests.support.memory_feed import Log, Sink, Topic, feeding, notified, numbers, settle
 from tests.support.patience import PATIENCE
@@ -80,7 +81,7 @@ async def test_a_failed_filter_keeps_the_event_from_no_other_group() -> None:
 
 async def test_the_feed_waits_for_a_log_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "POLL", 0.01)
-    monkeypatch.setattr(feeds, "WINDOW", 1)
+    monkeypatch.setattr(event_window, "WINDOW", 1)
     log, live, resumed = Log(5), Sink(), Sink()
     async with feeding(log) as feed:
         log.away = True

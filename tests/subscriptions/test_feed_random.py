@@ -8,6 +8,7 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from subscriptions import event_window
 from subscriptions import feed as feeds
 from subscriptions.feed import Feed, Membership
 from tests.support.memory_feed import Log, Sink, Topic, feeding, settle
@@ -128,7 +129,7 @@ class Play:
 
 async def played(before: int, steps: list[Any]) -> None:
     log = Log(before)
-    async with feeding(log) as feed:
+    async with feeding(log, renderings=4_000) as feed:
         play = Play(log, feed)
         for step in steps:
             await play.step(*step)
@@ -142,5 +143,5 @@ async def played(before: int, steps: list[Any]) -> None:
 @given(before=st.integers(0, 12), steps=st.lists(STEPS, min_size=5, max_size=60))
 def test_nothing_is_lost_and_nothing_comes_twice(before: int, steps: list[Any]) -> None:
     # Small bounds, so that they are reached often.
-    with patch.multiple(feeds, WINDOW=6, PENDING=3, PAGE=4, RENDERED_BYTES=4_000):
+    with patch.multiple(feeds, PENDING=3, PAGE=4), patch.object(event_window, "WINDOW", 6):
         asyncio.run(played(before, steps))

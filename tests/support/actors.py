@@ -83,7 +83,7 @@ class Desk:
         self.device: str | None = None  # that sends the operations
         self.running = Executor(graph, database, SHANGHAI, lambda: self.now, notify=self._notify)
         # Desks analyse the same documents, and compile the same plans, so that each does it only if no other has.
-        self.running._documents = ANALYSED.setdefault((graph, database.sqlite), self.running._documents)
+        self.running.documents = ANALYSED.setdefault((graph, database.sqlite), self.running.documents)
         self._documents: dict[tuple[str, str], str] = {}
 
     def _notify(self) -> None:

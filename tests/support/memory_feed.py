@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from models.byte_cache import shares
 from subscriptions.feed import Check, Feed, Message
 
 SETTLED = 200  # turns of the loop, more than any step here takes
@@ -66,13 +67,13 @@ class Topic:
     def matches(self, event: Any) -> bool:
         return self.colour is None or event.colour == self.colour
 
-    async def render(self, event: Any) -> bytes:
+    async def render(self, event: Any) -> Message:
         self.rendered.append(event.id)
         if event.id in self.held:
             await self.held[event.id].wait()
         if event.id == self.fails_at:
             raise RuntimeError
-        return b"%d" % event.id + b" " * self.size
+        return Message(event.id, b"%d" % event.id + b" " * self.size)
 
     def hold(self, number: int) -> asyncio.Event:
         self.held[number] = asyncio.Event()
@@ -108,8 +109,9 @@ async def settle() -> None:
 
 
 @asynccontextmanager
-async def feeding(log: Log, *checks: Check) -> AsyncIterator[Feed]:
-    feed = Feed(log, checks)
+async def feeding(log: Log, *checks: Check, **memory: int) -> AsyncIterator[Feed]:
+    """A feed that reads the log. `memory` has the bytes of its caches, where they differ from the default."""
+    feed = Feed(log, checks, replace(shares(), **memory))
     await feed.start()
     await settle()
     try:

@@ -9,6 +9,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from models import metrics
+from models.byte_cache import CACHE_BYTES_MINIMUM, FIXED_BYTES, shares
+from resolvers.sql.prepared import STATEMENTS
 from tests.conftest import Databases
 from tests.support.patience import PATIENCE
 from tests.support.tokens import NAMED, TOKENS
@@ -175,3 +177,27 @@ async def test_waits_for_connections_are_counted(databases: Databases, migrated_
             assert database.pool_use()["transactions"] == (size, size, 3)
             release.set()
         assert database.pool_use()["transactions"] == (size, 0, 0)
+
+
+async def test_caches_that_are_full_stay_within_the_setting(databases: Databases, demo_url: str) -> None:
+    fields = " ".join(f"x{n}: name" for n in range(150))
+    url, part = await databases.new(demo_url), shares(CACHE_BYTES_MINIMUM)
+    settings = Settings(database_url=url, demo=True, secret=SECRET, cache_bytes=CACHE_BYTES_MINIMUM)
+    before = STATEMENTS.maximum
+    try:
+        async with talking(settings) as client:
+            evicted = (await samples(client)).get(named("huhang_cache_evictions_total", cache="documents"), 0)
+            for number in range(40):
+                some = f"enterprises(first: {number % 9 + 1}) {{ nodes {{ id name }} }}"
+                query = f"{{ z{number}: zones {{ {fields} {some} }} }}"
+                assert "errors" not in (await client.post("/graphql", json={"query": query})).json()
+            after = await samples(client)
+    finally:
+        STATEMENTS.maximum = before
+    kept = {name: after[named("huhang_cache_bytes", cache=name)] for name in vars(part)}
+    assert all(kept[name] <= most for name, most in vars(part).items())
+    assert 0.8 * part.documents < kept["documents"]
+    assert sum(kept.values()) + FIXED_BYTES <= CACHE_BYTES_MINIMUM
+    entries = after[named("huhang_cache_entries", cache="documents")]
+    assert entries + after[named("huhang_cache_evictions_total", cache="documents")] - evicted == 40
+    assert entries < 40

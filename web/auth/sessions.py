@@ -2,9 +2,10 @@
 
 import asyncio
 import datetime as dt
-from collections import OrderedDict
+import sys
 from collections.abc import Callable, Collection, Iterable
 
+from models.byte_cache import ByteCache, shares
 from models.db.database import Database
 from models.failures import FAILURES
 from models.reason import Reason
@@ -18,7 +19,7 @@ from web.auth.provider_tokens import TokenProvider
 from web.auth.tokens import Claims, Tokens
 from web.auth.viewers import Holders, Identified, KnownViewer, Usage, proofs_of, same
 
-CACHE_SIZE = 1_000
+VIEWER_BYTES = 1_500  # of a viewer and what the credentials say, besides the credentials
 # A viewer is looked up again after this long, whether or not the poll could.
 FRESH = dt.timedelta(seconds=30)
 POLL_SECONDS = 1.0
@@ -76,10 +77,11 @@ class Authenticator:
         demo: bool = False,
         provider: TokenProvider | None = None,
         totp_roles: Collection[Role] = (),
+        cache_bytes: int = shares().viewers,
     ) -> None:
         self._tokens, self._database, self._clock, self.anonymous, self._demo = tokens, database, clock, anonymous, demo
         self._provider, self._totp_roles = provider, totp_roles
-        self._cache: OrderedDict[Credentials, KnownViewer] = OrderedDict()
+        self.cache = ByteCache[Credentials, KnownViewer](cache_bytes)
         self.sessions: set[Session] = set()
         self._usage = Usage(database, clock)
         self._polling: asyncio.Task[None] | None = None
@@ -96,7 +98,7 @@ class Authenticator:
 
         It takes no look into the database, and they may be out of date by now.
         """
-        if credentials in self._cache:
+        if credentials in self.cache:
             return True
         if credentials.scheme == "cookie":
             return False
@@ -111,14 +113,13 @@ class Authenticator:
         if credentials is None:
             return self.anonymous
         now = self._clock()
-        cached = self._cache.get(credentials)
+        cached = self.cache.get(credentials)
         if cached is not None and now < cached.until:
             return cached.viewer
         identified = await self._identify(credentials, now)
         viewer = await self._find(identified, now)
-        self._cache[credentials] = KnownViewer(viewer, identified, min(now + FRESH, viewer.expires_at or now))
-        if len(self._cache) > CACHE_SIZE:
-            self._cache.popitem(last=False)
+        known = KnownViewer(viewer, identified, min(now + FRESH, viewer.expires_at or now))
+        self.cache.put(credentials, known, VIEWER_BYTES + sys.getsizeof(credentials.secret))
         return viewer
 
     async def open_session(self, credentials: Credentials | None) -> Session:
@@ -198,15 +199,15 @@ class Authenticator:
         One statement for each kind of credentials, whatever their number; none where nothing is open or in use.
         """
         now = self._clock()
-        for credentials, cached in list(self._cache.items()):
+        for credentials, cached in list(self.cache.items()):
             if cached.until <= now:
-                del self._cache[credentials]
-        sessions, entries = list(self.sessions), list(self._cache.items())
+                self.cache.pop(credentials)
+        sessions, entries = list(self.sessions), list(self.cache.items())
         identified = [*(s.identified for s in sessions), *(cached.identified for _, cached in entries)]
         holders = await self._holders(identified, now)
         for credentials, cached in entries:
-            if not cached.agrees(holders) and self._cache.get(credentials) is cached:
-                del self._cache[credentials]
+            if not cached.agrees(holders) and self.cache.get(credentials) is cached:
+                self.cache.pop(credentials)
         self._end_those_gone(sessions, holders, now)
         for proof in proofs_of(session.identified for session in self.sessions):
             if proof in holders:
@@ -217,7 +218,7 @@ class Authenticator:
         for session in sessions:
             if session in self.sessions and not session.agrees(holders, now):
                 if session.credentials is not None:
-                    self._cache.pop(session.credentials, None)
+                    self.cache.pop(session.credentials)
                 session.release()
                 session.revoked = True
                 session.on_revoked()

@@ -7,13 +7,14 @@ import pytest
 
 import models
 from models import Role, Scope, Viewer, Visibility
+from models.byte_cache import LockedByteCache
 from models.db.database import Database
 from models.db.tables import table_of
-from resolvers.sql import selects
+from resolvers.sql import prepared, selects
 from resolvers.sql.pagination import Order, SortKey, make_page
 from resolvers.sql.predicates import Condition, Equal
 from resolvers.sql.readers import DriverReader, OperationReader, Reader, RequestInfo
-from resolvers.sql.row_source import STATEMENTS_CACHED, RowSource, SelectedColumns
+from resolvers.sql.row_source import RowSource, SelectedColumns
 from tests.conftest import COMMANDER, NOW, SHANGHAI, StatementCounter
 from tests.support.connection_reference import rows_of
 
@@ -171,12 +172,20 @@ async def test_a_statement_is_prepared_once_for_each_shape(
     assert len(prepared) == 3
 
 
-async def test_the_cache_of_statements_is_bounded(demo: Database) -> None:
-    source = RowSource(models.Hazard, OF_ENTERPRISE)
+@pytest.mark.parametrize("driver", [True, False])
+async def test_the_statements_of_all_sources_are_bounded_together(
+    demo: Database, driver: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maximum = 300_000
+    monkeypatch.setattr(prepared, "STATEMENTS", cache := LockedByteCache[Any, Any](maximum))
+    sources = [RowSource(models.Hazard, OF_ENTERPRISE) for _ in range(5)]
 
     async def read(reader: Reader) -> None:
-        for first in range(1, STATEMENTS_CACHED + 10):
-            await source.pages(reader, make_page(OLDEST_FIRST, first=first), [1], selected=IDS)
-            assert len(source._statements) <= STATEMENTS_CACHED
+        for first in range(1, 40):
+            for source in sources:
+                await source.pages(reader, make_page(OLDEST_FIRST, first=first), [1], selected=IDS)
+                assert 0 < cache.bytes <= maximum
 
-    await read_through(demo, COMMANDER, read, driver=True)
+    await read_through(demo, COMMANDER, read, driver=driver)
+    assert cache.evictions > 100
+    assert len(cache) + cache.evictions == 5 * 39

@@ -23,14 +23,15 @@ async def test_the_least_recently_used_operation_is_removed(
     graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parsed: list[str] = []
+    of_one = await bytes_of(graph, demo, "{ z0: zones { id } }")
 
     def recording_parse(query: str) -> Any:
         parsed.append(query)
         return parse_document(query)
 
     monkeypatch.setattr(documents, "parse_document", recording_parse)
-    monkeypatch.setattr(documents, "OPERATIONS_MAXIMUM", 3)
     running = make_executor(graph, demo)
+    running.documents.cache.maximum = 10 * of_one // 3
 
     async def ask(number: int) -> None:
         response = await running.run(Operation(f"{{ z{number}: zones {{ id }} }}"), COMMANDER)
@@ -46,7 +47,15 @@ async def test_the_least_recently_used_operation_is_removed(
     assert len(parsed) == 5
     for number in range(100):
         await ask(number)
-    assert len(running._documents._cache) == 3
+    assert len(running.documents.cache) == 3
+    assert running.documents.cache.evictions == len(parsed) - 3
+
+
+async def bytes_of(graph: Graph, database: Database, query: str) -> int:
+    """What the cache has for one operation, its plan included."""
+    running = make_executor(graph, database)
+    await running.run(Operation(query), COMMANDER)
+    return running.documents.cache.bytes
 
 
 async def test_the_errors_of_an_invalid_document_are_cached(graph: Graph, demo: Database) -> None:
@@ -54,7 +63,7 @@ async def test_the_errors_of_an_invalid_document_are_cached(graph: Graph, demo: 
     for _ in range(2):
         response = await running.run(Operation("{ nothing }"), COMMANDER)
         assert [error["extensions"]["code"] for error in response.errors] == ["BAD_DOCUMENT"]
-    assert list(running._documents._cache) == [("{ nothing }", None)]
+    assert [key for key, _ in running.documents.cache.items()] == [("{ nothing }", None)]
 
 
 async def test_operations_of_one_document_are_cached_by_their_names(graph: Graph, demo: Database) -> None:
@@ -65,18 +74,16 @@ async def test_operations_of_one_document_are_cached_by_their_names(graph: Graph
     assert [error["message"] for error in (await running.run(Operation(query), COMMANDER)).errors] == [
         "Name the one operation of the document that is meant."
     ]
-    assert [name for _, name in running._documents._cache] == ["B", "A", None]
-    assert running._documents._characters == 3 * len(query)
+    assert [name for (_, name), _ in running.documents.cache.items()] == ["B", "A", None]
 
 
-async def test_fewer_long_documents_are_cached(graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "CHARACTERS_MAXIMUM", 1_000)
+async def test_fewer_long_documents_are_cached(graph: Graph, demo: Database) -> None:
     running = make_executor(graph, demo)
-    queries = [f"{{ z{number}: zones {{ id }} }} #{'x' * 300}" for number in range(5)]
+    queries = [f"{{ z{number}: zones {{ id }} }} #{'x' * 30_000}" for number in range(5)]
+    running.documents.cache.maximum = 3 * await bytes_of(graph, demo, queries[0])
     for query in queries:
         assert (await running.run(Operation(query), COMMANDER)).errors == []
-    assert [query for query, _ in running._documents._cache] == queries[-3:]
-    assert running._documents._characters == sum(map(len, queries[-3:]))
+    assert [query for (query, _), _ in running.documents.cache.items()] == queries[-3:]
 
 
 # -- the work --

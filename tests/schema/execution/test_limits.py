@@ -173,7 +173,7 @@ async def test_a_document_at_a_limit_passes_and_is_refused_when_the_limit_is_one
     operation = Operation(query, name="Q0" if "Q0" in query else None)
     assert codes(await executor.run(operation, COMMANDER)) == []
     monkeypatch.setattr(limits, maximum, getattr(limits, maximum) - 1)
-    executor._documents._cache.clear()
+    executor.documents.cache.clear()
     assert codes(await executor.run(operation, COMMANDER)) == ["BAD_DOCUMENT"]
 
 

@@ -86,7 +86,7 @@ async def test_a_stream_shows_each_viewer_what_they_may_see(scene: MarkedDemo, l
         wanted = [event for event in happened if topic.matches(event)]
         if who == "enterprise":
             assert {event.enterprise_id for event in wanted} <= {scene.enterprise}
-        payloads_of[who] = [await topic.render(event) for event in wanted]
+        payloads_of[who] = [(await topic.render(event)).payload for event in wanted]
         for payload in payloads_of[who]:
             assert "errors" not in orjson.loads(payload)
     marks = {who: marks_in(payloads) for who, payloads in payloads_of.items()}

@@ -84,7 +84,7 @@ class Application:
 
     def forget(self) -> None:
         """Empty the cache of operations."""
-        self.executor._documents._cache.clear()
+        self.executor.documents.cache.clear()
 
     async def send(self, *messages: Message, headers: Headers) -> Reply:
         scope: Scope = {
