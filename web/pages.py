@@ -25,6 +25,7 @@ FOLDERS = {
     "/signin": "pages/signin",
     "/wall": "pages/wall",
     "/desk": "pages/desk",
+    "/field": "pages/field",
     "/docs": "pages/docs",
     "/graphiql": "graphiql",
 }

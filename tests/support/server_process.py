@@ -77,9 +77,10 @@ def serving(output: Path, url: str, *arguments: str, program: str = "web", **mor
 
 
 @contextmanager
-def serving_without_demo(output: Path, url: str, **more: str) -> Iterator[Process]:
+def serving_without_demo(output: Path, url: str, *arguments: str, **more: str) -> Iterator[Process]:
     """A server as in earnest, on a database that is migrated and filled already. It needs HUHANG_SECRET."""
-    program = ForkedProgram("web", [word for word in SERVE if word != "--demo"], environment(url, **more), output)
+    words = [word for word in SERVE if word != "--demo"]
+    program = ForkedProgram("web", [*words, *arguments], environment(url, **more), output)
     with listening(program, output) as process:
         yield process
 

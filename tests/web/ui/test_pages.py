@@ -15,6 +15,12 @@ from tests.support.fake_auth import (
     failure,
     screen_answers,
 )
+from tests.support.fake_field import (
+    enterprise_at_work,
+    officer_called,
+    officer_on_round,
+    officer_on_site,
+)
 from tests.support.page_messages import messages
 from tests.support.proof_mode import PROVING
 from tests.support.source_files import ROOT
@@ -44,7 +50,7 @@ SMALL_TEXT = """
 """
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # Everything that can have the focus, in the order of the document.
-FOCUSABLE = "a[href], button, input:not([hidden]), select, summary"
+FOCUSABLE = "a[href], button, input:not([hidden]), select, summary, textarea"
 FOCUS = "document.activeElement"
 # The ring of a code is around the next digit's cell.
 CELLS = f"{FOCUS}.nextElementSibling?.querySelector('[data-next]')"
@@ -91,6 +97,17 @@ VIEWS = {
     ),
     "documents": View("/docs/", "docs_title", FakeAuth),
     "document": View("/docs/reference/log/", "docs_contents", FakeAuth),
+    "field, signed out": View("/field/", "phone_sign_in_first", FakeAuth),
+    "field, a commander": View("/field/", "phone_not_yours", signed_in),
+    "round": View("/field/", "phone_round_title", officer_on_round),
+    "called": View("/field/", "phone_called", officer_called),
+    "visit": View("/field/#/visit/SW5zcGVjdGlvbjo1", "phone_result", officer_on_site),
+    "find": View("/field/#/find", "phone_tab_find", officer_on_round),
+    "field, me": View("/field/#/me", "phone_this_browser", officer_on_round),
+    "outbox": View("/field/#/outbox", "phone_queue_empty", officer_on_round),
+    "enterprise": View("/field/", "phone_help", enterprise_at_work),
+    "hazard": View("/field/#/hazard/SGF6YXJkOj2", "phone_done_what", enterprise_at_work),
+    "duty report": View("/field/#/duty", "phone_duty_measures", enterprise_at_work),
     "unpaired screen": View("/signin/screen/", "screen_unpaired", lambda: FakeAuth(answers=screen_answers())),
 }
 

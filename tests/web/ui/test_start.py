@@ -29,13 +29,6 @@ async def test_every_page_in_the_list_exists(visit: Open) -> None:
             assert (await page.request.get(link)).ok
 
 
-async def test_pages_to_come_are_no_links(visit: Open) -> None:
-    async with visit("/", FakeAuth(viewer=dict(COMMANDER))) as page:
-        coming = page.get_by_role("listitem").filter(has_text="尚未建成")
-        await expect(coming).to_have_count(1)
-        assert await coming.get_by_role("link").count() == 0
-
-
 async def test_without_a_person_the_first_row_is_signing_in(visit: Open) -> None:
     async with visit("/", FakeAuth()) as page:
         await page.locator("main a").first.wait_for()

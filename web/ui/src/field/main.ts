@@ -1,0 +1,5 @@
+import { start } from '../shared/start';
+import FieldPage from './FieldPage.svelte';
+import './field.css';
+
+start(FieldPage);

@@ -1,0 +1,55 @@
+// Photographs: made small, without place and camera, and stored before anything else happens to them.
+
+import { withStore, type Photo } from './database';
+
+/** The longer side at most, in pixels. */
+const LONGEST = 2048;
+const QUALITY = 0.85;
+
+/** The file is no picture that this browser can read. */
+export class Unreadable extends Error {}
+
+/** Store a photograph as a small JPEG. Drawing it again turns it upright and leaves place, time and camera out. */
+export async function addPhoto(file: Blob, account: number, id: string, takenAt: number): Promise<Photo> {
+  const data = await shrink(file);
+  const photo = { id, account, hash: await sha256(data), data, takenAt, evidence: null, upload: null, broken: false };
+  await putPhoto(photo);
+  return photo;
+}
+
+async function shrink(file: Blob): Promise<ArrayBuffer> {
+  let picture: ImageBitmap;
+  try {
+    picture = await createImageBitmap(file, { imageOrientation: 'from-image' });
+  } catch (error) {
+    throw new Unreadable(String(error));
+  }
+  const scale = Math.min(1, LONGEST / Math.max(picture.width, picture.height));
+  const canvas = document.createElement('canvas');
+  canvas.width = Math.max(1, Math.round(picture.width * scale));
+  canvas.height = Math.max(1, Math.round(picture.height * scale));
+  canvas.getContext('2d')!.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  picture.close();
+  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/jpeg', QUALITY));
+  if (!blob) throw new Unreadable('the picture has no pixels');
+  return blob.arrayBuffer();
+}
+
+export async function sha256(data: ArrayBuffer): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', data));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+export const getPhoto = (id: string) => withStore((database) => database.get('photos', id));
+
+export const allPhotos = () => withStore((database) => database.getAll('photos'));
+
+export async function putPhoto(photo: Photo): Promise<void> {
+  await withStore(async (database) => {
+    const transaction = database.transaction('photos', 'readwrite', { durability: 'strict' });
+    await transaction.store.put(photo);
+    await transaction.done;
+  });
+}
+
+export const removePhoto = (id: string) => withStore((database) => database.delete('photos', id));
