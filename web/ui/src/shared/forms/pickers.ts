@@ -2,7 +2,7 @@
 
 import type { RowType } from '#forms';
 import {
-  PickAssistanceDocument, PickCasesDocument, PickDispatchesDocument, PickEnterprisesDocument, PickExpertsDocument, PickHazardsDocument,
+  PickAssistanceDocument, PickCasesDocument, PickDispatchesDocument, PickEnterprisesDocument, PickExpertsDocument, PickHandoversDocument, PickHazardsDocument,
   PickInspectionsDocument, PickInspectorsDocument, PickMeasuresDocument, PickSearchDocument, PickStockDocument, PickTeamsDocument,
   PickVenuesDocument, PickWarningsDocument, PickZonesDocument, type AssistanceStatus, type CaseStatus, type DispatchStatus, type HazardStatus,
   type InspectionStatus, type PickSearchQuery, type SearchKind,
@@ -90,6 +90,10 @@ const FINDERS: Record<RowType, Find> = {
     filtered((await request(PickWarningsDocument, {}, token)).warnings.nodes.map((each) => ({
       id: each.id, version: each.version, title: each.headline,
       detail: joined(valueName('WarningLevel', each.level), valueName('WarningKind', each.kind), each.zone && localName(each.zone)),
+    })), text),
+  Handover: async (text, _, token) =>
+    filtered((await request(PickHandoversDocument, {}, token)).handovers.nodes.map((each) => ({
+      id: each.id, version: each.version, title: each.leavingName ?? '', detail: joined(moment(each.signedAt), each.note),
     })), text),
   StockItem: async (text, _, token) =>
     (await request(PickStockDocument, { text: text || null }, token)).warehouses.nodes.flatMap((warehouse) => warehouse.stock.nodes.map((each) => ({

@@ -35,7 +35,7 @@ const ACTIONS: Record<FormName, Word> = {
   positionsReport: m.act_positions_report, teamSetStandby: m.act_team_set_standby,
   expertSetStandby: m.act_expert_set_standby, stockReceive: m.act_stock_receive,
   rainfallReport: m.act_rainfall_report, readingsReport: m.act_readings_report, warningIssue: m.act_warning_issue,
-  warningLift: m.act_warning_lift,
+  warningLift: m.act_warning_lift, handoverSign: m.act_handover_sign, handoverTake: m.act_handover_take,
 };
 
 const FIELDS: Record<FieldName, Word> = {
@@ -46,13 +46,13 @@ const FIELDS: Record<FieldName, Word> = {
   enterprise: m.field_enterprise, evidence: m.field_evidence, expert: m.field_expert,
   expertsOnStandby: m.field_experts_on_standby, externalId: m.field_external_id, findings: m.field_findings,
   fineYuan: m.field_fine_yuan, fiveFix: m.field_five_fix, fixedOnSpot: m.field_fixed_on_spot, funds: m.field_funds,
-  grounds: m.field_grounds, hazard: m.field_hazard, hazardousChemicals: m.field_hazardous_chemicals,
+  grounds: m.field_grounds, handover: m.field_handover, hazard: m.field_hazard, hazardousChemicals: m.field_hazardous_chemicals,
   headline: m.field_headline, industry: m.field_industry, inspection: m.field_inspection,
   inspector: m.field_inspector, inspectors: m.field_inspectors, kind: m.field_kind, kinds: m.field_kinds,
   latitude: m.field_latitude, legalRepresentative: m.field_legal_representative, level: m.field_level,
   location: m.field_location, longitude: m.field_longitude, majorHazardLevel: m.field_major_hazard_level,
   measures: m.field_measures, measuresInPlace: m.field_measures_in_place, millimetres: m.field_millimetres,
-  name: m.field_name, number: m.field_number, onDuty: m.field_on_duty, onStandby: m.field_on_standby,
+  name: m.field_name, note: m.field_note, number: m.field_number, onDuty: m.field_on_duty, onStandby: m.field_on_standby,
   outcome: m.field_outcome, owner: m.field_owner, penalty: m.field_penalty, phone: m.field_phone,
   plannedFor: m.field_planned_for, position: m.field_position, problem: m.field_problem, problems: m.field_problems,
   purpose: m.field_purpose, quantity: m.field_quantity, reason: m.field_reason,
