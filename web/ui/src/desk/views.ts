@@ -12,5 +12,6 @@ export type View = { id: string; name: () => string; load: () => Promise<{ defau
 
 export const VIEWS: View[] = [
   { id: 'registers', name: m.registers_title, load: () => import('./registers/RegistersView.svelte') },
+  { id: 'handover', name: m.handover_title, load: () => import('./handover/HandoverView.svelte') },
   { id: 'actions', name: m.actions_title, load: () => import('./actions/ActionsView.svelte') },
 ];

@@ -82,6 +82,7 @@ function words(event: Event): [string, string] {
     }
     case 'ResourceUpdate': return [resourceName(event.resource, place(event)), resourceText(event)];
     case 'EnterpriseUpdate': return [place(event), enterpriseText(event)];
+    case 'HandoverUpdate': return [m.handover_title(), event.kind === 'HANDOVER_TAKEN' ? m.event_handover_taken() : m.event_handover_signed()];
     default: return [place(event), m.event_register_imported()];
   }
 }
