@@ -151,6 +151,8 @@ CASE = (
 
 DISPATCH = (
     Transition("dispatchRequest", (), D.REQUESTED, COMMANDER, K.DISPATCH_REQUESTED),
+    # In the same call, if it names a resource.
+    Transition("dispatchRequest", (D.REQUESTED,), D.ASSIGNED, COMMANDER, K.DISPATCH_ASSIGNED, (Need.RESOURCE,)),
     Transition(
         "dispatchAssign", (D.REQUESTED, D.DECLINED), D.ASSIGNED, COMMANDER, K.DISPATCH_ASSIGNED, (Need.RESOURCE,)
     ),
@@ -262,6 +264,25 @@ def next_statuses(cycle: str, current: Status) -> list[str]:
 def legal_statuses(mutation: str) -> list[str]:
     """The statuses of the row that a mutation changes in which it is legal; empty where it has no such row."""
     lines = [line for cycle, all_lines in LIFECYCLES.items() for line in all_lines if mutation.startswith(cycle)]
-    sources = [status for line in lines if line.mutation == mutation for status in line.sources]
+    own = [line for line in lines if line.mutation == mutation]
+    makes_its_row = any(not line.sources for line in own)
+    sources = [] if makes_its_row else [status for line in own for status in line.sources]
     states = [status for action in ACTIONS if action.mutation == mutation for status in action.states]
     return list(dict.fromkeys(status.name for status in (*sources, *states)))
+
+
+def next_steps(cycle: str, current: Status, viewer: Viewer) -> dict[str, list[str]]:
+    """The mutations that the viewer may call for a row in this status, and the statuses that each can lead to.
+
+    A mutation that keeps the status leads to none. One that creates rows, or is about another noun, is no step.
+    """
+    steps: dict[str, list[str]] = {}
+    creating = {line.mutation for line in LIFECYCLES[cycle] if not line.sources}
+    for line in LIFECYCLES[cycle]:
+        own = line.mutation.startswith(cycle) and line.mutation not in creating
+        if own and current in line.sources and may_call(viewer, line.mutation):
+            steps.setdefault(line.mutation, []).append(line.to.name)
+    for action in ACTIONS:
+        if current in action.states and may_call(viewer, action.mutation):
+            steps[action.mutation] = []
+    return steps

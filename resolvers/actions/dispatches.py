@@ -13,15 +13,8 @@ from resolvers.actions.resources import record_stock
 from resolvers.availability import AVAILABLE
 
 
-async def request(
-    context: ActionContext,
-    *,
-    purpose: str,
-    to: Place | None = None,
-    enterprise: int | None = None,
-    venue: int | None = None,
-) -> ActionResult:
-    """Request a dispatch to a point, or else to the location of the enterprise, or else of the venue."""
+async def _destination(context: ActionContext, to: Place | None, enterprise: int | None, venue: int | None) -> Place:
+    """The point, or else the location of the enterprise, or else of the venue. Raises InvalidInput without any."""
     destinations: list[models.Enterprise | models.Venue] = []
     if enterprise is not None:
         destinations.append(await context.get(models.Enterprise, enterprise))
@@ -37,18 +30,41 @@ async def request(
         raise InvalidInput(
             "to", Reason("DISPATCH_PLACE", "Give a point, or name an enterprise or a venue with a location.")
         )
+    return points[0]
+
+
+async def request(
+    context: ActionContext,
+    *,
+    purpose: str,
+    to: Place | None = None,
+    enterprise: int | None = None,
+    venue: int | None = None,
+    team: int | None = None,
+    expert: int | None = None,
+    stock_item: int | None = None,
+    quantity: int | None = None,
+) -> ActionResult:
+    """Request a dispatch to a point, or else to the location of the enterprise, or else of the venue.
+
+    With a resource it is assigned at once, so that a dispatch whose resource is gone is never left behind.
+    """
+    place = await _destination(context, to, enterprise, venue)
     dispatch = await context.add(
         Dispatch(
             status=DispatchStatus.REQUESTED,
             purpose=purpose,
-            latitude=points[0].latitude,
-            longitude=points[0].longitude,
+            latitude=place.latitude,
+            longitude=place.longitude,
             enterprise_id=enterprise,
             venue_id=venue,
             requested_at=context.now,
         )
     )
     context.record(EventKind.DISPATCH_REQUESTED, dispatch, None, dispatch.status)
+    if (team, expert, stock_item, quantity) != (None, None, None, None):
+        await context.settle()
+        await _assign(context, dispatch, team, expert, stock_item, quantity)
     return {"dispatch": dispatch}
 
 
@@ -63,6 +79,18 @@ async def assign(
 ) -> ActionResult:
     """Assign a team, an expert, or `quantity` units of a stock item, which are reserved."""
     row = await context.get_subject(Dispatch, dispatch)
+    await _assign(context, row, team, expert, stock_item, quantity)
+    return {"dispatch": row}
+
+
+async def _assign(
+    context: ActionContext,
+    row: Dispatch,
+    team: int | None,
+    expert: int | None,
+    stock_item: int | None,
+    quantity: int | None,
+) -> None:
     context.transition("dispatch", row)
     if [team, expert, stock_item].count(None) != 2:
         context.reject("team", Reason("DISPATCH_RESOURCE", "Name exactly one of team, expert and stockItem."))
@@ -79,7 +107,6 @@ async def assign(
     row.team_id, row.expert_id, row.stock_item_id, row.quantity = team, expert, stock_item, quantity
     if stock_item is not None and quantity is not None:
         await _reserve(context, stock_item, quantity)
-    return {"dispatch": row}
 
 
 async def _require_available(

@@ -10,15 +10,20 @@ MUTATIONS = (
     mutation(
         "dispatchRequest",
         dispatches.request,
-        "Request a dispatch to a place (请求调度).",
+        "Request a dispatch to a place (请求调度). With a resource it is assigned at once, or nothing is done.",
         {
             "purpose": "Purpose.",
             "to": "Destination; by default the location of the enterprise, or else of the venue.",
             "enterprise": RowId("Enterprise", "The enterprise that it is for."),
             "venue": RowId("Venue", "The venue that it is for."),
+            "team": RowId("Team", "A team on standby, to be assigned at once."),
+            "expert": RowId("Expert", "An expert on standby, to be assigned at once."),
+            "stock_item": RowId("StockItem", "A stock item, to be assigned at once."),
+            "quantity": "Units of the stock item, at least 1.",
         },
         {"dispatch": Dispatch},
         success="DispatchRequested",
+        problems=(StockExhausted,),
         subject=False,
     ),
     mutation(

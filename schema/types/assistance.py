@@ -18,6 +18,7 @@ from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enterprise import IN_ZONE_CODES
 from schema.types.enums import describe
+from schema.types.next_step import NextStep, steps_field
 
 describe(
     AssistanceStatus,
@@ -124,4 +125,5 @@ class AssistanceRequest(Node):
     resolved_at: dt.datetime | None = column(
         models.AssistanceRequest.resolved_at, "When the problem was solved; null until then."
     )
+    next_steps: list[NextStep] = steps_field("assistance", models.AssistanceRequest.status)
     version: int = column(models.AssistanceRequest.version, "Version; rises by one with every change.")

@@ -18,6 +18,7 @@ from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enterprise import IN_ZONE_CODES, OF_GRADES
 from schema.types.enums import Direction, describe
+from schema.types.next_step import NextStep, steps_field
 
 describe(
     CaseStatus,
@@ -118,4 +119,5 @@ class Case(Node):
     filed_at: dt.datetime | None = column(models.Case.filed_at, "When it was filed; null until then.")
     decided_at: dt.datetime | None = column(models.Case.decided_at, "When it was decided; null until then.")
     closed_at: dt.datetime | None = column(models.Case.closed_at, "When it was closed; null until then.")
+    next_steps: list[NextStep] = steps_field("case", models.Case.status)
     version: int = column(models.Case.version, "Version; rises by one with every change.")

@@ -16,6 +16,7 @@ from schema.fields.references import to_one, to_one_of
 from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enums import describe
+from schema.types.next_step import NextStep, steps_field
 from schema.types.scalars import Point
 
 describe(
@@ -82,4 +83,5 @@ class Dispatch(Node):
     completed_at: dt.datetime | None = column(
         models.Dispatch.completed_at, "When the work was completed; null until then."
     )
+    next_steps: list[NextStep] = steps_field("dispatch", models.Dispatch.status)
     version: int = column(models.Dispatch.version, "Version; rises by one with every change.")

@@ -28,6 +28,7 @@ from schema.types.enterprise import (
     OVERDUE,
 )
 from schema.types.enums import Direction, describe
+from schema.types.next_step import NextStep, steps_field
 from schema.types.scalars import Contact
 
 describe(
@@ -100,6 +101,14 @@ class HazardFilter:
     )
     overdue: bool | None = flag(
         Within(models.Hazard.id, models.Hazard.id, OVERDUE), "Those that are overdue, or the others."
+    )
+    extension_requested: bool | None = flag(
+        Within(
+            models.Hazard.id,
+            models.DeadlineExtension.hazard_id,
+            OneOf(models.DeadlineExtension.status, frozenset({ExtensionStatus.REQUESTED})),
+        ),
+        "Those with a request for a later deadline that nobody has decided, or the others.",
     )
     found_since: dt.date | None = day(since(models.Hazard.found_at), "Found on this day or later.")
     found_until: dt.date | None = day(until(models.Hazard.found_at), "Found on this day or earlier.")
@@ -208,4 +217,5 @@ class Hazard(Node):
         "Evidence of it; empty for a viewer who may not see personal data.",
         through=(models.Evidence.id, models.HazardEvidence.evidence_id),
     )
+    next_steps: list[NextStep] = steps_field("hazard", models.Hazard.status)
     version: int = column(models.Hazard.version, "Version; rises by one with every change.")

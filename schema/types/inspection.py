@@ -20,6 +20,7 @@ from schema.fields.source import TEXT, Node
 from schema.types import lazy
 from schema.types.enterprise import IN_RING_CODES, IN_RINGS, IN_VENUE_CODES, IN_VENUES, IN_ZONE_CODES, OF_GRADES
 from schema.types.enums import Direction, describe
+from schema.types.next_step import NextStep, steps_field
 
 describe(
     InspectionKind,
@@ -183,4 +184,5 @@ class Inspection(Node):
     assistance_request: lazy.AssistanceRequest | None = to_one(
         models.Inspection.assistance_request_id, "The request for help that it serves; null if none."
     )
+    next_steps: list[NextStep] = steps_field("inspection", models.Inspection.status)
     version: int = column(models.Inspection.version, "Version; rises by one with every change.")

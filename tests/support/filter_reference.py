@@ -35,6 +35,7 @@ TABLES: dict[str, Any] = {
     "DutyReport": models.DutyReport,
 }
 JOINED: tuple[Any, ...] = (
+    models.DeadlineExtension,
     models.Zone,
     models.ControlRing,
     models.EnterpriseRing,
@@ -142,6 +143,8 @@ class World:
             self.stock.setdefault(item.warehouse_id, []).append(item)
         going_on = [d for d in rows[models.Dispatch] if d.status not in DISPATCH_OVER]
         self.away = {(models.Team, d.team_id) for d in going_on} | {(models.Expert, d.expert_id) for d in going_on}
+        extensions = rows[models.DeadlineExtension]
+        self.asked = {e.hazard_id for e in extensions if e.status is models.ExtensionStatus.REQUESTED}
         self.overdue = {h.enterprise_id for h in rows[models.Hazard] if overdue(h)}
 
     def zone(self, row: Any) -> int | None:
@@ -275,6 +278,7 @@ CASES = [
     among("hazards", "levels", models.HazardLevel, "level"),
     flag("hazards", "open", lambda w, r: r.status not in HAZARD_TERMINAL),
     flag("hazards", "overdue", lambda w, r: overdue(r)),
+    flag("hazards", "extensionRequested", lambda w, r: r.id in w.asked),
     days("hazards", "foundSince", lambda w, r, v: day(r.found_at) >= v),
     days("hazards", "foundUntil", lambda w, r, v: day(r.found_at) <= v),
     days("hazards", "deadlineBefore", lambda w, r, v: "" < day(r.deadline) < v),

@@ -47,6 +47,7 @@ DECIDED → EXECUTING | caseExecute | C
 EXECUTING, NO_PENALTY → CLOSED | caseClose | C
 """
 DISPATCH = """
+REQUESTED → ASSIGNED | dispatchRequest | C
 REQUESTED, DECLINED → ASSIGNED | dispatchAssign | C
 ASSIGNED → ACKNOWLEDGED | dispatchAcknowledge | C
 ACKNOWLEDGED → EN_ROUTE | dispatchDepart | C
@@ -145,8 +146,8 @@ MUTATIONS = frozenset(
 
 
 def transitions_of(noun: str) -> list[Line]:
-    """The lines whose mutation has the noun as its subject."""
-    own = [line for line in CYCLES[noun] if line.mutation.startswith(noun)]
+    """The lines whose mutation has the noun as its subject. dispatchRequest has none: it makes its row."""
+    own = [line for line in CYCLES[noun] if line.mutation.startswith(noun) and line.mutation != "dispatchRequest"]
     return own + (list(STAYS) if noun == "hazard" else [])
 
 

@@ -163,3 +163,12 @@ async def marked_demo(url: str, graph: Graph) -> MarkedDemo:
         mine,
         every,
     )
+
+
+def without_steps(value: Any) -> Any:
+    """The answer without what each role may do next."""
+    if isinstance(value, list):
+        return [without_steps(each) for each in value]
+    if isinstance(value, dict):
+        return {name: without_steps(each) for name, each in value.items() if not name.endswith("_nextSteps")}
+    return value

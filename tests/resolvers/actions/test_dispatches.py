@@ -3,7 +3,7 @@
 from typing import Any
 
 import models
-from tests.support.actors import DUTY, row_of
+from tests.support.actors import DUTY, contents, row_of
 from tests.support.district import Office
 
 
@@ -53,6 +53,23 @@ async def test_a_team_or_expert_must_be_on_standby_and_not_dispatched_elsewhere(
         await office.done(DUTY, "dispatchDecline", dispatch=first)
         assigned = await office.done(DUTY, "dispatchAssign", dispatch=second, **some)
         assert assigned["dispatch"]["status"] == "ASSIGNED"
+
+
+async def test_a_request_with_a_resource_is_assigned_at_once_or_not_made(office: Office) -> None:
+    place = {"purpose": "抢险", "venue": office.world.id("venue")}
+    team, item = office.world.id("team"), office.world.id("stock_item")
+    before, shown = await stock(office), "dispatch { status version resource { __typename } }"
+    sent = await office.done(DUTY, "dispatchRequest", shown, **place, team=team)
+    assert sent["dispatch"] == {"status": "ASSIGNED", "version": 2, "resource": {"__typename": "Team"}}
+    # The team is away and the stock is not enough: no dispatch is left without a resource.
+    made = len((await contents(office.database, models.Dispatch))["dispatch"])
+    assert await office.invalid(DUTY, "dispatchRequest", **place, team=team) == "team"
+    assert await office.invalid(DUTY, "dispatchRequest", **place, stockItem=item) == "quantity"
+    answer = await office.act(DUTY, "dispatchRequest", **place, stockItem=item, quantity=before[0] + 1)
+    assert answer["__typename"] == "StockExhausted"
+    assert len((await contents(office.database, models.Dispatch))["dispatch"]) == made
+    await office.done(DUTY, "dispatchRequest", **place, stockItem=item, quantity=1)
+    assert await stock(office) == (before[0], before[1] + 1)
 
 
 async def test_stock_is_reserved_drawn_and_freed(office: Office) -> None:

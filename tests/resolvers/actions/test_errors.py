@@ -90,6 +90,7 @@ async def further_arguments(office: Office, mutation: str, path: str) -> dict[st
         ("inspectionPlan", "reinspectionOf"): {"kind": "REINSPECTION"},
         ("dispatchAssign", "team"): {"stockItem": None, "quantity": None},
         ("dispatchAssign", "expert"): {"stockItem": None, "quantity": None},
+        ("dispatchRequest", "stockItem"): {"quantity": 1},
     }
     more = answer.get((mutation, path), {})
     if mutation == "inspectionDispatch" and path != "inspection":
