@@ -13,8 +13,8 @@ import type { Officer } from './points';
 import { place, type Mark, type Room } from './clusters';
 import { RESOURCE, type Shapes } from './shapes';
 
-/** A line from a venue to a means of help: longitude and latitude of its ends, and its words. */
-export type Link = { from: [number, number]; to: [number, number]; letter: string; text: string };
+/** A line from a place to a means of help: longitude and latitude of its ends, and its words. One not listed has no line. */
+export type Link = { from: [number, number]; to: [number, number]; letter: string; text: string; listed?: boolean };
 export type Letters = { team: string; warehouse: string; expert: string };
 
 type Node = { id: string; location: { longitude: number; latitude: number } | null };
@@ -39,14 +39,14 @@ export function resourceFeatures(resources: ResourcesQuery, letters: Letters, sh
 /** The lines to the means of help that a panel lists, and their marks. */
 export function linkFeatures(links: Link[], shapes: Shapes): Feature[] {
   const { unit, text } = shapes.theme;
-  const lines = links.map(({ from, to }) => {
+  const lines = links.filter(({ listed = true }) => listed).map(({ from, to }) => {
     const line = new Feature(new LineString([fromLonLat(from), fromLonLat(to)]));
     line.setStyle(new Style({ stroke: new Stroke({ color: text, width: unit }) }));
     return line;
   });
-  const marks = links.map(({ to, letter }) => {
+  const marks = links.map(({ to, letter, listed = true }) => {
     const mark = new Feature(new Point(fromLonLat(to)));
-    mark.setStyle(shapes.resource(letter, true));
+    mark.setStyle(shapes.resource(letter, listed));
     return mark;
   });
   return [...lines, ...marks];
