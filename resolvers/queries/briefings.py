@@ -132,15 +132,16 @@ class Briefing:
 
 async def current(reader: Reader, parents: Sequence[tuple[()]], *, after: str | None = None) -> list[Briefing | None]:
     """The briefing for a commander, None for others. Raises RequestError for a bad cursor or too many items."""
+    log = await timeline.state(reader)
+    try:
+        given = None if after is None else log.number(after)
+    except CursorRefused as error:
+        raise RequestError(ErrorCode(error.code), error.reason) from None
     if not reader.viewer.visibility.allows(COMMAND):
         return [None] * len(parents)
-    log = await timeline.state(reader)
     handover, start = await _last_signature(reader)
-    if after is not None:
-        try:
-            start = log.number(after)
-        except CursorRefused as error:
-            raise RequestError(ErrorCode(error.code), error.reason) from None
+    if given is not None:
+        start = given
     elif start is None:
         start = await _first_of_last_day(reader, log)
     briefing = await _brief(reader, log, start, handover)

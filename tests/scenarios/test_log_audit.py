@@ -1,5 +1,6 @@
 """The log records for every mutation who did what, which values changed, and where that was at the time."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ async def head(office: Office) -> int:
 
 # -- every mutation --
 
+NEXT = replace(DUTY, subject="next", name="接班长")
+
 
 class Clerk:
     """Carries out the steps of the table and checks the events of each."""
@@ -34,7 +37,7 @@ class Clerk:
     def __init__(self, office: Office) -> None:
         self.office = office
         world = office.world
-        self.viewers = {"C": DUTY, "I": world.officer, "E": world.own}
+        self.viewers = {"C": DUTY, "I": world.officer, "E": world.own, "N": NEXT}
         self.ids = {"enterprise": office.enterprise, "venue": world.id("venue"), "stockItem": str(world.stock_item)}
 
     def with_ids(self, value: Any) -> Any:
@@ -78,6 +81,8 @@ class Clerk:
         if "nowhere" in expected.flags:
             key = node_id.key_of(self.ids["enterprise"], "Enterprise")
             return {**zone, "enterprise_id": key, "zone_id": None, "zones": set()}
+        if "placeless" in expected.flags:
+            return {**zone, "zone_id": None, "zones": set()}
         if "zone" in expected.flags:
             return zone
         inside = {**zone, "rings": 3, "venues": {world.venue}}

@@ -30,6 +30,8 @@ NOT_PLAYED = {"enterpriseUpsert", "inspectorSetDuty", "teamSetStandby", "expertS
     "enterprisesUpsert",
     "positionsReport",
     "readingsReport",
+    "handoverSign",
+    "handoverTake",
 }
 CYCLES: dict[Subject, Any] = {
     Subject.HAZARD: models.Hazard,

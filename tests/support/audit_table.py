@@ -1,11 +1,13 @@
 """The events that each mutation must append to the log, as a table of steps that run one after another.
 
-A step begins with C, I or E (commander, inspector, enterprise) and the mutation. `name=@row` is an argument with the id
-that an earlier success returned under that name; `+name` adds the arguments under that name in ARGUMENTS.
+A step begins with C, I, E or N (commander, inspector, enterprise, the next commander) and the mutation. `name=@row` is
+an argument with the id that an earlier success returned under that name; `+name` adds the arguments under that name in
+ARGUMENTS.
 
 Below a step stand its events: kind, status before and after, and changes as `field:before→after`. `T` is the time of
 the action, `-` is null. `!major` concerns a major hazard, `!zone` is in a zone but at no enterprise, `!venue` is at a
-venue but no enterprise, `!nowhere` is in no zone, `!nobody` has no actor, `!red` has the highest risk.
+venue but no enterprise, `!nowhere` is in no zone, `!placeless` is of the whole district, `!nobody` has no actor, `!red`
+has the highest risk.
 """
 
 from dataclasses import dataclass, replace
@@ -179,6 +181,10 @@ C warningIssue
   WARNING_ISSUED - - !zone
 C warningLift warning=@warning
   WARNING_LIFTED - - liftedAt:-→T !zone
+C handoverSign
+  HANDOVER_SIGNED - - !placeless
+N handoverTake handover=@handover
+  HANDOVER_TAKEN - - !placeless
 C enterpriseUpsert +people
   ENTERPRISE_CHANGED - - industry:-→化工 legalName:法人→新人 legalPhone:1→2 safetyName:-→安
 C enterpriseUpsert
@@ -204,7 +210,7 @@ class ExpectedEvent:
 class AuditStep:
     """A mutation, and the events that it must append."""
 
-    role: str  # C, I or E
+    role: str  # C, I, E or N
     mutation: str
     arguments: tuple[str, ...]  # as in the table
     events: tuple[ExpectedEvent, ...]
