@@ -110,7 +110,7 @@ def _batch(kind: ParentKind) -> PortraitBatch:
         if not keys:
             return [None] * len(parents)
         days = window_days(reader, window)
-        require_days(len(keys) * ((days[1] - days[0]).days + 1))
+        require_days(reader, (kind, days), len(keys) * ((days[1] - days[0]).days + 1))
         sums = await sums_of(reader, kind, keys)
         window_sums = await WindowSums.read(reader, kind, keys, days, sums)
         by_day = await sums.each(SumPeriod.DAY, window_sums.window, TREND_COLUMNS) if trend else {}
@@ -162,9 +162,10 @@ def window_days(reader: Reader, window: Days | None) -> Days:
     return window
 
 
-def require_days(days: int) -> None:
-    """Raises RequestError where all portraits of a list have too many days together."""
-    if days > DAYS_MAXIMUM:
+def require_days(reader: Reader, portraits: tuple[ParentKind, Days], days: int) -> None:
+    """Raises RequestError where all portraits of a list have too many days together, however many calls read them."""
+    reader.counted[portraits] = reader.counted.get(portraits, 0) + days
+    if reader.counted[portraits] > DAYS_MAXIMUM:
         raise RequestError(
             ErrorCode.BAD_INPUT,
             Reason(

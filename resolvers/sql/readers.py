@@ -61,6 +61,13 @@ class Reader(Protocol):
         """Rows that are known to exist."""
 
     @property
+    def counted(self) -> dict[Any, int]:
+        """For batch functions that bound their work: what their calls for this operation have come to so far.
+
+        Under graphql-core a list may be read in several calls; a plan reads it in one.
+        """
+
+    @property
     def extra_select(self) -> ExtraSelect | None:
         """What a batch function is to select besides its own columns."""
 
@@ -118,6 +125,7 @@ class DriverReader:
 
     __slots__ = (
         "_fetch",
+        "counted",
         "disclosures",
         "extra_select",
         "known",
@@ -137,6 +145,7 @@ class DriverReader:
         self.viewer, self.now, self.zone, self.signer = request.viewer, request.now, request.zone, request.signer
         self._fetch, self.sqlite, self.position_age = fetch, sqlite, request.position_age
         self.disclosures, self.known = request.disclosures, request.known
+        self.counted: dict[Any, int] = {}
 
     def with_extra_select(self, extra_select: ExtraSelect) -> "DriverReader":
         return DriverReader(self.request, self._fetch, sqlite=self.sqlite, extra_select=extra_select)
@@ -188,7 +197,7 @@ class OperationReader:
         self.viewer, self.now, self.zone, self.signer = viewer, now, zone, signer
         self.known, self.position_age = known or KnownRows(), position_age
         self.disclosures: set[Disclosure] = set() if disclosures is None else disclosures
-        self.sqlite = database.sqlite
+        self.sqlite, self.counted = database.sqlite, dict[Any, int]()
         self._database = database
         self._stack = AsyncExitStack()
         self._connection: AsyncConnection | None = None

@@ -13,6 +13,9 @@ from models import CaseStatus, HazardLevel, HazardStatus, InspectionKind, Inspec
 from models.db import portrait_sums
 from models.db.database import Database
 from models.visibility import Scope, Viewer, Visibility
+from resolvers.errors import RequestError
+from resolvers.queries import portraits
+from resolvers.sql.readers import OperationReader
 from schema.build import Graph
 from schema.execution.operation import Operation
 from schema.types import node_id
@@ -270,6 +273,18 @@ async def test_too_many_long_portraits_in_one_list_are_refused(graph: Graph, dem
         query = f"{{ enterprises(first: {first}) {{ nodes {{ portrait({window}) {{ hazardsFound }} }} }} }}"
         answer = await make_executor(graph, demo, cost_limit=10**9).run(Operation(query), COMMANDER)
         assert {error["extensions"]["code"] for error in answer.errors} == (set() if whole else {"BAD_INPUT"})
+
+
+async def test_portraits_of_one_list_count_together_in_whatever_calls_they_are_read(demo: Database) -> None:
+    """Under graphql-core, operations that yield to others read a list in several calls."""
+    window = (TODAY - dt.timedelta(days=3_658), TODAY)
+    reader = OperationReader(demo, COMMANDER, NOW, SHANGHAI)
+    try:
+        assert len(await portraits.of_enterprises(reader, [(key,) for key in range(1, 15)], window=window)) == 14
+        with pytest.raises(RequestError):
+            await portraits.of_enterprises(reader, [(key,) for key in range(15, 29)], window=window)
+    finally:
+        await reader.close()
 
 
 PARENTS = {
