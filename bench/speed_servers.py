@@ -15,7 +15,7 @@ import httpx
 import orjson
 import psutil
 
-from bench.delays import free_port
+from bench.own_server import free_port
 from bench.speed_data import ROOT, cpu
 
 PEERS = Path(__file__).parent / "peers"
