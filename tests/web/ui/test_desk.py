@@ -23,10 +23,12 @@ NAME, PASSWORD = "gu.changgeng", "correct horse battery"
 SECRET = {"HUHANG_SECRET": "a secret of the tests, of no use elsewhere"}
 # Messages of the browser about a server that the test has stopped, and about rendering without a GPU.
 EXPECTED = ("WebSocket connection to", "Failed to load resource", "Canvas2D")
-ENTERPRISES = """{ enterprises(first: 20) { nodes { id name location { longitude latitude }
-  assistanceRequests(first: 1, filter: { statuses: [OPEN] }) { totalCount } } }
-  inspectors(first: 50, filter: { available: true }) { nodes { id fullName inspections(first: 0, filter: { statuses:
-  [DISPATCHED, ACKNOWLEDGED, EN_ROUTE, ON_SITE] }) { totalCount } } } }"""
+ENTERPRISES = """{ enterprises(first: 50) { nodes { id name location { longitude latitude }
+  calls: assistanceRequests(first: 0, filter: { statuses: [OPEN] }) { totalCount }
+  visits: inspections(first: 0, filter: { statuses: [DISPATCHED, ACKNOWLEDGED, EN_ROUTE, ON_SITE] }) { totalCount }
+  sent: dispatches(first: 0, filter: { statuses: [ASSIGNED, ACKNOWLEDGED, EN_ROUTE, ON_SCENE] }) { totalCount } } }
+  inspectors(first: 50, filter: { available: true }) { nodes { id fullName visits: inspections(first: 0, filter: {
+  statuses: [DISPATCHED, ACKNOWLEDGED, EN_ROUTE, ON_SITE] }) { totalCount } } } }"""
 ACT = "mutation($input: {0}Input!) {{ result: {1}(input: $input) {{ __typename ... on Problem {{ message }} }} }}"
 
 
@@ -55,14 +57,17 @@ class Bureau:
         assert "message" not in result, result
 
     def call_for_help(self, *problems: str) -> str:
-        """An enterprise asks for help, and free officers stand beside it. Returns its name."""
+        """An enterprise to which nobody is on the way asks for help, and free officers stand beside it.
+
+        Returns its name.
+        """
         data = self.graph(ENTERPRISES)
         enterprise = next(
             each
             for each in data["enterprises"]["nodes"]
-            if each["location"] and each["assistanceRequests"]["totalCount"] == 0
+            if each["location"] and all(each[of]["totalCount"] == 0 for of in ("calls", "visits", "sent"))
         )
-        free = [each for each in data["inspectors"]["nodes"] if each["inspections"]["totalCount"] == 0]
+        free = [each for each in data["inspectors"]["nodes"] if each["visits"]["totalCount"] == 0]
         for officer in free[: len(problems)]:
             self.act("inspectorReportPosition", inspector=officer["id"], position=enterprise["location"])
         for problem in problems:
