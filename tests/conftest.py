@@ -22,6 +22,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
+import httpx
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
@@ -59,6 +60,9 @@ gc.set_threshold(50_000, 20, 100)
 # rest of a request in the same process, unless it is known to be missing.
 if find_spec("sniffio") is None:
     sys.modules["sniffio"] = None  # type: ignore[assignment]  # as the documentation of `import` says
+# httpx reads the certificates of all authorities for each client, also for one without TLS: 30 ms of a processor.
+transport = httpx._transports.default
+transport.create_ssl_context = cache(transport.create_ssl_context)  # type: ignore[attr-defined]  # httpx names no other way
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
