@@ -35,6 +35,7 @@ from models.visibility import COMMAND
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.queries import timeline
 from resolvers.sql.readers import Reader
+from resolvers.sql.selects import without_index
 from subscriptions.event_log import EVENT, CursorRefused, LogState
 
 
@@ -82,7 +83,8 @@ ASKED, DECIDED = "REQUESTED", "DECIDED"  # statuses of an extension here
 ITEMS_MAXIMUM = 50_000  # items read for one briefing
 LINES_MAXIMUM = 100  # items of a section that are listed one by one
 WITHOUT_HANDOVER = dt.timedelta(hours=24)  # what a briefing covers where nobody has signed before
-RECENT_EVENTS = 50_000  # those among which the first of that time is sought
+EVENTS_MAXIMUM = 50_000  # events read for one briefing: the last ones
+NOT_BUREAU = (None, Role.ENTERPRISE)  # roles of actors whose acts are not the bureau's
 GRAVE = frozenset({RiskGrade.RED, RiskGrade.ORANGE})
 
 
@@ -116,12 +118,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Briefing:
-    """The numbers add up: taken over + arrived − done − lapsed = waiting."""
+    """The numbers add up: taken over + arrived − done − lapsed = waiting.
+
+    `cut` says that the span would begin earlier, but has too many events.
+    """
 
     after: str
     cursor: str
     since: dt.datetime | None
     as_of: dt.datetime
+    cut: bool
     handover: tuple[Any, int] | None
     taken_over: int
     arrived: Section
@@ -178,8 +184,9 @@ def _signatures() -> sa.Select[Any]:
 
 
 async def _first_of_last_day(reader: Reader, log: LogState) -> int:
-    """The number of the last event before the last 24 hours, or of an early one if very much has happened since."""
-    rows = await reader.rows(_day_start(), {"since": reader.now - WITHOUT_HANDOVER, "low": log.head - RECENT_EVENTS})
+    """The number of the last event before the last 24 hours, or of one that is too early to be read from."""
+    low = log.head - EVENTS_MAXIMUM - 1
+    rows = await reader.rows(_day_start(), {"since": reader.now - WITHOUT_HANDOVER, "low": low})
     return max(0, rows[0].first - 1) if rows[0].first is not None else log.head
 
 
@@ -190,7 +197,8 @@ def _day_start() -> sa.Select[Any]:
     return sa.select(sa.func.min(EVENT.c.id).label("first")).where(recent)
 
 
-async def _brief(reader: Reader, log: LogState, start: int, handover: tuple[Any, int] | None) -> Briefing:
+async def _brief(reader: Reader, log: LogState, wanted: int, handover: tuple[Any, int] | None) -> Briefing:
+    start = max(wanted, log.head - EVENTS_MAXIMUM)
     began = await reader.rows(_time_of(), {"number": start})
     rows = await reader.rows(_items(reader.sqlite), {"after": start, "n": ITEMS_MAXIMUM + 1})
     if len(rows) > ITEMS_MAXIMUM:
@@ -200,17 +208,17 @@ async def _brief(reader: Reader, log: LogState, start: int, handover: tuple[Any,
     changed = [row for row in rows if row.changed and (row.waited_before or row.waited)]
     arrived = [row for row in changed if not row.waited_before]
     ended = [row for row in changed if (row.kind, row.key) not in waiting]
-    lapsed = [row for row in ended if row.actor_role in (None, Role.ENTERPRISE)]
     return Briefing(
         after=log.cursor_of(start),
         cursor=log.cursor,
         since=began[0].at if began else None,
         as_of=reader.now,
+        cut=start > wanted,
         handover=handover,
         taken_over=len(waiting) - len(arrived) + len(ended),
         arrived=_section(arrived),
-        done=_section([row for row in ended if row not in lapsed]),
-        lapsed=_section(lapsed),
+        done=_section([row for row in ended if row.ended_by not in NOT_BUREAU]),
+        lapsed=_section([row for row in ended if row.ended_by in NOT_BUREAU]),
         waiting=_section([*waiting.values()]),
     )
 
@@ -253,7 +261,8 @@ def _event(number: int | None) -> tuple[Any, int] | None:
 
 @lru_cache
 def _time_of() -> sa.Select[Any]:
-    return sa.select(EVENT.c.at).where(EVENT.c.id == bindparam("number", type_=sa.Integer))
+    earlier = EVENT.c.id <= bindparam("number", type_=sa.Integer)  # PostgreSQL may have left a number out
+    return sa.select(EVENT.c.at).where(earlier).order_by(EVENT.c.id.desc()).limit(1)
 
 
 @lru_cache
@@ -261,17 +270,21 @@ def _items(sqlite: bool) -> sa.Select[Any]:
     """The items whose status changed after the event `after`, and those that wait now; at most `n`.
 
     `last` is the number of the last event that changed the item's status, `status` the status since. Of a changed item
-    `waited_before` says whether it waited before those events, and `waited` whether it did after any of them.
+    `waited_before` says whether it waited before those events, and `waited` whether it did after any of them;
+    `ended_by` is the role of whoever ended its last wait.
     """
-    changed = [_changed(kind, noun) for kind, noun in NOUNS.items()]
+    changed = [_changed(kind, noun, sqlite) for kind, noun in NOUNS.items()]
     waiting = [_waiting(kind, noun) for kind, noun in NOUNS.items()]
     items = sa.union_all(*changed, _changed_extensions(), *waiting, _waiting_extensions()).subquery("items")
     return sa.select(*items.c).limit(bindparam("n", type_=sa.Integer))
 
 
-def _changed(kind: BriefingKind, noun: Noun) -> sa.Select[Any]:
+def _changed(kind: BriefingKind, noun: Noun, sqlite: bool) -> sa.Select[Any]:
     waited = _is_one_of(EVENT.c.to_status, noun.waiting)
-    changes = _Changes(kind, sa.and_(EVENT.c.subject == noun.subject, EVENT.c.to_status.is_not(None)), waited)
+    ended = sa.and_(_is_one_of(EVENT.c.from_status, noun.waiting), sa.not_(waited))
+    # SQLite would read all events of the subject by its index, instead of the last ones.
+    subject = without_index(EVENT.c.subject) if sqlite else EVENT.c.subject
+    changes = _Changes(kind, sa.and_(subject == noun.subject, EVENT.c.to_status.is_not(None)), waited, ended)
     before = sa.func.coalesce(_is_one_of(changes.first.c.from_status, noun.waiting), sa.false())
     return changes.select(changes.last.c.to_status, before)
 
@@ -279,7 +292,10 @@ def _changed(kind: BriefingKind, noun: Noun) -> sa.Select[Any]:
 def _changed_extensions() -> sa.Select[Any]:
     asked, decided = EventKind.HAZARD_EXTENSION_REQUESTED, EventKind.HAZARD_EXTENSION_DECIDED
     changes = _Changes(
-        BriefingKind.EXTENSION, sa.or_(EVENT.c.kind == asked, EVENT.c.kind == decided), EVENT.c.kind == asked
+        BriefingKind.EXTENSION,
+        sa.or_(EVENT.c.kind == asked, EVENT.c.kind == decided),
+        waited=EVENT.c.kind == asked,
+        ended=EVENT.c.kind == decided,
     )
     status = sa.case((changes.last.c.kind == asked, ASKED), else_=DECIDED)
     return changes.select(status, changes.first.c.kind == decided)
@@ -294,25 +310,33 @@ def _is_one_of(column: ColumnElement[Any], statuses: Iterable[enum.Enum]) -> Col
 class _Changes:
     """The events after `after` that changed the status of items: the first and the last of each item.
 
-    `waited` says of an event whether the item waits after it.
+    `waited` says of an event whether the item waits after it, `ended` whether it ended a wait.
     """
 
-    def __init__(self, kind: BriefingKind, events: ColumnElement[bool], waited: ColumnElement[bool]) -> None:
+    def __init__(
+        self,
+        kind: BriefingKind,
+        events: ColumnElement[bool],
+        waited: ColumnElement[bool],
+        ended: ColumnElement[bool],
+    ) -> None:
         self.kind, name = kind, kind.value
         columns = (
             EVENT.c.subject_id,
             sa.func.min(EVENT.c.id).label("first"),
             sa.func.max(EVENT.c.id).label("last"),
             sa.func.max(sa.case((waited, 1), else_=0)).label("waited"),
+            sa.func.max(sa.case((ended, EVENT.c.id))).label("ended"),
         )
         new = EVENT.c.id > bindparam("after", type_=sa.Integer)
         self.ends = sa.select(*columns).where(new, events).group_by(EVENT.c.subject_id).subquery(f"{name}_ends")
-        self.first, self.last = EVENT.alias(f"{name}_first"), EVENT.alias(f"{name}_last")
+        self.first, self.last, self.end = (EVENT.alias(f"{name}_{place}") for place in ("first", "last", "end"))
 
     def select(self, status: ColumnElement[Any], waited_before: ColumnElement[Any]) -> sa.Select[Any]:
         """The items. `status` and `waited_before` are expressions of the first and the last event."""
-        ends, last = self.ends, self.last
+        ends, last, end = self.ends, self.last, self.end
         joined = ends.join(self.first, self.first.c.id == ends.c.first).join(last, last.c.id == ends.c.last)
+        joined = joined.join(end, end.c.id == ends.c.ended, isouter=True)
         return sa.select(
             sa.literal_column(f"'{self.kind.name}'", sa.String).label("kind"),
             ends.c.subject_id.label("key"),
@@ -321,7 +345,7 @@ class _Changes:
             sa.true().label("changed"),
             waited_before.label("waited_before"),
             (ends.c.waited == 1).label("waited"),
-            last.c.actor_role.label("actor_role"),
+            end.c.actor_role.label("ended_by"),
             last.c.risk.label("risk"),
             last.c.major.label("major"),
         ).select_from(joined)
@@ -359,7 +383,7 @@ def _waiting_row(kind: BriefingKind, table: sa.Table, status: ColumnElement[Any]
         sa.false().label("changed"),
         sa.true().label("waited_before"),
         sa.true().label("waited"),
-        sa.cast(sa.null(), EVENT.c.actor_role.type).label("actor_role"),
+        sa.cast(sa.null(), EVENT.c.actor_role.type).label("ended_by"),
         enterprise.c.risk_grade.label("risk"),
         major.label("major"),
     ).join_from(table, enterprise, enterprise.c.id == table.c.enterprise_id, isouter=True)

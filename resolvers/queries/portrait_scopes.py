@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, bindparam
-from sqlalchemy.sql.expression import UnaryExpression
-from sqlalchemy.sql.operators import custom_op
 
 import models
 from models import HAZARD_SETTLED, HazardStatus
@@ -21,6 +19,7 @@ from models.db.tables import table_of
 from models.portrait_sum import SumScope
 from resolvers.sql.predicates import among
 from resolvers.sql.readers import Reader
+from resolvers.sql.selects import without_index
 
 ENTERPRISE = table_of(models.Enterprise)
 HAZARD = table_of(models.Hazard)
@@ -214,11 +213,6 @@ class EnterpriseScope:
     def group(self) -> ColumnElement[Any]:
         """The parent, to group by. Without an index, SQLite does not read the window once for each enterprise."""
         return without_index(self.rows.c.parent) if self.sqlite and self.wide else self.rows.c.parent
-
-
-def without_index(expression: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The same value with a unary plus, which keeps SQLite from using an index on it."""
-    return UnaryExpression(expression, operator=custom_op("+"), type_=expression.type)
 
 
 def _per_parent(scope: EnterpriseScope, table: sa.Table, *columns: ColumnElement[Any]) -> sa.Select[Any]:

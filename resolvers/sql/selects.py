@@ -13,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, Select, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from models.db.tables import table_of
 from resolvers.sql.pagination import Page, Range
@@ -111,6 +113,11 @@ def one_page(
         ids = _ids_in_ranges(relation, ranges, conditions, size)
         statement = select(columns, Relation(relation.table), parent).where(relation.table.c.id.in_(ids))
     return statement.order_by(*page.order.sql(page.backward)).limit(size)
+
+
+def without_index(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The same value with a unary plus, which keeps SQLite from using an index on it."""
+    return UnaryExpression(expression, operator=custom_op("+"), type_=expression.type)
 
 
 def _size(page: Page, more: bool) -> ColumnElement[int]:

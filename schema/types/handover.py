@@ -106,12 +106,15 @@ class Briefing:
         description="Time of the last event before the span; null if there is none."
     )
     as_of: dt.datetime = strawberry.field(description="Time of the reading.")
+    cut: bool = strawberry.field(
+        description="Whether the span would begin earlier, but is cut to the last 50,000 events."
+    )
     handover: lazy.Handover | None = ref(
         "handover", "The handover that you signed or took over last; null if there is none."
     )
     taken_over: int = strawberry.field(description="Number of items that waited at the beginning.")
     arrived: BriefingSection = strawberry.field(description="Items that began to wait.")
-    done: BriefingSection = strawberry.field(description="Items that the bureau acted on, so that they wait no more.")
+    done: BriefingSection = strawberry.field(description="Items that wait no more by an act of the bureau.")
     lapsed: BriefingSection = strawberry.field(
         description="Items that wait no more without an act of the bureau, as when an enterprise withdraws."
     )

@@ -7,16 +7,19 @@ import pytest
 
 import models
 from models.visibility import Role, Viewer, Visibility
+from resolvers.queries import briefings
 from resolvers.queries.briefings import NOUNS
 from schema.execution.operation import Operation
-from tests.support.actors import DUTY, WALL, contents, inspector
+from tests.conftest import make_executor
+from tests.support.actors import DAY, DUTY, WALL, contents, inspector
 from tests.support.district import Office
 from tests.support.lifecycle_table import valid_inputs
+from tests.support.statement_plans import RecordedSelects, plan
 
 NEXT = Viewer(Visibility(Role.COMMANDER), subject="next", name="接班长")
 SECTION = "{ count lines { kind status item { __typename } event { cursor } } rest { kind status count } }"
 QUERY = f"""query($after: String) {{ briefing(after: $after) {{
-    after cursor since takenOver handover {{ note }}
+    after cursor since cut takenOver handover {{ note }}
     arrived {SECTION} done {SECTION} lapsed {SECTION} waiting {SECTION} }} cursor }}"""
 
 
@@ -149,6 +152,46 @@ async def test_what_an_enterprise_withdraws_has_lapsed(office: Office) -> None:
     assert (brief["lapsed"]["count"], brief["done"]["count"]) == (1, 0)
     [line] = brief["lapsed"]["lines"]
     assert (line["kind"], line["status"]) == ("ASSISTANCE", "WITHDRAWN")
+
+
+async def test_what_the_bureau_ended_is_done_whoever_acted_last(office: Office) -> None:
+    hazard = await office.hazard()
+    start = (await office.ask("{ cursor }"))["cursor"]
+    await office.done(DUTY, "hazardAssign", **valid_inputs(office.world)["hazardAssign"], hazard=hazard)
+    await office.done(office.world.own, "hazardStartRectifying", hazard=hazard)
+    brief = await read_briefing(office, after=start)
+    assert (brief["lapsed"]["count"], brief["done"]["count"]) == (0, 1)
+    assert brief["done"]["rest"] == [{"kind": "HAZARD", "status": "RECTIFYING", "count": 1}]
+
+
+async def test_a_span_is_cut_to_the_last_events(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    await office.hazard()
+    office.later(2 * DAY)
+    start = (await office.ask("{ cursor }"))["cursor"]
+    await office.hazard()
+    number = int(start.split("-")[1])
+    head = int((await office.ask("{ cursor }"))["cursor"].split("-")[1])
+    for maximum, cut in ((head - number, False), (head - number - 1, True)):
+        monkeypatch.setattr(briefings, "EVENTS_MAXIMUM", maximum)
+        for after in (start, None):  # whoever never signed gets the last day
+            brief = await read_briefing(office, Viewer(DUTY.visibility, subject="new"), after=after)
+            assert (brief["cut"], int(brief["after"].split("-")[1])) == (cut, head - maximum)
+            assert brief["since"] is not None
+            total = brief["takenOver"] + brief["arrived"]["count"] - brief["done"]["count"] - brief["lapsed"]["count"]
+            assert total == brief["waiting"]["count"]
+
+
+async def test_only_the_events_of_the_span_are_read(office: Office) -> None:
+    """SQLite would read all that there ever were of a subject, by the index for the events of one row."""
+    with RecordedSelects(office.database) as recorded:
+        executor = make_executor(office.graph, office.database, planned=False)
+        answer = await executor.run(Operation(QUERY, {"after": None}), DUTY)
+    assert answer.errors == []
+    [(statement, parameters)] = [select for select in recorded.selects if "hazard_ends" in select[0]]
+    lines = (await plan(office.database, statement, parameters)).splitlines()
+    assert not [line for line in lines if "ix_event_subject (subject=?)" in line]
+    if office.database.sqlite:
+        assert sum("SEARCH event USING INTEGER PRIMARY KEY (rowid>?)" in line for line in lines) == len(NOUNS)
 
 
 async def test_only_a_commander_gets_a_briefing(office: Office) -> None:
