@@ -70,9 +70,11 @@ class ByteCache(Generic[K, V]):
         return entry[0]
 
     def put(self, key: K, value: V, weight: int) -> None:
-        """Keep a value of so many bytes, its key included."""
+        """Keep a value of so many bytes, its key included. Nothing has to go for one that is not kept."""
         self.pop(key)
         weight += ENTRY_BYTES
+        if weight > self.maximum:
+            return
         self._entries[key] = value, weight
         self.bytes += weight
         while self.bytes > self.maximum:
@@ -81,7 +83,7 @@ class ByteCache(Generic[K, V]):
             self.evictions += 1
 
     def grow(self, key: K, value: V, weight: int) -> None:
-        """The value has grown by so many bytes. Nothing happens if it is no longer kept."""
+        """The value has grown by so many bytes, or shrunk. Nothing happens if it is no longer kept."""
         entry = self._entries.get(key)
         if entry is not None and entry[0] is value:
             self.put(key, value, entry[1] - ENTRY_BYTES + weight)

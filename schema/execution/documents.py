@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -36,6 +37,7 @@ SHORT = 1_000  # characters: documents that are analysed without delay
 OPERATION_UNNAMED = Reason("OPERATION_UNNAMED", "Name the one operation of the document that is meant.")
 
 Errors = list[dict[str, Any]]
+Cache = ByteCache[tuple[str, str | None], ParsedOperation | Errors]
 
 
 class Documents:
@@ -56,7 +58,7 @@ class Documents:
         self._graph, self._plan_cache, self._costs = graph, plan_cache, CostCalculator(graph)
         self._suggestions = introspection
         self._rules = RULES if introspection else [*RULES, NoSchemaIntrospectionCustomRule]
-        self.cache = ByteCache[tuple[str, str | None], ParsedOperation | Errors](maximum)
+        self.cache = Cache(maximum)
         self._analyses: dict[tuple[str, str | None], asyncio.Future[ParsedOperation | Errors]] = {}
 
     def known(self, text: str, name: str | None) -> ParsedOperation | None:
@@ -93,7 +95,7 @@ class Documents:
             self.cache.put(key, parsed, deep_bytes(key, parsed))
         elif self.cache.get(key) is not parsed:
             self.cache.put(key, parsed, sys.getsizeof(text) + parsed.bytes)
-            parsed.plans.watch(partial(self.cache.grow, key, parsed))
+            parsed.plans.watch(partial(_grow, weakref.ref(self.cache), key, weakref.ref(parsed)))
 
     async def _analysed_in_background(self, text: str, name: str | None) -> ParsedOperation | Errors:
         """All who wait for the same document get the same analysis, and none of them ends it for the others."""
@@ -139,6 +141,15 @@ class Documents:
             return [without_frames(error)]
         except RecursionError:
             return [GraphQLError(limits.TOO_DEEP)]
+
+
+def _grow(
+    cache: weakref.ref[Cache], key: tuple[str, str | None], parsed: weakref.ref[ParsedOperation], added: int
+) -> None:
+    """Plans were added to an operation. It refers to this function, which may not keep it alive."""
+    kept, operation = cache(), parsed()
+    if kept is not None and operation is not None:
+        kept.grow(key, operation, added)
 
 
 def is_introspection_only(document: DocumentNode, operation: OperationDefinitionNode) -> bool:

@@ -87,7 +87,7 @@ class PlanCache:
         self._grown: Callable[[int], None] = lambda added: None
 
     def watch(self, grown: Callable[[int], None]) -> None:
-        """Call `grown` with the bytes of each plan that is compiled from now on."""
+        """Call `grown` with the bytes of the plans that are compiled from now on; less than 0 when plans go."""
         self._grown = grown
 
     async def plan(self, variables: Variables, visibility: Visibility) -> Plan:
@@ -99,14 +99,19 @@ class PlanCache:
         except KeyError:
             # However short the document is, an interface within an interface takes long to plan.
             plan = await in_background(self._compile_unless_known, key, variables, visibility)
-            if len(self._plans) >= PLANS_MAXIMUM:
-                self._plans.clear()
             if key not in self._plans:
+                gone = self._clear() if len(self._plans) >= PLANS_MAXIMUM else 0
                 self._plans[key] = plan
-                self._grown(0 if plan is None else plan.bytes)
+                self._grown((0 if plan is None else plan.bytes) - gone)
         if plan is None:
             raise FallbackRequired("not compiled")
         return plan
+
+    def _clear(self) -> int:
+        """Drop all plans. Returns the bytes that they took."""
+        gone = sum(plan.bytes for plan in self._plans.values() if plan is not None)
+        self._plans.clear()
+        return gone
 
     def _compile_unless_known(self, key: Any, variables: Variables, visibility: Visibility) -> Plan | None:
         """Another request may have had it compiled in the meantime."""

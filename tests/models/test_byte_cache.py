@@ -52,8 +52,20 @@ def test_a_value_that_grows_pushes_others_out() -> None:
     assert len(cache) == 2
     cache.grow("b", second, 1_200)
     assert [key for key, _ in cache.items()] == ["b"]
+    cache.grow("b", second, -1_000)
+    assert use_of(cache) == CacheUse(ENTRY_BYTES + 300, 1, 1)
     cache.grow("b", second, 5_000)
-    assert use_of(cache) == CacheUse(0, 0, 2)
+    assert use_of(cache) == CacheUse(0, 0, 1)
+
+
+def test_a_value_that_is_too_heavy_pushes_nothing_out() -> None:
+    cache = ByteCache[str, int](2_000)
+    cache.put("a", 1, 100)
+    cache.put("b", 2, 100)
+    cache.put("c", 3, 2_000)
+    cache.put("a", 4, 2_000)  # of which the value before is out of date
+    assert [key for key, _ in cache.items()] == ["b"]
+    assert use_of(cache) == CacheUse(ENTRY_BYTES + 100, 1, 0)
 
 
 @pytest.mark.parametrize("size", [100, 3_000, 200_000])

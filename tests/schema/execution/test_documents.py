@@ -1,6 +1,9 @@
 """An operation is parsed once and cached, valid or not. The least recently used ones are removed, long ones sooner."""
 
+import gc
+import itertools
 import sys
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,6 +16,7 @@ from schema.build import Graph
 from schema.execution import documents
 from schema.execution.operation import Operation
 from schema.execution.parsing import parse_document
+from schema.plan import cache
 from tests.conftest import COMMANDER, make_executor
 from tests.support.hostile_documents import GROUPS, chain
 
@@ -49,6 +53,34 @@ async def test_the_least_recently_used_operation_is_removed(
         await ask(number)
     assert len(running.documents.cache) == 3
     assert running.documents.cache.evictions == len(parsed) - 3
+
+
+async def test_plans_that_go_give_their_bytes_back(
+    graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "PLANS_MAXIMUM", 3)
+    running = make_executor(graph, demo)
+    query = "query($a: Boolean!, $b: Boolean!) { zones { id code @include(if: $a) name @include(if: $b) } }"
+    sizes = []
+    for a, b in itertools.product([False, True], repeat=2):
+        response = await running.run(Operation(query, {"a": a, "b": b}), COMMANDER)
+        assert response.errors == []
+        sizes.append(running.documents.cache.bytes)
+    # The fourth plan has only itself: what came before has gone.
+    assert sizes[0] < sizes[3] < sizes[1] < sizes[2]
+
+
+async def test_an_operation_that_has_gone_is_freed_at_once(graph: Graph, demo: Database) -> None:
+    running = make_executor(graph, demo)
+    query = "{ zones { id } }"
+    await running.run(Operation(query), COMMANDER)
+    operation = weakref.ref(running.documents.known(query, None))
+    gc.disable()
+    try:
+        running.documents.cache.clear()
+        assert operation() is None
+    finally:
+        gc.enable()
 
 
 async def bytes_of(graph: Graph, database: Database, query: str) -> int:
