@@ -7,15 +7,10 @@ from models import EventKind, Handover
 from models.reason import Reason
 from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import InvalidInput
-from resolvers.actions.inputs import too_long
-
-NOTE_MAXIMUM = 4_000
 
 
 async def sign(context: ActionContext, *, note: str) -> ActionResult:
     """Sign as the officer who leaves. Until somebody takes over, another signature replaces the note."""
-    if len(note) > NOTE_MAXIMUM:
-        raise InvalidInput("note", too_long(NOTE_MAXIMUM))
     row = await _open_of(context, context.viewer.identity)
     if row is None:
         row = await context.add(

@@ -1,7 +1,14 @@
 """Handovers: who signs, who takes over, and who may read them."""
 
+import asyncio
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+import models
 from models.visibility import Role, Viewer, Visibility
-from tests.support.actors import DUTY, HOUR, WALL
+from tests.conftest import NOW
+from tests.support.actors import DUTY, HOUR, WALL, Desk, insert
 from tests.support.district import Office
 
 NEXT = Viewer(Visibility(Role.COMMANDER), subject="next", name="接班长")
@@ -27,6 +34,17 @@ async def test_a_duty_is_signed_and_taken_over_by_another(office: Office) -> Non
     # A later duty has a handover of its own.
     later = await office.done(DUTY, "handoverSign", "handover { id }", note="无事")
     assert later["handover"]["id"] != handover
+
+
+async def test_an_officer_has_one_open_handover_however_often_they_sign_at_once(office: Office) -> None:
+    viewer = Viewer(Visibility(Role.COMMANDER), subject="hasty")
+    desks = [Desk(office.graph, office.database) for _ in range(4)]
+    signed = await asyncio.gather(*(desk.done(viewer, "handoverSign", note=NOTE) for desk in desks))
+    assert len({each["handover"]["id"] for each in signed}) == 1
+    row = {"leaving": viewer.identity, "note": NOTE, "signed_at": NOW, "version": 1}
+    with pytest.raises(IntegrityError):
+        await insert(office.database, models.Handover, row)
+    await insert(office.database, models.Handover, row | {"taken_at": NOW})
 
 
 async def test_a_note_is_bounded(office: Office) -> None:

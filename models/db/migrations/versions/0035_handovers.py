@@ -34,6 +34,10 @@ def upgrade() -> None:
     )
     for column in ("leaving", "arriving"):
         op.create_index(f"ix_handover_{column}_id", "handover", [column, "id"])
+    is_open = sa.text("taken_at IS NULL")
+    op.create_index(
+        "ix_handover_open", "handover", ["leaving"], unique=True, sqlite_where=is_open, postgresql_where=is_open
+    )
     if op.get_bind().dialect.name == "sqlite":
         _rebuild_event("")
     else:
