@@ -19,7 +19,7 @@ MUTATIONS = (
             "team": RowId("Team", "A team on standby, to be assigned at once."),
             "expert": RowId("Expert", "An expert on standby, to be assigned at once."),
             "stock_item": RowId("StockItem", "A stock item, to be assigned at once."),
-            "quantity": "Units of the stock item, at least 1.",
+            "quantity": Argument("Units of the stock item, at least 1.", [Limits(min=1)]),
         },
         {"dispatch": Dispatch},
         success="DispatchRequested",

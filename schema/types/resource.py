@@ -3,13 +3,16 @@
 import strawberry
 
 from models import TeamKind
+from schema.fields.directives import Limits
 from schema.fields.filters import alternatives, opposite
 
 
 @strawberry.input(description="Units of a supply that are needed.")
 class StockNeed:
     code: str = strawberry.field(description="Code of the supply, 7 digits (GB/T 38565).")
-    quantity: int = strawberry.field(default=1, description="Unreserved units that there must be, 1 or more.")
+    quantity: int = strawberry.field(
+        default=1, description="Unreserved units that there must be, 1 or more.", directives=[Limits(min=1)]
+    )
 
 
 @strawberry.input(description="Conditions on experts, teams, warehouses or inspectors.")

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from graphql import (
+    GraphQLFloat,
     GraphQLID,
     GraphQLInputField,
     GraphQLInputObjectType,
+    GraphQLInt,
     GraphQLSchema,
     GraphQLString,
     build_schema,
@@ -71,6 +73,20 @@ def test_every_id_says_whose_it_is_and_every_text_how_long_it_may_be(published: 
     assert {path for path, said in ids.items() if said.get("type") not in types} == set()
     assert {path for path, said in texts.items() if "maxLength" not in said} == set()
     assert (len(ids) > 40, len(texts) > 60) == (True, True)
+
+
+def test_every_number_says_how_small_it_may_be(published: GraphQLSchema) -> None:
+    """Nobody writes a version; a box may have any degrees, and a filter looks for any number."""
+    inputs = {of.name: of for of in published.type_map.values() if isinstance(of, GraphQLInputObjectType)}
+    unsaid = {
+        f"{name}.{field_name}"
+        for name, of in inputs.items()
+        if name != "BoxInput" and not name.endswith("Filter")
+        for field_name, field in of.fields.items()
+        if get_named_type(field.type) in (GraphQLInt, GraphQLFloat)
+        if field_name != "expectedVersion" and "min" not in directive(published, "limits", field)
+    }
+    assert unsaid == set()
 
 
 def test_the_legal_statuses_are_those_of_the_life_cycles(published: GraphQLSchema) -> None:
