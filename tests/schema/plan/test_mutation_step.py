@@ -26,7 +26,7 @@ from tests.support.actors import DUTY, PROBLEMS, WALL, Desk, contents, document,
 from tests.support.district import Office, furnish, ids_by_type, open_office, unique_mark
 from tests.support.input_strategies import inputs, root_fields
 from tests.support.lifecycle_table import valid_inputs as needs
-from tests.support.proof_mode import examples
+from tests.support.proof_mode import PROVING, examples
 from tests.support.proofs import RecordProof
 from tests.support.random_queries import ArgumentPool, QueryGenerator
 from tests.support.sample_values import codes, ignore_unawaited, names, texts
@@ -148,8 +148,9 @@ async def test_random_mutations_leave_the_same_rows(twins: Twins) -> None:
     gc.collect()
     one, other = [await contents(database) for database in twins.databases]
     assert one == other
-    answered = twins.counts["by plan"] + twins.counts["left"]
-    assert answered == 0 or twins.counts["by plan"] >= 0.95 * answered
+    if PROVING:  # of few mutations the share is a matter of luck
+        answered = twins.counts["by plan"] + twins.counts["left"]
+        assert twins.counts["by plan"] >= 0.95 * answered > 0
 
 
 HAZARD = (
