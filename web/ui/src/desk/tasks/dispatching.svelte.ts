@@ -9,7 +9,8 @@ import type { Candidate, Stock } from './candidates';
 import { attempt, newId, type Outcome } from './steps';
 
 export type Problem = { id: string; version: number; problem: string };
-export type Choice = { problem: number; stock: string | null; quantity: number };
+/** `problem` is the id of the call that the resource serves. */
+export type Choice = { problem: string; stock: string | null; quantity: number };
 export type Line = { key: string; names: string; outcome: Outcome | null };
 
 type Result = Awaited<ReturnType<Parameters<typeof attempt>[0]>>;
@@ -30,7 +31,7 @@ export class Dispatching {
     this.problems = problems;
     this.candidates = candidates;
     const known = new Set(candidates.map(({ id }) => id));
-    const kept = [...this.chosen].filter(([id, { problem }]) => known.has(id) && problem < problems.length);
+    const kept = [...this.chosen].filter(([id, { problem }]) => known.has(id) && problems.some((each) => each.id === problem));
     if (kept.length !== this.chosen.size) this.chosen = new Map(kept);
     if (!this.#touched && problems.length > 0) this.chosen = this.#proposal();
   }
@@ -39,7 +40,18 @@ export class Dispatching {
     const officers = this.candidates.filter(({ kind, leftOut }) => kind === 'officer' && leftOut === null);
     const free = officers.filter(({ reason }) => reason === m.desk_idle());
     const order = [...free, ...officers.filter((each) => !free.includes(each))];
-    return new Map(this.problems.slice(0, order.length).map((_, problem) => [order[problem]!.id, { problem, stock: null, quantity: 1 }]));
+    return new Map(this.problems.slice(0, order.length).map(({ id }, index) => [order[index]!.id, { problem: id, stock: null, quantity: 1 }]));
+  }
+
+  /** The number that the page shows for a problem, from 1. */
+  numberOf(problem: string): number {
+    return this.problems.findIndex(({ id }) => id === problem) + 1;
+  }
+
+  /** Let a candidate that is chosen serve the next problem. */
+  serveNext(candidate: Candidate): void {
+    const choice = this.chosen.get(candidate.id);
+    if (choice) this.change(candidate, { problem: this.problems[this.numberOf(choice.problem) % this.problems.length]!.id });
   }
 
   /** What a number key stands for: those that can be sent, in their order. */
@@ -61,9 +73,9 @@ export class Dispatching {
   }
 
   /** The problem that nothing of this kind is chosen for yet, else the first. */
-  #next({ kind }: Candidate): number {
+  #next({ kind }: Candidate): string {
     const served = new Set([...this.chosen].flatMap(([id, { problem }]) => (this.candidates.find((each) => each.id === id)?.kind === kind ? [problem] : [])));
-    return Math.max(0, this.problems.findIndex((_, problem) => !served.has(problem)));
+    return (this.problems.find(({ id }) => !served.has(id)) ?? this.problems[0]!).id;
   }
 
   change(candidate: Candidate, change: Partial<Choice>): void {
@@ -105,8 +117,8 @@ export class Dispatching {
   }
 
   #officers(): { key: string; names: string; ids: string[]; send: () => Promise<Result> }[] {
-    return this.problems.flatMap(({ id, version }, problem) => {
-      const officers = this.#chosenOf('officer').filter(([, choice]) => choice.problem === problem).map(([candidate]) => candidate);
+    return this.problems.flatMap(({ id, version }) => {
+      const officers = this.#chosenOf('officer').filter(([, { problem }]) => problem === id).map(([candidate]) => candidate);
       if (officers.length === 0) return [];
       const ids = officers.map((officer) => officer.id);
       const key = `${id} ${ids.join()}`;
@@ -120,7 +132,7 @@ export class Dispatching {
       const stock = this.stockOf(candidate);
       const resource = candidate.kind === 'warehouse' ? { stockItem: stock!.id, quantity } : { [candidate.kind]: candidate.id };
       const key = `${candidate.id} ${stock?.id ?? ''} ${quantity} ${problem}`;
-      const input = { purpose: this.problems[problem]!.problem, enterprise, ...resource, clientMutationId: this.#id(key) };
+      const input = { purpose: this.problems.find(({ id }) => id === problem)!.problem, enterprise, ...resource, clientMutationId: this.#id(key) };
       const names = candidate.kind === 'warehouse' ? m.desk_stock_of({ name: stock!.name, quantity, unit: stock!.unit }) : candidate.name;
       return { key, names, ids: [candidate.id], send: async () => (await request(SendResourceDocument, { input }, null)).result as Result };
     });

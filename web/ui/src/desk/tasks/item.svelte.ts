@@ -19,6 +19,9 @@ export class Item {
   failed = $state.raw<GraphError | null>(null);
 
   #closed = false;
+  /** The number of the last question, and of the last one that was answered. */
+  #asked = 0;
+  #answered = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stop: () => void;
 
@@ -43,18 +46,23 @@ export class Item {
     clearTimeout(this.#timer);
   }
 
+  /** An answer that a later question's answer has overtaken is dropped. */
   async read(): Promise<void> {
     clearTimeout(this.#timer);
+    const question = ++this.#asked;
     try {
       const { node } = await request(ItemDocument, { id: this.id }, null);
-      if (this.#closed) return;
+      if (this.#closed || question < this.#answered) return;
+      this.#answered = question;
       this.node = node;
       this.readAt = Date.now();
       this.failed = null;
-      if (node?.__typename === 'AssistanceRequest') this.candidates = await request(CandidatesDocument, { id: node.enterprise.id }, null);
+      if (node?.__typename !== 'AssistanceRequest') return;
+      const candidates = await request(CandidatesDocument, { id: node.enterprise.id }, null);
+      if (question === this.#answered) this.candidates = candidates;
     } catch (error) {
       if (!(error instanceof GraphError)) throw error;
-      if (this.#closed) return;
+      if (this.#closed || question < this.#answered) return;
       this.failed = error;
       this.#timer = setTimeout(() => void this.read(), RETRY);
     }

@@ -50,9 +50,17 @@ function step(document: Sender, argument: string, mutation: string, name: () => 
   };
 }
 
+/** Full-width digits are digits. */
+const digits = (value: string): string => value.normalize('NFKC').trim();
+
+/** By field, what can be seen to be wrong before it is sent. */
+export function wrong({ drawn = '' }: Typed): Record<string, string> {
+  return /^\d{0,9}$/.test(digits(drawn)) ? {} : { drawn: m.form_not_integer() };
+}
+
 /** What was typed, without what was left empty. */
 function plain(typed: Typed): object {
-  return Object.fromEntries(Object.entries(typed).flatMap(([name, value]) => (value.trim() === '' ? [] : [[name, name === 'drawn' ? Number(value) : value.trim()]])));
+  return Object.fromEntries(Object.entries(typed).flatMap(([name, value]) => (value.trim() === '' ? [] : [[name, name === 'drawn' ? Number(digits(value)) : value.trim()]])));
 }
 
 function assigned({ ownerName = '', ownerPhone = '', deadline = '' }: Typed): object {

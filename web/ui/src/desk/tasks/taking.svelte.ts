@@ -6,7 +6,7 @@ import { untrack } from 'svelte';
 
 import type { Item } from './item.svelte';
 import { statusOf } from './head';
-import { newId, STEPS, take, type FieldName, type Step, type Typed } from './steps';
+import { newId, STEPS, take, wrong, type FieldName, type Step, type Typed } from './steps';
 
 export type Before = { version: number; status: string };
 export type Conflict = Before & { decision: string };
@@ -16,7 +16,8 @@ export class Taking {
   errors = $state.raw<Record<string, string>>({});
   refusal = $state<string | null>(null);
   since = $state<number | null>(null);
-  done = $state.raw<{ name: string; status: string } | null>(null);
+  /** The name of the step that was taken last. */
+  done = $state<string | null>(null);
   /** The version that the person saw when a colleague's was saved first. */
   conflict = $state.raw<Conflict | null>(null);
 
@@ -90,18 +91,21 @@ export class Taking {
     const { step } = this;
     const { node } = this.#item;
     if (this.since !== null || step === null || node === null || !('version' in node)) return;
+    const wanted = step.fields.map(({ name }) => name);
+    const typed = Object.fromEntries(Object.entries(this.typed).filter(([name]) => wanted.includes(name as FieldName)));
+    this.errors = wrong(typed);
+    if (Object.keys(this.errors).length > 0) return;
     const seen = this.conflict === null && this.#seen !== null && step.fields.length > 0 ? this.#seen : { version: node.version, status: statusOf(node) };
     this.since = Date.now();
     this.refusal = null;
-    const wanted = step.fields.map(({ name }) => name);
-    const typed = Object.fromEntries(Object.entries(this.typed).filter(([name]) => wanted.includes(name as FieldName)));
     const outcome = await take(step, node.id, seen.version, typed, this.#id);
+    // Its own step is no colleague's: nothing is compared until the row is read that the step has changed.
+    await this.#item.read();
     this.since = null;
     if (outcome.kind === 'refused') this.refusal = outcome.message;
     else if (outcome.kind === 'fields') this.errors = outcome.errors;
     if (outcome.kind === 'fields') this.refusal = Object.entries(outcome.errors).filter(([field]) => !this.#isShown(field)).map(([, text]) => text).join(' ') || null;
     if (outcome.kind !== 'refused') this.#id = newId();
-    await this.#item.read();
     if (outcome.kind === 'done') this.#finish(step);
     if (outcome.kind === 'conflict') this.#differ(seen, step.name(), wanted);
   }
@@ -121,8 +125,7 @@ export class Taking {
   }
 
   #finish(step: Step): void {
-    const { node } = this.#item;
-    this.done = { name: step.name(), status: node ? statusOf(node) : '' };
+    this.done = step.name();
     this.leave();
   }
 
