@@ -25,7 +25,8 @@ from resolvers.sql.named_rows import HasKey, require_rows
 from resolvers.sql.predicates import Among, Conditions
 from resolvers.sql.readers import Reader
 
-POINTS_MAXIMUM = 2_000
+POINTS_DEFAULT = 2_000
+POINTS_MAXIMUM = 20_000
 CELLS_MAXIMUM = 600
 ZOOM_MAXIMUM = 24
 CELLS_IN_TILE = 2  # by its logarithm: a tile of 256 pixels is four cells wide
@@ -114,7 +115,7 @@ def _map_of(layer: Layer) -> Callable[..., Awaitable[list[Map]]]:
         box: Box,
         zoom: int,
         filter: Conditions = (),
-        points: int = POINTS_MAXIMUM,
+        points: int = POINTS_DEFAULT,
     ) -> list[Map]:
         """The rows in a box; a hazard is at its enterprise. Raises RequestError."""
         return [await _read(reader, [(layer, filter)], box, zoom, points)] * len(parents)
@@ -134,7 +135,7 @@ async def resources(
     zoom: int,
     kinds: list[MapKind],
     filter: Callable[[MapKind], Conditions] = lambda kind: (),
-    points: int = POINTS_MAXIMUM,
+    points: int = POINTS_DEFAULT,
 ) -> list[Map]:
     """The resources in a box. Raises RequestError."""
     layers = [(RESOURCES[kind], filter(kind)) for kind in dict.fromkeys(kinds)]

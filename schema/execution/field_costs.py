@@ -22,6 +22,7 @@ from graphql import (
     is_leaf_type,
 )
 
+from resolvers.queries.district_map import POINTS_MAXIMUM
 from resolvers.queries.portraits import DAYS_MAXIMUM
 from resolvers.sql.pagination import PAGE_DEFAULT, PAGE_MAXIMUM
 from schema.execution.limits import LENGTHS
@@ -29,7 +30,8 @@ from schema.fields.source import FieldCost, LoadField
 
 COUNTED = 50  # values read for a `totalCount`
 WINDOW_DAYS = 30  # of a portrait without a window
-SIZED = frozenset({"nodes", "edges", "trend", "results"})  # lists whose length is given with the field of their parent
+# Lists whose length is given with the field of their parent.
+SIZED = frozenset({"nodes", "edges", "trend", "results", "points"})
 META_FIELDS = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 # By scalar, the bytes of a value in JSON. Columns with long texts declare their own size.
 SCALAR_BYTES = {"Boolean": 5, "Date": 12, "DateTime": 28, "Float": 14, "GeoJSON": 4_000, "ID": 32, "Int": 6}
@@ -41,6 +43,12 @@ class Window(NamedTuple):
 
     first: ValueNode | None
     last: ValueNode | None
+
+
+class PointCount(NamedTuple):
+    """The greatest number of points on a map, which a variable gives."""
+
+    variable: str
 
 
 class ValueCount(NamedTuple):
@@ -60,7 +68,7 @@ class BranchCount(NamedTuple):
     inner: bool
 
 
-Size = str | Window | ValueCount | BranchCount  # a variable that is a size, or what gives one
+Size = str | Window | PointCount | ValueCount | BranchCount  # a variable that is a size, or what gives one
 Length = tuple[float, tuple[Size, ...]]  # a factor, and the sizes that multiply it
 ONE: Length = (1, ())
 
@@ -81,6 +89,8 @@ class Sizes:
         match size:
             case str():
                 return page_size(self._value(size))
+            case PointCount(variable=name):
+                return point_count(self._value(name))
             case ValueCount(variable=name):
                 return count_values(self._value(name))
             case BranchCount(variable=name, inner=inner):
@@ -104,6 +114,11 @@ def page_size(size: Any) -> int:
     if isinstance(size, float) and size.is_integer():
         size = int(size)  # 1,000.0 is an Int as well
     return min(max(size, 1), PAGE_MAXIMUM) if type(size) is int else PAGE_DEFAULT
+
+
+def point_count(size: Any) -> int:
+    """The number of points for a size. Invalid sizes count as the most; they are refused where they are used."""
+    return min(max(size, 1), POINTS_MAXIMUM) if type(size) is int else POINTS_MAXIMUM
 
 
 def count_values(value: Any) -> int:
@@ -173,6 +188,8 @@ class CountedField:
         taken = [name for name in sizes if name in self.arguments]
         if not taken:
             return otherwise, ()
+        if "points" in taken:
+            return point_length(given.get("points"), self.arguments["points"].default_value)
         factors = {name: size for name in taken if name in given and (size := factor(given[name])) is not None}
         if "first" in taken and not factors.keys() & {"first", "last"}:
             factors["first"] = page_size(self.arguments["first"].default_value), ()
@@ -217,6 +234,16 @@ def factor(value: ValueNode) -> Length | None:
                 return days(first.value, last.value), ()
             return 1, (Window(first, last),)
     return None
+
+
+def point_length(value: ValueNode | None, otherwise: Any) -> Length:
+    """How many points a map may have by its argument."""
+    match value:
+        case VariableNode():
+            return 1, (PointCount(value.name.value),)
+        case IntValueNode():
+            return point_count(int(value.value)), ()
+    return point_count(otherwise), ()
 
 
 def leaf_bytes(named: Any) -> int:

@@ -19,9 +19,8 @@ from schema.types import node_id
 from schema.types.enums import describe
 from schema.types.resource import ResourceFilter
 
-MAP_COST = FieldCost(read=5_000)  # clusters count all rows of a box
-# An answer has at most five groups, with so many points altogether.
-POINTS_OF_GROUP = POINTS_MAXIMUM // 5
+# Clusters count all rows of a box. The groups of `points` count as often as there may be points, each with one of them.
+MAP_COST = FieldCost(read=5_000, sizes=("points",))
 DEGREES = 10  # bytes of a number with five decimals
 NODE_OF = {MapKind.TEAM: "Team", MapKind.WAREHOUSE: "Warehouse", MapKind.EXPERT: "Expert", MapKind.CAMERA: "Camera"}
 
@@ -45,7 +44,7 @@ class BoxInput:
 
 def degrees(attribute: str, description: str) -> list[float]:
     """A column of points in degrees."""
-    return plain_list(attrgetter(attribute), description, maximum=POINTS_OF_GROUP, size=DEGREES)  # type: ignore[no-any-return]  # it stands for the value
+    return plain_list(attrgetter(attribute), description, maximum=1, size=DEGREES)  # type: ignore[no-any-return]  # it stands for the value
 
 
 def ids(node: Callable[[Any], str], description: str) -> list[strawberry.ID]:
@@ -55,7 +54,7 @@ def ids(node: Callable[[Any], str], description: str) -> list[strawberry.ID]:
         name = node(group)
         return [node_id.encode(name, key) for key in group.keys]
 
-    return plain_list(values, description, maximum=POINTS_OF_GROUP)  # type: ignore[no-any-return]  # as above
+    return plain_list(values, description, maximum=1)  # type: ignore[no-any-return]  # as above
 
 
 def of_clusters(attribute: str, description: str, size: int = DEGREES) -> Any:

@@ -328,7 +328,7 @@ BAD = [
     (HERE, -1, 10, "`zoom`"),
     (HERE, 25, 10, "`zoom`"),
     (HERE, 9, -1, "`points`"),
-    (HERE, 9, 2_001, "`points`"),
+    (HERE, 9, 20_001, "`points`"),
 ]
 
 

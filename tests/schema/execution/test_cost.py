@@ -219,6 +219,31 @@ def test_what_is_read_or_large_costs_more(graph: Graph, query: str, at_least: in
     assert values(graph, query) >= at_least
 
 
+MAPPED = f"query($n: Int = 5000) {{ enterpriseMap({BOX} points: $n) {{ points {{ ids longitudes latitudes }} }} }}"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "points"),
+    [
+        (MAPPED.replace("points: $n", ""), {}, 2_000),
+        (MAPPED.replace("$n)", "20000)"), {}, 20_000),
+        (MAPPED, {}, 5_000),
+        (MAPPED, {"n": 20_000}, 20_000),
+        (MAPPED, {"n": 10**9}, 20_000),
+        (MAPPED, {"n": None}, 20_000),
+    ],
+)
+def test_a_map_costs_as_much_as_it_may_have_points(
+    graph: Graph, query: str, variables: dict[str, Any], points: int
+) -> None:
+    none = values(graph, MAPPED, n=0)
+    assert 5_000 < none < 5_000 + 100
+    for_each = values(graph, MAPPED, n=2) - none
+    cost = values(graph, query, **variables)
+    assert (32 + 2 * 10) / 20 * points < cost - 5_000 < (for_each + 1) * points
+    assert cost < COST_LIMIT / 2  # of a wall, which asks for the most
+
+
 # -- the work --
 
 

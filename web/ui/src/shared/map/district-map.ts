@@ -16,7 +16,8 @@ import type { BoxInput, MapVenueFragment, MapZoneFragment, ResourcesQuery } from
 import type { Cluster, Officer, Site } from './points';
 import type { BaseMap } from './base-map';
 import { arrange, Room, single, type Projected } from './clusters';
-import { emptiest, pointFeature, ringFeature, ringStyle, zoneFeature, zoneStyles } from './geography';
+import { emptiest, place, pointFeature, replace, ringFeature, ringStyle, zoneFeature, zoneStyles } from './geography';
+import { Crowd } from './crowd';
 import { drawLabels, type Words } from './draw-labels';
 import { linkFeatures, officerFeatures, resourceFeatures, type Letters, type Link } from './means';
 import { Shapes } from './shapes';
@@ -65,7 +66,8 @@ export class DistrictMap {
   #resources: { resources: ResourcesQuery; letters: Letters } | null = null;
   /** What the marks with a number stand for; null where only the server knows. */
   #groups = new Map<string, Extent | null>();
-  #clusters: { x: number; y: number; count: number }[] = [];
+  #clusters: Cluster[] = [];
+  #crowd: Crowd;
   #warned: Warned[] = [];
   #causes: Cause[] = [];
   #links: Link[] = [];
@@ -79,15 +81,17 @@ export class DistrictMap {
 
   constructor(target: HTMLElement, choose: (choice: Choice) => void) {
     const layer = (source: VectorSource, zIndex: number): VectorLayer => new VectorLayer({ source, zIndex, updateWhileAnimating: true, updateWhileInteracting: true });
+    const layers = [this.#zones, this.#rings, this.#means, this.#sites, this.#officers, this.#opened, this.#venues, this.#halos, this.#labels].map(
+      (source, index) => layer(source as VectorSource, index),
+    );
     this.map = new OlMap({
       target,
       controls: [],
       interactions: [new DragPan(), new MouseWheelZoom(), new PinchZoom(), new DoubleClickZoom(), new KeyboardPan(), new KeyboardZoom()],
-      layers: [this.#zones, this.#rings, this.#means, this.#sites, this.#officers, this.#opened, this.#venues, this.#halos, this.#labels].map(
-        (source, index) => layer(source as VectorSource, index),
-      ),
+      layers,
       view: new View({ center: fromLonLat([120.35, 30.1]), zoom: 10, minZoom: 8, maxZoom: 18, enableRotation: false }),
     });
+    this.#crowd = new Crowd(this.map, layers[3]!);
     this.map.on('moveend', () => this.#settled());
     this.map.on('singleclick', ({ pixel }) => {
       const choice = this.#at(pixel);
@@ -139,18 +143,17 @@ export class DistrictMap {
   }
 
   setSites(sites: Iterable<Site>, clusters: Cluster[]): void {
-    this.#clusters = clusters.map(({ longitude, latitude, count }) => {
-      const [x, y] = fromLonLat([longitude, latitude]);
-      return { x: x!, y: y!, count };
-    });
-    const seen = new Set<string>();
+    const before = this.#projected;
+    this.#projected = new Map();
+    let kept = 0;
     for (const site of sites) {
-      seen.add(site.id);
-      if (this.#projected.get(site.id)?.site === site) continue;
-      const [x, y] = fromLonLat([site.longitude, site.latitude]);
-      this.#projected.set(site.id, { x: x!, y: y!, site });
+      const known = before.get(site.id);
+      if (known?.site === site) kept++;
+      this.#projected.set(site.id, known?.site === site ? known : { ...place(site), site });
     }
-    for (const id of this.#projected.keys()) if (!seen.has(id)) this.#projected.delete(id);
+    // Officers move more often than enterprises change.
+    if (kept === before.size && kept === this.#projected.size && clusters === this.#clusters) return;
+    this.#clusters = clusters;
     this.#drawSites();
   }
 
@@ -289,7 +292,7 @@ export class DistrictMap {
     const dim = causes.size > 0;
     const room = this.#together ? new Room(CELL * pixel) : null;
     for (const [x, y] of room ? this.#venues.getFeatures().map((venue) => venue.getGeometry()!.getCoordinates()) : []) room!.take({ x: x!, y: y!, radius: VENUE * pixel });
-    const clusters = this.#clusters.map((mark) => ({ ...mark, kind: 'MANY', members: { length: mark.count } }));
+    const clusters = this.#clusters.map((cluster) => ({ ...place(cluster), group: true, kind: 'MANY', members: { length: cluster.count } }));
     this.#groups.clear();
     const wanted = new Map<string, Feature<Point>>();
     let drawn = 0;
@@ -303,8 +306,9 @@ export class DistrictMap {
       const style = alone ? this.#shapes.point(alone.grade, faint) : kind === 'RED' || kind === 'ORANGE' ? this.#shapes.counted(kind, members.length, faint) : this.#shapes.disc(members.length, faint);
       wanted.set(key, this.#mark(key, x, y, style));
     }
-    for (const feature of this.#sites.getFeatures()) if (!wanted.has(String(feature.getId()))) this.#sites.removeFeature(feature);
+    this.#sites.removeFeatures(this.#sites.getFeatures().filter((feature) => !wanted.has(String(feature.getId()))));
     this.#sites.addFeatures([...wanted.values()].filter((feature) => !this.#sites.hasFeature(feature)));
+    this.#crowd.take(wanted.size);
     this.ondrawn(drawn);
     if (this.#resources) replace(this.#means, resourceFeatures(this.#resources.resources, this.#resources.letters, this.#shapes, pixel, room, dim));
   }
@@ -388,9 +392,4 @@ export class DistrictMap {
     this.map.getView().cancelAnimations();
     this.map.getView().fit(extent, { padding: [pad, pad, pad, pad], maxZoom, duration: reduced.matches ? 0 : duration });
   }
-}
-
-function replace(source: VectorSource, features: Feature[]): void {
-  source.clear(true);
-  source.addFeatures(features);
 }

@@ -9,6 +9,7 @@ import type Polygon from 'ol/geom/Polygon';
 import type MultiPolygon from 'ol/geom/MultiPolygon';
 import { circular } from 'ol/geom/Polygon';
 import { fromLonLat } from 'ol/proj';
+import type VectorSource from 'ol/source/Vector';
 import Fill from 'ol/style/Fill';
 import Stroke from 'ol/style/Stroke';
 import Style from 'ol/style/Style';
@@ -82,6 +83,18 @@ export function ringFeature(venue: Venue, grade: ControlGrade, radius: number): 
   feature.set('grade', grade);
   feature.set('venue', venue.id);
   return feature;
+}
+
+/** A place in the map's coordinates. */
+export function place({ longitude, latitude }: { longitude: number; latitude: number }): { x: number; y: number } {
+  const [x, y] = fromLonLat([longitude, latitude]);
+  return { x: x!, y: y! };
+}
+
+/** Put these features in the place of those that a source has. */
+export function replace(source: VectorSource, features: Feature[]): void {
+  source.clear(true);
+  source.addFeatures(features);
 }
 
 export function pointFeature(id: string, { longitude, latitude }: { longitude: number; latitude: number }): Feature<Point> {
