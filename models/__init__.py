@@ -12,7 +12,15 @@ from models.district import District
 from models.enterprise import ENTERPRISE_MAP_KEY, Enterprise, RiskGrade
 from models.enterprise_set import EnterpriseSet
 from models.event import ClientMutation, Event, EventKind, EventLog, KeySet, Subject
-from models.evidence import Evidence, EvidenceUpload, HazardEvidence, InspectionEvidence
+from models.evidence import (
+    Evidence,
+    EvidenceUpload,
+    HazardEvidence,
+    InspectionEvidence,
+    OpenUpload,
+    SentFile,
+    UploadPiece,
+)
 from models.expert import Expert
 from models.handover import Handover
 from models.hazard import (
@@ -98,6 +106,7 @@ __all__ = [
     "KeySet",
     "Login",
     "MeasureKind",
+    "OpenUpload",
     "Pairing",
     "PenaltyKind",
     "PortraitSum",
@@ -108,6 +117,7 @@ __all__ = [
     "Role",
     "Row",
     "Scope",
+    "SentFile",
     "SignInDelay",
     "StockItem",
     "Subject",
@@ -116,6 +126,7 @@ __all__ = [
     "Token",
     "TokenKind",
     "Town",
+    "UploadPiece",
     "Venue",
     "VenueKind",
     "Viewer",

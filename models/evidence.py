@@ -1,4 +1,4 @@
-"""Evidence: photographs and documents of hazards and of their rectification."""
+"""Evidence: photographs and documents of hazards and of their rectification, and uploads of them."""
 
 import datetime as dt
 
@@ -38,6 +38,63 @@ class EvidenceUpload(Row, table=True):
     evidence_id: int = Field(foreign_key="evidence.id")
     uploader: str
     at: dt.datetime = Field(sa_type=UtcTime)
+
+
+class SentFile(Row, table=True):
+    """A file as a client sent it: its hash before metadata was removed, and the evidence that became of it.
+
+    `device` is the device that sent it, if it named itself. The device, whoever is signed in there, asks by the hash
+    whether the server has the file, and may attach the evidence.
+    """
+
+    __tablename__ = "sent_file"
+    __table_args__ = (
+        sa.Index(None, "evidence_id"),
+        sa.Index(None, "uploader", "sha256"),
+        sa.Index(None, "device", "sha256"),
+    )
+
+    sha256: str = Field(max_length=64)
+    evidence_id: int = Field(foreign_key="evidence.id", ondelete="CASCADE")
+    uploader: str
+    device: str | None = Field(default=None, max_length=64)
+    at: dt.datetime = Field(sa_type=UtcTime)
+
+
+class OpenUpload(Row, table=True):
+    """An upload in pieces. `key` is in its address, and `described` is its metadata in the form of the protocol.
+
+    `received` is how many of its `length` bytes are in the store. It gets the last ones together with its evidence.
+    """
+
+    __tablename__ = "open_upload"
+    __table_args__ = (
+        sa.CheckConstraint("received BETWEEN 0 AND length AND length > 0", name="received"),
+        sa.Index(None, "uploader"),
+        sa.Index(None, "expires_at"),
+        sa.Index(None, "evidence_id"),
+    )
+
+    key: str = Field(max_length=32, unique=True)
+    uploader: str
+    device: str | None = Field(default=None, max_length=64)
+    length: int
+    received: int = 0
+    described: str
+    expires_at: dt.datetime = Field(sa_type=UtcTime)
+    evidence_id: int | None = Field(default=None, foreign_key="evidence.id", ondelete="CASCADE")
+
+
+class UploadPiece(Row, table=True):
+    """A piece of an open upload: where it begins, how many bytes it has, and its name in the store."""
+
+    __tablename__ = "upload_piece"
+    __table_args__ = (sa.UniqueConstraint("upload_id", "start"),)
+
+    upload_id: int = Field(foreign_key="open_upload.id", ondelete="CASCADE")
+    start: int
+    bytes: int
+    name: str = Field(max_length=39, unique=True)
 
 
 class HazardEvidence(Row, table=True):

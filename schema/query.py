@@ -24,6 +24,7 @@ from schema.types.dispatch import Dispatch
 from schema.types.district import District
 from schema.types.enterprise import Enterprise
 from schema.types.event import Event
+from schema.types.evidence import STATUS_COST, EvidenceStatus, status_of
 from schema.types.expert import Expert
 from schema.types.handover import BRIEFING_COST, Briefing, Handover
 from schema.types.hazard import Hazard
@@ -125,6 +126,13 @@ class Query:
             "after": "Cursor after which it begins; by default your last signature of a handover, or else 24 hours ago."
         },
         cost=BRIEFING_COST,
+    )
+    evidence_status: list[EvidenceStatus] = batch(
+        status_of,
+        description="Which files of evidence the server has, in the order of their hashes: of those that you sent, or"
+        " your device if it names itself.",
+        arguments={"sha256": "SHA-256 of each file as you have it, 64 digits in lower case; at most 1,000."},
+        cost=STATUS_COST,
     )
     nearby: list[Nearby] = batch(
         nearby.near_point,

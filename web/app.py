@@ -137,6 +137,7 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
             WebSocketRoute("/graphql", sockets),
             Route("/graphql/stream", reserved.respond, methods=["PUT", "GET", "POST", "DELETE"]),
             *state.evidence.routes,
+            *state.uploads.routes,
             *state.people.routes,
             *ServiceEndpoints(state, sampler, clock).routes,
             *TokenEndpoints(state.database, state.tokens, state.admission, clock).routes,

@@ -25,6 +25,7 @@ from web.graphql.response import HttpResponse, error_response, failure, other_me
 from web.graphql.uvicorn_protocols import refuse_handshake
 from web.headers import read_headers
 from web.origins import OriginPolicy
+from web.resumable import EXPOSED
 from web.security_headers import STRICT_TRANSPORT
 
 log = structlog.get_logger(__name__)
@@ -148,10 +149,10 @@ def with_cross_origin_sharing(app: ASGIApp, allowed: Collection[bytes]) -> ASGIA
     return CORSMiddleware(
         app,
         allow_origins=sorted(origin.decode() for origin in allowed),
-        allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
+        allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
         allow_headers=("*",),
         allow_credentials=True,
-        expose_headers=("ETag", "Retry-After", "WWW-Authenticate", "X-Request-Id"),
+        expose_headers=("ETag", "Retry-After", "WWW-Authenticate", "X-Request-Id", *EXPOSED),
     )
 
 

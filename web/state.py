@@ -27,9 +27,10 @@ from web.auth.tokens import Tokens
 from web.loop_delay import LoopDelay
 from web.open_files import OpenFiles
 from web.readiness import Readiness
+from web.resumable import ResumableEndpoint
 from web.settings import Settings, announced_kinds, secrets
 from web.shares import ShareLimits, Shares
-from web.uploads import EvidenceEndpoint
+from web.uploads import EvidenceEndpoint, Intake
 
 
 class AppState:
@@ -67,9 +68,9 @@ class AppState:
         retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
         self.live = LiveStreams(self.execution, self.database, event_log, self.feed, clock, retention=retention)
         store = evidence_store.open_store(settings.evidence_url)
-        self.evidence = EvidenceEndpoint(
-            self.admission, self.database, store, signer, clock, self.access_log, limit=settings.evidence_limit
-        )
+        intake = Intake(self.database, store, clock, settings.evidence_limit)
+        self.evidence = EvidenceEndpoint(self.admission, intake, signer, self.access_log)
+        self.uploads = ResumableEndpoint(self.admission, intake)
         self.people = PeopleEndpoints(settings, self.secrets, self.database, self.admission, clock)
 
     def _executor(self, clock: Callable[[], dt.datetime], signer: Signer) -> Executor:

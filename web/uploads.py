@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import datetime as dt
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import IO
 
 from starlette.requests import ClientDisconnect, Request
@@ -28,6 +30,7 @@ from schema.types import node_id
 from web.admission import Admission, host_of
 from web.auth.credentials import credentials
 from web.graphql.negotiation import JSON
+from web.graphql.request import device_of
 from web.graphql.response import error_response, failure
 from web.headers import read_headers
 
@@ -47,26 +50,41 @@ IN_MEMORY = 262_144  # bytes of an upload; a longer one goes into an unnamed fil
 OPTIONS = {"takenAt", "positions"}
 EARLIEST = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
 AHEAD = dt.timedelta(days=1)  # the clocks of cameras are wrong
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a client says of a file: its media type, when it was taken, and whether it keeps its metadata."""
+
+    media_type: str
+    taken_at: dt.datetime | None
+    keep_positions: bool
+
+
+class Intake:
+    """Checks files of at most `limit` bytes and stores them as evidence."""
+
+    def __init__(self, database: Database, store: Store, clock: Callable[[], dt.datetime], limit: int) -> None:
+        self.database, self.store, self.clock, self.limit = database, store, clock, limit
+        # One picture is decoded at a time, to bound the memory that many uploads take at once.
+        self._turn = asyncio.Semaphore(1)
+
+    async def take(self, file: IO[bytes], declared: Declared, sender: uploads.Sender) -> uploads.StoredEvidence:
+        """Raises RequestError for a file that is refused."""
+        async with self._turn:
+            content = await asyncio.to_thread(
+                lambda: check_content(content_of(file), declared.media_type, keep_positions=declared.keep_positions)
+            )
+        return await uploads.store_upload(self.database, self.store, sender, self.clock(), content, declared.taken_at)
 
 
 class EvidenceEndpoint:
     """Accepts uploads and serves them."""
 
-    def __init__(
-        self,
-        admission: Admission,
-        database: Database,
-        store: Store,
-        signer: Signer,
-        clock: Callable[[], dt.datetime],
-        access_log: AccessLog,
-        *,
-        limit: int,
-    ) -> None:
-        self._admission, self._database, self._store = admission, database, store
-        self._signer, self._clock, self._access_log, self._limit = signer, clock, access_log, limit
-        # One picture is decoded at a time, to bound the memory that many uploads take at once.
-        self._turn = asyncio.Semaphore(1)
+    def __init__(self, admission: Admission, intake: Intake, signer: Signer, access_log: AccessLog) -> None:
+        self._admission, self._intake, self._signer, self._access_log = admission, intake, signer, access_log
+        self._database, self._store, self._clock = intake.database, intake.store, intake.clock
 
     @property
     def routes(self) -> list[Route]:
@@ -81,30 +99,23 @@ class EvidenceEndpoint:
         """201 with {id, mediaType, bytes, sha256, url}, or an error with its code."""
         try:
             viewer, _ = await self._admission.admit(read_headers(request.scope), host_of(request.scope))
-            evidence = await self._store_upload(request, require_uploader(viewer))
+            evidence = await self._store_upload(request, sender_of(request, viewer))
             return JSONResponse(evidence, 201, {"cache-control": "no-store"})
         except RequestError as error:
             return refusal(error)
         except Exception as error:  # the client gets a masked error, and the log the details
             return failure(error, JSON)
 
-    async def _store_upload(self, request: Request, viewer: Viewer) -> dict[str, object]:
+    async def _store_upload(self, request: Request, sender: uploads.Sender) -> dict[str, object]:
         now = self._clock()
-        taken_at, keep_positions = options(request, now)
+        taken_at, keep_positions = options(request.query_params, now)
         declared = request.headers.get("content-type", "").split(";")[0].strip().lower()
-        if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise RequestError(
-                ErrorCode.UNSUPPORTED_TYPE, Reason("UPLOAD_COMPRESSED", "Send the bytes without compression.")
-            )
+        require_plain(request)
         if not declared:
             raise RequestError(ErrorCode.UNSUPPORTED_TYPE, Reason("CONTENT_TYPE_NEEDED", "Send a Content-Type header."))
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
-            await self._receive(request, file)
-            async with self._turn:
-                content = await asyncio.to_thread(
-                    lambda: check_content(content_of(file), declared, keep_positions=keep_positions)
-                )
-        evidence = await uploads.store_upload(self._database, self._store, viewer, now, content, taken_at)
+            await receive(request, file, too_large(self._intake.limit), self._intake.limit)
+            evidence = await self._intake.take(file, Declared(declared, taken_at, keep_positions), sender)
         return {
             "id": node_id.encode("Evidence", evidence.id),
             "mediaType": evidence.media_type,
@@ -112,27 +123,6 @@ class EvidenceEndpoint:
             "sha256": evidence.sha256,
             "url": self._signer.url(evidence.sha256, now),
         }
-
-    async def _receive(self, request: Request, file: IO[bytes]) -> None:
-        """Write the body to a file. Raises RequestError when it is longer than the limit, empty or cut off."""
-        too_large = RequestError(
-            ErrorCode.TOO_LARGE,
-            Reason("UPLOAD_SIZE", "The upload is longer than {maximum:,} bytes.", maximum=self._limit),
-        )
-        length = request.headers.get("content-length", "")
-        if length.isascii() and length.isdigit() and int(length[:20]) > self._limit:
-            raise too_large
-        size = 0
-        try:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > self._limit:
-                    raise too_large
-                file.write(chunk)
-        except ClientDisconnect:
-            raise RequestError(ErrorCode.BAD_REQUEST, Reason("UPLOAD_CUT", "The upload ended early.")) from None
-        if not size:
-            raise RequestError(ErrorCode.BAD_REQUEST, Reason("UPLOAD_EMPTY", "The request has no body."))
 
     # -- reading --
 
@@ -186,8 +176,8 @@ class EvidenceEndpoint:
             self._access_log.note(viewer, [(AccessKind.EVIDENCE, name)], EVIDENCE_OPERATION)
 
 
-def require_uploader(viewer: Viewer | None) -> Viewer:
-    """The viewer, if they may upload. Raises RequestError."""
+def sender_of(request: Request, viewer: Viewer | None) -> uploads.Sender:
+    """Who sends, if they may upload. Raises RequestError."""
     if viewer is None:
         raise RequestError(ErrorCode.UNAUTHENTICATED, AUTHORIZATION_NEEDED)
     if viewer.role not in uploads.UPLOADERS:
@@ -195,12 +185,50 @@ def require_uploader(viewer: Viewer | None) -> Viewer:
             ErrorCode.FORBIDDEN,
             Reason("UPLOADERS_ONLY", "Only commanders, inspectors and enterprises upload evidence."),
         )
-    return viewer
+    return uploads.Sender(viewer.identity, device_of(read_headers(request.scope)))
 
 
-def options(request: Request, now: dt.datetime) -> tuple[dt.datetime | None, bool]:
+def require_plain(request: Request) -> None:
+    """Raises RequestError for a compressed body."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise RequestError(
+            ErrorCode.UNSUPPORTED_TYPE, Reason("UPLOAD_COMPRESSED", "Send the bytes without compression.")
+        )
+
+
+def too_large(limit: int) -> RequestError:
+    return RequestError(
+        ErrorCode.TOO_LARGE, Reason("UPLOAD_SIZE", "The upload is longer than {maximum:,} bytes.", maximum=limit)
+    )
+
+
+class UploadCut(RequestError):
+    """A body that ended early. What came of it is in the file."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.BAD_REQUEST, Reason("UPLOAD_CUT", "The upload ended early."))
+
+
+async def receive(request: Request, file: IO[bytes], longer: RequestError, limit: int) -> None:
+    """Write the body to a file. Raises RequestError when it is longer than the limit, empty or cut off."""
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length[:20]) > limit:
+        raise longer
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise longer
+            file.write(chunk)
+    except ClientDisconnect:
+        raise UploadCut from None
+    if not size:
+        raise RequestError(ErrorCode.BAD_REQUEST, Reason("UPLOAD_EMPTY", "The request has no body."))
+
+
+def options(parameters: Mapping[str, str], now: dt.datetime) -> tuple[dt.datetime | None, bool]:
     """The time when it was taken, if given, and whether a picture keeps its metadata. Raises RequestError."""
-    parameters = request.query_params
     if unknown := set(parameters) - OPTIONS:
         raise RequestError(
             ErrorCode.BAD_INPUT,
@@ -235,11 +263,11 @@ def content_of(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-def refusal(error: RequestError) -> ASGIApp:
-    """An error in the form of the graph's errors."""
-    headers = {"cache-control": "no-store"}
+def refusal(error: RequestError, status: int | None = None, headers: Mapping[str, str] = NO_HEADERS) -> ASGIApp:
+    """An error in the form of the graph's errors, with the status of its code unless another is given."""
+    answered = {"cache-control": "no-store", **headers}
     if error.code is ErrorCode.UNAUTHENTICATED:
-        headers["www-authenticate"] = "Bearer"
+        answered["www-authenticate"] = "Bearer"
     if isinstance(error, ThrottledError):
-        headers["retry-after"] = str(error.retry_after)
-    return error_response(request_errors(error), JSON, STATUS[error.code], headers)
+        answered["retry-after"] = str(error.retry_after)
+    return error_response(request_errors(error), JSON, status or STATUS[error.code], answered)

@@ -1,5 +1,6 @@
 """Checks uploads: only images and PDF documents are accepted, recognised by their content."""
 
+import hashlib
 import io
 import re
 from dataclasses import dataclass
@@ -43,10 +44,11 @@ DECODE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Content:
-    """The bytes to store, with their media type."""
+    """The bytes to store, with their media type, and the SHA-256 of the bytes that the client sent."""
 
     media_type: str
     data: bytes
+    sent: str
 
 
 def check_content(data: bytes, declared: str, *, keep_positions: bool = False) -> Content:
@@ -56,7 +58,7 @@ def check_content(data: bytes, declared: str, *, keep_positions: bool = False) -
     takes. Raises RequestError with UNSUPPORTED_TYPE if the content is none of MEDIA_TYPES nor HEIC, or not what is
     declared, with TOO_LARGE for too many pixels, with BAD_INPUT for a damaged file.
     """
-    kind = detect_type(data)
+    kind, sent = detect_type(data), hashlib.sha256(data).hexdigest()
     if kind is None:
         reason = Reason("CONTENT_TYPE_UNKNOWN", "The content is none of {types}.", types=[*MEDIA_TYPES, HEIC])
         raise RequestError(ErrorCode.UNSUPPORTED_TYPE, reason)
@@ -70,7 +72,7 @@ def check_content(data: bytes, declared: str, *, keep_positions: bool = False) -
     if kind == PDF:
         if b"%%EOF" not in data.rstrip(PADDING)[-1024:]:
             raise RequestError(ErrorCode.BAD_INPUT, Reason("DOCUMENT_INCOMPLETE", "The document is incomplete."))
-        return Content(kind, data if keep_positions else strip_documents.without_positions(data))
+        return Content(kind, data if keep_positions else strip_documents.without_positions(data), sent)
     try:
         stripped = STRIP[kind](data)
     except strip_images.BrokenImage as error:
@@ -78,7 +80,7 @@ def check_content(data: bytes, declared: str, *, keep_positions: bool = False) -
             ErrorCode.BAD_INPUT, Reason("IMAGE_DAMAGED", "The image is damaged: {detail}.", detail=str(error))
         ) from None
     _decode(kind, stripped)
-    return Content(kind, data if keep_positions else stripped)
+    return Content(kind, data if keep_positions else stripped, sent)
 
 
 def detect_type(data: bytes) -> str | None:

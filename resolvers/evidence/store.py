@@ -1,8 +1,12 @@
-"""Stores for the bytes of evidence, named by their SHA-256: a directory, or a bucket of a store that speaks S3."""
+"""Stores for the bytes of evidence, named by their SHA-256, and for pieces of uploads.
+
+A store is a directory, or a bucket of a store that speaks S3.
+"""
 
 import asyncio
 import contextlib
 import datetime as dt
+import itertools
 import os
 import re
 import tempfile
@@ -24,6 +28,9 @@ UNFINISHED = "upload-"
 # Each database that uses a store marks it with an empty file, named by the epoch of the database's log.
 OWNERS = "owners"
 OWNER = re.compile(r"owners/([0-9a-f]{16})", re.ASCII)
+# Pieces of uploads under way have random names.
+PIECES = "pieces"
+PIECE = re.compile(r"pieces/[0-9a-f]{32}", re.ASCII)
 
 
 class Store(Protocol):
@@ -42,7 +49,7 @@ class Store(Protocol):
         ...
 
     def names(self) -> AsyncIterator[tuple[str, dt.datetime]]:
-        """The names of evidence, and of files that an interrupted upload has left, with their last modification."""
+        """The names of evidence, of pieces and of files that a dead server left, with their last modification."""
         ...
 
     async def owners(self) -> set[str]:
@@ -120,13 +127,13 @@ class DirectoryStore:
         return {name for file in files if OWNER.fullmatch(name := f"{OWNERS}/{file.name}")}
 
     def _walk(self) -> Iterator[tuple[str, dt.datetime]]:
-        for file in self.path.glob("??/*"):
-            finished = NAME.fullmatch(file.name) is not None
+        for file in itertools.chain(self.path.glob("??/*"), self.path.glob(f"{PIECES}/*")):
+            finished, inside = NAME.fullmatch(file.name) is not None, f"{file.parent.name}/{file.name}"
             # Another process may be removing files at the same time.
             with contextlib.suppress(FileNotFoundError):
-                if finished or file.name.startswith(UNFINISHED):
+                if finished or PIECE.fullmatch(inside) or file.name.startswith(UNFINISHED):
                     modified = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
-                    yield file.name if finished else f"{file.parent.name}/{file.name}", modified
+                    yield file.name if finished else inside, modified
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
@@ -181,7 +188,7 @@ class BucketStore:
     async def names(self) -> AsyncIterator[tuple[str, dt.datetime]]:
         async for batch in obstore.list(self._bucket):
             for entry in batch:
-                if NAME.fullmatch(entry["path"]):
+                if NAME.fullmatch(entry["path"]) or PIECE.fullmatch(entry["path"]):
                     yield entry["path"], entry["last_modified"]
 
     async def owners(self) -> set[str]:

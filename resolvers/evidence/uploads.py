@@ -13,9 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import models
 from models.db.database import Database
-from models.visibility import Role, Viewer
-from resolvers.evidence.attach import EVIDENCE, UPLOAD
+from models.db.tables import table_of
+from models.visibility import Role
+from resolvers.evidence.attach import EVIDENCE, SENT, UPLOAD
 from resolvers.evidence.content_types import Content
 from resolvers.evidence.store import NAME, OWNERS, Store
 from subscriptions import event_log
@@ -24,6 +26,8 @@ UPLOADERS = frozenset({Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE})
 ORPHAN_AGE = dt.timedelta(days=1)  # for so long an upload can take, and at least it can wait to be attached
 
 BATCH = 500
+OPEN = table_of(models.OpenUpload)
+PIECE = table_of(models.UploadPiece)
 
 
 @dataclass(frozen=True)
@@ -52,17 +56,25 @@ class ForeignStore(Exception):
         self.others = others
 
 
+@dataclass(frozen=True)
+class Sender:
+    """Who sends: a viewer's identity, and the device if it names itself."""
+
+    identity: str
+    device: str | None = None
+
+
 async def store_upload(
     database: Database,
     store: Store,
-    viewer: Viewer,
+    sender: Sender,
     now: dt.datetime,
     content: Content,
     taken_at: dt.datetime | None = None,
 ) -> StoredEvidence:
-    """Store an upload. If there are equal bytes already, only the uploader is added and `taken_at` is ignored."""
+    """Store an upload. If there are equal bytes already, only the sender is added and `taken_at` is ignored."""
     sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content.data).hexdigest())
-    await _put_missing(store, await _mark(database), b"")
+    await mark_store(database, store)
     # Outside the transaction, because it can take a while. A file without a row is an orphan and will be removed.
     await _put_missing(store, sha256, content.data)
     async with database.write() as session:
@@ -81,7 +93,7 @@ async def store_upload(
             key = existing.id
             if existing.stored_at is None:
                 await connection.execute(sa.update(EVIDENCE).where(EVIDENCE.c.id == key).values(stored_at=now))
-        await _add_uploader(connection, key, viewer.identity, now)
+        await _add_sender(connection, key, sender, content.sent, now)
     return StoredEvidence(key, content.media_type, len(content.data), sha256)
 
 
@@ -91,16 +103,28 @@ async def _mark(database: Database) -> str:
         return f"{OWNERS}/{(await event_log.state(connection)).epoch}"
 
 
+async def mark_store(database: Database, store: Store) -> None:
+    """Mark the store as this database's, before anything is put there."""
+    await _put_missing(store, await _mark(database), b"")
+
+
 async def _put_missing(store: Store, name: str, data: bytes) -> None:
     if not await store.has(name):
         await store.put(name, data)
 
 
-async def _add_uploader(connection: AsyncConnection, key: int, uploader: str, now: dt.datetime) -> None:
-    same = (UPLOAD.c.evidence_id == key, UPLOAD.c.uploader == uploader)
+async def _add_sender(connection: AsyncConnection, key: int, sender: Sender, sent: str, now: dt.datetime) -> None:
+    """Note who has the evidence, and the hash of the file as it was sent."""
+    same = (UPLOAD.c.evidence_id == key, UPLOAD.c.uploader == sender.identity)
     repeated = await connection.execute(sa.update(UPLOAD).where(*same).values(at=now))
     if not repeated.rowcount:
-        await connection.execute(sa.insert(UPLOAD).values(evidence_id=key, uploader=uploader, at=now))
+        await connection.execute(sa.insert(UPLOAD).values(evidence_id=key, uploader=sender.identity, at=now))
+    sent_by = (SENT.c.uploader == sender.identity, SENT.c.device.is_not_distinct_from(sender.device))
+    known = sa.update(SENT).where(SENT.c.evidence_id == key, SENT.c.sha256 == sent, *sent_by)
+    repeated = await connection.execute(known.values(at=now))
+    if not repeated.rowcount:
+        values = {"sha256": sent, "evidence_id": key, "uploader": sender.identity, "device": sender.device, "at": now}
+        await connection.execute(sa.insert(SENT).values(values))
 
 
 async def _lock(connection: AsyncConnection, sha256: str) -> None:
@@ -140,14 +164,15 @@ async def check_owner(database: Database, store: Store) -> None:
 async def collect_orphans(
     database: Database, store: Store, now: dt.datetime, waiting: dt.timedelta = ORPHAN_AGE
 ) -> RemovedOrphans:
-    """Remove evidence that has waited longer than `waiting` to be attached, and files of a day that have no row.
+    """Remove evidence that has waited longer than `waiting` to be attached, uploads in pieces that have expired, and
+    files of a day that have no row.
 
     Safe at any time, also during uploads and other removals. The age of a file is that of its last modification, so
     that a file whose row is about to be inserted stays. Raises ForeignStore, before anything is removed, if another
     database may have files in the store.
     """
     await check_owner(database, store)
-    rows = 0
+    rows = await _remove_expired(database, now)
     while removed := await _remove_rows(database, now - waiting):
         rows += removed
     names, files, before = [], 0, now - ORPHAN_AGE
@@ -178,16 +203,30 @@ async def _remove_rows(database: Database, before: dt.datetime) -> int:
         keys = (await connection.execute(locked)).scalars().all()
         # Uploads and attachments of these wait for the locks from here on. Look again for any that came just before.
         still = (await connection.execute(orphans.where(EVIDENCE.c.id.in_(keys)))).scalars().all()
-        await connection.execute(sa.delete(UPLOAD).where(UPLOAD.c.evidence_id.in_(still)))
+        for table in (UPLOAD, SENT):
+            await connection.execute(sa.delete(table).where(table.c.evidence_id.in_(still)))
         await connection.execute(sa.delete(EVIDENCE).where(EVIDENCE.c.id.in_(still)))
     return len(still)
 
 
+async def _remove_expired(database: Database, now: dt.datetime) -> int:
+    """Remove expired uploads in pieces. Returns how many. Their files have no row then."""
+    expired = sa.select(OPEN.c.id).where(OPEN.c.expires_at <= now)
+    async with database.write() as session:
+        connection = await session.connection()
+        keys = (await connection.execute(expired.order_by(OPEN.c.id).with_for_update())).scalars().all()
+        for first in range(0, len(keys), BATCH):
+            batch = keys[first : first + BATCH]
+            await connection.execute(sa.delete(PIECE).where(PIECE.c.upload_id.in_(batch)))
+            await connection.execute(sa.delete(OPEN).where(OPEN.c.id.in_(batch)))
+    return len(keys)
+
+
 async def _known(database: Database, names: list[str]) -> set[str]:
+    rows = sa.select(EVIDENCE.c.sha256).where(EVIDENCE.c.sha256.in_(names))
+    pieces = sa.select(PIECE.c.name).where(PIECE.c.name.in_(names))
     async with database.read() as connection:
-        return set(
-            (await connection.execute(sa.select(EVIDENCE.c.sha256).where(EVIDENCE.c.sha256.in_(names)))).scalars()
-        )
+        return set((await connection.execute(sa.union_all(rows, pieces))).scalars())
 
 
 async def _remove_file(database: Database, store: Store, name: str) -> int:

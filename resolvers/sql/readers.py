@@ -20,6 +20,7 @@ from resolvers.sql.prepared import Statement, cached_statement
 from resolvers.sql.selects import ExtraSelect
 
 POSITION_AGE = dt.timedelta(minutes=30)
+EVIDENCE_AGE = dt.timedelta(days=30)
 PORTION = 100  # rows that SQLAlchemy decodes at once
 
 
@@ -43,6 +44,14 @@ class Reader(Protocol):
     @property
     def position_age(self) -> dt.timedelta:
         """The greatest age of an inspector's position that counts."""
+
+    @property
+    def device(self) -> str | None:
+        """The device that sends the operation, if it names itself."""
+
+    @property
+    def evidence_age(self) -> dt.timedelta:
+        """How long evidence waits to be attached."""
 
     @property
     def sqlite(self) -> bool:
@@ -118,6 +127,8 @@ class RequestInfo:
     disclosures: set[Disclosure] = field(default_factory=set)
     known: KnownRows = field(default_factory=KnownRows)
     position_age: dt.timedelta = POSITION_AGE
+    evidence_age: dt.timedelta = EVIDENCE_AGE
+    device: str | None = None
 
 
 class DriverReader:
@@ -126,7 +137,9 @@ class DriverReader:
     __slots__ = (
         "_fetch",
         "counted",
+        "device",
         "disclosures",
+        "evidence_age",
         "extra_select",
         "known",
         "now",
@@ -144,6 +157,7 @@ class DriverReader:
         self.request, self.extra_select = request, extra_select
         self.viewer, self.now, self.zone, self.signer = request.viewer, request.now, request.zone, request.signer
         self._fetch, self.sqlite, self.position_age = fetch, sqlite, request.position_age
+        self.device, self.evidence_age = request.device, request.evidence_age
         self.disclosures, self.known = request.disclosures, request.known
         self.counted: dict[Any, int] = {}
 
@@ -193,9 +207,12 @@ class OperationReader:
         disclosures: set[Disclosure] | None = None,
         known: KnownRows | None = None,
         position_age: dt.timedelta = POSITION_AGE,
+        evidence_age: dt.timedelta = EVIDENCE_AGE,
+        device: str | None = None,
     ) -> None:
         self.viewer, self.now, self.zone, self.signer = viewer, now, zone, signer
         self.known, self.position_age = known or KnownRows(), position_age
+        self.evidence_age, self.device = evidence_age, device
         self.disclosures: set[Disclosure] = set() if disclosures is None else disclosures
         self.sqlite, self.counted = database.sqlite, dict[Any, int]()
         self._database = database

@@ -89,7 +89,6 @@ class Context:
         self.reader, self.writing, self.pace = reader, writing, pace or Pace()
         self.viewer = reader.viewer
         self.language = Language.ENGLISH  # of the failures of mutations
-        self.device: str | None = None  # that sends the operation, if it names itself
         # The outcome of the operation's only mutation, where a plan performed it but could not write the response.
         self.performed: asyncio.Future[Any] | None = None
         # How many of the operation's mutations have ended, in their order; None where the last one's end is not known.

@@ -130,10 +130,11 @@ class Executor:
         if viewer is None and not operation.parsed.introspection_only:
             return refused(translated([coded_error(ErrorCode.UNAUTHENTICATED, TOKEN_NEEDED)], operation.language))
         info = self.request_info(viewer or NOBODY)
+        info.device = operation.device
         context = None
         if operation.parsed.kind is OperationType.MUTATION:
             context = self._context(info)
-            context.language, context.device = operation.language, operation.device
+            context.language = operation.language
         try:
             response = await self.bounds.bound(self._execute, operation, info, context, viewer is not None)
         except OperationStopped as stopped:
@@ -203,6 +204,7 @@ class Executor:
             self._signer,
             known=KnownRows(self._known),
             position_age=self._position_age,
+            evidence_age=self._write_access.offline.latest,
         )
 
     def reader(self, viewer: Viewer) -> OperationReader:
@@ -219,6 +221,8 @@ class Executor:
             info.disclosures,
             info.known,
             info.position_age,
+            info.evidence_age,
+            info.device,
         )
 
     def _context(self, info: RequestInfo) -> Context:

@@ -135,7 +135,7 @@ class PerformAction(FieldSource):
             position_age=writing.position_age,
             occurred_at=occurred_at(values),
             offline=writing.offline,
-            device=context.device,
+            device=reader.device,
         )
         return await runner.run_action(
             writing.database, context.viewer, reader.now, reader.zone, request, self.action, writing.notify

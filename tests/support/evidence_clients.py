@@ -23,17 +23,29 @@ from resolvers.evidence.store import DirectoryStore, Store
 from schema.build import Graph
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
+from schema.types import node_id
 from tests.conftest import NOW, SHANGHAI
 from tests.support.admission import admission_of
 from web.auth.credentials import bearer
 from web.auth.sessions import Authenticator
 from web.auth.tokens import Claims, Tokens
+from web.resumable import ResumableEndpoint
 from web.server import Server, bind
-from web.uploads import EvidenceEndpoint
+from web.uploads import EvidenceEndpoint, Intake
 
 SECRET = "a secret of the tests, of no use elsewhere"
 LIMIT = 10 * 2**20
-TABLES = ("evidence", "evidence_upload", "hazard_evidence", "inspection_evidence")
+UPLOADS = ("sent_file", "open_upload", "upload_piece")
+TABLES = ("evidence", "evidence_upload", *UPLOADS, "hazard_evidence", "inspection_evidence")
+
+STATUS = "query($hashes: [String!]!) { evidenceStatus(sha256: $hashes) { sha256 evidence keptUntil } }"
+REPORT = """mutation($enterprise: ID!, $evidence: [ID!]!) {
+  hazardReport(input: { enterprise: $enterprise, level: GENERAL, description: "x", evidence: $evidence }) {
+    __typename
+    ... on HazardReported { hazard { id evidence { id mediaType bytes sha256 url takenAt } } }
+    ... on NotFound { message }
+  }
+}"""
 
 
 class Desk:
@@ -46,8 +58,9 @@ class Desk:
         self.execution = Executor(graph, database, SHANGHAI, self.clock, signer=self.signer)
         self.access_log = AccessLog(database, self.clock, days=183)
         admission = admission_of(self.viewers)
-        endpoint = EvidenceEndpoint(admission, database, store, self.signer, self.clock, self.access_log, limit=LIMIT)
-        self.app = Starlette(routes=endpoint.routes)
+        intake = Intake(database, store, self.clock, LIMIT)
+        endpoint = EvidenceEndpoint(admission, intake, self.signer, self.access_log)
+        self.app = Starlette(routes=[*endpoint.routes, *ResumableEndpoint(admission, intake).routes])
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app, raise_app_exceptions=False), base_url="http://localhost"
         )
@@ -93,12 +106,18 @@ class Desk:
         return await self.client.post("/evidence", content=data, headers=headers, params=options)
 
     async def ask(self, query: str, by: dict[str, str], **variables: Any) -> dict[str, Any]:
-        """The data of a query by the viewer of these headers, without errors."""
+        """The data of a query by the viewer and the device of these headers, without errors."""
         viewer = await self.viewers.authenticate(bearer(by["authorization"]))
-        answer = await self.execution.run(Operation(query, variables), viewer)
+        answer = await self.execution.run(Operation(query, variables, device=by.get("huhang-device")), viewer)
         assert answer.errors == []
         assert answer.data is not None
         return answer.data
+
+    async def report(self, by: dict[str, str], enterprise: int, *evidence: str) -> dict[str, Any]:
+        """The result of a report of a hazard with this evidence."""
+        variables = {"enterprise": node_id.encode("Enterprise", enterprise), "evidence": list(evidence)}
+        result: dict[str, Any] = (await self.ask(REPORT, by, **variables))["hazardReport"]
+        return result
 
     async def rows(self) -> dict[str, int]:
         """The number of rows in each table that an upload writes."""

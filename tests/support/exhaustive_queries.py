@@ -33,6 +33,7 @@ ARGUMENTS = {
     "CaseDimension": "[STATUS ENTERPRISE MONTH]",
     "EnterpriseDimension": "[INDUSTRY TOWN MONTH]",
     "CountOrder": "COUNT",
+    "sha256": f'["{"0" * 64}"]',
 }
 
 

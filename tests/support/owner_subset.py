@@ -47,6 +47,9 @@ INTERNAL_TABLES = (
     "register_entry",
     "portrait_sum",
     "enterprise_set",
+    "sent_file",
+    "open_upload",
+    "upload_piece",
 )
 
 

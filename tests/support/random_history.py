@@ -151,8 +151,8 @@ class RandomHistory:
 
     async def _upload(self) -> None:
         """Evidence, attached to a hazard or not yet attached."""
-        content = Content(PNG, self.random.randbytes(20))
-        upload = await uploads.store_upload(self.desk.database, self._store, DUTY, self.desk.now, content)
+        content, sender = Content(PNG, self.random.randbytes(20), "0" * 64), uploads.Sender(DUTY.identity)
+        upload = await uploads.store_upload(self.desk.database, self._store, sender, self.desk.now, content)
         if self.random.random() < 0.5:
             arguments = self.chooser.input("hazardReport", self.random, self.desk.now)
             assert await self._mutate(

@@ -20,6 +20,10 @@ from tests.web.conftest import SECRET, talking
 from web.settings import Settings
 
 LISTED, UNLISTED = "https://map.example.org", "https://evil.example"
+EXPOSED = (
+    "ETag, Retry-After, WWW-Authenticate, X-Request-Id, Location, Upload-Offset, Upload-Length, Upload-Expires,"
+    " Tus-Resumable, Huhang-Evidence"
+)
 PREFLIGHT = {
     "access-control-request-method": "POST",
     "access-control-request-headers": "authorization,content-type,x-client",
@@ -38,7 +42,7 @@ def sharing(response: httpx.Response) -> dict[str, str]:
     return {k: v for k, v in response.headers.items() if k.startswith("access-control-")}
 
 
-@pytest.mark.parametrize("path", ["/graphql", "/graphql/stream", "/evidence", "/auth/session", "/nothing"])
+@pytest.mark.parametrize("path", ["/graphql", "/graphql/stream", "/evidence", "/uploads", "/auth/session", "/nothing"])
 async def test_a_preflight_is_granted_to_listed_origins_only(shared: httpx.AsyncClient, path: str) -> None:
     granted = await shared.options(path, headers={"origin": LISTED, **PREFLIGHT})
     assert granted.status_code == 200
@@ -46,7 +50,7 @@ async def test_a_preflight_is_granted_to_listed_origins_only(shared: httpx.Async
     assert headers["access-control-allow-origin"] == LISTED
     assert headers["access-control-allow-credentials"] == "true"
     assert headers["access-control-allow-headers"] == PREFLIGHT["access-control-request-headers"]
-    assert {"GET", "POST", "PUT", "DELETE"} <= set(headers["access-control-allow-methods"].split(", "))
+    assert {"GET", "POST", "PUT", "PATCH", "DELETE"} <= set(headers["access-control-allow-methods"].split(", "))
     refused = await shared.options(path, headers={"origin": UNLISTED, **PREFLIGHT})
     assert refused.status_code in (400, 403)
     assert "access-control-allow-origin" not in sharing(refused)
@@ -67,7 +71,7 @@ async def test_every_answer_to_a_listed_origin_may_be_read(shared: httpx.AsyncCl
         assert sharing(response) == {
             "access-control-allow-origin": LISTED,
             "access-control-allow-credentials": "true",
-            "access-control-expose-headers": "ETag, Retry-After, WWW-Authenticate, X-Request-Id",
+            "access-control-expose-headers": EXPOSED,
         }
         assert "Origin" in response.headers["vary"]
     unlisted = await shared.post("/graphql", json=ask, headers={"origin": UNLISTED})

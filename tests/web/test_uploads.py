@@ -6,7 +6,6 @@ import gzip
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -21,14 +20,6 @@ from tests.conftest import NOW, Databases
 from tests.support.evidence_clients import LIMIT, Desk, code_of, desk, listening
 from tests.support.patience import PATIENCE
 from tests.support.pictures import GPS, SECRET, bomb, opened, paper, photograph
-
-REPORT = """mutation($enterprise: ID!, $evidence: [ID!]!) {
-  hazardReport(input: { enterprise: $enterprise, level: GENERAL, description: "x", evidence: $evidence }) {
-    __typename
-    ... on HazardReported { hazard { id evidence { id mediaType bytes sha256 url takenAt } } }
-    ... on NotFound { message }
-  }
-}"""
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -218,14 +209,8 @@ async def test_equal_uploads_are_one_row_and_one_file(office: Desk) -> None:
     assert len([file for file in now - files if not file.startswith("owners/")]) == 1
     # Each uploader may attach it, and sees the first one's claims.
     for key, by in ((1, uploaders[2]), (2, uploaders[3])):
-        result = await report(office, by, key, at_once[0].json()["id"])
+        result = await office.report(by, key, at_once[0].json()["id"])
         assert [e["takenAt"] for e in result["hazard"]["evidence"]] == [None]
-
-
-async def report(office: Desk, by: dict[str, str], enterprise: int, *evidence: str) -> dict[str, Any]:
-    variables = {"enterprise": node_id.encode("Enterprise", enterprise), "evidence": list(evidence)}
-    result: dict[str, Any] = (await office.ask(REPORT, by, **variables))["hazardReport"]
-    return result
 
 
 NODE = "query($id: ID!) { node(id: $id) { ... on Evidence { id url } } }"
@@ -238,8 +223,8 @@ async def test_an_upload_is_visible_to_its_uploader_only_until_it_is_attached(of
     for by in (mine, *others):
         assert (await office.ask(NODE, by, id=piece))["node"] is None
     for key, by in zip((2, 1, 1, 1, 1), others, strict=True):
-        assert (await report(office, by, key, piece))["__typename"] == "NotFound"
-    result = await report(office, mine, 1, piece, piece)
+        assert (await office.report(by, key, piece))["__typename"] == "NotFound"
+    result = await office.report(mine, 1, piece, piece)
     [attached] = result["hazard"]["evidence"]
     assert attached["id"] == piece
     # Then everybody sees it who sees the row that it proves.
@@ -249,20 +234,20 @@ async def test_an_upload_is_visible_to_its_uploader_only_until_it_is_attached(of
         assert (await office.ask(NODE, by, id=piece))["node"] is None
     assert (await office.ask(NODE, office.integrator, id=piece))["node"] is not None
     # Attached evidence may prove more rows, for viewers who see it. The other enterprise does not.
-    assert (await report(office, others[1], 1, piece))["__typename"] == "HazardReported"
-    assert (await report(office, others[0], 2, piece))["__typename"] == "NotFound"
+    assert (await office.report(others[1], 1, piece))["__typename"] == "HazardReported"
+    assert (await office.report(others[0], 2, piece))["__typename"] == "NotFound"
 
 
 async def test_an_unknown_id_is_not_found(office: Desk) -> None:
     for key in (2**31 - 1, 999_999):
-        result = await report(office, office.commander, 1, node_id.encode("Evidence", key))
+        result = await office.report(office.commander, 1, node_id.encode("Evidence", key))
         assert result["__typename"] == "NotFound"
 
 
 async def test_the_graph_gives_a_url_for_stored_evidence(office: Desk) -> None:
     by = await office.enterprise(3)
     answer = (await office.post(numbered(7), by=by, options={"takenAt": "2026-06-14T01:30:00Z"})).json()
-    [piece] = (await report(office, by, 3, answer["id"]))["hazard"]["evidence"]
+    [piece] = (await office.report(by, 3, answer["id"]))["hazard"]["evidence"]
     assert piece.pop("takenAt").startswith("2026-06-14T01:30:00")
     assert piece == answer
     response = await office.client.get(piece["url"])

@@ -1,8 +1,10 @@
 """Evidence from its upload to its removal, with the server as a process: HTTP, the graph and `collect`."""
 
+import asyncio
 import datetime as dt
 import hashlib
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,10 +21,11 @@ from models.db.database import Database
 from models.db.tables import table_of
 from tests.conftest import Databases
 from tests.support.actors import DAY, change
-from tests.support.evidence_clients import TABLES
+from tests.support.evidence_clients import STATUS, TABLES
 from tests.support.patience import PATIENCE
 from tests.support.pictures import GPS, bomb, opened, photograph
 from tests.support.server_process import Process, serving, web
+from tests.support.tus_client import TusClient, checksum
 
 REPORT = """mutation($enterprise: ID!, $evidence: [ID!]!) {
   hazardReport(input: { enterprise: $enterprise, level: GENERAL, description: "油气泄漏", evidence: $evidence }) {
@@ -118,6 +121,29 @@ async def test_evidence_is_uploaded_attached_read_and_collected(office: Office) 
     assert files == {office.folder / kept["sha256"][:2] / kept["sha256"], *marks}
     assert len(marks) == 1
     assert rows["evidence_upload"] == 1
+
+
+async def test_an_upload_goes_on_at_another_server_after_one_is_killed(office: Office, tmp_path: Path) -> None:
+    data, size = photograph("PNG", compress_level=0), 100_000
+    settings = {"HUHANG_EVIDENCE_URL": str(office.folder), "TMPDIR": str(office.scratch)}
+    async with httpx.AsyncClient(base_url=office.server.address, timeout=PATIENCE) as http:
+        first = TusClient(http, office.bearer)
+        path = await first.begin(len(data), filetype="image/png")
+        assert (await first.patch(path, 0, data[:size], **checksum(data[:size]))).status_code == 204
+        under_way = asyncio.create_task(first.patch(path, size, data[size:], **checksum(data[size:])))
+        # The server dies with it, or before or after it; the answer is lost.
+        office.server.end(signal.SIGKILL)
+        await asyncio.gather(under_way, return_exceptions=True)
+    with serving(tmp_path / "second", office.url, **settings) as server:
+        async with httpx.AsyncClient(base_url=server.address, timeout=PATIENCE) as http:
+            second = TusClient(http, office.bearer)
+            assert await second.offset(path) in (size, len(data))
+            last = await second.send(path, data, size)
+            ask = {"query": STATUS, "variables": {"hashes": [hashlib.sha256(data).hexdigest()]}}
+            [status] = (await http.post("/graphql", json=ask, headers=office.bearer)).json()["data"]["evidenceStatus"]
+    assert status["evidence"] == last.headers["huhang-evidence"]
+    [kept] = office.folder.glob("??/*")
+    assert opened(kept.read_bytes()).tobytes() == opened(data).tobytes()
 
 
 async def test_evidence_of_another_database_is_not_collected(office: Office, tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from models.clock import now as clock
 from models.db.database import Database
 from models.db.outages import Outage, outage_of
 from models.db.tables import table_of
-from models.visibility import Role, Viewer, Visibility
 from resolvers.evidence import store as stores
 from resolvers.evidence.content_types import PDF, Content
 from resolvers.evidence.store import UNFINISHED, DirectoryStore, Store, open_store
 from resolvers.evidence.uploads import (
     ForeignStore,
     RemovedOrphans,
+    Sender,
     StoredEvidence,
     claim_store,
     collect_orphans,
@@ -35,13 +35,13 @@ from tests.conftest import Databases
 from tests.support.pictures import paper
 from tests.support.s3_bucket import s3_bucket
 
-COMMANDER, OTHER = (Viewer(Visibility(Role.COMMANDER), subject=subject) for subject in ("one", "other"))
+COMMANDER, OTHER = Sender("one"), Sender("other")
 HOUR = dt.timedelta(hours=1)
 EVIDENCE = table_of(models.Evidence)
 
 
 def numbered(number: int) -> Content:
-    return Content(PDF, paper() + b"%" + str(number).encode())
+    return Content(PDF, paper() + b"%" + str(number).encode(), "0" * 64)
 
 
 @pytest.fixture
