@@ -266,7 +266,7 @@ async def fresh_subject(database: Database, mutation: str, world: World) -> dict
         }
         return {"warning": node_id.encode("Warning", (await insert(database, models.Warning, warning))[0])}
     if mutation == "handoverTake":
-        handover = {"leaving": "another officer", "note": "一切正常", "signed_at": NOW}
+        handover = {"leaving": f"officer{unique_mark()}", "note": "一切正常", "signed_at": NOW}
         return {"handover": node_id.encode("Handover", (await insert(database, models.Handover, handover))[0])}
     if mutation == "casePropose":
         return {"inspection": await visit_of(database, world, "SUBMITTED")}
