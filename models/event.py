@@ -60,6 +60,7 @@ class EventKind(enum.Enum):
     HAZARD_DISMISSED = (30, Subject.HAZARD)
     HAZARD_EXTENSION_REQUESTED = (31, Subject.HAZARD)
     HAZARD_EXTENSION_DECIDED = (32, Subject.HAZARD)
+    HAZARD_EXTENSION_LAPSED = (33, Subject.HAZARD)
     CASE_PROPOSED = (40, Subject.CASE)
     CASE_FILED = (41, Subject.CASE)
     CASE_DECLINED = (42, Subject.CASE)

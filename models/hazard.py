@@ -86,10 +86,11 @@ class ExtensionStatus(enum.Enum):
     REQUESTED = "requested"
     APPROVED = "approved"
     REFUSED = "refused"
+    LAPSED = "lapsed"
 
 
 class DeadlineExtension(Row, table=True):
-    """A request to extend a hazard's deadline, with its outcome."""
+    """A request to extend a hazard's deadline, with its outcome. One that is not decided lapses with its hazard."""
 
     __tablename__ = "deadline_extension"
     __table_args__ = (sa.Index(None, "hazard_id", "id"),)

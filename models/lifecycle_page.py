@@ -19,6 +19,9 @@ that file, then run `make docs`.
 Who: C is the commander, who may call every mutation that any role may. I is an inspector, for their own inspections and
 the hazards of these. E is an enterprise, for its own rows. A program may call a mutation with a scope if its token has
 that scope."""
+LAPSE = """\
+A request for a later deadline that nobody has decided lapses (`HAZARD_EXTENSION_LAPSED`) when its hazard is accepted,
+closed or dismissed."""
 LATE = """\
 ## Acts without a network
 
@@ -38,6 +41,7 @@ def page() -> str:
         parts.append(_table(TITLES[noun], ("From", "To", "Mutation", "Who", "Event", "Needs"), rows))
     rows = [_action(line) for line in ACTIONS]
     parts.append(_table("Without a change of status", ("Mutation", "Who", "In the statuses", "Scope"), rows))
+    parts.append(LAPSE)
     parts.append(LATE + ", ".join(f"`{mutation}`" for mutation in sorted(FIELD_MUTATIONS)) + ".")
     return "\n\n".join(parts) + "\n"
 

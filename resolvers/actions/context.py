@@ -268,16 +268,20 @@ class ActionContext:
         zone: int | None = None,
         major: bool = False,
         automatic: bool = False,
+        changes: list[dict[str, Any]] | None = None,
     ) -> None:
         """Record an event about a row.
 
         The enterprise is the row itself, or the one that it refers to. `zone` is for a row without an enterprise;
-        `automatic` says that nobody did it, so the event has no actor.
+        `automatic` says that nobody did it, so the event has no actor. `changes` are the event's own, if they are not
+        the row's.
         """
         enterprise = row.id if isinstance(row, models.Enterprise) else getattr(row, "enterprise_id", None)
         before, after = (None if status is None else status.name for status in (from_status, to_status))
         venue = getattr(row, "venue_id", None)
-        self.pending_events.append(PendingEvent(kind, row, before, after, enterprise, zone, venue, major, automatic))
+        self.pending_events.append(
+            PendingEvent(kind, row, before, after, enterprise, zone, venue, major, automatic, changes)
+        )
 
     async def settle(self) -> None:
         """Make the changes of the events so far final. A row that changes again gets another version and event."""

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -24,6 +25,9 @@ from resolvers.actions.context import ActionContext, ActionResult
 from resolvers.actions.errors import Forbidden, InvalidInput
 from resolvers.actions.inputs import FiveFixes, Person
 from resolvers.evidence.attach import attach_evidence
+
+# What the event of a lapse tells beside the hazard's end, which has an event of its own.
+LAPSE = [{"field": "extension", "from": "REQUESTED", "to": "LAPSED", "personal": False}]
 
 
 def is_overdue(now: dt.datetime, status: HazardStatus, deadline: dt.datetime | None) -> bool:
@@ -70,8 +74,16 @@ def _transition(context: ActionContext, hazard: Hazard, to: HazardStatus | None 
         context.open_hazard_changes[hazard.enterprise_id] -= 1
 
 
-def _record(context: ActionContext, kind: EventKind, hazard: Hazard) -> None:
-    context.record(kind, hazard, hazard.status, hazard.status, major=hazard.level is HazardLevel.MAJOR)
+async def _lapse_extension(context: ActionContext, hazard: Hazard) -> None:
+    """End a request for a later deadline that nobody has decided: the hazard has ended, and needs none."""
+    extension = await _open_extension(context, hazard)
+    if extension is not None:
+        extension.status = ExtensionStatus.LAPSED
+        _record(context, EventKind.HAZARD_EXTENSION_LAPSED, hazard, automatic=True, changes=LAPSE)
+
+
+def _record(context: ActionContext, kind: EventKind, hazard: Hazard, **more: Any) -> None:
+    context.record(kind, hazard, hazard.status, hazard.status, major=hazard.level is HazardLevel.MAJOR, **more)
 
 
 def require_future(context: ActionContext, field: str, deadline: dt.datetime) -> dt.datetime:
@@ -152,6 +164,7 @@ async def accept(context: ActionContext, *, hazard: int) -> ActionResult:
     row = await _get_hazard(context, hazard)
     _transition(context, row)
     row.accepted_at = context.occurred_at
+    await _lapse_extension(context, row)
     return {"hazard": row}
 
 
@@ -168,12 +181,14 @@ async def close(context: ActionContext, *, hazard: int) -> ActionResult:
     row = await _get_hazard(context, hazard)
     _transition(context, row)
     row.closed_at = context.now
+    await _lapse_extension(context, row)
     return {"hazard": row}
 
 
 async def dismiss(context: ActionContext, *, hazard: int, reason: str) -> ActionResult:
     row = await _get_hazard(context, hazard)
     _transition(context, row)
+    await _lapse_extension(context, row)
     context.changes.add_entry(row, "reason", reason)
     return {"hazard": row}
 

@@ -78,7 +78,7 @@ NOUNS = {
         models.Dispatch, Subject.DISPATCH, frozenset({DispatchStatus.REQUESTED, DispatchStatus.DECLINED})
     ),
 }
-ASKED, DECIDED = "REQUESTED", "DECIDED"  # statuses of an extension here
+ASKED, DECIDED, LAPSED = "REQUESTED", "DECIDED", "LAPSED"  # statuses of an extension here
 
 ITEMS_MAXIMUM = 50_000  # items read for one briefing
 LINES_MAXIMUM = 100  # items of a section that are listed one by one
@@ -291,14 +291,16 @@ def _changed(kind: BriefingKind, noun: Noun, sqlite: bool) -> sa.Select[Any]:
 
 def _changed_extensions() -> sa.Select[Any]:
     asked, decided = EventKind.HAZARD_EXTENSION_REQUESTED, EventKind.HAZARD_EXTENSION_DECIDED
+    kinds = (asked, decided, EventKind.HAZARD_EXTENSION_LAPSED)
     changes = _Changes(
         BriefingKind.EXTENSION,
-        sa.or_(EVENT.c.kind == asked, EVENT.c.kind == decided),
+        EVENT.c.kind.in_([sa.literal(kind, EVENT.c.kind.type, literal_execute=True) for kind in kinds]),
         waited=EVENT.c.kind == asked,
-        ended=EVENT.c.kind == decided,
+        ended=EVENT.c.kind != asked,
     )
-    status = sa.case((changes.last.c.kind == asked, ASKED), else_=DECIDED)
-    return changes.select(status, changes.first.c.kind == decided)
+    kind = changes.last.c.kind
+    status = sa.case((kind == asked, ASKED), (kind == decided, DECIDED), else_=LAPSED)
+    return changes.select(status, changes.first.c.kind != asked)
 
 
 def _is_one_of(column: ColumnElement[Any], statuses: Iterable[enum.Enum]) -> ColumnElement[bool]:

@@ -256,6 +256,8 @@ async def _write(
     radii = {row_id: after for row_id, after in comparison.radii_after.items() if row_id in written}
     if radii:
         comparison.deleted_rings = await linked_rows.write_rings(connection, comparison.radii_before, radii)
+    if table.name == "hazards":
+        await write.lapse_extensions(connection, [row["id"] for row in rows])
     if table.name in ("hazards", "inspections"):
         after_rows = [{**existing.get(draft.id or 0, {}), **draft.values} for draft in (*new, *changed)]
         before_rows = [existing[draft.id or 0] for draft in changed]

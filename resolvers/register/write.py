@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import models
-from models import HAZARD_TERMINAL, InspectionStatus
+from models import HAZARD_SETTLED, HAZARD_TERMINAL, ExtensionStatus, InspectionStatus
 from models.db.tables import table_of
 from resolvers.register.tables import Table
 from resolvers.sql.predicates import among
@@ -16,6 +16,7 @@ from resolvers.sql.predicates import among
 ENTERPRISE = table_of(models.Enterprise)
 HAZARD = table_of(models.Hazard)
 INSPECTION = table_of(models.Inspection)
+EXTENSION = table_of(models.DeadlineExtension)
 
 
 class StaleRows(Exception):
@@ -99,6 +100,15 @@ async def update_counters(connection: AsyncConnection, enterprises: Collection[i
         statement = sa.update(ENTERPRISE).where(ENTERPRISE.c.id == sa.bindparam("row_id"))
         values: dict[str, Any] = {"open_hazards": sa.bindparam("open"), "last_inspected_at": sa.bindparam("latest")}
         await connection.execute(statement.values(values), changed)
+
+
+async def lapse_extensions(connection: AsyncConnection, hazards: Collection[int]) -> None:
+    """End the requests for a later deadline that nobody has decided, of those of these hazards that have ended."""
+    sqlite = connection.dialect.name == "sqlite"
+    ended = sa.select(HAZARD.c.id).where(among(HAZARD.c.id, "ids", sqlite), HAZARD.c.status.in_(HAZARD_SETTLED))
+    open_requests = sa.and_(EXTENSION.c.hazard_id.in_(ended), EXTENSION.c.status == ExtensionStatus.REQUESTED)
+    lapse = sa.update(EXTENSION).where(open_requests).values(status=ExtensionStatus.LAPSED)
+    await connection.execute(lapse, {"ids": sorted(hazards)})
 
 
 def _counters() -> sa.Select[Any]:

@@ -57,6 +57,7 @@ describe(
     HAZARD_DISMISSED="A report was dismissed: it was no hazard.",
     HAZARD_EXTENSION_REQUESTED="A later deadline was requested.",
     HAZARD_EXTENSION_DECIDED="A later deadline was approved or refused.",
+    HAZARD_EXTENSION_LAPSED="A request for a later deadline lapsed: the hazard ended before anybody decided.",
     CASE_PROPOSED="A case was proposed.",
     CASE_FILED="A case was filed.",
     CASE_DECLINED="A proposed case was not filed.",

@@ -69,7 +69,7 @@ BriefingItem = Annotated[
 class BriefingLine:
     kind: BriefingKind = strawberry.field(description="Kind of the item.")
     status: str = strawberry.field(
-        description="Status that the last change led to; of an extension REQUESTED or DECIDED."
+        description="Status that the last change led to; of an extension REQUESTED, DECIDED or LAPSED."
     )
     item: BriefingItem = ref("item", "The item, as it is now; of an extension the hazard.")
     event: lazy.Event | None = ref("event", "The last change of its status; null for an item of an import.")
@@ -79,7 +79,7 @@ class BriefingLine:
 class BriefingGroup:
     kind: BriefingKind = strawberry.field(description="Kind of the items.")
     status: str = strawberry.field(
-        description="Status that the last change led to; of extensions REQUESTED or DECIDED."
+        description="Status that the last change led to; of extensions REQUESTED, DECIDED or LAPSED."
     )
     count: int = strawberry.field(description="Number of items, 1 or more.")
     first_event: lazy.Event | None = ref("first_event", "First of their last changes; null if all are of imports.")

@@ -55,6 +55,7 @@ describe(
     REQUESTED="Not decided yet.",
     APPROVED="The new deadline is in force.",
     REFUSED="The old deadline stays in force.",
+    LAPSED="The hazard ended before anybody decided.",
 )
 
 
@@ -152,7 +153,7 @@ class DeadlineExtension:
     status: ExtensionStatus = column(models.DeadlineExtension.status, "State of the request.")
     requested_at: dt.datetime = column(models.DeadlineExtension.requested_at, "When the enterprise requested it.")
     decided_at: dt.datetime | None = column(
-        models.DeadlineExtension.decided_at, "When the commander decided; null until then."
+        models.DeadlineExtension.decided_at, "When the commander decided; null until then, and if it lapsed."
     )
 
 

@@ -17,6 +17,7 @@ OTHER_EVENTS = {
     "HAZARD_AMENDED": "inspectionSubmit",
     "HAZARD_EXTENSION_REQUESTED": "hazardRequestExtension",
     "HAZARD_EXTENSION_DECIDED": "hazardDecideExtension",
+    "HAZARD_EXTENSION_LAPSED": "hazardAccept",
     "DUTY_REPORT_SUBMITTED": "dutyReportSubmit",
     "ENTERPRISE_REGISTERED": "enterpriseUpsert",
     "ENTERPRISE_CHANGED": "enterpriseUpsert",

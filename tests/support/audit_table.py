@@ -16,7 +16,7 @@ from typing import Any
 from tests.conftest import NOW
 from tests.support.actors import DAY, at
 
-SOON, LATER, T = at(NOW + 10 * DAY), at(NOW + 90 * DAY), at(NOW)
+SOON, LATER, LATEST, T = (*(at(NOW + days * DAY) for days in (10, 90, 120)), at(NOW))
 FINDING = {"level": "GENERAL", "description": "线路老化"}
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "found": {"result": "HAZARDS_FOUND", "findings": [FINDING, {**FINDING, "level": "MAJOR"}]},
@@ -107,10 +107,13 @@ C hazardAccept hazard=@hazard
   HAZARD_ACCEPTED PENDING_ACCEPTANCE ACCEPTED acceptedAt:-→T !major
 C hazardReopen hazard=@hazard
   HAZARD_REOPENED ACCEPTED RECTIFYING rectifiedAt:T→- acceptedAt:T→- reason:-→复发 !major
+E hazardRequestExtension hazard=@hazard to={LATEST}
+  HAZARD_EXTENSION_REQUESTED RECTIFYING RECTIFYING extension:{LATER}→{LATEST} !major
 E hazardSubmitRectification hazard=@hazard statement=三次
   HAZARD_RECTIFICATION_SUBMITTED RECTIFYING PENDING_ACCEPTANCE rectification:再次→三次 rectifiedAt:-→T !major
 C hazardAccept hazard=@hazard
   HAZARD_ACCEPTED PENDING_ACCEPTANCE ACCEPTED acceptedAt:-→T !major
+  HAZARD_EXTENSION_LAPSED ACCEPTED ACCEPTED extension:REQUESTED→LAPSED !major !nobody
 C hazardClose hazard=@hazard
   HAZARD_CLOSED ACCEPTED CLOSED closedAt:-→T !major
 I inspectionPlan

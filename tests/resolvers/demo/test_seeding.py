@@ -204,7 +204,8 @@ def test_averages() -> None:
     ],
 )
 def test_everything_occurs(made: Rows, table: type[Row], column: str, of: type[enum.Enum]) -> None:
-    assert {row[column] for row in made[table]} >= set(of)
+    # An enterprise of the demo waits for the decision before it submits, so that no request lapses.
+    assert {row[column] for row in made[table]} >= set(of) - {ExtensionStatus.LAPSED}
 
 
 def test_every_result_of_an_inspection_occurs(made: Rows) -> None:

@@ -164,6 +164,18 @@ async def test_what_the_bureau_ended_is_done_whoever_acted_last(office: Office) 
     assert brief["done"]["rest"] == [{"kind": "HAZARD", "status": "RECTIFYING", "count": 1}]
 
 
+async def test_a_request_for_time_lapses_with_its_hazard(office: Office) -> None:
+    inputs = valid_inputs(office.world)
+    hazard = await office.hazard(upto="RECTIFYING")
+    start = (await office.ask("{ cursor }"))["cursor"]
+    await office.done(DUTY, "hazardRequestExtension", hazard=hazard, **inputs["hazardRequestExtension"])
+    await office.done(DUTY, "hazardSubmitRectification", hazard=hazard, **inputs["hazardSubmitRectification"])
+    await office.done(DUTY, "hazardAccept", hazard=hazard)
+    brief = await read_briefing(office, after=start)
+    assert brief["lapsed"]["rest"] == [{"kind": "EXTENSION", "status": "LAPSED", "count": 1}]
+    assert (brief["arrived"]["count"], brief["done"]["count"]) == (2, 0)  # the hazard waits for its close
+
+
 async def test_a_span_is_cut_to_the_last_events(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     await office.hazard()
     office.later(2 * DAY)

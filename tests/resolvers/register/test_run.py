@@ -12,6 +12,7 @@ import models
 from models.db.database import Database
 from models.db.tables import table_of
 from resolvers.register import DistrictMismatch
+from tests.support.actors import insert
 from tests.support.register_runs import NOW, all_rows, digest, run_import
 from tests.support.small_register import (
     ENTERPRISES,
@@ -198,6 +199,23 @@ async def test_stock_cannot_fall_below_what_is_reserved(database: Database, tmp_
         "2010102": (4, 4, 2),
     }
     assert (outcome.total.changed, outcome.total.bad) == (1, 1)
+
+
+async def test_a_hazard_that_has_ended_waits_for_no_later_deadline(database: Database, tmp_path: Path) -> None:
+    await import_visits(database, tmp_path)
+    hazards = await rows_by_key(database, models.Hazard)
+    asked = {"from_deadline": NOW, "to_deadline": NOW, "reason": "缺配件", "requested_at": NOW}
+    ids = {hazards[key].id: key for key in "023"}
+    for id_ in ids:
+        await insert(
+            database, models.DeadlineExtension, {**asked, "hazard_id": id_, "status": models.ExtensionStatus.REQUESTED}
+        )
+    changed = {"0": "ACCEPTED", "2": "RECTIFYING", "3": "CLOSED"}
+    write_files(tmp_path, hazards=[{**row, "status": changed.get(row["id"], row["status"])} for row in FOUND_HAZARDS])
+    outcome, _ = await run_import(database, VISITS_MAPPING, tmp_path)
+    assert outcome.tables["hazards"].changed == 3
+    rows = (await all_rows(database))["deadline_extension"]
+    assert {ids[row.hazard_id]: row.status.name for row in rows} == {"0": "LAPSED", "2": "REQUESTED", "3": "LAPSED"}
 
 
 async def test_the_last_valid_row_of_each_key_counts(database: Database, tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ function hazardText(event: Of<'HazardUpdate'>): string {
     case 'HAZARD_REOPENED': return m.event_hazard_reopened();
     case 'HAZARD_DISMISSED': return m.event_hazard_dismissed();
     case 'HAZARD_EXTENSION_REQUESTED': return m.event_hazard_extension_requested({ what });
+    case 'HAZARD_EXTENSION_LAPSED': return m.event_hazard_extension_lapsed();
     default: return m.event_hazard_extension_decided();
   }
 }

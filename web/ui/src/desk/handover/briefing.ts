@@ -20,8 +20,12 @@ const NOUNS: Record<BriefingKind, () => string> = {
 /** The number that the log gave the event. */
 export const numberOf = (cursor: string): string => `#${cursor.split('-').at(-1) ?? ''}`;
 
+const EXTENSIONS: Record<string, () => string> = {
+  REQUESTED: m.briefing_extension_asked, DECIDED: m.briefing_extension_decided, LAPSED: m.briefing_extension_lapsed,
+};
+
 export function statusName(kind: BriefingKind, status: string): string {
-  if (kind === 'EXTENSION') return status === 'REQUESTED' ? m.briefing_extension_asked() : m.briefing_extension_decided();
+  if (kind === 'EXTENSION') return EXTENSIONS[status]?.() ?? status;
   return valueName(STATUSES[kind], status);
 }
 
