@@ -45,6 +45,8 @@ TODAY = dt.date(2026, 6, 15)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 COMMANDER = Viewer(Visibility(Role.COMMANDER))
 DEMO_ENTERPRISES = 150
+# Analysing documents takes most of the time of tests that ask large ones again and again.
+DOCUMENT_BYTES = 256 * 2**20
 DATABASES = ("sqlite", "postgresql")
 LONG_FOLDERS = {"scenarios", "properties", "hostile"}
 PROCESS_FIXTURES = {"served", "chromium", "issuer"}  # of a folder's conftest.py, whose imports count for no test
@@ -285,7 +287,15 @@ def make_executor(
     planned: bool = True,
     cost_limit: int = limits.COST_LIMIT,
 ) -> Executor:
-    return Executor(graph, database, SHANGHAI, lambda: now, planned=planned, cost_limit=cost_limit)
+    return Executor(
+        graph,
+        database,
+        SHANGHAI,
+        lambda: now,
+        planned=planned,
+        cost_limit=cost_limit,
+        document_bytes=DOCUMENT_BYTES,
+    )
 
 
 @pytest.fixture

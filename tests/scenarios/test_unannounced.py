@@ -21,7 +21,7 @@ from schema.execution import limits
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from schema.live.streams import PreparedEventStream
-from tests.conftest import NOW, SHANGHAI
+from tests.conftest import NOW, SHANGHAI, make_executor
 from tests.support.actors import DUTY, enterprise, log_after
 from tests.support.district import SOON, Office
 from tests.support.exhaustive_queries import ExhaustiveQueries
@@ -117,10 +117,7 @@ def _roomy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def executors(graph: Graph, shared_database: Database) -> list[Executor]:
     """With plans and without. All tests have them: preparing documents that select everything takes seconds."""
-    return [
-        Executor(graph, shared_database, SHANGHAI, lambda: NOW, planned=planned, cost_limit=10**15)
-        for planned in (True, False)
-    ]
+    return [make_executor(graph, shared_database, planned=planned, cost_limit=10**15) for planned in (True, False)]
 
 
 @pytest.fixture

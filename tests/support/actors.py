@@ -19,7 +19,7 @@ from schema.execution.documents import Documents
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from schema.types import node_id
-from tests.conftest import NOW, SHANGHAI
+from tests.conftest import DOCUMENT_BYTES, NOW, SHANGHAI
 
 DUTY = Viewer(Visibility(Role.COMMANDER), subject="duty", name="值班长")
 WALL = Viewer(Visibility(Role.WALL), subject="wall")
@@ -81,7 +81,9 @@ class Desk:
         self.now, self.graph, self.database = now, graph, database
         self.notifications = 0
         self.device: str | None = None  # that sends the operations
-        self.running = Executor(graph, database, SHANGHAI, lambda: self.now, notify=self._notify)
+        self.running = Executor(
+            graph, database, SHANGHAI, lambda: self.now, notify=self._notify, document_bytes=DOCUMENT_BYTES
+        )
         # Desks analyse the same documents, and compile the same plans, so that each does it only if no other has.
         self.running.documents = ANALYSED.setdefault((graph, database.sqlite), self.running.documents)
         self._documents: dict[tuple[str, str], str] = {}

@@ -25,6 +25,13 @@ DOCUMENTS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _frozen() -> None:
+    """What was there before is not searched for garbage each time."""
+    gc.collect()
+    gc.freeze()
+
+
 def compiled(graph: Graph, text: str, viewer: Viewer, *, sqlite: bool) -> tuple[Plan | None, int]:
     """The plan, and how many bytes its compilation has left allocated."""
     document = parse(text)
