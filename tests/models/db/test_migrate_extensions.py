@@ -36,7 +36,7 @@ async def extension_statuses(database: Database) -> list[str]:
 
 async def test_what_waited_for_nobody_has_lapsed(databases: Databases) -> None:
     database = Database(await databases.new())
-    await migrate(database, "0035")
+    await migrate(database, "0036")
     async with database.write() as session:
         for statement in statements():
             await session.execute(sa.text(statement))
