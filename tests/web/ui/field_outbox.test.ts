@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { HOLD, isBehind, occurredAt, type Action, type NewAction } from '../../../web/ui/src/field/outbox/action';
+import { HOLD, isBehind, isPending, occurredAt, type Action, type NewAction } from '../../../web/ui/src/field/outbox/action';
 import { backoff } from '../../../web/ui/src/field/outbox/backoff';
 import { Outbox, type ActionStore, type Outcome, type Person } from '../../../web/ui/src/field/outbox/outbox';
+import { toTask } from '../../../web/ui/src/field/state/tasks';
 
 const ZHOU: Person = { account: 1, name: '周立明' };
 const SHEN: Person = { account: 2, name: '沈晓岚' };
@@ -290,4 +291,26 @@ test('whatever is lost and whenever the app dies, each action is carried out onc
     assert.ok(phone.actions.every(({ status, subject }) => status === (subject.startsWith('refused') ? 'refused' : 'sent')), `seed ${seed}`);
     life.end();
   }
+});
+
+test('a step that the server has is taken for done until the visit is read again', async () => {
+  const phone = new Phone();
+  const outbox = phone.open();
+  const inspection = { id: 'a', status: 'ACKNOWLEDGED', enterprise: { location: null } } as unknown as Parameters<typeof toTask>[0];
+  const readAt = phone.now;
+  await phone.pass(1_000);
+  await outbox.add({ ...act('a'), kind: 'depart' });
+  await phone.pass(0);
+  const [sent] = phone.actions;
+  assert.equal(isPending(sent!, readAt), true);
+  const before = toTask(inspection, readAt, phone.actions, null);
+  assert.deepEqual([before.status, before.confirmed, before.unsent], ['EN_ROUTE', 3, 0]);
+  phone.send = async () => ({ type: 'again' });
+  await outbox.add(act('a'));
+  await phone.pass(0);
+  const next = toTask(inspection, readAt, phone.actions, null);
+  assert.deepEqual([next.status, next.confirmed, next.unsent], ['ON_SITE', 3, 1]);
+  // What was read afterwards is the truth, whatever it says.
+  const later = toTask(inspection, phone.now + 1, [sent!], null);
+  assert.deepEqual([later.status, later.confirmed, later.unsent], ['ACKNOWLEDGED', 2, 0]);
 });

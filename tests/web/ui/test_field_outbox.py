@@ -26,4 +26,4 @@ def test_the_outbox_sends_each_action_once_and_in_order(tmp_path: Path) -> None:
     subprocess.run(build, capture_output=True, check=True, timeout=PATIENCE)
     done = subprocess.run((node, "--test", str(bundle)), capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout
-    assert "# pass 12" in done.stdout
+    assert "# pass 13" in done.stdout

@@ -6,6 +6,7 @@ import * as m from '#messages';
 
 import { ago, compass, distance } from '../../shared/format';
 import { locale } from '../../shared/locale.svelte';
+import { bearing, metresBetween } from '../../shared/map/bearing';
 import { officerName } from './stacks';
 
 export type Stock = { id: string; name: string; unit: string; available: number };
@@ -29,7 +30,6 @@ export type Candidate = {
 export const KINDS = ['officer', 'team', 'expert', 'warehouse'] as const;
 /** Officers whose position is too old, at most. */
 const LEFT_OUT = 2;
-const RADIUS = 6_371_008;
 
 const TEAMS: Record<TeamKind, () => string> = {
   FIRE: m.desk_team_fire, HAZMAT: m.desk_team_hazmat, MEDICAL: m.desk_team_medical, WATER_RESCUE: m.desk_team_water, ENGINEERING: m.desk_team_engineering,
@@ -44,9 +44,9 @@ export function candidatesOf(query: CandidatesQuery, problems: string[], now: nu
     .flatMap((inspector): Candidate[] => {
       const { position, positionAt, positionStale } = inspector;
       if (!position || !positionAt || !positionStale) return [];
-      const { metres, bearing } = between(node.location!, position);
+      const metres = metresBetween(node.location!, position);
       const age = ago(now - Date.parse(positionAt));
-      return [{ id: inspector.id, kind: 'officer', name: officerName(inspector), detail: m.position_ago({ ago: age }), metres, bearing, load: '–', reason: m.desk_left_out(), phone: inspector.phone, place: position, leftOut: m.desk_left_out(), stock: [] }];
+      return [{ id: inspector.id, kind: 'officer', name: officerName(inspector), detail: m.position_ago({ ago: age }), metres, bearing: bearing(node.location!, position), load: '–', reason: m.desk_left_out(), phone: inspector.phone, place: position, leftOut: m.desk_left_out(), stock: [] }];
     })
     .sort((a, b) => a.metres - b.metres)
     .slice(0, LEFT_OUT);
@@ -94,15 +94,4 @@ function likeness(name: string, wanted: string): number {
   return shared;
 }
 
-type Place = { longitude: number; latitude: number };
-
-/** Metres along the great circle, and degrees clockwise from north. */
-export function between(from: Place, to: Place): { metres: number; bearing: number } {
-  const rad = Math.PI / 180;
-  const [a, b, d] = [from.latitude * rad, to.latitude * rad, (to.longitude - from.longitude) * rad];
-  const h = Math.sin((b - a) / 2) ** 2 + Math.cos(a) * Math.cos(b) * Math.sin(d / 2) ** 2;
-  const bearing = Math.atan2(Math.sin(d) * Math.cos(b), Math.cos(a) * Math.sin(b) - Math.sin(a) * Math.cos(b) * Math.cos(d)) / rad;
-  return { metres: Math.round(2 * RADIUS * Math.asin(Math.sqrt(h))), bearing: Math.round(bearing + 360) % 360 };
-}
-
-export const way = ({ metres, bearing }: Candidate): [string, string] => [distance(metres), compass(bearing)];
+export const way = ({ metres, bearing: degrees }: Candidate): [string, string] => [distance(metres), compass(degrees)];

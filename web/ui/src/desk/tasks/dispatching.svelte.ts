@@ -5,8 +5,9 @@ import { SendOfficersDocument, SendResourceDocument } from '#graph';
 import * as m from '#messages';
 
 import { request } from '../../shared/graph/request';
+import { newId } from '../../shared/new-id';
 import type { Candidate, Stock } from './candidates';
-import { attempt, newId, type Outcome } from './steps';
+import { attempt, type Outcome } from './steps';
 
 export type Problem = { id: string; version: number; problem: string };
 /** `problem` is the id of the call that the resource serves. */

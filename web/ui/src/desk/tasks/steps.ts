@@ -134,8 +134,3 @@ export async function attempt(send: () => Promise<Result['result']>): Promise<Ou
     return { kind: 'refused', message: error.code === 'SILENT' ? m.desk_silent() : m.error_other({ code: error.code, message: error.message }) };
   }
 }
-
-/** An id for one act: a repeat with it is not done twice. */
-export function newId(): string {
-  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}

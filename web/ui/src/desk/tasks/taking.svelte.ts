@@ -4,9 +4,10 @@
 import * as m from '#messages';
 import { untrack } from 'svelte';
 
+import { newId } from '../../shared/new-id';
 import type { Item } from './item.svelte';
 import { statusOf } from './head';
-import { newId, STEPS, take, wrong, type FieldName, type Step, type Typed } from './steps';
+import { STEPS, take, wrong, type FieldName, type Step, type Typed } from './steps';
 
 export type Before = { version: number; status: string };
 export type Conflict = Before & { decision: string };

@@ -1,6 +1,8 @@
-// The service worker of the page, and new versions of it. One is taken when nothing typed can be lost: drafts are stored with
-// every change, so that is when the page goes out of sight, or when a person asks for it.
+// The service worker of the page, and new versions of it. One is taken when nothing can be lost: drafts are stored with every
+// change, so that is when the page goes out of sight, or when a person asks for it. But taking a photograph puts the page out
+// of sight too, and the picture comes back to the page that asked for it.
 
+let stale = false;
 let waiting = $state.raw<ServiceWorker | null>(null);
 
 /** Why the page cannot open without a network; null if it can. */
@@ -26,12 +28,16 @@ export const updates = {
     if (this.obstacle !== null) return;
     const had = navigator.serviceWorker.controller !== null;
     navigator.serviceWorker.addEventListener('controllerchange', () => {
-      if (had) location.reload();
+      stale = had;
+      reload();
     });
     void register();
     document.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'hidden') this.use();
+      if (document.visibilityState === 'hidden' && !takesPhotos()) this.use();
+      reload();
     });
+    // Another tab has taken the new version while this view took photographs. The next view is drawn after this event.
+    addEventListener('hashchange', () => setTimeout(reload));
   },
 
   /** Load the new version, if there is one. */
@@ -40,6 +46,12 @@ export const updates = {
     waiting = null;
   },
 };
+
+const takesPhotos = (): boolean => document.querySelector('input[type="file"]') !== null;
+
+function reload(): void {
+  if (stale && !takesPhotos()) location.reload();
+}
 
 async function register(): Promise<void> {
   try {

@@ -3,7 +3,7 @@
 import type { InspectionStatus } from '#graph';
 import * as m from '#messages';
 
-import type { ActionKind } from '../outbox/action';
+import type { ActionKind, NewAction } from '../outbox/action';
 import { field } from '../state/field.svelte';
 import type { Task } from '../state/tasks';
 
@@ -18,7 +18,9 @@ export function nextStep(task: Task): { kind: ActionKind; label: string } | null
   return kind ? { kind, label: LABELS[kind]!() } : null;
 }
 
-export async function take(task: Task, kind: ActionKind, undoable = true): Promise<boolean> {
+/** Take steps with one tap. */
+export function take(task: Task, first: ActionKind, ...others: ActionKind[]): Promise<boolean> {
   const { id, enterprise } = task.inspection;
-  return field.act({ kind, subject: id, place: enterprise.name, input: { inspection: id }, photos: [], undoable });
+  const step = (kind: ActionKind): NewAction => ({ kind, subject: id, place: enterprise.name, input: { inspection: id }, photos: [], undoable: true });
+  return field.act(step(first), ...others.map(step));
 }

@@ -56,8 +56,9 @@ export type Action = Omit<NewAction, 'undoable'> & {
   /** How often the server failed while it carried the action out. */
   faults: number;
   refusal: Refusal | null;
-  /** The server's time of its answer. */
+  /** The server's time of its answer, and this phone's. */
   sentAt: number | null;
+  heardAt?: number;
 };
 
 /** How long a tap can be undone, in milliseconds. */
@@ -72,6 +73,11 @@ export function isHeld(action: Action, now: number): boolean {
 /** The time of the act by the server's clock. `ahead` is how far this phone's clock is ahead now, if it was not known then. */
 export function occurredAt(action: Action, ahead: number | null): string {
   return new Date(action.tappedAt - (action.ahead ?? ahead ?? 0)).toISOString();
+}
+
+/** Whether what the server said at `readAt`, by this phone's clock, cannot show the action yet: it was not sent then. */
+export function isPending({ status, heardAt = 0 }: Action, readAt: number): boolean {
+  return status === 'waiting' || (status === 'sent' && heardAt >= readAt);
 }
 
 export type Choice = { action: Action } | { wait: number } | { none: true };

@@ -177,7 +177,7 @@ export class Outbox {
     const { change } = this.#with.store;
     switch (outcome.type) {
       case 'done':
-        await change(action.id, (each) => ({ ...each, status: 'sent', sentAt: outcome.at }));
+        await change(action.id, (each) => ({ ...each, status: 'sent', sentAt: outcome.at, heardAt: this.#with.now() }));
         this.#succeeded();
         return true;
       case 'refused':

@@ -29,6 +29,8 @@ export function sender(options: SenderOptions): Sender {
           options.progress({ action: action.id, confirmed: index, of: action.photos.length });
           put(input, use.path.split('.'), await evidenceOf(use.photo));
         }
+        // Uploads take minutes, in which somebody else may have signed in.
+        if (action.photos.length > 0) await requirePerson(action.account);
         return await mutate(action, input, options);
       } catch (error) {
         if (error instanceof Stopped) return error.outcome;

@@ -6,21 +6,22 @@ import type { FieldFileQuery, FieldRoundQuery, FieldStateQuery } from '#graph';
 import { showTimesIn } from '../../shared/format';
 import { request } from '../../shared/graph/request';
 import { locale } from '../../shared/locale.svelte';
-import type { Action, NewAction } from '../outbox/action';
+import { metresBetween } from '../../shared/map/bearing';
+import { newId } from '../../shared/new-id';
+import { isPending, type Action, type NewAction } from '../outbox/action';
 import { Outbox, type Pause } from '../outbox/outbox';
 import { sender, type Progress } from '../send/sender';
 import { actionStore, forgetOld } from '../store/actions';
 import { isFull } from '../store/database';
-import { removePhoto } from '../store/photos';
-import { newId } from './new-id';
+import { removePhoto, sweepPhotos } from '../store/photos';
 import { PersonState } from './person.svelte';
 import { PositionState } from './position.svelte';
 import { Reading } from './reading.svelte';
-import { metresBetween } from './tasks';
 
 const LOCK = 'huhang-field-outbox';
 /** At most one question in so many milliseconds, however much happens. */
 const CALM = 1_000;
+const SAME_TAP = 1_000;
 
 export class Field {
   person = new PersonState();
@@ -38,7 +39,9 @@ export class Field {
   outbox: Outbox;
 
   #account: number | null = null;
+  #tapped: { subject: string; at: number; done: Promise<boolean> } | null = null;
   #channel = new BroadcastChannel(LOCK);
+  #followed: number | null = null;
   #stop: () => void = () => {};
   #calm: ReturnType<typeof setTimeout> | undefined;
 
@@ -73,14 +76,32 @@ export class Field {
       if (document.visibilityState === 'visible') this.outbox.wake();
     });
     await forgetOld(Date.now());
-    await this.#forgetPhotos(this.actions);
+    await sweepPhotos(this.actions, Date.now());
     await this.person.start();
   }
 
-  /** Store what a person did; it is sent when it can be. False if the phone has no room for it. */
-  async act(action: NewAction): Promise<boolean> {
+  /**
+   * Store what a person did with one tap; it is sent when it can be. False if the phone has no room for it. A second tap
+   * about the same subject within a second is the same act, although the button may be another one by then.
+   */
+  act(...actions: [NewAction, ...NewAction[]]): Promise<boolean> {
+    const { subject } = actions[0];
+    const now = performance.now();
+    if (this.#tapped === null || this.#tapped.subject !== subject || now - this.#tapped.at > SAME_TAP) {
+      this.#tapped = { subject, at: now, done: this.#store(actions) };
+    }
+    return this.#tapped.done;
+  }
+
+  /** Take a tap back. */
+  async undo(id: string): Promise<void> {
+    this.#tapped = null;
+    await this.outbox.undo(id);
+  }
+
+  async #store(actions: NewAction[]): Promise<boolean> {
     try {
-      await this.outbox.add(action);
+      for (const action of actions) await this.outbox.add(action);
       // The browser may else erase what waits here when the phone runs out of room.
       void navigator.storage?.persist?.();
       this.full = false;
@@ -104,6 +125,11 @@ export class Field {
 
   get waiting(): Action[] {
     return this.mine.filter(({ status }) => status === 'waiting');
+  }
+
+  /** What this person did and what the server said at `readAt` does not show yet, whether it is sent or not. */
+  pending(readAt: number): Action[] {
+    return this.mine.filter((action) => isPending(action, readAt));
   }
 
   get refused(): Action[] {
@@ -147,7 +173,9 @@ export class Field {
     const who = this.person.who;
     if (who && who.account !== this.#account) {
       this.#account = who.account;
-      this.#stop();
+      this.position.of(who.account);
+      this.round?.close();
+      this.state?.close();
       this.round = who.role === 'INSPECTOR' ? new Reading(who.account, 'round', () => this.#readRound()) : null;
       this.state = who.role === 'ENTERPRISE' ? new Reading(who.account, 'state', () => this.#readState()) : null;
       void this.round?.start();
@@ -157,15 +185,20 @@ export class Field {
     }
     if (this.person.known && !this.person.signedOut) {
       this.outbox.wake();
-      this.#follow();
+      this.#follow(who?.account ?? null);
+    } else {
+      this.#follow(null);
     }
   }
 
-  #follow(): void {
-    this.#stop();
+  /** Follow what changes for a person. The client itself goes on after each reconnection. */
+  #follow(account: number | null): void {
     const live = this.person.live;
-    if (!live || !this.person.who) return;
-    this.#stop = live.follow(FieldChangesDocument, {}, { next: () => this.readAgain(), refused: () => {} });
+    if (account === this.#followed || !live) return;
+    this.#followed = account;
+    this.#stop();
+    this.#stop = () => {};
+    if (account !== null) this.#stop = live.follow(FieldChangesDocument, {}, { next: () => this.readAgain(), refused: () => {} });
   }
 
   async #readRound(): Promise<FieldRoundQuery> {

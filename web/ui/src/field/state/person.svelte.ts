@@ -1,8 +1,9 @@
 // Who uses this phone, whether the server answers, and how far this phone's clock is from the server's.
 
-import { auth, AuthError, isRestricted, SILENT, type SignedIn } from '../../shared/auth';
+import { auth, AuthError, isRestricted, type SignedIn } from '../../shared/auth';
 import { clock } from '../../shared/clock.svelte';
 import { LiveClient } from '../../shared/live/client.svelte';
+import { forgetCopies } from '../store/copies';
 import { settings } from '../store/database';
 
 /** Time between two looks at the session while all is well. */
@@ -26,7 +27,7 @@ export class PersonState {
   online = $state(navigator.onLine);
   live = $state.raw<LiveClient | null>(null);
 
-  /** Called each time the server is back, or somebody else is signed in. */
+  /** Called when the server, the network or the page is back, and when somebody else is signed in. */
   onchange: () => void = () => {};
 
   #heardBefore = Number(localStorage.getItem(HEARD) ?? 0);
@@ -62,18 +63,18 @@ export class PersonState {
     this.ahead = ahead ?? null;
     this.onchange();
     this.live = new LiveClient(() => null, () => void this.ask());
-    this.live.onreconnected = () => void this.ask();
+    this.live.onreconnected = () => void this.ask(true);
     addEventListener('online', () => this.#network(true));
     addEventListener('offline', () => this.#network(false));
     document.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible') void this.ask();
+      if (document.visibilityState === 'visible') void this.ask(true);
     });
     setInterval(() => this.#remember(), 5_000);
     await this.ask();
   }
 
-  /** Ask the server who is signed in. */
-  async ask(): Promise<void> {
+  /** Ask the server who is signed in. `back`: what it said before may be old. */
+  async ask(back = false): Promise<void> {
     clearTimeout(this.#timer);
     const sent = Date.now();
     try {
@@ -82,29 +83,39 @@ export class PersonState {
       this.ahead = Math.round((sent + received) / 2 - Date.parse(session.serverTime));
       this.notice = session.notice;
       void settings.set('ahead', this.ahead);
-      await this.#take(session.viewer);
+      await this.#take(session.viewer, back);
     } catch (error) {
-      if (!(error instanceof AuthError) || error.code !== SILENT) throw error;
+      // Silence, or a refusal, such as of a server that has enough for now: the next question may be answered.
+      if (!(error instanceof AuthError)) throw error;
     }
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.ask(), INTERVAL);
   }
 
-  async #take(viewer: SignedIn | null): Promise<void> {
+  /** Forget the person, who has signed out, and what the server said to them. */
+  async forget(): Promise<void> {
+    await settings.set('who', null);
+    await forgetCopies(null);
+  }
+
+  async #take(viewer: SignedIn | null, back: boolean): Promise<void> {
     if (viewer && isRestricted(viewer)) return location.replace('/signin/?next=/field/');
-    this.signedOut = viewer === null;
-    if (viewer && viewer.account !== this.who?.account) {
+    const other = viewer !== null && viewer.account !== this.who?.account;
+    const changed = other || !this.known || this.signedOut !== (viewer === null);
+    if (other) {
+      await forgetCopies(viewer.account);
       this.who = { account: viewer.account, fullName: viewer.fullName, role: viewer.role };
     }
+    this.signedOut = viewer === null;
     this.known = true;
-    this.onchange();
-    await settings.set('who', viewer ? this.who : null);
+    if (changed) await settings.set('who', viewer ? this.who : null);
+    if (changed || back) this.onchange();
   }
 
   #network(online: boolean): void {
     if (!online) this.#remember();
     this.online = online;
-    if (online) void this.ask();
+    if (online) void this.ask(true);
   }
 
   #remember(): void {

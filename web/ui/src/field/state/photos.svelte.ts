@@ -1,12 +1,13 @@
 // The photographs on this phone as the views show them.
 
+import { newId } from '../../shared/new-id';
 import { allPhotos, addPhoto, getPhoto, putPhoto, removePhoto, sha256, Unreadable } from '../store/photos';
 import { isFull, type Photo } from '../store/database';
-import { newId } from './new-id';
 
 export type PhotoState = 'here' | 'confirmed' | 'broken';
 export type Shown = { id: string; state: PhotoState; takenAt: number; bytes: number; url: string };
 
+let storing = $state(0);
 let shown = $state.raw<Record<string, Shown>>({});
 
 const stateOf = (photo: Photo): PhotoState => (photo.broken ? 'broken' : photo.evidence ? 'confirmed' : 'here');
@@ -30,8 +31,14 @@ export const photos = {
     }
   },
 
+  /** How many are being stored. No form that they belong to may be submitted before they are. */
+  get storing(): number {
+    return storing;
+  },
+
   /** Store a photograph. Returns its id, or why it could not be stored. */
   async add(file: Blob, account: number, takenAt: number): Promise<{ id: string } | { failed: 'UNREADABLE' | 'FULL' }> {
+    storing++;
     try {
       const photo = await addPhoto(file, account, newId(), takenAt);
       show(photo);
@@ -40,6 +47,8 @@ export const photos = {
       if (error instanceof Unreadable) return { failed: 'UNREADABLE' };
       if (isFull(error)) return { failed: 'FULL' };
       throw error;
+    } finally {
+      storing--;
     }
   },
 

@@ -12,8 +12,8 @@ const MOVED = 100;
 const SWITCH = 'huhang:field-position';
 
 export class PositionState {
-  /** Whether the officer reports positions. Off until they switch it on. */
-  on = $state(localStorage.getItem(SWITCH) === 'on');
+  /** Whether the officer reports positions. Off until they switch it on: each officer for themselves. */
+  on = $state(false);
   here = $state.raw<Place | null>(null);
   hereAt = $state(0);
   /** When the server last took a position. */
@@ -24,6 +24,7 @@ export class PositionState {
   /** The inspector who reports; null for nobody. */
   inspector: string | null = null;
 
+  #account: number | null = null;
   #watch: number | null = null;
   #last: Place | null = null;
   #away: (a: Place, b: Place) => number;
@@ -36,9 +37,17 @@ export class PositionState {
     return 'geolocation' in navigator && isSecureContext;
   }
 
+  /** The person at the phone. Nothing that another has chosen or reported is theirs. */
+  of(account: number): void {
+    this.#account = account;
+    this.on = localStorage.getItem(`${SWITCH}:${account}`) === 'on';
+    this.inspector = this.#last = null;
+    this.reportedAt = 0;
+  }
+
   choose(on: boolean): void {
     this.on = on;
-    localStorage.setItem(SWITCH, on ? 'on' : 'off');
+    localStorage.setItem(`${SWITCH}:${this.#account}`, on ? 'on' : 'off');
   }
 
   /** Follow the phone while `wanted`. Low accuracy and a cached position are enough and spare the battery. */

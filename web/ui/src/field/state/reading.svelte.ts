@@ -6,13 +6,14 @@ import { keepCopy, readCopy } from '../store/copies';
 export class Reading<T> {
   /** Null if it was never read on this phone. */
   value = $state.raw<T | null>(null);
-  /** This phone's time of the last answer; 0 if there was none. */
+  /** This phone's time of the last question that was answered, so of what the answer shows at least; 0 if none was. */
   readAt = $state(0);
   /** The server's code, if it refused the last question; null if it answered or was silent. */
   refused = $state<string | null>(null);
 
   #asking: Promise<void> | null = null;
   #again = false;
+  #closed = false;
   #account: number;
   #name: string;
   #read: () => Promise<T>;
@@ -33,6 +34,11 @@ export class Reading<T> {
     await this.ask();
   }
 
+  /** Take no answer any more: it may be for somebody else. */
+  close(): void {
+    this.#closed = true;
+  }
+
   /** Ask the server. Who asks while a question is under way gets an answer to a question that was asked later. */
   ask(): Promise<void> {
     if (this.#asking) this.#again = true;
@@ -48,9 +54,12 @@ export class Reading<T> {
   }
 
   async #askOnce(): Promise<void> {
+    const asked = Date.now();
     try {
-      this.value = await this.#read();
-      this.readAt = Date.now();
+      const value = await this.#read();
+      if (this.#closed) return;
+      this.value = value;
+      this.readAt = asked;
       this.refused = null;
     } catch (error) {
       if (!(error instanceof GraphError)) throw error;

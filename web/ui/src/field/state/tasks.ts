@@ -2,7 +2,8 @@
 
 import type { FieldInspectionFragment, InspectionStatus } from '#graph';
 
-import type { Action, ActionKind } from '../outbox/action';
+import { metresBetween } from '../../shared/map/bearing';
+import { isPending, type Action, type ActionKind } from '../outbox/action';
 
 export type Place = { latitude: number; longitude: number };
 
@@ -11,11 +12,10 @@ export const STEPS: InspectionStatus[] = ['DISPATCHED', 'ACKNOWLEDGED', 'EN_ROUT
 const REACHED: Partial<Record<ActionKind, InspectionStatus>> = {
   acknowledge: 'ACKNOWLEDGED', depart: 'EN_ROUTE', arrive: 'ON_SITE', submit: 'SUBMITTED',
 };
-const EARTH = 6_371_000;
 
 export type Task = {
   inspection: FieldInspectionFragment;
-  /** The status with what this phone has not sent yet. */
+  /** The status with what was done on this phone since. */
   status: InspectionStatus;
   /** How many of STEPS the server has confirmed, and how many more are only on this phone. */
   confirmed: number;
@@ -28,12 +28,14 @@ export type Task = {
   metres: number | null;
 };
 
-export function toTask(inspection: FieldInspectionFragment, actions: Action[], from: Place | null): Task {
+/** `readAt` is when the inspection was read, `actions` are what this person did. */
+export function toTask(inspection: FieldInspectionFragment, readAt: number, actions: Action[], from: Place | null): Task {
   const own = actions.filter(({ subject, kind }) => subject === inspection.id && REACHED[kind]);
-  const unsent = own.filter((action) => action.status === 'waiting');
-  const last = unsent.at(-1);
-  const confirmed = STEPS.indexOf(inspection.status) + 1;
-  const status = last ? REACHED[last.kind]! : inspection.status;
+  const pending = own.filter((action) => isPending(action, readAt));
+  const last = pending.at(-1);
+  const reached = (action: Action | undefined): number => (action ? STEPS.indexOf(REACHED[action.kind]!) : -1);
+  const confirmed = Math.max(STEPS.indexOf(inspection.status), reached(pending.findLast((action) => action.status === 'sent'))) + 1;
+  const status = reached(last) >= confirmed - 1 && last ? REACHED[last.kind]! : inspection.status;
   const to = inspection.enterprise.location;
   return {
     inspection,
@@ -60,13 +62,4 @@ function rank({ status, inspection }: Task): number {
 
 function planned({ inspection }: Task): number {
   return Date.parse(inspection.plannedFor ?? inspection.dispatchedAt ?? '') || Infinity;
-}
-
-/** Metres along the ground, by the haversine formula on a sphere. */
-export function metresBetween(a: Place, b: Place): number {
-  const radians = Math.PI / 180;
-  const height = Math.sin(((b.latitude - a.latitude) * radians) / 2) ** 2;
-  const width = Math.sin(((b.longitude - a.longitude) * radians) / 2) ** 2;
-  const chord = height + Math.cos(a.latitude * radians) * Math.cos(b.latitude * radians) * width;
-  return Math.round(2 * EARTH * Math.asin(Math.sqrt(chord)));
 }

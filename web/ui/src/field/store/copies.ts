@@ -28,8 +28,12 @@ export const keepDraft = (account: number, name: string, value: unknown, savedAt
 export const removeDraft = (account: number, name: string) =>
   withStore((database) => database.delete('drafts', keyOf(account, name)));
 
-/** Forget what the server said to a person, who has signed out. What they typed and did not send stays. */
-export async function forgetCopies(account: number): Promise<void> {
-  const start = keyOf(account, '');
-  await withStore((database) => database.delete('copies', IDBKeyRange.bound(start, `${start}\uffff`)));
+/** Forget what the server said to others than this person; for null to anybody. What they typed and did not send stays. */
+export async function forgetCopies(except: number | null): Promise<void> {
+  await withStore(async (database) => {
+    if (except === null) return database.clear('copies');
+    const start = keyOf(except, '');
+    await database.delete('copies', IDBKeyRange.upperBound(start, true));
+    await database.delete('copies', IDBKeyRange.lowerBound(`${start}\uffff`, true));
+  });
 }

@@ -1,10 +1,13 @@
 // Photographs: made small, without place and camera, and stored before anything else happens to them.
 
+import type { Action } from '../outbox/action';
 import { withStore, type Photo } from './database';
 
 /** The longer side at most, in pixels. */
 const LONGEST = 2048;
 const QUALITY = 0.85;
+/** How long a photograph stays that nothing refers to: another tab may just have taken it. */
+const KEEP = 24 * 3_600_000;
 
 /** The file is no picture that this browser can read. */
 export class Unreadable extends Error {}
@@ -50,6 +53,18 @@ export async function putPhoto(photo: Photo): Promise<void> {
     await transaction.store.put(photo);
     await transaction.done;
   });
+}
+
+/** Remove the photographs that neither a draft nor an action needs any more: sent, put away, or taken out of a finding. */
+export async function sweepPhotos(actions: Action[], now: number): Promise<void> {
+  const drafts = await withStore((database) => database.getAll('drafts'));
+  const typed = JSON.stringify(drafts.map(({ value }) => value));
+  const needed = new Set(actions.filter(({ status }) => status === 'waiting' || status === 'refused').flatMap(({ photos }) => photos.map(({ photo }) => photo)));
+  const sent = new Set(actions.filter(({ status }) => status === 'sent').flatMap(({ photos }) => photos.map(({ photo }) => photo)));
+  for (const { id, takenAt } of await allPhotos()) {
+    if (needed.has(id)) continue;
+    if (sent.has(id) || (now - takenAt > KEEP && !typed.includes(id))) await removePhoto(id);
+  }
 }
 
 export const removePhoto = (id: string) => withStore((database) => database.delete('photos', id));

@@ -22,11 +22,6 @@ type Result = {
   __typename: string; message?: string; errors?: { field: string; message: string }[]; legal?: string[]; currentVersion?: number; cursor?: string;
 };
 
-/** An id for one press of a button. Pages that came over plain HTTP have no crypto.randomUUID. */
-export function newMutationId(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
 export async function send(form: Form, input: Record<string, unknown>, token: string | null): Promise<Outcome> {
   let result: Result;
   try {

@@ -1,6 +1,6 @@
-// Random ids, also where the browser keeps crypto.randomUUID from pages without HTTPS.
+// Random ids: of an act, so that a repeat with the same one is not done twice, and of what else a page must tell apart.
 
-/** A random UUID (RFC 9562, version 4). */
+/** A random UUID (RFC 9562, version 4). Browsers keep crypto.randomUUID from pages that came over plain HTTP. */
 export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6]! & 0x0f) | 0x40;
