@@ -4,6 +4,7 @@ import { OutDocument, type OutQuery } from '#graph';
 import * as m from '#messages';
 
 import { clock } from '../../shared/clock.svelte';
+import { Reader } from '../../shared/graph/reader.svelte';
 import { request } from '../../shared/graph/request';
 import type { Desk } from '../state/desk.svelte';
 import { CONFIRM, officerName, resourceTitle } from './stacks';
@@ -29,32 +30,19 @@ const STATUS = {
 };
 
 export class Out {
-  value = $state.raw<OutQuery | null>(null);
-  readonly list: Away[] = $derived(this.value === null ? [] : awayOf(this.value, clock.now));
+  readonly reader = new Reader<OutQuery>(() => request(OutDocument, {}, null), REST);
+  readonly list: Away[] = $derived(this.reader.value === null ? [] : awayOf(this.reader.value, clock.now));
   #stop: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #closed = false;
 
   constructor(desk: Desk) {
     this.#stop = desk.onevents((events) => {
-      if (events.length === 0 || events.some(({ kind }) => WORK.test(kind))) this.#timer ??= setTimeout(() => void this.#read(), REST);
+      if (events.length === 0 || events.some(({ kind }) => WORK.test(kind))) void this.reader.read();
     });
-    void this.#read();
   }
 
   close(): void {
-    this.#closed = true;
     this.#stop();
-    clearTimeout(this.#timer);
-  }
-
-  async #read(): Promise<void> {
-    this.#timer = undefined;
-    try {
-      this.value = await request(OutDocument, {}, null);
-    } catch {
-      if (!this.#closed) this.#timer = setTimeout(() => void this.#read(), 5_000);
-    }
+    this.reader.close();
   }
 }
 

@@ -3,66 +3,39 @@
 import { QueueDocument, type QueueQuery } from '#graph';
 
 import { clock } from '../../shared/clock.svelte';
-import { GraphError, request } from '../../shared/graph/request';
+import { Reader } from '../../shared/graph/reader.svelte';
+import { request } from '../../shared/graph/request';
 import type { Desk } from '../state/desk.svelte';
 import { readScreens, type WaitingScreen } from './screens';
 import { stacksOf, type Stack } from './stacks';
 
 /** Milliseconds between the ends of two readings, however many events there are. */
 const REST = 400;
-const RETRY = 3_000;
 const SCREENS = 10_000;
 const WORK = /^(ASSISTANCE|DUTY_REPORT|INSPECTION|HAZARD|CASE|DISPATCH|WARNING|REGISTER)_/;
 
 export class Queue {
-  value = $state.raw<QueueQuery | null>(null);
-  readAt = $state(0);
-  startedAt = Date.now();
-  failed = $state.raw<GraphError | null>(null);
+  readonly reader = new Reader<QueueQuery>(() => request(QueueDocument, {}, null), REST);
   screens = $state.raw<WaitingScreen[]>([]);
-  readonly stacks: Stack[] = $derived(this.value === null ? [] : stacksOf(this.value, this.screens, clock.now));
+  readonly stacks: Stack[] = $derived(this.reader.value === null ? [] : stacksOf(this.reader.value, this.screens, clock.now));
   readonly total: number = $derived(this.stacks.reduce((sum, { count }) => sum + count, 0));
 
   #closed = false;
-  #reading = false;
-  #again = false;
-  #timers: ReturnType<typeof setTimeout>[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #stop: () => void;
 
   constructor(desk: Desk) {
     this.#stop = desk.onevents((events) => {
-      if (events.length === 0 || events.some(({ kind }) => WORK.test(kind))) void this.read();
+      if (events.length === 0 || events.some(({ kind }) => WORK.test(kind))) void this.reader.read();
     });
-    void this.read();
     void this.#readScreens();
   }
 
   close(): void {
     this.#closed = true;
     this.#stop();
-    this.#timers.forEach(clearTimeout);
-  }
-
-  /** Read now, or once more after the reading that goes on. */
-  async read(): Promise<void> {
-    if (this.#reading) return void (this.#again = true);
-    this.#reading = true;
-    this.#again = false;
-    let rest = REST;
-    try {
-      this.value = await request(QueueDocument, {}, null);
-      this.readAt = Date.now();
-      this.failed = null;
-    } catch (error) {
-      if (!(error instanceof GraphError)) throw error;
-      this.failed = error;
-      this.#again = true;
-      rest = RETRY;
-    }
-    this.#timers[0] = setTimeout(() => {
-      this.#reading = false;
-      if (this.#again && !this.#closed) void this.read();
-    }, rest);
+    this.reader.close();
+    clearTimeout(this.#timer);
   }
 
   async #readScreens(): Promise<void> {
@@ -71,6 +44,6 @@ export class Queue {
     } catch {
       // The top bar says that the server is silent; the next round asks again.
     }
-    if (!this.#closed) this.#timers[1] = setTimeout(() => void this.#readScreens(), SCREENS);
+    if (!this.#closed) this.#timer = setTimeout(() => void this.#readScreens(), SCREENS);
   }
 }

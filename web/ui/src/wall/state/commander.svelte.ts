@@ -8,6 +8,8 @@ export const VISIT_MINUTES = 10;
 const MINUTE = 60_000;
 /** Milliseconds by which this screen ends the visit before the server does, so that no request is refused. */
 const EARLIER = 2_000;
+/** Milliseconds between two attempts to end a login. */
+const RETRY = 3_000;
 
 type Visit = { id: number; token: string; name: string; until: number };
 
@@ -43,10 +45,29 @@ export class CommanderVisit {
       const { id, token } = await auth.issueToken(viewer.name, title, `${VISIT_MINUTES}m`);
       visit = { id, token, name: viewer.fullName, until: began + VISIT_MINUTES * MINUTE - EARLIER };
     } finally {
-      await auth.signOut();
+      await this.#signOut();
     }
     this.#visit = visit;
     this.#timer = setTimeout(() => (this.#visit = null), visit.until - Date.now());
+  }
+
+  /** End a login that an earlier visit could not end, before the screen was switched off. */
+  async endLogin(): Promise<void> {
+    try {
+      if ((await auth.session()).viewer !== null) await auth.signOut();
+    } catch {
+      setTimeout(() => void this.endLogin(), RETRY);
+    }
+  }
+
+  /** A wall is in everybody's reach: where the server does not answer, the login is ended as soon as it does. */
+  async #signOut(): Promise<void> {
+    try {
+      await auth.signOut();
+    } catch (error) {
+      setTimeout(() => void this.endLogin(), RETRY);
+      throw error;
+    }
   }
 
   /** End the visit before its time. The token is revoked; where the server does not answer, it ends by itself. */
