@@ -6,7 +6,7 @@ use graphql-core's subscriptions, which leak memory with every event.
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.types.arguments import StrawberryArgument
@@ -34,7 +34,7 @@ from schema.fields.source import (
 )
 from schema.plan.row_codec import DecodedRowLayout
 from schema.plan.steps import Step, identity, value_step
-from schema.types import node_id
+from schema.types import lazy, node_id
 from schema.types.event import (
     AssistanceUpdate,
     CaseUpdate,
@@ -155,6 +155,81 @@ class PositionStream(StreamSource):
         return zone
 
 
+# Types of rows that a desk can have open, with their models.
+OPENED = {
+    "AssistanceRequest": models.AssistanceRequest,
+    "Case": models.Case,
+    "Dispatch": models.Dispatch,
+    "Hazard": models.Hazard,
+    "Inspection": models.Inspection,
+    "Warning": models.Warning,
+}
+OpenedItem = Annotated[
+    lazy.AssistanceRequest | lazy.Case | lazy.Dispatch | lazy.Hazard | lazy.Inspection | lazy.Warning,
+    strawberry.union("OpenedItem", description="A row that a desk can have open."),
+]
+DESK_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A row that a person has open, as (model, key)."""
+
+    desk: str
+    name: str | None
+    item: tuple[Any, int]
+    since: dt.datetime
+
+
+@strawberry.type(description="What a commander has open at a desk.")
+class OpenItem:
+    desk: strawberry.ID = strawberry.field(description="The desk's own key, as its subscription gave it.")
+    name: str | None = strawberry.field(description="Name of the person; null if the account has none.")
+    item: OpenedItem | None = ref("item", "The row; null if it is gone.")
+    since: dt.datetime = strawberry.field(description="When it was opened.")
+
+
+@dataclass(eq=False)
+class PresenceStream(StreamSource):
+    """What all desks have open. Subscribing shows what the subscriber has open."""
+
+    def arguments(self, field: LoadField) -> list[StrawberryArgument]:
+        return [
+            argument(
+                "desk",
+                f"A key that the page chose for itself at random, of 1 to {DESK_LENGTH} characters.",
+                strawberry.ID,
+            ),
+            argument(
+                "item",
+                "The row that this desk has open; without it, it has none open.",
+                strawberry.ID | None,
+                strawberry.UNSET,
+            ),
+        ]
+
+    async def opened(self, reader: Reader, arguments: dict[str, Any]) -> tuple[str, tuple[str, int] | None]:
+        """The desk's key, and the type name and key of its row. Raises RequestError."""
+        desk = arguments["desk"]
+        if not 1 <= len(desk) <= DESK_LENGTH:
+            raise RequestError(
+                ErrorCode.BAD_ID, Reason("DESK_KEY", "A desk's key has 1 to {maximum} characters.", maximum=DESK_LENGTH)
+            )
+        if not arguments.get("item"):
+            return desk, None
+        name, key = node_id.decode(arguments["item"])
+        if name not in OPENED:
+            raise RequestError(
+                ErrorCode.BAD_ID,
+                Reason(
+                    "OPENED_ITEM",
+                    "A desk opens a request for help, a case, a dispatch, a hazard, an inspection or a warning.",
+                ),
+            )
+        await require_rows(reader, [NamedRows(id_key(OPENED[name]), (key,))])
+        return desk, (name, key)
+
+
 @strawberry.type(description="Root of subscriptions.")
 class Subscription:
     inspection_updates: InspectionUpdate = declare_field(
@@ -176,4 +251,9 @@ class Subscription:
     positions: InspectorPosition = declare_field(
         PositionStream(),
         "The latest position of each inspector on duty: all now, then each after it changes, at most once a second.",
+    )
+    presence: list[OpenItem] = declare_field(
+        PresenceStream(),
+        "What all desks have open, now and after each change. While a commander subscribes, the others see `item` with"
+        " the commander's name; it ends with the subscription, or 20 s after the desk has fallen silent.",
     )

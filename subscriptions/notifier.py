@@ -1,5 +1,7 @@
 """Commit notifications: after a commit every process reads the log at once instead of within a second.
 
+The same bus carries presence, on a channel of its own.
+
 A notification carries nothing that is not in the log. A lost bus costs a second, never an event, because every feed
 polls each second anyway. A notifier is healthy while it receives its own messages. That check uses only broadcaster's
 public interface and catches all of its faults: a listener that died, a bus that restarted, a subscription that never
@@ -15,9 +17,12 @@ from collections.abc import Callable, Iterable
 import structlog
 from broadcaster import Broadcast
 
+from subscriptions.presence import Presence
+
 log = structlog.get_logger(__name__)
 
 CHANNEL = "huhang"
+PRESENCE_CHANNEL = "huhang-presence"
 PROBE_SECONDS = 1.0  # at most this long between two messages of one's own
 ECHO_SECONDS = 3.0  # the bus counts as lost when none of them has come back for so long
 CONNECT_TIMEOUT = 3.0
@@ -35,13 +40,15 @@ class NotifierState(enum.Enum):
 class Notifier:
     """Notifies all processes on one bus. `notified` is called for each notification and each change of state."""
 
-    def __init__(self, url: str, notified: Callable[[], None]) -> None:
+    def __init__(self, url: str, notified: Callable[[], None], presence: Presence | None = None) -> None:
         self.state = NotifierState.POLLING
+        self.presence = presence or Presence()
         self._url, self._notified = url, notified
         self._id = secrets.token_hex(8)
         self._due = asyncio.Event()
         self._last_echo = 0.0
         self._running: asyncio.Task[None] | None = None
+        self.presence.changed = self._due.set
 
     def notify(self) -> None:
         """Notify every process, this one at once. Neither waits nor fails; many calls at once are one message."""
@@ -79,6 +86,7 @@ class Notifier:
                 log.info("bus lost", error=type(error).__name__)
             finally:
                 self._set_state(NotifierState.POLLING)
+                self.presence.expire()
                 leaving = asyncio.create_task(_leave(bus, subscriptions))
                 while not leaving.done():
                     # A cancellation meanwhile waits for the end of this as well.
@@ -97,8 +105,10 @@ class Notifier:
             # With redis-py 8 a first subscription alone delivers nothing; a second one wakes the listener.
             await subscriptions.enter_async_context(bus.subscribe(f"{CHANNEL}-prime"))
             messages = await subscriptions.enter_async_context(bus.subscribe(CHANNEL))
+            desks = await subscriptions.enter_async_context(bus.subscribe(PRESENCE_CHANNEL))
         self._last_echo = asyncio.get_running_loop().time()
-        tasks = [asyncio.create_task(c) for c in (self._listen(messages), self._publish(bus), self._check_echo())]
+        work = (self._listen(messages), self._hear_desks(desks), self._publish(bus), self._check_echo())
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -115,6 +125,11 @@ class Notifier:
                 self._notified()
         raise ConnectionError("the listener ended")
 
+    async def _hear_desks(self, messages: object) -> None:
+        async for event in messages:  # type: ignore[attr-defined]  # broadcaster has no types
+            self.presence.receive(event.message)
+        raise ConnectionError("the listener ended")
+
     async def _publish(self, bus: Broadcast) -> None:
         while True:
             # Not wait_for, see `run`.
@@ -124,10 +139,13 @@ class Notifier:
             self._due.clear()
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await bus.publish(CHANNEL, self._id)
+                if (desks := self.presence.message()) is not None:
+                    await bus.publish(PRESENCE_CHANNEL, desks)
 
     async def _check_echo(self) -> None:
         while True:
             await asyncio.sleep(PROBE_SECONDS)
+            self.presence.expire()
             if asyncio.get_running_loop().time() - self._last_echo > ECHO_SECONDS:
                 raise ConnectionError("the bus does not deliver this process's own messages")
 

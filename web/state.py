@@ -65,8 +65,7 @@ class AppState:
         self.access_log = AccessLog(self.database, clock, days=settings.access_days)
         self.graph = build()
         self.execution = self._executor(clock, signer)
-        retention = None if settings.retention_days is None else dt.timedelta(days=settings.retention_days)
-        self.live = LiveStreams(self.execution, self.database, event_log, self.feed, clock, retention=retention)
+        self.live = self._live_streams(event_log, clock)
         store = evidence_store.open_store(settings.evidence_url)
         intake = Intake(self.database, store, clock, settings.evidence_limit)
         self.evidence = EvidenceEndpoint(self.admission, intake, signer, self.access_log)
@@ -91,6 +90,18 @@ class AppState:
             position_age=dt.timedelta(minutes=settings.position_minutes),
             offline=OfflineRules.of(settings.offline_days, settings.clock_tolerance),
             document_bytes=self.memory.documents,
+        )
+
+    def _live_streams(self, event_log: DatabaseLog, clock: Callable[[], dt.datetime]) -> LiveStreams:
+        days = self.settings.retention_days
+        return LiveStreams(
+            self.execution,
+            self.database,
+            event_log,
+            self.feed,
+            clock,
+            retention=None if days is None else dt.timedelta(days=days),
+            presence=self.notifier.presence,
         )
 
     def _authenticator(self, clock: Callable[[], dt.datetime]) -> Authenticator:

@@ -20,14 +20,16 @@ from resolvers.queries.portrait_scopes import Days
 from resolvers.queries.portraits import Portrait
 from schema.execution.context import Context
 from schema.live.renderer import Contexts, EventRenderer
-from schema.subscription import PORTRAITS, Position
+from schema.subscription import OPENED, PORTRAITS, Opened, Position
 from schema.types.scalars import Point
 from subscriptions.event_filter import EventFilter
 from subscriptions.fair_queue import FairQueue
+from subscriptions.presence import Presence
 from subscriptions.state_stream import Change
 
 T = TypeVar("T")
 
+SOON = 0.1  # seconds in which what desks open and close is gathered
 EVERY = 1.0  # seconds: a portrait, and an inspector's position, is sent no more often than this
 
 INSPECTOR = table_of(models.Inspector)
@@ -193,6 +195,35 @@ class PositionSource:
             r.id: Position((models.Inspector, r.id), Point(latitude=r.latitude, longitude=r.longitude), r.position_at)
             for r in rows
         }
+
+
+@dataclass(eq=False)
+class PresenceSource:
+    """Gives what all desks have open, now and after each change."""
+
+    context: SourceContext
+    renderer: EventRenderer
+    presence: Presence
+    party: Hashable = None
+
+    async def changes(self) -> AsyncGenerator[Sequence[Change], None]:
+        changed = asyncio.Event()
+        unwatch = self.presence.watch(changed.set)
+        try:
+            while True:
+                changed.clear()
+                roots = [
+                    Opened(each.desk, each.name, (OPENED[each.row[0]], each.row[1]), each.since)
+                    for each in self.presence.all()
+                    if each.row is not None
+                ]
+                async with self.context.turns.turn(self.party):
+                    payload = await self.renderer.execute(roots, None)
+                yield [("presence", payload)]
+                await self.context.pause(SOON)
+                await changed.wait()
+        finally:
+            unwatch()
 
 
 async def retry_while_away(read: Callable[[], Awaitable[T]], pause: Wait) -> T:

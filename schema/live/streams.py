@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from models.db.database import Database
 from models.reason import Reason
-from models.visibility import PERSONAL_DATA, Role, Scope, Viewer, Visibility
+from models.visibility import COMMAND, PERSONAL_DATA, Role, Scope, Viewer, Visibility
 from resolvers.disclosures import Disclosure, is_kept
 from resolvers.errors import READ_NEEDED, TOKEN_NEEDED, ErrorCode, RequestError
 from resolvers.sql.readers import OperationReader
@@ -18,17 +18,27 @@ from schema.execution.executor import Executor
 from schema.execution.operation import PreparedOperation
 from schema.live.renderer import EventRenderer, EventTopic
 from schema.live.request import NOT_A_STREAM, SubscriptionRequest, subscription_request
-from schema.live.sources import PortraitScope, PortraitSource, PositionSource, SourceContext, Wait, wait
-from schema.subscription import EventStream, PortraitStream, PositionStream
+from schema.live.sources import (
+    PortraitScope,
+    PortraitSource,
+    PositionSource,
+    PresenceSource,
+    SourceContext,
+    Wait,
+    wait,
+)
+from schema.subscription import EventStream, PortraitStream, PositionStream, PresenceStream
 from subscriptions.event_filter import EventFilter
 from subscriptions.event_log import CursorRefused, DatabaseLog
 from subscriptions.feed import Feed, Message, Sink
+from subscriptions.presence import Opened, Presence
 from subscriptions.state_stream import Source, StateStreams
 
 T = TypeVar("T")
 Arguments = dict[str, Any]  # of a subscription's root
 
 POSITIONS_HIDDEN = Reason("POSITIONS_HIDDEN", "Enterprises may not see positions.")
+PRESENCE_HIDDEN = Reason("PRESENCE_HIDDEN", "Only commanders see what desks have open.")
 STREAM_FAILED = Reason("STREAM_FAILED", "The stream failed. Subscribe again after the last cursor.")
 PORTRAIT_HIDDEN = Reason("PORTRAIT_HIDDEN", "The portrait does not exist, or you may not see it.")
 
@@ -64,12 +74,14 @@ class LiveStreams:
         clock: Callable[[], dt.datetime],
         *,
         retention: dt.timedelta | None = None,
+        presence: Presence | None = None,
         pause: Wait = wait,
     ) -> None:
         """`feed` reads `log`. `retention` bounds how far back a client may resume; None is no bound."""
         self._executor, self._log, self.feed, self._clock = executor, log, feed, clock
         self._retention, self.access_log = retention, executor.access_log
         self.state_streams = StateStreams()
+        self.presence = presence or Presence()
         self._sources = SourceContext(database, self.context, clock, feed.watch, self.state_streams.turns, pause)
 
     def cursor(self, memberships: Iterable[StreamMembership] = ()) -> str:
@@ -116,6 +128,13 @@ class LiveStreams:
                 zone = await self._read(visibility, stream.zone, request.arguments)
                 positions = PositionSource(self._sources, self.renderer(request), zone, viewer.identity)
                 return PreparedStateStream(self, request, viewer.identity, positions)
+            case PresenceStream() as stream:
+                if not visibility.allows(COMMAND):
+                    raise RequestError(ErrorCode.FORBIDDEN, PRESENCE_HIDDEN)
+                desk, row = await self._read(visibility, stream.opened, request.arguments)
+                opened = Opened(viewer.identity, desk, viewer.name, row, self._clock())
+                presence = PresenceSource(self._sources, self.renderer(request), self.presence, viewer.identity)
+                return PreparedPresenceStream(self, request, viewer.identity, presence, opened)
         raise RequestError(ErrorCode.BAD_DOCUMENT, NOT_A_STREAM)
 
     async def _read(
@@ -196,3 +215,28 @@ class PreparedStateStream(PreparedStream):
 
     def join(self, sink: Sink) -> StreamMembership:
         return self.streams.state_streams.join(self.request.key, self.source, sink)
+
+
+@dataclass(eq=False)
+class PreparedPresenceStream(PreparedStateStream):
+    opened: Opened
+
+    def join(self, sink: Sink) -> StreamMembership:
+        leave = self.streams.presence.enter(self.opened)
+        return PresenceMembership(super().join(sink), leave)
+
+
+@dataclass(eq=False)
+class PresenceMembership:
+    """A membership of the stream of presence. Leaving it closes what the desk had open."""
+
+    stream: StreamMembership
+    close: Callable[[], None]
+
+    @property
+    def position(self) -> int | None:
+        return self.stream.position
+
+    def leave(self) -> None:
+        self.close()
+        self.stream.leave()

@@ -18,6 +18,8 @@ from broadcaster._backends.memory import MemoryBackend
 from subscriptions import notifier
 from subscriptions.feed import Feed
 from subscriptions.notifier import CHANNEL, Notifier, NotifierState
+from subscriptions.presence import Opened
+from tests.conftest import NOW
 from tests.support.memory_feed import Log, Sink, Topic
 from tests.support.patience import PATIENCE
 from tests.support.proof_mode import PROVING
@@ -358,3 +360,22 @@ async def test_fault_disconnecting_leaves_a_task(server: Redis) -> None:
     assert not listener(bus).done()
     await notifier._leave(bus, contextlib.AsyncExitStack())
     assert listener(bus).done()
+
+
+# Presence
+
+
+async def test_what_is_open_at_one_process_is_known_at_another_until_that_one_ends(server: Redis, quick: None) -> None:
+    async with listening(server.url) as (first,):
+        async with listening(server.url) as (second,):
+            await first.is_(NotifierState.LISTENING)
+            await second.is_(NotifierState.LISTENING)
+            row = Opened("account:1", "a", "周砚", ("Hazard", 1), NOW)
+            changed = asyncio.Event()
+            first.notifier.presence.watch(changed.set)
+            second.notifier.presence.enter(row)
+            await asyncio.wait_for(changed.wait(), PATIENCE)
+            assert first.notifier.presence.all() == (row,)
+            changed.clear()
+        await asyncio.wait_for(changed.wait(), PATIENCE)
+        assert first.notifier.presence.all() == ()

@@ -17,6 +17,8 @@ from tests.support.server_process import Process, environment, serving, web
 from tests.support.watched_page import watched_page
 
 NAME, PASSWORD = "gu.changgeng", "correct horse battery"
+COLLEAGUE = "zhou.yan"
+PEOPLE = {NAME: "顾长庚", COLLEAGUE: "周砚"}
 SECRET = {"HUHANG_SECRET": "a secret of the tests, of no use elsewhere"}
 # Messages of the browser about a server that the test has stopped, and about rendering without a GPU.
 EXPECTED = ("WebSocket connection to", "Failed to load resource", "Canvas2D")
@@ -74,29 +76,33 @@ class Bureau:
 
 
 @pytest.fixture(scope="module")
-def bureau(scratch: Path) -> Iterator[Bureau]:
-    url = f"sqlite:///{scratch / 'desk.db'}"
-    with serving(scratch / "desk.log", url, **SECRET) as process:
-        account = ["account", "add", "--name", NAME, "--full-name", "顾长庚", "--role", "commander", "--password-stdin"]
-        subprocess.run(
-            [sys.executable, "-m", "web", *account],
-            env=environment(url, **SECRET),
-            input=PASSWORD,
-            text=True,
-            check=True,
-        )
+def bureau(scratch: Path, request: pytest.FixtureRequest) -> Iterator[Bureau]:
+    own = scratch / request.module.__name__
+    url = f"sqlite:///{own}.db"
+    with serving(Path(f"{own}.log"), url, **SECRET) as process:
+        for name, full_name in PEOPLE.items():
+            account = ["account", "add", "--name", name, "--full-name", full_name, "--role", "commander"]
+            subprocess.run(
+                [sys.executable, "-m", "web", *account, "--password-stdin"],
+                env=environment(url, **SECRET),
+                input=PASSWORD,
+                text=True,
+                check=True,
+            )
         token = web("token", "--demo", "--role", "commander", url=url, **SECRET).stdout.strip()
         yield Bureau(process, token)
 
 
 @asynccontextmanager
-async def desk(chromium: Browser, bureau: Bureau, path: str = "/desk/", **options: Any) -> AsyncIterator[Page]:
+async def desk(
+    chromium: Browser, bureau: Bureau, path: str = "/desk/", *, name: str = NAME, **options: Any
+) -> AsyncIterator[Page]:
     address = bureau.process.address
     options = {"locale": "zh-CN", "viewport": {"width": 1920, "height": 1080}, **options}
     async with watched_page(chromium, address, EXPECTED, **options) as watched:
         page = watched.page
         answer = await page.request.post(
-            f"{address}/auth/sign-in", data={"name": NAME, "password": PASSWORD}, headers={"origin": address}
+            f"{address}/auth/sign-in", data={"name": name, "password": PASSWORD}, headers={"origin": address}
         )
         assert answer.ok, await answer.text()
         await page.goto(f"{address}{path}")

@@ -5,6 +5,7 @@ import { DeskDocument, UpdatesDocument, type DeskQuery, type FeedEventFragment }
 import { showTimesIn } from '../../shared/format';
 import { GraphError, request } from '../../shared/graph/request';
 import { LiveClient } from '../../shared/live/client.svelte';
+import { Presence } from './presence.svelte';
 
 const RETRY = 5_000;
 /** Milliseconds in which events are gathered before what they change is read again. */
@@ -12,6 +13,7 @@ const GATHER = 150;
 
 export class Desk {
   readonly live: LiveClient;
+  readonly presence: Presence;
   base = $state.raw<DeskQuery | null>(null);
   /** The last event, with the number that the log gave it. */
   last = $state.raw<FeedEventFragment | null>(null);
@@ -27,6 +29,7 @@ export class Desk {
   constructor(rejected: () => void) {
     this.#rejected = rejected;
     this.live = new LiveClient(() => null, rejected);
+    this.presence = new Presence(this.live);
   }
 
   get number(): string | null {
