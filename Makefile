@@ -96,6 +96,7 @@ bench: $(BENCH) ## Measure speed, about two hours; the results go to bench/resul
 	@$(BIN)/python -m bench.portraits
 	@$(BIN)/python -m bench.map
 	@$(BIN)/python -m bench.writes
+	@$(BIN)/python -m bench.start
 	@$(BIN)/python -m bench.memory
 	@$(BIN)/python -m bench.fanout
 

@@ -17,6 +17,7 @@ from models.visibility import Role, Visibility
 from schema.build import Graph, build
 from schema.execution import limits
 from schema.execution.cost import cost_error
+from schema.execution.cost_limit import COST_LIMIT
 from schema.execution.documents import Documents
 from schema.plan.cache import PlanCache
 from schema.plan.variables import NO_VARIABLES
@@ -53,8 +54,8 @@ class Analysis:
         definitions = parsed.definition.variable_definitions or ()
         variables = {d.variable.name.value: VALUES.get(print_ast(d.type)) for d in definitions}
         cost = parsed.cost.of(variables)
-        if cost > limits.COST_LIMIT:
-            return f"refused: {cost_error(cost, limits.COST_LIMIT)['message']}"
+        if cost > COST_LIMIT:
+            return f"refused: {cost_error(cost, COST_LIMIT)['message']}"
         coerced = parsed.plans.variables(variables) if parsed.plans.variables else NO_VARIABLES
         plan = parsed.plans.compile(coerced, COMMANDER)
         return f"{'for graphql-core' if plan is None else 'planned'}; cost {cost:,}"

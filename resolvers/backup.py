@@ -20,8 +20,8 @@ import models
 from models.db import dumps
 from models.db.database import Database
 from models.db.dumps import DumpError
-from models.db.migrate import migrate, revision_of
-from models.db.revisions import known_revisions
+from models.db.migrate import migrate
+from models.db.revisions import known_revisions, revision_of
 from models.db.tables import table_of
 from models.private_files import private_folder
 from resolvers.evidence.store import NAME, DirectoryStore, Store
@@ -69,7 +69,7 @@ async def back_up(database: Database, url: sa.URL, store: Store, folder: Path, n
         cursor = (await event_log.state(connection)).cursor
         referred = set((await connection.execute(REFERRED)).scalars())
         server = None if database.sqlite else await dumps.server_state(connection)
-    revision = await revision_of(database)
+        revision = await revision_of(connection)
     if server is None:
         await asyncio.to_thread(dumps.dump_sqlite, Path(url.database or ""), file)
     else:

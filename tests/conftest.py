@@ -33,6 +33,7 @@ from models.visibility import Role, Viewer, Visibility
 from resolvers.demo import seed
 from schema.build import Graph, build
 from schema.execution import limits
+from schema.execution.cost_limit import COST_LIMIT
 from schema.execution.executor import Executor
 from schema.execution.operation import Operation
 from tests.support.proof_mode import COMMIT, PROVING
@@ -285,7 +286,7 @@ def make_executor(
     now: dt.datetime = NOW,
     *,
     planned: bool = True,
-    cost_limit: int = limits.COST_LIMIT,
+    cost_limit: int = COST_LIMIT,
 ) -> Executor:
     return Executor(
         graph,

@@ -26,10 +26,11 @@ from web.auth.sessions import demo_viewers
 from web.auth.token_endpoints import TokenEndpoints
 from web.compression import CompressionMiddleware
 from web.graphql.endpoint import GraphQLEndpoint
+from web.graphql.manifests import read_manifest
 from web.graphql.negotiation import JSON
 from web.graphql.response import error_response
 from web.graphql.sse_single import ReservedEndpoint
-from web.graphql.trusted_documents import TrustedDocuments, read_manifest
+from web.graphql.trusted_documents import TrustedDocuments
 from web.graphql.websocket import SocketEndpoint
 from web.metrics import MEDIA, Sampler
 from web.operations import Operations

@@ -13,9 +13,9 @@ from models.reason import Reason
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
 from web.compression import MINIMUM, accepted_encoding, accepts_gzip, gzipped, is_text, weak
+from web.graphql.manifests import operation_names, read_manifest
 from web.graphql.negotiation import JSON
 from web.graphql.response import error_response
-from web.graphql.trusted_documents import operation_names, read_manifest
 from web.settings import ROOT
 
 PAGES = ROOT / "web" / "ui" / "dist"

@@ -1,9 +1,7 @@
 """The process that serves: it binds its address first, says when it listens, and stops within seconds."""
 
-import contextlib
 import gc
 import os
-import resource
 import socket
 import threading
 from collections.abc import Callable
@@ -13,18 +11,17 @@ from typing import cast
 import structlog
 import uvicorn
 
+from web.allowed_connections import connection_limits
 from web.graphql import sse
 from web.graphql.close_codes import ALIVE_SECONDS
-from web.graphql.connection_limits import ConnectionLimits, Connections
+from web.graphql.connection_limits import Connections
 from web.graphql.http_protocol import HttpProtocol, http_protocol
 from web.graphql.uvicorn_protocols import WebSocketProtocol
-from web.proxies import trusted_by
 from web.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 MESSAGE_MAXIMUM = 1 << 20  # bytes of one WebSocket message
-FILES_WANTED, FILES_KEPT = 65_536, 100  # open files: as many as possible, and those that are not for connections
 # Thresholds of the garbage collector, by generation: a look at the youngest 20,000 objects takes 10 ms, one at all that
 # the caches keep takes ten times as long and is seldom needed (tests/schema/execution/test_executor_garbage.py).
 GARBAGE = 5_000, 4, 500
@@ -94,17 +91,6 @@ def url_of(bound: socket.socket) -> str:
     local = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost", "::1": "localhost"}
     host = local.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{host}:{port}"
-
-
-def connection_limits(settings: Settings) -> ConnectionLimits:
-    """The bounds of a process's connections, no more than it may have open files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        with contextlib.suppress(ValueError, OSError):  # some systems have a lower limit than they say
-            resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, FILES_WANTED) if hard > 0 else FILES_WANTED, hard))
-            soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    maximum = max(1, min(settings.connections, soft - FILES_KEPT))
-    return ConnectionLimits(maximum, settings.connections_per_address, trusted_by(settings.proxies))
 
 
 def run(

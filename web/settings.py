@@ -13,13 +13,13 @@ from models.db.database import driver_url
 from models.notice import ANNOUNCEABLE
 from models.reason import Language
 from models.visibility import Role
-from schema.execution.limits import COST_LIMIT
+from schema.execution.cost_limit import COST_LIMIT
 from web import base_map as base_maps
 from web.auth.addresses import is_safe_url
 from web.auth.claim_mapping import ClaimMapping
+from web.auth.demo_secret import demo_secret
 from web.auth.keys import SECRET_MINIMUM, Secrets
-from web.auth.tokens import demo_secret
-from web.graphql.trusted_documents import read_manifest
+from web.graphql.manifests import read_manifest
 from web.origins import host_names, origins
 from web.proxies import networks
 

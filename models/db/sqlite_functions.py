@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import shapely
-
 EARTH_RADIUS_METRES = 6_371_008.8  # the mean radius R1 of the WGS-84 ellipsoid (IUGG)
 
 
@@ -37,11 +35,15 @@ def inside_polygon(polygon: str, longitude: float | None, latitude: float | None
     """1 if a GeoJSON polygon covers the place, else 0; NULL without a place."""
     if longitude is None or latitude is None:
         return None
+    import shapely  # late: it takes as long to import as the web framework
+
     return int(shapely.intersects_xy(_prepared(polygon), longitude, latitude))
 
 
 @functools.lru_cache(maxsize=64)
-def _prepared(polygon: str) -> shapely.Geometry:
+def _prepared(polygon: str) -> Any:
+    import shapely
+
     area = shapely.from_geojson(polygon)
     shapely.prepare(area)
     return area

@@ -17,7 +17,7 @@ from resolvers.actions.batch import RowResult, batch_action, portions
 from resolvers.actions.context import ActionContext, ActionResult, require_version
 from resolvers.actions.errors import ActionError, Conflict, InputError, InvalidInput
 from resolvers.actions.inputs import NAME_MAXIMUM, UNCHANGED, Person, Place, out_of_range, too_long
-from resolvers.geography import Places
+from resolvers.places import Places
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import shapely
-from shapely.geometry import mapping, shape
-from shapely.geometry.polygon import orient
-
 import models
 from models import ControlGrade, VenueKind, ZoneFocus
 from resolvers.demo.clock import TIME_ZONE
 from resolvers.demo.draws import pick
 from resolvers.demo.plans import PLANS
 from resolvers.demo.rows import Rows
-from resolvers.geography import Places, RingCircle, TownPoint, ZoneArea
+from resolvers.places import Places, RingCircle, TownPoint, ZoneArea
 
 FILES = Path(__file__).parent / "xiaoshan"
 ZONES = {
@@ -121,6 +117,9 @@ def lay(rows: Rows) -> Geography:
 
 
 def _zones(rows: Rows) -> list[ZoneArea]:
+    import shapely  # late: it takes long to import, and `serve` needs it for a new demo only
+    from shapely.geometry import shape
+
     features = json.loads((FILES / "zones.geojson").read_text(encoding="utf-8"))["features"]
     shapes = {feature["properties"]["zone"]: shape(feature["geometry"]) for feature in features}
     rows.add(
@@ -150,6 +149,9 @@ def _zones(rows: Rows) -> list[ZoneArea]:
 
 def _geojson(area: Any) -> dict[str, Any]:
     """The boundary with counter-clockwise outer rings, as RFC 7946 requires; the files have clockwise ones."""
+    from shapely.geometry import mapping
+    from shapely.geometry.polygon import orient
+
     geometry: dict[str, Any] = json.loads(json.dumps(mapping(orient(area))))
     return geometry
 

@@ -10,11 +10,11 @@ import enum
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from pyproj import Geod
 
 import models
 from models.db.sqlite_functions import EARTH_RADIUS_METRES
@@ -25,7 +25,9 @@ from resolvers.sql.pagination import INTEGER_MAXIMUM, check_size
 from resolvers.sql.predicates import Conditions
 from resolvers.sql.readers import Reader
 
-SPHERE = Geod(a=EARTH_RADIUS_METRES, b=EARTH_RADIUS_METRES)
+if TYPE_CHECKING:
+    from pyproj import Geod
+
 HALF_ROUND = math.pi * EARTH_RADIUS_METRES
 NO_FILTERS: Mapping[Any, Conditions] = MappingProxyType({})
 CIRCLES = (2_000.0, 16_000.0, HALF_ROUND)  # metres; the last is the whole sphere
@@ -209,13 +211,21 @@ async def _around(
     return [[n for _, _, n in sorted(group, key=lambda g: (g[0], g[1], g[2].item[1]))] for group in near]
 
 
+@cache
+def sphere() -> "Geod":
+    """The sphere on which distances are measured."""
+    from pyproj import Geod  # late: it takes long to import, and few requests need it
+
+    return Geod(a=EARTH_RADIUS_METRES, b=EARTH_RADIUS_METRES)
+
+
 def measure(kind: NearbyKind, point: Point, rows: Sequence[RowAt]) -> list[tuple[RowAt, Near]]:
     """Exact distances and bearings from a point."""
     if not rows:
         return []
     n = len(rows)
     longitudes, latitudes = [row.longitude for row in rows], [row.latitude for row in rows]
-    bearings, _, distances = SPHERE.inv([point[1]] * n, [point[0]] * n, longitudes, latitudes)
+    bearings, _, distances = sphere().inv([point[1]] * n, [point[0]] * n, longitudes, latitudes)
     return [
         (
             row,

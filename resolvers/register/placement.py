@@ -12,7 +12,7 @@ import models
 from models.db.portrait_rows import EnterprisePlace, Place, ring_venues
 from models.db.tables import table_of
 from models.reason import Reason
-from resolvers.geography import Places
+from resolvers.places import Places
 from resolvers.register.linked_rows import read_links, write_links
 from resolvers.register.references import RowValues
 from resolvers.register.report import WARNING, Issue

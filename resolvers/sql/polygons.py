@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import shapely
 import sqlalchemy as sa
-from shapely.errors import ShapelyError
-from shapely.geometry import shape
 from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import UserDefinedType
@@ -43,6 +40,8 @@ class InsidePolygon(Predicate):
     latitude: Any
 
     def parameters(self, name: str, value: Any, request: RequestTime) -> dict[str, Any]:
+        import shapely  # late: few requests need it
+
         rings = checked_rings(value)
         edges = zip(BOX, shapely.Polygon(rings[0]).bounds, strict=True)
         texts = [",".join(f"({x!r},{y!r})" for x, y in ring) for ring in rings]
@@ -71,6 +70,9 @@ class InsidePolygon(Predicate):
 
 def checked_rings(value: Any) -> list[Ring]:
     """The rings of a GeoJSON polygon, the outer one first. Raises RequestError (BAD_INPUT)."""
+    from shapely.errors import ShapelyError
+    from shapely.geometry import shape
+
     coordinates = value.get("coordinates") if isinstance(value, dict) and value.get("type") == "Polygon" else None
     if not isinstance(coordinates, list) or not coordinates or not all(isinstance(r, list) for r in coordinates):
         raise refused(

@@ -24,6 +24,7 @@ from schema.execution import limits
 from schema.execution.bounds import ANSWER_LIMIT, Bounds, OperationStopped, Run
 from schema.execution.context import Context, WriteAccess
 from schema.execution.cost import COST_QUARTERS, cost_error
+from schema.execution.cost_limit import COST_LIMIT
 from schema.execution.documents import Documents
 from schema.execution.errors import (
     InvalidOperation,
@@ -71,7 +72,7 @@ class Executor:
         introspection: bool = True,
         signer: Signer | None = None,
         planned: bool = True,
-        cost_limit: int = limits.COST_LIMIT,
+        cost_limit: int = COST_LIMIT,
         deadline: float | None = None,
         announced: frozenset[InspectionKind] = frozenset(),
         answer_limit: int = ANSWER_LIMIT,

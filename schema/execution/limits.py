@@ -34,7 +34,6 @@ VARIABLE_USES_MAXIMUM = 5_000  # in fragments, by all operations: each is checke
 SCHEMA_VALUES_MAXIMUM = 100_000  # of introspection, which needs no token and runs without yielding to other requests
 VALUES_MAXIMUM = 20_000  # in variables, including those in lists and objects
 ERRORS_MAXIMUM = 5  # reported for one document
-COST_LIMIT = 400_000  # of a commander's operation (schema/execution/cost.py): about 8 MB
 # The limits, as a client reads them on demand.
 OF_ONE_REQUEST = {
     "characters": CHARACTERS_MAXIMUM,

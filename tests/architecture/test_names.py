@@ -23,6 +23,7 @@ PACKAGE_TESTS = {
     "schema/live/test_permissions.py",
     "schema/test_contract.py",
     "web/auth/test_secrets.py",
+    "web/cli/test_imports.py",
     "web/graphql/test_conditional.py",
     "web/graphql/test_deadlines.py",
     "web/graphql/test_failures.py",

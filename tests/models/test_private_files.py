@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from models.db.database import Database
 from models.private_files import make_private, private_folder
 from resolvers.evidence.store import DirectoryStore
-from web.auth.tokens import demo_secret
+from web.auth.demo_secret import demo_secret
 
 NAME = "ab" * 32
 

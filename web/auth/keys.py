@@ -3,9 +3,6 @@
 import enum
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 SECRET_MINIMUM = 32  # characters
 
 
@@ -36,4 +33,8 @@ class Secrets:
 
 def derive(secret: str, purpose: Purpose) -> bytes:
     """A key of 32 bytes (HKDF with SHA-256, RFC 5869)."""
+    # Imported late: the settings need this module, but most commands no key.
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(SHA256(), length=32, salt=None, info=purpose.value.encode()).derive(secret.encode())

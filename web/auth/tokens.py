@@ -1,18 +1,14 @@
 """Bearer tokens of this server: JSON Web Tokens, signed with a key that is derived from its secret (HS256)."""
 
-import contextlib
 import datetime as dt
 import hashlib
-import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, OctKey
 
-from models.private_files import make_private, private_folder
 from models.reason import Reason
 from models.token import Token
 from models.visibility import Role, Scope
@@ -137,18 +133,3 @@ def duration(text: str) -> dt.timedelta:
     if length > TTL_MAXIMUM:
         raise ValueError(f"{text}: a token is valid for at most {TTL_MAXIMUM.days} days")
     return length
-
-
-def demo_secret(path: Path) -> str:
-    """The demo's own secret. It is made at the first start, and only its user can read it."""
-    if not path.is_file():
-        private_folder(path.parent)
-        # The file gets its name when it is complete. Of several processes that start at once, one makes it for all.
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-        draft.touch(mode=0o600, exist_ok=False)
-        draft.write_text(secrets.token_urlsafe(48))
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(draft)
-        draft.unlink()
-    make_private(path)
-    return path.read_text().strip()

@@ -1,9 +1,10 @@
 """The command line: `python -m web`. Each module has one command, or several that belong together.
 
 The module of a command is imported when the command is called, because each needs other libraries, which take a second
-or more to import together.
+or more to import together. A test says which ones each may import (tests/web/cli/test_imports.py).
 """
 
+import gc
 import importlib
 from typing import Any
 
@@ -58,6 +59,8 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] in COMMANDS:
             self.commands[args[0]] = load(args[0])
+            gc.freeze()  # the modules stay: no need to look through them ever
+            gc.enable()
         return super().resolve_command(ctx, args)
 
 

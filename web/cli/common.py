@@ -12,8 +12,7 @@ from rich.console import Console
 
 from models.db.database import Database
 from models.private_files import make_private
-from web.auth.tokens import Tokens
-from web.settings import VAR, Settings, secrets
+from web.settings import VAR, Settings
 
 console = Console(stderr=True)
 
@@ -29,13 +28,6 @@ def load_settings() -> Settings:
     except ValidationError as error:
         wrong = [(f"HUHANG_{e['loc'][0]}".upper(), e["msg"].removeprefix("Value error, ")) for e in error.errors()]
         fail("\n".join(f"{name}: {reason}" for name, reason in wrong))
-
-
-def demo_tokens(settings: Settings) -> Tokens:
-    """What signs tokens for a demo server. Without HUHANG_SECRET it uses the demo's secret, which lies under var/."""
-    own = secrets(settings.model_copy(update={"demo": True}))
-    assert own is not None
-    return Tokens(own.current, *own.old)
 
 
 def fail(reason: str, status: int = 1) -> NoReturn:

@@ -28,7 +28,7 @@ from resolvers.evidence.uploads import ForeignStore, check_owner
 from subscriptions.event_log import APPEND_LOCK
 from web.cli.common import UNREACHABLE, console, load_settings
 from web.cli.limits import connections_shortage, files_shortage
-from web.graphql.websocket import PROTOCOL
+from web.graphql.close_codes import PROTOCOL
 from web.settings import Settings
 
 SECONDS = 5.0  # the longest wait for anything that is asked

@@ -5,8 +5,8 @@ import resource
 import sqlalchemy as sa
 
 from models.db.database import Database
+from web.allowed_connections import FILES_KEPT, connection_limits
 from web.cli.common import console
-from web.server import FILES_KEPT, connection_limits
 from web.settings import Settings
 
 # Connections that anybody may have, and those that others have now. The second reserve came with PostgreSQL 16.

@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from models.db.database import Database
-from models.db.migrate import revision_of
-from models.db.revisions import head, is_migrated
+from models.db.revisions import head, is_migrated, revision_of
 from web import demo, server, workers
 from web.auth.keys import SECRET_MINIMUM
 from web.cli.account import setup_key
@@ -71,7 +70,8 @@ async def prepare(database: Database, settings: Settings, processes: int) -> Non
 
 async def require_migrated(database: Database) -> None:
     """Ends the command where the database has another schema than this version needs."""
-    revision = await revision_of(database)
+    async with database.read() as connection:
+        revision = await revision_of(connection)
     if not is_migrated(revision):
         state = "has no tables" if revision is None else f"is at revision {revision}"
         fail(f"The database {state}, and this version needs revision {head()}. Run: python -m web migrate")

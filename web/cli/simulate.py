@@ -10,7 +10,8 @@ from typing import Annotated
 import httpx
 import typer
 
-from web.cli.common import console, demo_tokens, fail, load_settings
+from web.cli.common import console, fail, load_settings
+from web.cli.demo_tokens import demo_tokens
 from web.simulation import play
 from web.simulation.calls import Refusal
 

@@ -14,7 +14,8 @@ from models.visibility import Role, Scope
 from resolvers.errors import RequestError
 from resolvers.tokens import NewToken, issue_token, list_tokens, revoke_token
 from web.auth.tokens import Claims, Tokens, duration
-from web.cli.common import console, demo_tokens, fail, load_settings, with_database
+from web.cli.common import console, fail, load_settings, with_database
+from web.cli.demo_tokens import demo_tokens
 from web.settings import Settings, secrets
 
 CONSOLE = "console"  # who issues and revokes by a command

@@ -1,4 +1,7 @@
-"""The bounds of streams, and the codes that close sockets. Clients rely on these codes: docs/reference/live.md."""
+"""The bounds of streams, the protocol of sockets, and the codes that close them.
+
+Clients rely on the codes: docs/reference/live.md.
+"""
 
 from dataclasses import dataclass
 
@@ -22,12 +25,14 @@ class Close:
     reason: str
 
 
-# Codes of graphql-transport-ws.
+PROTOCOL = "graphql-transport-ws"
+
+# Codes of this protocol.
 BAD_MESSAGE = Close(4400, "Invalid message")
 UNAUTHORIZED = Close(4401, "Unauthorized")
 EXISTS = Close(4409, "Subscriber already exists")
 FORBIDDEN = Close(4403, "Forbidden: the token is invalid, or its holder is no longer in the register")
-BAD_PROTOCOL = Close(4406, "Subprotocol not acceptable: use graphql-transport-ws")
+BAD_PROTOCOL = Close(4406, f"Subprotocol not acceptable: use {PROTOCOL}")
 INIT_TIMEOUT = Close(4408, "Connection initialisation timeout")
 INIT_AGAIN = Close(4429, "Too many initialisation requests")
 FAILED = Close(4500, "Internal server error")

@@ -5,8 +5,6 @@ A slow or large client is answered with a status where HTTP allows it. One that 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -15,6 +13,7 @@ from models.reason import Reason
 from resolvers.errors import ErrorCode
 from schema.execution.errors import coded_error
 from subscriptions.fair_queue import FairQueue
+from web.allowed_connections import ConnectionLimits
 from web.graphql.negotiation import JSON
 from web.graphql.response import HttpResponse, error_response
 
@@ -30,15 +29,6 @@ RETRY_SECONDS = 5
 
 # Connections that were refused or cut, by reason; of this process.
 REFUSED: Counter[str] = Counter()
-
-
-@dataclass(frozen=True)
-class ConnectionLimits:
-    """How many connections there may be. Those of trusted proxies are not counted by address."""
-
-    maximum: int = 8_192
-    per_address: int = 1_000
-    trusted: Callable[[str], bool] = lambda host: False
 
 
 class Timed(Protocol):

@@ -1,25 +1,18 @@
 """Trusted documents: those of a manifest run by their ids, and where the operator wants it, nothing else does.
 
-A manifest is what the build of a front end writes: relay-compiler's persisted queries and the client preset's
-`persisted-documents.json` are objects of documents by id, Apollo's manifest is a list of operations.
-
 Automatic persisted queries are refused with the error at which Apollo and urql send whole documents from then on: a
 store that every client may fill needs bounds for each, and would save what a manifest saves without one. A hash that is
 an id of the manifest runs, because Apollo sends the ids of its manifest in that place.
 """
 
-import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from schema.execution.errors import InvalidOperation, coded_error
+from web.graphql.manifests import operation_names
 
-OPERATION = re.compile(r"\b(?:query|mutation|subscription)\s+([_A-Za-z][_0-9A-Za-z]*)")
 SHA256 = "sha256:"  # may stand before an id that is a hash, by the appendix on persisted documents of GraphQL over HTTP
 
 # The message that Apollo and urql look for, in any language.
@@ -29,26 +22,6 @@ ONLY_TRUSTED = Reason("DOCUMENT_UNTRUSTED", "This server runs trusted documents 
 
 def refusal(code: ErrorCode, reason: Reason) -> InvalidOperation:
     return InvalidOperation(code, [coded_error(code, reason)])
-
-
-def read_manifest(path: Path) -> dict[str, str]:
-    """The documents by id. Raises ValueError for a file that is no manifest."""
-    try:
-        content = orjson.loads(path.read_bytes())
-        if isinstance(content, dict) and isinstance(content.get("operations"), list):
-            content = {operation["id"]: operation["body"] for operation in content["operations"]}
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
-    except (orjson.JSONDecodeError, TypeError, KeyError):
-        content = None
-    if not isinstance(content, dict) or not all(isinstance(each, str) for pair in content.items() for each in pair):
-        raise ValueError(f"{path} is not a JSON object of documents by id")
-    return content
-
-
-def operation_names(documents: Iterable[str]) -> set[str]:
-    """The names of the operations in these documents."""
-    return {name for text in documents for name in OPERATION.findall(text)}
 
 
 class TrustedDocuments:

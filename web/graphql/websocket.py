@@ -50,8 +50,6 @@ from web.shares import CountedMembership, Party, Place
 
 log = structlog.get_logger(__name__)
 
-PROTOCOL = "graphql-transport-ws"
-
 
 class SocketSink:
     """One subscription of one socket."""
@@ -329,12 +327,12 @@ class SocketEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
-        if PROTOCOL not in scope["subprotocols"]:
+        if close_codes.PROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
             SOCKETS_CLOSED.labels(close_codes.BAD_PROTOCOL.code).inc()
             await send(closing(close_codes.BAD_PROTOCOL))
             return
-        await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        await send({"type": "websocket.accept", "subprotocol": close_codes.PROTOCOL})
         try:
             place = self.shares.connect(host_of(scope))
         except ThrottledError:

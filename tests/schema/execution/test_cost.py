@@ -12,8 +12,8 @@ from resolvers.errors import ErrorCode, RequestError
 from schema.build import Graph
 from schema.execution import field_costs
 from schema.execution.cost import COST_QUARTERS, CostCalculator, OperationCost
+from schema.execution.cost_limit import COST_LIMIT
 from schema.execution.errors import InvalidOperation
-from schema.execution.limits import COST_LIMIT
 from schema.execution.operation import Operation
 from tests.conftest import COMMANDER, make_executor
 from tests.support.large_documents import many

@@ -22,8 +22,9 @@ from resolvers.evidence.signed_urls import Signer
 from tests.support.patience import PATIENCE
 from tests.support.server_process import serving
 from tests.support.server_process import web as run
+from web.auth.demo_secret import demo_secret
 from web.auth.keys import SECRET_MINIMUM, Purpose, Secrets, derive
-from web.auth.tokens import Claims, Tokens, demo_secret
+from web.auth.tokens import Claims, Tokens
 from web.cli import app
 from web.settings import Settings
 

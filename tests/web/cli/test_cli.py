@@ -1,15 +1,12 @@
 """The command line: each command's work, and one clear line when it fails."""
 
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from schema.build import Graph
 from tests.support.server_process import web
-from tests.support.source_files import ROOT
 from web.cli import COMMANDS, load
 
 
@@ -74,27 +71,6 @@ def test_without_a_command_all_are_listed(url: str) -> None:
     done = web(url=url)
     for command in ("serve", "migrate", "seed", "schema"):
         assert command in done.stdout + done.stderr
-
-
-IMPORTS = """
-import sys
-from web.cli import app, load
-
-def missing(*names):
-    assert not set(names) & set(sys.modules), set(names) & set(sys.modules)
-
-app(["--help"], standalone_mode=False)
-missing("sqlalchemy", "pydantic", "graphql", "models")
-load("token")
-missing("strawberry", "schema.build", "alembic", "httpx", "openpyxl")
-load("serve")
-missing("openpyxl", "resolvers.register")
-"""
-
-
-def test_a_command_imports_only_what_it_needs() -> None:
-    """Everything takes two seconds to import."""
-    subprocess.run((sys.executable, "-c", IMPORTS), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

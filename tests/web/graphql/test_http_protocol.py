@@ -15,8 +15,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from tests.support.in_process_server import serve
 from tests.support.patience import PATIENCE
+from web.allowed_connections import ConnectionLimits
 from web.graphql import connection_limits as limits
-from web.graphql.connection_limits import ConnectionLimits, Connections
+from web.graphql.connection_limits import Connections
 from web.graphql.http_protocol import HttpProtocol
 from web.graphql.uvicorn_protocols import CONNECTION, SLICE
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from tests.conftest import Databases
 from tests.support.stream_clients import ALL, LiveDistrict, live_district, small_district
 from tests.web.conftest import SECRET, talking
-from web.graphql.trusted_documents import read_manifest
+from web.graphql.manifests import read_manifest
 from web.settings import ROOT, Settings
 
 NAMES = "query Names { zones { name } }"

@@ -12,7 +12,7 @@ from shapely.geometry import Point, shape
 import models
 from models.db.database import Database
 from models.db.sqlite_functions import EARTH_RADIUS_METRES, great_circle_metres
-from resolvers.geography import Places, RingCircle, TownPoint, ZoneArea
+from resolvers.places import Places, RingCircle, TownPoint, ZoneArea
 
 SPHERE = Geodesic(EARTH_RADIUS_METRES, 0)
 
