@@ -50,13 +50,14 @@ def origin(base_map: str) -> str:
 def content_policy(base_map: str | None, camera_origins: str | None) -> str:
     """The Content-Security-Policy of the pages: this server alone, the origin of the tiles, and those of the cameras.
 
-    The wall reads streams of HLS and pictures of a PMTiles file by requests and hands them to the browser as `blob:`.
+    `blob:` are photographs that wait on a phone, and what the wall reads by requests and hands to the browser: streams
+    of HLS and the pictures of a PMTiles file.
     """
-    tiles = "" if base_map is None else f" {origin(base_map)}" if is_tiles(base_map) else " blob:"
+    tiles = f" {origin(base_map)}" if base_map is not None and is_tiles(base_map) else ""
     cameras = "".join(f" {each.decode()}" for each in sorted(origins(camera_origins)))
     return (
         "default-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:;"
-        f" img-src 'self' data:{tiles}{cameras}; media-src 'self' blob:{cameras}; worker-src 'self';"
+        f" img-src 'self' data: blob:{tiles}{cameras}; media-src 'self' blob:{cameras}; worker-src 'self';"
         f" connect-src 'self'{cameras}; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 
