@@ -108,8 +108,9 @@ docs: setup ## Generate the documents and the schema file that come from the cod
 	@$(BIN)/python -m web schema > schema/schema.graphql
 
 .PHONY: pictures
-pictures: setup browser ## Take the README's pictures of the wall, from the demo while the simulation plays
+pictures: setup browser ## Take the pictures of the README and of the story, from the demo
 	@$(BIN)/python -m tests.support.wall_pictures
+	@$(BIN)/python -m tests.support.story_pictures
 
 # Chinese sentences that the catalogue lacks are left empty there; a test names them.
 .PHONY: messages

@@ -60,4 +60,4 @@ async def watched_page(
     finally:
         await context.close()
     assert watched.foreign == []
-    assert watched.complaints == []
+    assert watched.complaints == [], watched.complaints
