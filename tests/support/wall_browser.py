@@ -21,6 +21,13 @@ EXPECTED = (
     "ERR_EMPTY_RESPONSE",
     "Canvas2D",
 )
+# Pixels of the red of alarms (--risk-red) on the map.
+RED_PIXELS = """[...document.querySelectorAll('main canvas')].reduce((total, { width, height }, i, all) => {
+  const { data } = all[i].getContext('2d').getImageData(0, 0, width, height);
+  let count = 0;
+  for (let p = 0; p < data.length; p += 4) count += data[p] === 0xf0 && data[p + 1] === 0x52 && data[p + 2] === 0x4f;
+  return total + count;
+}, 0)"""
 WARNING = """
 mutation($input: WarningIssueInput!) {
   warningIssue(input: $input) { __typename ... on WarningIssued { cursor } }

@@ -1,14 +1,10 @@
 """The wall against a real server: what it shows, and what it says when the server is gone."""
 
-import asyncio
 import datetime as dt
 import gzip
 import io
 import itertools
-import os
 import re
-import signal
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -20,43 +16,26 @@ from PIL import Image
 from playwright.async_api import Browser, Route, WebSocketRoute, expect
 
 from tests.support.pmtiles import write_pmtiles
-from tests.support.proof_mode import PROVING
 from tests.support.server_process import Process, serving, web
 from tests.support.source_files import ROOT
-from tests.support.wall_browser import Wall, until, wall_on
+from tests.support.wall_browser import RED_PIXELS, Wall, until, wall_on
 from web.pages import PAGES
 
 NUMBERS = itertools.count()
 UI = ROOT / "web" / "ui"
 AXE = (UI / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 SCRIPT_MAXIMUM = 180_000  # bytes, compressed, of the first view
-DEAD_SECONDS = 14 if PROVING else 0  # after the marker, which comes six seconds after the end
-MARK_SECONDS = 6.5  # from the freeze; half a second is for the browser to draw
 SCREENS = {
     "1080p": (1920, 1080),
     "video wall": (3840, 1080),
     "tablet": (1024, 1366),
     "phone": (390, 844),
 }
-# Pixels of the red of alarms (--risk-red) on the map.
-RED_PIXELS = """[...document.querySelectorAll('main canvas')].reduce((total, { width, height }, i, all) => {
-  const { data } = all[i].getContext('2d').getImageData(0, 0, width, height);
-  let count = 0;
-  for (let p = 0; p < data.length; p += 4) count += data[p] === 0xf0 && data[p + 1] === 0x52 && data[p + 2] === 0x4f;
-  return total + count;
-}, 0)"""
 # Pixels of a green base map.
 GREEN_PIXELS = RED_PIXELS.replace(
     "data[p] === 0xf0 && data[p + 1] === 0x52 && data[p + 2] === 0x4f",
     "data[p] < 60 && data[p + 1] > 90 && data[p + 2] < 60",
 )
-# Notes when the page last heard the server, and when it said that it was silent, both in milliseconds.
-WATCH = """() => {
-  const root = document.documentElement;
-  window.marked = new Promise((resolve) => new MutationObserver(() => {
-    if (root.hasAttribute('data-stale')) resolve(Date.now());
-  }).observe(root, { attributes: true }));
-}"""
 COUNT_TONES = """() => {
   window.tones = 0;
   const { start } = OscillatorNode.prototype;
@@ -116,72 +95,6 @@ async def test_times_are_those_of_the_district(own: Wall) -> None:
     issued = (await own.graph("{ events(last: 1) { nodes { at } } }"))["events"]["nodes"][0]["at"]
     at = dt.datetime.fromisoformat(issued).astimezone(ZoneInfo("Asia/Shanghai"))
     await expect(alarm.locator(".often")).to_have_text(f"{at:%H:%M:%S} 起")
-
-
-async def test_a_frozen_server_is_marked_with_its_age_and_old_values_stay(own: Wall) -> None:
-    await own.warn("冻结之前")
-    await expect(own.row("冻结之前")).to_have_count(1)
-    await own.page.keyboard.press("Enter")  # An alarm would dim the map.
-    await expect(own.page.get_by_role("alert")).to_be_hidden()
-    await until(lambda: own.page.evaluate(RED_PIXELS))
-    numbers = await own.page.get_by_label("画像").inner_text()
-    await own.page.evaluate(WATCH)
-    os.kill(own.process.popen.pid, signal.SIGSTOP)
-    frozen = time.time()
-    try:
-        band = own.page.get_by_text(re.compile("服务器没有回答，画面停在"))
-        await expect(band).to_be_visible()
-        # A socket that is open says nothing: the page has measured the silence itself, from the last message on.
-        silence = await own.page.locator(".band .age").inner_text()
-        assert 5 <= int(silence.removesuffix(" 秒").split(" ")[0]) <= 60
-        assert await own.page.evaluate("marked") / 1000 - frozen < MARK_SECONDS
-        # More than five seconds later: an attempt that the frozen server does not answer is given up for the next one.
-        await expect(own.page.get_by_text(re.compile("自动重连，第 2 次"))).to_be_visible()
-        shown = await own.page.get_by_label("画像").inner_text()
-        assert re.sub(r"近 30 日.*", "", shown) == re.sub(r"近 30 日.*", "", numbers)
-        await expect(own.row("冻结之前")).to_have_count(1)
-        assert await own.page.evaluate(RED_PIXELS) == 0
-    finally:
-        os.kill(own.process.popen.pid, signal.SIGCONT)
-    await expect(band).to_be_hidden()
-    await until(lambda: own.page.evaluate(RED_PIXELS))
-    await own.warn("恢复之后")
-    await expect(own.row("恢复之后")).to_have_count(1)
-    await until(lambda: shows_the_log(own))
-
-
-async def shows_the_log(wall: Wall) -> bool:
-    """Whether the feed has the last thirty events of the log, newest first, each once."""
-    events = (await wall.graph("{ events(last: 30) { nodes { cursor } } }"))["events"]["nodes"]
-    rows = wall.page.get_by_label("事件", exact=True).get_by_role("listitem")
-    shown = await rows.evaluate_all("rows => rows.map(({ dataset }) => dataset.cursor)")
-    return bool(shown == [event["cursor"] for event in reversed(events)])
-
-
-async def test_a_killed_server_comes_back_with_every_event_once(chromium: Browser, scratch: Path) -> None:
-    name = f"wall-{next(NUMBERS)}"
-    url = f"sqlite:///{scratch / name}.db"
-    with serving(scratch / f"{name}.log", url) as process:
-        token = web("token", "--demo", "--role", "commander", url=url).stdout.strip()
-        port = process.address.rsplit(":", 1)[1]
-        async with wall_on(chromium, process, token, viewport={"width": 1920, "height": 1080}) as wall:
-            await expect(wall.page.get_by_text("实时")).to_be_visible()
-            await wall.page.evaluate("stayed = true")
-            await wall.warn("之前")
-            await expect(wall.row("之前")).to_have_count(1)
-            numbers = await wall.page.get_by_label("画像").inner_text()
-            process.popen.kill()
-            process.popen.wait()
-            await expect(wall.page.get_by_text(re.compile("服务器没有回答，画面停在"))).to_be_visible()
-            await asyncio.sleep(DEAD_SECONDS)
-            shown = await wall.page.get_by_label("画像").inner_text()
-            assert re.sub(r"近 30 日.*", "", shown) == re.sub(r"近 30 日.*", "", numbers)
-            with serving(scratch / f"{name}-again.log", url, "--port", port):
-                for number in range(8):
-                    await wall.warn(f"恢复之后 {number}")
-                await expect(wall.row("恢复之后 7")).to_have_count(1)
-                assert await shows_the_log(wall)
-                assert await wall.page.evaluate("stayed")
 
 
 async def test_a_red_warning_takes_the_top_until_it_is_quieted_on_this_screen(own: Wall) -> None:
