@@ -118,7 +118,7 @@ async def test_a_stream_is_played_and_remade_and_a_missing_picture_is_explained(
             await expect(pictures.nth(1)).to_contain_text("静止画面")
             await expect(pictures.nth(1).locator("img")).to_have_js_property("naturalWidth", 160)
             await expect(pictures.nth(2)).to_contain_text("摄像机没有应答")
-            await expect(pictures.nth(3)).to_contain_text("本屏无权看画面")
+            await expect(pictures.nth(3)).to_contain_text("指挥员登录后可看")
             await expect(pictures.nth(4)).to_contain_text("摄像机没有应答")
             # It plays to the end of what there is, stands still, and is made anew: it asks for the beginning again.
             await until(lambda: page.evaluate(f"{POSITION} > 1"))

@@ -43,8 +43,8 @@ export function drawLabels(map: OlMap, theme: Theme, words: Record<Kind, Words[]
     const pixel = map.getPixelFromCoordinate(at);
     return pixel ? [{ left: pixel[0]! - half, top: pixel[1]! - half, right: pixel[0]! + half, bottom: pixel[1]! + half }] : [];
   };
-  const venues = [...words.venues, ...words.beyond].flatMap(({ at }) => around(at));
-  return placeLabels(labels, venues, words.marks.flatMap(around), theme.font, width, height).map((placed) => draw(map, theme, placed, bright.has(placed.label)));
+  const taken = [...words.venues, ...words.beyond, ...words.links].flatMap(({ at }) => around(at));
+  return placeLabels(labels, taken, words.marks.flatMap(around), theme.font, width, height).map((placed) => draw(map, theme, placed, bright.has(placed.label)));
 }
 
 function draw(map: OlMap, theme: Theme, { label, dx, dy, align }: Placed, bright: boolean): Feature {
