@@ -65,12 +65,19 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What exists by now stays for good. Searching it for garbage would take a tenth of a second each time, and a
-        # response of a thousand rows makes thousands of objects that reference counting frees anyway.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GARBAGE)
+        settle_garbage()
         self._listening()
+
+
+def settle_garbage() -> None:
+    """Search for garbage rarely from now on, and never among what exists by now, which stays for good.
+
+    That would take a tenth of a second each time, and a response of a thousand rows makes thousands of objects that
+    reference counting frees anyway.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
 
 
 def bind(host: str, port: int) -> socket.socket:
