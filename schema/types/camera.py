@@ -46,6 +46,7 @@ class Camera(Node):
     online: bool = column(models.Camera.online, "Whether it answered the last check.")
     stream_url: str | None = column(
         models.Camera.stream_url,
-        "Address of its stream (HLS or WebRTC) or of a still picture; null if it has none, or for a viewer who may not see personal data.",
+        "Address of its stream (HLS or WebRTC) or of a still picture; null if it has none, or for a viewer who may not"
+        " see personal data.",
         sees=PERSONAL_DATA,
     )
