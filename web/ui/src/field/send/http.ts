@@ -2,6 +2,7 @@
 
 import type { Refusal } from '../outbox/action';
 import type { Outcome } from '../outbox/outbox';
+import { device } from '../store/device';
 
 const PATIENCE = 30_000;
 /** Codes that pass by themselves. */
@@ -18,9 +19,10 @@ export class Stopped extends Error {
 }
 
 /** Throws Stopped with `again` if no answer came, or one that is not JSON and so comes from something in between. */
-export async function ask(path: string, options: RequestInit, patience = PATIENCE): Promise<Answer> {
+export async function ask(path: string, options: RequestInit & { headers: Record<string, string> }): Promise<Answer> {
+  const headers = { ...options.headers, 'huhang-device': await device() };
   try {
-    const response = await fetch(path, { ...options, credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(patience) });
+    const response = await fetch(path, { ...options, headers, credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
   } catch {

@@ -5,16 +5,14 @@ import { occurredAt, type Action } from '../outbox/action';
 import type { Outcome, Sender } from '../outbox/outbox';
 import { DOCUMENTS } from './documents';
 import { ask, outcomeOf, Stopped, timeOf, type Failure } from './http';
-import { evidenceOf } from './upload';
+import { evidenceOf, type UploadOptions } from './upload';
 
 type Result = { __typename: string; message?: string; reason?: string; errors?: { field: string; message: string; reason: string }[] };
 type Body = { data?: { result?: Result } | null; errors?: Failure[] };
 
 export type Progress = { action: string; confirmed: number; of: number };
 
-export type SenderOptions = {
-  /** The language of refusals. */
-  language: () => string;
+export type SenderOptions = UploadOptions & {
   ahead: () => number | null;
   progress: (progress: Progress | null) => void;
 };
@@ -25,12 +23,11 @@ export function sender(options: SenderOptions): Sender {
       try {
         await requirePerson(action.account);
         const input = structuredClone(action.input);
-        for (const [index, use] of action.photos.entries()) {
-          options.progress({ action: action.id, confirmed: index, of: action.photos.length });
-          put(input, use.path.split('.'), await evidenceOf(use.photo));
-        }
+        const ids = action.photos.map(({ photo }) => photo);
+        const evidence = await evidenceOf(ids, options, (confirmed) => options.progress({ action: action.id, confirmed, of: ids.length }));
+        for (const { path, photo } of action.photos) put(input, path.split('.'), evidence.get(photo)!);
         // Uploads take minutes, in which somebody else may have signed in.
-        if (action.photos.length > 0) await requirePerson(action.account);
+        if (ids.length > 0) await requirePerson(action.account);
         return await mutate(action, input, options);
       } catch (error) {
         if (error instanceof Stopped) return error.outcome;

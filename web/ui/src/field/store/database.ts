@@ -12,10 +12,11 @@ export type Photo = {
   hash: string;
   /** Not a Blob: browsers have lost those. */
   data: ArrayBuffer;
+  /** The server's time, as far as the phone knew it. */
   takenAt: number;
-  /** The id of the evidence, once the server said that it has exactly these bytes. */
+  /** The id of the evidence, once the server said that it has this photograph. */
   evidence: string | null;
-  /** Where the upload goes on, if one began. */
+  /** The address where the upload goes on, if one began. */
   upload: string | null;
   /** The bytes cannot be read any more, or the server refuses them. */
   broken: boolean;

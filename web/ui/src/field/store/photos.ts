@@ -38,9 +38,13 @@ async function shrink(file: Blob): Promise<ArrayBuffer> {
   return blob.arrayBuffer();
 }
 
+/** SHA-256. */
+export async function digestOf(data: ArrayBuffer): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', data));
+}
+
 export async function sha256(data: ArrayBuffer): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', data));
-  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return [...(await digestOf(data))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 export const getPhoto = (id: string) => withStore((database) => database.get('photos', id));
