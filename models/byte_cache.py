@@ -19,7 +19,7 @@ V = TypeVar("V")
 
 MIB = 1 << 20
 CACHE_BYTES, CACHE_BYTES_MINIMUM = 40 * MIB, 16 * MIB
-FIXED_BYTES = 10 * MIB
+FIXED_BYTES = 6 * MIB
 ENTRY_BYTES = 350  # of one entry besides its value: its place in the dictionary, its tuple and a short key
 ALLOCATION_BYTES = 16  # which the allocator adds to a larger object
 ATTRIBUTES_BYTES = 60  # of an object with attributes, which `getsizeof` leaves out
@@ -41,8 +41,8 @@ class CacheShares:
 
 def shares(total: int = CACHE_BYTES) -> CacheShares:
     """How `total` bytes are divided, after what the caches of fixed size may take."""
-    part = (total - FIXED_BYTES) // 30
-    return CacheShares(documents=13 * part, statements=5 * part, renderings=7 * part, events=4 * part, viewers=part)
+    part = (total - FIXED_BYTES) // 34
+    return CacheShares(documents=13 * part, statements=9 * part, renderings=7 * part, events=4 * part, viewers=part)
 
 
 class ByteCache(Generic[K, V]):

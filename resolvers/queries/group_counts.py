@@ -7,7 +7,6 @@ import datetime as dt
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +24,7 @@ from resolvers.sql import authorization, selects
 from resolvers.sql.named_rows import require_rows
 from resolvers.sql.pagination import PAGE_MAXIMUM
 from resolvers.sql.predicates import Conditions, Predicate
+from resolvers.sql.prepared import cached_select
 from resolvers.sql.readers import Reader
 
 DIMENSIONS_MAXIMUM = 3
@@ -282,7 +282,7 @@ class Question:
     internals: bool
 
 
-@lru_cache(maxsize=16)
+@cached_select
 def _statement(question: Question, predicates: tuple[Predicate, ...], sqlite: bool) -> sa.Select[Any]:
     table = table_of(question.model)
     source: FromClause = table

@@ -1,7 +1,6 @@
 """The statements of maps: how many rows are in a box, which ones, and how many are in each cell of the grid."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import selects
 from resolvers.sql.predicates import Predicate, table_column
+from resolvers.sql.prepared import cached_select
 
 
 class Box(NamedTuple):
@@ -85,7 +85,7 @@ def _without_index(conditions: list[ColumnElement[bool]]) -> list[ColumnElement[
     return [sa.case((sa.and_(*conditions), sa.true()), else_=sa.false())] if conditions else []
 
 
-@lru_cache(maxsize=8)
+@cached_select
 def wide_statement(limit: int) -> sa.Select[Any]:
     """How many enterprises are in the box, but at most `limit`. An index has them."""
     size = sa.literal_column(str(limit), sa.Integer)
@@ -94,7 +94,7 @@ def wide_statement(limit: int) -> sa.Select[Any]:
     return sa.select(sa.func.count().label("n")).select_from(some)
 
 
-@lru_cache(maxsize=16)
+@cached_select
 def point_statement(layer: Layer, predicates: tuple[Predicate, ...], wide: bool, sqlite: bool) -> sa.Select[Any]:
     """The rows in the box."""
     source, place = _placed(layer)
@@ -103,7 +103,7 @@ def point_statement(layer: Layer, predicates: tuple[Predicate, ...], wide: bool,
     return sa.select(*columns).select_from(source).where(*where)
 
 
-@lru_cache(maxsize=16)
+@cached_select
 def count_statement(
     layer: Layer, predicates: tuple[Predicate, ...], limit: int, wide: bool, sqlite: bool
 ) -> sa.Select[Any]:
@@ -115,7 +115,7 @@ def count_statement(
     return sa.select(sa.func.count().label("n")).select_from(some)
 
 
-@lru_cache(maxsize=16)
+@cached_select
 def tally_statement(
     layer: Layer, predicates: tuple[Predicate, ...], shift: int, wide: bool, sqlite: bool
 ) -> sa.Select[Any]:
@@ -141,7 +141,7 @@ KEY = sa.literal_column(models.ENTERPRISE_MAP_KEY, sa.BigInteger)
 SPAN = bindparam("span", type_=sa.BigInteger)  # from the first key of a range to its last
 
 
-@lru_cache(maxsize=16)
+@cached_select
 def sqlite_ranges(predicates: tuple[Predicate, ...]) -> sa.Select[Any]:
     """The tally of each range as a JSON array. A correlated subquery needs no sorting, as a GROUP BY would."""
     ranges = sa.func.json_each(bindparam("lows", type_=sa.String)).table_valued("key", "value", name="ranges")
@@ -152,7 +152,7 @@ def sqlite_ranges(predicates: tuple[Predicate, ...]) -> sa.Select[Any]:
     return sa.select(ranges.c.key.label("i"), of_range.scalar_subquery().label("tally"))
 
 
-@lru_cache(maxsize=16)
+@cached_select
 def postgres_ranges(predicates: tuple[Predicate, ...]) -> sa.Select[Any]:
     """The tally of each range, the first of which has the number 1."""
     lows = sa.cast(sa.func.string_to_array(bindparam("lows", type_=sa.String), ","), ARRAY(sa.BigInteger))

@@ -6,7 +6,6 @@ within the circle.
 
 import math
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -20,6 +19,7 @@ from resolvers.availability import HAS_RECENT_POSITION
 from resolvers.sql import authorization, selects
 from resolvers.sql.named_rows import require_rows
 from resolvers.sql.predicates import Condition, Conditions, Predicate
+from resolvers.sql.prepared import cached_select
 from resolvers.sql.readers import Reader
 from resolvers.sql.selects import ExtraSelect
 
@@ -130,7 +130,7 @@ def _box_parameters(points: dict[int, tuple[float, float, int | None]], metres: 
     return values | {f"box_{name}": [b[i] for b in boxes] for i, name in enumerate(BOX)}
 
 
-@lru_cache(maxsize=16)
+@cached_select
 def _statement(
     tables: tuple[tuple[Any, tuple[Predicate, ...]], ...],
     page: tuple[int, bool],

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
 from resolvers.sql.pagination import check_size
 from resolvers.sql.predicates import Predicate, fold, like_part, table_column, text_matches
+from resolvers.sql.prepared import cached_select
 from resolvers.sql.readers import Reader
 
 TEXT_MAXIMUM = 200
@@ -102,7 +103,7 @@ async def find(
     return [best for _ in parents]
 
 
-@lru_cache(maxsize=16)
+@cached_select
 def _statement(row: Any, columns: tuple[Any, ...], clauses: tuple[Predicate, ...], sqlite: bool) -> sa.Select[Any]:
     """The best rows of one table. `rank` is 3 × the column's place + 0 for an exact match, 1 for a prefix, else 2."""
     texts = [table_column(c) for c in columns]

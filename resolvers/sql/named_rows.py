@@ -15,6 +15,7 @@ from models.reason import Reason
 from resolvers.errors import ErrorCode, RequestError
 from resolvers.sql import authorization, selects
 from resolvers.sql.predicates import Predicate, among, table_column
+from resolvers.sql.prepared import cached_select
 from resolvers.sql.readers import Reader
 
 SHOWN = 5  # names that an error lists
@@ -136,7 +137,7 @@ def _known_as(named: NamedRows) -> set[tuple[RowKey, Any]]:
     return {(named.by, name) for name in named.names}
 
 
-@lru_cache(maxsize=16)
+@cached_select
 def _statement(by: RowKey, predicates: tuple[Predicate, ...], sqlite: bool) -> sa.Select[Any]:
     return by.keys.where(among(by.expression, "keys", sqlite), *selects.where(predicates, sqlite))
 

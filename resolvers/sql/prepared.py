@@ -11,7 +11,7 @@ import sys
 import weakref
 from collections import namedtuple
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, TypeVarTuple
 
 import orjson
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from models.byte_cache import LockedByteCache, shares
 from models.db.column_types import JsonList, RankedEnum, UtcTime
 from resolvers.sql.predicates import JsonArray
 
+Key = TypeVarTuple("Key")
 Decoder = Callable[[Any], Any]
 
 
@@ -138,6 +139,25 @@ class StatementCache:
     def put(self, shape: Hashable, statement: "Statement | Select[Any]") -> None:
         weight = statement.bytes if isinstance(statement, Statement) else SELECT_BYTES
         STATEMENTS.put((self._number, shape), statement, weight)
+
+
+def cached_select(build: Callable[[*Key], Select[Any]]) -> Callable[[*Key], Select[Any]]:
+    """A function that builds a SELECT of a shape, made to build each shape once while STATEMENTS has it.
+
+    Clients choose the shapes by their filters and dimensions, so no number of them is right: all share the bytes of
+    STATEMENTS, and those that are used stay.
+    """
+    statements = StatementCache()
+
+    @functools.wraps(build)
+    def cached(*shape: *Key) -> Select[Any]:
+        known: Select[Any] | None = statements.get(shape)
+        if known is None:
+            known = build(*shape)
+            statements.put(shape, known)
+        return known
+
+    return cached
 
 
 # By kind of database. Entries live as long as their SELECTs: those that a batch function caches stay, others go.
