@@ -77,12 +77,14 @@ class WithReason(NamedTuple):
 class Outcome:
     """A success: its rows by name, and the cursor of its last event.
 
-    `results` has one of each row for a mutation of many rows, and is None for others.
+    `results` has one of each row for a mutation of many rows, and is None for others. `by` is the identity of whoever
+    did a row, if not whoever sent the call first.
     """
 
     rows: dict[str, OutcomeRow | list[OutcomeRow]]
     cursor: str
     results: "list[Outcome | ActionError | None] | None" = None
+    by: str | None = None
 
 
 @dataclass(eq=False)
@@ -208,14 +210,14 @@ class ActionContext:
         await self.session.flush()
         return row
 
-    async def may_see(self, model: type[models.Row], keys: set[int]) -> bool:
-        """Whether the viewer may see all of these rows, by the rights to read."""
+    async def seen(self, model: type[models.Row], keys: set[int]) -> set[int]:
+        """Those of these rows that the viewer may see, by the rights to read."""
         conditions, table = authorization.row_conditions(model, self.viewer.visibility), table_of(model)
         seen = sa.select(table.c.id).where(
             table.c.id.in_(keys), *selects.where([c.predicate for c in conditions], self.sqlite)
         )
         rows = await self.session.execute(seen, selects.parameters(conditions, self))
-        return keys == set(rows.scalars())
+        return set(rows.scalars())
 
     async def exists(self, statement: sa.Select[Any]) -> bool:
         return (await self.session.execute(statement.limit(1))).first() is not None

@@ -6,7 +6,8 @@ failed.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -110,25 +111,42 @@ async def purge(session: AsyncSession, oldest: dt.datetime) -> int:
 
 
 async def shown_to_viewer(context: ActionContext, claimed: Claim) -> Outcome | None:
-    """The first success, if there was one. Raises Forbidden where it was another's and has rows not to be seen."""
-    outcome = claimed.outcome
-    if outcome is None or claimed.viewer == context.viewer.identity:
-        return outcome
+    """The first success, if there was one. What others did has rows that the viewer did not write.
+
+    Raises Forbidden where there are such rows that they may not see; of a mutation of many, each of these has failed.
+    """
+    outcome, viewer = claimed.outcome, context.viewer.identity
+    if outcome is None:
+        return None
+    parts = [outcome] if outcome.results is None else [part for part in outcome.results if isinstance(part, Outcome)]
+    of_others = [part for part in parts if (part.by or claimed.viewer) != viewer]
+    hidden = await _hidden(context, of_others)
+
+    def shown(part: Outcome) -> Outcome | Forbidden:
+        if not any(part is each for each in of_others):
+            return part
+        return Forbidden(DONE_BY_OTHER) if hidden.intersection(_keys(part)) else _unwritten(part)
+
+    if outcome.results is not None:
+        return replace(outcome, results=[shown(r) if isinstance(r, Outcome) else r for r in outcome.results])
+    alone = shown(outcome)
+    if isinstance(alone, Forbidden):
+        raise alone
+    return alone
+
+
+async def _hidden(context: ActionContext, outcomes: Sequence[Outcome]) -> set[tuple[Any, int]]:
+    """The rows of these outcomes that the viewer may not see."""
     keys: dict[Any, set[int]] = {}
-    for row in _rows(outcome):
-        keys.setdefault(row.model, set()).add(row.key)
-    for model, wanted in keys.items():
-        if not await context.may_see(model, wanted):
-            raise Forbidden(DONE_BY_OTHER)
-    return _unwritten(outcome)
+    for model, key in itertools.chain.from_iterable(map(_keys, outcomes)):
+        keys.setdefault(model, set()).add(key)
+    return {(model, key) for model, wanted in keys.items() for key in wanted - await context.seen(model, wanted)}
 
 
-def _rows(outcome: Outcome) -> Iterator[OutcomeRow]:
+def _keys(outcome: Outcome) -> Iterator[tuple[Any, int]]:
     for rows in outcome.rows.values():
-        yield from rows if isinstance(rows, list) else [rows]
-    for each in outcome.results or ():
-        if isinstance(each, Outcome):
-            yield from _rows(each)
+        for row in rows if isinstance(rows, list) else [rows]:
+            yield row.model, row.key
 
 
 def _unwritten(outcome: Outcome) -> Outcome:
@@ -137,8 +155,7 @@ def _unwritten(outcome: Outcome) -> Outcome:
         name: [row._replace(written=False) for row in rows] if isinstance(rows, list) else rows._replace(written=False)
         for name, rows in outcome.rows.items()
     }
-    results = outcome.results and [_unwritten(each) if isinstance(each, Outcome) else each for each in outcome.results]
-    return replace(outcome, rows=rows, results=results)
+    return replace(outcome, rows=rows)
 
 
 def is_partial(outcome: Outcome) -> bool:
@@ -151,9 +168,19 @@ def has_failed(outcome: Outcome) -> bool:
     return outcome.results is not None and not any(isinstance(row, Outcome) for row in outcome.results)
 
 
-async def save_outcome(session: AsyncSession, claimed: Claim, outcome: Outcome, now: dt.datetime) -> None:
-    """Save a success under the key that the transaction has claimed. A mutation of which no row succeeded has none."""
+async def save_outcome(
+    session: AsyncSession, viewer: Viewer, claimed: Claim, outcome: Outcome, now: dt.datetime
+) -> None:
+    """Save a success under the key that the transaction has claimed. A mutation of which no row succeeded has none.
+
+    What somebody did before stays theirs: of a mutation of many rows only those are new that were not done yet.
+    """
     values = {"claimed": claimed.id}
+    if outcome.results is not None:
+        by = None if viewer.identity == claimed.viewer else viewer.identity
+        new = [replace(row, by=by) if isinstance(row, Outcome) else row for row in outcome.results]
+        before = (claimed.outcome and claimed.outcome.results) or [None] * len(new)
+        outcome = replace(outcome, results=[old or row for old, row in zip(before, new, strict=True)])
     if has_failed(outcome):
         await session.execute(RELEASE, values)
     else:
@@ -165,6 +192,8 @@ def _outcome_to_json(outcome: Outcome) -> dict[str, Any]:
     saved: dict[str, Any] = {"rows": {name: _to_json(rows) for name, rows in outcome.rows.items()}}
     if outcome.results is not None:
         saved["results"] = [_outcome_to_json(row) if isinstance(row, Outcome) else None for row in outcome.results]
+    if outcome.by is not None:
+        saved["by"] = outcome.by
     return {**saved, "cursor": outcome.cursor}
 
 
@@ -173,7 +202,7 @@ def _outcome_from_json(saved: dict[str, Any]) -> Outcome:
     results = saved.get("results")
     if results is not None:
         results = [row and _outcome_from_json(row) for row in results]
-    return Outcome(rows, saved["cursor"], results)
+    return Outcome(rows, saved["cursor"], results, saved.get("by"))
 
 
 def _to_json(rows: Any) -> list[Any]:

@@ -92,7 +92,7 @@ async def _run_once(
     appended = await _append_events(context)
     outcome = _outcome(context, result, (await event_log.state(session)).cursor)
     if claimed is not None:
-        await idempotency.save_outcome(session, claimed, outcome, now)
+        await idempotency.save_outcome(session, viewer, claimed, outcome, now)
     return outcome, appended
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import models
-from models.visibility import Scope
+from models.visibility import Scope, Viewer
 from resolvers.actions import idempotency
-from tests.support.actors import DAY, DUTY, Desk, contents, enterprise, inspector, log_after, program
+from tests.support.actors import DAY, DUTY, HOUR, Desk, at, contents, enterprise, inspector, log_after, program
 from tests.support.district import Office
 
 SHOWN = "assistanceRequest { id problem status version } cursor"
@@ -128,3 +128,47 @@ async def test_a_batch_of_a_colleague_is_finished_and_not_repeated(office: Offic
     # The colleague may report their own position, which failed before.
     again = await office.done(inspector(office.world.other_inspector), "positionsReport", shown, **given)
     assert again["failures"] == 0
+
+
+async def test_what_a_colleague_adds_to_a_batch_stays_theirs(office: Office) -> None:
+    """A program that may not read sees the rows that it wrote itself."""
+    office.device, first = PHONE, program(Scope.POSITIONS)
+    place = {"latitude": 30.1, "longitude": 120.1}
+    one, other = office.world.id("inspector"), office.world.id("other_inspector")
+    later = at(office.now + HOUR)
+    given: dict[str, Any] = {"rows": [{"inspector": one, "position": place}]}
+    given["rows"].append({"inspector": other, "position": place, "at": later})
+    given["clientMutationId"] = "c" + office.world.mark
+    shown = """failures results { result { __typename ... on InspectorPositionReported { inspector { id } }
+        ... on Forbidden { reason } } }"""
+    own = {"__typename": "InspectorPositionReported", "inspector": {"id": one}}
+    others = {"__typename": "InspectorPositionReported", "inspector": {"id": other}}
+
+    async def send(viewer: Viewer) -> list[Any]:
+        answer = await office.done(viewer, "positionsReport", shown, **given)
+        return [each["result"] for each in answer["results"]]
+
+    assert [each["__typename"] for each in await send(first)] == ["InspectorPositionReported", "InvalidInput"]
+    office.later(2 * HOUR)
+    assert await send(DUTY) == [own, others]
+    assert await send(DUTY) == [own, others]
+    forbidden = {"__typename": "Forbidden", "reason": "MUTATION_DONE_BY_OTHER"}
+    assert await send(first) == [own, forbidden]
+    assert await send(DUTY) == [own, others]
+
+
+async def test_a_stranger_to_a_batch_does_what_is_left_of_it(office: Office) -> None:
+    office.device, stranger = PHONE, program(Scope.POSITIONS)
+    place = {"latitude": 30.1, "longitude": 120.1}
+    one, other = office.world.id("inspector"), office.world.id("other_inspector")
+    given: dict[str, Any] = {"rows": [{"inspector": key, "position": place} for key in (one, other)]}
+    given["clientMutationId"] = "s" + office.world.mark
+    shown = "failures results { result { __typename } }"
+    assert (await office.done(office.world.officer, "positionsReport", shown, **given))["failures"] == 1
+    for viewer, kinds in (
+        (stranger, ["Forbidden", "InspectorPositionReported"]),
+        (stranger, ["Forbidden", "InspectorPositionReported"]),
+        (office.world.officer, ["InspectorPositionReported", "InspectorPositionReported"]),
+    ):
+        answer = await office.done(viewer, "positionsReport", shown, **given)
+        assert [each["result"]["__typename"] for each in answer["results"]] == kinds
