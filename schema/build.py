@@ -12,7 +12,7 @@ from schema.query import Query
 from schema.subscription import Subscription
 
 # Nouns that no root field names. Each registers its graph types when its module is imported.
-from schema.types import camera, command, evidence, measure, ring, town  # noqa: F401
+from schema.types import camera, command, evidence, measure, ring, town  # noqa: F401  # they register their types
 from schema.types.scalars import SCALARS
 
 

@@ -7,6 +7,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import GenericAlias
 from typing import Annotated, Any, Union
 
 import strawberry
@@ -100,14 +101,16 @@ def bulk_mutation(name: str, single: LoadField, description: str, *, success: st
     row = make_input(f"{capital}Row", row_fields, f"One row of {name}, as in {source.name}.")
     limits = Limits(max_items=ROWS_MAXIMUM)
     rows = strawberry.field(description=f"The rows, at most {ROWS_MAXIMUM:,}.", directives=[limits])
-    fields = {"rows": (list[row], rows), "client_mutation_id": (str | None, CLIENT_MUTATION_ID)}  # type: ignore[valid-type]  # made while running
+    fields = {"rows": (GenericAlias(list, (row,)), rows), "client_mutation_id": (str | None, CLIENT_MUTATION_ID)}
     made = make_input(f"{capital}Input", fields, f"Input of {name}.")
     batch = PerformBatch(name, source.action.on_rows, {}, made, success, source)
     cost = FieldCost(sizes=("input",), read=WRITTEN, read_for_each=("input",))
     field = declare_field(batch, description, name=name, cost=cost)
     members = (success_type(name, success, single.type_annotation), errors.Forbidden, errors.InvalidInput)
     result = strawberry.union(f"{capital}Result", description=f"Result of {name}.")
-    field.type_annotation = strawberry.annotation.StrawberryAnnotation(Annotated[Union[members], result])  # noqa: UP007
+    field.type_annotation = strawberry.annotation.StrawberryAnnotation(
+        Annotated[Union[members], result]  # noqa: UP007  # `|` takes no tuple
+    )
     return field
 
 
@@ -131,7 +134,7 @@ def success_type(mutation: str, name: str, row_result: Any) -> Any:
         return isinstance(value, BulkSuccess) and value.name == name
 
     body = {
-        "__annotations__": {"results": list[row], "failures": int},  # type: ignore[valid-type]  # as above
+        "__annotations__": {"results": GenericAlias(list, (row,)), "failures": int},
         "__module__": __name__,
         "results": strawberry.field(description="The result of each row, in the order of the rows."),
         "failures": strawberry.field(description="Number of rows that failed; they have changed nothing."),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import strawberry
 from strawberry import UNSET
 from strawberry.schema_directive import Location, schema_directive
-from strawberry.types.base import StrawberryContainer
+from strawberry.types.base import StrawberryContainer, get_object_definition
 
 from resolvers.actions.inputs import TEXT_MAXIMUM
 
@@ -64,7 +64,7 @@ InputOf = TypeVar("InputOf")
 
 def with_directives(made: type[InputOf]) -> type[InputOf]:
     """Add to the fields of an input what follows from their types: whose ids they take, and the length of a text."""
-    for field in made.__strawberry_definition__.fields:  # type: ignore[attr-defined]  # an input
+    for field in get_object_definition(made, strict=True).fields:
         of, has = field.type, {type(each) for each in field.directives}
         while isinstance(of, StrawberryContainer):
             of = of.of_type

@@ -291,7 +291,9 @@ def mutation(
         field.directives = [LegalFrom(statuses=statuses)]
     members = (success_type(success, rows), *failures, *problems)
     result = strawberry.union(f"{capital}Result", description=f"Result of {name}.")
-    field.type_annotation = strawberry.annotation.StrawberryAnnotation(Annotated[Union[members], result])  # noqa: UP007
+    field.type_annotation = strawberry.annotation.StrawberryAnnotation(
+        Annotated[Union[members], result]  # noqa: UP007  # `|` takes no tuple
+    )
     return field
 
 

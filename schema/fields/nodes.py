@@ -57,7 +57,7 @@ def node(
         order = graph_type.orders.get((key, descending))
         graph_type.default_order = order or Order(name, sort_key(key), primary, descending)
         NODES[name] = graph_type
-        return graph_type  # type: ignore[no-any-return]
+        return graph_type  # type: ignore[no-any-return]  # the class itself, with what was added
 
     return decorate
 
@@ -80,6 +80,6 @@ def row_type(model: Any) -> Callable[[C], C]:
         graph_type: Any = strawberry.type(cls, description=inspect.cleandoc(cls.__doc__ or ""))
         graph_type.row = model
         OF_ROW[model] = graph_type
-        return graph_type  # type: ignore[no-any-return]
+        return graph_type  # type: ignore[no-any-return]  # the class itself, with what was added
 
     return decorate

@@ -69,9 +69,9 @@ def _run(program: str, arguments: list[str], environment: dict[str, str], out: s
     os.dup2(os.open(out, flags), 1)
     os.dup2(1 if err is None else os.open(err, flags), 2)
     # As a new interpreter would open them. They stay open to the end of the process.
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115
-    sys.stdout = open(1, "w", 1 if environment.get("PYTHONUNBUFFERED") else -1, closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", 1, closefd=False)  # noqa: SIM115
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115  # open until the end
+    sys.stdout = open(1, "w", 1 if environment.get("PYTHONUNBUFFERED") else -1, closefd=False)  # noqa: SIM115  # open until the end
+    sys.stderr = open(2, "w", 1, closefd=False)  # noqa: SIM115  # open until the end
     sys.argv = [program, *arguments]
     importlib.invalidate_caches()
     runpy.run_module(program, run_name="__main__", alter_sys=True)

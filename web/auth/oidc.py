@@ -179,7 +179,7 @@ class Provider:
                 if now < read_at + (FRESH if known else KEYS_AGAIN):
                     return keys
             try:
-                self._keys = (KeySet.import_key_set(await self._json("GET", url)), now)  # type: ignore[arg-type]
+                self._keys = (KeySet.import_key_set(await self._json("GET", url)), now)  # type: ignore[arg-type]  # checked there
             except (JoseError, ValueError, TypeError, KeyError):
                 raise ProviderError("the keys are malformed") from None
             return self._keys[0]

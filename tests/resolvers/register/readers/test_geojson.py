@@ -86,7 +86,7 @@ async def test_rings_are_closed_and_the_coordinates_at_fault_are_shown(database:
     crossed = [[120.2, 30.1], [120.3, 30.2], [120.3, 30.1], [120.2, 30.2], [120.2, 30.1]]
     far = [*RING[:2], [120.3, 95.25], *RING[3:]]
     shapes = {"A": polygon(RING[:-1]), "B": polygon(RING), "C": polygon(crossed), "D": polygon(far)}
-    shapes |= {"E": polygon(RING[:2]), "F": polygon([]), "G": polygon([*RING, ["x", 1]])}  # type: ignore[list-item]
+    shapes |= {"E": polygon(RING[:2]), "F": polygon([]), "G": polygon([*RING, ["x", 1]])}  # type: ignore[list-item]  # bad on purpose
     shapes["H"] = {"type": "MultiPolygon", "coordinates": [[RING], [RING[:-1]]]}
     write(tmp_path / "z.geojson", [(None, {"code": code}, shape) for code, shape in shapes.items()])
     _, report = await run_import(database, ZONES, tmp_path)

@@ -83,7 +83,7 @@ def test_a_damaged_or_hostile_spreadsheet_is_refused(tmp_path: Path) -> None:
         texts("a") + row(cell("x"), repeated=2_000_000),
         texts("a") + row(cell("x", 'table:number-columns-repeated="99999"')),
     ]
-    hostile += [texts("a") + row(number("many", "many")), texts("a") + row(cell("x"), repeated="x")]  # type: ignore[arg-type]
+    hostile += [texts("a") + row(number("many", "many")), texts("a") + row(cell("x"), repeated="x")]  # type: ignore[arg-type]  # bad on purpose
     hostile += [texts("a") + texts("x").replace("x<", f"&{name};<") for name in ("l7", "f")]
     hostile += [
         texts("a")
