@@ -17,8 +17,8 @@ from subscriptions.feed import Message, Sink
 AT_ONCE, AT_ONCE_SHARE = 2, 1
 MANY = 32  # more changes than this at once are sent at each reader's pace
 
-# An item, and its latest payload; None when there is no value of it any more.
-Change = tuple[Hashable, bytes | None]
+# An item, and its latest message; None when there is no value of it any more.
+Change = tuple[Hashable, Message | None]
 
 
 class Source(Protocol):
@@ -53,12 +53,12 @@ class StateStream:
 
     def _send(self, changes: Sequence[Change]) -> None:
         before, messages = self._changes, []
-        for item, payload in changes:
+        for item, message in changes:
             self._latest.pop(item, None)
-            if payload is not None:
+            if message is not None:
                 self._changes += 1
-                messages.append(Message(0, payload))
-                self._latest[item] = self._changes, messages[-1]
+                messages.append(message)
+                self._latest[item] = self._changes, message
         for sink in list(self._live):
             if len(messages) > MANY:
                 del self._live[sink]

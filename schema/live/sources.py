@@ -15,6 +15,7 @@ from models.db.outages import is_outage
 from models.db.postgres_pool import SILENT_SECONDS
 from models.db.tables import table_of
 from models.visibility import Role
+from resolvers.disclosures import Disclosure
 from resolvers.queries import portraits
 from resolvers.queries.portrait_scopes import Days
 from resolvers.queries.portraits import Portrait
@@ -24,6 +25,7 @@ from schema.subscription import OPENED, PORTRAITS, Opened, Position
 from schema.types.scalars import Point
 from subscriptions.event_filter import EventFilter
 from subscriptions.fair_queue import FairQueue
+from subscriptions.feed import Message
 from subscriptions.presence import Presence
 from subscriptions.state_stream import Change
 
@@ -134,8 +136,8 @@ class PortraitSource:
                 if last is None or not portrait.same_indicators(last):
                     last = portrait
                     async with self.context.turns.turn(self.party):
-                        payload = await self.renderer.execute(portrait, portrait.cursor)
-                    yield [(self.scope, payload)]
+                        message = await rendered(self.renderer, portrait, portrait.cursor)
+                    yield [(self.scope, message)]
                 await self.context.pause(EVERY)
                 # A millisecond later, because a deadline has passed only once it lies in the past.
                 seconds = (reading.turns_at - self.context.clock()).total_seconds() + 0.001
@@ -168,13 +170,13 @@ class PositionSource:
             positions = await retry_while_away(self._positions, self.context.pause)
             gone: list[Change] = [(key, None) for key in last if key not in positions]
             moved = [(key, position) for key, position in positions.items() if last.get(key) != position]
-            rendered: list[Change] = []
+            changed: list[Change] = []
             for key, position in moved:
                 async with self.context.turns.turn(self.party):
-                    rendered.append((key, await self.renderer.execute(position, None)))
+                    changed.append((key, await rendered(self.renderer, position)))
             last = positions
-            if gone or rendered:
-                yield [*gone, *rendered]
+            if gone or changed:
+                yield [*gone, *changed]
             await self.context.pause(EVERY)
 
     async def _positions(self) -> dict[int, Position]:
@@ -218,12 +220,19 @@ class PresenceSource:
                     if each.row is not None
                 ]
                 async with self.context.turns.turn(self.party):
-                    payload = await self.renderer.execute(roots, None)
-                yield [("presence", payload)]
+                    message = await rendered(self.renderer, roots)
+                yield [("presence", message)]
                 await self.context.pause(SOON)
                 await changed.wait()
         finally:
             unwatch()
+
+
+async def rendered(renderer: EventRenderer, root: Any, cursor: str | None = None) -> Message:
+    """A state as its group sees it. The message is about the personal data of enterprises that it shows."""
+    disclosures: set[Disclosure] = set()
+    payload = await renderer.execute(root, cursor, disclosures)
+    return Message(0, payload, frozenset(disclosures))
 
 
 async def retry_while_away(read: Callable[[], Awaitable[T]], pause: Wait) -> T:

@@ -1,7 +1,7 @@
 """Live streams: subscriptions joined to the feed and the state streams of this process."""
 
 import datetime as dt
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -115,26 +115,26 @@ class LiveStreams:
             case EventStream() as stream:
                 event_filter = await self._read(visibility, stream.filter, request.arguments)
                 after = await self._start_number(resume or request.after)
-                return PreparedEventStream(self, request, viewer.identity, event_filter, after, viewer)
+                return PreparedEventStream(self, request, viewer, event_filter, after)
             case PortraitStream() as stream:
                 scope = PortraitScope(*stream.scope(request.arguments))
                 if not await self._read(visibility, lambda reader, _: scope.visible(Context(reader)), {}):
                     raise RequestError(ErrorCode.FORBIDDEN, PORTRAIT_HIDDEN)
                 portrait = PortraitSource(self._sources, self.renderer(request), scope, viewer.identity)
-                return PreparedStateStream(self, request, viewer.identity, portrait)
+                return PreparedStateStream(self, request, viewer, portrait)
             case PositionStream() as stream:
                 if visibility.role is Role.ENTERPRISE:
                     raise RequestError(ErrorCode.FORBIDDEN, POSITIONS_HIDDEN)
                 zone = await self._read(visibility, stream.zone, request.arguments)
                 positions = PositionSource(self._sources, self.renderer(request), zone, viewer.identity)
-                return PreparedStateStream(self, request, viewer.identity, positions)
+                return PreparedStateStream(self, request, viewer, positions)
             case PresenceStream() as stream:
                 if not visibility.allows(COMMAND):
                     raise RequestError(ErrorCode.FORBIDDEN, PRESENCE_HIDDEN)
                 desk, row = await self._read(visibility, stream.opened, request.arguments)
                 opened = Opened(viewer.identity, desk, viewer.name, row, self._clock())
                 presence = PresenceSource(self._sources, self.renderer(request), self.presence, viewer.identity)
-                return PreparedPresenceStream(self, request, viewer.identity, presence, opened)
+                return PreparedPresenceStream(self, request, viewer, presence, opened)
         raise RequestError(ErrorCode.BAD_DOCUMENT, NOT_A_STREAM)
 
     async def _read(
@@ -173,25 +173,29 @@ class PreparedStream:
 
     streams: LiveStreams
     request: SubscriptionRequest
-    party: Hashable  # whose work it is, among others that take turns
+    viewer: Viewer
 
     def join(self, sink: Sink) -> StreamMembership:
         raise NotImplementedError
+
+    def noting(self, sink: Sink) -> Sink:
+        """The sink, which notes in the access log what its messages show, where that is kept."""
+        visibility, access_log = self.viewer.visibility, self.streams.access_log
+        if access_log is None or not visibility.allows(PERSONAL_DATA) or not is_kept(visibility):
+            return sink
+        return NotingSink(sink, partial(access_log.note, self.viewer, operation=self.request.operation.parsed.label))
 
 
 @dataclass(eq=False)
 class PreparedEventStream(PreparedStream):
     event_filter: EventFilter
     after: int | None
-    viewer: Viewer
 
     def join(self, sink: Sink) -> StreamMembership:
         topic = self.streams.topic(self.request, self.event_filter)
-        visibility, access_log = self.viewer.visibility, self.streams.access_log
-        if access_log is not None and visibility.allows(PERSONAL_DATA) and is_kept(visibility):
-            note = partial(access_log.note, self.viewer, operation=self.request.operation.parsed.label)
-            sink = NotingSink(sink, note)
-        return self.streams.feed.join(self.request.key, topic, sink, self.after, self.party)
+        # The stream's work is its viewer's, who takes turns with others.
+        party = self.viewer.identity
+        return self.streams.feed.join(self.request.key, topic, self.noting(sink), self.after, party)
 
 
 class NotingSink:
@@ -214,7 +218,7 @@ class PreparedStateStream(PreparedStream):
     source: Source
 
     def join(self, sink: Sink) -> StreamMembership:
-        return self.streams.state_streams.join(self.request.key, self.source, sink)
+        return self.streams.state_streams.join(self.request.key, self.source, self.noting(sink))
 
 
 @dataclass(eq=False)

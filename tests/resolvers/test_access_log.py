@@ -25,7 +25,7 @@ from schema.types import node_id
 from subscriptions.feed import Message
 from tests.conftest import COMMANDER, NOW, SHANGHAI
 from tests.support.actors import change, enterprise
-from tests.support.live_streams import make_streams
+from tests.support.live_streams import Sink, make_streams
 
 READER = Viewer(Visibility(Role.INTEGRATOR, frozenset({Scope.READ, Scope.PERSONAL})), subject="program")
 WALL = Viewer(Visibility(Role.WALL), subject="wall")
@@ -145,6 +145,22 @@ async def test_each_reader_of_a_stream_is_noted_once_for_an_event(graph: Graph, 
     assert [len(sink.messages) for sink in sinks] == [1, 1, 1]
     disclosed = {(AccessKind.CONTACTS, row.enterprise_id)}
     assert sorted(kept.noted) == sorted((v.identity, disclosed, "Screen") for v in (COMMANDER, READER))
+
+
+async def test_each_reader_of_a_stream_of_states_is_noted(graph: Graph, demo: Database) -> None:
+    hazard = table_of(models.Hazard)
+    async with demo.read() as connection:
+        [row] = await connection.execute(sa.select(hazard).limit(1))
+    kept = Kept()
+    live = make_streams(executor(graph, demo, kept), demo, lambda: NOW)
+    contact = "item { ... on Hazard { enterprise { safetyContact { phone } } } }"
+    query = f'subscription Desk($item: ID) {{ presence(desk: "a", item: $item) {{ {contact} }} }}'
+    operation = Operation(query, {"item": node_id.encode("Hazard", row.id)})
+    sink = Sink()
+    (await live.prepare(await live._executor.prepare(operation, COMMANDER), COMMANDER)).join(sink)
+    await sink.next()
+    await live.stop()
+    assert kept.noted == [(COMMANDER.identity, {(AccessKind.CONTACTS, row.enterprise_id)}, "Desk")]
 
 
 # -- writing --

@@ -37,9 +37,10 @@ async def test_another_desk_sees_what_is_open_until_it_is_left(town: Scene) -> N
     assert await shown(town, theirs) == [("b", "值班长", hazard)]
     assert await shown(town, mine) == [("b", "值班长", hazard)]
     # The page subscribes for the next row before it leaves the one before.
-    _, second = await town.join(PRESENCE, desk="b", item=inspection)
+    after, second = await town.join(PRESENCE, desk="b", item=inspection)
+    for sink in (after, theirs, mine):
+        assert await shown(town, sink) == [("b", "值班长", inspection)]
     first.leave()
-    assert await shown(town, mine) == [("b", "值班长", inspection)]
     second.leave()
     second.leave()
     assert await shown(town, mine) == []
