@@ -1,5 +1,6 @@
 """The forms made from the schema, on the desk: every mutation has one, and it sends what was typed once."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -94,3 +95,28 @@ async def test_a_press_without_an_answer_is_repeated_as_the_same_one(desk: OpenV
     query = "query($text: String!) { hazards(filter: {text: $text}) { nodes { deadline } } }"
     hazards = (await ask(query, text=text))["hazards"]["nodes"]
     assert [hazard["deadline"] for hazard in hazards] == ["2990-01-01T00:30:00+00:00"]
+
+
+async def test_a_form_waits_for_its_evidence(desk: OpenView, ask: Ask) -> None:
+    released = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await released.wait()
+        await route.fulfill(status=201, json={"id": "RXZpZGVuY2U6MQ"})
+
+    async with desk("/desk/?view=actions&action=hazardReport") as page:
+        form = await begin_report(page, ask)
+        await form.get_by_label("描述", exact=True).fill("反应釜超温")
+        await page.route("**/evidence", hold)
+        photograph: Any = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"x"}
+        await form.locator("input[type=file]").set_input_files(photograph)
+        press = form.get_by_role("button", name="上报隐患")
+        await press.click()
+        wait = form.get_by_text("照片或文件还在保存，存好再提交。")
+        await expect(wait).to_be_visible()
+        released.set()
+        await expect(form.locator("[aria-busy=true]")).to_have_count(0)
+        await press.click()
+        # It was sent: the deadline in the past is refused.
+        await expect(form.get_by_label("整改期限")).to_have_accessible_description("时间必须在将来。")
+        await expect(wait).to_have_count(0)

@@ -127,3 +127,43 @@ async def test_only_the_right_password_opens(chromium: Browser, bureau: Bureau) 
         await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("不对")
         await expect(page.get_by_text("本屏可见电话")).to_have_count(0)
         assert await bureau.tokens() == []
+
+
+async def test_a_login_that_could_not_be_ended_is_ended_as_soon_as_the_server_answers(
+    chromium: Browser, bureau: Bureau
+) -> None:
+    options = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai"}
+    async with watched_page(chromium, bureau.process.address, EXPECTED, **options) as watched:
+        page = watched.page
+        stored = {name: bureau.screen[name] for name in ("token", "name", "expiresAt")}
+        await page.add_init_script(f"localStorage.setItem('huhang:screen', '{json.dumps(stored)}')")
+        await page.goto(f"{bureau.process.address}/wall/?kiosk")
+        await expect(page.get_by_label("画像").get_by_role("button")).to_have_count(5)
+        await page.route("**/auth/sign-out", lambda route: route.fulfill(status=503), times=1)
+        await page.keyboard.press("c")
+        await page.get_by_label("账号或工号").fill(NAME)
+        await page.get_by_label("密码", exact=True).fill(PASSWORD)
+        async with (
+            page.expect_response("**/auth/tokens/*"),
+            page.expect_response(lambda answer: answer.url.endswith("/auth/sign-out") and answer.ok),
+        ):
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+        assert await page.context.cookies() == []
+        assert (await bureau.logins(), await bureau.tokens()) == (1, [])
+        await expect(page.get_by_text("本屏可见电话")).to_have_count(0)
+
+
+async def test_a_browser_with_a_login_of_its_own_is_offered_no_visit(chromium: Browser, bureau: Bureau) -> None:
+    address = bureau.process.address
+    async with watched_page(chromium, address, EXPECTED, locale="zh-CN", timezone_id="Asia/Shanghai") as watched:
+        page = watched.page
+        person = {"name": NAME, "password": PASSWORD}
+        assert (await page.request.post(f"{address}/auth/sign-in", data=person, headers={"origin": address})).ok
+        await page.goto(f"{address}/wall/")
+        await expect(page.get_by_label("画像").get_by_role("button")).to_have_count(5)
+        await page.keyboard.press("c")
+        await page.keyboard.press("?")
+        await expect(page.get_by_role("dialog")).to_have_count(1)
+        await expect(page.get_by_label("密码", exact=True)).to_have_count(0)
+        assert await bureau.logins() == 2

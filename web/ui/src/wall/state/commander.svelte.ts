@@ -45,7 +45,7 @@ export class CommanderVisit {
       const { id, token } = await auth.issueToken(viewer.name, title, `${VISIT_MINUTES}m`);
       visit = { id, token, name: viewer.fullName, until: began + VISIT_MINUTES * MINUTE - EARLIER };
     } finally {
-      await this.#signOut();
+      await this.#signOut(visit);
     }
     this.#visit = visit;
     this.#timer = setTimeout(() => (this.#visit = null), visit.until - Date.now());
@@ -60,21 +60,27 @@ export class CommanderVisit {
     }
   }
 
-  /** A wall is in everybody's reach: where the server does not answer, the login is ended as soon as it does. */
-  async #signOut(): Promise<void> {
+  /** A wall is in everybody's reach: where the server does not answer, the login is ended as soon as it does, without a visit. */
+  async #signOut(visit: Visit | null): Promise<void> {
     try {
       await auth.signOut();
     } catch (error) {
       setTimeout(() => void this.endLogin(), RETRY);
+      if (visit) revoke(visit);
       throw error;
     }
   }
 
-  /** End the visit before its time. The token is revoked; where the server does not answer, it ends by itself. */
+  /** End the visit before its time. */
   end(): void {
     const visit = this.#visit;
     clearTimeout(this.#timer);
     this.#visit = null;
-    if (visit) void auth.revokeToken(visit.id, visit.token).catch(() => {});
+    if (visit) revoke(visit);
   }
+}
+
+/** Where the server does not answer, the token ends by itself. */
+function revoke({ id, token }: Visit): void {
+  void auth.revokeToken(id, token).catch(() => {});
 }
