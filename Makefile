@@ -94,6 +94,7 @@ bench: $(BENCH) ## Measure speed, about two hours; the results go to bench/resul
 	@$(BIN)/python -m bench.floods
 	@$(BIN)/python -m bench.paging
 	@$(BIN)/python -m bench.portraits
+	@$(BIN)/python -m bench.portrait_writes
 	@$(BIN)/python -m bench.map
 	@$(BIN)/python -m bench.writes
 	@$(BIN)/python -m bench.start

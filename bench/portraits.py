@@ -1,6 +1,6 @@
-"""Measures portraits in a district of 200,000 enterprises, and what their sums cost writes, on both databases.
+"""Measures portraits in a district of 200,000 enterprises, on both databases.
 
-`python -m bench.portraits [--enterprises 200000] [--rounds 10] [--blocks 10] [--folder FOLDER]`. A folder keeps the
+`python -m bench.portraits [--enterprises 200000] [--rounds 10] [--folder FOLDER]`. A folder keeps the
 large databases for later runs. The report is written at the end, from this run alone.
 """
 
@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 import models
-from bench import machine, portrait_data, portrait_writes
-from bench.speed_data import ENTERPRISES, PostgreSQL, postgresql, sqlite
+from bench import machine, portrait_data
+from bench.speed_data import PostgreSQL, postgresql
 from models.db.database import Database
 from models.db.migrate import migrate
 from models.visibility import Role, Viewer, Visibility
@@ -133,46 +133,20 @@ async def reads(url: str, rounds: int, clocks: list[Clock]) -> list[str]:
     return lines
 
 
-def writes(url: str, new: Callable[[], str], clocks: list[Clock], blocks: int, folder: Path) -> list[str]:
-    """The table of writes with and without sums, as lines of Markdown."""
-    places = ["the process", "PostgreSQL's server"][: len(clocks)]
-    columns = " | ".join(f"{place}: without | with | more" for place in places)
-    imported = asyncio.run(portrait_writes.of_import(url, new, clocks, folder))
-    rows = [*asyncio.run(portrait_writes.of_actions(url, clocks, blocks)), imported]
-    return [f"| write | {columns} | more in all |", f"|---|{'---|' * (3 * len(clocks) + 1)}", *rows, ""]
-
-
 def on_postgresql(server: PostgreSQL, options: argparse.Namespace, folder: Path) -> list[str]:
     """The sections of PostgreSQL."""
     name, clocks = f"portraits_{options.enterprises}", [time.process_time, server.cpu]
     if not server.value(f"SELECT true FROM pg_database WHERE datname = '{name}'"):
         server.value(f"CREATE DATABASE {name}")
     lines = ["## PostgreSQL", "", *asyncio.run(prepare(server.url(name), options.enterprises))]
-    lines += asyncio.run(reads(server.url(name), options.rounds, clocks))
-
-    def new() -> str:
-        server.value("DROP DATABASE IF EXISTS imported")
-        server.value("CREATE DATABASE imported")
-        return server.url("imported")
-
-    demo = server.url(server.demo(ENTERPRISES))
-    table = writes(demo, new, clocks, options.blocks, folder / "exported by PostgreSQL")
-    return [*lines, "Writes:", "", *table]
+    return [*lines, *asyncio.run(reads(server.url(name), options.rounds, clocks))]
 
 
 def on_sqlite(options: argparse.Namespace, folder: Path) -> list[str]:
     """The sections of SQLite."""
     url, clocks = f"sqlite:///{folder / f'portraits_{options.enterprises}.db'}", [time.process_time]
     lines = ["## SQLite", "", *asyncio.run(prepare(url, options.enterprises))]
-    lines += asyncio.run(reads(url, options.rounds, clocks))
-
-    def new() -> str:
-        (folder / "imported.db").unlink(missing_ok=True)
-        return f"sqlite:///{folder / 'imported.db'}"
-
-    demo = sqlite(folder / "huhang.db", ENTERPRISES)
-    table = writes(demo, new, clocks, options.blocks, folder / "exported by SQLite")
-    return [*lines, "Writes:", "", *table]
+    return [*lines, *asyncio.run(reads(url, options.rounds, clocks))]
 
 
 def main(options: argparse.Namespace, folder: Path) -> str:
@@ -183,16 +157,12 @@ def main(options: argparse.Namespace, folder: Path) -> str:
         sections = on_postgresql(server, options, folder)
     sections += on_sqlite(options, folder)
     text = [
-        "# Portraits of a whole district, and what their sums cost",
+        "# Portraits of a whole district",
         "",
         "Written by `python -m bench.portraits`. Portraits are those of a commander, in the demo of 8,000 enterprises",
         f"copied to {options.enterprises:,}, in one process without HTTP. A cell has milliseconds: the shortest of",
         f"{options.rounds} operations after one that was not counted / the mean CPU time of the process + that of",
         "PostgreSQL's server. Windows that end on the last day with rows need no sets; the others do.",
-        "",
-        "Writes are those of the demo with 2,000 enterprises, one at a time, without HTTP, with the sums and sets and",
-        f"without them in turns of {portrait_writes.BLOCK}: medians of {options.blocks} turns, as",
-        "milliseconds of CPU. An import is of all that this demo has, once without and once with them.",
         "",
         *machine.described(PostgreSQL=version),
         machine.this_run(),
@@ -207,7 +177,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--enterprises", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--blocks", type=int, default=10)
     parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="huhang-") as temporary:

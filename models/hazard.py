@@ -50,7 +50,7 @@ class Hazard(Versioned, Registered, Row, table=True):
             {"found": "found_at", "deadline": sa.text(f"coalesce(deadline, {LATEST})"), "level": "level"},
         ),
         sa.Index("ix_hazard_inspection_by_found", "inspection_id", "found_at", "id"),
-        # Covering indexes for the counts of portraits, which then read no rows of the table.
+        # Covering indexes for counts by status and by day (`hazardCounts`), and for deadlines that pass today.
         sa.Index("ix_hazard_counted_open", "status", "enterprise_id", "deadline", "level"),
         sa.Index("ix_hazard_counted_due", "deadline", "enterprise_id", "status", "rectified_at"),
         sa.Index("ix_hazard_counted_found", "found_at", "enterprise_id", "status", "level", "inspection_id"),

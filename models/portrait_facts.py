@@ -12,6 +12,7 @@ Only rows that were done within 30 days count. Each counts from the day when it 
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from models.case import CaseStatus
@@ -195,6 +196,7 @@ def inspected_days(facts: Facts) -> set[int]:
     return {day for (day, column), number in facts.items() if column == "inspections" and number}
 
 
+@lru_cache(maxsize=8_192)
 def month_start(day: int) -> int:
     """The number of the first day of the month that a day is in."""
     return day - dt.date.fromordinal(day).day + 1

@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +24,7 @@ from models.db.portrait_rows import (
     places_of,
     zone_of,
 )
+from models.db.sqlite_writer import execute_rows
 from models.db.tables import table_of
 from models.portrait_facts import NO_DAY, DayOf, Facts, enterprises_in, inspected_days, month_start
 from models.portrait_sum import SUM_COLUMNS, SUM_KEYS, PortraitSum, SumPeriod, SumScope
@@ -31,14 +32,14 @@ from models.portrait_sum import SUM_COLUMNS, SUM_KEYS, PortraitSum, SumPeriod, S
 SUM = table_of(PortraitSum)
 PORTION = 5_000  # enterprises whose rows are read at once
 WRITTEN = 5_000  # sums that are written at once
-FEW = 12  # columns; a write of more writes all
 # Plain numbers, because the hash of an enum's member is slow, and there are three for each fact.
 ZONE, OF_RING, VENUE = int(SumScope.ZONE), int(SumScope.RING), int(SumScope.VENUE)
 EVER, MONTH, DAY = int(SumPeriod.EVER), int(SumPeriod.MONTH), int(SumPeriod.DAY)
 
 Scope = tuple[int, int]  # a number of SumScope, and a key
 SumKey = tuple[int, int, int, int]  # scope, key, period and day
-Sums = dict[SumKey, Counter[str]]
+Counts = dict[str, int]  # by column
+Sums = dict[SumKey, Counts]
 
 
 def scopes_of(place: Place) -> frozenset[Scope]:
@@ -54,7 +55,7 @@ def scopes_of(place: Place) -> frozenset[Scope]:
 
 def add_facts(into: Facts, facts: Facts, sign: int = 1) -> None:
     for key, number in facts.items():
-        into[key] += sign * number
+        into[key] = into.get(key, 0) + sign * number  # a new key of a Counter takes ten times as long to look up
 
 
 @dataclass
@@ -78,16 +79,26 @@ def sums_of(facts_by_scopes: Mapping[frozenset[Scope], Facts]) -> Sums:
     for scopes, facts in facts_by_scopes.items():
         for scope in scopes:
             add_facts(by_scope[scope], facts)
-    sums: Sums = defaultdict(Counter)
-    for scope, facts in by_scope.items():
-        for (day, column), number in facts.items():
-            if not number:
-                continue
-            sums[*scope, EVER, NO_DAY][column] += number
+    return {
+        (*scope, *period): counts
+        for scope, facts in by_scope.items()
+        for period, counts in _sums_by_period(facts).items()
+        if any(counts.values())
+    }
+
+
+def _sums_by_period(facts: Facts) -> dict[tuple[int, int], Counts]:
+    """The facts of one scope, by period and day. Plain dictionaries: an import has some hundred thousand facts."""
+    ever: Counts = {}
+    sums = {(EVER, NO_DAY): ever}
+    for (day, column), number in facts.items():
+        if number:
+            ever[column] = ever.get(column, 0) + number
             if day != NO_DAY:
-                sums[*scope, MONTH, month_start(day)][column] += number
-                sums[*scope, DAY, day][column] += number
-    return {key: counts for key, counts in sums.items() if any(counts.values())}
+                sums.setdefault((DAY, day), {})[column] = number
+                month = sums.setdefault((MONTH, month_start(day)), {})
+                month[column] = month.get(column, 0) + number
+    return sums
 
 
 async def write(connection: Connection, additions: Additions) -> None:
@@ -98,26 +109,45 @@ async def write(connection: Connection, additions: Additions) -> None:
 
 async def _write_sums(connection: Connection, sums: Sums) -> None:
     changed = {name for counts in sums.values() for name in counts}
-    # An action changes a few columns, and each costs time for every row.
-    columns = tuple(name for name in SUM_COLUMNS if name in changed or len(changed) > FEW)
-    statement = _add_statement(columns, is_sqlite(connection))
-    rows = [[*key, *(counts[name] for name in columns)] for key, counts in sorted(sums.items())]
+    # An action and a batch of an import each change a few columns, and each column costs time for every row.
+    columns = tuple(name for name in SUM_COLUMNS if name in changed)
+    places = {name: number for number, name in enumerate(columns, len(SUM_KEYS))}
+    rows = [_row(key, counts, places) for key, counts in sorted(sums.items(), key=itemgetter(0))]
     for start in range(0, len(rows), WRITTEN):
-        await connection.execute(statement, {"rows": orjson.dumps(rows[start : start + WRITTEN]).decode()})
+        portion = rows[start : start + WRITTEN]
+        if is_sqlite(connection):
+            await execute_rows(connection, _add_row(columns), portion)
+        else:
+            values = {f"values_{number}": list(column) for number, column in enumerate(zip(*portion, strict=True))}
+            await connection.execute(_add_rows(columns), values)
+
+
+def _row(key: SumKey, counts: Counts, places: Mapping[str, int]) -> tuple[int, ...]:
+    """The keys and numbers of a row. Most of the numbers are 0."""
+    row = [*key, *(0,) * len(places)]
+    for name, number in counts.items():
+        row[places[name]] = number
+    return tuple(row)
 
 
 @lru_cache(maxsize=256)
-def _add_statement(columns: tuple[str, ...], sqlite: bool) -> sa.TextClause:
-    """The statement that adds a JSON array of rows. One parameter costs a fraction of one for each value."""
-    value, source = (
-        ("json_extract(value, '$[{}]')", "json_each(:rows)")
-        if sqlite
-        else ("CAST(row->>{} AS integer)", "jsonb_array_elements(CAST(:rows AS jsonb)) AS row")
-    )
-    values = ", ".join(value.format(number) for number in range(len(SUM_KEYS) + len(columns)))
+def _add_row(columns: tuple[str, ...]) -> str:
+    """SQLite's statement that adds one row. It takes a sixth of the time that a JSON array of rows takes."""
+    values = ", ".join("?" * (len(SUM_KEYS) + len(columns)))
+    return _add_statement(columns, f"VALUES ({values})")
+
+
+@lru_cache(maxsize=256)
+def _add_rows(columns: tuple[str, ...]) -> sa.TextClause:
+    """PostgreSQL's statement that adds many rows: an array for each column, which the driver sends as binary."""
+    arrays = ", ".join(f"CAST(:values_{number} AS integer[])" for number in range(len(SUM_KEYS) + len(columns)))
+    return sa.text(_add_statement(columns, f"SELECT * FROM unnest({arrays})"))
+
+
+def _add_statement(columns: tuple[str, ...], source: str) -> str:
     changes = ", ".join(f"{name} = portrait_sum.{name} + excluded.{name}" for name in columns)
-    return sa.text(
-        f"INSERT INTO portrait_sum ({', '.join((*SUM_KEYS, *columns))}) SELECT {values} FROM {source} WHERE true"
+    return (
+        f"INSERT INTO portrait_sum ({', '.join((*SUM_KEYS, *columns))}) {source}"
         f" ON CONFLICT ({', '.join(SUM_KEYS)}) DO UPDATE SET {changes}"
     )
 
@@ -177,10 +207,10 @@ async def differences(connection: AsyncConnection) -> int:
     """How many sums and sets differ from what the rows say, all read at one moment; 0 if all is well."""
     additions = await _of_all_rows(connection)
     expected = sums_of(additions.facts)
-    different, nothing = 0, Counter[str]()
+    different = 0
     for row in await connection.execute(sa.select(SUM)):
-        sums = expected.pop(tuple(row[: len(SUM_KEYS)]), nothing)
-        different += row[len(SUM_KEYS) :] != tuple(sums[name] for name in SUM_COLUMNS)
+        sums = expected.pop(tuple(row[: len(SUM_KEYS)]), {})
+        different += row[len(SUM_KEYS) :] != tuple(sums.get(name, 0) for name in SUM_COLUMNS)
     return different + len(expected) + await enterprise_sets.differences(connection, additions.sets)
 
 

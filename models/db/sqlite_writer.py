@@ -9,7 +9,7 @@ import contextvars
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from models.db import commits
 from models.db.sqlite_pool import STEPS
@@ -44,6 +44,11 @@ class ThreadSession(AsyncSession):
             raise Abandoned
         return self.sync_session.execute(*args, **kwargs)
 
+    async def execute_rows(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if self._job.abandoned:
+            raise Abandoned
+        self.sync_session.connection().exec_driver_sql(statement, rows)
+
     async def flush(self, objects: Any = None) -> None:
         self.sync_session.flush()
 
@@ -52,6 +57,17 @@ class ThreadSession(AsyncSession):
 
     async def connection(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError("execute statements on the session")
+
+
+async def execute_rows(
+    connection: AsyncConnection | AsyncSession, statement: str, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Execute a statement of SQLite once for each row of its parameters. SQLAlchemy would convert each value."""
+    if isinstance(connection, ThreadSession):
+        await connection.execute_rows(statement, rows)
+    else:
+        plain = await connection.connection() if isinstance(connection, AsyncSession) else connection
+        await plain.exec_driver_sql(statement, rows)
 
 
 @dataclass(eq=False)
