@@ -94,6 +94,7 @@ async def test_processes_notify_each_other_are_replaced_and_stop_together(live: 
         assert [pid for pid in workers if alive(pid)] == []
 
 
+@pytest.mark.database_independent
 async def test_the_metrics_are_those_of_all_processes_and_outlive_them(live: LiveDistrict) -> None:
     async def value(name: str) -> float:
         async with httpx.AsyncClient(base_url=live.address, timeout=PATIENCE) as client:
@@ -174,6 +175,7 @@ async def test_without_a_bus_processes_poll_and_none_outlives_its_supervisor(
         await until(lambda: not any(alive(pid) for pid in workers))
 
 
+@pytest.mark.database_independent
 async def test_a_dead_process_is_replaced_when_another_can_start_and_the_rest_go_on(
     databases: Databases, migrated_url: str, scratch: Path, bus: Redis
 ) -> None:

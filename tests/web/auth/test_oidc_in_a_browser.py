@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Page, Route, expect
 
 from models.db.database import Database
@@ -63,6 +64,7 @@ async def sign_out(page: Page, address: str) -> None:
     assert (await (await page.context.request.get(f"{address}/auth/session")).json())["viewer"] is None
 
 
+@pytest.mark.database_independent
 async def test_a_browser_is_signed_in_by_the_provider(databases: Databases, migrated_url: str, scratch: Path) -> None:
     url = await databases.new(migrated_url)
     database = Database(url)
