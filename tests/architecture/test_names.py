@@ -41,6 +41,7 @@ PACKAGE_TESTS = {
     "web/test_zone.py",
     "web/ui/test_build.py",
     "web/ui/test_pages.py",
+    "web/ui/test_story.py",
 }
 
 

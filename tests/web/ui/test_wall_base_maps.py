@@ -67,9 +67,9 @@ def tile_server(projection: str) -> Iterator[str]:
 
     class Tiles(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = re.search(r"TILEMATRIX=(\d+)&TILEROW=(\d+)&TILECOL=(\d+)", self.path)
-            assert found
-            z, y, x = map(int, found.groups())
+            asked = re.search(r"TILEMATRIX=(\d+)&TILEROW=(\d+)&TILECOL=(\d+)", self.path)
+            assert asked
+            z, y, x = map(int, asked.groups())
             body = tile(projection, z, x, y)
             self.send_response(200)
             self.send_header("content-type", "image/png")
