@@ -71,7 +71,8 @@ export class Wall {
     this.#stops.splice(0).forEach((stop) => stop());
     try {
       const base = await request(WallDocument, {}, this.#token());
-      await Promise.all([this.#readSites(), this.#readStanding(), this.#readResources(), this.#readBackground()]);
+      // After the cursor, so that no change is missed; and on their way while the rest is drawn. Each part is shown when it comes.
+      const sites = this.#readSites();
       showTimesIn(base.district.timeZone);
       this.base = base;
       this.feed = base.events.nodes.toReversed();
@@ -79,8 +80,9 @@ export class Wall {
       for (const { position, positionAt, onDuty, ...inspector } of base.inspectors.nodes) if (onDuty && position && positionAt) this.#move(inspector, position, positionAt);
       this.portraits.clear();
       for (const place of [base.district, ...base.zones]) if (place.portrait) this.portraits.set(place.id, place.portrait);
-      this.failedAt = null;
       this.#follow(base);
+      await Promise.all([sites, this.#readStanding(), this.#readResources(), this.#readBackground()]);
+      this.failedAt = null;
     } catch (error) {
       if (error instanceof GraphError && error.code === 'UNAUTHENTICATED') return this.#rejected();
       this.failedAt = Date.now();
@@ -188,6 +190,6 @@ export class Wall {
     for (const { riskGrade, ids, longitudes, latitudes } of points ?? []) {
       ids.forEach((id, i) => this.sites.set(id, { id, grade: riskGrade, longitude: longitudes[i]!, latitude: latitudes[i]! }));
     }
-    this.#touched = true;
+    this.revision++;
   }
 }
