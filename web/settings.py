@@ -166,6 +166,9 @@ class Settings(BaseSettings):
     evidence_limit: int = Field(
         default=10_485_760, ge=1024, description="Maximum size of one piece of evidence, in bytes."
     )
+    import_limit: int = Field(
+        default=104_857_600, ge=1024, description="Maximum size of the files of one import at the desk, in bytes."
+    )
     body_limit: int = Field(default=1_048_576, ge=1024, description="Maximum size of a request's body, in bytes.")
     cost_limit: int = Field(
         default=COST_LIMIT,

@@ -27,6 +27,7 @@ from web.auth.tokens import Tokens
 from web.loop_delay import LoopDelay
 from web.open_files import OpenFiles
 from web.readiness import Readiness
+from web.register.endpoints import RegisterEndpoints
 from web.resumable import ResumableEndpoint
 from web.settings import Settings, announced_kinds, secrets
 from web.shares import ShareLimits, Shares
@@ -70,6 +71,9 @@ class AppState:
         intake = Intake(self.database, store, clock, settings.evidence_limit)
         self.evidence = EvidenceEndpoint(self.admission, intake, signer, self.access_log)
         self.uploads = ResumableEndpoint(self.admission, intake)
+        self.register = RegisterEndpoints(
+            self.admission, settings.database_url, self.notifier.notify, limit=settings.import_limit
+        )
         self.people = PeopleEndpoints(settings, self.secrets, self.database, self.admission, clock)
 
     def _executor(self, clock: Callable[[], dt.datetime], signer: Signer) -> Executor:

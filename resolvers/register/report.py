@@ -102,8 +102,7 @@ class Report:
         """Write the issues of rows of one file."""
         for issue in issues:
             self._summarise(file_name, issue)
-            value = UNDECODABLE.sub(_escaped_byte, issue.value[:VALUE_LENGTH]).replace("\0", "\\x00")
-            texts = map(inert, (issue.column, value, text_in(self.language, issue.reason)))
+            texts = map(inert, (issue.column, shown_value(issue), text_in(self.language, issue.reason)))
             severity = text_in(self.language, issue.severity)
             self._writer.writerow((inert(file_name), issue.line, *texts, severity))
 
@@ -124,6 +123,11 @@ class Report:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._file.flush()
+
+
+def shown_value(issue: Issue) -> str:
+    """The value as the report has it, before a spreadsheet program is kept from taking it for a formula."""
+    return UNDECODABLE.sub(_escaped_byte, issue.value[:VALUE_LENGTH]).replace("\0", "\\x00")
 
 
 def _escaped_byte(surrogate: re.Match[str]) -> str:

@@ -27,6 +27,7 @@ from models.db.database import Database
 from models.db.portrait_changes import SumChanges
 from models.db.portrait_rows import zone_of
 from models.reason import Reason
+from models.visibility import Viewer
 from resolvers.actions.event_context import enterprise_contexts
 from resolvers.actions.runner import ATTEMPTS_MAXIMUM, RETRYABLE_SQLSTATES
 from resolvers.geography import DEFAULT_ZONE
@@ -89,7 +90,7 @@ class _TableImport:
 
 
 class ImportRun:
-    """One import. `notify` is called after each commit that appended an event."""
+    """One import. `notify` is called after each commit that appended an event. Events name `by`, who imports."""
 
     def __init__(
         self,
@@ -102,11 +103,13 @@ class ImportRun:
         batch: int = BATCH_ROWS,
         progress: Callable[[Progress], None] | None = None,
         notify: Callable[[], Awaitable[None]] | None = None,
+        by: Viewer | None = None,
         now: Callable[[], dt.datetime] = clock,
     ) -> None:
         self._database, self._mapping, self._directory, self._report = database, mapping, directory, report
         self._dry_run, self._batch, self._progress, self._notify, self._now = dry_run, batch, progress, notify, now
         self._started, self._done, self._total = time.monotonic(), 0, 0
+        self._actor = actor_of(by)
         self._dry_session: AsyncSession | None = None
 
     async def execute(self) -> Outcome:
@@ -295,7 +298,8 @@ class ImportRun:
         places = await enterprise_contexts(session, sorted(done.counted.enterprises()))
         await portrait_changes.apply(connection, done.counted, places, await zone_of(connection))
         single = await events(session, done.kinds, self._now())
-        await event_log.append_in_turn(session, [_import_event(self._now(), done.rows, source), *single])
+        imported = _import_event(self._now(), done.rows, source)
+        await event_log.append_in_turn(session, [event | self._actor for event in (imported, *single)])
 
     @asynccontextmanager
     async def _target(self) -> AsyncIterator[None]:
@@ -358,6 +362,13 @@ def _copy_sqlite(source: str, target: Path) -> None:
     """Copy an SQLite database, which others may be using, in a consistent state."""
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
+
+
+def actor_of(viewer: Viewer | None) -> dict[str, Any]:
+    """The columns of an event that say who caused it; a command has nobody to name."""
+    if viewer is None:
+        return {}
+    return {"actor": viewer.identity, "actor_role": viewer.role, "actor_name": viewer.name}
 
 
 def _import_event(now: dt.datetime, rows: int, source: str) -> dict[str, Any]:

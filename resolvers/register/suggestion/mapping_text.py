@@ -38,7 +38,7 @@ def suggest(files: Sequence[Path], district: tuple[str, str | None] | None, fill
     name, code = district or ("(name of the district)", None)
     lines = [
         "# Suggested from the names of columns and the first rows. docs/guides/register.md explains every line.",
-        "# Look at the result with --preview 5, and at what an import would do with --dry-run.",
+        "# Preview it before anything is written; on the command line with --preview 5 and --dry-run.",
         "",
         "[district]",
         f"name = {quoted(name)}",

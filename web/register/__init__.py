@@ -1,0 +1,1 @@
+"""The register over HTTP: commanders import files, and get tables as workbooks."""
