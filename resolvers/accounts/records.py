@@ -264,3 +264,11 @@ async def reset_account(
         record(session, AccountEventKind.PASSWORD_RESET, account_id, actor, now)
         await end_all_logins(session, account_id)
     return account
+
+
+async def sign_out_account(database: Database, account_id: int, actor: Actor, now: dt.datetime) -> None:
+    """Sign a person out everywhere, who can sign in again. Raises RequestError."""
+    async with database.write() as session:
+        await _locked(session, account_id)
+        record(session, AccountEventKind.LOGIN_ENDED, account_id, actor, now, "all")
+        await end_all_logins(session, account_id)

@@ -21,11 +21,12 @@ from resolvers.accounts.records import (
     check_full_name,
     fold_name,
     list_accounts,
+    sign_out_account,
 )
 from resolvers.errors import ErrorCode, RequestError
 from web.admission import Admission
 from web.auth.commander import commander
-from web.auth.json_api import Body, Text, answer, endpoint, read_body
+from web.auth.json_api import Body, Text, answer, endpoint, no_content, read_body
 from web.auth.own_account import client_of, key_of
 from web.auth.sign_in import PasswordSignIn
 
@@ -66,6 +67,7 @@ class AccountEndpoints:
             Route("/auth/accounts", self.create, methods=["POST"]),
             Route("/auth/accounts/{id:key}", self.change, methods=["PATCH"]),
             Route("/auth/accounts/{id:key}/reset", self.reset, methods=["POST"]),
+            Route("/auth/accounts/{id:key}/logins", self.end_logins, methods=["DELETE"]),
         ]
 
     async def _commander(self, request: Request) -> Actor:
@@ -107,6 +109,13 @@ class AccountEndpoints:
     async def reset(self, request: Request) -> Response:
         actor = await self._commander(request)
         return answer({"password": await self._sign_in.reset(key_of(request), actor)})
+
+    @endpoint
+    async def end_logins(self, request: Request) -> Response:
+        """204; what was opened with a login of the account closes within five seconds."""
+        actor = await self._commander(request)
+        await sign_out_account(self._database, key_of(request), actor, self._clock())
+        return no_content()
 
 
 def account_role(role: str, inspector: str | None, enterprise: str | None) -> AccountRole:

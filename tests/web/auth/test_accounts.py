@@ -154,6 +154,7 @@ async def test_a_wrong_change_is_refused(bureau: Bureau, body: dict[str, Any], e
 async def test_an_account_that_does_not_exist_is_not_found(bureau: Bureau, key: str) -> None:
     assert code(await bureau.browser.patch(f"/auth/accounts/{key}", json={"disabled": True})) == "NOT_FOUND"
     assert code(await bureau.browser.post(f"/auth/accounts/{key}/reset")) == "NOT_FOUND"
+    assert code(await bureau.browser.delete(f"/auth/accounts/{key}/logins")) == "NOT_FOUND"
 
 
 async def test_a_reset_gives_a_one_time_password_and_removes_totp(bureau: Bureau) -> None:
@@ -170,6 +171,21 @@ async def test_a_reset_gives_a_one_time_password_and_removes_totp(bureau: Bureau
     assert (await bureau.sign_in("li.na", one_time)).json()["viewer"]["mustChange"]
 
 
+async def test_a_person_is_signed_out_everywhere_and_can_sign_in_again(bureau: Bureau) -> None:
+    await bureau.add("li.na", Role.INSPECTOR, inspector="b7")
+    async with bureau.other_browser() as one, bureau.other_browser() as two:
+        for browser in (one, two):
+            await browser.post("/auth/sign-in", json={"name": "li.na", "password": PASSWORD})
+            assert (await browser.get("/auth/session")).json()["viewer"]["name"] == "li.na"
+        assert (await bureau.browser.delete("/auth/accounts/2/logins")).status_code == 204
+        for browser in (one, two):
+            assert (await browser.get("/auth/session")).json()["viewer"] is None
+        await one.post("/auth/sign-in", json={"name": "li.na", "password": PASSWORD})
+        assert (await one.get("/auth/session")).json()["viewer"]["name"] == "li.na"
+    assert (await bureau.browser.get("/auth/session")).json()["viewer"]["name"] == "zhang.wei"
+    assert ("login ended", 2, "account:1", "all") in await audited(bureau)
+
+
 @pytest.mark.parametrize("role", [Role.INSPECTOR, Role.ENTERPRISE, Role.WALL])
 @pytest.mark.parametrize(
     ("method", "path", "body"),
@@ -178,6 +194,7 @@ async def test_a_reset_gives_a_one_time_password_and_removes_totp(bureau: Bureau
         ("POST", "/auth/accounts", LI),
         ("PATCH", "/auth/accounts/1", {"disabled": True}),
         ("POST", "/auth/accounts/1/reset", None),
+        ("DELETE", "/auth/accounts/1/logins", None),
     ],
 )
 async def test_only_a_commander_manages_accounts(
