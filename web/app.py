@@ -137,10 +137,7 @@ def create(settings: Settings | None = None, clock: Callable[[], dt.datetime] = 
         routes=[
             WebSocketRoute("/graphql", sockets),
             Route("/graphql/stream", reserved.respond, methods=["PUT", "GET", "POST", "DELETE"]),
-            *state.evidence.routes,
-            *state.uploads.routes,
-            *state.register.routes,
-            *state.people.routes,
+            *state.routes,
             *ServiceEndpoints(state, sampler, clock).routes,
             *TokenEndpoints(state.database, state.tokens, state.admission, clock).routes,
             *PairingEndpoints(state.database, state.tokens, state.admission, clock).routes,

@@ -3,6 +3,8 @@
 import datetime as dt
 from collections.abc import Callable
 
+from starlette.routing import Route
+
 from models.byte_cache import CacheUse, shares, use_of
 from models.db.database import Database
 from models.visibility import Role, Viewer, Visibility
@@ -125,6 +127,11 @@ class AppState:
             totp_roles=settings.totp_roles,
             cache_bytes=self.memory.viewers,
         )
+
+    @property
+    def routes(self) -> list[Route]:
+        """The paths of evidence, of files of the register, and of people who sign in."""
+        return [*self.evidence.routes, *self.uploads.routes, *self.register.routes, *self.people.routes]
 
     def cache_use(self) -> dict[str, CacheUse]:
         """What the caches have, by name."""

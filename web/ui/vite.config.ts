@@ -60,7 +60,7 @@ export default defineConfig({
   server: {
     // `npm run dev` serves the pages with a server of `make run` behind them.
     proxy: Object.fromEntries(
-      ['/auth', '/graphql', '/readyz', '/healthz', '/schema.graphql'].map((path) => [path, { target: 'http://127.0.0.1:8000', ws: true }]),
+      ['/auth', '/graphql', '/register', '/readyz', '/healthz', '/schema.graphql'].map((path) => [path, { target: 'http://127.0.0.1:8000', ws: true }]),
     ),
   },
 });

@@ -176,8 +176,8 @@ async def test_a_table_becomes_a_workbook(office: Office) -> None:
 async def test_only_commanders_may(office: Office) -> None:
     head = {"files": [{"name": "a.csv", "bytes": 1}]}
     for role in (Role.WALL, Role.INTEGRATOR):
-        scopes = {"scopes": frozenset(models.Scope)} if role is Role.INTEGRATOR else {}
-        token = await issue_at(office.url, role=role, name=role.name, **scopes)
+        scopes = frozenset(models.Scope) if role is Role.INTEGRATOR else frozenset()
+        token = await issue_at(office.url, role=role, name=role.name, scopes=scopes)
         for path in ("suggestion", "import", "workbook"):
             response = await office.post(path, head, b"x", headers={"authorization": f"Bearer {token}"})
             assert codes(response)[:2] == (403, "FORBIDDEN")

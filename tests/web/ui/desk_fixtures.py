@@ -47,7 +47,8 @@ def desk(chromium: Browser, served: Process) -> OpenView:
         options = {"locale": "zh-CN", "timezone_id": "Europe/London", **options}
         async with watched_page(chromium, served.address, REFUSALS, **options) as watched:
             await auth.install(watched.page.context)
-            await watched.page.context.route("**/graphql", as_commander)
+            for own in ("graphql", "register/*"):
+                await watched.page.context.route(f"**/{own}", as_commander)
             await watched.page.goto(f"{served.address}{path}")
             yield watched.page
 

@@ -12,7 +12,7 @@ import { localName } from '../../shared/local-name';
 import { fieldName, valueName } from '../../shared/forms/words.ts';
 
 /** What a cell shows and an export writes; null where it is not known. */
-export type Value = string | number | null;
+export type Value = string | number | Date | null;
 export type Row = { id: string };
 export type Column<R> = {
   id: string;
@@ -58,7 +58,9 @@ function register<R extends Row, V>(
 }
 
 const field = (name: string) => (): string => fieldName('', name);
-const when = (at: string | null | undefined): Value => (at ? moment(at) : null);
+const when = (at: string | null | undefined): Value => (at ? new Date(at) : null);
+/** A value as the table shows it. */
+export const shownValue = (value: Exclude<Value, null>): string | number => (value instanceof Date ? moment(value.getTime()) : value);
 const yes = (value: boolean): string => (value ? m.form_yes() : m.form_no());
 const zone = <R extends Zoned>(): Column<R> => ({ id: 'zone', name: field('zone'), value: (row) => row.zone && localName(row.zone), shown: true });
 const at = <R extends { enterprise: Zoned & { name: string } }>(): Column<R>[] => [
@@ -221,7 +223,10 @@ export const REGISTERS: Register[] = [
       { id: 'items', name: m.table_items, value: (row) => row.stock.totalCount, shown: true },
       {
         id: 'stock', name: m.table_stock, shown: true,
-        value: (row) => row.stock.nodes.map(({ name, available, quantity, unit }) => `${name} ${available}/${quantity} ${unit}`).join('、') || null,
+        value: ({ stock }) => {
+          const listed = stock.nodes.map(({ name, available, quantity, unit }) => `${name} ${available}/${quantity} ${unit}`).join('、');
+          return stock.totalCount > stock.nodes.length ? `${listed}…` : listed || null;
+        },
       },
       ...contact('keeper', m.table_keeper, (row: { keeper: { name: string | null; phone: string | null } | null }) => row.keeper),
     ],

@@ -1,8 +1,8 @@
 // A list that is read again with every answer of the server's watch, and keeps its last value when a reading fails.
 
-import type { Role } from '../shared/auth';
-import { errorText } from '../shared/errors';
-import type { ServerWatch } from '../shared/server-watch.svelte';
+import type { Role } from '../auth';
+import { errorText } from '../errors';
+import type { ServerWatch } from '../server-watch.svelte';
 
 export class Polled<T> {
   value = $state.raw<T | null>(null);

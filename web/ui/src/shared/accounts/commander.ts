@@ -1,6 +1,6 @@
 // The part of /auth that commanders use: accounts, tokens and screens.
 
-import { send, type Role } from '../shared/auth';
+import { send, type Role } from '../auth';
 
 export type Account = {
   id: number;
@@ -38,6 +38,8 @@ export const commander = {
   accounts: () => send('GET', 'accounts') as Promise<{ accounts: Account[] }>,
   addAccount: (account: NewAccount) => send('POST', 'accounts', account) as Promise<Account & { password: string }>,
   disableAccount: (id: number, disabled: boolean) => send('PATCH', `accounts/${id}`, { disabled }) as Promise<Account>,
+  /** Sign the person out everywhere. */
+  endLogins: (id: number) => send('DELETE', `accounts/${id}/logins`) as Promise<void>,
   resetAccount: (id: number) => send('POST', `accounts/${id}/reset`, {}) as Promise<{ password: string }>,
 
   tokens: () => send('GET', 'tokens') as Promise<{ tokens: Token[] }>,
