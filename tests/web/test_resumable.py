@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import hashlib
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -260,6 +261,8 @@ async def test_pieces_under_way_are_not_swept(office: Desk) -> None:
     client, data = await tus(office), photograph(quality=62)
     path = await client.begin(len(data))
     await client.patch(path, 0, data[:50])
+    for file in (office.folder / "pieces").iterdir():
+        os.utime(file, (0, 0))
     removed = await collect_orphans(office.database, office.store, office.now + 2 * DAY)
     assert (removed.rows, removed.files) == (0, 0)
     await client.send(path, data, 10_000)
