@@ -167,8 +167,8 @@ async def test_only_the_viewer_and_the_device_go_on(office: Desk) -> None:
     for other in others:
         assert await status(office, other, data) == [(None, None)]
         assert (await office.report(other.by, 1, evidence))["__typename"] == "NotFound"
-    assert (await office.report(mine.by, 1, evidence))["__typename"] == "HazardReported"
-    assert await status(office, colleague, data) == [(evidence, None)]
+    assert (await office.report(colleague.by, 1, evidence))["__typename"] == "HazardReported"
+    assert await status(office, mine, data) == [(evidence, None)]
 
 
 async def test_the_status_of_files_sent_in_one_request(office: Desk) -> None:
