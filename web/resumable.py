@@ -258,7 +258,7 @@ def checksum_of(request: Request) -> tuple[str, bytes] | None:
 
 
 async def receive_piece(request: Request, file: IO[bytes], upload: Upload, checksum: tuple[str, bytes] | None) -> None:
-    """Write a piece to a file; without a checksum also the beginning of one that was cut off. Raises RequestError."""
+    """Write a piece to a file, or the beginning of one that was cut off. Raises RequestError, also by the checksum."""
     rest = upload.length - upload.received
     longer = RequestError(
         ErrorCode.TOO_LARGE, Reason("UPLOAD_REST", "Only {maximum:,} bytes of the upload are missing.", maximum=rest)
@@ -266,7 +266,7 @@ async def receive_piece(request: Request, file: IO[bytes], upload: Upload, check
     try:
         await receive(request, file, longer, rest)
     except UploadCut:
-        if checksum is not None or not file.tell():
+        if not file.tell():
             raise
     if checksum is not None:
         algorithm, expected = checksum
