@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import psutil
 import sqlalchemy as sa
-from playwright.async_api import Browser, CDPSession, Page, Route
+from playwright.async_api import Browser, CDPSession, Page, Route, expect
 
 import models
 from models.db.tables import table_of
@@ -31,6 +31,8 @@ NUMBERS = itertools.count()
 SEEDED = 2_000  # enterprises, from which larger districts than can be seeded in reasonable time are copied
 # Of the browser's trace: what the compositor draws.
 CATEGORIES = ["disabled-by-default-devtools.timeline.frame", "devtools.timeline.frame", "devtools.timeline"]
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @dataclass
