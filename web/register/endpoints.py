@@ -114,7 +114,7 @@ class RegisterEndpoints:
 
         async def run() -> Line:
             async with aclosing(self._jobs.run(job)) as lines:
-                return [line async for line in lines][-1]
+                return [line async for line in lines if line][-1]
 
         return await until_gone(run(), request.receive)
 

@@ -47,7 +47,7 @@ class FileRequest:
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != MEDIA_TYPE:
             raise RequestError(
                 ErrorCode.UNSUPPORTED_TYPE,
-                Reason("CONTENT_TYPE_OTHER", "Send the content type {type}.", type=MEDIA_TYPE),
+                Reason("CONTENT_TYPE_DEMANDED", "Send the content type {type}.", type=MEDIA_TYPE),
             )
         self._chunks, self._limit, self._rest = self._read(request), limit, b""
 
@@ -66,8 +66,8 @@ class FileRequest:
             line += chunk
             if b"\n" in chunk or len(line) > HEAD_MAXIMUM:
                 break
-        first, found, rest = bytes(line).partition(b"\n")
-        if not found or len(first) > HEAD_MAXIMUM:
+        first, newline, rest = bytes(line).partition(b"\n")
+        if not newline or len(first) > HEAD_MAXIMUM:
             raise RequestError(
                 ErrorCode.BAD_REQUEST,
                 Reason(

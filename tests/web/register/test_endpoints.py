@@ -211,7 +211,7 @@ async def test_bad_bodies_are_refused(office: Office) -> None:
         assert codes(response) == expected, what
     names["content-type"] = "text/plain"
     response = await office.client.post("/register/suggestion", content=b"{}\n", headers=names)
-    assert codes(response) == (415, "UNSUPPORTED_TYPE", "CONTENT_TYPE_OTHER")
+    assert codes(response) == (415, "UNSUPPORTED_TYPE", "CONTENT_TYPE_DEMANDED")
 
 
 @pytest.mark.database_independent
@@ -228,3 +228,12 @@ async def test_a_job_that_fails_is_masked_and_one_too_many_is_told_to_wait(
     response = await office.post("suggestion", {"files": [FILE]}, b"abc")
     assert codes(response) == (503, "BUSY", "JOBS_BUSY")
     assert response.headers["retry-after"] == str(process.BUSY_SECONDS)
+
+
+@pytest.mark.database_independent
+async def test_a_process_that_is_slow_to_end_has_its_result(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "QUIET_SECONDS", 0.01)
+    slow = 'cat > /dev/null; echo \'{"mapping":"m"}\'; sleep 0.5'
+    monkeypatch.setattr(process, "COMMAND", ("/bin/sh", "-c", slow))
+    response = await office.post("suggestion", {"files": [FILE]}, b"abc")
+    assert (response.status_code, response.json()) == (200, {"mapping": "m"})

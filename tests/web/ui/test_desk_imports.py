@@ -34,7 +34,7 @@ async def counts(page: Page) -> list[str]:
     return await page.locator(".counts tbody tr").first.locator("td").all_inner_texts()
 
 
-async def found(ask: Ask, text: str) -> Any:
+async def enterprises_named(ask: Ask, text: str) -> Any:
     return (await ask(FOUND, text=text))["enterprises"]["nodes"]
 
 
@@ -52,7 +52,7 @@ async def test_a_file_is_previewed_and_then_imported(desk: OpenView, ask: Ask) -
         issues = page.get_by_role("region", name="要核对的行").locator("tbody tr")
         await expect(issues.filter(has_text="特高")).to_contain_text("风险等级")
         await expect(issues.filter(has_text="特高").locator("td").nth(2)).to_have_text("3")
-        assert await found(ask, "导入甲") == []
+        assert await enterprises_named(ask, "导入甲") == []
 
         async with page.expect_download() as download:
             await page.get_by_role("button", name="下载报告").click()
@@ -63,7 +63,7 @@ async def test_a_file_is_previewed_and_then_imported(desk: OpenView, ask: Ask) -
 
         await page.get_by_role("button", name="写入：新增 1，更改 0").click()
         await expect(page.get_by_text("已写入 1 行")).to_be_visible()
-        assert await found(ask, "导入甲") == [{"name": "导入甲化工厂", "riskGrade": "RED"}]
+        assert await enterprises_named(ask, "导入甲") == [{"name": "导入甲化工厂", "riskGrade": "RED"}]
 
         await choose(page, file("企业.csv", HEADER + rows.replace("重大", "低")))
         await page.get_by_role("button", name="预览", exact=True).click()
