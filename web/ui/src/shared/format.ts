@@ -50,17 +50,6 @@ export function moment(at: string | number): string {
   return format(date, { ...(sameYear ? {} : { year: 'numeric' }), month: month(), day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 }
 
-let spreadsheet: Intl.DateTimeFormat | undefined;
-
-/** A day and a time that spreadsheet programs read as one, for example 2026-11-19 09:20. */
-export function spreadsheetMoment(at: Date): string {
-  // A table has many thousands of them, and making a format takes longer than using it.
-  if (spreadsheet?.resolvedOptions().timeZone !== shownZone()) {
-    spreadsheet = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone: shownZone() });
-  }
-  return spreadsheet.format(at);
-}
-
 /** "12 s", "3 min 10 s", "2 h 5 min", "3 d": at most two units, rounded down. */
 export function duration(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));

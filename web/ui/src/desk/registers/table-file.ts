@@ -1,8 +1,8 @@
 // A table as a file for spreadsheet programs: all rows that match, up to a limit.
 
 import { sendFiles } from '../imports/send.ts';
-import { spreadsheetMoment } from '../../shared/format';
 import type { Column, Page, Paging, Row, Value } from './registers.ts';
+import { spreadsheetMoment } from './spreadsheet-moment.ts';
 
 /** Rows that are read at once for an export: as many as the table shows, whose cost the server allows with every filter. */
 const PAGE = 50;
