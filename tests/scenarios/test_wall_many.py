@@ -25,6 +25,7 @@ async def quiet(page: Page) -> None:
 async def check_drag(wall: LoadedWall, shown: str, enterprises: int, record_proof: RecordProof) -> None:
     frames, seconds, used = await wall.drag(MOVES)
     assert frames > MOVES / 4
+    assert used > 0
     row = {
         "enterprises": f"{enterprises:,}, {shown}",
         "frames by the trace": frames,

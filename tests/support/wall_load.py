@@ -44,7 +44,7 @@ class LoadedWall:
     browser: Browser
     page: Page
     session: CDPSession
-    pid: int
+    renderers: list[int]
 
     async def measured(self) -> dict[str, float]:
         """Bytes of the page's heap and number of its nodes, after a collection."""
@@ -53,9 +53,9 @@ class LoadedWall:
         return {each["name"]: each["value"] for each in metrics}
 
     def processor_seconds(self) -> float:
-        """What the renderer's process has used so far, with all its threads."""
-        used = psutil.Process(self.pid).cpu_times()
-        return float(used.user + used.system)
+        """What the renderer has used so far, with all its threads. A spare one does nothing."""
+        used = [psutil.Process(pid).cpu_times() for pid in self.renderers if psutil.pid_exists(pid)]
+        return float(sum(each.user + each.system for each in used))
 
     async def play(self, rate: float, seconds: float) -> None:
         options = ("--url", self.process.address, "--rate", str(rate), "--seconds", str(seconds))
@@ -109,15 +109,14 @@ async def loaded_wall(
             await session.send("Performance.enable")
             await page.goto(f"{process.address}/wall/{query}")
             await page.get_by_text("实时").wait_for()
-            yield LoadedWall(process, url, browser, page, session, await _renderer(browser))
+            yield LoadedWall(process, url, browser, page, session, await _renderers(browser))
 
 
-async def _renderer(browser: Browser) -> int:
-    """The process of the only page: of several the one that has worked most."""
+async def _renderers(browser: Browser) -> list[int]:
+    """The processes of the only page, and of one in reserve."""
     session = await browser.new_browser_cdp_session()
     processes = (await session.send("SystemInfo.getProcessInfo"))["processInfo"]
-    renderers = [process for process in processes if process["type"] == "renderer"]
-    return int(max(renderers, key=lambda process: process["cpuTime"])["id"])
+    return [int(process["id"]) for process in processes if process["type"] == "renderer"]
 
 
 async def _run(url: str, *command: str) -> None:
