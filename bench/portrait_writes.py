@@ -196,7 +196,7 @@ def main() -> None:
         Path(name).chmod(0o755)  # if this runs as root, PostgreSQL's own user must be able to enter
         sections = [*on_sqlite(options, Path(name)), *on_postgresql(options, Path(name))]
     head = [
-        "# What the sums of portraits cost writes",
+        "# The cost of the sums of portraits to writes",
         "",
         "Written by `python -m bench.portrait_writes`: writes one at a time and without HTTP, in the demo of",
         f"{options.enterprises:,} enterprises, with the sums and sets and without them in turns of {BLOCK}. A cell has",

@@ -50,7 +50,7 @@ OPTIONS = ("minutes", "rate", "subscribers", "queries", "database")
 
 @dataclass
 class Minute:
-    """What was measured up to the end of a minute: bytes of memory, and seconds of each query and delivery."""
+    """The measurements up to the end of a minute: bytes of memory, and seconds of each query and delivery."""
 
     ended_at: float
     resident: int
@@ -146,7 +146,7 @@ async def watch(process: psutil.Process, minutes: list[Minute], period: float) -
 
 
 def gaps(subscribers: list[Subscriber], expected: list[int]) -> int:
-    """How many events all subscribers together lack, have twice or have out of order."""
+    """The number of events that subscribers lack, have twice or have out of order, of all subscribers together."""
     wrong = 0
     for each in subscribers:
         got = list(each.numbers)

@@ -22,7 +22,7 @@ TEXT, CLOSE, PING = 0x81, 0x88, 0x89
 
 @dataclass
 class Deliveries:
-    """What all subscribers have received. `arrived` has the time at which the last of them got each event."""
+    """The events received by all subscribers. `arrived` has the time at which the last of them got each event."""
 
     arrived: dict[int, float] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)

@@ -40,7 +40,7 @@ class CacheShares:
 
 
 def shares(total: int = CACHE_BYTES) -> CacheShares:
-    """How `total` bytes are divided, after what the caches of fixed size may take."""
+    """The division of `total` bytes, after the share that the caches of fixed size may take."""
     part = (total - FIXED_BYTES) // 34
     return CacheShares(documents=13 * part, statements=9 * part, renderings=7 * part, events=4 * part, viewers=part)
 
@@ -122,7 +122,7 @@ class LockedByteCache(ByteCache[K, V]):
 
 @dataclass
 class CacheUse:
-    """How much a cache has, and how many entries had to go for others."""
+    """The bytes and entries of a cache, and the number of entries that had to go for others."""
 
     bytes: int
     entries: int

@@ -11,7 +11,7 @@ PORTION = 8_192  # ids; so that PostgreSQL stores a row's bits, 1 kB, beside its
 
 
 class SetKind(enum.IntEnum):
-    """Which enterprises, and what the key is.
+    """The kinds of sets of enterprises: each says which enterprises a set has, and what its key is.
 
     ZONE, RING and VENUE have the enterprises there that are not retired, with the numbers and keys of SumScope. MONTH
     and DAY have those that were inspected then, wherever they are, retired or not. The key is the number of the day,

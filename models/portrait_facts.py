@@ -187,7 +187,7 @@ def add_inspected(facts: Facts, inspections: Sequence[InspectionFields], day_of:
 
 
 def enterprises_in(facts: Facts) -> int:
-    """How many enterprises the facts add: 1 for all facts of one that is not retired."""
+    """The number of enterprises that the facts add: 1 for all facts of one that is not retired."""
     return sum(facts[NO_DAY, column] for column in GRADE_COLUMNS)
 
 

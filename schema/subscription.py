@@ -191,7 +191,7 @@ class OpenItem:
 
 @dataclass(eq=False)
 class PresenceStream(StreamSource):
-    """What all desks have open. Subscribing shows what the subscriber has open."""
+    """The items that all desks have open. Subscribing shows the item that the subscriber has open."""
 
     def arguments(self, field: LoadField) -> list[StrawberryArgument]:
         return [

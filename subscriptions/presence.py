@@ -31,7 +31,7 @@ class Opened:
 
 
 class Presence:
-    """What all desks have open. Each change calls those who watch."""
+    """The rows that all desks have open. Each change calls those who watch."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         # Called after each change of this process's desks; set by what tells other processes.
@@ -56,7 +56,7 @@ class Presence:
         return leave
 
     def all(self) -> tuple[Opened, ...]:
-        """What is open, oldest first. A desk that changed its process counts once."""
+        """All that is open, oldest first. A desk that changed its process counts once."""
         latest: dict[tuple[str, str], Opened] = {}
         for opened in [each for _, entries in self._others.values() for each in entries] + [*self._own.values()]:
             key = (opened.identity, opened.desk)

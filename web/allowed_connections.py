@@ -1,4 +1,4 @@
-"""How many connections a process may have, by the settings and the files that it may have open."""
+"""The number of connections that a process may have, by the settings and the files that it may have open."""
 
 import contextlib
 import resource
@@ -13,7 +13,7 @@ FILES_WANTED, FILES_KEPT = 65_536, 100  # open files: as many as possible, and t
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """How many connections there may be. Those of trusted proxies are not counted by address."""
+    """Limits on the connections of a process. Those of trusted proxies are not counted by address."""
 
     maximum: int = 8_192
     per_address: int = 1_000

@@ -90,7 +90,7 @@ class ResumableEndpoint:
         ]
 
     async def answer(self, request: Request) -> ASGIApp:
-        """What the protocol has for a method, or an error with its code."""
+        """The protocol's answer to a method, or an error with its code."""
         try:
             if request.method == "OPTIONS":
                 return self._abilities()
@@ -228,7 +228,7 @@ def metadata(described: str) -> dict[str, str]:
 
 
 def declared(said: Mapping[str, str], now: dt.datetime) -> Declared:
-    """What an upload's metadata says of the file. Raises RequestError."""
+    """The file as an upload's metadata declares it. Raises RequestError."""
     taken_at, keep_positions = options({name: value for name, value in said.items() if name in OPTIONS}, now)
     if not NAME.fullmatch(said.get("sha256", "0" * 64)):
         reason = Reason("UPLOAD_SHA256", "`sha256` is the file's SHA-256 in 64 digits in lower case: 0 to 9, a to f.")

@@ -134,7 +134,7 @@ class AppState:
         return [*self.evidence.routes, *self.uploads.routes, *self.register.routes, *self.people.routes]
 
     def cache_use(self) -> dict[str, CacheUse]:
-        """What the caches have, by name."""
+        """The use of each cache, by its name."""
         return {
             "documents": use_of(self.execution.documents.cache),
             "statements": use_of(STATEMENTS),

@@ -55,7 +55,7 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Declared:
-    """What a client says of a file: its media type, when it was taken, and whether it keeps its metadata."""
+    """The facts a client declares of a file: its media type, when it was taken, and whether it keeps its metadata."""
 
     media_type: str
     taken_at: dt.datetime | None
@@ -177,7 +177,7 @@ class EvidenceEndpoint:
 
 
 def sender_of(request: Request, viewer: Viewer | None) -> uploads.Sender:
-    """Who sends, if they may upload. Raises RequestError."""
+    """The sender, if they may upload. Raises RequestError."""
     if viewer is None:
         raise RequestError(ErrorCode.UNAUTHENTICATED, AUTHORIZATION_NEEDED)
     if viewer.role not in uploads.UPLOADERS:

@@ -81,7 +81,7 @@ async def remove_all(connection: Connection) -> None:
 
 
 async def differences(connection: AsyncConnection, expected: SetChanges) -> int:
-    """How many rows differ from those that the changes would make of nothing."""
+    """The number of rows that differ from those that the changes would make of nothing."""
     wanted, different = dict(expected.bits), 0
     async for row in await connection.stream(sa.select(SET)):
         different += wanted.pop((row.kind, row.key, row.portion), 0) != row.members

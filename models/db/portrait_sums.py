@@ -183,7 +183,7 @@ async def recount(connection: Connection, scope: Scope, day: DayOf) -> None:
 
 
 async def are_missing(connection: Connection) -> bool:
-    """Whether there are enterprises, and no sums or no sets at all."""
+    """True if there are enterprises, but no sums or no sets at all."""
 
     async def is_empty(table: sa.Table) -> bool:
         return (await connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1))).first() is None
@@ -204,7 +204,7 @@ async def rebuild(connection: Connection) -> int:
 
 
 async def differences(connection: AsyncConnection) -> int:
-    """How many sums and sets differ from what the rows say, all read at one moment; 0 if all is well."""
+    """The number of sums and sets that differ from the rows, all read at one moment; 0 if all is well."""
     additions = await _of_all_rows(connection)
     expected = sums_of(additions.facts)
     different = 0

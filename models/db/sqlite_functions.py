@@ -69,7 +69,7 @@ def bits_union(sets: str) -> bytes:
 
 
 def bits_shared(bits: bytes, others: bytes) -> int:
-    """How many bits are in both sets: like PostgreSQL's `bit_count(bits & others)`."""
+    """The number of bits that are in both sets: like PostgreSQL's `bit_count(bits & others)`."""
     return (int.from_bytes(bits) & int.from_bytes(others)).bit_count()
 
 

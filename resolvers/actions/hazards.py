@@ -26,7 +26,7 @@ from resolvers.actions.errors import Forbidden, InvalidInput
 from resolvers.actions.inputs import FiveFixes, Person
 from resolvers.evidence.attach import attach_evidence
 
-# What the event of a lapse tells beside the hazard's end, which has an event of its own.
+# The change that the event of a lapse tells beside the hazard's end, which has an event of its own.
 LAPSE = [{"field": "extension", "from": "REQUESTED", "to": "LAPSED", "personal": False}]
 
 

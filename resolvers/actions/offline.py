@@ -20,7 +20,7 @@ EVENT = table_of(Event)
 
 @dataclass(frozen=True)
 class OfflineRules:
-    """How late an act may arrive, and by how much the times of a device and of the server may differ."""
+    """The limits on how late an act may arrive, and on how much the times of a device and of the server may differ."""
 
     latest: dt.timedelta = dt.timedelta(days=30)
     tolerance: dt.timedelta = dt.timedelta(minutes=2)

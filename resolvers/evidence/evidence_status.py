@@ -20,7 +20,7 @@ HASHES_MAXIMUM = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Whether the server has a file with the hash `sha256`, as the client sent it.
+    """The server's answer to whether it has a file with the hash `sha256`, as the client sent it.
 
     `evidence` is the key of what became of it; None if the server has it not. `kept_until` is None for evidence that is
     attached, which stays.

@@ -173,7 +173,7 @@ async def end(database: Database, store: Store, upload: Upload) -> None:
 
 
 async def _count(connection: AsyncConnection, before: Upload, after: Upload) -> bool:
-    """Whether nothing else has changed the upload since, so that it is now as it is `after`."""
+    """Updates the upload to `after`. False if something else has changed it since `before`."""
     same = (UPLOAD.c.id == before.id, UPLOAD.c.received == before.received, UPLOAD.c.evidence_id.is_(None))
     values = {"received": after.received, "evidence_id": after.evidence, "expires_at": after.expires_at}
     return bool((await connection.execute(sa.update(UPLOAD).where(*same).values(values))).rowcount)

@@ -58,7 +58,7 @@ class ForeignStore(Exception):
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends: a viewer's identity, and the device if it names itself."""
+    """The sender of an upload: a viewer's identity, and the device if it names itself."""
 
     identity: str
     device: str | None = None

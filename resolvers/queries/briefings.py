@@ -52,7 +52,7 @@ class BriefingKind(enum.Enum):
 
 @dataclass(frozen=True)
 class Noun:
-    """Where the items of a kind are stored, and the statuses in which the command centre has to act on them."""
+    """The model and subject of the items of a kind, and the statuses in which the command centre has to act."""
 
     model: Any
     subject: Subject
@@ -304,7 +304,7 @@ def _changed_extensions() -> sa.Select[Any]:
 
 
 def _is_one_of(column: ColumnElement[Any], statuses: Iterable[enum.Enum]) -> ColumnElement[bool]:
-    """Whether a column of names has one of these members."""
+    """True where a column of names has one of these members."""
     names = sorted(status.name for status in statuses)
     return column.in_([sa.literal(name, sa.String, literal_execute=True) for name in names])
 

@@ -51,7 +51,7 @@ class Reader(Protocol):
 
     @property
     def evidence_age(self) -> dt.timedelta:
-        """How long evidence waits to be attached."""
+        """The time that evidence waits to be attached."""
 
     @property
     def sqlite(self) -> bool:

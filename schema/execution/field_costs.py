@@ -237,7 +237,7 @@ def factor(value: ValueNode) -> Length | None:
 
 
 def point_length(value: ValueNode | None, otherwise: Any) -> Length:
-    """How many points a map may have by its argument."""
+    """The number of points that a map may have by its argument."""
     match value:
         case VariableNode():
             return 1, (PointCount(value.name.value),)

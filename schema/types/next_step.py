@@ -1,4 +1,4 @@
-"""What can be done next with a row."""
+"""The steps that can be done next with a row."""
 
 from typing import Any
 

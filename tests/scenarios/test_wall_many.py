@@ -61,13 +61,13 @@ async def test_more_are_shown_as_clusters_and_nearer_as_points(scratch: Path, re
         placed = wall.page.get_by_role("application", name=f"{total:,} 家企业")
         await expect(placed).to_be_visible()
         await check_drag(wall, "clusters", total, record_proof)
-        # What is in view becomes points once there are few enough.
+        # The enterprises in view become points once there are few enough.
         while not await gives_points(wall.page):
             pass
 
 
 async def gives_points(page: Page) -> bool:
-    """Whether the answer after the next movement of the map has points."""
+    """True if the answer after the next movement of the map has points."""
     async with page.expect_response(is_map) as answered:
         await page.mouse.wheel(0, -TURN)
     data = (await (await answered.value).json())["data"]

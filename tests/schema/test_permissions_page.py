@@ -165,7 +165,7 @@ async def test_a_wall_and_a_reading_program_see_everything_but_personal_data(sce
         seen = await scene.read_all(who)
         assert seen.marks == set()
         hidden = {name for name in all_of_it - seen.fields if not name.startswith(("Viewer.", "NextStep."))}
-        # Who may do nothing sees an empty list of steps.
+        # A viewer who may do nothing sees an empty list of steps.
         hidden = {name for name in hidden if not name.endswith(".nextSteps")}
         assert hidden == (PERSONAL_FIELDS | COMMAND_FIELDS) & all_of_it
     wall, read = [(await scene.read_all(who)).answers for who in EVERYTHING_BUT_PERSONAL]

@@ -101,7 +101,7 @@ class Phone:
             await self.context.close()
 
     async def rows(self, store: str) -> list[dict[str, Any]]:
-        """What the page keeps in one of its stores, without the bytes."""
+        """The rows that the page keeps in one of its stores, without the bytes."""
         rows: list[dict[str, Any]] = await self.page.evaluate(ROWS, store)
         return rows
 

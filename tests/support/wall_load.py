@@ -53,7 +53,7 @@ class LoadedWall:
         return {each["name"]: each["value"] for each in metrics}
 
     def processor_seconds(self) -> float:
-        """What the renderer has used so far, with all its threads. A spare one does nothing."""
+        """The processor time that the renderer has used so far, with all its threads. A spare one does nothing."""
         used = [psutil.Process(pid).cpu_times() for pid in self.renderers if psutil.pid_exists(pid)]
         return float(sum(each.user + each.system for each in used))
 

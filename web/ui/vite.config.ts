@@ -47,7 +47,7 @@ export default defineConfig({
       checks: { pluginTimings: false },
       output: {
         codeSplitting: {
-          // What at least five pages use is one chunk: a handful of files for each page, and the largest is cached.
+          // The code that at least five pages use is one chunk: a handful of files for each page, and the largest is cached.
           groups: [{ name: 'shared', minShareCount: 5 }],
         },
       },

@@ -84,7 +84,7 @@ async def test_an_operation_that_has_gone_is_freed_at_once(graph: Graph, demo: D
 
 
 async def bytes_of(graph: Graph, database: Database, query: str) -> int:
-    """What the cache has for one operation, its plan included."""
+    """The bytes that the cache has for one operation, its plan included."""
     running = make_executor(graph, database)
     await running.run(Operation(query), COMMANDER)
     return running.documents.cache.bytes

@@ -1,4 +1,4 @@
-"""What the directives of the schema say about a mutation is what the server does."""
+"""The server does what the directives of the schema say about a mutation."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -18,11 +18,11 @@ subscription($desk: ID!, $item: ID) { presence(desk: $desk, item: $item) {
 
 
 async def shown(town: Scene, sink: Sink) -> list[tuple[str, str, str | None]]:
-    """What the next message says: desk, name and row of each."""
+    """The content of the next message: desk, name and row of each."""
     waiting = asyncio.create_task(sink.next())
     async with asyncio.timeout(PATIENCE):
         while not waiting.done():
-            # What changes soon after a message is gathered.
+            # Changes soon after a message are gathered.
             town.time.move(SOON)
             await asyncio.sleep(0)
     return [(each["desk"], each["name"], (each["item"] or {}).get("id")) for each in waiting.result()["presence"]]

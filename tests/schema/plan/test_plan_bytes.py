@@ -27,7 +27,7 @@ DOCUMENTS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _frozen() -> None:
-    """What was there before is not searched for garbage each time."""
+    """Freezes the objects that exist already, so that they are not searched for garbage each time."""
     gc.collect()
     gc.freeze()
 

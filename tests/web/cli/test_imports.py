@@ -1,4 +1,4 @@
-"""What each command imports before it works: a library that it does not need would make it start later."""
+"""The imports of each command before it works: a library that it does not need would make it start later."""
 
 import json
 import subprocess

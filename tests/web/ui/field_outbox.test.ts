@@ -22,7 +22,7 @@ function generator(seed: number): () => number {
   };
 }
 
-/** What survives the death of the app, and a clock and a lock that all tabs share. */
+/** The state that survives the death of the app, and a clock and a lock that all tabs share. */
 class Phone {
   now = 1_000_000;
   person: Person | null = ZHOU;
@@ -310,7 +310,7 @@ test('a step that the server has is taken for done until the visit is read again
   await phone.pass(0);
   const next = toTask(inspection, readAt, phone.actions, null);
   assert.deepEqual([next.status, next.confirmed, next.unsent], ['ON_SITE', 3, 1]);
-  // What was read afterwards is the truth, whatever it says.
+  // The status that was read afterwards is the truth, whatever it says.
   const later = toTask(inspection, phone.now + 1, [sent!], null);
   assert.deepEqual([later.status, later.confirmed, later.unsent], ['ACKNOWLEDGED', 2, 0]);
 });

@@ -99,7 +99,7 @@ async def test_only_legal_steps_are_offered_and_refusals_stand_at_their_field(
         await page.get_by_label("整改期限").fill("2020-01-02")
         await page.locator("#primary").click()
         await expect(page.get_by_label("整改期限")).to_have_attribute("aria-invalid", "true")
-        # What was typed stays.
+        # The typed text stays.
         await expect(page.get_by_label("责任人")).to_have_value("骆怀瑾")
 
 

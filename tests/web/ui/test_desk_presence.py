@@ -15,7 +15,7 @@ async def test_what_a_colleague_has_open_is_named_in_the_row_and_in_the_head(chr
         async with desk(chromium, bureau, name=COLLEAGUE) as theirs:
             await row(theirs, call).get_by_role("button").click()
             await expect(row(mine, call)).to_contain_text("周砚 打开中")
-            # What this desk has open itself is no news to it.
+            # The call that this desk has open itself is no news to it.
             await expect(row(theirs, call)).not_to_contain_text("打开中")
             await row(mine, call).get_by_role("button").click()
             await expect(head).to_contain_text("周砚 打开中")

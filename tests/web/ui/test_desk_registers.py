@@ -150,7 +150,7 @@ async def test_a_file_that_is_cut_says_so(desk: OpenView) -> None:
 
 
 async def test_every_filter_order_and_column_works(desk: OpenView) -> None:
-    """What the graph refuses shows as an alert; an order shows in its column's head."""
+    """A refusal of the graph shows as an alert; an order shows in its column's head."""
     async with desk("/desk/?view=registers") as page:
         tabs = page.get_by_role("navigation", name="选择名册").get_by_role("button")
         for name in await tabs.all_inner_texts():

@@ -1,4 +1,4 @@
-"""What a person has typed and chosen at the desk stays theirs, whatever else happens."""
+"""Text and choices that a person has entered at the desk stay theirs, whatever else happens."""
 
 import asyncio
 from typing import Any

@@ -60,7 +60,7 @@ async def test_who_signs_in_next_finds_nothing_of_the_one_before(visit: Open) ->
         await page.reload()
         await expect(page.get_by_role("heading", name="沈晓岚")).to_be_visible()
         assert await stored(page, "copies") == []
-        # Who reports where they are decides so for themselves.
+        # Each officer decides for themselves to report where they are.
         await expect(position).to_contain_text("不报告位置")
         auth.viewer = inspector()
         await page.reload()

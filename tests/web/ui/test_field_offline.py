@@ -244,7 +244,7 @@ async def check_phone(officer: Officer) -> None:
 
 
 def is_behind(action: dict[str, Any], officer: Officer) -> bool:
-    """Whether it waits for somebody to handle the refusal before it."""
+    """True if it waits for somebody to handle the refusal before it."""
     return bool(action["subject"] == officer.cancelled and action["kind"] != "acknowledge")
 
 

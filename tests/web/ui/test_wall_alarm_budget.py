@@ -27,7 +27,7 @@ STANDING = re.search(r"^query Standing .*?^}", OPERATIONS, re.MULTILINE | re.DOT
 
 
 async def play_day(desk: Desk, clock: Clock, seed: int) -> list[dict[str, Any]]:
-    """What the wall reads in each minute of a working day."""
+    """Plays a working day and gives what the wall reads in each of its minutes."""
     assert STANDING
     day, moments = Day(desk, seed, clock), list[dict[str, Any]]()
 

@@ -21,7 +21,7 @@ from tests.support.wall_browser import until
 NUMBERS = itertools.count()
 PROJECTIONS = ("EPSG:3857", "EPSG:4326", "EPSG:4490")
 PIXELS = 256  # of a tile's side
-# Where the four colours of the tiles meet, in degrees: within the district.
+# The place where the four colours of the tiles meet, in degrees: within the district.
 MEETING = (120.37, 30.12)
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
 STEP = 9  # pixels between the rows and columns that are looked at
@@ -35,7 +35,7 @@ def northing(latitude: float) -> float:
 
 
 def crossing(projection: str, z: int, x: int, y: int) -> tuple[float, float]:
-    """Where the colours meet in pixels of a tile."""
+    """The place where the colours meet, in pixels of a tile."""
     longitude, latitude = MEETING
     if projection == "EPSG:3857":
         across, down = (longitude + 180) / 360 * 2**z, northing(latitude) * 2**z
@@ -97,7 +97,7 @@ async def map_picture(page: Page) -> Image.Image:
 
 
 def hue(pixel: tuple[int, ...]) -> str:
-    """Which of the tiles' colours lies under the half transparent land."""
+    """The tiles' colour that lies under the half transparent land."""
     red, green, blue = pixel
     if max(pixel) - min(pixel) < 12:
         return "grey"
@@ -105,7 +105,7 @@ def hue(pixel: tuple[int, ...]) -> str:
 
 
 def border(hues: list[str], before: str, after: str) -> int | None:
-    """Where the one colour ends and the other begins, with the fewest pixels on the wrong side."""
+    """The place where the one colour ends and the other begins, with the fewest pixels on the wrong side."""
     if before not in hues or after not in hues:
         return None
     right, best, least = hues.count(before), None, len(hues)
@@ -150,7 +150,7 @@ async def test_tiles_of_every_projection_lie_in_the_same_place(chromium: Browser
 
 
 async def place_of(chromium: Browser, scratch: Path, projection: str) -> tuple[float, float]:
-    """Where the tiles of a server in this projection are shown. No other server is asked."""
+    """The place where the tiles of a server in this projection are shown. No other server is asked."""
     name = f"wall-base-{next(NUMBERS)}"
     url, size = f"sqlite:///{scratch / name}.db", {"width": 1920, "height": 1080}
     with tile_server(projection) as tiles:

@@ -56,7 +56,7 @@ async def numbers(wall: Wall) -> str:
 
 
 async def pass_the_outage(wall: Wall, other: Wall, began: float, before: str) -> float:
-    """What the wall shows meanwhile, until the outage has lasted long enough. Gives when it was marked, in seconds."""
+    """Checks the wall until the outage has lasted long enough. Gives when the outage was marked, in seconds."""
     await expect(wall.page.get_by_text(BAND)).to_be_visible()
     marked: float = await wall.page.evaluate("marked") / 1000 - began
     if PROVING:  # on a machine that does nothing else
@@ -86,7 +86,7 @@ async def check_return(wall: Wall) -> None:
 
 
 async def shows_the_log(wall: Wall) -> bool:
-    """Whether the feed has the last thirty events of the log, newest first, each once."""
+    """True if the feed has the last thirty events of the log, newest first, each once."""
     events = (await wall.graph("{ events(last: 30) { nodes { cursor } } }"))["events"]["nodes"]
     rows = wall.page.get_by_label("事件", exact=True).get_by_role("listitem")
     shown = await rows.evaluate_all("rows => rows.map(({ dataset }) => dataset.cursor)")

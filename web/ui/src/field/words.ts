@@ -35,7 +35,7 @@ export const statusName = (status: InspectionStatus): string => STATUSES[status]
 export const hazardStatusName = (status: HazardStatus): string => HAZARDS[status]();
 export const riskName = (grade: RiskGrade | null): string => (grade ? RISKS[grade]() : m.phone_risk_unknown());
 
-/** How long until a deadline, or how long it is past: whole days rounded down, hours under 48 h. */
+/** The time until a deadline, or the time since it passed: whole days rounded down, hours under 48 h. */
 export function left(deadline: string, now: number): { text: string; late: boolean } {
   const milliseconds = Date.parse(deadline) - now;
   const duration = roughDuration(Math.abs(milliseconds));

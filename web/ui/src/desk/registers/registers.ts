@@ -11,7 +11,7 @@ import { request } from '../../shared/graph/request';
 import { localName } from '../../shared/local-name';
 import { fieldName, valueName } from '../../shared/forms/words.ts';
 
-/** What a cell shows and an export writes; null where it is not known. */
+/** The value that a cell shows and an export writes; null where it is not known. */
 export type Value = string | number | Date | null;
 export type Row = { id: string };
 export type Column<R> = {
@@ -20,7 +20,7 @@ export type Column<R> = {
   value: (row: R) => Value;
   /** The graph's order by this column, where there is one. */
   order?: string;
-  /** Whether the table shows it unless the person chooses. */
+  /** True if the table shows it unless the person chooses. */
   shown?: boolean;
 };
 /** `id` is the field of the graph's filter. */

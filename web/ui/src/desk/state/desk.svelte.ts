@@ -1,4 +1,4 @@
-// What all views of the desk share: the district, the warnings in force, and the stream of events.
+// The state that all views of the desk share: the district, the warnings in force, and the stream of events.
 
 import { DeskDocument, UpdatesDocument, type DeskQuery, type FeedEventFragment } from '#graph';
 

@@ -1,4 +1,4 @@
-// Which items other desks have open, and by whom. What this desk has open, the others know by its subscription.
+// The items that other desks have open, and by whom. The others know what this desk has open by its subscription.
 
 import { PresenceDocument } from '#graph';
 import * as m from '#messages';
@@ -16,7 +16,7 @@ export class Presence {
     this.#live = live;
   }
 
-  /** Who else has one of these items open. Nobody knows while the server is silent. */
+  /** The names of others who have one of these items open. Nobody knows while the server is silent. */
   with(items: string[]): string[] {
     return this.#live.silent ? [] : [...new Set(items.flatMap((item) => this.#names.get(item) ?? []))];
   }

@@ -1,4 +1,4 @@
-// What can be sent to an enterprise: ranked by kind and distance, each with its load, the reason of its place, and the
+// The candidates for an enterprise: ranked by kind and distance, each with its load, the reason of its place, and the
 // problem that it serves.
 
 import type { CandidateFragment, CandidatesQuery, TeamKind } from '#graph';
@@ -23,7 +23,7 @@ export type Candidate = {
   place: { longitude: number; latitude: number } | null;
   /** Why it does not count; null for one that can be sent. */
   leftOut: string | null;
-  /** What a warehouse has, best match first. */
+  /** The supplies of a warehouse, best match first. */
   stock: Stock[];
 };
 
@@ -87,7 +87,7 @@ function warehouse(near: CandidateFragment, problems: string[]): Candidate {
   return { ...common(near), id: item.id, kind: 'warehouse', name: item.name, detail: '', load: '', reason: '', phone: item.keeper?.phone ?? null, place: item.location, stock };
 }
 
-/** How many pairs of neighbouring characters a supply's name shares with what is asked for. */
+/** The number of pairs of neighbouring characters that a supply's name shares with what is asked for. */
 function likeness(name: string, wanted: string): number {
   let shared = 0;
   for (let i = 0; i + 1 < name.length; i++) if (wanted.includes(name.slice(i, i + 2))) shared++;

@@ -55,7 +55,7 @@ export class Dispatching {
     if (choice) this.change(candidate, { problem: this.problems[this.numberOf(choice.problem) % this.problems.length]!.id });
   }
 
-  /** What a number key stands for: those that can be sent, in their order. */
+  /** The candidates that number keys stand for: those that can be sent, in their order. */
   get numbered(): Candidate[] {
     return this.candidates.filter(({ leftOut, kind, stock }) => leftOut === null && (kind !== 'warehouse' || stock.length > 0));
   }

@@ -16,7 +16,7 @@ export function onKeys({ digit, Enter, Escape, letters }: Keys): void {
     }
     const letter = letters[event.key.toLowerCase()];
     if (event.key === 'Enter') {
-      // What has the focus is pressed; else the chosen row is opened.
+      // The button that has the focus is pressed; else the chosen row is opened.
       if (isButton(focused) || !Enter()) return;
     } else if (event.key === 'Escape') Escape();
     else if (/^[1-9]$/.test(event.key)) digit(Number(event.key));

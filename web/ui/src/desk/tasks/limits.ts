@@ -20,7 +20,7 @@ export function stopwatch(milliseconds: number): string {
 export function endOfDate(date: string): string {
   const utc = Date.parse(`${date}T23:59:59Z`);
   const [hours, minutes, seconds] = timeOfDay(utc).split(':').map(Number) as [number, number, number];
-  // What the district's clock shows at that moment is ahead of UTC by the offset, which is from -12 to +14 hours.
+  // The time on the district's clock at that moment is ahead of UTC by the offset, which is from -12 to +14 hours.
   let offset = (hours * 60 + minutes) * 60 + seconds - 86_399;
   if (offset <= -12 * 3600) offset += 86_400;
   return new Date(utc - offset * 1000).toISOString();

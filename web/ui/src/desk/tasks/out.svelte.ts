@@ -1,4 +1,4 @@
-// Who is out: officers on their way or at work, and resources that were sent. Those who have not confirmed come first.
+// Those who are out: officers on their way or at work, and resources that were sent. Those who have not confirmed come first.
 
 import { OutDocument, type OutQuery } from '#graph';
 import * as m from '#messages';

@@ -1,4 +1,4 @@
-// What waits, as stacks of like work: of each its group, its mark, and in words why it waits.
+// The work that waits, as stacks of like work: of each its group, its mark, and in words why it waits.
 
 import type { QueueDispatchFragment, QueueHazardFragment, QueueInspectionFragment, QueueQuery, RiskGrade } from '#graph';
 import * as m from '#messages';
@@ -19,7 +19,7 @@ export type Work = {
   /** The id of its row; of a screen its code. */
   id: string;
   title: string;
-  /** What it is about, in the list of its stack. */
+  /** The subject of the work, in the list of its stack. */
   about: string;
   place: string;
   mark: RowMark;

@@ -26,7 +26,7 @@ export type Step = {
   mutation: string;
   name: () => string;
   fields: StepField[];
-  /** Whether it is the one that usually follows. */
+  /** True if it is the one that usually follows. */
   primary: boolean;
   send: (subject: string, version: number, typed: Typed, id: string) => Promise<Result['result']>;
 };
@@ -58,7 +58,7 @@ export function wrong({ drawn = '' }: Typed): Record<string, string> {
   return /^\d{0,9}$/.test(digits(drawn)) ? {} : { drawn: m.form_not_integer() };
 }
 
-/** What was typed, without what was left empty. */
+/** The typed values, without those that were left empty. */
 function plain(typed: Typed): object {
   return Object.fromEntries(Object.entries(typed).flatMap(([name, value]) => (value.trim() === '' ? [] : [[name, name === 'drawn' ? Number(digits(value)) : value.trim()]])));
 }

@@ -26,7 +26,7 @@ export class Taking {
   #chosen = $state<string | null>(null);
   #id = newId();
   #begun = Date.now();
-  /** What the person saw as they began to type, and the step that they typed for. */
+  /** The item as the person saw it when they began to type, and the step that they typed for. */
   #seen: (Before & { decision: string; fields: FieldName[] }) | null = null;
 
   constructor(item: Item) {
@@ -51,7 +51,7 @@ export class Taking {
     return node && 'nextSteps' in node ? (node.nextSteps.find(({ mutation }) => mutation === step.mutation)?.to ?? []) : [];
   }
 
-  /** What the button of the action bar does: the chosen step, else the usual one. */
+  /** The step that the button of the action bar does: the chosen step, else the usual one. */
   get primary(): Step | null {
     const usual = this.steps.find(({ key }) => key === 'hazardDecideExtension') ?? this.steps.find(({ primary }) => primary);
     return this.steps.find(({ key }) => key === this.#chosen) ?? usual ?? null;
@@ -62,7 +62,7 @@ export class Taking {
     return node?.__typename === 'AssistanceRequest' ? (this.steps.find(({ key }) => key === this.#chosen) ?? null) : this.primary;
   }
 
-  /** What is still to be typed, in words; undefined if nothing is. */
+  /** The request to type what is still missing; undefined if nothing is. */
   get missing(): string | undefined {
     const lacking = this.step?.fields.some(({ name, required }) => required && !this.typed[name]?.trim());
     return lacking ? m.desk_fill_in() : undefined;

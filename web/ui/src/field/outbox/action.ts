@@ -1,4 +1,4 @@
-// What a person did on this phone and the server is to hear of. An action is stored before anything is sent, and the answer
+// An action is what a person did on this phone and the server is to hear of. It is stored before anything is sent, and the answer
 // is stored before the next action begins, so a phone that dies at any moment loses nothing and repeats nothing.
 
 export type ActionKind =
@@ -33,7 +33,7 @@ export type NewAction = {
   /** The input of the mutation, without what all mutations have. */
   input: Record<string, unknown>;
   photos: PhotoUse[];
-  /** Whether it can be undone for ten seconds before it may be sent. */
+  /** True if it can be undone for ten seconds before it may be sent. */
   undoable: boolean;
 };
 
@@ -50,10 +50,10 @@ export type Action = Omit<NewAction, 'undoable'> & {
   ahead: number | null;
   /** Until when it can be undone, by this phone's clock; null if it cannot. */
   holdUntil: number | null;
-  /** Whether sending has begun at least once: from then on it cannot be undone. */
+  /** True if sending has begun at least once: from then on it cannot be undone. */
   begun: boolean;
   status: Status;
-  /** How often the server failed while it carried the action out. */
+  /** The number of times that the server failed while it carried the action out. */
   faults: number;
   refusal: Refusal | null;
   /** The server's time of its answer, and this phone's. */
@@ -61,10 +61,10 @@ export type Action = Omit<NewAction, 'undoable'> & {
   heardAt?: number;
 };
 
-/** How long a tap can be undone, in milliseconds. */
+/** The time in which a tap can be undone, in milliseconds. */
 export const HOLD = 10_000;
 
-/** Whether an action can still be undone. A clock that was set back does not hold it longer than HOLD. */
+/** True if an action can still be undone. A clock that was set back does not hold it longer than HOLD. */
 export function isHeld(action: Action, now: number): boolean {
   const left = action.holdUntil === null ? 0 : action.holdUntil - now;
   return action.status === 'waiting' && !action.begun && left > 0 && left <= HOLD;
@@ -75,7 +75,7 @@ export function occurredAt(action: Action, ahead: number | null): string {
   return new Date(action.tappedAt - (action.ahead ?? ahead ?? 0)).toISOString();
 }
 
-/** Whether what the server said at `readAt`, by this phone's clock, cannot show the action yet: it was not sent then. */
+/** True if what the server said at `readAt`, by this phone's clock, cannot show the action yet: it was not sent then. */
 export function isPending({ status, heardAt = 0 }: Action, readAt: number): boolean {
   return status === 'waiting' || (status === 'sent' && heardAt >= readAt);
 }
@@ -83,7 +83,7 @@ export function isPending({ status, heardAt = 0 }: Action, readAt: number): bool
 export type Choice = { action: Action } | { wait: number } | { none: true };
 
 /**
- * What to send next: the first action in order that can be sent as `account`. One that can still be undone holds the whole
+ * The action to send next: the first action in order that can be sent as `account`. One that can still be undone holds the whole
  * queue, so that the order stays. One that was refused holds only the later ones of the same subject.
  */
 export function choose(actions: Action[], account: number | null, now: number): Choice {
@@ -94,7 +94,7 @@ export function choose(actions: Action[], account: number | null, now: number): 
   return { none: true };
 }
 
-/** Whether an action waits for a person, because an earlier one of its subject was refused. */
+/** True if an action waits for a person, because an earlier one of its subject was refused. */
 export function isBehind(action: Action, actions: Action[]): boolean {
   return actions.some(
     (other) =>

@@ -4,7 +4,7 @@
 import { choose, HOLD, isHeld, type Action, type NewAction, type Refusal } from './action';
 import { backoff } from './backoff';
 
-/** Where actions are kept. Each call is one transaction that is on the disk when it returns. */
+/** The store of actions. Each call is one transaction that is on the disk when it returns. */
 export type ActionStore = {
   /** All actions by their order. */
   all(): Promise<Action[]>;
@@ -41,7 +41,7 @@ export type Surroundings = {
   /** Calls back once after so many milliseconds; the returned function cancels it. */
   later: (milliseconds: number, act: () => void) => () => void;
   person: () => Person | null;
-  /** How far this phone's clock is ahead of the server's; null if not known. */
+  /** The milliseconds by which this phone's clock is ahead of the server's; null if not known. */
   ahead: () => number | null;
   /** Called after each change of what the outbox shows. */
   changed: () => void;

@@ -30,7 +30,7 @@ export async function ask(path: string, options: RequestInit & { headers: Record
   }
 }
 
-/** What an error of the server means: wait, sign in, or a refusal of this action. */
+/** The meaning of the server's error: wait, sign in, or a refusal of this action. */
 export function outcomeOf(failure: Failure | undefined, answer: Answer): Outcome {
   const code = failure?.extensions?.code ?? '';
   if (code === 'UNAUTHENTICATED' || answer.status === 401) return { type: 'paused', pause: 'SIGNED_OUT' };

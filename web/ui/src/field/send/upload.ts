@@ -16,7 +16,7 @@ const ATTEMPTS = 3;
 /** Answers that mean that no other attempt will help. */
 const HOPELESS = new Set([400, 413, 415]);
 
-/** How far an upload is. `evidence` is what it became, once it is complete. */
+/** The progress of an upload. `evidence` is what it became, once it is complete. */
 type Place = { path: string; offset: number; evidence: string | null };
 
 export type UploadOptions = {
@@ -77,7 +77,7 @@ async function upload(photo: Photo, options: UploadOptions): Promise<string> {
   return place.evidence;
 }
 
-/** Where the server is with an upload; null if it does not have it any more. */
+/** The server's progress with an upload; null if it does not have it any more. */
 async function look(path: string): Promise<Place | null> {
   const answer = await ask(path, { method: 'HEAD', headers: TUS });
   if (answer.status === 404) return null;

@@ -1,4 +1,4 @@
-// What is being typed, kept on this phone with every change.
+// The draft that is being typed, kept on this phone with every change.
 
 import { keepDraft, readDraft, removeDraft } from '../store/copies';
 import { isFull } from '../store/database';

@@ -127,7 +127,7 @@ export class Field {
     return this.mine.filter(({ status }) => status === 'waiting');
   }
 
-  /** What this person did and what the server said at `readAt` does not show yet, whether it is sent or not. */
+  /** The actions of this person that are not yet shown in what the server said at `readAt`, whether sent or not. */
   pending(readAt: number): Action[] {
     return this.mine.filter((action) => isPending(action, readAt));
   }
@@ -136,7 +136,7 @@ export class Field {
     return this.mine.filter(({ status }) => status === 'refused');
   }
 
-  /** What others left on this phone. It is sent when they sign in here. */
+  /** The actions that others left on this phone. They are sent when those people sign in here. */
   get ofOthers(): Action[] {
     return this.actions.filter(({ account, status }) => account !== this.person.who?.account && status === 'waiting');
   }

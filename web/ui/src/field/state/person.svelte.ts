@@ -1,4 +1,4 @@
-// Who uses this phone, whether the server answers, and how far this phone's clock is from the server's.
+// The person who uses this phone, whether the server answers, and how far this phone's clock is from the server's.
 
 import { auth, AuthError, isRestricted, type SignedIn } from '../../shared/auth';
 import { clock } from '../../shared/clock.svelte';
@@ -17,7 +17,7 @@ export type Who = Pick<SignedIn, 'account' | 'fullName' | 'role'>;
 export class PersonState {
   /** The person who signed in here last; null before anybody did, and after signing out. */
   who = $state.raw<Who | null>(null);
-  /** Whether the server has said who is signed in since the page was opened. */
+  /** True if the server has said who is signed in since the page was opened. */
   known = $state(false);
   /** The server said that nobody is signed in. */
   signedOut = $state(false);

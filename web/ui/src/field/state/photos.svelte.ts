@@ -31,7 +31,7 @@ export const photos = {
     }
   },
 
-  /** How many are being stored. No form that they belong to may be submitted before they are. */
+  /** The number of photographs that are being stored. No form that they belong to may be submitted before they are. */
   get storing(): number {
     return storing;
   },

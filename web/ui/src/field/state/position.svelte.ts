@@ -1,4 +1,4 @@
-// Where this phone is. It tells the bureau only while an officer has switched that on and is on a round.
+// The position of this phone. The phone tells the bureau only while an officer has switched that on and is on a round.
 
 import { FieldPositionDocument } from '#graph';
 
@@ -12,7 +12,7 @@ const MOVED = 100;
 const SWITCH = 'huhang:field-position';
 
 export class PositionState {
-  /** Whether the officer reports positions. Off until they switch it on: each officer for themselves. */
+  /** True if the officer reports positions. Off until they switch it on: each officer for themselves. */
   on = $state(false);
   here = $state.raw<Place | null>(null);
   hereAt = $state(0);

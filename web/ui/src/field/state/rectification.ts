@@ -1,4 +1,4 @@
-// What an enterprise fills in about a hazard, and the inputs that it becomes.
+// The values that an enterprise fills in about a hazard, and the inputs that they become.
 
 import type { FieldHazardFragment } from '#graph';
 

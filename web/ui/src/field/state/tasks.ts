@@ -17,7 +17,7 @@ export type Task = {
   inspection: FieldInspectionFragment;
   /** The status with what was done on this phone since. */
   status: InspectionStatus;
-  /** How many of STEPS the server has confirmed, and how many more are only on this phone. */
+  /** The number of STEPS that the server has confirmed, and the number of more that are only on this phone. */
   confirmed: number;
   unsent: number;
   /** When the last step was tapped, if the server does not know of it; else null. */

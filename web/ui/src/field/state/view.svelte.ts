@@ -1,4 +1,4 @@
-// Which view is shown: the parts of the address's fragment, for example #/inspection/ID/findings/0. The service worker keeps
+// The view that is shown: the parts of the address's fragment, for example #/inspection/ID/findings/0. The service worker keeps
 // one page for all of them.
 
 let parts = $state<string[]>(read());

@@ -1,4 +1,4 @@
-// What an officer fills in at a visit, and the input that it becomes.
+// The values that an officer fills in at a visit, and the input that they become.
 
 import type { HazardLevel, InspectionResult } from '#graph';
 

@@ -4,7 +4,7 @@ import type { Action } from '../outbox/action';
 import type { ActionStore } from '../outbox/outbox';
 import { withStore } from './database';
 
-/** How long actions that are done stay readable. */
+/** The time that actions that are done stay readable. */
 const KEEP = 7 * 24 * 3_600_000;
 // The transaction is reported only when it is on the disk, not in a buffer that a dying phone loses.
 const DURABLE = { durability: 'strict' } as const;

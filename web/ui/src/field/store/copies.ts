@@ -1,4 +1,4 @@
-// What was typed and what the server said last, by person: nobody sees another's on a phone that two people share.
+// Copies of what was typed and of what the server said last, by person: nobody sees another's on a phone that two people share.
 
 import { withStore, type Draft, type Kept } from './database';
 

@@ -23,7 +23,7 @@ export type Photo = {
 };
 
 export type Draft = { key: string; value: unknown; savedAt: number };
-/** What the server said last, and when. */
+/** The server's last answer, and when it was read. */
 export type Kept = { key: string; value: unknown; readAt: number };
 
 interface Schema extends DBSchema {
@@ -61,7 +61,7 @@ export async function withStore<T>(work: (database: IDBPDatabase<Schema>) => Pro
   }
 }
 
-/** Whether the phone has no room left for what was to be stored. */
+/** True if the phone has no room left for what was to be stored. */
 export function isFull(error: unknown): boolean {
   return error instanceof DOMException && error.name === 'QuotaExceededError';
 }

@@ -6,7 +6,7 @@ import { withStore, type Photo } from './database';
 /** The longer side at most, in pixels. */
 const LONGEST = 2048;
 const QUALITY = 0.85;
-/** How long a photograph stays that nothing refers to: another tab may just have taken it. */
+/** The time that a photograph stays to which nothing refers: another tab may just have taken it. */
 const KEEP = 24 * 3_600_000;
 
 /** The file is no picture that this browser can read. */

@@ -1,4 +1,4 @@
-// What a person has typed into a form, and the input that it becomes.
+// The text that a person has typed into a form, and the input that it becomes.
 
 import * as m from '#messages';
 

@@ -1,4 +1,4 @@
-// What a form knows of a mutation: build/forms.ts makes it from the schema.
+// The description of a mutation that a form uses: build/forms.ts makes it from the schema.
 
 export type ValueKind = 'text' | 'integer' | 'number' | 'boolean' | 'time' | 'date' | 'enum' | 'row' | 'evidence' | 'object';
 
@@ -28,7 +28,7 @@ export type Form = {
   name: string;
   /** The type of the input. */
   input: string;
-  /** Whether it takes the version of the row that the person has seen. */
+  /** True if it takes the version of the row that the person has seen. */
   versioned: boolean;
   /** The statuses of the row that it changes in which it is legal; empty where it changes none. */
   statuses: readonly string[];

@@ -1,4 +1,4 @@
-// What a view shows of the server: read at once, and again after each change, however many there are.
+// The data that a view shows of the server: read at once, and again after each change, however many there are.
 
 import { GraphError } from './request';
 

@@ -7,7 +7,7 @@ import type VectorLayer from 'ol/layer/Vector';
 
 /** Up to so many marks a slow computer without a graphics card draws all in every frame. */
 const FEW = 2_000;
-/** How much wider and higher than the map the image is, so that no empty edge comes into view at once. */
+/** The size of the image against the map, in width and in height: larger, so that no empty edge comes into view at once. */
 const RATIO = 1.5;
 
 export class Crowd {

@@ -1,4 +1,4 @@
-// What moves on the map or comes in thousands: enterprises and officers.
+// Points that move on the map or come in thousands: enterprises and officers.
 
 import type { RiskGrade } from '#graph';
 

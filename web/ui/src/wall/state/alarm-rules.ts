@@ -46,7 +46,7 @@ export function shownAt(now: number, alarms: Alarm[], quiet: Quiet): Alarm[] {
   });
 }
 
-/** What is quiet after a screen has quieted all that it shows. Causes that are gone are forgotten. */
+/** The alarms that are quiet after a screen has quieted all that it shows. Causes that are gone are forgotten. */
 export function quietAfter(now: number, alarms: Alarm[], quiet: Quiet): Quiet {
   const lasting = new Set(alarms.map(({ key }) => key));
   const kept = Object.entries(quiet).filter(([key]) => lasting.has(key));

@@ -80,7 +80,7 @@ export class CommanderVisit {
   }
 }
 
-/** Where the server does not answer, the token ends by itself. */
+/** Revokes a visit's token. If the server does not answer, the token ends by itself. */
 function revoke({ id, token }: Visit): void {
   void auth.revokeToken(id, token).catch(() => {});
 }

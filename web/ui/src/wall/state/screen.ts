@@ -1,4 +1,4 @@
-// Which of the wall's layouts fits the screen. wall.css and the parts draw the same line in their media queries.
+// The layout of the wall that fits the screen. wall.css and the parts draw the same line in their media queries.
 
 import { MediaQuery } from 'svelte/reactivity';
 

@@ -7,7 +7,7 @@ import { percent } from '../../shared/format';
 
 export type UsualBand = { outside: 'below' | 'above' | null; text: string | null };
 
-/** Where the rate lies, in words; no text where there is no band. */
+/** The place of the rate against its usual band, in words; no text where there is no band. */
 export function usualBand(rate: number | null, history: HistoryFragment | null): UsualBand {
   if (history === null || history.usualLow === null || history.usualHigh === null) return { outside: null, text: null };
   const [low, high] = [percent(history.usualLow), percent(history.usualHigh)];
