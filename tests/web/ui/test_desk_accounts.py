@@ -39,7 +39,7 @@ async def test_an_account_is_made_reset_signed_out_and_disabled(
         }
     )
     async with visit("/desk/", auth) as page:
-        await page.get_by_role("navigation", name="视图").get_by_role("link", name="账号").click()
+        await page.get_by_role("navigation", name="值班台各页").get_by_role("link", name="账号").click()
         await page.get_by_label("检查员工号").fill("XS-0021")
         await page.get_by_label("姓名").fill("何若谷")
         await page.get_by_label("账号", exact=True).last.fill("he.ruogu")
