@@ -28,7 +28,13 @@ SECRET = {"HUHANG_SECRET": "a secret of the tests, of no use elsewhere"}
 PASSWORD = "correct horse battery"
 # Messages of the browser about rendering without a GPU.
 EXPECTED = ("Canvas2D",)
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+    "color_scheme": "light",
+}
+SCREEN: dict[str, Any] = {"viewport": {"width": 1920, "height": 1080}}
 PROBLEMS = ("液位计失灵，氨罐液位看不准", "喷淋提升泵跳闸，送不上水")
 FOUND = "氨压机房喷淋泵控制柜积水，液位计接线烧毁"
 CAST = """{
@@ -36,10 +42,12 @@ CAST = """{
   enterprises(first: 40) { nodes { id name creditCode location { longitude latitude }
     assistanceRequests(first: 0, filter: { statuses: [OPEN, DISPATCHED] }) { totalCount }
     inspections(first: 0, filter: { statuses: [DISPATCHED, ACKNOWLEDGED, EN_ROUTE, ON_SITE] }) { totalCount } } }
-  inspectors(first: 50, filter: { available: true }) { nodes { badge fullName
+  inspectors(first: 200, filter: { available: true }) { nodes { badge fullName
     inspections(first: 0, filter: { statuses: [PLANNED, DISPATCHED, ACKNOWLEDGED, EN_ROUTE, ON_SITE] }) { totalCount }
   } }
 }"""
+
+SAME_TAP = 1_100  # milliseconds; what is tapped sooner after a tap counts as the same
 
 Show = Callable[[str, Page], Awaitable[None]]
 
@@ -83,23 +91,29 @@ def asked(process: Process, url: str) -> Callable[[str], Any]:
     return graph
 
 
-@asynccontextmanager
-async def cast(browser: Browser, process: Process, url: str, **options: Any) -> AsyncIterator[Cast]:
-    """Accounts for all, and a page for each. The server on `url` is in demo mode and has the secret."""
-    graph = asked(process, url)
-    data = graph(CAST)
+def people(data: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """An enterprise where nothing is under way, and two officers who have nothing to do."""
     enterprise = next(
         each
         for each in data["enterprises"]["nodes"]
         if each["location"] and not each["assistanceRequests"]["totalCount"] and not each["inspections"]["totalCount"]
     )
     officers = [each for each in data["inspectors"]["nodes"] if not each["inspections"]["totalCount"]][:2]
+    assert len(officers) == 2
+    return enterprise, officers
+
+
+@asynccontextmanager
+async def cast(browser: Browser, process: Process, url: str) -> AsyncIterator[Cast]:
+    """Accounts for all, and a page for each. The server on `url` is in demo mode and has the secret."""
+    data = asked(process, url)(CAST)
+    enterprise, officers = people(data)
     account(url, "gu.changgeng", "commander", "--full-name", "顾长庚")
     account(url, "enterprise", "enterprise", "--enterprise", enterprise["creditCode"], "--full-name", "安全负责人")
     async with AsyncExitStack() as stack:
 
-        async def page(path: str, name: str | None, **more: Any) -> Page:
-            given = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "color_scheme": "dark", **options, **more}
+        async def page(path: str, name: str | None = None, **options: Any) -> Page:
+            given = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai", "color_scheme": "dark", **options}
             watched = await stack.enter_async_context(watched_page(browser, process.address, EXPECTED, **given))
             if name:
                 await sign_in(watched.page, process.address, path, name)
@@ -107,23 +121,25 @@ async def cast(browser: Browser, process: Process, url: str, **options: Any) -> 
                 await watched.page.goto(f"{process.address}{path}")
             return watched.page
 
-        place = enterprise["location"]
         phones = []
         for number, officer in enumerate(officers):
             name = f"officer{number}"
             account(url, name, "inspector", "--inspector", officer["badge"], "--full-name", officer["fullName"])
-            near = {"longitude": place["longitude"] + 0.002 * (number + 1), "latitude": place["latitude"] + 0.001}
-            more = {**PHONE, "geolocation": near, "permissions": ["geolocation"], "color_scheme": "light"}
-            phones.append(await page("/field/", name, **more))
-        screen = {"viewport": {"width": 1920, "height": 1080}}
+            phones.append(await page("/field/", name, **PHONE, **beside(enterprise["location"], number)))
         yield Cast(
             enterprise["name"],
-            await page("/wall/", None, **screen),
-            await page("/desk/", "gu.changgeng", **screen),
-            await page("/field/", "enterprise", **PHONE, color_scheme="light"),
+            await page("/wall/", **SCREEN),
+            await page("/desk/", "gu.changgeng", **SCREEN),
+            await page("/field/", "enterprise", **PHONE),
             phones,
             data["district"]["portrait"]["hazardsOpen"],
         )
+
+
+def beside(place: dict[str, float], number: int) -> dict[str, Any]:
+    """The position of a phone, as options of a browser's context."""
+    near = {"longitude": place["longitude"] + 0.002 * (number + 1), "latitude": place["latitude"] + 0.001}
+    return {"geolocation": near, "permissions": ["geolocation"]}
 
 
 async def sign_in(page: Page, address: str, path: str, name: str) -> None:
@@ -198,6 +214,7 @@ async def visit(cast: Cast, show: Show = nothing) -> None:
     """Both officers arrive."""
     for phone in cast.officers:
         await phone.get_by_role("button", name="我知道了，现在去").click()
+        await phone.wait_for_timeout(SAME_TAP)
         await phone.get_by_role("button", name="我已到达").click()
         await phone.get_by_role("link", name="填写检查").click()
     await expect(cast.phone.get_by_text("到场")).to_have_count(2)

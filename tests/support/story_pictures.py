@@ -13,7 +13,6 @@ from tests.support.watched_page import PATIENCE
 from web.settings import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
-ENTERPRISES = 2_000
 SETTLED = 4_000  # milliseconds for the map to come to rest
 
 
@@ -26,8 +25,7 @@ async def main() -> None:
     expect.set_options(timeout=PATIENCE)
     with tempfile.TemporaryDirectory(prefix="huhang-") as folder:
         url = f"sqlite:///{folder}/story.db"
-        more = {**story.SECRET, "HUHANG_DEMO_ENTERPRISES": str(ENTERPRISES)}
-        with serving(Path(folder) / "log", url, **more) as process:
+        with serving(Path(folder) / "log", url, **story.SECRET) as process:
             async with open_browser() as browser, story.cast(browser, process, url) as cast:
                 await story.begin(cast)
                 await story.call_for_help(cast, take)

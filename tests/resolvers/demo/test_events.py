@@ -125,6 +125,7 @@ def test_most_kinds_of_events_occur(log_events: list[dict[str, Any]]) -> None:
     # A month of two hundred enterprises need not have a hearing or a typhoon.
     assert {kind for kind in EventKind if kind.name.startswith(("HAZARD", "INSPECTION"))} - kinds <= {
         EventKind.HAZARD_AMENDED,
+        EventKind.HAZARD_EXTENSION_LAPSED,
         EventKind.HAZARD_REOPENED,
         EventKind.INSPECTION_RETURNED,
     }
