@@ -12,6 +12,7 @@ from schema.build import Graph
 from schema.execution.documents import SHORT, Documents
 from schema.execution.operation import Operation
 from tests.conftest import make_executor
+from tests.support.patience import PATIENCE
 from web import shares as module
 from web.shares import HEAVY, HEAVY_WAITING, LIGHT_SHARE, LIGHT_WAITING, ShareLimits, Shares, TokenBucket, address_key
 
@@ -245,7 +246,10 @@ async def test_when_the_first_one_is_cancelled_another_prepares_the_document(gra
     assert first.cancelled()
 
 
-async def test_many_unknown_documents_of_one_viewer_are_refused_at_last(graph: Graph, demo: Database) -> None:
+async def test_many_unknown_documents_of_one_viewer_are_refused_at_last(
+    graph: Graph, demo: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT_SECONDS", PATIENCE)  # so that none is refused because it waits for long
     shares, executor = Shares(ShareLimits(), 2), make_executor(graph, demo)
     party = shares.party(A, None)
     requests = [
