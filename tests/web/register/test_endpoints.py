@@ -122,6 +122,7 @@ async def test_a_preview_writes_nothing_and_tells_what_the_import_then_does(offi
     assert (table["new"], table["unchanged"]) == (0, 1)
 
 
+@pytest.mark.database_independent
 async def test_reasons_are_in_the_language_of_the_request(office: Office) -> None:
     office.commander["accept-language"] = "zh-CN"
     listed = (await office.import_())[-1]["outcome"]["listed"]
@@ -142,6 +143,7 @@ async def test_a_mapping_is_suggested_and_runs_as_it_is(office: Office) -> None:
     assert codes(response) == (400, "BAD_INPUT", "TABLE_UNKNOWN")
 
 
+@pytest.mark.database_independent
 async def test_a_mapping_cannot_name_files_of_the_server(office: Office) -> None:
     for name, expected in (
         ("/etc/passwd.csv", "PATH_OUTSIDE"),
@@ -156,6 +158,7 @@ async def test_a_mapping_cannot_name_files_of_the_server(office: Office) -> None
     assert error["extensions"]["reason"] == "FILE_NOT_SENT"
 
 
+@pytest.mark.database_independent
 async def test_a_table_becomes_a_workbook(office: Office) -> None:
     rows = b'["=1+1", "2026-06-15T12:00"]\n["b", null]\n'
     head = {
@@ -172,6 +175,7 @@ async def test_a_table_becomes_a_workbook(office: Office) -> None:
     assert codes(response) == (400, "BAD_INPUT", "TABLE_ROW_WRONG")
 
 
+@pytest.mark.database_independent
 @pytest.mark.database_independent
 async def test_only_commanders_may(office: Office) -> None:
     head = {"files": [{"name": "a.csv", "bytes": 1}]}
@@ -204,6 +208,7 @@ WRONG: dict[str, tuple[bytes, tuple[int, str, str]]] = {
 
 
 @pytest.mark.database_independent
+@pytest.mark.database_independent
 async def test_bad_bodies_are_refused(office: Office) -> None:
     names = {"content-type": "application/octet-stream", **office.commander}
     for what, (body, expected) in WRONG.items():
@@ -214,6 +219,7 @@ async def test_bad_bodies_are_refused(office: Office) -> None:
     assert codes(response) == (415, "UNSUPPORTED_TYPE", "CONTENT_TYPE_DEMANDED")
 
 
+@pytest.mark.database_independent
 @pytest.mark.database_independent
 async def test_a_job_that_fails_is_masked_and_one_too_many_is_told_to_wait(
     office: Office, monkeypatch: pytest.MonkeyPatch
@@ -230,6 +236,7 @@ async def test_a_job_that_fails_is_masked_and_one_too_many_is_told_to_wait(
     assert response.headers["retry-after"] == str(process.BUSY_SECONDS)
 
 
+@pytest.mark.database_independent
 @pytest.mark.database_independent
 async def test_a_process_that_is_slow_to_end_has_its_result(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "QUIET_SECONDS", 0.01)
