@@ -237,6 +237,7 @@ async def inspect(cast: Cast, show: Show = nothing) -> None:
     await phone.get_by_role("button", name="这一项填好了").click()
     await phone.get_by_role("button", name="下一步：核对").click()
     await show("7-check", phone)
+    await phone.wait_for_timeout(SAME_TAP)
     await phone.get_by_role("button", name="提交检查").click()
 
 
@@ -280,6 +281,7 @@ async def rectify(cast: Cast, show: Show = nothing) -> None:
     await phone.locator("input[type=file]").set_input_files(given)
     await expect(phone.get_by_role("img", name="照片 1")).to_be_visible()
     await show("10-rectified", phone)
+    await phone.wait_for_timeout(SAME_TAP)
     await phone.get_by_role("button", name="提交，请求验收").click()
     await expect(waiting(cast, "验收").filter(has_text=cast.enterprise)).to_be_visible()
 

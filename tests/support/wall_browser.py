@@ -18,6 +18,7 @@ EXPECTED = (
     "WebSocket connection to",
     "Failed to load resource",
     "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_RESET",
     "ERR_EMPTY_RESPONSE",
     "Canvas2D",
 )

@@ -21,6 +21,7 @@ NUMBERS = itertools.count()
 OUTAGE_SECONDS = 20 if PROVING else 0  # at least
 MARK_SECONDS = 6.5  # from the outage; half a second is for the browser to draw
 MEANWHILE, AFTERWARDS = 5, 8  # events
+TILES = 5  # the district's and those of its zones; their usual bands come last
 SCREEN = {"width": 1920, "height": 1080}
 # Notes when the page said that the server was silent, in milliseconds.
 WATCH = """() => {
@@ -42,6 +43,7 @@ async def two_servers(chromium: Browser, folder: Path) -> AsyncIterator[tuple[Wa
         token = web("token", "--demo", "--role", "commander", url=url).stdout.strip()
         async with wall_on(chromium, process, token, viewport=SCREEN) as wall:
             await expect(wall.page.get_by_text("实时")).to_be_visible()
+            await expect(wall.page.get_by_label("画像").get_by_text("常见")).to_have_count(TILES)
             await wall.warn("之前")
             await expect(wall.row("之前")).to_have_count(1)
             await wall.page.keyboard.press("Enter")  # An alarm would dim the map.
