@@ -34,7 +34,7 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
     "color_scheme": "light",
 }
-SCREEN: dict[str, Any] = {"viewport": {"width": 1920, "height": 1080}}
+SCREEN: dict[str, Any] = {"viewport": {"width": 1680, "height": 945}}
 PROBLEMS = ("液位计失灵，氨罐液位看不准", "喷淋提升泵跳闸，送不上水")
 FOUND = "氨压机房喷淋泵控制柜积水，液位计接线烧毁"
 CAST = """{

@@ -13,7 +13,7 @@ from tests.support.watched_page import PATIENCE
 from web.settings import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
-SETTLED = 4_000  # milliseconds for the map to come to rest
+SETTLED = 2_500  # milliseconds for the map to come to rest
 
 
 async def take(name: str, page: Page) -> None:
