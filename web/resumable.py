@@ -231,7 +231,9 @@ def declared(said: Mapping[str, str], now: dt.datetime) -> Declared:
     """The file as an upload's metadata declares it. Raises RequestError."""
     taken_at, keep_positions = options({name: value for name, value in said.items() if name in OPTIONS}, now)
     if not NAME.fullmatch(said.get("sha256", "0" * 64)):
-        reason = Reason("UPLOAD_HASH_FORM", "`sha256` is the file's SHA-256 in 64 digits in lower case: 0 to 9, a to f.")
+        reason = Reason(
+            "UPLOAD_HASH_FORM", "`sha256` is the file's SHA-256 in 64 digits in lower case: 0 to 9, a to f."
+        )
         raise RequestError(ErrorCode.BAD_INPUT, reason)
     media_type = said.get("filetype") or said.get("type") or UNKNOWN_TYPE
     return Declared(media_type.split(";")[0].strip().lower(), taken_at, keep_positions)
