@@ -11,8 +11,8 @@ from schema.fields.source import NODES, OF_ROW, check_columns
 from schema.query import Query
 from schema.subscription import Subscription
 
-# Nouns that no root field names. Each registers its graph types when its module is imported.
-from schema.types import camera, command, evidence, measure, ring, town  # noqa: F401  # they register their types
+# Nouns that no root field names.
+from schema.types import camera, command, evidence, measure, ring, town  # noqa: F401  # importing registers their types
 from schema.types.scalars import SCALARS
 
 

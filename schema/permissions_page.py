@@ -181,7 +181,7 @@ class Page:
         yield "## Streams\n"
         yield "Streams give the events and portraits that a query would give. A program without `read` has none.\n"
         yield from head("stream")
-        for name, definition in self._types["Subscription"].fields.items():  # type: ignore[attr-defined]  # as above
+        for name, definition in self._types["Subscription"].fields.items():  # type: ignore[attr-defined]  # a root type has fields
             source = definition.extensions["strawberry-definition"].source
             positions = isinstance(source, PositionStream)
             limits = [
@@ -215,7 +215,7 @@ class Page:
         roles = [Role.COMMANDER, Role.INSPECTOR, Role.ENTERPRISE, Role.WALL]
         yield "| mutation | commander | inspector | enterprise | wall | integrator |"
         yield "|---|---|---|---|---|---|"
-        for name in self._types["Mutation"].fields:  # type: ignore[attr-defined]  # as above
+        for name in self._types["Mutation"].fields:  # type: ignore[attr-defined]  # a root type has fields
             permitted, scope = lifecycle.PERMITTED[name]
             cells = ["–" if r not in permitted else "all" if r is Role.COMMANDER else "own" for r in roles]
             yield f"| {name} | {' | '.join(cells)} | {f'`{scope.value}`' if scope else '–'} |"

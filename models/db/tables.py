@@ -39,7 +39,7 @@ def zone_and_location() -> tuple[SchemaItem, ...]:
 
 def table_of(model: type[SQLModel]) -> sa.Table:
     """The table of a model declared with `table=True`. Raises AttributeError for any other class."""
-    table: sa.Table = model.__table__  # type: ignore[attr-defined]  # SQLModel adds it for table=True only, which its types cannot say
+    table: sa.Table = model.__table__  # type: ignore[attr-defined]  # only models with table=True have it
     return table
 
 

@@ -60,7 +60,7 @@ def _statement(named: bool, sqlite: bool) -> sa.Select[Any]:
     own = SENT.c.uploader == sa.bindparam("viewer", type_=sa.String())
     if named:
         own = sa.or_(own, SENT.c.device == sa.bindparam("device", type_=sa.String()))
-    # Whoever sent it last, it is kept from then on.
+    # Evidence is kept from its last upload on, also by somebody else.
     last = sa.func.max(UPLOAD.c.at, type_=UPLOAD.c.at.type)
     uploaded_at = sa.select(last).where(UPLOAD.c.evidence_id == EVIDENCE.c.id).scalar_subquery()
     return (

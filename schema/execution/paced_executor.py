@@ -126,7 +126,7 @@ class PacedExecutor(Executor[Any]):
             await self._turn()
         return value
 
-    def complete_leaf_value(self, return_type: Any, result: Any) -> Any:  # type: ignore[override]  # static there, but called on the instance alone; this one counts for its run
+    def complete_leaf_value(self, return_type: Any, result: Any) -> Any:  # type: ignore[override]  # graphql-core's is static, yet called on the instance
         value = super().complete_leaf_value(return_type, result)
         self._run.add(len(value) if isinstance(value, str) else 8)
         return value

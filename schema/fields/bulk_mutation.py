@@ -109,7 +109,7 @@ def bulk_mutation(name: str, single: LoadField, description: str, *, success: st
     members = (success_type(name, success, single.type_annotation), errors.Forbidden, errors.InvalidInput)
     result = strawberry.union(f"{capital}Result", description=f"Result of {name}.")
     field.type_annotation = strawberry.annotation.StrawberryAnnotation(
-        Annotated[Union[members], result]  # noqa: UP007  # `|` takes no tuple
+        Annotated[Union[members], result]  # noqa: UP007  # `|` cannot join the members of a tuple
     )
     return field
 

@@ -31,6 +31,7 @@ from schema.plan.steps import Step, value_step
 from schema.types import node_id
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Enum)
 R = TypeVar("R")
 N = TypeVarTuple("N")
 
@@ -60,7 +61,7 @@ class Column(FieldSource):
 class InternalMembers(Column):
     """A column of an enum, some of whose members look like others to an enterprise: `shown` has those."""
 
-    shown: Mapping[Enum, Enum]
+    shown: Mapping[Any, Enum]
 
     def resolve(self, field: LoadField, parent: Record, context: Context, arguments: dict[str, Any]) -> Any:
         member = parent.get(self.column)
@@ -212,12 +213,14 @@ def column(
 ) -> T:
     """A column as it is. `size` is the bytes of a usual value in JSON, where the type does not tell."""
     cost = FieldCost(size)
-    return declare_field(Column(of), description, sees, name, cost)  # type: ignore[no-any-return]  # it stands for the value
+    field: T = declare_field(Column(of), description, sees, name, cost)
+    return field
 
 
-def internal_members(of: T, shown: Mapping[T, T], description: str) -> T:
+def internal_members(of: E, shown: Mapping[E, E], description: str) -> E:
     """A column of an enum. To an enterprise the keys of `shown` look like their values."""
-    return declare_field(InternalMembers(of, shown), description)  # type: ignore[no-any-return, arg-type]  # as above
+    field: E = declare_field(InternalMembers(of, shown), description)
+    return field
 
 
 def compute(
@@ -225,12 +228,14 @@ def compute(
 ) -> R:
     """A function of columns. `size` is the bytes of a usual value in JSON, where the type does not tell."""
     cost = FieldCost(size)
-    return declare_field(Compute(function, needs), description, sees, cost=cost)  # type: ignore[no-any-return]  # as above
+    field: R = declare_field(Compute(function, needs), description, sees, cost=cost)
+    return field
 
 
 def compute_now(function: Callable[[dt.datetime, *N], R], *needs: *N, description: str, sees: Right | None = None) -> R:
     """A function of the operation's time and columns."""
-    return declare_field(Compute(function, needs, clock=True), description, sees)  # type: ignore[no-any-return]  # as above
+    field: R = declare_field(Compute(function, needs, clock=True), description, sees)
+    return field
 
 
 def sub_object(description: str, *, sees: Right | None = None, **columns: Any) -> Any:

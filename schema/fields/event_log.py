@@ -100,9 +100,11 @@ class Log(ToMany):
 
 def log_of(key: Any, description: str) -> Connection[Event]:
     """The events whose column `key` names this row, newest first."""
-    return declare_field(Log(key, newest_first=True), description)  # type: ignore[no-any-return]  # it stands for the value
+    field: Connection[Event] = declare_field(Log(key, newest_first=True), description)
+    return field
 
 
 def whole_log(description: str) -> Connection[Event]:
     """All events, oldest first."""
-    return declare_field(Log(), description)  # type: ignore[no-any-return]  # as above
+    field: Connection[Event] = declare_field(Log(), description)
+    return field

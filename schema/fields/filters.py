@@ -77,17 +77,20 @@ def field_with(field: FilterField, description: str) -> Any:
 
 def any_id(node: str, predicate: Predicate, description: str) -> list[strawberry.ID] | None:
     """Global ids of the type `node`, any of which may match."""
-    return filter_field(predicate, description, node)  # type: ignore[no-any-return]  # it stands for the value
+    field: list[strawberry.ID] | None = filter_field(predicate, description, node)
+    return field
 
 
 def any_code(by: RowKey, predicate: Predicate, description: str) -> list[str] | None:
     """Codes of rows, any of which may match."""
-    return field_with(FilterField(predicate, by=by), description)  # type: ignore[no-any-return]  # as above
+    field: list[str] | None = field_with(FilterField(predicate, by=by), description)
+    return field
 
 
 def any_number(numbers: range, predicate: Predicate, description: str) -> list[int] | None:
     """Whole numbers, any of which may match."""
-    return field_with(FilterField(predicate, within=numbers), description)  # type: ignore[no-any-return]  # as above
+    field: list[int] | None = field_with(FilterField(predicate, within=numbers), description)
+    return field
 
 
 def alternatives() -> Any:
@@ -111,22 +114,26 @@ def opposite() -> Any:
 
 def one_id(node: str, predicate: Predicate, description: str) -> strawberry.ID | None:
     """A global id of the type `node`."""
-    return filter_field(predicate, description, node)  # type: ignore[no-any-return]  # as above
+    field: strawberry.ID | None = filter_field(predicate, description, node)
+    return field
 
 
 def flag(predicate: Predicate, description: str) -> bool | None:
     """True selects rows for which the predicate holds, false the others."""
-    return filter_field(Flag(predicate), description)  # type: ignore[no-any-return]  # as above
+    field: bool | None = filter_field(Flag(predicate), description)
+    return field
 
 
 def day(predicate: Predicate, description: str) -> dt.date | None:
     """A day in the district's time zone."""
-    return filter_field(predicate, description)  # type: ignore[no-any-return]  # as above
+    field: dt.date | None = filter_field(predicate, description)
+    return field
 
 
 def part_of(description: str, *columns: Any, personal: tuple[Any, ...] = ()) -> str | None:
     """A part of any of these columns, and for viewers who may see personal data, of the `personal` ones."""
-    return filter_field(Contains(*columns, personal=personal), description)  # type: ignore[no-any-return]  # as above
+    field: str | None = filter_field(Contains(*columns, personal=personal), description)
+    return field
 
 
 def conditions(node: Any, filter: Any, requester: Requester) -> tuple[Condition, ...]:

@@ -292,7 +292,7 @@ def mutation(
     members = (success_type(success, rows), *failures, *problems)
     result = strawberry.union(f"{capital}Result", description=f"Result of {name}.")
     field.type_annotation = strawberry.annotation.StrawberryAnnotation(
-        Annotated[Union[members], result]  # noqa: UP007  # `|` takes no tuple
+        Annotated[Union[members], result]  # noqa: UP007  # `|` cannot join the members of a tuple
     )
     return field
 

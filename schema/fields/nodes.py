@@ -43,7 +43,7 @@ def node(
         name = cls.__name__
         cls.__annotations__ = {"id": strawberry.ID, **cls.__annotations__}
         cls.id = declare_field(GlobalId(name, model.id), "Global id.")  # type: ignore[attr-defined]  # made for every node
-        graph_type: Any = row_type(model)(cls)
+        graph_type: Any = row_type(model)(cls)  # the same class
         graph_type.filter, graph_type.inline, graph_type.order_input = filter, inline, ordering
         graph_type.filters = predicates if predicates is not None else filter_fields(filter)
         graph_type.standing = {n: f.standing for n, f in graph_type.filters.items() if f.standing is not None}
@@ -57,7 +57,7 @@ def node(
         order = graph_type.orders.get((key, descending))
         graph_type.default_order = order or Order(name, sort_key(key), primary, descending)
         NODES[name] = graph_type
-        return graph_type  # type: ignore[no-any-return]  # the class itself, with what was added
+        return cls
 
     return decorate
 
@@ -77,9 +77,10 @@ def row_type(model: Any) -> Callable[[C], C]:
             return isinstance(value, Record) and value.model is model
 
         cls.is_type_of = classmethod(is_type_of)  # type: ignore[attr-defined]  # Strawberry looks for it
+        # Strawberry adds to the class and returns it.
         graph_type: Any = strawberry.type(cls, description=inspect.cleandoc(cls.__doc__ or ""))
         graph_type.row = model
         OF_ROW[model] = graph_type
-        return graph_type  # type: ignore[no-any-return]  # the class itself, with what was added
+        return cls
 
     return decorate

@@ -152,6 +152,7 @@ def declare_field(
     name: str | None = None,
     cost: FieldCost | None = None,
 ) -> Any:
+    """A field of a graph type. The class declares it with the type of its value, which Strawberry reads."""
     field = LoadField(description=description, graphql_name=name)
     field.source, field.sees, field.cost = source, sees, cost or source.cost
     return field

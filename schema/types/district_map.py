@@ -44,7 +44,8 @@ class BoxInput:
 
 def degrees(attribute: str, description: str) -> list[float]:
     """A column of points in degrees."""
-    return plain_list(attrgetter(attribute), description, maximum=1, size=DEGREES)  # type: ignore[no-any-return]  # it stands for the value
+    field: list[float] = plain_list(attrgetter(attribute), description, maximum=1, size=DEGREES)
+    return field
 
 
 def ids(node: Callable[[Any], str], description: str) -> list[strawberry.ID]:
@@ -54,7 +55,8 @@ def ids(node: Callable[[Any], str], description: str) -> list[strawberry.ID]:
         name = node(group)
         return [node_id.encode(name, key) for key in group.keys]
 
-    return plain_list(values, description, maximum=1)  # type: ignore[no-any-return]  # as above
+    field: list[strawberry.ID] = plain_list(values, description, maximum=1)
+    return field
 
 
 def of_clusters(attribute: str, description: str, size: int = DEGREES) -> Any:

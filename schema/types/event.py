@@ -264,7 +264,7 @@ class RegisterImported(Event):
     """One batch of an import or of the demo. Its rows have no events of their own."""
 
     rows: int = column(models.Event.rows, "Number of rows.")  # type: ignore[assignment]  # null in other types only
-    source: str = column(models.Event.source, "Source of the rows.")  # type: ignore[assignment]  # as above
+    source: str = column(models.Event.source, "Source of the rows.")  # type: ignore[assignment]  # null in other types only
 
 
 # -- lists of events --
